@@ -1,0 +1,48 @@
+# Every target shares ./.venv, made by `make setup` from requirements.lock.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.locked
+
+.PHONY: help setup demo dev test unit check fix generate lock bench clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## make ./.venv from the lock file (does nothing when nothing changed)
+
+$(STAMP): requirements.lock pyproject.toml
+	@scripts/setup.sh $(PYTHON)
+	@touch $@
+
+demo: setup ## transcribe the bundled clips over HTTP and show what happened
+	@$(BIN)/python -m examples.demo
+
+dev: setup ## run the whole system in one process: http://127.0.0.1:8511
+	@$(BIN)/murmur dev
+
+test: check ## everything: checks, unit, contract, pipeline, services
+	@$(BIN)/python -m pytest tests
+
+unit: setup ## only the fast tests
+	@$(BIN)/python -m pytest tests/unit
+
+check: setup ## ruff, format, mypy strict, import directions, limits, generated files
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py
+
+fix: setup ## let ruff mend what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+generate: setup ## rewrite what is made from the code: JSON Schemas, .env.example, tables in docs
+	@$(BIN)/python scripts/generate.py
+
+lock: setup ## resolve requirements.lock anew from pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes --no-header pyproject.toml -o requirements.lock
+
+clean: ## remove ./.venv and ./.murmur
+	@rm -rf .venv .murmur .mypy_cache .ruff_cache .pytest_cache

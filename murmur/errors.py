@@ -1,0 +1,36 @@
+"""The few words that failure has, the same in every stage. What each does to the job: docs/delivery.md.
+
+MurmurError
+├── Retry        not now: a store or broker is away; the loop waits and offers the record again
+├── Invalid      this input can never work: a typed, terminal FAILURE that the submitter sees
+└── UsageError   the person at the keyboard can mend it; the message says how (exit code 2)
+
+schemas.codec.Undecodable   not understood: a dead letter
+anything else               a bug: the stage stops without committing, and its supervisor starts it again
+"""
+
+from schemas.record import Failure
+
+
+class MurmurError(Exception):
+    """The base of all errors that murmur raises on purpose."""
+
+
+class Retry(MurmurError):
+    """Not now. Nothing is settled; the same record is offered again after `after_s`."""
+
+    def __init__(self, message: str, after_s: float = 1.0) -> None:
+        super().__init__(message)
+        self.after_s = after_s
+
+
+class Invalid(MurmurError):
+    """This input can never work. `reason` is a stable word, `message` is for a person."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.failure = Failure(reason=reason, message=message)
+
+
+class UsageError(MurmurError):
+    """Wrong use or set-up. The message says what to do; shown without a traceback."""

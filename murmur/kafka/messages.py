@@ -1,0 +1,83 @@
+"""What a handler gets and gives: records received, outputs, and steps. Handlers see these and nothing else of Kafka."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from schemas.record import Record
+from schemas.topics import Topic
+
+
+class Partition(NamedTuple):
+    """`topic` is without the prefix."""
+
+    topic: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One record as it lies in the log. `event` is the decoded value, None where the topic's bytes are somebody else's.
+
+    `attempts`: how often work on it had begun before and was never finished (its worker died). `note`: what the last
+    worker left for whoever takes over.
+    """
+
+    partition: Partition
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]] = ()
+    timestamp_ms: int = 0
+    event: Record | None = None
+    attempts: int = 0
+    note: str | None = None
+
+    @property
+    def topic(self) -> str:
+        return self.partition.topic
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One record to write. `value`: a record, raw bytes, or None (a tombstone). `partition` only for changelogs."""
+
+    topic: Topic
+    key: str | bytes
+    value: Record | bytes | None
+    partition: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What happened in a handler, in this order: outputs are written; work begins; a record is settled.
+
+    `begins`: work on these starts when the step has been taken in, i.e. when the generator goes on: by then that is on
+    record, so that a worker that dies of it is counted. `settles`: nothing more will come of it; its offset is
+    committed once every output so far is acknowledged. `notes`: for whoever takes over, per record still in hand.
+    """
+
+    outputs: Sequence[Output] = ()
+    begins: Sequence[Received] = ()
+    settles: Received | None = None
+    notes: Sequence[tuple[Received, str]] = field(default=())
+
+
+class Handler(Protocol):
+    """The work of a stage. All calls come from the loop's thread."""
+
+    def room(self, topic: str) -> int:
+        """How many more records of that topic it can take in hand now. 0: the loop pauses the topic."""
+
+    def handle(self, records: Sequence[Received]) -> Iterable[Step]:
+        """Called at every turn, also with no records; yields what happened since. May raise Retry: what was not settled
+        of `records` is offered again. Any other error ends the stage."""
+
+    def assigned(self, partitions: Sequence[Partition]) -> None:
+        """These partitions are ours from now on. Called before their first record."""
+
+    def revoked(self, partitions: Sequence[Partition]) -> None:
+        """These are no longer ours: forget what is in hand of them."""
+
+    def close(self) -> None:
+        """Stop work in hand. Idempotent, finished on return."""

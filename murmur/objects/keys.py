@@ -1,0 +1,17 @@
+"""Where things lie in the work bucket. Content-addressed, so that writing again overwrites with the same."""
+
+from uuid import UUID
+
+from schemas.work import Span
+
+
+def upload_key(job_id: UUID) -> str:
+    return f"uploads/{job_id}"
+
+
+def chunk_key(slice_id: str, span: Span) -> str:
+    return f"chunks/{slice_id}/{span[0]}-{span[1]}"
+
+
+def transcript_key(work_id: str) -> str:
+    return f"results/{work_id}.json"

@@ -1,0 +1,36 @@
+"""What every stage's `build()` is given, and what it must give back.
+
+Made by `murmur/cli` (`murmur run`) from the settings, and by `murmur/dev.py` around the embedded broker; the stages cannot
+tell which.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from murmur.kafka.client import Kafka
+from murmur.models.catalogue import Model
+from murmur.objects import ObjectStore
+from murmur.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    settings: Settings
+    kafka: Kafka
+    objects: ObjectStore
+    model: Model
+
+
+class Stage(Protocol):
+    """A stage, built and not yet running."""
+
+    name: str
+
+    def run(self) -> None:
+        """Works until `stop()`; blocks. Raises what ended it, if that was not `stop()`."""
+
+    def stop(self) -> None:
+        """Asks `run()` to return soon. From any thread, any number of times."""
+
+    def not_ready(self) -> str | None:
+        """None when it can do its work, else why not, for `/readyz`."""

@@ -1,0 +1,94 @@
+"""Every setting, read once: command line > environment (`MURMUR_…`) > `.env` > default. Nothing else reads the environment.
+
+`.env.example` is generated from this file; `murmur config` prints the effective values with secrets masked.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DAY_S = 86_400
+
+
+class Settings(BaseSettings):
+    """Frozen once built. Units are in the names."""
+
+    model_config = SettingsConfigDict(env_prefix="MURMUR_", env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True)
+
+    # Kafka
+    kafka_bootstrap: str = Field("127.0.0.1:9092", description="host:port of one or more brokers, with commas between")
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="how to talk to the brokers"
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="used when the protocol is SASL_…"
+    )
+    kafka_sasl_username: str | None = Field(None, description="used when the protocol is SASL_…")
+    kafka_sasl_password: SecretStr | None = Field(None, description="used when the protocol is SASL_…")
+    kafka_ssl_ca_file: Path | None = Field(None, description="certificate authority of the brokers; unset: the system's")
+    topic_prefix: str = Field("murmur.", description="what every topic and consumer group of this installation begins with")
+    topic_partitions: int = Field(8, ge=1, le=1000, description="partitions of every topic at `murmur topics apply`")
+    topic_replication: int = Field(1, ge=1, description="copies of every partition; 3 in a cluster")
+    instance: str | None = Field(
+        None, description="a stable name of this process, such as a pod's; gives transactional.id and group.instance.id"
+    )
+
+    # Object store
+    store: Literal["s3", "directory"] = Field("s3", description="where objects live")
+    store_dir: Path = Field(Path(".murmur/store"), description="the directory store's root; a folder per bucket")
+    s3_endpoint: str | None = Field(None, description="URL of an S3 store; unset: AWS")
+    s3_access_key: str | None = Field(None, description="unset: the usual AWS credential chain")
+    s3_secret_key: SecretStr | None = Field(None, description="belongs to the access key")
+    s3_region: str = Field("us-east-1", description="region of the buckets")
+    s3_path_style: bool = Field(True, description="bucket in the path (MinIO and most others), not in the host name")
+    s3_ca_file: Path | None = Field(None, description="certificate authority of the store; unset: the system's")
+    uploads_bucket: str = Field("uploads", description="watched: what is dropped here is transcribed")
+    work_bucket: str = Field("work", description="gateway uploads, chunk audio, transcripts by work; not watched")
+    results_bucket: str = Field("results", description="the files for people")
+    event_dialect: Literal["auto", "raw", "encoded"] = Field(
+        "auto", description="how keys of events without a top-level Key are written: versitygw raw, AWS encoded"
+    )
+
+    # Model
+    model: str | None = Field(None, description="a name from the catalogue, a local CTranslate2 folder, or a repository id")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the model runs")
+    compute_type: str = Field("default", description="CTranslate2's: default, int8, float16, int8_float16, float32, …")
+    model_replicas: int = Field(0, ge=0, description="chunks transcribed side by side on a CPU; 0: one per core")
+    batch_size: int = Field(16, ge=1, le=256, description="chunks in one GPU batch; a CPU replica takes one at a time")
+    beam_size: int = Field(5, ge=1, le=20, description="width of the search; changes the text, so all stages must agree")
+    encoder_window: Literal["full", "fit"] = Field(
+        "full", description="'fit' encodes only a chunk's length: faster for models trained for it"
+    )
+    max_chunk_s: float | None = Field(None, ge=1, le=30, description="longest chunk; unset: what suits the model")
+
+    # Limits
+    max_upload_bytes: int = Field(2 * 1024**3, ge=1, description="largest upload or drop")
+    max_audio_s: float = Field(10 * 3600.0, gt=0, description="longest audio, counted while decoding")
+    interactive_max_s: float = Field(30.0, ge=0, description="files up to this length take the fast lane")
+    slicer_files: int = Field(4, ge=2, description="files decoded side by side; one place is kept for short ones")
+    job_memory_s: int = Field(14 * DAY_S, description="how long an ended job is remembered, so that it cannot run again")
+    cache_entries: int = Field(100_000, ge=0, description="finished works remembered per partition")
+
+    # Gateway
+    gateway_host: str = Field("127.0.0.1", description="address to listen on")
+    gateway_port: int = Field(8511, ge=0, le=65535, description="port to listen on; 0: any free one")
+    gateway_url: str = Field("http://127.0.0.1:8511", description="where `murmur submit` and its siblings find the gateway")
+    data_dir: Path = Field(Path(".murmur"), description="what a process keeps on disk: views, and all of `murmur dev`")
+
+    # Folder and reconciler
+    inbox: Path | None = Field(None, description="`murmur dev`: the watched folder; unset: <data>/inbox")
+    outbox: Path | None = Field(None, description="`murmur dev`: the results; unset: `transcripts` beside the inbox")
+    settle_s: float = Field(1.0, ge=0, description="a file must have been left alone for so long before it is taken")
+    reconcile_interval_s: float = Field(300.0, gt=0, description="how often the bucket is compared with the jobs")
+    reconcile_lookback_s: int = Field(7 * DAY_S, description="older objects are left alone; less than job_memory_s")
+
+    # Webhooks
+    webhook_secret: SecretStr | None = Field(None, description="signs webhooks: whsec_… (Standard Webhooks)")
+    webhook_allow_private: bool = Field(False, description="also deliver to private and loopback addresses")
+    webhook_timeout_s: float = Field(15.0, gt=0, description="for one attempt")
+
+    # Logs
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least severe line to write")
+    log_format: Literal["text", "json"] = Field("text", description="text for people, JSON lines for machines")

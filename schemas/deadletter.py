@@ -1,0 +1,44 @@
+"""A record that could not be understood, or that keeps killing workers.
+
+It is kept whole, with where it came from, so that it can be replayed.
+"""
+
+import base64
+from typing import ClassVar
+
+from pydantic import Field
+
+from schemas.record import Record, Time
+
+
+class DeadLetter(Record):
+    """`dead-letters`: keys, values and headers are base64, since nothing is known of them. None: there was none."""
+
+    TYPE: ClassVar[str] = "dead-letter"
+
+    topic: str = Field(description="without the prefix")
+    partition: int
+    offset: int
+    key: str | None
+    value: str | None
+    headers: tuple[tuple[str, str | None], ...] = ()
+    stage: str
+    reason: str
+    message: str
+    died_at: Time
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.topic}:{self.partition}:{self.offset}:{self.stage}"
+
+    @property
+    def subject(self) -> str:
+        return f"{self.topic}-{self.partition}@{self.offset}"
+
+    @staticmethod
+    def wrap(raw: bytes | None) -> str | None:
+        return None if raw is None else base64.b64encode(raw).decode()
+
+    @staticmethod
+    def unwrap(text: str | None) -> bytes | None:
+        return None if text is None else base64.b64decode(text)

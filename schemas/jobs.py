@@ -1,0 +1,114 @@
+"""A job from the outside: asked for, cancelled, and what became of it.
+
+Gateway and intake ask; the coordinator alone decides.
+"""
+
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from schemas.options import DecodingOptions, ModelRef, SlicingOptions
+from schemas.record import Failure, Lane, ObjectRef, Record, Sha256, Time, Value
+
+State = Literal["PENDING", "STARTED", "SUCCESS", "FAILURE", "REVOKED"]
+TERMINAL: frozenset[State] = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
+Source = Literal["http", "drop"]
+
+
+class Work(Value):
+    """What has to be computed, whoever asks: the content, and all that changes the text. `work_id` is its digest."""
+
+    work_id: Sha256
+    audio_id: Sha256
+    slice_id: Sha256
+    audio: ObjectRef
+    model: ModelRef
+    decoding: DecodingOptions = DecodingOptions()
+    slicing: SlicingOptions = SlicingOptions()
+
+
+class Job(Value):
+    """Who asked, and where the answer goes. Many jobs may wait for one work."""
+
+    job_id: UUID
+    source: Source
+    filename: str = Field(description="for people; never used as a path")
+    owner: str = "default"
+    lane: Lane | None = Field(None, description="None: chosen by the length of the audio")
+    submitted_at: Time
+    webhook_url: str | None = None
+    retry_of: UUID | None = None
+
+
+class JobRequested(Record):
+    """`requests`: a job was accepted. Whoever has this record acknowledged has the job's acceptance."""
+
+    TYPE: ClassVar[str] = "job.requested"
+
+    job: Job
+    work: Work
+    result: ObjectRef | None = Field(None, description="a finished transcript of the same work, where one was found")
+    rewrite: bool = Field(False, description="the result files of this drop are missing: write them again")
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.job.job_id}:requested"
+
+    @property
+    def subject(self) -> str:
+        return str(self.job.job_id)
+
+
+class CancelRequested(Record):
+    """`cancellations`: somebody wants this job to stop."""
+
+    TYPE: ClassVar[str] = "job.cancel-requested"
+
+    job_id: UUID
+    work_id: Sha256
+    requested_at: Time
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.job_id}:cancel-requested"
+
+    @property
+    def subject(self) -> str:
+        return str(self.job_id)
+
+
+class ResultSummary(Value):
+    """What is known of a finished transcript without reading it; `transcript` is its address in the work bucket."""
+
+    transcript: ObjectRef
+    language: str | None
+    duration_s: float
+    speech_s: float
+    files: tuple[str, ...] = Field((), description="keys in the results bucket; empty for HTTP jobs")
+
+
+class JobChanged(Record):
+    """`jobs`: the newest state of a job. Written by the coordinator only; the last record of a key stands."""
+
+    TYPE: ClassVar[str] = "job"
+
+    job: Job
+    work_id: Sha256
+    audio_id: Sha256
+    audio: ObjectRef | None = None
+    model: ModelRef
+    state: State
+    changed_at: Time
+    started_at: Time | None = None
+    cached: bool = Field(False, description="answered from the cache or from work already in hand")
+    result: ResultSummary | None = None
+    error: Failure | None = None
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.job.job_id}:{self.state.lower()}"
+
+    @property
+    def subject(self) -> str:
+        return str(self.job.job_id)

@@ -1,0 +1,38 @@
+"""What a caller may ask of a transcription, and all else that changes its text. All of it is in the `work_id`."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from schemas.record import Value
+
+Task = Literal["transcribe", "translate"]
+EncoderWindow = Literal["full", "fit"]
+
+
+class ModelRef(Value):
+    """A model by name and pinned revision. Two stages that disagree on the revision must not work on the same chunk."""
+
+    name: str
+    revision: str
+
+
+class DecodingOptions(Value):
+    """How a chunk's audio becomes text. `language=None`: detected, and settled for the whole file."""
+
+    language: str | None = Field(None, pattern=r"^[a-z]{2,3}$")
+    task: Task = "transcribe"
+    words: bool = Field(False, description="also give the time of every word")
+    multilingual: bool = Field(False, description="let every chunk keep the language it was heard in")
+    prompt: str | None = Field(None, max_length=2000, description="names and terms to expect")
+    beam_size: int = Field(5, ge=1, le=20)
+    encoder_window: EncoderWindow = Field("full", description="'fit' encodes only the chunk's length, not 30 s")
+
+
+class SlicingOptions(Value):
+    """How a file is cut into chunks."""
+
+    max_chunk_s: float = Field(30.0, ge=1, le=30)
+    vad_threshold: float = Field(0.5, gt=0, lt=1)
+    min_silence_s: float = Field(0.16, ge=0)
+    speech_pad_s: float = Field(0.4, ge=0)

@@ -1,0 +1,59 @@
+"""The base of everything that travels: frozen, versioned, tolerant of unknown fields.
+
+A record is pydantic at the edge (bytes in, bytes out) and a plain immutable value inside. A field that this version
+does not know is kept and written out again, so that a newer producer's data survives an older stage.
+"""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256, lower-case hexadecimal")]
+Lane = Literal["interactive", "bulk"]
+Time = AwareDatetime
+
+
+class Value(BaseModel):
+    """A part of a record."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", ser_json_inf_nan="null")
+
+
+class Record(Value):
+    """A whole Kafka value. `TYPE` and `version` make the CloudEvents type, such as `murmur.job.v1`."""
+
+    TYPE: ClassVar[str]
+    VERSION: ClassVar[int] = 1
+
+    version: Literal[1] = 1
+
+    @property
+    def event_id(self) -> str:
+        """The CloudEvents id: derived from what the record says, so that a repeat carries the same id."""
+        raise NotImplementedError(type(self).__name__)
+
+    @property
+    def subject(self) -> str:
+        """The CloudEvents subject: the job or the work that the record is about."""
+        raise NotImplementedError(type(self).__name__)
+
+    @classmethod
+    def cloud_event_type(cls) -> str:
+        return f"murmur.{cls.TYPE}.v{cls.VERSION}"
+
+
+class ObjectRef(Value):
+    """The address of an object in the store. `etag` is without quotes; `None` means not known."""
+
+    bucket: str
+    key: str
+    version_id: str | None = None
+    etag: str | None = None
+    size_bytes: int | None = Field(None, ge=0)
+
+
+class Failure(Value):
+    """Why something can never work. `reason` is one of the words in docs/delivery.md; `message` is for a person."""
+
+    reason: str
+    message: str

@@ -1,0 +1,23 @@
+"""Pieces of text with their times, in seconds from the start of the file."""
+
+from schemas.record import Value
+
+
+class Word(Value):
+    start: float
+    end: float
+    word: str
+    probability: float
+
+
+class Segment(Value):
+    """A sentence or phrase as the model cut it. `text` has no blanks around it."""
+
+    start: float
+    end: float
+    text: str
+    language: str | None = None
+    avg_logprob: float = 0.0
+    no_speech_prob: float = 0.0
+    compression_ratio: float = 1.0
+    words: tuple[Word, ...] | None = None

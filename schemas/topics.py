@@ -1,0 +1,121 @@
+"""Every topic once: its key, its value, how it is kept, who writes it and who reads it.
+
+Names are without the prefix (`MURMUR_TOPIC_PREFIX`, "murmur." unless set). `docs/architecture.md` shows this table;
+a test compares.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from schemas.deadletter import DeadLetter
+from schemas.jobs import CancelRequested, JobChanged, JobRequested
+from schemas.record import Record
+from schemas.transcript import TranscriptCompleted
+from schemas.work import ChunkReady, DecodeRequested, RunRevoked, WorkProgressed, WorkReported
+
+Cleanup = Literal["delete", "compact"]
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic. `value` is None where the bytes are somebody else's (store events, table changelogs)."""
+
+    name: str
+    key: str
+    value: type[Record] | None
+    cleanup: Cleanup
+    writers: tuple[str, ...]
+    readers: tuple[str, ...]
+    retention_ms: int = 7 * DAY_MS
+    co_partitioned: bool = False
+    transactional: bool = False  # written in transactions: readers must read committed records only
+
+
+UPLOADS = Topic("uploads", "the store's", None, "delete", ("stores", "watcher", "reconciler"), ("intake",))
+REQUESTS = Topic(
+    "requests",
+    "work_id",
+    JobRequested,
+    "delete",
+    ("gateway", "intake"),
+    ("coordinator", "gateway"),
+    co_partitioned=True,
+)
+CANCELLATIONS = Topic("cancellations", "work_id", CancelRequested, "delete", ("gateway",), ("coordinator",), co_partitioned=True)
+DECODES = Topic("decodes", "work_id", DecodeRequested, "delete", ("coordinator",), ("slicer",), transactional=True)
+CHUNKS_INTERACTIVE = Topic(
+    "chunks.interactive",
+    "chunk id",
+    ChunkReady,
+    "delete",
+    ("slicer", "coordinator"),
+    ("transcriber",),
+    transactional=True,
+)
+CHUNKS_BULK = Topic(
+    "chunks.bulk", "chunk id", ChunkReady, "delete", ("slicer", "coordinator"), ("transcriber",), transactional=True
+)
+CHUNK_RESULTS = Topic(
+    "chunk-results", "work_id", WorkReported, "delete", ("slicer", "transcriber"), ("coordinator",), co_partitioned=True
+)
+JOBS = Topic("jobs", "job_id", JobChanged, "compact", ("coordinator",), ("gateway", "webhooks", "metrics"), transactional=True)
+PROGRESS = Topic(
+    "progress",
+    "work_id",
+    WorkProgressed,
+    "delete",
+    ("coordinator",),
+    ("gateway",),
+    retention_ms=DAY_MS,
+    transactional=True,
+)
+TRANSCRIPTS = Topic(
+    "transcripts", "job_id", TranscriptCompleted, "delete", ("coordinator",), ("store", "webhooks"), transactional=True
+)
+REVOCATIONS = Topic(
+    "revocations", "work_id", RunRevoked, "compact", ("coordinator",), ("slicer", "transcriber"), transactional=True
+)
+DEAD_LETTERS = Topic(
+    "dead-letters", "topic-partition@offset", DeadLetter, "delete", ("every stage",), (), retention_ms=30 * DAY_MS
+)
+
+
+def changelog(table: str, key: str) -> Topic:
+    """The compacted topic that one of the coordinator's tables is rebuilt from."""
+    return Topic(
+        f"coordinator-{table}-changelog",
+        key,
+        None,
+        "compact",
+        ("coordinator",),
+        ("coordinator",),
+        co_partitioned=True,
+        transactional=True,
+    )
+
+
+WORKS_CHANGELOG = changelog("works", "work_id")
+JOBS_CHANGELOG = changelog("jobs", "job_id")
+CHUNKS_CHANGELOG = changelog("chunks", "work_id and span")
+CACHE_CHANGELOG = changelog("cache", "work_id")
+
+TOPICS: tuple[Topic, ...] = (
+    UPLOADS,
+    REQUESTS,
+    CANCELLATIONS,
+    DECODES,
+    CHUNKS_INTERACTIVE,
+    CHUNKS_BULK,
+    CHUNK_RESULTS,
+    JOBS,
+    PROGRESS,
+    TRANSCRIPTS,
+    REVOCATIONS,
+    DEAD_LETTERS,
+    WORKS_CHANGELOG,
+    JOBS_CHANGELOG,
+    CHUNKS_CHANGELOG,
+    CACHE_CHANGELOG,
+)
+BY_NAME = {topic.name: topic for topic in TOPICS}

@@ -1,0 +1,64 @@
+"""The text itself: words, segments, the transcript as stored, and the record that announces it."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from schemas.jobs import Job, ResultSummary
+from schemas.options import DecodingOptions, ModelRef
+from schemas.record import Record, Sha256, Time
+from schemas.segment import Segment
+from schemas.work import AudioInfo
+
+
+class Transcript(Record):
+    """`results/<work_id>.json` in the work bucket: the whole answer to a work, independent of who asked."""
+
+    TYPE: ClassVar[str] = "transcript"
+
+    work_id: Sha256
+    audio_id: Sha256
+    model: ModelRef
+    decoding: DecodingOptions
+    language: str | None = Field(description="None: nobody speaks")
+    language_probability: float
+    duration_s: float
+    speech_s: float
+    text: str
+    segments: tuple[Segment, ...]
+    audio_info: AudioInfo
+    processing_s: float = Field(description="from the start of the work to its last chunk")
+    inference_s: float = 0.0
+    created_at: Time
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.work_id}:transcript"
+
+    @property
+    def subject(self) -> str:
+        return self.work_id
+
+
+class TranscriptCompleted(Record):
+    """`transcripts`: a job's transcript is there.
+
+    `transcript` is left out when it is too long for a record: then read the object that `result.transcript` names.
+    """
+
+    TYPE: ClassVar[str] = "transcript.completed"
+
+    job: Job
+    work_id: Sha256
+    completed_at: Time
+    cached: bool
+    result: ResultSummary
+    transcript: Transcript | None
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.job.job_id}:transcript"
+
+    @property
+    def subject(self) -> str:
+        return str(self.job.job_id)

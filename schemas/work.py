@@ -1,0 +1,200 @@
+"""What the stages tell each other while a work is under way: decode this, here is a chunk, here is its text, stop."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from schemas.jobs import Work
+from schemas.options import DecodingOptions, ModelRef
+from schemas.record import Failure, Lane, ObjectRef, Record, Sha256, Value
+from schemas.segment import Segment
+
+Span = Annotated[tuple[int, int], Field(description="start and end in samples at 16 kHz, of the file's own time")]
+
+
+SAMPLE_RATE_HZ = 16_000
+
+
+def speech_s(pieces: tuple[Span, ...]) -> float:
+    return sum(end - start for start, end in pieces) / SAMPLE_RATE_HZ
+
+
+class DecodeRequested(Record):
+    """`decodes`: cut this audio into chunks. A run that is asked for again carries the same `run`."""
+
+    TYPE: ClassVar[str] = "decode.requested"
+
+    work: Work
+    run: str = Field(description="partition-offset of the request that started the work")
+    lane: Lane | None = None
+    attempt: int = 0
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.work.work_id}:{self.run}:decode:{self.attempt}"
+
+    @property
+    def subject(self) -> str:
+        return self.work.work_id
+
+
+class ChunkReady(Record):
+    """`chunks.*`: a piece of speech to transcribe; `audio` is s16le mono 16 kHz PCM. Keyed by chunk id: a file spreads.
+
+    `pieces` are the spoken regions that the PCM is made of, in order, in the file's own samples; the silence between
+    them is not in it. Times inside the PCM are brought back to the file's time by them.
+    """
+
+    TYPE: ClassVar[str] = "chunk.ready"
+
+    work_id: Sha256
+    run: str
+    slice_id: Sha256
+    span: Span
+    pieces: tuple[Span, ...]
+    audio: ObjectRef
+    model: ModelRef
+    decoding: DecodingOptions
+    lane: Lane
+    attempt: int = 0
+
+    @property
+    def chunk_id(self) -> str:
+        return f"{self.slice_id}/{self.span[0]}-{self.span[1]}"
+
+    @property
+    def speech_s(self) -> float:
+        return speech_s(self.pieces)
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.work_id}:{self.run}:{self.span[0]}-{self.span[1]}:{self.attempt}"
+
+    @property
+    def subject(self) -> str:
+        return self.work_id
+
+
+class AudioInfo(Value):
+    """What the container says of the file, and what was really decoded (0 until the end is reached)."""
+
+    container: str
+    codec: str
+    sample_rate_hz: int
+    channels: int
+    declared_duration_s: float | None = None
+    duration_s: float = 0.0
+    warnings: tuple[str, ...] = ()
+
+
+class SlicedChunk(Value):
+    """A chunk as the closing record lists it: where it lies, and the spoken regions that its audio is made of."""
+
+    span: Span
+    pieces: tuple[Span, ...]
+
+    @property
+    def speech_s(self) -> float:
+        return speech_s(self.pieces)
+
+
+class SliceOpened(Value):
+    """The file opened and decoding has begun."""
+
+    kind: Literal["slice.opened"] = "slice.opened"
+    audio_info: AudioInfo
+
+
+class SliceClosed(Value):
+    """The file is decoded to its end. Assembly uses exactly these chunks; none means that nobody speaks."""
+
+    kind: Literal["slice.closed"] = "slice.closed"
+    audio_info: AudioInfo
+    chunks: tuple[SlicedChunk, ...]
+
+
+class ChunkTranscribed(Value):
+    """The text of one chunk, times already in the file's own time."""
+
+    kind: Literal["chunk.transcribed"] = "chunk.transcribed"
+    span: Span
+    attempt: int
+    speech_s: float
+    language: str | None
+    language_probability: float
+    segments: tuple[Segment, ...]
+    inference_s: float
+
+
+class ChunkLost(Value):
+    """The chunk's audio is no longer in the store (`audio_gone`): the coordinator asks for one new decode."""
+
+    kind: Literal["chunk.lost"] = "chunk.lost"
+    span: Span
+
+
+class WorkFailed(Value):
+    """The work can never succeed: a typed, terminal failure of every job that waits for it."""
+
+    kind: Literal["work.failed"] = "work.failed"
+    failure: Failure
+
+
+WorkEvent = Annotated[SliceOpened | SliceClosed | ChunkTranscribed | ChunkLost | WorkFailed, Field(discriminator="kind")]
+
+
+class WorkReported(Record):
+    """`chunk-results`: what slicer and transcriber report to the coordinator, in the order of the work."""
+
+    TYPE: ClassVar[str] = "work.reported"
+
+    work_id: Sha256
+    run: str
+    event: WorkEvent
+
+    @property
+    def event_id(self) -> str:
+        span = getattr(self.event, "span", None)
+        which = f":{span[0]}-{span[1]}:{getattr(self.event, 'attempt', 0)}" if span else ""
+        return f"{self.work_id}:{self.run}:{self.event.kind}{which}"
+
+    @property
+    def subject(self) -> str:
+        return self.work_id
+
+
+class WorkProgressed(Record):
+    """`progress`: one record for every finished chunk: the share of speech done, and the chunk's segments."""
+
+    TYPE: ClassVar[str] = "work.progressed"
+
+    work_id: Sha256
+    run: str
+    span: Span
+    share: float = Field(ge=0, le=1, description="speech done / speech known; exact once decoding is done")
+    segments: tuple[Segment, ...]
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.work_id}:{self.run}:progress:{self.span[0]}-{self.span[1]}"
+
+    @property
+    def subject(self) -> str:
+        return self.work_id
+
+
+class RunRevoked(Record):
+    """`revocations`: nobody waits for this run any more. Names the run, so that a later one is not touched."""
+
+    TYPE: ClassVar[str] = "run.revoked"
+
+    work_id: Sha256
+    run: str
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.work_id}:{self.run}:revoked"
+
+    @property
+    def subject(self) -> str:
+        return self.work_id
