@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, Producer
+from confluent_kafka import Consumer, KafkaError, Message, Producer
 
 from murmur.errors import MurmurError
+from murmur.kafka.messages import Partition, Received
 from murmur.settings import Settings
 from schemas.topics import Topic
 
@@ -102,6 +103,27 @@ class Kafka:
                 **extra,
             }
         )
+
+
+def received(message: Message, prefix: str) -> Received:
+    """The message as the rest of murmur knows it. Not for messages that are errors."""
+    return Received(
+        partition_of(message, prefix),
+        message.offset() or 0,
+        message.key(),
+        message.value(),
+        tuple((name, value.encode() if isinstance(value, str) else value) for name, value in _pairs(message)),
+        message.timestamp()[1],
+    )
+
+
+def partition_of(message: Message, prefix: str) -> Partition:
+    return Partition((message.topic() or "").removeprefix(prefix), message.partition() or 0)
+
+
+def _pairs(message: Message) -> list[tuple[str, str | bytes | None]]:
+    headers = message.headers() or []
+    return list(headers.items()) if isinstance(headers, dict) else list(headers)
 
 
 def _report(error: KafkaError) -> None:

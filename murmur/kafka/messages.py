@@ -1,9 +1,10 @@
 """What a handler gets and gives: records received, outputs, and steps. Handlers see these and nothing else of Kafka."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from schemas.codec import Undecodable
 from schemas.record import Record
 from schemas.topics import Topic
 
@@ -55,12 +56,14 @@ class Step:
     `begins`: work on these starts when the step has been taken in, i.e. when the generator goes on: by then that is on
     record, so that a worker that dies of it is counted. `settles`: nothing more will come of it; its offset is
     committed once every output so far is acknowledged. `notes`: for whoever takes over, per record still in hand.
+    `dead`: the settled record was not understood; the loop writes its dead letter.
     """
 
     outputs: Sequence[Output] = ()
     begins: Sequence[Received] = ()
     settles: Received | None = None
-    notes: Sequence[tuple[Received, str]] = field(default=())
+    notes: Sequence[tuple[Received, str]] = ()
+    dead: Undecodable | None = None
 
 
 class Handler(Protocol):

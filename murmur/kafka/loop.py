@@ -1,0 +1,221 @@
+"""The one consumer loop: poll, hand over, write what came of it, commit. Every Kafka stage is this loop with a handler.
+
+The order that all delivery promises rest on is in `_turn`. What an error means is in `murmur/errors.py`.
+"""
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+
+from murmur.errors import Retry, UsageError
+from murmur.kafka import deadletters
+from murmur.kafka.client import Kafka, KafkaFault, received
+from murmur.kafka.commits import AckedCommits, Commits, TransactionalCommits
+from murmur.kafka.messages import Handler, Partition, Received, Step
+from murmur.kafka.writer import Writer
+from schemas import codec
+from schemas.topics import BY_NAME, Topic
+
+log = logging.getLogger(__name__)
+IDLE_WAIT_S = 0.1  # nothing in hand: how long a poll may sleep, and so how soon stop() is noticed
+BUSY_WAIT_S = 0.01  # something in hand: how soon its result is noticed
+METADATA_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class LoopOptions:
+    """`assignment`: "range" where inputs must stay co-partitioned. `drain_s`: how long a stop waits for work in hand."""
+
+    batch_max: int = 200
+    commit_interval_s: float = 0.2
+    assignment: str = "cooperative-sticky"
+    transactional: bool = False
+    drain_s: float = 0.0
+
+
+class Loop:
+    """A stage (see `murmur.resources.Stage`): `run()` blocks until `stop()` and raises whatever else ended it."""
+
+    def __init__(
+        self, name: str, kafka: Kafka, topics: Sequence[Topic], handler: Handler, options: LoopOptions | None = None
+    ) -> None:
+        self.name = name
+        self.options = options or LoopOptions()
+        self._kafka = kafka
+        self._topics = tuple(topics)
+        self._handler = handler
+        self._stopping = threading.Event()
+        self._assigned: set[Partition] = set()
+        self._joined = False
+        self._paused: set[Partition] = set()
+        self._again: list[Received] = []  # offered, and to be offered again
+        self._again_s = 0.0
+
+    def run(self) -> None:
+        consumer = self._kafka.consumer(self.name, **self._consumer_config())
+        try:
+            self._open(consumer)
+            while not self._stopping.is_set():
+                self._turn(draining=False)
+            self._drain()
+            self._commits.close()
+        finally:
+            self._handler.close()
+            consumer.close()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def not_ready(self) -> str | None:
+        if not self._joined:
+            return f"{self.name} has not joined its consumer group"
+        ask = getattr(self._handler, "not_ready", None)
+        return ask() if ask else None
+
+    def _open(self, consumer: Consumer) -> None:
+        self._consumer = consumer
+        transactional = self.options.transactional and self._kafka.transactions
+        producer = self._kafka.producer(self.name, **(self._transaction_config() if transactional else {}))
+        writer = Writer(self._kafka, producer, self.name)
+        self._commits: Commits
+        if transactional:
+            producer.init_transactions(30)
+            self._commits = TransactionalCommits(self._kafka, consumer, writer)
+        else:
+            self._commits = AckedCommits(self._kafka, consumer, writer, self.options.commit_interval_s)
+        consumer.subscribe(
+            [self._kafka.name(topic) for topic in self._topics],
+            on_assign=self._on_assign,
+            on_revoke=lambda _consumer, places: self._on_revoke(places, lost=False),
+            on_lost=lambda _consumer, places: self._on_revoke(places, lost=True),
+        )
+
+    def _turn(self, *, draining: bool) -> None:
+        """Receive, handle, write, and only then commit."""
+        records = [] if draining else self._poll()
+        if draining:
+            time.sleep(BUSY_WAIT_S)
+        if time.monotonic() >= self._again_s:
+            self._offer(records)
+        else:
+            self._again += records
+        self._commits.advance()
+
+    def _offer(self, records: Sequence[Received]) -> None:
+        offered, self._again = [*self._again, *records], []
+        settled: set[tuple[Partition, int]] = set()
+        try:
+            for step in self._handler.handle(offered):
+                self._commits.take(self._with_dead_letter(step))
+                if step.settles is not None:
+                    settled.add((step.settles.partition, step.settles.offset))
+        except Retry as error:
+            log.warning("%s waits %.1f s: %s", self.name, error.after_s, error)
+            self._again = [record for record in offered if (record.partition, record.offset) not in settled]
+            self._again_s = time.monotonic() + error.after_s
+
+    def _with_dead_letter(self, step: Step) -> Step:
+        if step.dead is None or step.settles is None:
+            return step
+        log.error("%s: dead letter: %s: %s", self.name, step.dead.reason, step.dead)
+        letter = deadletters.letter(step.settles, self.name, step.dead, datetime.now(UTC))
+        return Step(outputs=[*step.outputs, letter], settles=step.settles)
+
+    def _drain(self) -> None:
+        until = time.monotonic() + self.options.drain_s
+        while self._commits.in_hand and time.monotonic() < until:
+            self._turn(draining=True)
+
+    def _poll(self) -> list[Received]:
+        """Up to a batch of what is there; never waits to fill it."""
+        room = self._pause_and_resume()
+        wait_s = BUSY_WAIT_S if self._commits.in_hand else IDLE_WAIT_S
+        first = self._consumer.poll(wait_s)
+        if first is None:
+            return []
+        more = self._consumer.consume(min(room, self.options.batch_max) - 1, 0) if room > 1 else []
+        received = [self._receive(message) for message in (first, *more)]
+        return [record for record in received if record is not None]
+
+    def _pause_and_resume(self) -> int:
+        """Pauses topics that the handler has no room for; returns the room of the smallest of the others."""
+        waiting = bool(self._again)
+        room = {topic.name: 0 if waiting else self._handler.room(topic.name) for topic in self._topics}
+        full = {partition for partition in self._assigned if room[partition.topic] <= 0}
+        self._change(self._consumer.pause, full - self._paused)
+        self._change(self._consumer.resume, self._paused - full)
+        self._paused = full
+        return min((places for places in room.values() if places > 0), default=0)
+
+    def _change(self, pause_or_resume: Callable[[list[TopicPartition]], None], partitions: set[Partition]) -> None:
+        if partitions:
+            pause_or_resume([TopicPartition(self._kafka.prefix + p.topic, p.number) for p in partitions])
+
+    def _receive(self, message: Message) -> Received | None:
+        """None: an error that the client mends itself, or a dead letter."""
+        if error := message.error():
+            self._complain(error)
+            return None
+        record = received(message, self._kafka.prefix)
+        attempts, note = self._commits.receive(record.partition, record.offset)
+        record = replace(record, attempts=attempts, note=note)
+        return self._decode(record)
+
+    def _decode(self, record: Received) -> Received | None:
+        kind = BY_NAME[record.topic].value
+        if kind is None:
+            return record
+        try:
+            return replace(record, event=codec.decode(kind, record.value))
+        except codec.Undecodable as undecodable:
+            self._commits.take(self._with_dead_letter(Step(settles=record, dead=undecodable)))
+            return None
+
+    def _complain(self, error: KafkaError) -> None:
+        if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise UsageError(f"a topic is missing ({error.str()}): run `murmur topics apply`")
+        if error.fatal():
+            raise KafkaFault(error.str())
+        log.warning("%s: %s", self.name, error.str())
+
+    def _on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        self._joined = True
+        partitions = [self._partition(place) for place in places]
+        self._assigned.update(partitions)
+        if places:
+            self._commits.assigned(consumer.committed(places, METADATA_S))
+            self._handler.assigned(partitions)
+        log.info("%s reads %s", self.name, ", ".join(f"{p.topic}/{p.number}" for p in sorted(self._assigned)) or "nothing")
+
+    def _on_revoke(self, places: list[TopicPartition], *, lost: bool) -> None:
+        partitions = {self._partition(place) for place in places}
+        self._commits.revoked(partitions, lost=lost)
+        self._handler.revoked(sorted(partitions))
+        self._assigned -= partitions
+        self._paused -= partitions
+        self._again = [record for record in self._again if record.partition not in partitions]
+
+    def _partition(self, place: TopicPartition) -> Partition:
+        return Partition(place.topic.removeprefix(self._kafka.prefix), place.partition)
+
+    def _consumer_config(self) -> dict[str, str]:
+        config = {"partition.assignment.strategy": self.options.assignment}
+        if self._kafka.instance:
+            config["group.instance.id"] = f"{self._kafka.instance}-{self.name}"
+        return config
+
+    def _transaction_config(self) -> dict[str, object]:
+        """Figures: docs/decisions/0001. Without the short backoff a hop waits 100 ms for the last transaction's markers."""
+        return {
+            "transactional.id": f"{self._kafka.group(self.name)}-{self._kafka.instance or uuid.uuid4()}",
+            "transaction.timeout.ms": 10_000,
+            "message.timeout.ms": 10_000,
+            "retry.backoff.ms": 5,
+            "retry.backoff.max.ms": 5,
+        }

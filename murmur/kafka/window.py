@@ -1,0 +1,71 @@
+"""The records of one partition that are in hand, and the offset that may be committed: the first that is not settled.
+
+Pure. The commit's metadata carries what a successor must know of the records that are still in hand: how often work on
+each had begun, and the handler's note. It is written before work starts, so that a record that kills its worker is
+counted.
+"""
+
+import json
+
+METADATA_MAX_BYTES = 4096  # the broker's default offset.metadata.max.bytes
+
+
+class Window:
+    """`metadata`: what the last owner of the partition committed."""
+
+    def __init__(self, metadata: str | None = None) -> None:
+        self._attempts, self._notes = _parse(metadata)
+        self._in_hand: dict[int, bool] = {}  # offset -> has work on it begun
+        self._next: int | None = None
+
+    def add(self, offset: int) -> tuple[int, str | None]:
+        """Takes a record in hand; offsets only grow. Returns its earlier attempts and the note left for it."""
+        self._in_hand[offset] = False
+        self._next = offset + 1
+        return self._attempts.get(offset, 0), self._notes.get(offset)
+
+    def begin(self, offset: int) -> None:
+        self._in_hand[offset] = True
+
+    def note(self, offset: int, text: str) -> None:
+        if offset in self._in_hand:
+            self._notes[offset] = text
+
+    def settle(self, offset: int) -> None:
+        """Forgets the record. Settling twice is no error."""
+        self._in_hand.pop(offset, None)
+        self._attempts.pop(offset, None)
+        self._notes.pop(offset, None)
+
+    @property
+    def in_hand(self) -> int:
+        return len(self._in_hand)
+
+    @property
+    def position(self) -> int | None:
+        """The offset to commit; None when nothing was taken in hand yet."""
+        return min(self._in_hand, default=self._next)
+
+    def metadata(self, *, leaving: bool = False) -> str:
+        """`leaving`: the worker goes in peace, so what is in hand did not harm it and is not counted."""
+        begun = {o for o, begun in self._in_hand.items() if begun and not leaving}
+        attempts = {o: self._attempts.get(o, 0) + (o in begun) for o in self._in_hand}
+        attempts = {o: count for o, count in attempts.items() if count}
+        notes = {o: note for o, note in self._notes.items() if o in self._in_hand}
+        for kept in (notes, {}):
+            text = json.dumps({"attempts": attempts, "notes": kept}, separators=(",", ":")) if attempts or kept else ""
+            if len(text.encode()) <= METADATA_MAX_BYTES:
+                return text
+        raise ValueError(f"{len(self._in_hand)} records in hand are too many for the metadata of one commit")
+
+
+def _parse(metadata: str | None) -> tuple[dict[int, int], dict[int, str]]:
+    """Somebody else's metadata is no reason to stop: it counts as none."""
+    try:
+        data = json.loads(metadata or "{}")
+        return (
+            {int(offset): int(count) for offset, count in data.get("attempts", {}).items()},
+            {int(offset): str(note) for offset, note in data.get("notes", {}).items()},
+        )
+    except (ValueError, AttributeError):
+        return {}, {}
