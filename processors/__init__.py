@@ -1,0 +1,1 @@
+"""Topic to topic: intake, coordinator, slicer, transcriber. They meet only through topics."""

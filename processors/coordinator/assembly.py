@@ -1,0 +1,87 @@
+"""Chunks to a transcript: the file's language by vote, which chunks to hear again, and the whole text. Pure."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from processors.coordinator.tables import ChunkState, WorkState
+from schemas.segment import Segment
+from schemas.transcript import Transcript
+from schemas.work import ChunkTranscribed, SlicedChunk, Span
+
+SURE = 0.8  # a chunk whose language is at least so likely keeps it, also against the file's
+
+
+def language_of(results: Sequence[ChunkTranscribed]) -> tuple[str | None, float]:
+    """The file's language: every chunk votes with its seconds of speech times how sure it is. None: nobody speaks."""
+    votes: dict[str, float] = defaultdict(float)
+    speech_s: dict[str, float] = defaultdict(float)
+    for result in results:
+        if result.language is not None:
+            votes[result.language] += result.speech_s * result.language_probability
+            speech_s[result.language] += result.speech_s
+    if not votes:
+        return None, 0.0
+    language = max(votes, key=lambda name: (votes[name], name))
+    return language, votes[language] / speech_s[language] if speech_s[language] else 0.0
+
+
+def missing(state: WorkState, chunks: Mapping[Span, ChunkState]) -> list[SlicedChunk]:
+    """The chunks of the closing record that have no result yet. Only for a work that is closed."""
+    assert state.chunks is not None
+    return [chunk for chunk in state.chunks if chunk.span not in chunks or awaited(chunks[chunk.span])]
+
+
+def awaited(chunk: ChunkState) -> bool:
+    """It was asked for again, and that answer is not here yet."""
+    return chunk.again and chunk.result.attempt == 0
+
+
+def doubtful(state: WorkState, chunks: Mapping[Span, ChunkState]) -> list[tuple[SlicedChunk, str]]:
+    """Chunks heard in a minority language without being sure of it, and the file's language to hear them in."""
+    decoding = state.work.decoding
+    if decoding.language is not None or decoding.multilingual or state.chunks is None:
+        return []
+    language, _ = language_of([chunks[chunk.span].result for chunk in state.chunks])
+    return [(chunk, language) for chunk in state.chunks if language is not None and _differs(chunks[chunk.span], language)]
+
+
+def _differs(chunk: ChunkState, language: str) -> bool:
+    result = chunk.result
+    return not chunk.again and result.language not in (None, language) and result.language_probability < SURE
+
+
+def assemble(state: WorkState, chunks: Mapping[Span, ChunkState], now: datetime) -> Transcript:
+    """The transcript of a work whose chunks are all in. Segments are in the order of the file."""
+    assert state.chunks is not None
+    assert state.audio_info is not None
+    results = [chunks[chunk.span].result for chunk in sorted(state.chunks, key=lambda chunk: chunk.span)]
+    segments: list[Segment] = [segment for result in results for segment in result.segments]
+    language, probability = language_of(results)
+    work = state.work
+    return Transcript(
+        work_id=work.work_id,
+        audio_id=work.audio_id,
+        model=work.model,
+        decoding=work.decoding,
+        language=work.decoding.language if work.decoding.language and segments else language,
+        language_probability=1.0 if work.decoding.language else probability,
+        duration_s=state.audio_info.duration_s,
+        speech_s=sum(chunk.speech_s for chunk in state.chunks),
+        text=" ".join(segment.text for segment in segments if segment.text),
+        segments=tuple(segments),
+        audio_info=state.audio_info,
+        processing_s=(now - state.started_at).total_seconds() if state.started_at else 0.0,
+        inference_s=sum(result.inference_s for result in results),
+        created_at=now,
+    )
+
+
+def share_done(state: WorkState, chunks: Mapping[Span, ChunkState]) -> float:
+    """Speech done / speech known. While the file is being decoded: of its declared length, and never quite all of it."""
+    done_s = sum(chunk.result.speech_s for chunk in chunks.values())
+    if state.chunks is not None:
+        known_s = sum(chunk.speech_s for chunk in state.chunks)
+        return min(1.0, done_s / known_s) if known_s else 1.0
+    declared_s = state.audio_info.declared_duration_s if state.audio_info else None
+    return min(0.99, done_s / declared_s) if declared_s else 0.0

@@ -1,0 +1,49 @@
+"""The records that tell of a job: its state on `jobs`, its transcript on `transcripts`. Made by `decide`, read by everyone."""
+
+from datetime import datetime
+from typing import Any
+
+from murmur.kafka.messages import Output
+from murmur.objects import names
+from schemas import codec
+from schemas.jobs import Job, JobChanged, ResultSummary, State, Work
+from schemas.record import ObjectRef
+from schemas.topics import JOBS, TRANSCRIPTS
+from schemas.transcript import Transcript, TranscriptCompleted
+
+INLINE_MAX_BYTES = 256 * 1024  # a longer transcript is only pointed at: a quarter of the broker's usual record limit
+
+
+def changed(job: Job, work: Work, state: State, now: datetime, **facts: Any) -> Output:
+    """`facts`: further fields of JobChanged."""
+    record = JobChanged(
+        job=job,
+        work_id=work.work_id,
+        audio_id=work.audio_id,
+        audio=work.audio,
+        model=work.model,
+        state=state,
+        changed_at=now,
+        **facts,
+    )
+    return Output(JOBS, str(job.job_id), record)
+
+
+def completed(job: Job, transcript: Transcript, result: ResultSummary, now: datetime, *, cached: bool) -> Output:
+    inline = transcript if len(codec.encode(transcript)) <= INLINE_MAX_BYTES else None
+    record = TranscriptCompleted(
+        job=job, work_id=transcript.work_id, completed_at=now, cached=cached, result=result, transcript=inline
+    )
+    return Output(TRANSCRIPTS, str(job.job_id), record)
+
+
+def summary(job: Job, work: Work, transcript: Transcript, ref: ObjectRef) -> ResultSummary:
+    """`files` are named by the dropped object's key; HTTP jobs have none."""
+    files = tuple(names.result_keys(work.audio.key)) if job.source == "drop" else ()
+    return ResultSummary(
+        transcript=ref,
+        language=transcript.language,
+        duration_s=transcript.duration_s,
+        speech_s=transcript.speech_s,
+        files=files,
+    )

@@ -1,0 +1,110 @@
+"""The coordinator's handler: for each event the tables of its partition, a decision, the transcript stored, the changes applied.
+
+Fed by `requests`, `cancellations` and `chunk-results`, which are co-partitioned; feeds every topic that tells of jobs.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from murmur.kafka import changelog
+from murmur.kafka.client import Kafka
+from murmur.kafka.loop import Loop, LoopOptions
+from murmur.kafka.messages import Output, Partition, Received, Step
+from murmur.objects import NotFound
+from murmur.objects.transcripts import Transcripts
+from murmur.resources import Resources, Stage
+from murmur.settings import Settings
+from processors.coordinator.decide import Context, Decision, decide
+from processors.coordinator.tables import CHANGELOGS, Change, Tables
+from schemas.codec import Undecodable
+from schemas.jobs import TERMINAL, CancelRequested, JobChanged, JobRequested
+from schemas.topics import CANCELLATIONS, CHUNK_RESULTS, REQUESTS
+from schemas.transcript import Transcript
+from schemas.work import WorkReported
+
+log = logging.getLogger(__name__)
+INPUTS = (REQUESTS, CANCELLATIONS, CHUNK_RESULTS)
+
+
+def build(resources: Resources) -> Stage:
+    settings = resources.settings
+    transcripts = Transcripts(resources.objects, settings.work_bucket)
+    options = LoopOptions(assignment="range", transactional=True, commit_interval_s=0.0)
+    return Loop("coordinator", resources.kafka, INPUTS, Coordinator(resources.kafka, transcripts, settings), options)
+
+
+class Coordinator:
+    """A Handler. Every record is settled in the turn that brings it."""
+
+    def __init__(self, kafka: Kafka, transcripts: Transcripts, settings: Settings) -> None:
+        self._kafka = kafka
+        self._transcripts = transcripts
+        self._settings = settings
+        self._tables: dict[int, Tables] = {}
+
+    def room(self, topic: str) -> int:
+        return 200
+
+    def handle(self, records: Sequence[Received]) -> Iterable[Step]:
+        for record in records:
+            yield Step(outputs=self._outputs(record, datetime.now(UTC)), settles=record)
+
+    def _outputs(self, record: Received, now: datetime) -> list[Output]:
+        """Decides, stores, and only then changes the tables: Retry from the store leaves everything as it was."""
+        event = record.event
+        assert isinstance(event, JobRequested | CancelRequested | WorkReported)
+        tables = self._tables[record.partition.number]
+        decision = decide(tables, event, self._context(tables, record, now))
+        if decision.transcript is not None:
+            self._transcripts.write(decision.transcript)
+        decision.changes.extend(tables.expired(now, self._settings.job_memory_s, self._settings.cache_entries))
+        for change in decision.changes:
+            tables.apply(change)
+        _tell(decision)
+        return [*decision.outputs, *(change.output(record.partition.number) for change in decision.changes)]
+
+    def _context(self, tables: Tables, record: Received, now: datetime) -> Context:
+        place = f"{record.partition.number}-{record.offset}"
+        finished = self._finished(tables, record.event) if isinstance(record.event, JobRequested) else None
+        return Context(place, now, self._settings.work_bucket, finished)
+
+    def _finished(self, tables: Tables, request: JobRequested) -> Transcript | None:
+        """The answer, if it is known: by the cache table, or by whoever wrote the request."""
+        work_id = request.work.work_id
+        if work_id not in tables.cache and request.result is None:
+            return None
+        try:
+            return self._transcripts.read(work_id)
+        except (NotFound, Undecodable) as error:
+            log.warning("the transcript of %s is transcribed again: %s", work_id, error)
+            return None
+
+    def assigned(self, partitions: Sequence[Partition]) -> None:
+        """Blocks until the tables of the new partitions are what their changelogs say."""
+        arrived = sorted({partition.number for partition in partitions} - self._tables.keys())
+        if not arrived:
+            return
+        tables = {number: Tables() for number in arrived}
+        entries = 0
+        for record in changelog.read(self._kafka, list(CHANGELOGS.values()), arrived):
+            tables[record.partition.number].apply(Change.read(record.topic, record.key or b"", record.value))
+            entries += 1
+        self._tables |= tables
+        log.info("tables of partitions %s recovered from %d changelog records", arrived, entries)
+
+    def revoked(self, partitions: Sequence[Partition]) -> None:
+        for partition in partitions:
+            self._tables.pop(partition.number, None)
+
+    def close(self) -> None:
+        self._tables.clear()
+
+
+def _tell(decision: Decision) -> None:
+    """One line for every job that ends."""
+    for output in decision.outputs:
+        job = output.value
+        if isinstance(job, JobChanged) and job.state in TERMINAL:
+            why = f" reason={job.error.reason}" if job.error else ""
+            log.info("job ended job=%s state=%s cached=%s%s", job.job.job_id, job.state, job.cached, why)
