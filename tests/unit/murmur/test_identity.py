@@ -1,0 +1,67 @@
+"""Names that are derived: equal for equal content and options, different for all that changes the text."""
+
+import pytest
+
+from murmur import identity
+from murmur.recipe import Recipe
+from schemas.options import DecodingOptions, ModelRef, SlicingOptions
+from schemas.record import ObjectRef
+
+AUDIO_ID = "ab" * 32
+AUDIO = ObjectRef(bucket="uploads", key="a.wav")
+RECIPE = Recipe(ModelRef(name="demo", revision="1"), DecodingOptions(), SlicingOptions())
+
+
+def test_a_digest_does_not_depend_on_the_order_of_keys() -> None:
+    assert identity.digest({"a": 1, "b": 2}) == identity.digest({"b": 2, "a": 1})
+
+
+def test_the_same_content_under_another_name_is_the_same_work() -> None:
+    elsewhere = ObjectRef(bucket="work", key="uploads/1", etag="x", size_bytes=7)
+    assert identity.plan(AUDIO_ID, AUDIO, RECIPE, "ada").work_id == identity.plan(AUDIO_ID, elsewhere, RECIPE, "ada").work_id
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Recipe(ModelRef(name="demo", revision="2"), RECIPE.decoding, RECIPE.slicing),
+        Recipe(ModelRef(name="other", revision="1"), RECIPE.decoding, RECIPE.slicing),
+        Recipe(RECIPE.model, DecodingOptions(language="pt"), RECIPE.slicing),
+        Recipe(RECIPE.model, DecodingOptions(task="translate"), RECIPE.slicing),
+        Recipe(RECIPE.model, DecodingOptions(words=True), RECIPE.slicing),
+        Recipe(RECIPE.model, DecodingOptions(beam_size=1), RECIPE.slicing),
+        Recipe(RECIPE.model, RECIPE.decoding, SlicingOptions(max_chunk_s=10)),
+    ],
+    ids=["revision", "model", "language", "task", "words", "beam", "slicing"],
+)
+def test_all_that_changes_the_text_makes_another_work(recipe: Recipe) -> None:
+    assert identity.plan(AUDIO_ID, AUDIO, recipe, "ada").work_id != identity.plan(AUDIO_ID, AUDIO, RECIPE, "ada").work_id
+
+
+def test_owners_do_not_share_works_but_share_the_cut() -> None:
+    ada, bob = (identity.plan(AUDIO_ID, AUDIO, RECIPE, owner) for owner in ("ada", "bob"))
+    assert ada.work_id != bob.work_id
+    assert ada.slice_id == bob.slice_id
+
+
+def test_the_cut_depends_on_content_and_slicing_only() -> None:
+    other = Recipe(ModelRef(name="other", revision="9"), DecodingOptions(language="pt"), RECIPE.slicing)
+    assert identity.plan(AUDIO_ID, AUDIO, other, "ada").slice_id == identity.plan(AUDIO_ID, AUDIO, RECIPE, "ada").slice_id
+    assert identity.slice_id(AUDIO_ID, SlicingOptions(max_chunk_s=10)) != identity.slice_id(AUDIO_ID, SlicingOptions())
+    assert identity.slice_id("cd" * 32, SlicingOptions()) != identity.slice_id(AUDIO_ID, SlicingOptions())
+
+
+def test_the_same_drop_is_the_same_job_and_a_new_version_is_another() -> None:
+    first = identity.drop_job_id("uploads", "a.wav", "etag-1")
+    assert first == identity.drop_job_id("uploads", "a.wav", "etag-1")
+    others = [("results", "a.wav", "etag-1"), ("uploads", "b.wav", "etag-1"), ("uploads", "a.wav", "etag-2")]
+    assert first not in {identity.drop_job_id(*other) for other in others}
+
+
+def test_ids_do_not_change_from_release_to_release() -> None:
+    """Stored transcripts and jobs are found by these names: whoever changes them means to (PIPELINE_VERSION)."""
+    assert (
+        identity.plan(AUDIO_ID, AUDIO, RECIPE, "default").work_id
+        == "c5e0fa00e0d923db6f5f2fb434541bea504942c9a4b4474fdb9e18de95e8cce5"
+    )
+    assert str(identity.drop_job_id("uploads", "a.wav", "1")) == "b3f8ce18-5265-5c49-b72a-847f74ff04a7"

@@ -1,0 +1,38 @@
+"""What a caller asked for on top of the settings, with a clear word where it cannot be."""
+
+from pathlib import Path
+
+import pytest
+
+from murmur.errors import Invalid
+from murmur.models.catalogue import Model
+from murmur.recipe import recipe
+from murmur.settings import Settings
+from schemas.options import ModelRef
+
+MODEL = Model(ModelRef(name="demo", revision="1"), Path("demo"), max_chunk_s=10.0)
+
+
+def test_what_was_not_asked_for_comes_from_the_settings() -> None:
+    made = recipe(Settings(beam_size=3, encoder_window="fit"), MODEL, language=None, words=None)
+    assert (made.decoding.beam_size, made.decoding.encoder_window) == (3, "fit")
+    assert (made.decoding.language, made.decoding.words) == (None, False)
+
+
+def test_what_was_asked_for_wins_over_the_settings() -> None:
+    assert recipe(Settings(beam_size=3), MODEL, beam_size=1, language="pt").decoding.beam_size == 1
+
+
+def test_the_longest_chunk_is_the_models_unless_it_is_set() -> None:
+    assert recipe(Settings(), MODEL).slicing.max_chunk_s == 10.0
+    assert recipe(Settings(max_chunk_s=20), MODEL).slicing.max_chunk_s == 20.0
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("language", "English"), ("language", "../x"), ("task", "sing"), ("beam_size", 99), ("prompt", "x" * 2001)],
+)
+def test_an_option_that_cannot_be_is_invalid_and_says_which(field: str, value: object) -> None:
+    with pytest.raises(Invalid, match=field) as refused:
+        recipe(Settings(), MODEL, **{field: value})
+    assert refused.value.failure.reason == "bad_option"

@@ -1,0 +1,74 @@
+"""Ids of events are derived from what they say: a repeat has the same id, another event has another."""
+
+from uuid import UUID
+
+import pytest
+
+from schemas.deadletter import DeadLetter
+from schemas.options import DecodingOptions, ModelRef
+from schemas.record import ObjectRef
+from schemas.work import ChunkLost, ChunkReady, ChunkTranscribed, RunRevoked, WorkProgressed, WorkReported, speech_s
+
+WORK_ID, SLICE_ID = "ab" * 32, "cd" * 32
+JOB_ID = UUID("00000000-0000-4000-8000-000000000001")
+
+
+def chunk(**changed: object) -> ChunkReady:
+    fields = {
+        "work_id": WORK_ID,
+        "run": "3-14",
+        "slice_id": SLICE_ID,
+        "span": (0, 32_000),
+        "pieces": ((0, 8_000), (16_000, 32_000)),
+        "audio": ObjectRef(bucket="work", key="chunks/x"),
+        "model": ModelRef(name="demo", revision="1"),
+        "decoding": DecodingOptions(),
+        "lane": "bulk",
+    }
+    return ChunkReady.model_validate({**fields, **changed})
+
+
+def heard(attempt: int) -> ChunkTranscribed:
+    return ChunkTranscribed(
+        span=(0, 32_000), attempt=attempt, speech_s=1.5, language="en", language_probability=1, segments=(), inference_s=0
+    )
+
+
+def test_the_same_chunk_has_the_same_id_in_either_lane() -> None:
+    assert chunk().event_id == chunk(lane="interactive").event_id
+
+
+@pytest.mark.parametrize("changed", [{"run": "3-15"}, {"span": (0, 32_001)}, {"attempt": 1}, {"work_id": "ef" * 32}])
+def test_another_chunk_has_another_id(changed: dict[str, object]) -> None:
+    assert chunk(**changed).event_id != chunk().event_id
+
+
+def test_a_chunk_is_named_by_how_the_file_was_cut_and_not_by_who_asked() -> None:
+    assert chunk(work_id="ef" * 32, run="0-0").chunk_id == chunk().chunk_id == f"{SLICE_ID}/0-32000"
+
+
+def test_speech_is_counted_without_the_silence_between_the_pieces() -> None:
+    assert chunk().speech_s == 1.5
+    assert speech_s(()) == 0.0
+
+
+def test_the_two_attempts_at_a_chunk_are_two_events() -> None:
+    first, second = (WorkReported(work_id=WORK_ID, run="0-1", event=heard(attempt)) for attempt in (0, 1))
+    assert first.event_id != second.event_id
+
+
+def test_a_chunk_lost_is_not_the_chunk_transcribed() -> None:
+    lost = WorkReported(work_id=WORK_ID, run="0-1", event=ChunkLost(span=(0, 32_000)))
+    assert lost.event_id != WorkReported(work_id=WORK_ID, run="0-1", event=heard(0)).event_id
+
+
+def test_events_of_a_work_are_about_the_work() -> None:
+    progress = WorkProgressed(work_id=WORK_ID, run="0-1", span=(0, 1), share=1, segments=())
+    revoked = RunRevoked(work_id=WORK_ID, run="0-1")
+    assert {progress.subject, revoked.subject, chunk().subject} == {WORK_ID}
+    assert len({progress.event_id, revoked.event_id}) == 2
+
+
+def test_a_dead_letter_gives_back_the_very_bytes_and_tells_none_from_empty() -> None:
+    for raw in (None, b"", b"\x00\xff not json"):
+        assert DeadLetter.unwrap(DeadLetter.wrap(raw)) == raw
