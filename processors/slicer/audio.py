@@ -1,0 +1,34 @@
+"""The seam between untrusted media and the rest of the slicer: what a decoder is given, and what it gives.
+
+Implemented by `decode.py` (in this process); a decoder in a process of its own takes its place without its users noticing.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import BinaryIO, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.work import AudioInfo
+
+Samples = NDArray[np.int16]  # mono, 16 kHz
+BLOCK_SAMPLES = 32 * 512  # about a second, and a whole number of the detector's windows
+
+
+class OpenAudio(Protocol):
+    """A file whose first samples have been decoded."""
+
+    @property
+    def info(self) -> AudioInfo:
+        """What the container says; `duration_s` and `warnings` are complete once the blocks are."""
+
+    def blocks(self) -> Iterator[Samples]:
+        """Every sample once, BLOCK_SAMPLES at a time (the last block may be shorter). Once only. Raises Invalid("too_long"),
+        and what reading the file raises."""
+
+
+class Decoder(Protocol):
+    def __call__(self, file: BinaryIO, max_audio_s: float) -> AbstractContextManager[OpenAudio]:
+        """Opens a seekable file; leaves it open. Raises Invalid (see `decode.py` for the reasons) when not one sample can be
+        had from it, and what reading it raises."""

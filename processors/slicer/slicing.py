@@ -1,0 +1,112 @@
+"""One file from its first byte to its last chunk: decode, hear, find regions, cut. Knows no Kafka and no store.
+
+Fed by a reader; its events feed `worker`. Holds the speech of the chunk in the making and the last stretch of the file, no more.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+
+from processors.slicer.audio import Decoder, Samples
+from processors.slicer.cutter import Chunk, Cutter
+from processors.slicer.regions import Regions
+from processors.slicer.vad import Session, SpeechDetector
+from schemas.options import SlicingOptions
+from schemas.work import SAMPLE_RATE_HZ, AudioInfo, Span
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    info: AudioInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """`pcm`: the chunk's pieces joined, s16le mono 16 kHz."""
+
+    chunk: Chunk
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    info: AudioInfo
+    chunks: tuple[Chunk, ...]
+
+
+Event = Opened | Cut | Closed
+
+
+@dataclass(frozen=True, slots=True)
+class Slicer:
+    """What all files share. Safe to use from many threads."""
+
+    decode: Decoder
+    session: Session
+    max_audio_s: float
+
+    def slice(self, file: BinaryIO, options: SlicingOptions) -> Iterator[Event]:
+        """Opened, a Cut for every chunk, Closed. The same bytes and options give the same chunks. Raises what a Decoder does."""
+        with self.decode(file, self.max_audio_s) as audio:
+            yield Opened(audio.info)
+            chunks: list[Chunk] = []
+            for cut in _cuts(audio.blocks(), SpeechDetector(self.session), options):
+                chunks.append(cut.chunk)
+                yield cut
+            yield Closed(audio.info, tuple(chunks))
+
+
+def _cuts(blocks: Iterable[Samples], detector: SpeechDetector, options: SlicingOptions) -> Iterator[Cut]:
+    regions = Regions(options)
+    cutter = Cutter(int(options.max_chunk_s * SAMPLE_RATE_HZ))
+    tape = _Tape()
+    for block in blocks:
+        tape.append(block)
+        for region in regions.feed(detector.feed(block)):
+            tape.keep(region)
+            yield from map(tape.cut, cutter.add(region))
+        tape.forget(regions.needed_from)
+    for region in regions.finish(detector.finish(), tape.end):
+        tape.keep(region)
+        yield from map(tape.cut, cutter.add(region))
+    yield from map(tape.cut, cutter.finish())
+
+
+class _Tape:
+    """The last stretch of the file, and the regions of the chunk in the making without the silence between them."""
+
+    def __init__(self) -> None:
+        self._blocks: deque[tuple[int, Samples]] = deque()  # each with where it begins
+        self._kept: deque[tuple[int, Samples]] = deque()
+        self.end = 0
+
+    def append(self, block: Samples) -> None:
+        self._blocks.append((self.end, block))
+        self.end += len(block)
+
+    def keep(self, region: Span) -> None:
+        self._kept.append((region[0], np.concatenate(list(_read(self._blocks, region)))))
+
+    def forget(self, before: int) -> None:
+        _drop(self._blocks, before)
+
+    def cut(self, chunk: Chunk) -> Cut:
+        pcm = np.concatenate([part for piece in chunk.pieces for part in _read(self._kept, piece)])
+        _drop(self._kept, chunk.span[1])
+        return Cut(chunk, pcm.astype("<i2", copy=False).tobytes())
+
+
+def _read(stretches: Iterable[tuple[int, Samples]], span: Span) -> Iterator[Samples]:
+    for at, samples in stretches:
+        begin, end = max(span[0] - at, 0), min(span[1] - at, len(samples))
+        if begin < end:
+            yield samples[begin:end]
+
+
+def _drop(stretches: deque[tuple[int, Samples]], before: int) -> None:
+    """Those that end before that sample."""
+    while stretches and stretches[0][0] + len(stretches[0][1]) <= before:
+        stretches.popleft()

@@ -1,0 +1,73 @@
+"""Samples to speech probabilities, one for every window of 32 ms: Silero VAD, as a stream.
+
+Fed by `decode`; feeds `regions`. The network is the ONNX file that comes with faster-whisper.
+"""
+
+import importlib.util
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from processors.slicer.audio import Samples
+
+WINDOW_SAMPLES = 512
+CONTEXT_SAMPLES = 64  # the end of the window before, which the network hears again
+_STATE = (1, 1, 128)
+Probabilities = NDArray[np.float32]
+
+
+class Session(Protocol):
+    """The part of an onnxruntime session that is used. Safe to share between threads."""
+
+    def run(self, outputs: None, inputs: dict[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]: ...
+
+
+def load_session() -> Session:
+    """One thread: several files are heard side by side. faster-whisper is found but not imported, for its size."""
+    import onnxruntime
+
+    spec = importlib.util.find_spec("faster_whisper")
+    assert spec is not None
+    assert spec.origin is not None
+    options = onnxruntime.SessionOptions()
+    options.inter_op_num_threads = options.intra_op_num_threads = 1
+    options.enable_cpu_mem_arena = False
+    options.log_severity_level = 4
+    path = Path(spec.origin).parent / "assets" / "silero_vad_v6.onnx"
+    session: Session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return session
+
+
+class SpeechDetector:
+    """One file's detector: the network's state and the last samples go from block to block, so that blocks don't show."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._h: NDArray[np.float32] = np.zeros(_STATE, np.float32)
+        self._c: NDArray[np.float32] = np.zeros(_STATE, np.float32)
+        self._context: NDArray[np.float32] = np.zeros(CONTEXT_SAMPLES, np.float32)
+        self._rest: Samples = np.zeros(0, np.int16)
+
+    def feed(self, block: Samples) -> Probabilities:
+        """The probabilities of the windows that are whole by now."""
+        samples = np.concatenate((self._rest, block)) if len(self._rest) else block
+        whole = len(samples) - len(samples) % WINDOW_SAMPLES
+        self._rest = samples[whole:]
+        return self._hear(samples[:whole])
+
+    def finish(self) -> Probabilities:
+        """The last window, filled up with silence. There is always one, as in faster-whisper."""
+        return self._hear(np.pad(self._rest, (0, WINDOW_SAMPLES - len(self._rest))))
+
+    def _hear(self, samples: Samples) -> Probabilities:
+        if not len(samples):
+            return np.zeros(0, np.float32)
+        scaled = samples.astype(np.float32) / np.float32(32768)
+        windows = scaled.reshape(-1, WINDOW_SAMPLES)
+        contexts = np.vstack((self._context, windows[:-1, -CONTEXT_SAMPLES:]))
+        self._context = windows[-1, -CONTEXT_SAMPLES:]
+        heard = {"input": np.hstack((contexts, windows)), "h": self._h, "c": self._c}
+        probabilities, self._h, self._c = self._session.run(None, heard)
+        return probabilities.reshape(-1)
