@@ -1,0 +1,27 @@
+"""What the result files of a dropped object are called. Pure: intake, coordinator and store sink come to the same names."""
+
+import hashlib
+
+RESULT_FORMATS = ("json", "txt", "srt", "vtt")
+KEY_BYTES_MAX = 1024  # of S3
+SEGMENT_BYTES_MAX = 255  # of MinIO, versitygw, and most file systems
+
+
+def result_keys(key: str) -> tuple[str, ...]:
+    """The keys in the results bucket, one for each format; the format is what follows the last dot."""
+    return tuple(result_key(key, name) for name in RESULT_FORMATS)
+
+
+def result_key(key: str, name: str) -> str:
+    """`<key>.<format>`. Where that is too long: as much of the key as there is room for, `~`, 8 digits of its SHA-256."""
+    whole = f"{key}.{name}"
+    if len(whole.encode()) <= KEY_BYTES_MAX and len(whole.rpartition("/")[2].encode()) <= SEGMENT_BYTES_MAX:
+        return whole
+    tail = f"~{hashlib.sha256(key.encode()).hexdigest()[:8]}.{name}"
+    folder, slash, last = _cut(key, KEY_BYTES_MAX - len(tail)).rpartition("/")
+    return folder + slash + _cut(last, SEGMENT_BYTES_MAX - len(tail)) + tail
+
+
+def _cut(text: str, size_bytes: int) -> str:
+    """At most so many bytes of UTF-8, never a part of a character."""
+    return text.encode()[:size_bytes].decode(errors="ignore")
