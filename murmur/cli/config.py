@@ -1,0 +1,39 @@
+"""`murmur config` and `murmur version`."""
+
+import platform
+from typing import Annotated
+
+import typer
+
+from murmur.settings import Settings
+
+
+def config(json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False) -> None:
+    """Print every setting with its effective value; secrets are masked. Settings come from MURMUR_… and ./.env."""
+    from murmur.cli.load import settings
+
+    values = settings().model_dump(mode="json")
+    if json:
+        import orjson
+
+        typer.echo(orjson.dumps(values, option=orjson.OPT_INDENT_2))
+        return
+    for name, value in values.items():
+        default = Settings.model_fields[name].default
+        mark = " " if settings_default(default, value) else "*"
+        typer.echo(f"{mark} MURMUR_{name.upper()}={'' if value is None else value}")
+    typer.echo("\n* differs from the default")
+
+
+def settings_default(default: object, value: object) -> bool:
+    return value == default or str(value) == str(default)
+
+
+def version() -> None:
+    """Print the versions of murmur and of what it stands on."""
+    from importlib.metadata import version as installed
+
+    typer.echo(f"murmur {installed('murmur')}")
+    for package in ("confluent-kafka", "faster-whisper", "ctranslate2", "av"):
+        typer.echo(f"  {package} {installed(package)}")
+    typer.echo(f"  python {platform.python_version()} on {platform.system()} {platform.machine()}")

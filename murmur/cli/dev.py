@@ -1,0 +1,58 @@
+"""`murmur dev`: the whole system in one process."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+MODEL_S = 600.0  # the longest time that a model may take to load
+
+
+def dev(
+    inbox: Annotated[Path | None, typer.Option(help="watched folder [default: <data>/inbox]")] = None,
+    outbox: Annotated[Path | None, typer.Option(help="result files [default: `transcripts` beside the inbox]")] = None,
+    data: Annotated[Path | None, typer.Option(help="everything else that is kept [default: .murmur]")] = None,
+    host: Annotated[str | None, typer.Option(help="address to listen on [default: 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="port to listen on; 0: any free one [default: 8511]")] = None,
+    model: Annotated[str | None, typer.Option(help="a model's name or folder [default: by device]")] = None,
+) -> None:
+    """Run the whole system in one process: no Kafka, no S3 store, no account.
+
+    Drop audio or video into the inbox, or open the printed address. Ctrl-C stops it.
+    """
+    from murmur import logs
+    from murmur.cli import load
+    from murmur.dev import Dev
+
+    settings = load.settings(inbox=inbox, outbox=outbox, data_dir=data, gateway_host=host, gateway_port=port, model=model)
+    logs.set_up(settings)
+    system = Dev(settings)
+    _stop_on_signals(system.stop)
+    with system:
+        system.wait_ready(MODEL_S)
+        if system.address:
+            typer.echo(f"murmur is ready: {system.address}")
+            typer.echo(f"  drop files into  {system.settings.inbox}")
+            typer.echo(f"  results come to  {system.settings.outbox}")
+            typer.echo(f"  model            {system.settings.model}")
+        system.wait()
+    os._exit(0)  # a stage that hangs in a library call must not keep the process
+
+
+def _stop_on_signals(stop: Callable[[], None]) -> None:
+    """The first signal asks, the second insists."""
+    asked = False
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            os._exit(130)
+        asked = True
+        stop()
+
+    signal.signal(signal.SIGINT, handle)
+    signal.signal(signal.SIGTERM, handle)

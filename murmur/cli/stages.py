@@ -1,0 +1,25 @@
+"""The names of all stages and where each is built. Nothing of a stage is imported before it is asked for."""
+
+from importlib import import_module
+
+from murmur.errors import UsageError
+from murmur.resources import Resources, Stage
+
+STAGES = {
+    "gateway": "producers.gateway",
+    "watcher": "producers.watcher",
+    "reconciler": "producers.reconciler",
+    "intake": "processors.intake",
+    "coordinator": "processors.coordinator",
+    "slicer": "processors.slicer",
+    "transcriber": "processors.transcriber",
+    "store": "sinks.store",
+}
+
+
+def build(name: str, resources: Resources) -> Stage:
+    """Raises UsageError for a name that is none."""
+    if name not in STAGES:
+        raise UsageError(f"there is no stage {name!r}. There are: {', '.join(STAGES)}")
+    stage: Stage = import_module(STAGES[name]).build(resources)
+    return stage

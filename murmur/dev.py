@@ -1,0 +1,164 @@
+"""The whole system in one process: embedded broker, a directory as object store, every stage in a thread.
+
+Built from the same `build()` functions as `murmur run`; what is different is only what they are given. `murmur dev`, the
+pipeline tests and `murmur transcribe` run it.
+"""
+
+import fcntl
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self, TextIO
+
+from murmur.cli import stages
+from murmur.errors import UsageError
+from murmur.kafka.embedded import EmbeddedBroker
+from murmur.models import catalogue
+from murmur.objects.directory import DirectoryStore
+from murmur.resources import Resources, Stage
+from murmur.settings import Settings
+from murmur.supervision import Supervised
+
+log = logging.getLogger(__name__)
+STOP_S = 2.5  # all stages together; what hangs longer is left behind with the process
+
+
+class Dev:
+    """`start()`, then `wait()` until somebody calls `stop()`; `close()` ends everything and is idempotent."""
+
+    def __init__(self, settings: Settings, only: Sequence[str] = tuple(stages.STAGES)) -> None:
+        self.settings = with_folders(settings)
+        self._only = only
+        self._stopped = threading.Event()
+        self._failure: BaseException | None = None
+        self._running: dict[str, Supervised] = {}
+        self._gateway: Stage | None = None
+        self._lock: TextIO | None = None
+        self.broker: EmbeddedBroker | None = None
+
+    def start(self) -> None:
+        """Raises UsageError: no such model, folders inside each other, data in use by another process."""
+        settings = self.settings
+        model = catalogue.resolve(settings.model)
+        inbox, outbox = folders(settings)
+        self._lock = _lock(settings.data_dir)
+        objects = DirectoryStore(
+            {
+                settings.uploads_bucket: inbox,
+                settings.work_bucket: settings.data_dir / "work",
+                settings.results_bucket: outbox,
+            }
+        )
+        objects.create()
+        objects.sweep()
+        self.broker = EmbeddedBroker(prefix=settings.topic_prefix)
+        self.resources = Resources(settings, self.broker.kafka(), objects, model)
+        self._running = {name: self._supervised(name) for name in self._only}
+        for stage in self._running.values():
+            stage.start()
+
+    def not_ready(self) -> dict[str, str | None]:
+        """Of every stage, why it cannot work yet; None when it can."""
+        return {name: stage.not_ready() for name, stage in self._running.items()}
+
+    @property
+    def address(self) -> str | None:
+        """The gateway's URL once it listens."""
+        return getattr(self._gateway, "address", None)
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Whether it was stopped. Raises what made a stage impossible."""
+        stopped = self._stopped.wait(timeout_s)
+        if self._failure is not None:
+            raise self._failure
+        return stopped
+
+    def wait_ready(self, timeout_s: float) -> None:
+        """Until every stage can work. Raises UsageError with what is missing."""
+        deadline_s = time.monotonic() + timeout_s
+        while missing := [why for why in self.not_ready().values() if why]:
+            if time.monotonic() > deadline_s:
+                raise UsageError(f"not ready after {timeout_s:.0f} s: {'; '.join(missing)}")
+            if self.wait(0.02):
+                return
+
+    def stop(self) -> None:
+        """Asks `wait()` to return. From any thread, and from signal handlers."""
+        self._stopped.set()
+
+    def close(self) -> None:
+        self.stop()
+        if self.broker is not None:
+            self.broker.release()
+        for stage in self._running.values():
+            stage.stop()
+        deadline_s = time.monotonic() + STOP_S
+        left = [s.name for s in self._running.values() if not s.join(max(0.0, deadline_s - time.monotonic()))]
+        if left:
+            log.warning("left behind: %s", ", ".join(left))
+        elif self.broker is not None:
+            self.broker.close()
+        self.broker = None
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _supervised(self, name: str) -> Supervised:
+        def build() -> Stage:
+            stage = stages.build(name, self.resources)
+            if name == "gateway":
+                self._gateway = stage
+                stage.readiness = lambda: {n: why for n, why in self.not_ready().items() if n != "gateway"}  # type: ignore[attr-defined]
+            return stage
+
+        return Supervised(name, build, self._ended)
+
+    def _ended(self, name: str, failure: BaseException | None) -> None:
+        if failure is not None:
+            self._failure = failure
+            self._stopped.set()
+
+
+def with_folders(settings: Settings) -> Settings:
+    """The settings with inbox, outbox and data made absolute, and what `dev` chooses for itself."""
+    data_dir = settings.data_dir.absolute()
+    inbox = (settings.inbox or data_dir / "inbox").absolute()
+    outbox = (settings.outbox or inbox.parent / "transcripts").absolute()
+    model = settings.model or catalogue.default_for(settings.device)
+    return settings.model_copy(
+        update={"data_dir": data_dir, "inbox": inbox, "outbox": outbox, "model": model, "store": "directory"}
+    )
+
+
+def folders(settings: Settings) -> tuple[Path, Path]:
+    """Inbox and outbox. Raises UsageError when one lies inside the other: results would be taken for new audio."""
+    assert settings.inbox is not None
+    assert settings.outbox is not None
+    inbox, outbox = settings.inbox.resolve(), settings.outbox.resolve()
+    if inbox.is_relative_to(outbox) or outbox.is_relative_to(inbox):
+        raise UsageError(f"inbox ({inbox}) and outbox ({outbox}) must not lie inside each other: set --outbox elsewhere")
+    return inbox, outbox
+
+
+def _lock(data_dir: Path) -> TextIO:
+    data_dir.mkdir(parents=True, exist_ok=True)
+    file = (data_dir / "lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise UsageError(f"{data_dir} is in use by another murmur: stop it, or choose another folder with --data") from None
+    return file
