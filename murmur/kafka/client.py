@@ -25,13 +25,14 @@ class KafkaFault(MurmurError):
     """The broker refused something for good, or a delivery failed. The stage ends; what was not committed is read again."""
 
 
-def nothing_to_hold(topic: str) -> None:
+def nothing_to_hold(topic: str, size_bytes: int) -> None:
     """A real broker holds no producer back."""
 
 
 @dataclass(frozen=True)
 class Kafka:
-    """`common`: librdkafka settings of every client; `hold(topic)` may block before a record is produced (embedded broker)."""
+    """`common`: librdkafka settings of every client. `hold(topic, size_bytes)`, called before every record is produced, may
+    block (embedded broker)."""
 
     bootstrap: str
     prefix: str = "murmur."
@@ -39,7 +40,7 @@ class Kafka:
     consumer_extra: Mapping[str, Any] = field(default_factory=dict)
     instance: str | None = None
     transactions: bool = True
-    hold: Callable[[str], None] = nothing_to_hold
+    hold: Callable[[str, int], None] = nothing_to_hold
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Kafka":

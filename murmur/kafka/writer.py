@@ -36,9 +36,9 @@ class Writer:
 
     def send(self, output: Output) -> None:
         """Queues one output. Blocks only while the queue is full or the embedded broker holds its producers back."""
-        self._kafka.hold(output.topic.name)
         number = self._sent + 1
         value, headers = self._bytes(output)
+        self._kafka.hold(output.topic.name, len(output.key) + len(value or b""))
         while True:
             try:
                 self.producer.produce(

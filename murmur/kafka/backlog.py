@@ -1,0 +1,154 @@
+"""Holds producers back before the embedded broker drops what nobody has read yet. Asked before every record is produced.
+
+Every record is counted on its way in, so that the usual answer costs no request. Only when a topic looks full is the
+broker asked how far its readers are. A topic is full with 4 MiB in all, less than what one partition keeps.
+
+Readers are the consumer groups that `Topic.readers` names, from their first commit on. A reader that never commits is a
+follower, or is not running: followers poll all the time, so they are given one second to read what was there.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+
+from schemas.topics import DECODES, REQUESTS, Topic
+
+log = logging.getLogger(__name__)
+MIB = 1024 * 1024
+FULL_BYTES = 4 * MIB
+# What is asked for becomes decodes. With room for both, the coordinator never waits for the slicer, which may be waiting
+# for the transcriber, which may be waiting for the coordinator.
+ADMITTED_BYTES = 2 * MIB
+RECORD_BYTES = 400  # headers and framing of one record
+FOREIGN_BYTES = 2_000  # what a record of another process is taken for
+FOLLOWER_S = 1.0
+ARRIVAL_S = 1.0  # what has not reached the broker after so long was never sent
+ASK_AGAIN_S = 0.02
+WARN_AFTER_S = 10.0
+REQUEST_S = 5.0
+_LATEST = OffsetSpec.latest()
+
+
+class Unread:
+    """The sizes of one topic's records that somebody has yet to read, oldest first. Pure; for one thread at a time."""
+
+    def __init__(self) -> None:
+        self.size_bytes = 0
+        self._sizes: deque[int] = deque()
+        self._count = 0  # of all records so far
+        self._arrived = (-1, 0.0)  # what was on the broker, and since when
+        self._mark = (0, 0.0)  # what followers have had since then
+        self._followed = 0
+
+    def add(self, size_bytes: int) -> None:
+        self._count += 1
+        self._sizes.append(size_bytes)
+        self.size_bytes += size_bytes
+
+    def settle(self, end: int, committed: Sequence[int | None], now_s: float) -> None:
+        """`end`: how many records are on the broker; `committed`: how many each reader is done with, None: no commit ever."""
+        for _ in range(end - self._count):
+            self.add(FOREIGN_BYTES)
+        self._forget_what_never_came(end, now_s)
+        if now_s - self._mark[1] >= FOLLOWER_S:
+            self._followed, self._mark = self._mark[0], (end, now_s)
+        done = min(self._followed if count is None else count for count in committed)
+        while len(self._sizes) > self._count - done:
+            self.size_bytes -= self._sizes.popleft()
+
+    def _forget_what_never_came(self, end: int, now_s: float) -> None:
+        """Somebody was let through and gave up: a timeout, a full queue."""
+        if end != self._arrived[0]:
+            self._arrived = (end, now_s)
+        elif now_s - self._arrived[1] >= ARRIVAL_S:
+            while self._count > end and self._sizes:
+                self._count -= 1
+                self.size_bytes -= self._sizes.pop()
+
+
+class _Log:
+    """One topic: its unread records, and how to learn how far its readers are."""
+
+    def __init__(self, admin: AdminClient, prefix: str, topic: Topic, partitions: int) -> None:
+        self.name = topic.name
+        self.turn = threading.Lock()  # one producer at a time: while it waits, the others wait behind it
+        self._mutex = threading.Lock()
+        self._unread = Unread()
+        self._admin = admin
+        self._groups = [prefix + reader for reader in topic.readers]
+        self._places = [TopicPartition(prefix + topic.name, number) for number in range(partitions)]
+
+    def add(self, size_bytes: int) -> None:
+        with self._mutex:
+            self._unread.add(size_bytes)
+
+    def has_room(self, size_bytes: int, full_bytes: int) -> bool:
+        """Asks the broker only when it has to. A record larger than all the room is let through when all is read."""
+        return self._fits(size_bytes, full_bytes) or (self._ask() and self._fits(size_bytes, full_bytes))
+
+    def _fits(self, size_bytes: int, full_bytes: int) -> bool:
+        with self._mutex:
+            return self._unread.size_bytes == 0 or self._unread.size_bytes + size_bytes <= full_bytes
+
+    def _ask(self) -> bool:
+        """False: no answer, so nothing is known."""
+        try:
+            ends = self._admin.list_offsets(dict.fromkeys(self._places, _LATEST), request_timeout=REQUEST_S)
+            end = sum(future.result().offset for future in ends.values())
+            committed = [self._committed(group) for group in self._groups]
+        except KafkaException as error:
+            log.warning("the embedded broker does not say how far the readers of %s are: %s", self.name, error)
+            return False
+        with self._mutex:
+            self._unread.settle(end, committed, time.monotonic())
+        return True
+
+    def _committed(self, group: str) -> int | None:
+        request = ConsumerGroupTopicPartitions(group, [TopicPartition(p.topic, p.partition) for p in self._places])
+        answer = self._admin.list_consumer_group_offsets([request], request_timeout=REQUEST_S)[group].result()
+        offsets = [place.offset for place in answer.topic_partitions if place.offset >= 0]
+        return sum(offsets) if offsets else None
+
+
+class Backlog:
+    """For one embedded broker. `hold()` from any thread."""
+
+    def __init__(self, bootstrap: str, prefix: str, topics: Sequence[Topic], partitions: int) -> None:
+        self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+        self._logs = {topic.name: _Log(self._admin, prefix, topic, partitions) for topic in topics if topic.readers}
+        self._released = threading.Event()
+
+    def hold(self, topic: str, size_bytes: int) -> None:
+        """Blocks while the record would push out what somebody has yet to read. `size_bytes`: key and value."""
+        entry = self._logs.get(topic)
+        if entry is None or self._released.is_set():
+            return
+        size_bytes += RECORD_BYTES
+        with entry.turn:
+            self._wait(entry, size_bytes)
+            entry.add(size_bytes)
+
+    def release(self) -> None:
+        """Nobody is held back from now on."""
+        self._released.set()
+
+    def _wait(self, entry: _Log, size_bytes: int) -> None:
+        since_s = time.monotonic()
+        warned = False
+        while not self._has_room(entry, size_bytes):
+            if self._released.wait(ASK_AGAIN_S):
+                return
+            if not warned and time.monotonic() - since_s > WARN_AFTER_S:
+                warned = True
+                log.warning("%s is full: its readers are %d MiB behind, so its writers wait", entry.name, FULL_BYTES // MIB)
+
+    def _has_room(self, entry: _Log, size_bytes: int) -> bool:
+        decodes = self._logs.get(DECODES.name)
+        if entry.name != REQUESTS.name or decodes is None:
+            return entry.has_room(size_bytes, FULL_BYTES)
+        return entry.has_room(size_bytes, ADMITTED_BYTES) and decodes.has_room(size_bytes, ADMITTED_BYTES)
