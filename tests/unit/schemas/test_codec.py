@@ -99,7 +99,7 @@ def test_every_kind_of_record_has_a_type_of_its_own() -> None:
 
 def test_a_record_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        CANCEL.work_id = "cd" * 32
+        CANCEL.work_id = "cd" * 32  # type: ignore[misc]
 
 
 def test_the_id_of_a_state_does_not_depend_on_when_it_was_reached() -> None:
