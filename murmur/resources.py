@@ -21,6 +21,14 @@ class Resources:
     model: Model
 
 
+def from_settings(settings: Settings) -> Resources:
+    """For `murmur run`. Raises UsageError when the model is not set or not known."""
+    from murmur.models import catalogue
+    from murmur.objects.open import open_store
+
+    return Resources(settings, Kafka.from_settings(settings), open_store(settings), catalogue.resolve(settings.model))
+
+
 class Stage(Protocol):
     """A stage, built and not yet running."""
 

@@ -47,6 +47,10 @@ class Settings(BaseSettings):
     uploads_bucket: str = Field("uploads", description="watched: what is dropped here is transcribed")
     work_bucket: str = Field("work", description="gateway uploads, chunk audio, transcripts by work; not watched")
     results_bucket: str = Field("results", description="the files for people")
+    s3_notification_arn: str = Field(
+        "arn:minio:sqs::MURMUR:kafka",
+        description="where `murmur buckets apply` lets the uploads bucket announce; `none`: it attaches nothing",
+    )
     event_dialect: Literal["auto", "raw", "encoded"] = Field(
         "auto", description="how keys of events without a top-level Key are written: versitygw raw, AWS encoded"
     )
@@ -75,6 +79,9 @@ class Settings(BaseSettings):
     gateway_host: str = Field("127.0.0.1", description="address to listen on")
     gateway_port: int = Field(8511, ge=0, le=65535, description="port to listen on; 0: any free one")
     gateway_url: str = Field("http://127.0.0.1:8511", description="where `murmur submit` and its siblings find the gateway")
+    health_port: int | None = Field(
+        None, ge=1, le=65535, description="where a stage of `murmur run` answers /livez, /readyz and /metrics; unset: nowhere"
+    )
     data_dir: Path = Field(Path(".murmur"), description="what a process keeps on disk: views, and all of `murmur dev`")
 
     # Folder and reconciler

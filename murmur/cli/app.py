@@ -5,7 +5,7 @@ import sys
 import click
 import typer
 
-from murmur.cli import config, dev
+from murmur.cli import config, dev, run
 from murmur.errors import MurmurError
 
 EXIT_CODES = """
@@ -22,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("dev")(dev.dev)
+app.command("run")(run.run)
 app.command("config")(config.config)
 app.command("version")(config.version)
 

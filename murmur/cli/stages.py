@@ -17,9 +17,14 @@ STAGES = {
 }
 
 
-def build(name: str, resources: Resources) -> Stage:
+def check(name: str) -> None:
     """Raises UsageError for a name that is none."""
     if name not in STAGES:
         raise UsageError(f"there is no stage {name!r}. There are: {', '.join(STAGES)}")
+
+
+def build(name: str, resources: Resources) -> Stage:
+    """Raises UsageError for a name that is none, or for what the stage finds missing."""
+    check(name)
     stage: Stage = import_module(STAGES[name]).build(resources)
     return stage
