@@ -2,7 +2,3 @@
 
 The stages are in `producers/`, `processors/` and `sinks/`; what travels between them is in `schemas/`.
 """
-
-from importlib.metadata import version
-
-__version__ = version("murmur")

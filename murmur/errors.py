@@ -9,7 +9,12 @@ schemas.codec.Undecodable   not understood: a dead letter
 anything else               a bug: the stage stops without committing, and its supervisor starts it again
 """
 
-from schemas.record import Failure
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # every command imports this module, and `--help` must stay quick
+    from schemas.record import Failure
 
 
 class MurmurError(Exception):
@@ -25,11 +30,18 @@ class Retry(MurmurError):
 
 
 class Invalid(MurmurError):
-    """This input can never work. `reason` is a stable word, `message` is for a person."""
+    """This input can never work. `reason` is a stable word, the message is for a person."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
-        self.failure = Failure(reason=reason, message=message)
+        self.reason = reason
+
+    @property
+    def failure(self) -> Failure:
+        """As it travels to the coordinator and the submitter."""
+        from schemas.record import Failure
+
+        return Failure(reason=self.reason, message=str(self))
 
 
 class UsageError(MurmurError):

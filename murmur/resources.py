@@ -24,9 +24,9 @@ class Resources:
 def from_settings(settings: Settings) -> Resources:
     """For `murmur run`. Raises UsageError when the model is not set or not known."""
     from murmur.models import catalogue
-    from murmur.objects.open import open_store
+    from murmur.objects import open as stores
 
-    return Resources(settings, Kafka.from_settings(settings), open_store(settings), catalogue.resolve(settings.model))
+    return Resources(settings, Kafka.from_settings(settings), stores.from_settings(settings), catalogue.resolve(settings.model))
 
 
 class Stage(Protocol):

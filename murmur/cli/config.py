@@ -5,14 +5,13 @@ from typing import Annotated
 
 import typer
 
-from murmur.settings import Settings
-
 
 def config(json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False) -> None:
     """Print every setting with its effective value; secrets are masked. Settings come from MURMUR_… and ./.env."""
-    from murmur.cli.load import settings
+    from murmur.cli import load
+    from murmur.settings import Settings
 
-    values = settings().model_dump(mode="json")
+    values = load.settings().model_dump(mode="json")
     if json:
         import orjson
 

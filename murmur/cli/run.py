@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from murmur.cli import child, stages
+from murmur.cli import stages
 
 STOP_S = 15.0
 POLL_S = 0.1
@@ -34,6 +34,8 @@ def run(
     for name in wanted:
         stages.check(name)
     if once and len(wanted) == 1:
+        from murmur.cli import child
+
         child.run_here(wanted[0])
         return
     raise typer.Exit(Parent(wanted, once=once).run())

@@ -1,9 +1,14 @@
 """The names of all stages and where each is built. Nothing of a stage is imported before it is asked for."""
 
+from __future__ import annotations
+
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from murmur.errors import UsageError
-from murmur.resources import Resources, Stage
+
+if TYPE_CHECKING:  # the command line names the stages in its help, and must stay quick
+    from murmur.resources import Resources, Stage
 
 STAGES = {
     "gateway": "producers.gateway",

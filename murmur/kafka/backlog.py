@@ -31,7 +31,7 @@ ARRIVAL_S = 1.0  # what has not reached the broker after so long was never sent
 ASK_AGAIN_S = 0.02
 WARN_AFTER_S = 10.0
 REQUEST_S = 5.0
-_LATEST = OffsetSpec.latest()
+_LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 
 
 class Unread:
