@@ -5,10 +5,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.locked
 
-.PHONY: help setup demo dev test unit check fix generate lock bench clean
+.PHONY: help setup demo dev test services services-stop unit check fix generate lock bench clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make ./.venv from the lock file (does nothing when nothing changed)
 
@@ -24,6 +24,12 @@ dev: setup ## run the whole system in one process: http://127.0.0.1:8511
 
 test: check ## everything: checks, unit, contract, pipeline, services
 	@$(BIN)/python -m pytest tests
+
+services: setup ## real Kafka, MinIO and versitygw on loopback (built once, 5-8 minutes), with an env file each in .services
+	@$(BIN)/python -m scripts.services up
+
+services-stop: setup ## end them, also those of a killed earlier run
+	@$(BIN)/python -m scripts.services down
 
 unit: setup ## only the fast tests
 	@$(BIN)/python -m pytest tests/unit

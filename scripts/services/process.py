@@ -1,0 +1,171 @@
+"""One service as a process: started in a session of its own, known by pid and start time, ended by pid, its log kept.
+
+Fed by `kafka.py`, `minio.py` and `versitygw.py`, which say what to run and how to see that it answers.
+"""
+
+import ctypes
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from scripts.services import cache
+from scripts.services.cache import ServiceError
+
+PATIENCE_S = 60.0  # at a load of 8 a broker was ready after 11 s
+POLITE_S = 5.0
+POLL_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What pid.json says. `started` is None when it died at once."""
+
+    pid: int
+    started: str | None
+    proven: bool = False
+
+
+class Process:
+    """`folder` holds all there is to know: pid.json, log, and what the service itself keeps.
+
+    `leashed`: the service dies with the process that started it (Linux; call `start()` from its main thread).
+    """
+
+    def __init__(self, name: str, folder: Path, leashed: bool = False) -> None:
+        self.name = name
+        self.folder = folder
+        self.log = folder / "log"
+        self._leashed = leashed
+        self._pid_file = folder / "pid.json"
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def start(self, argv: Sequence[str | Path], env: Mapping[str, str] | None = None) -> None:
+        """Runs it. A living one of the same folder is ended first; a new log begins."""
+        self.end()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self.log.open("wb") as output:
+            self._child = subprocess.Popen(
+                [str(part) for part in argv],
+                cwd=self.folder,
+                env={**os.environ, **(env or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                preexec_fn=_die_with_parent if self._leashed and sys.platform == "linux" else None,
+            )
+        self._remember(_Known(self._child.pid, start_time(self._child.pid)))
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id while it lives. Another process that was given the same id since is not taken for it."""
+        known = self._known()
+        if self._child is not None:
+            self._child.poll()  # a dead child of ours is a zombie until somebody asks
+        if known is None or known.started is None or start_time(known.pid) != known.started:
+            return None
+        return known.pid
+
+    @property
+    def proven(self) -> bool:
+        """It lives, and since its start has once done all that it is for."""
+        known = self._known()
+        return self.pid is not None and known is not None and known.proven
+
+    def mark_proven(self) -> None:
+        known = self._known()
+        if known is not None:
+            self._remember(replace(known, proven=True))
+
+    def wait_until(self, check: Callable[[], object], what: str, patience_s: float = PATIENCE_S) -> None:
+        """Repeats `check` until its value is true. Raises ServiceError with the last log lines if it dies or time is up.
+
+        `check` raises OSError or ServiceError for "not yet".
+        """
+        until = time.monotonic() + patience_s
+        last: object = "no answer"
+        while time.monotonic() < until:
+            if self.pid is None:
+                raise self.failed("ended by itself")
+            try:
+                if check():
+                    return
+            except (OSError, ServiceError) as error:
+                last = error
+            time.sleep(POLL_S)
+        raise self.failed(f"{what}: not within {patience_s:.0f} s ({last})")
+
+    def failed(self, why: str) -> ServiceError:
+        return ServiceError(f"{self.name}: {why}\n{cache.tail(self.log)}")
+
+    def signal(self, number: signal.Signals) -> None:
+        """SIGSTOP freezes it, SIGCONT thaws it, SIGKILL is a power cut."""
+        pid = self.pid
+        if pid is not None:
+            os.kill(pid, number)
+
+    def kill(self) -> None:
+        """SIGKILL, and waits until it is gone."""
+        self.signal(signal.SIGKILL)
+        self._gone_within(POLITE_S)
+
+    def end(self) -> None:
+        """SIGTERM, and SIGKILL for one that stays (or is frozen). Idempotent, finished on return."""
+        self.signal(signal.SIGTERM)
+        if not self._gone_within(POLITE_S):
+            self.kill()
+        if self.pid is not None:
+            raise self.failed("does not end, not even by SIGKILL")
+        self._pid_file.unlink(missing_ok=True)
+
+    def forget(self) -> None:
+        """Ends it and deletes its folder."""
+        self.end()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _gone_within(self, patience_s: float) -> bool:
+        until = time.monotonic() + patience_s
+        while self.pid is not None and time.monotonic() < until:
+            time.sleep(POLL_S)
+        return self.pid is None
+
+    def _known(self) -> "_Known | None":
+        try:
+            return _Known(**json.loads(self._pid_file.read_text()))
+        except FileNotFoundError:
+            return None
+
+    def _remember(self, known: "_Known") -> None:
+        fresh = self._pid_file.with_suffix(".new")
+        fresh.write_text(json.dumps(asdict(known)))
+        fresh.rename(self._pid_file)
+
+
+def start_time(pid: int) -> str | None:
+    """What tells a process from a later one with the same id. None: it is dead, or a zombie."""
+    if not Path("/proc/self/stat").exists():
+        return _start_time_by_ps(pid)
+    try:
+        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if after_name[0] in "ZX" else after_name[19]  # field 22 of the line; the name, field 2, may hold spaces
+
+
+def _start_time_by_ps(pid: int) -> str | None:
+    """macOS."""
+    ps = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    state, _, started = ps.stdout.strip().partition(" ")
+    return started.strip() if state and not state.startswith("Z") else None
+
+
+def _die_with_parent() -> None:
+    """Runs in the child: PR_SET_PDEATHSIG = 1."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)

@@ -1,0 +1,143 @@
+"""All services in their order: Kafka, topics, stores, buckets and notifications, a probe object's event, env files.
+
+`up` and `down` serve `make services` and its opposite. The `own_…` functions serve fault tests: a throw-away service in a
+folder of their own, which may be killed, frozen (`process.signal`) and started again on the same data and ports.
+"""
+
+import fcntl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.services import build, cache, envfile
+from scripts.services.cache import ServiceError, say
+from scripts.services.kafka import Kafka
+from scripts.services.minio import MINIO
+from scripts.services.process import Process
+from scripts.services.store import Flavour, Store
+from scripts.services.versitygw import VERSITYGW
+
+FOLDER = Path(__file__).parents[2] / ".services"
+FLAVOURS = (MINIO, VERSITYGW)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    kafka: Kafka
+    minio: Store
+    versitygw: Store
+
+
+def up(folder: Path = FOLDER) -> Services:
+    """Everything built, running and proven; one env file per store. Seconds when it lives already. Raises ServiceError."""
+    build_all()
+    with _lock(folder):
+        began = time.monotonic()
+        services = _services(folder)
+        fresh = _kafka_up(services.kafka)
+        for store in (services.minio, services.versitygw):
+            _store_up(store, services.kafka, prove=fresh)
+            file = folder / f"{store.flavour.name}.env"
+            title = f"murmur on {store.flavour.name} and its Kafka: `set -a; . {folder.name}/{file.name}; murmur run all`"
+            envfile.write(file, store.environment(), title)
+        say(f"all proven after {time.monotonic() - began:.1f} s; environments: {folder}/*.env")
+    return services
+
+
+def down(folder: Path = FOLDER) -> None:
+    """Ends all, also those of a run that was killed. Data and ports stay for the next time."""
+    if not folder.exists():
+        return
+    with _lock(folder):
+        for name in ("versitygw", "minio", "kafka"):
+            process = Process(name, folder / name)
+            if process.pid is not None:
+                say(f"ending {name} (process {process.pid})")
+            process.end()
+
+
+def living(folder: Path = FOLDER) -> bool:
+    """All of them live and have been proven."""
+    return all(Process(name, folder / name).proven for name in ("kafka", "minio", "versitygw"))
+
+
+def status(folder: Path = FOLDER) -> list[str]:
+    """A line for each service."""
+    lines = []
+    for name in ("kafka", "minio", "versitygw"):
+        process = Process(name, folder / name)
+        state = "not running" if process.pid is None else f"process {process.pid}, {'proven' if process.proven else 'not proven'}"
+        lines.append(f"{name}: {state}; log: {process.log}")
+    return lines
+
+
+def build_all() -> None:
+    """Everything that can be fetched or built ahead. Raises MissingToolchain."""
+    cache.tool("java", "Apache Kafka")
+    build.kafka()
+    build.versitygw()
+    build.minio()
+
+
+def own_kafka(folder: Path) -> Kafka:
+    """A started broker that dies with this process. End it with `process.forget()`."""
+    kafka = Kafka(folder, leashed=True)
+    kafka.start()
+    return kafka
+
+
+def own_store(flavour: Flavour, folder: Path, kafka: Kafka, *, queued: bool = False) -> Store:
+    """A store that dies with this process, with its topics, started and proven. `queued`: events wait on disk (MinIO)."""
+    store = Store(flavour, folder, kafka, leashed=True, queued=queued)
+    _topics(store, kafka)
+    store.start()
+    store.prove()
+    return store
+
+
+def _services(folder: Path) -> Services:
+    kafka = Kafka(folder / "kafka")
+    minio, versitygw = (Store(flavour, folder / flavour.name, kafka) for flavour in FLAVOURS)
+    return Services(kafka, minio, versitygw)
+
+
+def _kafka_up(kafka: Kafka) -> bool:
+    """True when it was started here."""
+    if kafka.process.proven and _answers(kafka):
+        return False
+    say("starting Kafka")
+    kafka.start()
+    kafka.prove()
+    return True
+
+
+def _store_up(store: Store, kafka: Kafka, prove: bool) -> None:
+    _topics(store, kafka)
+    if not (store.process.proven and _answers(store)):
+        say(f"starting {store.flavour.name}")
+        store.start()
+        prove = True
+    if prove:
+        store.prove()
+
+
+def _answers(service: Kafka | Store) -> bool:
+    try:
+        return service.answers()
+    except (OSError, ServiceError):
+        return False
+
+
+def _topics(store: Store, kafka: Kafka) -> None:
+    settings = store.settings()
+    kafka.create(f"{settings.topic_prefix}uploads", settings.topic_partitions)
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
