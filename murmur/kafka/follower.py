@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from murmur.errors import UsageError
 from murmur.kafka.client import Kafka, KafkaFault, partition_of, received
@@ -68,7 +68,10 @@ class Follower:
         ends = {}
         for partition in self._partitions(self._topics if topics is None else topics):
             place = TopicPartition(self._kafka.prefix + partition.topic, partition.number)
-            answer = self._consumer.get_watermark_offsets(place, timeout=REQUEST_S)
+            try:
+                answer = self._consumer.get_watermark_offsets(place, timeout=REQUEST_S)
+            except KafkaException as error:
+                raise KafkaFault(f"the broker does not say where {place.topic} ends: {error}") from error
             if answer is None:
                 raise KafkaFault(f"the broker does not say where {place.topic} ends")
             ends[partition] = answer[1]
@@ -86,7 +89,10 @@ class Follower:
     def _partitions(self, topics: Iterable[Topic]) -> Iterator[Partition]:
         assert self._consumer is not None
         for topic in topics:
-            metadata = self._consumer.list_topics(self._kafka.name(topic), timeout=REQUEST_S)
+            try:
+                metadata = self._consumer.list_topics(self._kafka.name(topic), timeout=REQUEST_S)
+            except KafkaException as error:
+                raise KafkaFault(f"the broker does not answer: {error}") from error
             known = metadata.topics[self._kafka.name(topic)]
             if known.error is not None or not known.partitions:
                 raise UsageError(f"the topic {self._kafka.name(topic)} is missing: run `murmur topics apply`")
