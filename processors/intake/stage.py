@@ -1,0 +1,140 @@
+"""Store events in, job requests out: the event only says where to look, the object itself says what it is.
+
+Safe to run twice over the same event: all ids are derived from the object.
+"""
+
+import hashlib
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+
+from murmur import identity
+from murmur.kafka.each import EachRecord
+from murmur.kafka.loop import Loop
+from murmur.kafka.messages import Output, Received
+from murmur.objects import NotFound, ObjectInfo, ObjectStore
+from murmur.objects.names import result_keys
+from murmur.objects.store import BadKey
+from murmur.objects.transcripts import Transcripts
+from murmur.recipe import Recipe, recipe
+from murmur.resources import Resources, Stage
+from murmur.settings import Settings
+from processors.intake.events import Dropped, Event, ListBucket, normalise
+from schemas.jobs import Job, JobRequested
+from schemas.topics import REQUESTS, UPLOADS
+
+log = logging.getLogger(__name__)
+BLOCK_BYTES = 1024 * 1024
+HASHES_REMEMBERED = 1000  # repeated events, and listings, do not read the objects again
+CLOCK_SKEW = timedelta(minutes=5)  # between store and broker, when a listing stands for an event
+OWNER = "default"
+
+
+def build(resources: Resources) -> Stage:
+    intake = Intake(resources.objects, resources.settings, recipe(resources.settings, resources.model))
+    return Loop("intake", resources.kafka, [UPLOADS], EachRecord(intake))
+
+
+class Intake:
+    """A function of one record, for `EachRecord`. Raises Undecodable, and Retry while the store is away."""
+
+    def __init__(
+        self,
+        objects: ObjectStore,
+        settings: Settings,
+        how: Recipe,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._objects = objects
+        self._settings = settings
+        self._recipe = how
+        self._transcripts = Transcripts(objects, settings.work_bucket)
+        self._now = now
+        self._hashes: OrderedDict[tuple[str, str, str], str] = OrderedDict()
+
+    def __call__(self, record: Received) -> Iterator[Output]:
+        at = datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
+        for event in normalise(record.value, self._settings.event_dialect):
+            for info in self._found(event, at):
+                yield from self._request(info)
+
+    def _found(self, event: Event, at: datetime) -> Iterable[ObjectInfo]:
+        """The objects that the event is about, as they are now. Other buckets' results and chunks must not come round."""
+        uploads = self._settings.uploads_bucket
+        if isinstance(event, Dropped) and event.bucket == uploads:
+            return self._first_found(event)
+        if isinstance(event, ListBucket) and event.bucket == uploads:
+            return self._listed_since(at - CLOCK_SKEW)
+        log.debug("ignored: %s", event)
+        return ()
+
+    def _first_found(self, event: Dropped) -> list[ObjectInfo]:
+        for key in event.keys:
+            try:
+                return [self._objects.head(event.bucket, key)]
+            except (NotFound, BadKey):
+                continue
+        log.info("skipped, there is no such object (any more): %r in %s", event.keys[0], event.bucket)
+        return []
+
+    def _listed_since(self, since: datetime) -> Iterator[ObjectInfo]:
+        """The event is of an object of its own time; older ones had theirs. HEAD: a listing knows no version, no checksum."""
+        for info in self._objects.list(self._settings.uploads_bucket):
+            if info.modified_at >= since:
+                yield from self._first_found(Dropped(info.bucket, (info.key,)))
+
+    def _request(self, info: ObjectInfo) -> Iterator[Output]:
+        if info.key.endswith("/") and not info.size_bytes:
+            log.debug("ignored: %r is how a store shows an empty folder", info.key)
+            return
+        try:
+            audio_id = self._audio_id(info)
+        except NotFound as error:
+            log.info("skipped, it changed while it was read, so another event follows: %s", error)
+            return
+        request = self._requested(info, audio_id)
+        log.info("drop %r is job %s, work %s", info.key, request.job.job_id, request.work.work_id)
+        yield Output(REQUESTS, request.work.work_id, request)
+
+    def _requested(self, info: ObjectInfo, audio_id: str) -> JobRequested:
+        work = identity.plan(audio_id, info.ref, self._recipe, OWNER)
+        result = self._transcripts.find(work.work_id)
+        job = Job(
+            job_id=identity.drop_job_id(info.bucket, info.key, info.version_id or info.etag),
+            source="drop",
+            filename=info.key.rstrip("/").rpartition("/")[2] or info.key,
+            owner=OWNER,
+            submitted_at=self._now(),
+        )
+        return JobRequested(job=job, work=work, result=result, rewrite=result is not None and self._files_missing(info.key))
+
+    def _files_missing(self, key: str) -> bool:
+        for name in result_keys(key):
+            try:
+                self._objects.head(self._settings.results_bucket, name)
+            except NotFound:
+                return True
+        return False
+
+    def _audio_id(self, info: ObjectInfo) -> str:
+        """SHA-256 of the content. What is too large to be transcribed is not read: its id stands for its address."""
+        if info.sha256 is not None:
+            return info.sha256
+        version = (info.bucket, info.key, info.version_id or info.etag)
+        if info.size_bytes > self._settings.max_upload_bytes:
+            return identity.digest(["too large to read", *version])
+        if version not in self._hashes:
+            self._hashes[version] = self._read(info)
+            if len(self._hashes) > HASHES_REMEMBERED:
+                self._hashes.popitem(last=False)
+        return self._hashes[version]
+
+    def _read(self, info: ObjectInfo) -> str:
+        content = hashlib.sha256()
+        with self._objects.open(info.ref) as file:
+            while block := file.read(BLOCK_BYTES):
+                content.update(block)
+        if self._objects.head(info.bucket, info.key).etag != info.etag:  # a file can be changed in its place
+            raise NotFound(f"{info.bucket}/{info.key} is another version now")
+        return content.hexdigest()

@@ -1,0 +1,213 @@
+import hashlib
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from murmur import identity
+from murmur.kafka.messages import Partition, Received
+from murmur.models import catalogue
+from murmur.objects import ObjectInfo, ObjectStore, StoreUnavailable
+from murmur.objects.directory import DirectoryStore
+from murmur.objects.keys import transcript_key
+from murmur.objects.names import result_keys
+from murmur.recipe import recipe
+from murmur.settings import Settings
+from processors.intake.stage import Intake
+from schemas.codec import Undecodable
+from schemas.jobs import JobRequested
+from schemas.record import ObjectRef
+from schemas.topics import REQUESTS
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+SETTINGS = Settings(model="demo", max_upload_bytes=1000)
+
+
+@pytest.fixture
+def objects(tmp_path: Path) -> DirectoryStore:
+    store = DirectoryStore({name: tmp_path / name for name in ("uploads", "work", "results")})
+    store.create()
+    return store
+
+
+def intake(objects: ObjectStore, settings: Settings = SETTINGS) -> Intake:
+    return Intake(objects, settings, recipe(settings, catalogue.resolve("demo")), lambda: NOW)
+
+
+def event(key: str, bucket: str = "uploads", how: str = "Put") -> bytes:
+    record = {"eventName": f"s3:ObjectCreated:{how}", "s3": {"bucket": {"name": bucket}, "object": {"key": key}}}
+    return json.dumps({"Records": [record]}).encode()
+
+
+def requests(stage: Intake, value: bytes | None, timestamp_ms: int = 0) -> list[JobRequested]:
+    outputs = list(stage(Received(Partition("uploads", 0), 0, None, value, timestamp_ms=timestamp_ms)))
+    found = [output.value for output in outputs if isinstance(output.value, JobRequested)]
+    assert [(output.topic, output.key) for output in outputs] == [(REQUESTS, request.work.work_id) for request in found]
+    return found
+
+
+def test_a_dropped_object_becomes_a_request_that_names_its_content(objects: DirectoryStore) -> None:
+    info = objects.put("uploads", "calls/Запись 1.wav", b"speech")
+    (request,) = requests(intake(objects), event("calls/Запись 1.wav"))
+    assert request.job.source == "drop"
+    assert request.job.filename == "Запись 1.wav"
+    assert request.job.submitted_at == NOW
+    assert request.job.job_id == identity.drop_job_id("uploads", "calls/Запись 1.wav", info.etag)
+    assert request.work.audio_id == hashlib.sha256(b"speech").hexdigest()
+    assert request.work.audio == objects.head("uploads", "calls/Запись 1.wav").ref
+    assert (request.result, request.rewrite) == (None, False)
+
+
+def test_the_same_event_again_gives_the_same_job_and_work(objects: DirectoryStore) -> None:
+    objects.put("uploads", "a.wav", b"speech")
+    first = requests(intake(objects), event("a.wav"))
+    stage = intake(objects)
+    assert requests(stage, event("a.wav")) == requests(stage, event("a.wav", how="Copy")) == first
+
+
+def test_a_changed_object_is_another_job_and_a_copy_is_another_job_of_the_same_work(objects: DirectoryStore) -> None:
+    stage = intake(objects)
+    objects.put("uploads", "a.wav", b"speech")
+    (first,) = requests(stage, event("a.wav"))
+    objects.put("uploads", "a.wav", b"other speech")
+    objects.put("uploads", "b.wav", b"speech")
+    (changed,), (copied,) = requests(stage, event("a.wav")), requests(stage, event("b.wav"))
+    assert changed.job.job_id != first.job.job_id
+    assert changed.work.work_id != first.work.work_id
+    assert copied.job.job_id != first.job.job_id
+    assert copied.work.work_id == first.work.work_id
+
+
+def test_only_the_uploads_bucket_makes_jobs(objects: DirectoryStore) -> None:
+    objects.put("results", "a.wav.json", b"{}")
+    objects.put("work", "chunks/0", b"pcm")
+    stage = intake(objects)
+    assert requests(stage, event("a.wav.json", bucket="results")) == []
+    assert requests(stage, event("chunks/0", bucket="work")) == []
+    assert requests(stage, event("", bucket="work", how="Post")) == []
+
+
+def test_an_object_that_is_gone_is_skipped(objects: DirectoryStore) -> None:
+    assert requests(intake(objects), event("never.wav")) == []
+
+
+@pytest.mark.parametrize("key", ["../results/x", "a/../../b", "s" * 300, "nul\0"])
+def test_a_key_that_the_store_does_not_take_is_skipped(objects: DirectoryStore, key: str) -> None:
+    assert requests(intake(objects), event(key)) == []
+
+
+def test_the_raw_key_is_tried_before_the_decoded_one(objects: DirectoryStore) -> None:
+    objects.put("uploads", "a b.wav", b"space")
+    stage = intake(objects)
+    (decoded,) = requests(stage, event("a+b.wav"))
+    assert decoded.work.audio.key == "a b.wav"
+    objects.put("uploads", "a+b.wav", b"plus")
+    (raw,) = requests(stage, event("a+b.wav"))
+    assert raw.work.audio.key == "a+b.wav"
+
+
+def test_two_names_of_one_object_are_one_job(objects: DirectoryStore) -> None:
+    objects.put("uploads", "a/b.wav", b"speech")
+    settings = SETTINGS.model_copy(update={"event_dialect": "raw"})
+    names = ("a/b.wav", "a//b.wav", "/a/./b.wav", "c/../a/b.wav")
+    jobs = {request.job.job_id for name in names for request in requests(intake(objects, settings), event(name))}
+    assert len(jobs) == 1
+
+
+def test_an_event_that_names_no_object_stands_for_all_objects_of_its_time(objects: DirectoryStore, tmp_path: Path) -> None:
+    for key in ("old.wav", "new.wav", "sub/new.wav"):
+        objects.put("uploads", key, key.encode())
+    an_hour_ago_s = datetime.now(UTC).timestamp() - 3600
+    os.utime(tmp_path / "uploads" / "old.wav", (an_hour_ago_s, an_hour_ago_s))
+    now_ms = int(datetime.now(UTC).timestamp() * 1000)
+    found = requests(intake(objects), event("", how="Post"), timestamp_ms=now_ms)
+    assert sorted(request.work.audio.key for request in found) == ["new.wav", "sub/new.wav"]
+
+
+def test_an_empty_object_is_a_job_too_because_its_owner_waits_for_an_answer(objects: DirectoryStore) -> None:
+    objects.put("uploads", "empty.wav", b"")
+    (request,) = requests(intake(objects), event("empty.wav"))
+    assert request.work.audio.size_bytes == 0
+
+
+def test_what_is_too_large_is_not_read_and_still_is_a_job(tmp_path: Path) -> None:
+    class NeverRead(DirectoryStore):
+        def open(self, ref: ObjectRef) -> BinaryIO:
+            raise AssertionError("read")
+
+    objects = NeverRead({name: tmp_path / name for name in ("uploads", "work", "results")})
+    objects.create()
+    objects.put("uploads", "huge.wav", b"x" * 1001)
+    (request,) = requests(intake(objects), event("huge.wav"))
+    assert request.work.audio.size_bytes == 1001
+    assert requests(intake(objects), event("huge.wav")) == [request]
+
+
+def test_repeated_events_read_the_object_once(tmp_path: Path) -> None:
+    class Counting(DirectoryStore):
+        opened = 0
+
+        def open(self, ref: ObjectRef) -> BinaryIO:
+            self.opened += 1
+            return super().open(ref)
+
+    objects = Counting({name: tmp_path / name for name in ("uploads", "work", "results")})
+    objects.create()
+    objects.put("uploads", "a.wav", b"speech")
+    stage = intake(objects)
+    for _ in range(5):
+        requests(stage, event("a.wav"))
+    assert objects.opened == 1
+
+
+def test_an_object_that_changes_while_it_is_read_is_left_to_the_event_that_follows(tmp_path: Path) -> None:
+    class Changing(DirectoryStore):
+        def open(self, ref: ObjectRef) -> BinaryIO:
+            file = super().open(ref)
+            with (self.folder(ref.bucket) / ref.key).open("ab") as more:
+                more.write(b"more")
+            return file
+
+    objects = Changing({name: tmp_path / name for name in ("uploads", "work", "results")})
+    objects.create()
+    objects.put("uploads", "a.wav", b"speech")
+    assert requests(intake(objects), event("a.wav")) == []
+
+
+def test_a_finished_transcript_goes_along_and_missing_files_are_to_be_written_again(objects: DirectoryStore) -> None:
+    objects.put("uploads", "calls/a.wav", b"speech")
+    stage = intake(objects)
+    (first,) = requests(stage, event("calls/a.wav"))
+    objects.put("work", transcript_key(first.work.work_id), b"{}")
+    (missing,) = requests(stage, event("calls/a.wav"))
+    assert missing.result is not None
+    assert missing.result.key == transcript_key(first.work.work_id)
+    assert missing.rewrite
+    for key in result_keys("calls/a.wav"):
+        objects.put("results", key, b"text")
+    (complete,) = requests(stage, event("calls/a.wav"))
+    assert complete.result == missing.result
+    assert not complete.rewrite
+
+
+def test_a_store_that_is_away_is_waited_for(tmp_path: Path) -> None:
+    away = DirectoryStore({name: tmp_path / "unmounted" / name for name in ("uploads", "work", "results")})
+    with pytest.raises(StoreUnavailable):
+        requests(intake(away), event("a.wav"))
+
+
+def test_a_folder_as_a_store_shows_it_is_no_drop() -> None:
+    class WithFolder(DirectoryStore):
+        def head(self, bucket: str, key: str) -> ObjectInfo:
+            return ObjectInfo(bucket, key, 0, "e", NOW)
+
+    assert requests(intake(WithFolder({})), event("folder/")) == []
+
+
+@pytest.mark.parametrize("value", [None, b"", b"\x00\x01", b"[]"])
+def test_what_is_no_event_is_a_dead_letter(objects: DirectoryStore, value: bytes | None) -> None:
+    with pytest.raises(Undecodable):
+        requests(intake(objects), value)

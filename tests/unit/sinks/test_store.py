@@ -1,0 +1,116 @@
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from murmur.formats import FORMATS
+from murmur.kafka.messages import Partition, Received
+from murmur.objects import StoreUnavailable
+from murmur.objects.directory import DirectoryStore
+from murmur.objects.names import result_keys
+from murmur.objects.transcripts import Transcripts
+from schemas.codec import Undecodable
+from schemas.jobs import Job, ResultSummary
+from schemas.options import DecodingOptions, ModelRef
+from schemas.record import ObjectRef
+from schemas.segment import Segment
+from schemas.transcript import Transcript, TranscriptCompleted
+from schemas.work import AudioInfo
+from sinks.store import StoreSink
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+WORK_ID = "ab" * 32
+TRANSCRIPT = Transcript(
+    work_id=WORK_ID,
+    audio_id="cd" * 32,
+    model=ModelRef(name="demo", revision="1"),
+    decoding=DecodingOptions(),
+    language="en",
+    language_probability=0.9,
+    duration_s=2.0,
+    speech_s=1.5,
+    text="Good morning.",
+    segments=(Segment(start=0.2, end=1.7, text="Good morning."),),
+    audio_info=AudioInfo(container="wav", codec="pcm_s16le", sample_rate_hz=16000, channels=1),
+    processing_s=0.5,
+    created_at=NOW,
+)
+
+
+@pytest.fixture
+def objects(tmp_path: Path) -> DirectoryStore:
+    store = DirectoryStore({"work": tmp_path / "work", "results": tmp_path / "results"})
+    store.create()
+    return store
+
+
+def sink(objects: DirectoryStore) -> StoreSink:
+    return StoreSink(objects, "results", Transcripts(objects, "work"))
+
+
+def completed(files: tuple[str, ...], transcript: Transcript | None = TRANSCRIPT, **job: Any) -> Received:
+    event = TranscriptCompleted(
+        job=Job(job_id=UUID(int=1), filename="a.wav", submitted_at=NOW, **{"source": "drop", **job}),
+        work_id=WORK_ID,
+        completed_at=NOW,
+        cached=False,
+        result=ResultSummary(
+            transcript=ObjectRef(bucket="work", key="results/x"), language="en", duration_s=2.0, speech_s=1.5, files=files
+        ),
+        transcript=transcript,
+    )
+    return Received(Partition("transcripts", 0), 0, None, None, event=event)
+
+
+def written(objects: DirectoryStore) -> dict[str, bytes]:
+    return {info.key: objects.get("results", info.key) for info in objects.list("results")}
+
+
+def test_a_drops_transcript_becomes_four_files_beside_each_other_in_its_own_folder(objects: DirectoryStore) -> None:
+    assert list(sink(objects)(completed(result_keys("calls/a.wav")))) == []
+    assert written(objects) == {f"calls/a.wav.{name}": FORMATS[name].write(TRANSCRIPT) for name in ("json", "txt", "srt", "vtt")}
+
+
+def test_writing_again_changes_nothing(objects: DirectoryStore) -> None:
+    sink(objects)(completed(result_keys("a.wav")))
+    once = written(objects)
+    sink(objects)(completed(result_keys("a.wav")))
+    assert written(objects) == once
+
+
+def test_a_job_of_the_gateway_writes_nothing(objects: DirectoryStore) -> None:
+    sink(objects)(completed((), source="http"))
+    assert written(objects) == {}
+
+
+def test_a_transcript_too_long_for_its_record_is_read_from_the_work_bucket(objects: DirectoryStore) -> None:
+    Transcripts(objects, "work").write(TRANSCRIPT)
+    sink(objects)(completed(result_keys("a.wav"), transcript=None))
+    assert b"Good morning." in written(objects)["a.wav.txt"]
+
+
+def test_a_transcript_that_is_gone_is_a_dead_letter(objects: DirectoryStore) -> None:
+    with pytest.raises(Undecodable) as error:
+        sink(objects)(completed(result_keys("a.wav"), transcript=None))
+    assert error.value.reason == "transcript_gone"
+
+
+def test_a_name_that_the_store_refuses_is_a_dead_letter(objects: DirectoryStore) -> None:
+    objects.put("results", "a.wav", b"a file where a folder is needed")
+    with pytest.raises(Undecodable) as error:
+        sink(objects)(completed(("a.wav/b.wav.txt",)))
+    assert error.value.reason == "bad_key"
+
+
+def test_a_format_of_a_newer_version_is_a_dead_letter(objects: DirectoryStore) -> None:
+    with pytest.raises(Undecodable) as error:
+        sink(objects)(completed(("a.wav.docx",)))
+    assert error.value.reason == "unknown_format"
+
+
+def test_a_store_that_is_away_is_waited_for(tmp_path: Path) -> None:
+    away = DirectoryStore({"work": tmp_path / "no", "results": tmp_path / "no"})
+    with pytest.raises(StoreUnavailable):
+        sink(away)(completed(result_keys("a.wav")))
