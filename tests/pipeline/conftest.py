@@ -1,0 +1,50 @@
+"""The whole system in one process, as `murmur dev` builds it, with the real demo model."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from murmur.dev import Dev
+from murmur.settings import Settings
+from tests.pipeline.client import Client
+
+READY_S = 60.0
+
+
+@pytest.fixture(scope="session")
+def settings_factory(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Settings]:
+    """Settings of a system of its own: a fresh data folder and any free port."""
+
+    def make(**more: object) -> Settings:
+        data = tmp_path_factory.mktemp("murmur")
+        values = {"model": "demo", "data_dir": data, "gateway_port": 0, "settle_s": 0.2, **more}
+        return Settings.model_validate(values)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def system(settings_factory: Callable[..., Settings]) -> Iterator[Dev]:
+    """One system for all tests that only use it from outside."""
+    with Dev(settings_factory()) as system:
+        system.wait_ready(READY_S)
+        yield system
+
+
+@pytest.fixture
+def client(system: Dev) -> Client:
+    assert system.address is not None
+    return Client(system.address)
+
+
+@pytest.fixture(scope="session")
+def inbox(system: Dev) -> Path:
+    assert system.settings.inbox is not None
+    return system.settings.inbox
+
+
+@pytest.fixture(scope="session")
+def outbox(system: Dev) -> Path:
+    assert system.settings.outbox is not None
+    return system.settings.outbox

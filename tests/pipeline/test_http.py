@@ -1,0 +1,146 @@
+"""From an upload to its transcript, and all that can become of a job on the way."""
+
+import io
+import wave
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from murmur.dev import Dev
+from murmur.kafka.follower import Follower
+from schemas.topics import CHUNK_RESULTS, REVOCATIONS
+from schemas.work import ChunkTranscribed, WorkReported
+from tests.clips import BY_NAME, CLIPS, Clip, word_errors
+from tests.pipeline.client import Client
+from tests.waiting import wait_until
+
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d4944415478da63fccf"
+    "c0f01f0005050202c77a8a5f0000000049454e44ae426082"
+)
+
+
+@pytest.mark.parametrize("clip", CLIPS, ids=lambda clip: clip.file)
+def test_every_clip_is_transcribed_within_its_bound(client: Client, clip: Clip) -> None:
+    status = client.ended(client.submit(clip.path))
+    assert status["state"] == "SUCCESS"
+    transcription = status["result"]["transcription"]
+    assert word_errors(clip.text, transcription["text"]) <= clip.wer_max
+    assert transcription["duration"] == pytest.approx(clip.duration_s, abs=0.2)
+    if clip.text:
+        assert transcription["language"] == clip.language
+
+
+def variant(clip: str, seconds: int) -> bytes:
+    """The same speech with a little silence behind it: other bytes, so another work."""
+    with wave.open(str(BY_NAME[clip].path)) as source, io.BytesIO() as out:
+        with wave.open(out, "wb") as target:
+            target.setparams(source.getparams())
+            target.writeframes(source.readframes(source.getnframes()))
+            target.writeframes(bytes(2 * source.getframerate() * seconds))
+        return out.getvalue()
+
+
+def transcribed(system: Dev, work_ids: set[str]) -> list[tuple[str, tuple[int, int]]]:
+    """Every chunk of these works that a transcriber has reported so far."""
+    follower = Follower(system.resources.kafka, [CHUNK_RESULTS])
+    try:
+        ends, found = follower.end_offsets(), []
+        while not follower.reached(ends):
+            for record in follower.poll(0.1):
+                event = record.event
+                if isinstance(event, WorkReported) and isinstance(event.event, ChunkTranscribed) and event.work_id in work_ids:
+                    found.append((event.work_id, event.event.span))
+        return found
+    finally:
+        follower.close()
+
+
+def work_of(system: Dev, client: Client, task_id: str) -> str:
+    body = client.transcript(task_id, "json").json
+    return str(body["work_id"])
+
+
+def test_the_second_time_the_answer_comes_from_the_cache(client: Client, system: Dev) -> None:
+    content = variant("en-command.wav", 1)
+    first = client.ended(client.post("a.wav", content).json["task_id"])
+    second = client.ended(client.post("another name.wav", content).json["task_id"])
+    assert (first["result"]["cached"], second["result"]["cached"]) == (False, True)
+    assert first["result"]["transcription"] == second["result"]["transcription"]
+
+
+def test_twenty_identical_submits_at_once_are_twenty_jobs_and_one_transcription(client: Client, system: Dev) -> None:
+    content = variant("en-command.wav", 2)
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda n: client.post(f"{n}.wav", content), range(20)))
+    tasks = {answer.json["task_id"] for answer in answers}
+    assert len(tasks) == 20
+    results = [client.ended(task) for task in tasks]
+    assert {status["state"] for status in results} == {"SUCCESS"}
+    assert sum(not status["result"]["cached"] for status in results) == 1
+    assert len(transcribed(system, {work_of(system, client, tasks.pop())})) == 1
+
+
+def test_a_cancelled_job_stops_at_its_next_chunk(client: Client, system: Dev) -> None:
+    task = client.submit(BY_NAME["en-two-minutes.flac"].path, prompt="so that it is a work of its own")
+    wait_until(lambda: client.status(task)["progress"]["segments"], "the first text")
+    assert client.cancel(task).status == 202
+    status = client.ended(task)
+    assert status["state"] == "REVOKED"
+    assert client.cancel(task).status == 202
+    runs = Follower(system.resources.kafka, [REVOCATIONS])
+    wait_until(lambda: runs.poll(0.1), "the revocation")
+    runs.close()
+    assert client.transcript(task, "txt").status in (404, 409)
+
+
+def test_a_finished_job_can_no_longer_be_cancelled(client: Client) -> None:
+    task = client.submit(BY_NAME["en-command.wav"].path)
+    client.ended(task)
+    answer = client.cancel(task)
+    assert answer.status == 409
+    assert answer.headers["content-type"].startswith("application/problem+json")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("junk.mp3", b"this is not audio at all, whatever its name says" * 50, "unsupported"),
+        ("picture.png", PNG, "no_audio"),
+        ("list.m3u8", b"#EXTM3U\n#EXTINF:10,\nhttp://127.0.0.1:1/a.ts\n", "unsupported"),
+    ],
+)
+def test_what_holds_no_sound_fails_with_a_typed_reason(client: Client, name: str, content: bytes, reason: str) -> None:
+    status = client.ended(client.post(name, content).json["task_id"])
+    assert status["state"] == "FAILURE"
+    assert status["error"]["reason"] in {reason, "unsupported", "no_audio", "corrupt"}
+
+
+@pytest.mark.parametrize("name", ["silence.flac", "noise.flac", "tones.flac"])
+def test_sound_without_speech_is_a_success_with_an_empty_text(client: Client, name: str) -> None:
+    task = client.submit(BY_NAME[name].path)
+    status = client.ended(task)
+    assert (status["state"], status["result"]["transcription"]["text"]) == ("SUCCESS", "")
+    assert {client.transcript(task, kind).status for kind in ("json", "txt", "srt", "vtt")} == {200}
+
+
+def test_http_jobs_write_nothing_to_the_outbox(client: Client, outbox: Path) -> None:
+    client.ended(client.post("only-over-http.wav", variant("en-command.wav", 3)).json["task_id"])
+    assert not list(outbox.rglob("only-over-http*"))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/no/such/page", 404),
+        ("PUT", "/api/transcribe/async", 405),
+        ("GET", "/api/transcribe/async/status/00000000-0000-4000-8000-000000000000", 404),
+        ("POST", "/api/transcribe/async", 400),
+    ],
+)
+def test_every_error_is_a_problem_document(client: Client, method: str, path: str, status: int) -> None:
+    answer = client.request(method, path)
+    assert answer.status == status
+    assert answer.headers["content-type"].startswith("application/problem+json")
+    assert answer.json["status"] == status
