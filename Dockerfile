@@ -1,0 +1,29 @@
+# One image for every stage; the stage is the argument: `docker run murmur run --once coordinator`.
+# Without arguments it runs all stages. The GPU libraries are not in it (see docs/decisions and the [gpu] extra).
+FROM python:3.12-slim AS build
+WORKDIR /src
+COPY requirements.lock pyproject.toml README.md LICENSE ./
+COPY schemas schemas
+COPY murmur murmur
+COPY producers producers
+COPY processors processors
+COPY sinks sinks
+# The lock holds the tools of development too: only what murmur itself depends on is installed, in the locked versions.
+RUN grep -E '^[A-Za-z0-9._-]+==' requirements.lock | sed 's/ *\\$//' > constraints.txt \
+    && python -m venv /app \
+    && /app/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt .
+
+FROM python:3.12-slim
+RUN useradd --create-home --uid 10001 murmur && mkdir /data && chown murmur /data
+COPY --from=build /app /app
+ENV PATH=/app/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    MURMUR_DATA_DIR=/data \
+    MURMUR_LOG_FORMAT=json \
+    # encoding on a CPU is up to a quarter cheaper when malloc keeps its large blocks
+    MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000 MALLOC_TOP_PAD_=268435456 MALLOC_ARENA_MAX=1
+USER murmur
+WORKDIR /data
+VOLUME /data
+ENTRYPOINT ["murmur"]
+CMD ["run", "all"]

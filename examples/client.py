@@ -1,0 +1,70 @@
+"""Submits a file over HTTP, shows the segments as they come, and ends with the whole text.
+
+python examples/client.py talk.mp4 --url http://127.0.0.1:8511 --language pt
+"""
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+POLL_S = 0.5
+
+
+async def submit(session: aiohttp.ClientSession, file: Path, language: str | None) -> str:
+    """The address to ask how it goes."""
+    form = aiohttp.FormData()
+    if language:
+        form.add_field("language", language)
+    with file.open("rb") as audio:
+        form.add_field("file", audio, filename=file.name)
+        async with session.post("/api/transcribe/async", data=form) as answer:
+            said = await answer.json(content_type=None)
+            if answer.status != 202:
+                raise SystemExit(f"refused: {said['detail']}")
+            return str(said["status_url"])
+
+
+async def wait(session: aiohttp.ClientSession, status_url: str) -> dict[str, Any]:
+    """The final status. 503 means that the gateway cannot say now: ask again."""
+    shown = 0
+    while True:
+        async with session.get(status_url) as answer:
+            if answer.status == 503:
+                await asyncio.sleep(int(answer.headers.get("Retry-After", "1")))
+                continue
+            answer.raise_for_status()
+            status: dict[str, Any] = await answer.json()
+        segments = status["progress"]["segments"]
+        for segment in segments[shown:]:
+            print(f"  {segment['start']:7.2f}  {segment['text']}", flush=True)
+        shown = max(shown, len(segments))
+        if status["state"] in ("SUCCESS", "FAILURE", "REVOKED"):
+            return status
+        await asyncio.sleep(POLL_S)
+
+
+async def transcribe(url: str, file: Path, language: str | None) -> int:
+    async with aiohttp.ClientSession(url) as session:
+        status = await wait(session, await submit(session, file, language))
+    if status["state"] != "SUCCESS":
+        print(f"{status['state']}: {status['message']}", file=sys.stderr)
+        return 1
+    print(status["result"]["transcription"]["text"])
+    return 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--url", default="http://127.0.0.1:8511", help="a gateway")
+    parser.add_argument("--language", help="such as en or pt; left out: detected")
+    arguments = parser.parse_args()
+    return asyncio.run(transcribe(arguments.url, arguments.file, arguments.language))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

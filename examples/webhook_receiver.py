@@ -1,0 +1,75 @@
+"""Receives murmur's webhooks, checks their signatures, and prints what they say.
+
+    python examples/webhook_receiver.py --port 9999 --secret whsec_...      # the same as MURMUR_WEBHOOK_SECRET
+
+A webhook may come twice: `webhook-id` is the same both times, so remember the ids you have handled.
+"""
+
+import argparse
+import json
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+BODY_MAX_BYTES = 25 * 1024 * 1024
+
+
+class Receiver(HTTPServer):
+    """`seen`: webhook ids, so that a repeat is answered and not handled again."""
+
+    def __init__(self, port: int, secret: str) -> None:
+        super().__init__(("127.0.0.1", port), Handler)
+        self.webhook = Webhook(secret)
+        self.seen: set[str] = set()
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        length = int(self.headers.get("Content-Length", "0"))
+        if not 0 < length <= BODY_MAX_BYTES:
+            return self._answer(413)
+        body = self.rfile.read(length)
+        try:
+            self.server.webhook.verify(body, {name.lower(): value for name, value in self.headers.items()})
+        except WebhookVerificationError as error:
+            print(f"refused: {error}", flush=True)
+            return self._answer(401)
+        webhook_id = self.headers["webhook-id"]
+        if webhook_id not in self.server.seen:
+            self.server.seen.add(webhook_id)
+            show(body)
+        return self._answer(204)
+
+    def _answer(self, status: int) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """What matters is printed by `show`."""
+
+
+def show(body: bytes) -> None:
+    event = json.loads(body)
+    said = event["transcription"] if event["success"] else event["error"]
+    print(f"{event['task_id']}  {'done' if event['success'] else 'failed'}  {json.dumps(said, ensure_ascii=False)}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=9999, help="0: any free one")
+    parser.add_argument("--secret", required=True, help="whsec_...")
+    parser.add_argument("--count", type=int, default=0, help="end after so many requests; 0: never")
+    arguments = parser.parse_args()
+    with Receiver(arguments.port, arguments.secret) as receiver:
+        print(f"listening on http://127.0.0.1:{receiver.server_port}", flush=True)
+        answered = 0
+        while not arguments.count or answered < arguments.count:
+            receiver.handle_request()
+            answered += 1
+
+
+if __name__ == "__main__":
+    main()
