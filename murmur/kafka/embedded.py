@@ -35,8 +35,8 @@ from schemas.topics import TOPICS, Topic
 
 log = logging.getLogger(__name__)
 
-FETCH_WAIT_MS = 10  # a hop waits half of it on average; twelve idle consumers cost about 6 % of a core
-SESSION_TIMEOUT_MS = 3_000  # notice the dead after 3-4 s, rebalance in 2 s, and bear a machine busy with a model
+FETCH_WAIT_MS = 10  # a hop waits half of it on average; twelve idle consumers cost about a tenth of a core
+SESSION_TIMEOUT_MS = 3_000  # the dead are replaced within about 5 s, and a machine busy with a model is borne
 HEARTBEAT_MS = 300
 RETAINED_BYTES = 5 * 1024 * 1024  # per partition
 _PRODUCER = 0  # RD_KAFKA_PRODUCER
@@ -49,6 +49,7 @@ class EmbeddedBroker:
     def __init__(self, topics: Sequence[Topic] = TOPICS, partitions: int = 4, prefix: str = "murmur.") -> None:
         self._library = _library()
         self._prefix = prefix
+        self._partitions = partitions
         self._client, self._cluster = _start(self._library)
         self.bootstrap: str = self._library.rd_kafka_mock_cluster_bootstraps(self._cluster).decode()
         for topic in topics:
@@ -68,6 +69,11 @@ class EmbeddedBroker:
             transactions=False,
             hold=self._backlog.hold,
         )
+
+    def partition(self, key: str) -> int:
+        """Where a record with that key goes, as every producer of murmur's decides it."""
+        raw = key.encode()
+        return int(self._library.rd_kafka_msg_partitioner_murmur2(None, raw, len(raw), self._partitions, None, None))
 
     def release(self) -> None:
         """Nobody is held back from now on. For stopping: what is in the broker dies with it."""
@@ -146,6 +152,7 @@ def _declare(library: ctypes.CDLL) -> None:
         ("rd_kafka_mock_cluster_destroy", None, [pointer]),
         ("rd_kafka_mock_cluster_bootstraps", text, [pointer]),
         ("rd_kafka_mock_topic_create", number, [pointer, text, number, number]),
+        ("rd_kafka_msg_partitioner_murmur2", ctypes.c_int32, [pointer, text, ctypes.c_size_t, ctypes.c_int32, pointer, pointer]),
         ("rd_kafka_mock_group_initial_rebalance_delay_ms", None, [pointer, ctypes.c_int32]),
     ):
         function = getattr(library, name)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Self, TextIO
 
 from murmur.cli import stages
+from murmur.dev.seed import seed
 from murmur.errors import UsageError
 from murmur.kafka.embedded import EmbeddedBroker
 from murmur.models import catalogue
@@ -54,6 +55,7 @@ class Dev:
         objects.create()
         objects.sweep()
         self.broker = EmbeddedBroker(prefix=settings.topic_prefix)
+        seed(self.broker, settings)
         self.resources = Resources(settings, self.broker.kafka(), objects, model)
         self._running = {name: self._supervised(name) for name in self._only}
         for stage in self._running.values():

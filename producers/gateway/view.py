@@ -1,0 +1,273 @@
+"""What this gateway knows of every job: a SQLite file fed by `requests` (PENDING) and `jobs`, plus progress in memory.
+
+The offsets lie in the same transaction as the rows, and the cluster's id beside them. `murmur dev` reads the file to
+seed its next broker.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from murmur.kafka.messages import Partition, Received
+from murmur.settings import Settings
+from producers.gateway.progress import ProgressBook
+from schemas import codec
+from schemas.jobs import TERMINAL, Job, JobChanged, JobRequested, ResultSummary, State
+from schemas.record import Failure
+from schemas.topics import JOBS, REQUESTS
+from schemas.work import WorkProgressed
+
+LAYOUT = 1  # of the tables below; another one is rebuilt from the topics
+# Clusters are counted as they are met: `seen` is the last one that spoke of the job, `told` the one that told its state.
+TABLES = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE offsets (topic TEXT, partition INTEGER, next INTEGER NOT NULL, PRIMARY KEY (topic, partition)) WITHOUT ROWID;
+CREATE TABLE jobs (
+    job_id TEXT PRIMARY KEY, work_id TEXT NOT NULL, state TEXT NOT NULL, owner TEXT NOT NULL, submitted_s REAL NOT NULL,
+    seen INTEGER NOT NULL, told INTEGER NOT NULL DEFAULT 0, requested BLOB, changed BLOB
+);
+CREATE INDEX jobs_by_state ON jobs (state, submitted_s);
+CREATE INDEX jobs_by_owner ON jobs (owner, submitted_s);
+CREATE INDEX jobs_by_time ON jobs (submitted_s);
+"""
+ASKED = """
+INSERT INTO jobs (job_id, work_id, state, owner, submitted_s, seen, requested) VALUES (?, ?, 'PENDING', ?, ?, ?, ?)
+ON CONFLICT (job_id) DO UPDATE SET seen = excluded.seen, requested = excluded.requested
+"""
+CHANGED = """
+INSERT INTO jobs (job_id, work_id, state, owner, submitted_s, seen, told, changed) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (job_id) DO UPDATE SET
+    work_id = excluded.work_id, state = excluded.state, seen = excluded.seen, told = excluded.told, changed = excluded.changed
+"""
+STORED = (REQUESTS.name, JOBS.name)
+
+
+def view_path(settings: Settings) -> Path:
+    """Where the gateway of this data directory keeps its view."""
+    return settings.data_dir / "gateway" / "view.sqlite3"
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A job as it was last heard of."""
+
+    job: Job
+    work_id: str
+    state: State
+    changed_at: datetime
+    cached: bool = False
+    result: ResultSummary | None = None
+    error: Failure | None = None
+
+    @property
+    def job_id(self) -> UUID:
+        return self.job.job_id
+
+    @property
+    def ended(self) -> bool:
+        return self.state in TERMINAL
+
+
+class View:
+    """All methods are safe from any thread; one write at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._writing = threading.Lock()
+        self._reading = threading.Lock()
+        self._cluster = 0
+        self._reached: dict[Partition, int] = {}
+        self._writer: sqlite3.Connection | None = None
+        self._reader: sqlite3.Connection | None = None
+        self.progress = ProgressBook()
+
+    def open(self) -> None:
+        """Creates the file where there is none, or one of another layout."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._writer = self._connect()
+        if self._layout() != LAYOUT:
+            self._lay_out()
+        self._reader = self._connect()
+        self._reached = self.offsets()
+        self._cluster = int(self._meta("clusters_seen") or 0)
+
+    def close(self) -> None:
+        with self._writing, self._reading:
+            for connection in (self._reader, self._writer):
+                if connection is not None:
+                    connection.close()
+            self._reader = self._writer = None
+
+    # Written by the feed and by submissions
+
+    def follow(self, cluster_id: str) -> Mapping[Partition, int]:
+        """Where to go on reading that cluster. A cluster other than last time: from the beginning, and what it does not
+        tell of is dropped at `settled()`."""
+        with self._writing, self._write() as sql:
+            if self._meta("cluster_id") != cluster_id:
+                self._cluster += 1
+                self._reached = {}
+                sql.execute("DELETE FROM offsets")
+                sql.executemany(
+                    "INSERT OR REPLACE INTO meta VALUES (?, ?)",
+                    [("cluster_id", cluster_id), ("clusters_seen", str(self._cluster))],
+                )
+        return self.offsets()
+
+    def adopt(self, cluster_id: str) -> None:
+        """That cluster goes on where the last one ended, from offset 0: what is known of jobs stands."""
+        with self._writing, self._write() as sql:
+            self._reached = {}
+            sql.execute("DELETE FROM offsets")
+            sql.execute("INSERT OR REPLACE INTO meta VALUES ('cluster_id', ?)", (cluster_id,))
+
+    def settled(self) -> None:
+        """The cluster was read to its end: jobs that only another cluster knew are dropped."""
+        with self._writing, self._write() as sql:
+            sql.execute("DELETE FROM jobs WHERE seen < ?", (self._cluster,))
+
+    def apply(self, records: Sequence[Received], positions: Mapping[Partition, int]) -> set[str]:
+        """Takes in what the topics said; rows and positions in one transaction. Returns the jobs and works touched."""
+        touched: set[str] = set()
+        stored = {partition: offset for partition, offset in positions.items() if partition.topic in STORED}
+        moved = [(*partition, offset) for partition, offset in stored.items() if self._reached.get(partition) != offset]
+        if not records and not moved:
+            return touched
+        with self._writing, self._write() as sql:
+            for record in records:
+                touched |= self._take_in(sql, record)
+            sql.executemany("INSERT OR REPLACE INTO offsets VALUES (?, ?, ?)", moved)
+        self._reached = stored
+        return touched
+
+    def accept(self, requested: JobRequested) -> None:
+        """A request that the broker has acknowledged: readable here at once; the topic will say the same."""
+        with self._writing, self._write() as sql:
+            self._asked(sql, requested, codec.encode(requested))
+
+    # Read by everybody
+
+    def caught_up(self, ends: Mapping[Partition, int]) -> bool:
+        """Everything before `ends` is in the view."""
+        reached = self._reached
+        return all(reached.get(partition, 0) >= end for partition, end in ends.items())
+
+    def get(self, job_id: UUID) -> JobView | None:
+        rows = self._select("SELECT work_id, requested, changed FROM jobs WHERE job_id = ?", str(job_id))
+        return _job_view(*rows[0]) if rows else None
+
+    def newest(self, limit: int, state: State | None = None, owner: str | None = None) -> list[JobView]:
+        """The jobs submitted last, newest first."""
+        asked = {"state": state, "owner": owner}
+        where = [f"{column} = ?" for column, value in asked.items() if value is not None]
+        query = "SELECT work_id, requested, changed FROM jobs" + (f" WHERE {' AND '.join(where)}" if where else "")
+        values = [value for value in asked.values() if value is not None]
+        return [_job_view(*row) for row in self._select(f"{query} ORDER BY submitted_s DESC LIMIT ?", *values, limit)]
+
+    def counts(self) -> dict[str, int]:
+        """How many jobs are in each state that occurs."""
+        return dict(self._select("SELECT state, count(*) FROM jobs GROUP BY state"))
+
+    def requests_unfinished(self) -> Iterator[bytes]:
+        """The JobRequested records of jobs that have not ended, oldest first."""
+        unfinished = (
+            "SELECT requested FROM jobs WHERE state IN ('PENDING', 'STARTED') AND requested IS NOT NULL ORDER BY submitted_s"
+        )
+        yield from (row[0] for row in self._select(unfinished))
+
+    def jobs(self) -> Iterator[bytes]:
+        """The last JobChanged record of every job that has one, oldest first."""
+        yield from (row[0] for row in self._select("SELECT changed FROM jobs WHERE changed IS NOT NULL ORDER BY submitted_s"))
+
+    def offsets(self) -> dict[Partition, int]:
+        """The next offset to read, of each partition that was read."""
+        rows = self._writer_or_fail().execute("SELECT topic, partition, next FROM offsets")
+        return {Partition(topic, number): offset for topic, number, offset in rows}
+
+    # Inside
+
+    def _take_in(self, sql: sqlite3.Connection, record: Received) -> set[str]:
+        event, raw = record.event, record.value or b""
+        if isinstance(event, JobRequested):
+            self._asked(sql, event, raw)
+            return {str(event.job.job_id)}
+        if isinstance(event, JobChanged):
+            self._changed(sql, event, raw)
+            return {str(event.job.job_id)}
+        if isinstance(event, WorkProgressed):
+            self.progress.note(event)
+            return {event.work_id}
+        return set()  # not understood: whoever reads it as its work writes the dead letter
+
+    def _asked(self, sql: sqlite3.Connection, event: JobRequested, raw: bytes) -> None:
+        job = event.job
+        when_s = job.submitted_at.timestamp()
+        sql.execute(ASKED, (str(job.job_id), event.work.work_id, job.owner, when_s, self._cluster, raw))
+
+    def _changed(self, sql: sqlite3.Connection, event: JobChanged, raw: bytes) -> None:
+        job, told = event.job, self._cluster
+        known = sql.execute("SELECT state, told FROM jobs WHERE job_id = ?", (str(job.job_id),)).fetchone()
+        if known and known[0] in TERMINAL and not (event.state in TERMINAL and known[1] < told):
+            sql.execute("UPDATE jobs SET seen = ? WHERE job_id = ?", (told, str(job.job_id)))
+            return  # ended: only another cluster may tell another end
+        when_s = job.submitted_at.timestamp()
+        sql.execute(CHANGED, (str(job.job_id), event.work_id, event.state, job.owner, when_s, told, told, raw))
+        if event.state in ("SUCCESS", "FAILURE"):  # a revoked job's work may go on for others
+            self.progress.forget(event.work_id)
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=10, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")  # a power cut may take the last rows, and their offsets with them
+        return connection
+
+    def _layout(self) -> int:
+        return int(self._writer_or_fail().execute("PRAGMA user_version").fetchone()[0])
+
+    def _lay_out(self) -> None:
+        sql = self._writer_or_fail()
+        drops = "".join(f"DROP TABLE IF EXISTS {table};" for table in ("meta", "offsets", "jobs"))
+        sql.executescript(f"BEGIN; {drops} {TABLES} PRAGMA user_version = {LAYOUT}; COMMIT;")
+
+    def _meta(self, name: str) -> str | None:
+        row = self._writer_or_fail().execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def _write(self) -> "_Transaction":
+        return _Transaction(self._writer_or_fail())
+
+    def _writer_or_fail(self) -> sqlite3.Connection:
+        assert self._writer is not None, "the view is not open"
+        return self._writer
+
+    def _select(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        with self._reading:
+            assert self._reader is not None, "the view is not open"
+            return self._reader.execute(query, values).fetchall()
+
+
+class _Transaction:
+    """BEGIN … COMMIT, or ROLLBACK when the block raises."""
+
+    def __init__(self, sql: sqlite3.Connection) -> None:
+        self._sql = sql
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._sql.execute("BEGIN IMMEDIATE")
+        return self._sql
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._sql.execute("ROLLBACK" if kind else "COMMIT")
+
+
+def _job_view(work_id: str, requested: bytes | None, changed: bytes | None) -> JobView:
+    if changed is not None:
+        last = codec.decode(JobChanged, changed)
+        return JobView(last.job, work_id, last.state, last.changed_at, last.cached, last.result, last.error)
+    first = codec.decode(JobRequested, requested)
+    return JobView(first.job, work_id, "PENDING", first.job.submitted_at)
