@@ -1,6 +1,15 @@
 """The slicer: an audio file in, chunks of speech out. Fed by `decodes`; feeds `chunks.*` and `chunk-results`.
 
 In the order of the data: `decode` (bytes to samples), `vad` (samples to speech probabilities), `regions` (probabilities to
-spoken regions), `cutter` (regions to chunks), `slicing` (these joined, one file), `worker` (one file with its store) and
-`stage` (many files, Kafka).
+spoken regions), `cutter` (regions to chunks), `slicing` (these joined, one file), `worker` (one file, its store and its
+records) and `stage` (many files, Kafka).
 """
+
+from murmur.resources import Resources, Stage
+
+
+def build(resources: Resources) -> Stage:
+    """Imports FFmpeg and the speech detector; nothing else of murmur's needs them."""
+    from processors.slicer import stage
+
+    return stage.build(resources)

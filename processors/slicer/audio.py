@@ -5,7 +5,7 @@ Implemented by `decode.py` (in this process); a decoder in a process of its own 
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,16 @@ from schemas.work import AudioInfo
 
 Samples = NDArray[np.int16]  # mono, 16 kHz
 BLOCK_SAMPLES = 32 * 512  # about a second, and a whole number of the detector's windows
+
+
+class Seekable(Protocol):
+    """As much of a binary file as decoding needs."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+    def seek(self, offset: int, whence: int = 0, /) -> int: ...
+
+    def tell(self) -> int: ...
 
 
 class OpenAudio(Protocol):
@@ -29,6 +39,6 @@ class OpenAudio(Protocol):
 
 
 class Decoder(Protocol):
-    def __call__(self, file: BinaryIO, max_audio_s: float) -> AbstractContextManager[OpenAudio]:
-        """Opens a seekable file; leaves it open. Raises Invalid (see `decode.py` for the reasons) when not one sample can be
-        had from it, and what reading it raises."""
+    def __call__(self, file: Seekable, max_audio_s: float) -> AbstractContextManager[OpenAudio]:
+        """Opens a file, from its first byte; leaves it open. Raises Invalid (reasons: `decode.py`) when not one sample can be had
+        from it, and what reading it raises."""

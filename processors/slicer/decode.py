@@ -14,7 +14,7 @@ After the first good sample damage is a warning (`AudioInfo.warnings`), and what
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
@@ -24,7 +24,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 
 from murmur.errors import Invalid
-from processors.slicer.audio import BLOCK_SAMPLES, OpenAudio, Samples
+from processors.slicer.audio import BLOCK_SAMPLES, OpenAudio, Samples, Seekable
 from schemas.work import SAMPLE_RATE_HZ, AudioInfo
 
 # Demuxers that read one file and nothing else. Not here: whatever opens other files or sockets (concat, hls, dash, sdp, …).
@@ -38,6 +38,7 @@ MAX_CHANNELS = 32
 MAX_FRAME_SAMPLES = 1 << 20  # one frame is held whole; a second at the highest rate fits
 TRUNCATED_BELOW = 0.9  # of the declared duration
 _MAGIC = ((0, b"RIFF"), (0, b"OggS"), (0, b"fLaC"), (0, b"ID3"), (0, b"\x1aE\xdf\xa3"), (4, b"ftyp"), (0, b"FORM"))
+_UNKNOWN_LENGTH = 0x7FFFF000  # programs that write WAV to a pipe declare this much or more
 # What bad input raises: FFmpeg's errors, Python's own where the header's numbers make no sense, and ours.
 BAD_INPUT = (av.FFmpegError, ValueError, OverflowError, ZeroDivisionError, LookupError, NotImplementedError, Invalid)
 
@@ -45,29 +46,50 @@ BAD_INPUT = (av.FFmpegError, ValueError, OverflowError, ZeroDivisionError, Looku
 class _Reader:
     """Hands the file to FFmpeg. An error of the file ends the stream there and is kept, for FFmpeg would lose it."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: Seekable) -> None:
         self._file = file
+        self._size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        self._head = file.read(16)
+        self._at = file.seek(0)
         self._error: Exception | None = None
 
-    def read(self, size: int) -> bytes:
-        if self._error is None:
-            try:
-                return self._file.read(size)
-            except Exception as error:  # raised again by `raise_error`
-                self._error = error
-        return b""
+    @property
+    def is_known(self) -> bool:
+        """It begins like a file that is read here."""
+        return any(self._head[at : at + len(magic)] == magic for at, magic in _MAGIC)
 
-    def seek(self, offset: int, whence: int = 0) -> int:
+    @property
+    def is_part(self) -> bool:
+        """A WAV file shorter than it says; FFmpeg takes its real length for the declared one."""
+        says = int.from_bytes(self._head[4:8], "little") if self._head[:4] == b"RIFF" else 0
+        return self._size < says + 8 < _UNKNOWN_LENGTH
+
+    def read(self, size: int) -> bytes:
+        if self._at >= self._size or self._error is not None:
+            return b""
         try:
-            return self._file.seek(offset, whence)
-        except ValueError:
-            raise  # FFmpeg asked for a place that there is not: its affair
+            data = self._file.read(size)
         except Exception as error:  # raised again by `raise_error`
             self._error = error
-            return 0
+            return b""
+        self._at += len(data)
+        return data
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """A header may point anywhere; the file is only sent to places that it has."""
+        target = offset + (0, self._at, self._size)[whence]
+        if target < 0:
+            return -1
+        try:
+            self._file.seek(min(target, self._size))
+        except Exception as error:  # raised again by `raise_error`
+            self._error = error
+        self._at = target
+        return target
 
     def tell(self) -> int:
-        return self._file.tell()
+        return self._at
 
     def raise_error(self) -> None:
         """The file's own error says more than what FFmpeg made of it."""
@@ -119,6 +141,7 @@ class _Track:
 
     def __init__(self, container: InputContainer, stream: AudioStream, reader: _Reader, max_audio_s: float) -> None:
         self._container, self._stream, self._reader = container, stream, reader
+        self._part = reader.is_part
         self._max_samples = int(max_audio_s * SAMPLE_RATE_HZ)
         self._frames = self._converted()
         self._first: Samples | None = None
@@ -204,7 +227,7 @@ class _Track:
 
     def _warnings(self, duration_s: float) -> Iterator[str]:
         declared_s = self._declared.declared_duration_s
-        if self._cut_short or (declared_s and duration_s < TRUNCATED_BELOW * declared_s):
+        if self._part or self._cut_short or (declared_s and duration_s < TRUNCATED_BELOW * declared_s):
             of = f" of {declared_s:.1f} s declared" if declared_s else ""
             yield f"truncated: {duration_s:.1f} s{of} could be decoded"
         if self._bad_packets:
@@ -212,15 +235,16 @@ class _Track:
 
 
 @contextmanager
-def open_audio(file: BinaryIO, max_audio_s: float) -> Iterator[OpenAudio]:
+def open_audio(file: Seekable, max_audio_s: float) -> Iterator[OpenAudio]:
     """The first audio stream that gives a sample. The contract is `audio.Decoder`'s."""
-    if file.seek(0, io.SEEK_END) == 0:
+    file.seek(0)
+    if not file.read(1):
         raise Invalid("empty", "the file is empty")
     problem: Invalid | None = None
     index = 0
     while True:  # a stream that was tried has eaten the packets of the others: each try opens anew
         reader = _Reader(file)
-        with _opened(reader, file) as container:
+        with _opened(reader) as container:
             streams = container.streams.audio
             if index >= len(streams):
                 raise problem or Invalid("no_audio", "the file can be read, but there is no sound in it")
@@ -237,15 +261,12 @@ def open_audio(file: BinaryIO, max_audio_s: float) -> Iterator[OpenAudio]:
 
 
 @contextmanager
-def _opened(reader: _Reader, file: BinaryIO) -> Iterator[InputContainer]:
-    file.seek(0)
-    head = file.read(16)
-    file.seek(0)
+def _opened(reader: _Reader) -> Iterator[InputContainer]:
     try:
         container = av.open(reader, mode="r", container_options=CONTAINER_OPTIONS, metadata_errors="ignore")
     except BAD_INPUT as error:
         reader.raise_error()
-        if any(head[at : at + len(magic)] == magic for at, magic in _MAGIC):
+        if reader.is_known:
             raise Invalid("corrupt", "the file's header is damaged or cut off") from error
         raise Invalid("unsupported", "this is not an audio or video file of a kind that can be read") from error
     with container:

@@ -6,11 +6,10 @@ Fed by a reader; its events feed `worker`. Holds the speech of the chunk in the 
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
 
 import numpy as np
 
-from processors.slicer.audio import Decoder, Samples
+from processors.slicer.audio import Decoder, Samples, Seekable
 from processors.slicer.cutter import Chunk, Cutter
 from processors.slicer.regions import Regions
 from processors.slicer.vad import Session, SpeechDetector
@@ -48,7 +47,7 @@ class Slicer:
     session: Session
     max_audio_s: float
 
-    def slice(self, file: BinaryIO, options: SlicingOptions) -> Iterator[Event]:
+    def slice(self, file: Seekable, options: SlicingOptions) -> Iterator[Event]:
         """Opened, a Cut for every chunk, Closed. The same bytes and options give the same chunks. Raises what a Decoder does."""
         with self.decode(file, self.max_audio_s) as audio:
             yield Opened(audio.info)

@@ -1,0 +1,130 @@
+"""Many files at once: takes DecodeRequested from the loop, gives each a thread, and hands back what the threads say.
+
+Fed by `decodes`. One thread is kept for small files, so that a voice message never waits for a film.
+"""
+
+import queue
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+from murmur.kafka.loop import Loop
+from murmur.kafka.messages import Partition, Received, Step
+from murmur.resources import Resources, Stage
+from processors.revocations import Revocations
+from processors.slicer.decode import open_audio
+from processors.slicer.slicing import Slicer
+from processors.slicer.vad import load_session
+from processors.slicer.worker import FileWork, Workshop, failed, is_small
+from schemas.record import Failure
+from schemas.topics import DECODES
+from schemas.work import DecodeRequested
+
+WAITING_MAX = 32  # small files are found among so many that wait
+UNTAKEN_MAX = 64  # steps that the loop has not taken yet; a thread that has more to say waits
+CRASHES_MAX = 3
+_LOOK_S = 0.1  # how soon a thread that waits to say something notices that it should stop
+
+
+class Follower(Protocol):
+    """What the handler needs of `Revocations`."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+def build(resources: Resources) -> Stage:
+    settings = resources.settings
+    revocations = Revocations(resources.kafka, "slicer")
+    workshop = Workshop(
+        objects=resources.objects,
+        work_bucket=settings.work_bucket,
+        slicer=Slicer(open_audio, load_session(), settings.max_audio_s),
+        interactive_max_s=settings.interactive_max_s,
+        revoked=revocations.revoked,
+    )
+    return Loop("slicer", resources.kafka, [DECODES], SlicerHandler(workshop, settings.slicer_files, revocations))
+
+
+class SlicerHandler:
+    """Implements `murmur.kafka.messages.Handler`."""
+
+    def __init__(self, workshop: Workshop, places: int, revocations: Follower) -> None:
+        self._workshop = workshop
+        self._places = places
+        self._revocations = revocations
+        self._following = False
+        self._threads = ThreadPoolExecutor(places, thread_name_prefix="slicer")
+        self._waiting: list[Received] = []
+        self._running: list[FileWork] = []
+        self._said: queue.Queue[tuple[FileWork, Step | Exception]] = queue.Queue(UNTAKEN_MAX)
+
+    def room(self, topic: str) -> int:
+        return max(0, self._places + WAITING_MAX - len(self._running) - len(self._waiting))
+
+    def handle(self, records: Sequence[Received]) -> Iterator[Step]:
+        self._waiting += records
+        yield from self._take_said()
+        yield from self._begin()
+
+    def assigned(self, partitions: Sequence[Partition]) -> None:
+        if not self._following:
+            self._following = True
+            self._revocations.start()
+
+    def revoked(self, partitions: Sequence[Partition]) -> None:
+        gone = set(partitions)
+        self._waiting = [record for record in self._waiting if record.partition not in gone]
+        for work in self._running:
+            if work.record.partition in gone:
+                work.stop()
+        self._running = [work for work in self._running if work.record.partition not in gone]
+
+    def close(self) -> None:
+        for work in self._running:
+            work.stop()
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        self._revocations.stop()
+
+    def _take_said(self) -> Iterator[Step]:
+        for _ in range(self._said.qsize()):
+            work, said = self._said.get_nowait()
+            if work not in self._running:
+                continue
+            if isinstance(said, Exception):
+                raise said
+            if said.settles is not None:
+                self._running.remove(work)
+            yield said
+
+    def _begin(self) -> Iterator[Step]:
+        for record in list(self._waiting):
+            request = record.event
+            assert isinstance(request, DecodeRequested)
+            if not self._has_place(request):
+                continue
+            self._waiting.remove(record)
+            if record.attempts >= CRASHES_MAX:
+                message = f"the decoder died of this file {record.attempts} times"
+                yield failed(record, request, Failure(reason="crashes_decoder", message=message))
+                continue
+            yield Step(begins=[record])
+            work = FileWork(record, self._workshop, self._say)
+            self._running.append(work)
+            self._threads.submit(work.run)
+
+    def _has_place(self, request: DecodeRequested) -> bool:
+        if is_small(request):
+            return len(self._running) < self._places
+        large = sum(not work.is_small for work in self._running)
+        return len(self._running) < self._places and large < self._places - 1
+
+    def _say(self, work: FileWork, said: Step | Exception) -> None:
+        """Called in the threads; blocks while the loop is behind."""
+        while not work.is_stopped:
+            try:
+                self._said.put((work, said), timeout=_LOOK_S)
+            except queue.Full:
+                continue
+            return

@@ -1,0 +1,235 @@
+"""One file's work, in a thread: read it, slice it, write each chunk's audio, then say so.
+
+Fed by `stage` with a DecodeRequested; what it has to say goes back as Steps. Outlives a store that goes away.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from murmur.errors import Invalid, Retry
+from murmur.identity import SLICER_VERSION
+from murmur.kafka.messages import Output, Received, Step
+from murmur.objects import NotFound, ObjectStore, StoreUnavailable
+from murmur.objects.keys import chunk_key
+from processors.slicer.audio import Seekable
+from processors.slicer.cutter import Chunk
+from processors.slicer.slicing import Closed, Cut, Event, Opened, Slicer
+from schemas.record import Failure, Lane
+from schemas.topics import CHUNK_RESULTS, CHUNKS_BULK, CHUNKS_INTERACTIVE
+from schemas.work import (
+    SAMPLE_RATE_HZ,
+    AudioInfo,
+    ChunkReady,
+    DecodeRequested,
+    SliceClosed,
+    SlicedChunk,
+    SliceOpened,
+    WorkEvent,
+    WorkFailed,
+    WorkReported,
+)
+
+log = logging.getLogger(__name__)
+SMALL_BYTES = 2 * 1024 * 1024  # half an hour of a voice message's Opus, a minute of WAV
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 15.0
+
+
+class _Stopped(Exception):
+    """The file is no longer ours, or the stage closes."""
+
+
+class _Revoked(Exception):
+    """Nobody waits for this run any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What all files share."""
+
+    objects: ObjectStore
+    work_bucket: str
+    slicer: Slicer
+    interactive_max_s: float
+    revoked: Callable[[str, str], bool]  # (work_id, run)
+
+
+class FileWork:
+    """`give` is called in the worker's thread with every Step, or with the error that is a bug; it may block, but not longer
+    than until the work `is_stopped`. The last Step settles the record, unless the work was stopped."""
+
+    def __init__(self, record: Received, workshop: Workshop, give: Callable[["FileWork", Step | Exception], None]) -> None:
+        assert isinstance(record.event, DecodeRequested)
+        self.record = record
+        self.request = record.event
+        self._workshop = workshop
+        self._give = give
+        self._stop = threading.Event()
+        self._opened = False
+        self._lane = _Lane(self.request, workshop.interactive_max_s)
+        self._through = _published_through(record.note)
+
+    @property
+    def is_small(self) -> bool:
+        return is_small(self.request)
+
+    def stop(self) -> None:
+        """The thread ends soon, and says nothing more."""
+        self._stop.set()
+
+    @property
+    def is_stopped(self) -> bool:
+        return self._stop.is_set()
+
+    def _check(self) -> None:
+        if self._stop.is_set():
+            raise _Stopped
+        if self._workshop.revoked(self.request.work.work_id, self.request.run):
+            raise _Revoked
+
+    def run(self) -> None:
+        """Blocks until the file is done. Never raises: an error is given, too."""
+        began_s = time.monotonic()
+        outcome = self._run()
+        work_id = self.request.work.work_id
+        log.info("file.sliced work=%s run=%s %s in %.1f s", work_id, self.request.run, outcome, time.monotonic() - began_s)
+
+    def _run(self) -> str:
+        try:
+            self._patiently(self._slice)
+        except Invalid as error:
+            return self._fail(error.failure)
+        except NotFound as error:
+            return self._fail(Failure(reason="audio_gone", message=f"the audio is no longer in the store: {error}"))
+        except _Revoked:
+            self._give(self, Step(settles=self.record))
+            return "revoked"
+        except _Stopped:
+            return "stopped"
+        except Exception as bug:
+            self._give(self, bug)
+            return "a bug"
+        return "done"
+
+    def _fail(self, failure: Failure) -> str:
+        self._give(self, failed(self.record, self.request, failure))
+        return failure.reason
+
+    def _patiently(self, attempt: Callable[[], None]) -> None:
+        """A store that is away is waited for: what is accepted does not fail for it."""
+        pause_s = FIRST_PAUSE_S
+        while True:
+            try:
+                return attempt()
+            except Retry as error:
+                wait_s = max(pause_s, error.after_s)
+                log.warning("work %s waits %.1f s: %s", self.request.work.work_id, wait_s, error)
+            self._stop.wait(wait_s)
+            self._check()
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    def _slice(self) -> None:
+        """From the start, whatever was done before: the same bytes are cut in the same places, and published ones skipped."""
+        self._check()
+        work = self.request.work
+        with self._workshop.objects.open(work.audio) as file:
+            for event in self._workshop.slicer.slice(_Checked(file, self._check), work.slicing):
+                self._take(event)
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case Opened(info):
+                if not self._opened:
+                    self._lane.decide(info)
+                    self._give(self, Step(outputs=[_report(self.request, SliceOpened(audio_info=info))]))
+                    self._opened = True
+            case Cut(chunk, pcm):
+                if chunk.span[1] > self._through:
+                    self._publish(chunk, pcm)
+            case Closed(info, chunks):
+                sliced = tuple(SlicedChunk(span=chunk.span, pieces=chunk.pieces) for chunk in chunks)
+                closed = SliceClosed(audio_info=info, chunks=sliced)
+                self._give(self, Step(outputs=[_report(self.request, closed)], settles=self.record))
+
+    def _publish(self, chunk: Chunk, pcm: bytes) -> None:
+        """The audio first, then the record that points at it."""
+        work = self.request.work
+        key = chunk_key(work.slice_id, chunk.span)
+        try:
+            stored = self._workshop.objects.put(self._workshop.work_bucket, key, pcm)
+        except NotFound as error:
+            raise StoreUnavailable(f"the bucket {self._workshop.work_bucket!r} is missing") from error
+        ready = ChunkReady(
+            work_id=work.work_id,
+            run=self.request.run,
+            slice_id=work.slice_id,
+            span=chunk.span,
+            pieces=chunk.pieces,
+            audio=stored.ref,
+            model=work.model,
+            decoding=work.decoding,
+            lane=self._lane.of(chunk),
+        )
+        topic = CHUNKS_INTERACTIVE if ready.lane == "interactive" else CHUNKS_BULK
+        note = f"{SLICER_VERSION}:{chunk.span[1]}"
+        self._give(self, Step(outputs=[Output(topic, ready.chunk_id, ready)], notes=[(self.record, note)]))
+        self._through = chunk.span[1]
+
+
+def is_small(request: DecodeRequested) -> bool:
+    size_bytes = request.work.audio.size_bytes
+    return size_bytes is not None and size_bytes <= SMALL_BYTES
+
+
+def failed(record: Received, request: DecodeRequested, failure: Failure) -> Step:
+    """The work can never succeed, and the record is settled."""
+    return Step(outputs=[_report(request, WorkFailed(failure=failure))], settles=record)
+
+
+def _report(request: DecodeRequested, event: WorkEvent) -> Output:
+    work_id = request.work.work_id
+    return Output(CHUNK_RESULTS, work_id, WorkReported(work_id=work_id, run=request.run, event=event))
+
+
+def _published_through(note: str | None) -> int:
+    """The sample up to which chunks were published, by the note; another version of the slicer cuts elsewhere: 0."""
+    version, _, through = (note or "").partition(":")
+    return int(through) if version == str(SLICER_VERSION) and through.isdecimal() else 0
+
+
+class _Lane:
+    """As asked for, else by the declared length (undeclared: by the size). A header that lies gains the first seconds only."""
+
+    def __init__(self, request: DecodeRequested, interactive_max_s: float) -> None:
+        self._asked = request.lane
+        self._max_s = interactive_max_s
+        self._short = is_small(request)
+
+    def decide(self, info: AudioInfo) -> None:
+        if info.declared_duration_s is not None:
+            self._short = info.declared_duration_s <= self._max_s
+
+    def of(self, chunk: Chunk) -> Lane:
+        if self._asked:
+            return self._asked
+        return "interactive" if self._short and chunk.span[0] <= self._max_s * SAMPLE_RATE_HZ else "bulk"
+
+
+class _Checked:
+    """The file, as long as somebody wants it: between two blocks FFmpeg always reads."""
+
+    def __init__(self, file: Seekable, check: Callable[[], None]) -> None:
+        self._file = file
+        self._check = check
+
+    def read(self, size: int, /) -> bytes:
+        self._check()
+        return self._file.read(size)
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
