@@ -23,6 +23,7 @@ dev: setup ## run the whole system in one process: http://127.0.0.1:8511
 	@$(BIN)/murmur dev
 
 test: check ## everything: checks, unit, contract, pipeline, services
+	@$(BIN)/python -m scripts.services build
 	@$(BIN)/python -m pytest tests
 
 services: setup ## real Kafka, MinIO and versitygw on loopback (built once, 5-8 minutes), with an env file each in .services

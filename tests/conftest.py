@@ -3,10 +3,14 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from murmur.settings import Settings
+
+if TYPE_CHECKING:
+    from scripts.services.supervisor import Services
 
 TESTS = Path(__file__).parent
 TIERS = ("unit", "contract", "pipeline", "services")
@@ -18,6 +22,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.relative_to(TESTS).parts[0]
         if folder in TIERS:
             item.add_marker(folder)
+
+
+@pytest.fixture(scope="session")
+def services() -> Iterator["Services"]:
+    """The Kafka, MinIO and versitygw of `make services`, running and proven; ended afterwards if they were started here.
+
+    Where they cannot be had the test is skipped, and fails when `CI=true`. They are never built inside a test: minutes.
+    """
+    from scripts.services import build, supervisor
+    from scripts.services.cache import MissingToolchain
+
+    refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+    reason = build.not_yet()
+    if reason:
+        refuse(f"no real services: {reason}")
+    lived = supervisor.living()
+    try:
+        yield supervisor.up()
+    except MissingToolchain as error:
+        refuse(f"no real services: {error}")
+    finally:
+        if not lived:
+            supervisor.down()
 
 
 @pytest.fixture(autouse=True, scope="session")

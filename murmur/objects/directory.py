@@ -198,7 +198,9 @@ def _is_key(key: str) -> bool:
     """False for hidden halves of objects, and for file names that are no text."""
     try:
         _check(key)
-    except BadKey:
+    except BadKey as error:
+        if not _is_temp(key.rpartition("/")[2]):
+            log.warning("left out of the listing: %s", error)
         return False
     return True
 

@@ -14,14 +14,14 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from murmur.errors import MurmurError
-from murmur.objects.s3_errors import absent_is_fine, beyond_the_end, checked_key, says_why, translated
+from murmur.objects.s3_errors import absent_is_fine, beyond_the_end, checked_key, is_taken_by_folder, says_why, translated
 from murmur.objects.store import ObjectInfo
 from murmur.settings import Settings
 from schemas.record import ObjectRef
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import CompletedPartTypeDef, HeadObjectOutputTypeDef
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef, HeadObjectOutputTypeDef, PutObjectOutputTypeDef
 
 log = logging.getLogger(__name__)
 PART_BYTES = 8 * 1024**2  # also the largest body that is sent in one request; S3 wants at least 5 MiB a part
@@ -31,6 +31,7 @@ CONNECT_TIMEOUT_S = 2.0
 READ_TIMEOUT_S = 10.0
 ATTEMPTS = 2  # the consumer loop has patience; a call has not
 CONNECTIONS = 32
+FOLDER_RACES = 3  # a put beside the last delete of a folder: one in a hundred meets it, and the next try passes
 
 
 def connect(settings: Settings) -> "S3Client":
@@ -79,7 +80,7 @@ class S3Store:
         digest = hashlib.sha256(data)
         body = {"Body": data, "ChecksumSHA256": _base64(digest.digest()), **_typed(content_type)}
         with translated(bucket, key):
-            answer = self.client.put_object(Bucket=bucket, Key=checked_key(key), **body)
+            answer = self._put(Bucket=bucket, Key=checked_key(key), **body)
         verified = digest.hexdigest() if answer.get("ChecksumSHA256") == body["ChecksumSHA256"] else None
         return _written(answer, (bucket, key), len(data), content_type, verified)
 
@@ -129,6 +130,17 @@ class S3Store:
     def check(self, bucket: str) -> None:
         with translated(bucket):
             self.client.list_objects_v2(Bucket=bucket, MaxKeys=1)  # HEAD could not say why it is refused
+
+    def _put(self, **request: Any) -> "PutObjectOutputTypeDef":
+        from botocore.exceptions import ClientError
+
+        for _ in range(FOLDER_RACES):
+            try:
+                return self.client.put_object(**request)
+            except ClientError as error:
+                if not is_taken_by_folder(error):
+                    raise
+        return self.client.put_object(**request)
 
     def _head(self, **at: Any) -> "HeadObjectOutputTypeDef":
         from botocore.exceptions import ClientError

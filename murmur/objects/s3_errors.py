@@ -18,6 +18,8 @@ KEY_BYTES = 1024
 ABSENT = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "NotFound", "404", "PreconditionFailed", "412"})
 CLOSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 NOBODY = "XAdminUserNotFound"  # versitygw's word for an access key that it does not know, with status 404
+# versitygw: there are keys below this one; or were a moment ago, and their folder is just going away.
+TAKEN_BY_FOLDER = "ExistingObjectIsDirectory"
 # Not the key's fault, although the status says that the request was wrong: it arrived damaged or late, or overlapped.
 PASSING = frozenset(
     {
@@ -43,6 +45,7 @@ KEY_REFUSED = frozenset(
         "XMinioInvalidResourceName",
         "DirectoryObjectContainsData",  # versitygw: a key that ends in `/`, with content
         "ObjectParentIsFile",  # versitygw: a key below an object's
+        TAKEN_BY_FOLDER,
     }
 )
 BARE = frozenset({"400", "Bad Request"})  # what HEAD says of any wrong request: it has no body to say more
@@ -121,6 +124,10 @@ def _meaning(error: "ClientError", bucket: str, key: str) -> Exception | None:
     if code in KEY_REFUSED:
         return BadKey(key, f"the store refuses it: {code}")
     return None
+
+
+def is_taken_by_folder(error: "ClientError") -> bool:
+    return _code(error) == TAKEN_BY_FOLDER
 
 
 def says_why(error: "ClientError") -> bool:

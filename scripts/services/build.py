@@ -7,10 +7,8 @@ import os
 from pathlib import Path
 
 from scripts.services import cache
+from scripts.services.cache import Artifact
 
-KAFKA_VERSION = "4.3.1"  # 4.4.0 does not resolve: one of its artifacts was never published
-MINIO_VERSION = "v0.0.0-20260212201848-7aac2a2c5b7c"  # the last that the Go proxy serves
-VERSITYGW_VERSION = "v1.8.0"
 LOG4J_VERSION = "2.25.4"  # the log4j-core that Kafka 4.3.1 brings
 
 LOW_PRIORITY = ("nice", "-n", "15")  # a build must not slow down what runs
@@ -47,58 +45,58 @@ POM = """\
 """
 
 
-def kafka() -> Path:
-    """The folder of Kafka's jars."""
+def _kafka(scratch: Path) -> Path:
+    """A folder of jars."""
+    maven = cache.tool("mvn", "fetching Apache Kafka")
+    cache.say(f"kafka {KAFKA.version}: fetching its jars from Maven Central (about 15 s)")
+    pom, libs, log = scratch / "pom.xml", scratch / "libs", scratch / "log"
+    pom.write_text(POM.format(kafka=KAFKA.version, log4j=LOG4J_VERSION))
+    quietly = ["-B", "-ntp", "-q", f"-Dmaven.repo.local={scratch / 'repository'}", "-f", str(pom)]
+    goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={libs}"]
+    cache.run([*LOW_PRIORITY, maven, *quietly, *goal], f"fetching kafka {KAFKA.version}", log)
+    return libs
+
+
+def _minio(scratch: Path) -> Path:
+    return _go_install(MINIO, "github.com/minio/minio", "3-6 minutes, 1.5 GB of memory", scratch)
+
+
+def _versitygw(scratch: Path) -> Path:
+    return _go_install(VERSITYGW, "github.com/versity/versitygw/cmd/versitygw", "1-3 minutes", scratch)
+
+
+def _go_install(artifact: Artifact, module: str, how_long: str, scratch: Path) -> Path:
+    """A binary. The modules are unpacked writable, so that they can be deleted."""
+    what = f"{artifact.name} {artifact.version}"
+    go = cache.tool("go", f"building {artifact.name}")
+    cache.say(f"{what}: building, only this once ({how_long})")
+    env = {
+        **os.environ,
+        "CGO_ENABLED": "0",
+        "GOBIN": str(scratch / "bin"),
+        "GOMODCACHE": str(scratch / "modules"),
+        "GOCACHE": str(scratch / "cache"),
+        "GOFLAGS": f"{os.environ.get('GOFLAGS', '')} -modcacherw".strip(),
+    }
+    argv = [*LOW_PRIORITY, go, "install", "-trimpath", "-ldflags", "-s -w", f"{module}@{artifact.version}"]
+    cache.run(argv, f"building {what}", scratch / "log", env)
+    return scratch / "bin" / artifact.name
+
+
+KAFKA = Artifact("kafka", cache.version("kafka", "4.3.1"), _kafka)  # 4.4.0 does not resolve: a part of it was never published
+MINIO = Artifact("minio", cache.version("minio", "v0.0.0-20260212201848-7aac2a2c5b7c"), _minio)  # the last that Go's proxy serves
+VERSITYGW = Artifact("versitygw", cache.version("versitygw", "v1.8.0"), _versitygw)
+ALL = (KAFKA, VERSITYGW, MINIO)
+
+
+def all_at_once() -> None:
+    """Everything that is fetched or built ahead. Raises MissingToolchain before it begins to build what could not be used."""
     cache.tool("java", "Apache Kafka")
-    version = cache.version("kafka", KAFKA_VERSION)
-
-    def build(scratch: Path) -> Path:
-        maven = cache.tool("mvn", "fetching Apache Kafka")
-        cache.say(f"kafka {version}: fetching its jars from Maven Central (about 15 s)")
-        pom, libs = scratch / "pom.xml", scratch / "libs"
-        pom.write_text(POM.format(kafka=version, log4j=LOG4J_VERSION))
-        argv: list[str | Path] = [
-            *LOW_PRIORITY,
-            maven,
-            "-B",
-            "-ntp",
-            "-q",
-            f"-Dmaven.repo.local={scratch / 'repository'}",
-            "-f",
-            pom,
-        ]
-        argv += ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={libs}"]
-        cache.run(argv, f"fetching kafka {version}", scratch / "log")
-        return libs
-
-    return cache.ensure(cache.Artifact("kafka", version, build))
+    for artifact in ALL:
+        cache.ensure(artifact)
 
 
-def minio() -> Path:
-    """The MinIO binary."""
-    return _go("minio", "github.com/minio/minio", cache.version("minio", MINIO_VERSION), "3-6 minutes, 1.5 GB of memory")
-
-
-def versitygw() -> Path:
-    """The versitygw binary."""
-    version = cache.version("versitygw", VERSITYGW_VERSION)
-    return _go("versitygw", "github.com/versity/versitygw/cmd/versitygw", version, "1-3 minutes")
-
-
-def _go(name: str, module: str, version: str, how_long: str) -> Path:
-    def build(scratch: Path) -> Path:
-        go = cache.tool("go", f"building {name}")
-        cache.say(f"{name} {version}: building, only this once ({how_long})")
-        env = {
-            **os.environ,
-            "CGO_ENABLED": "0",
-            "GOBIN": str(scratch / "bin"),
-            "GOMODCACHE": str(scratch / "modules"),
-            "GOCACHE": str(scratch / "cache"),
-            "GOFLAGS": f"{os.environ.get('GOFLAGS', '')} -modcacherw".strip(),  # so that the modules can be deleted
-        }
-        argv = [*LOW_PRIORITY, go, "install", "-trimpath", "-ldflags", "-s -w", f"{module}@{version}"]
-        cache.run(argv, f"building {name} {version}", scratch / "log", env)
-        return scratch / "bin" / name
-
-    return cache.ensure(cache.Artifact(name, version, build))
+def not_yet() -> str | None:
+    """What has to be built before services can start, as a reason; None: they can start at once."""
+    missing = [artifact.path.name for artifact in ALL if not artifact.path.exists()]
+    return f"not built yet: {', '.join(missing)}; `make services` builds them once (5-8 minutes)" if missing else None

@@ -102,7 +102,7 @@ class Kafka:
 
     def start(self) -> None:
         """Formats the folder the first time. Blocks until metadata is answered."""
-        libs = build.kafka()
+        libs = cache.ensure(build.KAFKA)
         self.process.end()
         ports.claim(self._ports.values())
         properties = self._write_configuration()

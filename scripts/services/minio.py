@@ -32,7 +32,7 @@ def _environment(place: Place) -> dict[str, str]:
 
 MINIO = Flavour(
     name="minio",
-    binary=build.minio,
+    binary=build.MINIO,
     arguments=_arguments,
     environment=_environment,
     health="/minio/health/ready",

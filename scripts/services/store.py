@@ -16,8 +16,8 @@ from murmur.objects import buckets
 from murmur.objects.s3 import S3Store
 from murmur.settings import Settings
 from schemas.topics import UPLOADS
-from scripts.services import envfile, ports
-from scripts.services.cache import ServiceError
+from scripts.services import cache, envfile, ports
+from scripts.services.cache import Artifact, ServiceError
 from scripts.services.kafka import Kafka
 from scripts.services.process import PATIENCE_S, Process
 
@@ -42,7 +42,7 @@ class Flavour:
     """`queue`: it can keep events on disk while Kafka is away."""
 
     name: str
-    binary: Callable[[], Path]
+    binary: Artifact
     arguments: Callable[[Place], list[str]]
     environment: Callable[[Place], dict[str, str]]
     health: str
@@ -96,7 +96,7 @@ class Store:
 
     def start(self) -> None:
         """Blocks until it answers over HTTP. versitygw wants Kafka and its topic to be there."""
-        binary = self.flavour.binary()
+        binary = cache.ensure(self.flavour.binary)
         self.process.end()
         ports.claim([self._place.port])
         (self._place.folder / "data").mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.services import build, cache, envfile
+from scripts.services import build, envfile
 from scripts.services.cache import ServiceError, say
 from scripts.services.kafka import Kafka
 from scripts.services.minio import MINIO
@@ -32,7 +32,7 @@ class Services:
 
 def up(folder: Path = FOLDER) -> Services:
     """Everything built, running and proven; one env file per store. Seconds when it lives already. Raises ServiceError."""
-    build_all()
+    build.all_at_once()
     with _lock(folder):
         began = time.monotonic()
         services = _services(folder)
@@ -71,14 +71,6 @@ def status(folder: Path = FOLDER) -> list[str]:
         state = "not running" if process.pid is None else f"process {process.pid}, {'proven' if process.proven else 'not proven'}"
         lines.append(f"{name}: {state}; log: {process.log}")
     return lines
-
-
-def build_all() -> None:
-    """Everything that can be fetched or built ahead. Raises MissingToolchain."""
-    cache.tool("java", "Apache Kafka")
-    build.kafka()
-    build.versitygw()
-    build.minio()
 
 
 def own_kafka(folder: Path) -> Kafka:

@@ -26,7 +26,7 @@ def _environment(place: Place) -> dict[str, str]:
 
 VERSITYGW = Flavour(
     name="versitygw",
-    binary=build.versitygw,
+    binary=build.VERSITYGW,
     arguments=_arguments,
     environment=_environment,
     health="/health",
