@@ -75,6 +75,11 @@ class EmbeddedBroker:
         raw = key.encode()
         return int(self._library.rd_kafka_msg_partitioner_murmur2(None, raw, len(raw), self._partitions, None, None))
 
+    def partition(self, key: str) -> int:
+        """Where a record with this key lies, by Java's partitioner as all producers use it."""
+        raw = key.encode()
+        return int(self._library.rd_kafka_msg_partitioner_murmur2(None, raw, len(raw), self._partitions, None, None))
+
     def release(self) -> None:
         """Nobody is held back from now on. For stopping: what is in the broker dies with it."""
         self._backlog.release()
@@ -142,12 +147,13 @@ def _find(package: Path) -> str:
 
 def _declare(library: ctypes.CDLL) -> None:
     """Argument and result types; pointers would be cut to 32 bits without."""
-    pointer, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
+    pointer, text, number, size = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_size_t
     for name, result, arguments in (
         ("rd_kafka_conf_new", pointer, []),
-        ("rd_kafka_conf_set", number, [pointer, text, text, text, ctypes.c_size_t]),
-        ("rd_kafka_new", pointer, [number, pointer, text, ctypes.c_size_t]),
+        ("rd_kafka_conf_set", number, [pointer, text, text, text, size]),
+        ("rd_kafka_new", pointer, [number, pointer, text, size]),
         ("rd_kafka_destroy", None, [pointer]),
+        ("rd_kafka_msg_partitioner_murmur2", ctypes.c_int32, [pointer, text, size, ctypes.c_int32, pointer, pointer]),
         ("rd_kafka_mock_cluster_new", pointer, [pointer, number]),
         ("rd_kafka_mock_cluster_destroy", None, [pointer]),
         ("rd_kafka_mock_cluster_bootstraps", text, [pointer]),

@@ -1,0 +1,143 @@
+"""What tests of brokers and loops need: bounded waiting, records off a topic, a loop in a thread, a process to kill."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import orjson
+from confluent_kafka import Consumer, Message, TopicPartition
+
+from murmur.kafka.client import Kafka
+from murmur.kafka.loop import Loop
+from schemas.topics import Topic
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 30.0
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    """Fails when it does not become true in time."""
+    until = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < until, f"not within {PATIENCE_S:.0f} s: {what}"
+        time.sleep(0.01)
+
+
+def take(consumer: Consumer, count: int) -> list[Message]:
+    """The next `count` records."""
+    taken: list[Message] = []
+
+    def enough() -> bool:
+        for message in consumer.consume(count - len(taken), 0.1):
+            assert message.error() is None, message.error()
+            taken.append(message)
+        return len(taken) == count
+
+    wait_until(enough, f"{count} records")
+    return taken
+
+
+@contextmanager
+def member(kafka: Kafka, group: str, *topics: Topic) -> Iterator[Consumer]:
+    consumer = kafka.consumer(group, **{"partition.assignment.strategy": "cooperative-sticky"})
+    consumer.subscribe([kafka.name(topic) for topic in topics])
+    try:
+        yield consumer
+    finally:
+        consumer.close()
+
+
+def whole(kafka: Kafka, topic: Topic, count: int, *, isolation: str = "read_committed") -> list[Message]:
+    """The first `count` records of a topic, by a reader without a group."""
+    consumer = kafka.consumer(f"reads-{topic.name}", **{"isolation.level": isolation})
+    try:
+        partitions = consumer.list_topics(kafka.name(topic), timeout=10).topics[kafka.name(topic)].partitions
+        consumer.assign([TopicPartition(kafka.name(topic), number, 0) for number in partitions])
+        return take(consumer, count)
+    finally:
+        consumer.close()
+
+
+def write(
+    kafka: Kafka,
+    topic: Topic,
+    records: Sequence[tuple[bytes | None, bytes | None]],
+    headers: Sequence[tuple[str, bytes | None]] = (),
+    partition: int = -1,
+) -> None:
+    """Keys and values; returns when all are acknowledged."""
+    answers: list[object] = []
+    producer = kafka.producer("tests")
+    for key, value in records:
+        producer.produce(
+            kafka.name(topic),
+            key=key,
+            value=value,
+            headers=[*headers],
+            partition=partition,
+            on_delivery=lambda error, _message: answers.append(error),
+        )
+        producer.poll(0)
+    assert producer.flush(PATIENCE_S) == 0
+    assert answers == [None] * len(records)
+
+
+def committed(kafka: Kafka, group: str, topic: Topic, partition: int = 0) -> TopicPartition:
+    """What a group has committed of one partition; the offset is negative when that is nothing."""
+    consumer = kafka.consumer(group)
+    try:
+        return consumer.committed([TopicPartition(kafka.name(topic), partition)], timeout=10)[0]
+    finally:
+        consumer.close()
+
+
+@contextmanager
+def running(loop: Loop) -> Iterator[list[BaseException]]:
+    """The loop in a thread, joined at the end. Yields what ended it; an error that the test did not take out is raised."""
+    ended: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            loop.run()
+        except BaseException as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield ended
+    finally:
+        loop.stop()
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive()
+    if ended:
+        raise ended[0]
+
+
+@contextmanager
+def child(kafka: Kafka, what: str, options: Mapping[str, str]) -> Iterator["subprocess.Popen[str]"]:
+    """`child.py` as a process of its own, killed with SIGKILL at the end."""
+    given = {"bootstrap": kafka.bootstrap, "prefix": kafka.prefix, "consumer_extra": dict(kafka.consumer_extra), **options}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.contract.child", what, orjson.dumps(given).decode()],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def says(process: "subprocess.Popen[str]") -> str:
+    """Its next line; blocks, and fails when it has ended."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, f"the process has ended: {process.wait(5)}"
+    return line.strip()
