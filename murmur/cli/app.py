@@ -5,7 +5,7 @@ import sys
 import click
 import typer
 
-from murmur.cli import config, dev, run
+from murmur.cli import config, dev, jobs, run, transcribe
 from murmur.errors import MurmurError
 
 EXIT_CODES = """
@@ -22,6 +22,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("dev")(dev.dev)
+app.command("transcribe")(transcribe.transcribe)
+app.command("submit")(jobs.submit)
+app.command("status")(jobs.status)
+app.command("watch")(jobs.watch)
+app.command("cancel")(jobs.cancel)
+app.command("result")(jobs.result)
 app.command("run")(run.run)
 app.command("config")(config.config)
 app.command("version")(config.version)
