@@ -1,0 +1,107 @@
+"""When is a file in the inbox whole? By its name, by whether somebody has it open for writing, and by rest.
+
+For the watcher, and for the reconciler where the bucket is a folder.
+"""
+
+import fcntl
+import logging
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+from murmur.objects import ObjectInfo
+
+log = logging.getLogger(__name__)
+EMPTY_PATIENCE = 10  # an empty file is mostly one that somebody is about to fill: it rests so many times longer
+UNFINISHED = (".part", ".crdownload", ".tmp", ".partial", ".download", ".opdownload", ".filepart", ".aria2", ".!ut", "~")
+BESIDE = (".part", ".crdownload", ".aria2")  # browsers keep the final name's place with a file, and write into another
+NOT_MEANT = {"desktop.ini", "thumbs.db"}
+
+
+def is_meant(key: str) -> bool:
+    """False for hidden files and folders, for downloads under way, and for what systems put into folders."""
+    last = key.rpartition("/")[2].lower()
+    hidden = any(segment.startswith(".") for segment in key.split("/"))
+    return not (hidden or last.endswith(UNFINISHED) or last.startswith("~") or last in NOT_MEANT)
+
+
+def is_free(path: Path) -> bool:
+    """Nobody writes to the file, as far as can be told; and it may be read."""
+    if any(path.with_name(path.name + ending).exists() for ending in BESIDE):
+        return False
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        log.debug("not taken: %s", error)
+        return False
+    try:
+        return not _open_for_writing(handle)
+    finally:
+        os.close(handle)
+
+
+def _open_for_writing(handle: int) -> bool:
+    """Linux grants a read lease only while nobody has the file open for writing. Elsewhere rest alone has to tell.
+
+    The lease is given back at once. Whoever opens the file in between makes the kernel send us a signal: SIGURG, which
+    does nothing, where the usual SIGIO would end the process.
+    """
+    if not hasattr(fcntl, "F_SETLEASE"):
+        return False
+    try:
+        fcntl.fcntl(handle, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except BlockingIOError:
+        return True
+    except OSError as error:  # another owner's file, or a file system without leases
+        log.debug("no lease: %s", error)
+    return False
+
+
+@dataclass(slots=True)
+class _Resting:
+    info: ObjectInfo
+    since_s: float
+
+
+class Settling:
+    """Which files have been left alone for long enough. Pure: told what was seen and when, says what is due.
+
+    Every version of a file is due once.
+    """
+
+    def __init__(self, settle_s: float) -> None:
+        self._settle_s = settle_s
+        self._resting: dict[str, _Resting] = {}
+        self._taken: dict[str, str] = {}  # key: eTag
+
+    def see(self, info: ObjectInfo, now_s: float) -> None:
+        """The file looks like this now."""
+        if self._taken.get(info.key) == info.etag:
+            self._resting.pop(info.key, None)
+            return
+        resting = self._resting.get(info.key)
+        if resting is None or resting.info.etag != info.etag:
+            self._resting[info.key] = _Resting(info, now_s)
+
+    def gone(self, key: str) -> None:
+        self._resting.pop(key, None)
+        self._taken.pop(key, None)
+
+    def due(self, now_s: float) -> list[ObjectInfo]:
+        """Long enough at rest. They stay due until they are taken, or seen changed."""
+        return [resting.info for resting in self._resting.values() if now_s - resting.since_s >= self._patience_s(resting)]
+
+    def take(self, info: ObjectInfo) -> None:
+        """This version was announced."""
+        self._taken[info.key] = info.etag
+        self._resting.pop(info.key, None)
+
+    @property
+    def resting(self) -> list[str]:
+        return list(self._resting)
+
+    def _patience_s(self, resting: _Resting) -> float:
+        return self._settle_s * (1 if resting.info.size_bytes else EMPTY_PATIENCE)

@@ -1,0 +1,230 @@
+"""Every object gets its job, also when its event was lost: compares the uploads bucket with `requests`, announces the rest.
+
+An object is announced only after intake has passed the end that `uploads` had before the bucket was listed, and once.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+
+from murmur.errors import Retry, UsageError
+from murmur.kafka.client import Kafka, KafkaFault
+from murmur.kafka.follower import Follower
+from murmur.objects import ObjectInfo, ObjectStore
+from murmur.objects.directory import DirectoryStore
+from murmur.resources import Resources, Stage
+from murmur.settings import Settings
+from producers.announcer import Announcer
+from producers.incoming import is_free, is_meant
+from schemas.jobs import JobRequested
+from schemas.record import ObjectRef
+from schemas.topics import REQUESTS, UPLOADS
+
+log = logging.getLogger(__name__)
+TURN_S = 0.5  # how often it looks whether intake has come far enough, and whether store and broker answer
+REQUEST_S = 5.0
+GRACE = timedelta(seconds=10)  # an event may be so much later than its object without being lost: MinIO's queue waits 3 s
+
+
+def build(resources: Resources) -> Stage:
+    """Raises UsageError when objects would be looked at for longer than their jobs are remembered."""
+    return Reconciler(resources, timedelta(seconds=resources.settings.reconcile_lookback_s))
+
+
+def reconcile_once(resources: Resources, lookback: timedelta) -> int:
+    """One round, however far back; says how many objects were announced. Waits for intake. For `murmur reconcile --since`."""
+    return Reconciler(resources, lookback, bounded=False).once()
+
+
+class Ledger:
+    """Which listed objects have no job yet. Pure: time is an argument."""
+
+    def __init__(self, lookback: timedelta, grace: timedelta) -> None:
+        self._lookback = lookback
+        self._grace = grace
+        self._known: dict[int, datetime] = {}  # by version of an object: asked for, or announced
+
+    def requested(self, audio: ObjectRef, at: datetime) -> None:
+        """There is a job for this version of the object."""
+        self._known[_version(audio.bucket, audio.key, audio.etag)] = at
+
+    def announced(self, info: ObjectInfo, at: datetime) -> None:
+        self._known[_version(info.bucket, info.key, info.etag)] = at
+
+    def missing(self, listing: Iterable[ObjectInfo], now: datetime) -> list[ObjectInfo]:
+        """Neither asked for nor announced; old enough for its event to be lost, young enough to be looked at."""
+        youngest, oldest = now - self._grace, now - self._lookback
+        return [
+            info
+            for info in listing
+            if oldest <= info.modified_at <= youngest and _version(info.bucket, info.key, info.etag) not in self._known
+        ]
+
+    def forget(self, now: datetime) -> None:
+        """What is older than the lookback is not looked for any more. A day longer, for clocks that disagree."""
+        oldest = now - self._lookback - timedelta(days=1)
+        self._known = {version: at for version, at in self._known.items() if at >= oldest}
+
+
+def _version(bucket: str, key: str, etag: str | None) -> int:
+    """A number for a version of an object, since there may be millions. By eTag: a listing knows no version ids."""
+    return hash((bucket, key, etag))
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What was missing when the bucket was listed, and where `uploads` ended before."""
+
+    ends: Mapping[int, int]
+    missing: list[ObjectInfo]
+
+
+class Reconciler:
+    """A stage. A round is due at its start, at every interval, and when store or broker are back."""
+
+    name = "reconciler"
+
+    def __init__(self, resources: Resources, lookback: timedelta, *, bounded: bool = True) -> None:
+        settings = resources.settings
+        if bounded and lookback >= timedelta(seconds=settings.job_memory_s):
+            raise UsageError("MURMUR_RECONCILE_LOOKBACK_S must be less than MURMUR_JOB_MEMORY_S, or old jobs would run again")
+        self._settings: Settings = settings
+        self._kafka: Kafka = resources.kafka
+        self._objects: ObjectStore = resources.objects
+        self._interval_s = settings.reconcile_interval_s
+        self._ledger = Ledger(lookback, min(GRACE, timedelta(seconds=self._interval_s)))
+        self._is_whole = _whole_file(resources.objects, settings.uploads_bucket)
+        self._stopping = threading.Event()
+        self._round: Round | None = None
+        self._due_s = 0.0
+        self._away: str | None = "the first listing is not done"
+
+    def run(self) -> None:
+        self._open()
+        try:
+            while not self._stopping.is_set():
+                self._turn(time.monotonic())
+                self._stopping.wait(TURN_S)
+        finally:
+            self._close()
+
+    def once(self) -> int:
+        self._open()
+        try:
+            self._round = self._begin()
+            while (announced := self._finish()) is None:
+                self._stopping.wait(TURN_S)
+            return announced
+        finally:
+            self._close()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def not_ready(self) -> str | None:
+        return self._away
+
+    def _open(self) -> None:
+        self._requests = Follower(self._kafka, [REQUESTS])
+        # Of intake's group, which it never joins: only to ask how far intake is.
+        self._intake = self._kafka.consumer("intake", **{"client.id": "murmur-reconciler", "error_cb": self._on_error})
+
+    def _close(self) -> None:
+        self._requests.close()
+        self._intake.close()
+
+    def _turn(self, now_s: float) -> None:
+        try:
+            self._intake.poll(0)  # serves `_on_error`
+            self._objects.check(self._settings.uploads_bucket)
+            if self._away is not None:
+                self._round, self._due_s = None, now_s
+            if self._round is None and now_s >= self._due_s:
+                self._round = self._begin()
+                self._due_s = now_s + self._interval_s
+            self._away = None
+            if self._round is not None and self._finish() is not None:
+                self._round = None
+        except (Retry, KafkaFault, KafkaException) as error:
+            if self._away is None:
+                log.warning("reconciler waits: %s", error)
+            self._away = str(error)
+
+    def _on_error(self, error: KafkaError) -> None:
+        """A broker that was away may have cost events: a round is due when it is back."""
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:
+            self._away = error.str()
+
+    def _begin(self) -> Round:
+        ends = self._uploads_ends()
+        self._catch_up()
+        now = datetime.now(UTC)
+        self._ledger.forget(now)
+        listing = self._objects.list(self._settings.uploads_bucket)
+        return Round(ends, [info for info in self._ledger.missing(listing, now) if self._is_whole(info)])
+
+    def _finish(self) -> int | None:
+        """Announces what is still missing, as soon as intake has come far enough; None before."""
+        assert self._round is not None
+        if not self._round.missing:
+            return 0
+        if not self._intake_passed(self._round.ends):
+            return None
+        self._catch_up()
+        now = datetime.now(UTC)
+        missing = self._ledger.missing(self._round.missing, now)
+        if self._stopping.is_set() or (missing and not self._announce(missing, now)):
+            return None
+        for info in missing:
+            log.info("there was no job for %r of %s: announced", info.key, info.modified_at.isoformat(timespec="seconds"))
+            self._ledger.announced(info, now)
+        return len(missing)
+
+    def _announce(self, missing: list[ObjectInfo], now: datetime) -> bool:
+        """With a producer of its own: rounds that miss something are rare, and one that failed stays so."""
+        return Announcer(self._kafka, self.name).announce(missing, now, self._stopping)
+
+    def _catch_up(self) -> None:
+        """Reads `requests` to its end as it is now."""
+        ends = self._requests.end_offsets()
+        while not (self._requests.reached(ends) or self._stopping.is_set()):
+            for record in self._requests.poll(TURN_S):
+                request = record.event
+                if isinstance(request, JobRequested) and request.job.source == "drop":
+                    self._ledger.requested(request.work.audio, datetime.fromtimestamp(record.timestamp_ms / 1000, UTC))
+
+    def _uploads_ends(self) -> dict[int, int]:
+        """Of the partitions that have something to read."""
+        topic = self._kafka.name(UPLOADS)
+        ends = {}
+        for number in self._intake.list_topics(topic, timeout=REQUEST_S).topics[topic].partitions:
+            answer = self._intake.get_watermark_offsets(TopicPartition(topic, number), timeout=REQUEST_S)
+            if answer is None:
+                raise KafkaFault(f"the broker does not say where {topic} ends")
+            if answer[0] < answer[1]:
+                ends[number] = answer[1]
+        return ends
+
+    def _intake_passed(self, ends: Mapping[int, int]) -> bool:
+        places = [TopicPartition(self._kafka.name(UPLOADS), number) for number in ends]
+        committed = self._intake.committed(places, timeout=REQUEST_S) if places else []
+        return all(place.offset >= ends[place.partition] for place in committed)
+
+
+def _whole_file(objects: ObjectStore, bucket: str) -> Callable[[ObjectInfo], bool]:
+    """In a folder there may be files that somebody is still writing; an S3 object is whole when it is listed."""
+    if not isinstance(objects, DirectoryStore):
+        return lambda info: True
+    store = objects
+
+    def is_whole(info: ObjectInfo) -> bool:
+        path: Path = store.folder(bucket) / info.key
+        return is_meant(info.key) and info.size_bytes > 0 and is_free(path)
+
+    return is_whole

@@ -1,0 +1,291 @@
+"""Watcher, reconciler and intake around the embedded broker and a real folder: which files become jobs, and when."""
+
+import os
+import socket
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from murmur.errors import UsageError
+from murmur.kafka.embedded import EmbeddedBroker
+from murmur.kafka.follower import Follower
+from murmur.models import catalogue
+from murmur.objects.directory import DirectoryStore
+from murmur.resources import Resources, Stage
+from murmur.settings import Settings
+from processors import intake
+from processors.intake.events import Dropped, normalise
+from producers import reconciler, watcher
+from producers.announcer import Announcer
+from schemas.jobs import JobRequested
+from schemas.topics import REQUESTS, UPLOADS
+
+WAIT_S = 20.0
+linux = pytest.mark.skipif(sys.platform != "linux", reason="leases are Linux's")
+
+
+class Door:
+    """An inbox, and what came through."""
+
+    def __init__(self, resources: Resources, inbox: Path) -> None:
+        self.resources = resources
+        self.inbox = inbox
+        self._follower = Follower(resources.kafka, [UPLOADS, REQUESTS])
+        self.announced: Counter[str] = Counter()
+        self.requested: Counter[str] = Counter()
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        deadline_s = time.monotonic() + WAIT_S
+        while not condition():
+            assert time.monotonic() < deadline_s, (self.announced, self.requested)
+            for record in self._follower.poll(0.05):
+                if isinstance(record.event, JobRequested):
+                    self.requested[record.event.work.audio.key] += 1
+                else:
+                    self.announced.update(event.keys[0] for event in normalise(record.value) if isinstance(event, Dropped))
+
+    def drop(self, key: str, content: bytes = b"speech", age_s: float = 0.0) -> Path:
+        path = self.inbox / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        if age_s:
+            os.utime(path, (time.time() - age_s, time.time() - age_s))
+        return path
+
+    def pass_a_file(self, key: str) -> None:
+        """Drops a file and waits until it is announced: whatever rested before would have been announced by then."""
+        self.drop(key)
+        self.until(lambda: self.announced[key] > 0)
+
+    def close(self) -> None:
+        self._follower.close()
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Iterator[Door]:
+    store = DirectoryStore({name: tmp_path / name for name in ("uploads", "work", "results")})
+    store.create()
+    settings = Settings(model="demo", settle_s=0.1, reconcile_interval_s=0.3)
+    with EmbeddedBroker() as broker:
+        door = Door(Resources(settings, broker.kafka(), store, catalogue.resolve("demo")), tmp_path / "uploads")
+        yield door
+        door.close()
+
+
+@contextmanager
+def running(*stages: Stage) -> Iterator[None]:
+    """The stages are ready; what ended one of them is raised here."""
+    failures: list[BaseException] = []
+
+    def run(stage: Stage) -> None:
+        try:
+            stage.run()
+        except BaseException as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=run, args=(stage,)) for stage in stages]
+    for thread in threads:
+        thread.start()
+    try:
+        deadline_s = time.monotonic() + WAIT_S
+        while any(stage.not_ready() for stage in stages) and not failures:
+            assert time.monotonic() < deadline_s, [stage.not_ready() for stage in stages]
+            threads[0].join(0.02)
+        yield
+    finally:
+        for stage in stages:
+            stage.stop()
+        for thread in threads:
+            thread.join(WAIT_S)
+    assert failures == []
+    assert not any(thread.is_alive() for thread in threads)
+
+
+@pytest.fixture
+def watched(door: Door) -> Iterator[Door]:
+    with running(watcher.build(door.resources)):
+        yield door
+
+
+def test_what_is_there_at_the_start_is_announced(door: Door) -> None:
+    for key in ("a.wav", "sub/folder/Запись 🎙️.wav", "old.wav"):
+        door.drop(key, age_s=3600)
+    with running(watcher.build(door.resources)):
+        door.until(lambda: sum(door.announced.values()) >= 3)
+    assert door.announced == {"a.wav": 1, "sub/folder/Запись 🎙️.wav": 1, "old.wav": 1}
+
+
+def test_a_dropped_file_is_announced_once(watched: Door) -> None:
+    watched.drop("a.wav")
+    watched.until(lambda: watched.announced["a.wav"] > 0)
+    (watched.inbox / "a.wav").chmod(0o600)
+    (watched.inbox / "a.wav").read_bytes()
+    watched.pass_a_file("later.wav")
+    assert watched.announced["a.wav"] == 1
+
+
+@linux
+def test_a_file_still_being_written_is_not_taken_however_long_its_writer_pauses(watched: Door) -> None:
+    with (watched.inbox / "slow.wav").open("wb") as writer:
+        for number in range(3):
+            writer.write(b"a part of it")
+            writer.flush()
+            watched.pass_a_file(f"during-{number}.wav")
+            watched.pass_a_file(f"after-{number}.wav")
+        assert watched.announced["slow.wav"] == 0
+    watched.until(lambda: watched.announced["slow.wav"] == 1)
+
+
+def test_a_file_that_changes_later_is_announced_again(watched: Door) -> None:
+    watched.drop("a.wav")
+    watched.until(lambda: watched.announced["a.wav"] == 1)
+    watched.drop("a.wav", b"other speech")
+    watched.until(lambda: watched.announced["a.wav"] == 2)
+
+
+def test_files_renamed_into_place_are_seen_and_their_halves_are_not(watched: Door, tmp_path: Path) -> None:
+    watched.drop("a.mp4.crdownload")
+    watched.drop(".b.wav.Xy12")
+    (tmp_path / "c.wav").write_bytes(b"speech")
+    watched.pass_a_file("later.wav")
+    assert set(watched.announced) == {"later.wav"}
+    (watched.inbox / "a.mp4.crdownload").rename(watched.inbox / "a.mp4")
+    (watched.inbox / ".b.wav.Xy12").rename(watched.inbox / "b.wav")
+    (tmp_path / "c.wav").rename(watched.inbox / "c.wav")
+    watched.until(lambda: {"a.mp4", "b.wav", "c.wav"} <= set(watched.announced))
+
+
+def test_a_folder_moved_in_brings_all_that_is_in_it(watched: Door, tmp_path: Path) -> None:
+    for name in ("1.wav", "deep/er/2.wav", ".hidden/3.wav"):
+        path = tmp_path / "calls" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"speech")
+    (tmp_path / "calls").rename(watched.inbox / "calls")
+    watched.until(lambda: {"calls/1.wav", "calls/deep/er/2.wav"} <= set(watched.announced))
+    watched.drop("calls/deep/er/3.wav")
+    watched.until(lambda: watched.announced["calls/deep/er/3.wav"] == 1)
+    assert "calls/.hidden/3.wav" not in watched.announced
+
+
+def test_pipes_sockets_folders_and_links_are_no_files(watched: Door, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere.wav").write_bytes(b"secret")
+    (watched.inbox / "link.wav").symlink_to(tmp_path / "elsewhere.wav")
+    (watched.inbox / "folder.wav").mkdir()
+    os.mkfifo(watched.inbox / "pipe.wav")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(watched.inbox / "socket.wav"))
+        watched.pass_a_file("later.wav")
+    assert set(watched.announced) == {"later.wav"}
+
+
+def test_an_empty_file_that_is_filled_is_announced_when_it_is_full(watched: Door) -> None:
+    watched.drop("a.wav", b"")
+    watched.pass_a_file("later.wav")
+    assert watched.announced["a.wav"] == 0
+    watched.drop("a.wav", b"speech")
+    watched.until(lambda: watched.announced["a.wav"] == 1)
+
+
+def test_a_file_that_stays_empty_is_announced_in_the_end(watched: Door) -> None:
+    watched.drop("a.wav", b"")
+    watched.until(lambda: watched.announced["a.wav"] == 1)
+
+
+def test_a_folder_that_goes_away_is_watched_again_when_it_is_back(watched: Door, tmp_path: Path) -> None:
+    watched.pass_a_file("before.wav")
+    watched.inbox.rename(tmp_path / "away")
+    (tmp_path / "away" / "meanwhile.wav").write_bytes(b"speech")
+    (tmp_path / "away").rename(watched.inbox)
+    watched.until(lambda: watched.announced["meanwhile.wav"] == 1)
+    watched.inbox.rename(tmp_path / "away")
+    watched.inbox.mkdir()
+    watched.drop("after.wav")
+    watched.until(lambda: watched.announced["after.wav"] == 1)
+
+
+def test_a_hundred_files_at_once_are_each_announced_once(watched: Door) -> None:
+    for number in range(100):
+        watched.drop(f"{number % 7}/{number}.wav")
+    watched.until(lambda: len(watched.announced) >= 100)
+    watched.pass_a_file("later.wav")
+    assert set(watched.announced.values()) == {1}
+
+
+def test_a_drop_becomes_a_request(door: Door) -> None:
+    with running(watcher.build(door.resources), intake.build(door.resources)):
+        door.drop("calls/a.wav")
+        door.until(lambda: door.requested["calls/a.wav"] == 1)
+
+
+def test_objects_whose_events_were_lost_get_their_jobs_and_each_is_announced_once(door: Door) -> None:
+    door.drop("lost.wav", age_s=60)
+    with running(intake.build(door.resources), reconciler.build(door.resources)):
+        door.until(lambda: door.requested["lost.wav"] == 1)
+        for number in range(3):  # as many rounds more
+            door.drop(f"later-{number}.wav", age_s=60)
+            door.until(lambda number=number: door.requested[f"later-{number}.wav"] == 1)  # type: ignore[misc]
+    assert set(door.announced.values()) == {1}
+
+
+def test_a_new_reconciler_does_not_announce_what_has_its_job(door: Door) -> None:
+    door.drop("a.wav", age_s=60)
+    with running(intake.build(door.resources)):
+        for key in ("a.wav", "b.wav", "c.wav"):
+            door.drop(key, age_s=60)
+            assert reconciler.reconcile_once(door.resources, timedelta(days=30)) == 1
+    door.until(lambda: sum(door.requested.values()) >= 3)
+    assert door.announced == {"a.wav": 1, "b.wav": 1, "c.wav": 1}
+
+
+def test_nothing_is_announced_before_intake_has_passed_the_events_that_were_there(door: Door) -> None:
+    store = door.resources.objects
+    door.drop("a.wav", age_s=60)
+    Announcer(door.resources.kafka, "store").announce(
+        [store.head("uploads", "a.wav")], store.head("uploads", "a.wav").modified_at, threading.Event()
+    )
+    with ExitStack() as stages:
+        stages.enter_context(running(reconciler.build(door.resources)))  # it has listed the bucket, and sees no job
+        stages.enter_context(running(intake.build(door.resources)))
+        door.until(lambda: door.requested["a.wav"] == 1)
+        door.drop("b.wav", age_s=60)
+        door.until(lambda: door.requested["b.wav"] == 1)
+    assert door.announced == {"a.wav": 1, "b.wav": 1}
+
+
+@linux
+def test_a_file_still_being_written_has_lost_no_event(door: Door) -> None:
+    with running(intake.build(door.resources), reconciler.build(door.resources)):
+        with door.drop("slow.wav", age_s=60).open("ab"):
+            door.drop("whole.wav", age_s=60)
+            door.until(lambda: door.requested["whole.wav"] == 1)
+            assert door.announced["slow.wav"] == 0
+        door.until(lambda: door.requested["slow.wav"] == 1)
+
+
+def test_a_round_is_due_at_once_when_the_store_is_back(door: Door, tmp_path: Path) -> None:
+    settings = door.resources.settings.model_copy(update={"reconcile_interval_s": 3600.0})
+    resources = Resources(settings, door.resources.kafka, door.resources.objects, door.resources.model)
+    stage = reconciler.build(resources)
+    with running(intake.build(resources), stage):
+        door.inbox.rename(tmp_path / "away")
+        door.until(lambda: stage.not_ready() is not None)
+        (tmp_path / "away" / "meanwhile.wav").write_bytes(b"speech")
+        os.utime(tmp_path / "away" / "meanwhile.wav", (time.time() - 60, time.time() - 60))
+        (tmp_path / "away").rename(door.inbox)
+        door.until(lambda: door.requested["meanwhile.wav"] == 1)
+
+
+def test_a_store_that_is_no_folder_cannot_be_watched(door: Door) -> None:
+    class Bucket:
+        """Not a directory."""
+
+    resources = Resources(door.resources.settings, door.resources.kafka, Bucket(), door.resources.model)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="MURMUR_STORE=directory"):
+        watcher.build(resources)
