@@ -9,7 +9,11 @@ jobs=$gateway/api/transcribe/async
 
 field() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"; }
 
-task=$(curl --silent --show-error --fail-with-body --form "file=@$file" "$jobs" | field task_id)
+if ! answer=$(curl --silent --show-error --fail-with-body --form "file=@$file" "$jobs"); then
+    echo "$answer" >&2
+    exit 1
+fi
+task=$(field task_id <<<"$answer")
 echo "task $task" >&2
 
 while :; do

@@ -120,6 +120,13 @@ def test_every_reason_of_a_failure_is_explained() -> None:
     assert given - explained == set()
 
 
+def test_every_reason_of_an_http_error_is_explained() -> None:
+    page = (ROOT / "docs/http.md").read_text()
+    problems = re.findall(r'Problem\(\s*\d+,\s*"([a-z_]+)"', "".join(file.read_text() for file in SOURCES))
+    assert len(problems) > 5
+    assert {reason for reason in problems if f"`{reason}`" not in page} == set()
+
+
 def _reasons(file: Path) -> Iterator[str]:
     """The words given to Invalid, Undecodable and Failure(reason=...)."""
     for node in ast.walk(ast.parse(file.read_text())):
