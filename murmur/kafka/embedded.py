@@ -19,7 +19,6 @@ It speaks the real protocol on a loopback port, also to other processes. All tha
 
 import ctypes
 import ctypes.util
-import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,12 +32,9 @@ from murmur.kafka.backlog import Backlog
 from murmur.kafka.client import Kafka
 from schemas.topics import TOPICS, Topic
 
-log = logging.getLogger(__name__)
-
 FETCH_WAIT_MS = 10  # a hop waits half of it on average; twelve idle consumers cost about a tenth of a core
 SESSION_TIMEOUT_MS = 3_000  # the dead are replaced within about 5 s, and a machine busy with a model is borne
 HEARTBEAT_MS = 300
-RETAINED_BYTES = 5 * 1024 * 1024  # per partition
 _PRODUCER = 0  # RD_KAFKA_PRODUCER
 _MOMENT_S = 0.002  # many times what its thread needs to go back to waiting
 
@@ -72,11 +68,6 @@ class EmbeddedBroker:
 
     def partition(self, key: str) -> int:
         """Where a record with that key goes, as every producer of murmur's decides it."""
-        raw = key.encode()
-        return int(self._library.rd_kafka_msg_partitioner_murmur2(None, raw, len(raw), self._partitions, None, None))
-
-    def partition(self, key: str) -> int:
-        """Where a record with this key lies, by Java's partitioner as all producers use it."""
         raw = key.encode()
         return int(self._library.rd_kafka_msg_partitioner_murmur2(None, raw, len(raw), self._partitions, None, None))
 
@@ -158,7 +149,6 @@ def _declare(library: ctypes.CDLL) -> None:
         ("rd_kafka_mock_cluster_destroy", None, [pointer]),
         ("rd_kafka_mock_cluster_bootstraps", text, [pointer]),
         ("rd_kafka_mock_topic_create", number, [pointer, text, number, number]),
-        ("rd_kafka_msg_partitioner_murmur2", ctypes.c_int32, [pointer, text, ctypes.c_size_t, ctypes.c_int32, pointer, pointer]),
         ("rd_kafka_mock_group_initial_rebalance_delay_ms", None, [pointer, ctypes.c_int32]),
     ):
         function = getattr(library, name)
