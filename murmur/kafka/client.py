@@ -4,11 +4,12 @@ Made from the settings (`from_settings`) or by the embedded broker; loops, follo
 """
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, Message, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 
 from murmur.errors import MurmurError
 from murmur.kafka.messages import Partition, Received
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 Config = dict[str, Any]
 SESSION_TIMEOUT_MS = 10_000
 HEARTBEAT_MS = 500
+REPEAT_S = 10.0
 
 
 class KafkaFault(MurmurError):
@@ -62,13 +64,28 @@ class Kafka:
         """The consumer group of a stage."""
         return self.prefix + stage
 
+    def brokers(self, timeout_s: float) -> list[str]:
+        """The cluster's brokers, as host:port. Raises KafkaFault, with what the broker said of the credentials if it did."""
+        said: list[KafkaError] = []
+        producer = Producer({**self.client_config("brokers"), "error_cb": said.append})
+        try:
+            return [f"{broker.host}:{broker.port}" for broker in producer.list_topics(timeout=timeout_s).brokers.values()]
+        except KafkaException as error:
+            producer.poll(0)
+            refused = next((e for e in said if e.code() == KafkaError._AUTHENTICATION), None)
+            if refused is not None:
+                raise KafkaFault(f"the broker refuses the credentials: {refused.str()}") from error
+            raise KafkaFault(f"no broker answers at {self.bootstrap}") from error
+
     def client_config(self, client: str) -> Config:
         return {
             **self.common,
             "bootstrap.servers": self.bootstrap,
             "client.id": f"murmur-{client}",
-            "error_cb": _report,
-            "log_level": 3,
+            "error_cb": _Complaints(),
+            "log_level": 0,  # librdkafka writes to stderr, a line for every attempt to connect; error_cb says the same
+            "reconnect.backoff.ms": 100,
+            "reconnect.backoff.max.ms": 2000,
         }
 
     def producer(self, client: str, **extra: Any) -> Producer:
@@ -127,9 +144,19 @@ def _pairs(message: Message) -> list[tuple[str, str | bytes | None]]:
     return list(headers.items()) if isinstance(headers, dict) else list(headers)
 
 
-def _report(error: KafkaError) -> None:
-    """librdkafka says some things only here: a wrong password, for one. It goes on trying, so this is a log line."""
-    if error.code() == KafkaError._AUTHENTICATION:
-        log.error("the broker refuses the credentials: check MURMUR_KAFKA_SASL_USERNAME and _PASSWORD (%s)", error.str())
-    else:
-        log.warning("kafka: %s", error.str())
+class _Complaints:
+    """librdkafka says some things only here: a wrong password, for one. It goes on trying, so each is a log line, and a
+    repeated one is written every ten seconds."""
+
+    def __init__(self) -> None:
+        self._last_s: dict[int, float] = {}
+
+    def __call__(self, error: KafkaError) -> None:
+        now_s = time.monotonic()
+        if now_s - self._last_s.get(error.code(), -REPEAT_S) < REPEAT_S:
+            return
+        self._last_s[error.code()] = now_s
+        if error.code() == KafkaError._AUTHENTICATION:
+            log.error("the broker refuses the credentials: check MURMUR_KAFKA_SASL_USERNAME and _PASSWORD (%s)", error.str())
+        else:
+            log.warning("kafka: %s", error.str())

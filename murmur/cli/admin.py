@@ -1,0 +1,38 @@
+"""`murmur topics apply` and `murmur buckets apply`: what the cluster and the store must have before `murmur run`."""
+
+import typer
+
+topics = typer.Typer(no_args_is_help=True, help="The Kafka topics.", rich_markup_mode=None)
+buckets = typer.Typer(no_args_is_help=True, help="The buckets and their notifications.", rich_markup_mode=None)
+
+
+@topics.callback()
+def _topics() -> None:
+    """Keeps `apply` a command of its own, though it is the only one."""
+
+
+@buckets.callback()
+def _buckets() -> None:
+    """Keeps `apply` a command of its own, though it is the only one."""
+
+
+@topics.command("apply")
+def topics_apply() -> None:
+    """Create the topics that are missing and report what differs. Never shrinks or deletes; safe to repeat."""
+    from murmur.cli import load
+    from murmur.kafka import topics as admin
+    from murmur.kafka.client import Kafka
+
+    settings = load.settings()
+    for line in admin.apply(Kafka.from_settings(settings), settings).lines():
+        typer.echo(line)
+
+
+@buckets.command("apply")
+def buckets_apply() -> None:
+    """Create the buckets and attach the notification of uploads, as far as the store lets a client. Safe to repeat."""
+    from murmur.cli import load
+    from murmur.objects import buckets as admin
+
+    for line in admin.apply(load.settings()).lines():
+        typer.echo(line)

@@ -1,0 +1,87 @@
+"""`murmur dlq`: dead letters, listed, shown whole, and replayed to the topic that they came from."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from murmur.errors import UsageError
+
+if TYPE_CHECKING:
+    from schemas.deadletter import DeadLetter
+
+app = typer.Typer(no_args_is_help=True, help="Records that could not be understood.", rich_markup_mode=None)
+LetterId = Annotated[str, typer.Argument(metavar="ID", help="as `murmur dlq list` prints it: topic-partition@offset")]
+
+
+@app.command("list")
+def list_letters(json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False) -> None:
+    """List all dead letters, oldest first."""
+    import orjson
+
+    for letter in _letters():
+        if json:
+            typer.echo(orjson.dumps(letter.model_dump(mode="json")))
+        else:
+            died = letter.died_at.strftime("%Y-%m-%d %H:%M:%S")
+            typer.echo(f"{letter.subject}  {died}  {letter.stage}  {letter.reason}: {letter.message}")
+
+
+@app.command("show")
+def show(letter_id: LetterId, raw: Annotated[bool, typer.Option("--raw", help="only the value's bytes")] = False) -> None:
+    """Print one dead letter with its original bytes."""
+    letter = _one(letter_id)
+    value = letter.unwrap(letter.value)
+    if raw:
+        sys.stdout.buffer.write(value or b"")
+        return
+    for name in ("topic", "partition", "offset", "stage", "reason", "message", "died_at"):
+        typer.echo(f"{name:9} {getattr(letter, name)}")
+    typer.echo(f"key       {_text(letter.unwrap(letter.key))}")
+    for header, content in letter.headers:
+        typer.echo(f"header    {header}: {_text(letter.unwrap(content))}")
+    typer.echo(f"value     {_text(value)}")
+
+
+@app.command("replay")
+def replay(
+    letter_ids: Annotated[list[str] | None, typer.Argument(metavar="ID...", help="which ones")] = None,
+    all_of_them: Annotated[bool, typer.Option("--all", help="every dead letter")] = False,
+    reason: Annotated[str | None, typer.Option(help="only those with this reason")] = None,
+) -> None:
+    """Write dead letters to their topics again, byte for byte. What is still not understood becomes a dead letter again."""
+    from murmur.cli import load
+    from murmur.kafka import deadletters
+    from murmur.kafka.client import Kafka
+
+    if not (letter_ids or all_of_them or reason):
+        raise UsageError("say which: IDs, --reason WORD, or --all")
+    chosen = [letter for letter in _letters() if not letter_ids or letter.subject in letter_ids]
+    chosen = [letter for letter in chosen if reason is None or letter.reason == reason]
+    if missing := set(letter_ids or ()) - {letter.subject for letter in chosen}:
+        raise UsageError(f"there is no dead letter {', '.join(sorted(missing))}: `murmur dlq list` shows all")
+    deadletters.replay(Kafka.from_settings(load.settings()), chosen)
+    typer.echo(f"replayed {len(chosen)}")
+
+
+def _letters() -> "list[DeadLetter]":
+    from murmur.cli import load
+    from murmur.kafka import deadletters
+    from murmur.kafka.client import Kafka
+
+    return deadletters.read_all(Kafka.from_settings(load.settings()))
+
+
+def _one(letter_id: str) -> "DeadLetter":
+    for letter in _letters():
+        if letter.subject == letter_id:
+            return letter
+    raise UsageError(f"there is no dead letter {letter_id}: `murmur dlq list` shows all")
+
+
+def _text(raw: bytes | None) -> str:
+    """UTF-8 where it is that, else hexadecimal: nothing is written to a terminal that could steer it."""
+    if raw is None:
+        return "(none)"
+    text = raw.decode(errors="replace")
+    return text if text.isprintable() and "\ufffd" not in text else f"0x{raw.hex()}"

@@ -1,0 +1,142 @@
+"""`murmur doctor`: checks what a newcomer can get wrong, and says how to mend each."""
+
+import platform
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from murmur.errors import MurmurError
+
+if TYPE_CHECKING:
+    from murmur.settings import Settings
+
+MIN_FREE_BYTES = 2 * 1024**3
+BROKER_S = 5.0
+
+
+@dataclass(frozen=True)
+class Check:
+    """`mend` is None where nothing is wrong. `needed_by`: "dev" for every use, "run" only for `murmur run`."""
+
+    name: str
+    found: str
+    mend: str | None = None
+    needed_by: str = "dev"
+
+
+def doctor(json: Annotated[bool, typer.Option("--json", help="one JSON object a check")] = False) -> None:
+    """Check model, device, disk, port, broker, topics and store. Exits with 1 when something must be mended.
+
+    Broker, topics and store matter only to `murmur run`; `murmur dev` brings its own.
+    """
+    from murmur.cli import load
+
+    checks = list(examine(load.settings()))
+    for check in checks:
+        if json:
+            import orjson
+
+            typer.echo(orjson.dumps(check.__dict__))
+            continue
+        mark = "ok  " if check.mend is None else "MEND"
+        typer.echo(f"{mark} {check.name:8} {check.found}" + (" (for `murmur run`)" if check.needed_by == "run" else ""))
+        if check.mend is not None:
+            typer.echo(f"              {check.mend}")
+    if any(check.mend is not None for check in checks):
+        raise typer.Exit(1)
+
+
+def examine(settings: "Settings") -> Iterator[Check]:
+    """One check after the other; none raises."""
+    yield _python()
+    yield _model(settings)
+    yield _device(settings)
+    yield _disk(settings)
+    yield _port(settings)
+    yield _guarded("broker", "start Kafka there, or set MURMUR_KAFKA_BOOTSTRAP", lambda: _broker(settings))
+    yield _guarded("topics", "run `murmur topics apply`", lambda: _topics(settings))
+    yield _guarded("store", "set MURMUR_S3_ENDPOINT and its keys, then run `murmur buckets apply`", lambda: _store(settings))
+
+
+def _python() -> Check:
+    return Check("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}, {sys.prefix}")
+
+
+def _model(settings: "Settings") -> Check:
+    from murmur.models import catalogue
+
+    name = settings.model or catalogue.default_for(settings.device)
+    try:
+        model = catalogue.resolve(name)
+    except MurmurError as error:
+        return Check("model", f"{name} is not known", str(error))
+    chosen = "" if settings.model else " (chosen by device; `murmur run` needs MURMUR_MODEL)"
+    return Check("model", f"{model.ref.name}, revision {model.ref.revision}{chosen}")
+
+
+def _device(settings: "Settings") -> Check:
+    import ctranslate2
+
+    gpus = ctranslate2.get_cuda_device_count()
+    if settings.device == "cuda" and not gpus:
+        return Check("device", "no GPU is seen", "install murmur[gpu] and the NVIDIA driver, or set MURMUR_DEVICE=cpu")
+    return Check("device", f"{gpus} GPU" if gpus else "CPU; no GPU is seen")
+
+
+def _disk(settings: "Settings") -> Check:
+    folder = settings.data_dir.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    free_bytes = shutil.disk_usage(folder).free
+    found = f"{free_bytes / 1024**3:.0f} GiB free at {folder}"
+    return Check("disk", found, None if free_bytes > MIN_FREE_BYTES else "make room, or set MURMUR_DATA_DIR")
+
+
+def _port(settings: "Settings") -> Check:
+    where = f"{settings.gateway_host}:{settings.gateway_port}"
+    with socket.socket(socket.AF_INET6 if ":" in settings.gateway_host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.gateway_host, settings.gateway_port))
+        except OSError as error:
+            mend = "is a murmur running there already? Else set MURMUR_GATEWAY_HOST and MURMUR_GATEWAY_PORT"
+            return Check("port", f"{where} cannot be used: {error.strerror}", mend)
+    return Check("port", f"{where} is free")
+
+
+def _guarded(name: str, mend: str, check: Callable[[], str]) -> Check:
+    try:
+        return Check(name, check(), needed_by="run")
+    except MurmurError as error:
+        return Check(name, str(error), mend, needed_by="run")
+
+
+def _broker(settings: "Settings") -> str:
+    from murmur.kafka.client import Kafka
+
+    brokers = Kafka.from_settings(settings).brokers(BROKER_S)
+    return f"{len(brokers)} at {', '.join(brokers)}"
+
+
+def _topics(settings: "Settings") -> str:
+    from murmur.kafka import topics
+    from murmur.kafka.client import Kafka
+
+    kafka = Kafka.from_settings(settings)
+    kafka.brokers(BROKER_S)
+    topics.check(kafka)
+    return f"all there, as {kafka.prefix}…"
+
+
+def _store(settings: "Settings") -> str:
+    from murmur.objects import open as stores
+
+    store = stores.from_settings(settings)
+    for bucket in (settings.uploads_bucket, settings.work_bucket, settings.results_bucket):
+        store.check(bucket)
+    return f"{settings.s3_endpoint or 'AWS' if settings.store == 's3' else settings.store_dir}: all three buckets answer"
