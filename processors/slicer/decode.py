@@ -227,9 +227,10 @@ class _Track:
 
     def _warnings(self, duration_s: float) -> Iterator[str]:
         declared_s = self._declared.declared_duration_s
-        if self._part or self._cut_short or (declared_s and duration_s < TRUNCATED_BELOW * declared_s):
-            of = f" of {declared_s:.1f} s declared" if declared_s else ""
-            yield f"truncated: {duration_s:.1f} s{of} could be decoded"
+        if declared_s and duration_s < TRUNCATED_BELOW * declared_s:
+            yield f"truncated: {duration_s:.1f} s of {declared_s:.1f} s declared could be decoded"
+        elif self._part or self._cut_short:
+            yield f"truncated: the file ends early, after {duration_s:.1f} s"
         if self._bad_packets:
             yield f"damaged: {self._bad_packets} packets could not be decoded"
 

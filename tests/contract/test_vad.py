@@ -1,0 +1,97 @@
+"""Our streaming detector and regions against faster-whisper's, which hears a file as a whole."""
+
+import json
+from pathlib import Path
+
+import faster_whisper.vad
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from processors.slicer.audio import Samples
+from processors.slicer.cutter import Cutter
+from processors.slicer.decode import open_audio
+from processors.slicer.regions import Regions
+from processors.slicer.vad import Session, SpeechDetector, load_session
+from schemas.options import SlicingOptions
+from schemas.work import Span
+
+AUDIO = Path(__file__).parents[2] / "examples" / "audio"
+CLIPS = [clip["file"] for clip in json.loads((AUDIO / "manifest.json").read_text())]
+OPTIONS = [SlicingOptions(), SlicingOptions(max_chunk_s=4), SlicingOptions(max_chunk_s=3, min_silence_s=2, vad_threshold=0.3)]
+
+
+@pytest.fixture(scope="module")
+def session() -> Session:
+    return load_session()
+
+
+def samples_of(clip: str) -> Samples:
+    with (AUDIO / clip).open("rb") as file, open_audio(file, 600) as audio:
+        return np.concatenate(list(audio.blocks()))
+
+
+def theirs(samples: Samples, options: SlicingOptions) -> list[Span]:
+    wanted = faster_whisper.vad.VadOptions(
+        threshold=options.vad_threshold,
+        max_speech_duration_s=options.max_chunk_s,
+        min_silence_duration_ms=int(options.min_silence_s * 1000),
+        speech_pad_ms=int(options.speech_pad_s * 1000),
+    )
+    found = faster_whisper.vad.get_speech_timestamps(samples.astype(np.float32) / 32768, wanted)
+    return [(region["start"], region["end"]) for region in found]
+
+
+def ours(samples: Samples, options: SlicingOptions, session: Session, block: int) -> list[Span]:
+    detector, regions = SpeechDetector(session), Regions(options)
+    found = [r for at in range(0, len(samples), block) for r in regions.feed(detector.feed(samples[at : at + block]))]
+    return found + regions.finish(detector.finish(), len(samples))
+
+
+@pytest.mark.parametrize("clip", CLIPS)
+def test_every_clip_has_the_same_regions_and_chunks(clip: str, session: Session) -> None:
+    samples = samples_of(clip)
+    for options in OPTIONS:
+        regions = ours(samples, options, session, 16384)
+        assert regions == theirs(samples, options)
+        spans = [{"start": start, "end": end} for start, end in regions]
+        expected, _ = faster_whisper.vad.collect_chunks(samples, spans, max_duration=options.max_chunk_s)
+        cutter = Cutter(int(options.max_chunk_s * 16000))
+        chunks = [chunk for region in regions for chunk in cutter.add(region)] + list(cutter.finish())
+        joined = [np.concatenate([samples[a:b] for a, b in chunk.pieces]).tolist() for chunk in chunks]
+        assert joined == [chunk.tolist() for chunk in expected if len(chunk)]
+
+
+def test_regions_do_not_depend_on_how_the_samples_arrive(session: Session) -> None:
+    samples = samples_of("en-meeting-opus.ogg")
+    whole = ours(samples, OPTIONS[0], session, len(samples))
+    assert whole
+    assert all(ours(samples, OPTIONS[0], session, block) == whole for block in (700, 16384, 100_001))
+
+
+class Scripted:
+    """In the place of faster-whisper's network: says what it is told."""
+
+    def __init__(self, probabilities: NDArray[np.float32]) -> None:
+        self._probabilities = probabilities
+
+    def __call__(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self._probabilities[: len(audio) // 512]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_rules_agree_on_any_probabilities(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = np.random.default_rng(seed)
+    runs = chance.integers(1, [12, 40, 120][seed % 3], 300)
+    probabilities = np.repeat(chance.choice([0.05, 0.2, 0.4, 0.6, 0.95], 300), runs).astype(np.float32)
+    length = (len(probabilities) - 1) * 512 + int(chance.integers(0, 512))
+    options = SlicingOptions(
+        max_chunk_s=float(chance.choice([2, 5, 10, 30])),
+        min_silence_s=float(chance.choice([0, 0.16, 0.5, 2])),
+        speech_pad_s=float(chance.choice([0, 0.05, 0.4])),
+    )
+    monkeypatch.setattr(faster_whisper.vad, "get_vad_model", lambda: Scripted(probabilities))
+    machine = Regions(options)
+    found = [region for p in probabilities[:-1] for region in machine.feed([p])]
+    found += machine.finish(probabilities[-1:], length)
+    assert found == theirs(np.zeros(length, np.int16), options)

@@ -1,0 +1,40 @@
+"""Regions to chunks."""
+
+from processors.slicer.cutter import Chunk, Cutter
+from schemas.work import Span
+
+
+def cut(max_samples: int, *regions: Span) -> list[tuple[Span, ...]]:
+    cutter = Cutter(max_samples)
+    chunks = [chunk for region in regions for chunk in cutter.add(region)]
+    return [chunk.pieces for chunk in (*chunks, *cutter.finish())]
+
+
+def test_no_speech_makes_no_chunk() -> None:
+    assert cut(100) == []
+
+
+def test_neighbours_share_a_chunk_as_long_as_they_fit() -> None:
+    assert cut(100, (0, 50), (500, 550), (600, 601)) == [((0, 50), (500, 550)), ((600, 601),)]
+
+
+def test_only_speech_counts_towards_the_limit_and_not_the_silence_between() -> None:
+    assert cut(100, (0, 10), (1_000_000, 1_000_010)) == [((0, 10), (1_000_000, 1_000_010))]
+
+
+def test_a_region_longer_than_a_chunk_is_split_without_losing_a_sample() -> None:
+    assert cut(100, (10, 260)) == [((10, 93),), ((93, 176),), ((176, 260),)]
+
+
+def test_a_first_region_longer_than_a_chunk_makes_no_empty_chunk() -> None:
+    assert all(pieces for pieces in cut(10, (0, 25), (30, 31)))
+
+
+def test_a_chunk_is_given_out_as_soon_as_the_next_region_does_not_fit() -> None:
+    cutter = Cutter(100)
+    assert list(cutter.add((0, 60))) == []
+    assert list(cutter.add((70, 130))) == [Chunk(((0, 60),))]
+
+
+def test_the_span_goes_from_the_first_regions_start_to_the_last_ones_end() -> None:
+    assert Chunk(((5, 10), (20, 30))).span == (5, 30)

@@ -1,0 +1,68 @@
+"""Speech probabilities to regions. `tests/contract/test_vad.py` compares the rules with faster-whisper's."""
+
+import random
+
+import pytest
+
+from processors.slicer.regions import Regions
+from processors.slicer.vad import WINDOW_SAMPLES
+from schemas.options import SlicingOptions
+from schemas.work import Span
+
+PAD = 6400
+
+
+def heard(*stretches: tuple[int, float]) -> list[float]:
+    """So many windows of that probability, one stretch after the other."""
+    return [probability for count, probability in stretches for _ in range(count)]
+
+
+def regions(probabilities: list[float], options: SlicingOptions | None = None) -> list[Span]:
+    machine = Regions(options or SlicingOptions())
+    length = len(probabilities) * WINDOW_SAMPLES
+    return machine.feed(probabilities[:-1]) + machine.finish(probabilities[-1:], length)
+
+
+def test_silence_has_no_region() -> None:
+    assert regions(heard((1000, 0.1))) == []
+
+
+def test_speech_is_padded_on_both_sides_but_not_beyond_the_file() -> None:
+    assert regions(heard((100, 0.1), (50, 0.9), (100, 0.1))) == [(100 * 512 - PAD, 150 * 512 + PAD)]
+    assert regions(heard((3, 0.1), (50, 0.9), (8, 0.1))) == [(0, 61 * 512)]
+
+
+def test_a_short_gap_is_shared_by_its_neighbours() -> None:
+    first, second = regions(heard((50, 0.9), (10, 0.1), (50, 0.9)))
+    assert first[1] == second[0] == 55 * 512
+
+
+def test_a_dip_that_stays_above_the_lower_threshold_does_not_end_speech() -> None:
+    assert len(regions(heard((50, 0.9), (100, 0.4), (50, 0.9)))) == 1
+
+
+def test_a_region_is_certain_once_nothing_can_follow_within_its_padding() -> None:
+    machine = Regions(SlicingOptions())
+    assert machine.feed(heard((50, 0.9), (25, 0.1))) == []
+    assert machine.feed([0.1]) == [(0, 50 * 512 + PAD)]
+
+
+def test_speech_that_never_pauses_is_cut_to_the_longest_chunk() -> None:
+    found = regions(heard((2000, 0.9)), SlicingOptions(max_chunk_s=10))
+    assert all(end - start <= 160_000 for start, end in found)
+    assert found[0][0] == 0
+    assert found[-1][1] == 2000 * 512
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_region_begins_before_what_was_said_to_be_needed(seed: int) -> None:
+    chance = random.Random(seed)
+    machine = Regions(SlicingOptions(max_chunk_s=chance.choice([1, 3, 30]), speech_pad_s=chance.choice([0, 0.1, 0.4, 3])))
+    needed, last_end = 0, 0
+    for _ in range(3000):
+        for start, end in machine.feed([chance.choice([0.1, 0.1, 0.4, 0.9, 0.9])]):
+            assert needed <= start
+            assert last_end <= start < end
+            last_end = end
+        assert machine.needed_from >= needed
+        needed = machine.needed_from
