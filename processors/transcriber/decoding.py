@@ -1,0 +1,57 @@
+"""Decoding with a second try: what reads badly is sampled again at rising temperatures, each chunk for itself.
+
+Fed by `whisper.py`, which encodes and generates; this decides what is good enough.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from processors.transcriber.segments import NO_SPEECH, UNLIKELY_LOGPROB
+
+TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+TOO_REPETITIVE = 2.4  # the text's size over its size when compressed
+SAMPLES_PER_TRY = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    tokens: tuple[int, ...]
+    avg_logprob: float
+    no_speech_prob: float
+    text: str
+    compression_ratio: float
+
+    @property
+    def repetitive(self) -> bool:
+        return self.compression_ratio > TOO_REPETITIVE
+
+    @property
+    def good(self) -> bool:
+        """Fluent and likely; or so unlikely to be speech that another try would only invent some."""
+        if self.avg_logprob < UNLIKELY_LOGPROB:
+            return self.no_speech_prob > NO_SPEECH
+        return not self.repetitive
+
+
+Generate = Callable[[Sequence[int], float], list[Decoded]]
+
+
+def with_fallback(chunks: int, generate: Generate) -> list[Decoded]:
+    """`generate(which, temperature)` decodes those chunks of the batch. When no try is good, the likeliest that does not
+    repeat itself stands."""
+    tries: list[list[Decoded]] = [[] for _ in range(chunks)]
+    pending = list(range(chunks))
+    for temperature in TEMPERATURES:
+        for index, decoded in zip(pending, generate(pending, temperature), strict=True):
+            tries[index].append(decoded)
+        pending = [index for index in pending if not tries[index][-1].good]
+        if not pending:
+            break
+    return [_best(tried) for tried in tries]
+
+
+def _best(tried: Sequence[Decoded]) -> Decoded:
+    if tried[-1].good:
+        return tried[-1]
+    fluent = [decoded for decoded in tried if not decoded.repetitive]
+    return max(fluent or tried, key=lambda decoded: decoded.avg_logprob)

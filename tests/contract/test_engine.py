@@ -1,0 +1,251 @@
+"""The contract of an engine, on the real demo model: what it reads, what it refuses, and that company changes nothing."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from murmur.errors import Invalid, UsageError
+from murmur.models import catalogue
+from murmur.settings import Settings
+from processors.transcriber import times
+from processors.transcriber.engine import ChunkAudio, ChunkText
+from processors.transcriber.whisper import WhisperEngine, load, usable_cores
+from schemas.options import DecodingOptions
+from schemas.segment import Segment
+from schemas.work import Span
+
+AUDIO = Path(__file__).parents[2] / "examples" / "audio"
+MANIFEST: list[dict[str, Any]] = json.loads((AUDIO / "manifest.json").read_text())
+RATE = 16_000
+Waveform = NDArray[np.float32]
+
+
+def settings(**changes: Any) -> Settings:
+    return Settings(_env_file=None, model="demo", device="cpu", **changes)
+
+
+@pytest.fixture(scope="session")
+def engine() -> WhisperEngine:
+    loaded = load(catalogue.resolve("demo"), settings(model_replicas=2), lambda done, total: None)
+    loaded.warm_up()
+    return loaded
+
+
+def waveform(file: str) -> Waveform:
+    from faster_whisper.audio import decode_audio
+
+    return np.asarray(decode_audio(str(AUDIO / file)), dtype=np.float32)
+
+
+def chunks(audio: Waveform, longest_s: float = 10.0) -> Iterator[tuple[Waveform, tuple[Span, ...]]]:
+    """Speech regions joined without the silence between them, as a slicer makes them."""
+    from faster_whisper.vad import VadOptions, get_speech_timestamps
+
+    options = VadOptions(max_speech_duration_s=longest_s, min_silence_duration_ms=160)
+    pieces: list[Span] = []
+    for region in get_speech_timestamps(audio, options):
+        span = (region["start"], region["end"])
+        if pieces and sum(end - start for start, end in [*pieces, span]) > longest_s * RATE:
+            yield _joined(audio, pieces)
+            pieces = []
+        pieces.append(span)
+    if pieces:
+        yield _joined(audio, pieces)
+
+
+def _joined(audio: Waveform, pieces: Sequence[Span]) -> tuple[Waveform, tuple[Span, ...]]:
+    return np.concatenate([audio[start:end] for start, end in pieces]), tuple(pieces)
+
+
+def read(engine: WhisperEngine, file: str, options: DecodingOptions) -> tuple[list[ChunkText], list[Segment]]:
+    texts: list[ChunkText] = []
+    found: list[Segment] = []
+    for samples, pieces in chunks(waveform(file)):
+        (text,) = engine.transcribe([ChunkAudio(samples, options)])
+        texts.append(text)
+        found += times.restore(text.segments, pieces)
+    return texts, found
+
+
+def words_of(text: str) -> list[str]:
+    return re.sub(r"[^\w\s']", " ", text.casefold()).split()
+
+
+def word_errors(expected: str, heard: str) -> float:
+    """Levenshtein distance over words, per expected word; any word counts where none is expected."""
+    want, got = words_of(expected), words_of(heard)
+    if not want:
+        return float(len(got))
+    row = list(range(len(got) + 1))
+    for i, word in enumerate(want, 1):
+        diagonal, row[0] = row[0], i
+        for j, other in enumerate(got, 1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (word != other))
+    return row[-1] / len(want)
+
+
+@pytest.mark.parametrize("window", ["full", "fit"])
+@pytest.mark.parametrize("clip", MANIFEST, ids=lambda clip: clip["file"])
+def test_every_clip_reads_within_its_bound(engine: WhisperEngine, clip: dict[str, Any], window: str) -> None:
+    texts, found = read(engine, clip["file"], DecodingOptions.model_validate({"encoder_window": window}))
+    heard = " ".join(segment.text for segment in found)
+    assert word_errors(clip["text"], heard) <= clip["wer_max"], heard
+    if clip["language"]:
+        assert {text.language for text in texts} == {clip["language"]}
+    assert found == sorted(found, key=lambda segment: segment.start)
+    assert all(0 <= segment.start <= segment.end <= clip["duration_s"] + 0.05 for segment in found)
+
+
+def batch(options: DecodingOptions) -> list[ChunkAudio]:
+    """Ten chunks of two languages and of one group."""
+    cut = [samples for file in ("en-two-minutes.flac", "pt-meeting-mp3.mp3") for samples, _ in chunks(waveform(file))]
+    return [ChunkAudio(samples, options) for samples in cut[-4:] + cut[:6] if len(samples) > 5 * RATE][:6]
+
+
+def agree(one: ChunkText, other: ChunkText) -> bool:
+    """The same words at the same times. Scores may differ in the last digits: some CPUs add up in another order."""
+
+    def said(text: ChunkText) -> list[object]:
+        lines = [(segment.text, segment.start, segment.end, segment.words and len(segment.words)) for segment in text.segments]
+        return [text.language, *lines]
+
+    return said(one) == said(other) and one.avg_logprob == pytest.approx(other.avg_logprob, abs=1e-3)
+
+
+@pytest.mark.parametrize("options", [DecodingOptions(), DecodingOptions(words=True)], ids=["segments", "words"])
+def test_a_batch_reads_as_its_chunks_do_alone(engine: WhisperEngine, options: DecodingOptions) -> None:
+    together = batch(options)
+    read_together = engine.transcribe(together)
+    assert {text.language for text in read_together} == {"en", "pt"}
+    for text, chunk in zip(read_together, together, strict=True):
+        assert agree(text, engine.transcribe([chunk])[0])
+
+
+def test_an_empty_batch_is_no_text(engine: WhisperEngine) -> None:
+    assert engine.transcribe([]) == []
+
+
+def test_chunks_of_two_groups_do_not_share_a_batch(engine: WhisperEngine) -> None:
+    second = np.zeros(RATE, dtype=np.int16)
+    with pytest.raises(ValueError, match="2 groups"):
+        engine.transcribe([ChunkAudio(second, DecodingOptions()), ChunkAudio(second, DecodingOptions(prompt="Sofia"))])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e30])
+def test_what_is_no_sound_is_invalid(engine: WhisperEngine, bad: float) -> None:
+    samples = np.zeros(RATE, dtype=np.float32)
+    samples[100] = bad
+    with pytest.raises(Invalid) as caught:
+        engine.transcribe([ChunkAudio(samples, DecodingOptions())])
+    assert caught.value.failure.reason == "corrupt_audio"
+
+
+@pytest.mark.parametrize("language", ["xx", "yue"])
+def test_a_language_that_the_model_does_not_know_is_invalid(engine: WhisperEngine, language: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        engine.transcribe([ChunkAudio(np.zeros(RATE, dtype=np.int16), DecodingOptions(language=language))])
+    assert caught.value.failure.reason == "unsupported_language"
+
+
+@pytest.mark.parametrize("samples", [1, 160, 399, RATE // 10])
+def test_the_shortest_audio_is_read_without_harm(engine: WhisperEngine, samples: int) -> None:
+    for window in ("full", "fit"):
+        options = DecodingOptions.model_validate({"encoder_window": window, "words": True})
+        (text,) = engine.transcribe([ChunkAudio(np.zeros(samples, dtype=np.int16), options)])
+        assert all(segment.end <= samples / RATE + 0.01 for segment in text.segments)
+
+
+def test_int16_and_float_samples_read_the_same(engine: WhisperEngine) -> None:
+    audio = waveform("en-command.wav")
+    as_int = np.round(audio * 32768).astype(np.int16)
+    as_float = (as_int / 32768).astype(np.float32)
+    texts = engine.transcribe([ChunkAudio(as_int, DecodingOptions()), ChunkAudio(as_float, DecodingOptions())])
+    assert agree(*texts)
+
+
+def test_a_forced_language_is_taken_as_it_is(engine: WhisperEngine) -> None:
+    audio = waveform("en-command.wav")
+    (text,) = engine.transcribe([ChunkAudio(audio, DecodingOptions(language="pt"))])
+    assert (text.language, text.language_probability) == ("pt", 1.0)
+
+
+def test_a_prompt_changes_no_word_of_a_clear_sentence(engine: WhisperEngine) -> None:
+    """The demo model was not trained with prompts; that one is taken in, however long, is what is looked at here."""
+    audio = waveform("en-command.wav")
+    (text,) = engine.transcribe([ChunkAudio(audio, DecodingOptions(prompt="radio, garden, Sofia " * 90))])
+    assert text.language == "en"
+
+
+@pytest.mark.parametrize("file", ["en-meeting-opus.ogg", "pt-meeting-mp3.mp3", "en-numbers.flac"])
+def test_words_have_times_inside_their_segments(engine: WhisperEngine, file: str) -> None:
+    _, found = read(engine, file, DecodingOptions(words=True))
+    plain = read(engine, file, DecodingOptions())[1]
+    assert [segment.model_copy(update={"words": None}) for segment in found] == plain
+    last = 0.0
+    for segment in found:
+        assert segment.words
+        assert "".join(word.word for word in segment.words).strip() == segment.text
+        for word in segment.words:
+            assert segment.start <= word.start <= word.end <= segment.end
+            assert word.start >= last
+            last = word.end
+    assert sum(word.end > word.start for segment in found for word in segment.words or ()) > 0.8 * len(
+        words_of(" ".join(s.text for s in found))
+    )
+
+
+def test_words_agree_with_the_manifest_on_when_sentences_begin(engine: WhisperEngine) -> None:
+    clip = next(clip for clip in MANIFEST if clip["file"] == "en-parallel.flac")
+    _, found = read(engine, clip["file"], DecodingOptions(words=True))
+    assert len(found) == len(clip["segments"])
+    for segment, expected in zip(found, clip["segments"], strict=True):
+        assert segment.start == pytest.approx(expected["start"], abs=0.3)
+        assert segment.end == pytest.approx(expected["end"], abs=0.3)
+        assert segment.words
+        assert segment.words[0].start == pytest.approx(expected["start"], abs=0.6)
+
+
+class Cramped(WhisperEngine):
+    """A device with memory for so many chunks."""
+
+    holds = 2
+
+    def _transcribe(self, batch: Sequence[ChunkAudio], group: Any) -> list[ChunkText]:
+        if len(batch) > self.holds:
+            raise RuntimeError("CUDA failed with error out of memory")
+        return super()._transcribe(batch, group)
+
+
+def cramped(engine: WhisperEngine, holds: int) -> Cramped:
+    made = Cramped(engine._whisper, replicas=1, batch_size=5)
+    made.holds = 5
+    made.warm_up()
+    made.holds = holds
+    return made
+
+
+def test_a_batch_that_does_not_fit_is_halved_until_it_does(engine: WhisperEngine) -> None:
+    small, together = cramped(engine, holds=2), batch(DecodingOptions())[:5]
+    assert all(map(agree, small.transcribe(together), engine.transcribe(together)))
+    assert small.batch_size == 2
+
+
+def test_a_chunk_that_does_not_fit_alone_is_an_error(engine: WhisperEngine) -> None:
+    with pytest.raises(RuntimeError, match="out of memory"):
+        cramped(engine, holds=0).transcribe(batch(DecodingOptions())[:2])
+
+
+def test_a_cpu_has_a_replica_for_every_core_and_takes_one_chunk_at_a_time() -> None:
+    loaded = load(catalogue.resolve("demo"), settings(), lambda done, total: None)
+    assert (loaded.replicas, loaded.batch_size) == (usable_cores(), 1)
+
+
+def test_a_compute_type_that_the_device_lacks_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match="demo cannot be loaded on cpu"):
+        load(catalogue.resolve("demo"), settings(compute_type="float61"), lambda done, total: None)
