@@ -1,0 +1,190 @@
+"""The HTTP interface: which address does what. Handlers find the job, and let the modules beside this one do the rest."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import orjson
+from aiohttp import web
+
+from murmur import metrics
+from murmur.formats import FORMATS
+from murmur.kafka.async_producer import AsyncProducer
+from murmur.kafka.messages import Output
+from murmur.objects import NotFound
+from murmur.objects.transcripts import Transcripts
+from murmur.resources import Resources
+from producers.gateway.events import EventStreams
+from producers.gateway.feed import Freshness, Wakeups
+from producers.gateway.form import MAX_BYTES, OVERHEAD_BYTES, expect_continue, malformed
+from producers.gateway.problems import Problem
+from producers.gateway.status import PREFIX, Documents, message, status_url
+from producers.gateway.submit import Submissions
+from producers.gateway.view import JobView, View
+from schemas.jobs import CancelRequested, State
+from schemas.topics import CANCELLATIONS
+
+PAGE = Path(__file__).with_name("page.html")
+PAGE_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+STATES: tuple[State, ...] = ("PENDING", "STARTED", "SUCCESS", "FAILURE", "REVOKED")
+LIST_DEFAULT, LIST_MAX = 50, 500
+Readiness = Callable[[], Mapping[str, str | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the handlers work with. `readiness`: name of a stage or service -> why it is not ready, None when it is."""
+
+    resources: Resources
+    producer: AsyncProducer
+    view: View
+    wakeups: Wakeups
+    freshness: Freshness
+    readiness: Readiness
+
+
+class Api:
+    def __init__(self, parts: Parts) -> None:
+        transcripts = Transcripts(parts.resources.objects, parts.resources.settings.work_bucket)
+        self._parts = parts
+        self._view = parts.view
+        self._documents = Documents(parts.view, transcripts)
+        self._events = EventStreams(parts.view, self._documents, parts.wakeups)
+        self._submissions = Submissions(parts.resources, parts.producer, parts.view, transcripts)
+        self._page = PAGE.read_bytes()
+
+    def application(self) -> web.Application:
+        max_bytes = self._parts.resources.settings.max_upload_bytes
+        app = web.Application(client_max_size=max_bytes + OVERHEAD_BYTES)
+        app[MAX_BYTES] = max_bytes
+        app.add_routes(
+            [
+                web.post(PREFIX, self.submit, expect_handler=expect_continue),
+                web.get(f"{PREFIX}/status/{{task_id}}", self.status),
+                web.get(f"{PREFIX}/{{task_id}}/events", self.events),
+                web.get(f"{PREFIX}/{{task_id}}/transcript.{{format}}", self.transcript),
+                web.delete(f"{PREFIX}/{{task_id}}", self.cancel),
+                web.get("/api/jobs", self.jobs),
+                web.get("/metrics", self.metrics),
+                web.get("/livez", self.live),
+                web.get("/readyz", self.ready),
+                web.get("/healthz", self.ready),
+                web.get("/", self.page),
+            ]
+        )
+        return app
+
+    async def submit(self, request: web.Request) -> web.Response:
+        requested = await self._submissions.take(request)
+        where = status_url(requested.job.job_id)
+        said = {
+            "success": True,
+            "task_id": str(requested.job.job_id),
+            "status_url": where,
+            "message": "accepted; ask the status_url how it goes",
+            "submission_time": requested.job.submitted_at,
+        }
+        return _json(said, 202, {"Location": where})
+
+    async def status(self, request: web.Request) -> web.Response:
+        return _json(await self._documents.status(await self._job(request)))
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        return await self._events.stream(request, await self._job(request))
+
+    async def transcript(self, request: web.Request) -> web.Response:
+        name = request.match_info["format"]
+        if name not in FORMATS:
+            raise Problem(404, "unknown_format", f"There is no transcript.{name[:20]}.", formats=list(FORMATS))
+        job = await self._job(request)
+        if job.state != "SUCCESS":
+            after_s = None if job.ended else 1.0
+            raise Problem(409, "no_transcript", f"There is no transcript: {message(job, 0.0)}.", after_s=after_s, state=job.state)
+        try:
+            transcript = await self._documents.transcript(job)
+        except NotFound:
+            raise Problem(410, "gone", "The transcript is no longer in the store.") from None
+        body = await asyncio.to_thread(FORMATS[name].write, transcript)
+        return web.Response(body=body, headers={"Content-Type": f"{FORMATS[name].content_type}; charset=utf-8"})
+
+    async def cancel(self, request: web.Request) -> web.Response:
+        job = await self._job(request)
+        if job.state in ("SUCCESS", "FAILURE"):
+            raise Problem(409, "ended", "The job has ended; there is nothing to cancel.", state=job.state)
+        said = {"task_id": str(job.job_id), "state": job.state, "message": "already cancelled"}
+        if job.state != "REVOKED":
+            cancellation = CancelRequested(job_id=job.job_id, work_id=job.work_id, requested_at=datetime.now(UTC))
+            await self._parts.producer.send(Output(CANCELLATIONS, job.work_id, cancellation))
+            said["message"] = "cancellation requested"
+        return _json(said, 202)
+
+    async def jobs(self, request: web.Request) -> web.Response:
+        """The newest jobs, and how many there are in each state."""
+        state = _one_of(request, "state", STATES)
+        rows = await asyncio.to_thread(self._view.newest, _limit(request), state, request.query.get("owner"))
+        counts = await asyncio.to_thread(self._view.counts)
+        return _json({"jobs": [self._documents.row(job) for job in rows], "counts": counts})
+
+    async def metrics(self, _request: web.Request) -> web.Response:
+        counts = await asyncio.to_thread(self._view.counts)
+        for state in STATES:
+            metrics.JOBS.labels(state).set(counts.get(state, 0))
+        return web.Response(body=metrics.exposition(), headers={"Content-Type": metrics.CONTENT_TYPE})
+
+    async def live(self, _request: web.Request) -> web.Response:
+        return _json({"status": "alive"})
+
+    async def ready(self, _request: web.Request) -> web.Response:
+        missing = {name: why for name, why in self._parts.readiness().items() if why is not None}
+        if missing:
+            detail = "; ".join(f"{name}: {why}" for name, why in missing.items())
+            raise Problem(503, "not_ready", f"Not ready yet: {detail}", after_s=1.0, waiting_for=missing)
+        return _json({"status": "ready"})
+
+    async def page(self, _request: web.Request) -> web.Response:
+        headers = {"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-cache", "Referrer-Policy": "no-referrer"}
+        return web.Response(body=self._page, content_type="text/html", charset="utf-8", headers=headers)
+
+    async def _job(self, request: web.Request) -> JobView:
+        """Raises Problem 404 only when every gateway would; Retry while this one cannot know."""
+        text = request.match_info["task_id"]
+        try:
+            job_id = UUID(text)
+        except ValueError:
+            raise Problem(404, "unknown_task", "A task_id is a UUID.") from None
+        job = self._view.get(job_id)
+        if job is None:
+            await self._parts.freshness.reached()
+            job = self._view.get(job_id)
+        if job is None:
+            raise Problem(404, "unknown_task", f"There is no task {job_id}.")
+        return job
+
+
+def _json(said: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    answer = web.Response(body=orjson.dumps(said), status=status, content_type="application/json", headers=headers)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def _limit(request: web.Request) -> int:
+    text = request.query.get("limit", str(LIST_DEFAULT))
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= 1):
+        raise malformed("The limit is a whole number from 1 on.")
+    return min(int(text), LIST_MAX)
+
+
+def _one_of(request: web.Request, name: str, values: tuple[State, ...]) -> State | None:
+    text = request.query.get(name)
+    if text is None:
+        return None
+    for value in values:
+        if value == text.upper():
+            return value
+    raise malformed(f"The {name} is one of {', '.join(values)}.")

@@ -1,0 +1,103 @@
+"""What a submission's fields ask for, checked. Pure; every refusal says what would be right."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from producers.gateway.form import malformed
+from producers.gateway.problems import Problem
+from schemas.options import Task
+from schemas.record import Lane
+
+# The languages that multilingual Whisper models know.
+_CODES = (
+    "af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi hr ht hu hy id is it ja jw "
+    "ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my ne nl nn no oc pa pl ps pt ro ru sa sd si sk sl sn so sq sr su "
+    "sv sw ta te tg th tk tl tr tt uk ur uz vi yi yo yue zh"
+)
+LANGUAGES = tuple(_CODES.split())
+TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off", "")
+URL_MAX = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """None: not asked for."""
+
+    language: str | None = None
+    task: Task | None = None
+    words: bool | None = None
+    multilingual: bool | None = None
+    prompt: str | None = None
+    lane: Lane | None = None
+    webhook_url: str | None = None
+
+
+def asked(fields: Mapping[str, str], model_name: str) -> Asked:
+    """`model_name`: the one that is served. Fields that are not known are left alone. Raises Problem 400."""
+    _check_model(fields.get("model", "").strip(), model_name)
+    return Asked(
+        language=_language(fields.get("language", "")),
+        task=_task(fields.get("task", "")),
+        words=_flag(fields, "words"),
+        multilingual=_flag(fields, "multilingual"),
+        prompt=fields.get("prompt") or None,
+        lane=_lane(fields.get("lane", "")),
+        webhook_url=_url(fields.get("webhook_url", "").strip()),
+    )
+
+
+def _check_model(wanted: str, served: str) -> None:
+    if wanted and wanted != served:
+        raise Problem(400, "unknown_model", f"The model {wanted[:80]!r} is not served here; {served!r} is.", served=[served])
+
+
+def _language(text: str) -> str | None:
+    code = text.strip().lower()
+    if code in ("", "auto"):
+        return None
+    if code not in LANGUAGES:
+        detail = f"The language {text[:20]!r} is not known. Use a code such as 'en' or 'pt', or 'auto' to have it detected."
+        raise Problem(400, "unknown_language", detail, known=LANGUAGES)
+    return code
+
+
+def _task(text: str) -> Task | None:
+    match text.strip().lower():
+        case "":
+            return None
+        case "transcribe" | "translate" as task:
+            return task
+    raise malformed(f"The task {text[:20]!r} is not known: use 'transcribe' or 'translate'.")
+
+
+def _lane(text: str) -> Lane | None:
+    match text.strip().lower():
+        case "":
+            return None
+        case "interactive" | "bulk" as lane:
+            return lane
+    raise malformed(f"The lane {text[:20]!r} is not known: use 'interactive' or 'bulk', or leave it out.")
+
+
+def _flag(fields: Mapping[str, str], name: str) -> bool | None:
+    if name not in fields:
+        return None
+    text = fields[name].strip().lower()
+    if text not in TRUE + FALSE:
+        raise malformed(f"The field {name!r} is 'true' or 'false', not {text[:20]!r}.")
+    return text in TRUE
+
+
+def _url(text: str) -> str | None:
+    if not text:
+        return None
+    try:
+        parts = urlsplit(text)
+        right = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, brackets that do not close
+        right = False
+    if not right or len(text) > URL_MAX or re.search(r"[\s\x00-\x20\x7f\\]", text):
+        raise malformed("The webhook_url must be an absolute http or https URL of at most 2048 characters.")
+    return text

@@ -1,0 +1,172 @@
+"""The gateway as a stage: an event loop with the HTTP server, the feed's thread, and a watch on broker and store."""
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from aiohttp import web
+
+from murmur.errors import MurmurError, UsageError
+from murmur.kafka.async_producer import AsyncProducer
+from murmur.resources import Resources
+from producers.gateway.app import Api, Parts, Readiness
+from producers.gateway.feed import Feed, Freshness, Wakeups
+from producers.gateway.problems import Connection, guarded
+from producers.gateway.view import View, view_path
+
+log = logging.getLogger(__name__)
+THREADS = 32  # uploads and transcripts on their way to or from the store at the same time
+IDLE_S = 15.0  # a connection that sends no whole request header for so long is closed; shorter than any proxy's patience
+LINGER_S = 5.0  # how long a refused body is still read, so that the client sees the refusal
+STOP_S = 0.2  # requests in hand get this long when the stage stops, and as long again to tidy up
+WATCH_S, WATCH_UNREADY_S, SLOW_S = 2.0, 0.2, 3.0
+
+
+def build(resources: Resources) -> "Gateway":
+    return Gateway(resources)
+
+
+class Gateway:
+    """A Stage. `readiness` tells of the other stages in this process, by name; set it before `run()`."""
+
+    name = "gateway"
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._view = View(view_path(resources.settings))
+        self._producer = AsyncProducer(resources.kafka, "gateway", "gateway")
+        self._stopping = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopped: asyncio.Event | None = None
+        self._feed: Feed | None = None
+        self._failure: BaseException | None = None
+        self._away: str | None = "starting"
+        self.readiness: Readiness = dict
+        self.address: str | None = None
+
+    def run(self) -> None:
+        """Serves until `stop()`; ends within a second of it, whatever store and broker do."""
+        self._loop = asyncio.new_event_loop()
+        self._loop.set_default_executor(ThreadPoolExecutor(THREADS, "gateway"))
+        try:
+            self._loop.run_until_complete(self._serve())
+        finally:
+            self.address = None
+            self._loop.close()  # does not wait for threads that are stuck in a store or broker
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._loop is not None and self._stopped is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: it has stopped already
+                self._loop.call_soon_threadsafe(self._stopped.set)
+
+    def not_ready(self) -> str | None:
+        return self._away or (self._feed.not_ready if self._feed else "starting")
+
+    async def _serve(self) -> None:
+        self._stopped = asyncio.Event()
+        if self._stopping.is_set():
+            return
+        wakeups = Wakeups(asyncio.get_running_loop())
+        self._view.open()
+        self._producer.open()
+        feed = self._feed = Feed(self._resources.kafka, self._producer, self._view, wakeups.tell)
+        feeding = threading.Thread(target=self._run_feed, args=(feed,), name="gateway-view", daemon=True)
+        freshness = Freshness(self._view, wakeups, feed.end_offsets)
+        parts = Parts(self._resources, self._producer, self._view, wakeups, freshness, self._all_readiness)
+        try:
+            feeding.start()
+            async with self._listening(Api(parts).application()), self._watching():
+                await self._stopped.wait()
+        finally:
+            feed.stop()
+            await _others_end()
+            self._producer.close()
+            await asyncio.to_thread(feeding.join, STOP_S)
+            if not feeding.is_alive():
+                self._view.close()
+
+    @contextlib.asynccontextmanager
+    async def _listening(self, app: web.Application) -> AsyncIterator[None]:
+        settings, loop = self._resources.settings, asyncio.get_running_loop()
+        runner = web.AppRunner(app, shutdown_timeout=STOP_S, access_log=None)
+        await runner.setup()
+        server = runner.server
+        assert server is not None
+        server.request_handler = guarded(server.request_handler)
+
+        def connection() -> Connection:
+            return Connection(server, loop=loop, keepalive_timeout=IDLE_S, lingering_time=LINGER_S, access_log=None)  # type: ignore[arg-type]
+
+        try:
+            listening = await loop.create_server(connection, settings.gateway_host, settings.gateway_port, backlog=1024)
+        except OSError as error:
+            await runner.cleanup()
+            where = f"{settings.gateway_host}:{settings.gateway_port}"
+            raise UsageError(f"the gateway cannot listen on {where}: {error.strerror}. Set MURMUR_GATEWAY_PORT") from error
+        self.address = _address(settings.gateway_host, listening.sockets[0].getsockname()[1])
+        log.info("listening on %s", self.address)
+        try:
+            yield
+        finally:
+            listening.close()
+            await runner.cleanup()
+
+    @contextlib.asynccontextmanager
+    async def _watching(self) -> AsyncIterator[None]:
+        watch = asyncio.create_task(self._watch())
+        try:
+            yield
+        finally:
+            watch.cancel()
+
+    async def _watch(self) -> None:
+        """Keeps `not_ready()` true to what broker and store say."""
+        while True:
+            check = asyncio.create_task(asyncio.to_thread(self._check))
+            await asyncio.wait({check}, timeout=SLOW_S)
+            if not check.done():
+                self._away = "broker or store do not answer"
+            self._away = await check
+            await asyncio.sleep(WATCH_UNREADY_S if self._away else WATCH_S)
+
+    def _check(self) -> str | None:
+        self._producer.check()
+        if self._producer.away is not None:
+            return self._producer.away
+        try:
+            self._resources.objects.check(self._resources.settings.work_bucket)
+        except MurmurError as error:
+            return f"the store does not answer: {error}"
+        return None
+
+    def _run_feed(self, feed: Feed) -> None:
+        try:
+            feed.run()
+        except BaseException as error:  # a bug: the stage ends with it, and run() raises it
+            self._failure = error
+            self.stop()
+
+    def _all_readiness(self) -> Mapping[str, str | None]:
+        return {self.name: self.not_ready(), **self.readiness()}
+
+
+async def _others_end() -> None:
+    """Uploads that were cut off get a moment to remove what they wrote."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    if others:
+        _, left = await asyncio.wait(others, timeout=STOP_S)
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=STOP_S) if left else None
+
+
+def _address(host: str, port: int) -> str:
+    """A URL that works on this machine, also when the server listens on all addresses."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

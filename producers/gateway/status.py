@@ -1,0 +1,98 @@
+"""What the gateway says of a job: the status document, its result, the row of the list. Pure but for reading transcripts."""
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+from murmur.formats import document, segment_document
+from murmur.objects import NotFound
+from murmur.objects.transcripts import Transcripts
+from producers.gateway.progress import Progress
+from producers.gateway.view import JobView, View
+from schemas.segment import Segment
+from schemas.transcript import Transcript
+
+PREFIX = "/api/transcribe/async"
+
+
+def status_url(job_id: UUID) -> str:
+    return f"{PREFIX}/status/{job_id}"
+
+
+class Documents:
+    def __init__(self, view: View, transcripts: Transcripts) -> None:
+        self._view = view
+        self._transcripts = transcripts
+
+    async def status(self, job: JobView) -> dict[str, Any]:
+        """Raises StoreUnavailable. A transcript that is gone from the store is said in the message."""
+        progress = self._progress(job)
+        said = {
+            "task_id": str(job.job_id),
+            "state": job.state,
+            "message": message(job, progress.share),
+            "progress": progress_document(progress.share, progress.segments),
+        }
+        if job.state == "SUCCESS":
+            try:
+                said["result"] = await asyncio.to_thread(self._result, job)
+            except NotFound:
+                said["message"] = "finished, but the transcript is no longer in the store"
+        if job.error is not None:
+            said["error"] = {"reason": job.error.reason, "message": job.error.message}
+        return said
+
+    async def transcript(self, job: JobView) -> Transcript:
+        """Raises NotFound when it is gone from the store, StoreUnavailable."""
+        return await asyncio.to_thread(self._transcripts.read, job.work_id)
+
+    def row(self, job: JobView) -> dict[str, Any]:
+        """One line of the list of jobs."""
+        share = 1.0 if job.state == "SUCCESS" else self._view.progress.share(job.work_id)
+        return {
+            "task_id": str(job.job_id),
+            "filename": job.job.filename,
+            "source": job.job.source,
+            "state": job.state,
+            "message": message(job, share),
+            "share": share,
+            "submitted_at": job.job.submitted_at,
+            "changed_at": job.changed_at,
+            "cached": job.cached,
+            "language": job.result.language if job.result else None,
+            "duration": job.result.duration_s if job.result else None,
+        }
+
+    def _progress(self, job: JobView) -> Progress:
+        if job.state == "SUCCESS":
+            return Progress(1.0)  # the segments are in the result
+        return self._view.progress.of(job.work_id)
+
+    def _result(self, job: JobView) -> dict[str, Any]:
+        transcript = self._transcripts.read(job.work_id)
+        whole = document(transcript)
+        return {
+            "success": True,
+            "transcription": {name: whole[name] for name in ("text", "segments", "language", "duration")},
+            "processing_time": transcript.processing_s,
+            "audio_info": transcript.audio_info.model_dump(mode="json"),
+            "cached": job.cached,
+        }
+
+
+def progress_document(share: float, segments: tuple[Segment, ...]) -> dict[str, Any]:
+    return {"share": share, "segments": [segment_document(segment) for segment in segments]}
+
+
+def message(job: JobView, share: float) -> str:
+    match job.state:
+        case "PENDING":
+            return "waiting to be transcribed"
+        case "STARTED":
+            return f"transcribing, {share:.0%} done"
+        case "SUCCESS":
+            return "answered from the cache" if job.cached else "transcribed"
+        case "FAILURE":
+            return job.error.message if job.error else "failed"
+        case "REVOKED":
+            return "cancelled"

@@ -1,0 +1,89 @@
+"""A submission becomes a job: the file into the work bucket, the request onto `requests`, and only then 202."""
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+from aiohttp import web
+
+from murmur import identity, metrics
+from murmur.errors import Retry
+from murmur.kafka.async_producer import AsyncProducer, Unacknowledged
+from murmur.kafka.messages import Output
+from murmur.objects import keys
+from murmur.objects.transcripts import Transcripts
+from murmur.recipe import recipe
+from murmur.resources import Resources
+from producers.gateway.asked import asked
+from producers.gateway.form import Form, check_length, read_form
+from producers.gateway.problems import Problem
+from producers.gateway.upload import Incoming, Memory
+from producers.gateway.view import View
+from schemas.jobs import Job, JobRequested
+from schemas.topics import REQUESTS
+
+log = logging.getLogger(__name__)
+
+
+class Submissions:
+    def __init__(self, resources: Resources, producer: AsyncProducer, view: View, transcripts: Transcripts) -> None:
+        self._resources = resources
+        self._producer = producer
+        self._view = view
+        self._transcripts = transcripts
+        self._memory = Memory()
+
+    async def take(self, request: web.Request) -> JobRequested:
+        """Returns once the broker has the job, which is its acceptance; whatever fails before leaves nothing behind."""
+        settings = self._resources.settings
+        if self._producer.away is not None:
+            raise Retry(self._producer.away)
+        check_length(request, settings.max_upload_bytes)
+        job_id = uuid4()
+        key = keys.upload_key(job_id)
+        incoming = Incoming(self._resources.objects, settings.work_bucket, key, settings.max_upload_bytes, self._memory)
+        try:
+            form = await read_form(request, incoming)
+            requested = await self._planned(job_id, form)
+            await self._producer.send(Output(REQUESTS, requested.work.work_id, requested))
+        except Unacknowledged:
+            metrics.UPLOADS_ABORTED.labels("unacknowledged").inc()
+            raise  # the broker may have the job all the same, and then others may wait for the same work: the audio stays
+        except BaseException as error:
+            metrics.UPLOADS_ABORTED.labels(_why(error)).inc()
+            await incoming.discard()
+            raise
+        await asyncio.to_thread(self._view.accept, requested)
+        metrics.UPLOAD_BYTES.inc(form.stored.size_bytes)
+        log.info("accepted %s: %s, %d bytes", job_id, form.filename, form.stored.size_bytes)
+        return requested
+
+    async def _planned(self, job_id: UUID, form: Form) -> JobRequested:
+        wanted = asked(form.fields, self._resources.model.ref.name)
+        cooked = recipe(
+            self._resources.settings,
+            self._resources.model,
+            language=wanted.language,
+            task=wanted.task,
+            words=wanted.words,
+            multilingual=wanted.multilingual,
+            prompt=wanted.prompt,
+        )
+        job = Job(
+            job_id=job_id,
+            source="http",
+            filename=form.filename,
+            lane=wanted.lane,
+            submitted_at=datetime.now(UTC),
+            webhook_url=wanted.webhook_url,
+        )
+        work = identity.plan(form.stored.audio_id, form.stored.ref, cooked, job.owner)
+        return JobRequested(job=job, work=work, result=await asyncio.to_thread(self._transcripts.find, work.work_id))
+
+
+def _why(error: BaseException) -> str:
+    """A label of few values."""
+    if isinstance(error, Problem):
+        return str(error.document["reason"])
+    return "unavailable" if isinstance(error, Retry) else "disconnected"

@@ -1,0 +1,108 @@
+"""One uploaded file on its way into the work bucket: counted, hashed, small ones whole and large ones as a stream.
+
+Fed piece by piece by the form; hashing and writing happen in threads.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+from dataclasses import dataclass
+
+from murmur.errors import MurmurError
+from murmur.objects import ObjectStore, Upload
+from producers.gateway.problems import Problem
+from schemas.record import ObjectRef
+
+log = logging.getLogger(__name__)
+IN_MEMORY_BYTES = 8 * 1024 * 1024  # up to this size: one PUT, verified by the store
+BLOCK_BYTES = 1024 * 1024  # what a stream is written in
+
+
+@dataclass(slots=True)
+class Memory:
+    """What all uploads together may hold back in memory. Beyond it even small files are written as streams."""
+
+    free_bytes: int = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The file lies in the work bucket, whole."""
+
+    audio_id: str
+    ref: ObjectRef
+    size_bytes: int
+
+
+class Incoming:
+    """`write()` the pieces, then `finish()`; or `discard()` at any moment, which leaves nothing behind."""
+
+    def __init__(self, objects: ObjectStore, bucket: str, key: str, max_bytes: int, memory: Memory) -> None:
+        self._objects = objects
+        self._bucket = bucket
+        self._key = key
+        self._max_bytes = max_bytes
+        self._memory = memory
+        self._hash = hashlib.sha256()
+        self._waiting = bytearray()
+        self._upload: Upload | None = None
+        self._size_bytes = 0
+        self._complete = False
+
+    async def write(self, piece: bytes) -> None:
+        """Raises Problem 413 beyond the limit, StoreUnavailable."""
+        self._size_bytes += len(piece)
+        if self._size_bytes > self._max_bytes:
+            raise too_large(self._max_bytes)
+        self._waiting += piece
+        self._memory.free_bytes -= len(piece)
+        whole_in_memory = len(self._waiting) <= IN_MEMORY_BYTES and self._memory.free_bytes >= 0
+        if self._upload is None and not whole_in_memory:
+            self._upload = await asyncio.to_thread(self._objects.upload, self._bucket, self._key)
+        if self._upload is not None and len(self._waiting) >= BLOCK_BYTES:
+            await asyncio.to_thread(self._flush, self._upload, self._take())
+
+    async def finish(self) -> Stored:
+        """Makes the object visible. Raises Problem 400 for an empty file, StoreUnavailable."""
+        if not self._size_bytes:
+            raise Problem(400, "empty_file", "The file is empty.")
+        ref = await asyncio.to_thread(self._finish, self._take())
+        self._complete = True
+        return Stored(self._hash.hexdigest(), ref, self._size_bytes)
+
+    async def discard(self) -> None:
+        """Idempotent. A store that is away cannot be tidied; that is logged."""
+        self._take()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.shield(asyncio.to_thread(self._discard))
+
+    def _take(self) -> bytes:
+        taken = bytes(self._waiting)
+        self._waiting.clear()
+        self._memory.free_bytes += len(taken)
+        return taken
+
+    def _flush(self, upload: Upload, data: bytes) -> None:
+        self._hash.update(data)
+        upload.write(data)
+
+    def _finish(self, rest: bytes) -> ObjectRef:
+        if self._upload is None:
+            self._hash.update(rest)
+            return self._objects.put(self._bucket, self._key, rest).ref
+        self._flush(self._upload, rest)
+        return self._upload.complete().ref
+
+    def _discard(self) -> None:
+        try:
+            if self._upload is not None:
+                self._upload.abort()
+            if self._complete:
+                self._objects.delete(self._bucket, self._key)
+        except MurmurError as error:
+            log.warning("an upload without a job stays in the store: %s/%s: %s", self._bucket, self._key, error)
+
+
+def too_large(max_bytes: int) -> Problem:
+    return Problem(413, "too_large", f"The file is larger than {max_bytes} bytes.", max_bytes=max_bytes)
