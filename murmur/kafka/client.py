@@ -98,6 +98,7 @@ class Kafka:
                 "linger.ms": 0,
                 "partitioner": "murmur2_random",
                 "compression.type": "lz4",
+                "message.max.bytes": 2 * 1024 * 1024,  # a dead letter holds a record of 1 MiB in base64
                 "queue.buffering.max.messages": 100_000,
                 **extra,
             }

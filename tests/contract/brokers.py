@@ -106,7 +106,7 @@ def running(loop: Loop) -> Iterator[list[BaseException]]:
         except BaseException as error:
             ended.append(error)
 
-    thread = threading.Thread(target=run)
+    thread = threading.Thread(target=run, name=f"loop-{loop.name}")
     thread.start()
     try:
         yield ended
