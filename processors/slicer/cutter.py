@@ -12,7 +12,7 @@ from schemas.work import Span
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """`pieces`: the spoken regions, in order, in samples of the file. Never empty."""
+    """`pieces`: the spoken regions, in order, in samples of the file; those that touch are one. Never empty."""
 
     pieces: tuple[Span, ...]
 
@@ -32,6 +32,8 @@ class Cutter:
             length = piece[1] - piece[0]
             if self._samples + length > self._max_samples:
                 yield from self.finish()
+            if self._pieces and self._pieces[-1][1] == piece[0]:
+                piece = (self._pieces.pop()[0], piece[1])
             self._pieces.append(piece)
             self._samples += length
 

@@ -22,6 +22,10 @@ def test_only_speech_counts_towards_the_limit_and_not_the_silence_between() -> N
     assert cut(100, (0, 10), (1_000_000, 1_000_010)) == [((0, 10), (1_000_000, 1_000_010))]
 
 
+def test_regions_that_touch_are_one_piece_so_that_the_list_stays_short() -> None:
+    assert cut(100, (0, 40), (40, 60), (61, 70)) == [((0, 60), (61, 70))]
+
+
 def test_a_region_longer_than_a_chunk_is_split_without_losing_a_sample() -> None:
     assert cut(100, (10, 260)) == [((10, 93),), ((93, 176),), ((176, 260),)]
 

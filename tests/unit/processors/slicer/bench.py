@@ -1,0 +1,65 @@
+"""A directory store with a clip in it, and what the slicer's threads share."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from murmur.identity import slice_id
+from murmur.kafka.messages import Partition, Received
+from murmur.objects.directory import DirectoryStore
+from processors.slicer.decode import open_audio
+from processors.slicer.slicing import Slicer
+from processors.slicer.vad import load_session
+from processors.slicer.worker import Workshop
+from schemas.jobs import Work
+from schemas.options import ModelRef, SlicingOptions
+from schemas.record import Lane, ObjectRef
+from schemas.work import DecodeRequested
+
+AUDIO = Path(__file__).parents[4] / "examples" / "audio"
+SLICER = Slicer(open_audio, load_session(), 600)
+WORK_ID, AUDIO_ID = "a" * 64, "b" * 64
+
+
+@dataclass
+class Bench:
+    """`root/uploads`, `root/work`: the buckets. `revoked`: runs that nobody waits for."""
+
+    root: Path
+    revoked: set[tuple[str, str]] = field(default_factory=set)
+
+    @property
+    def store(self) -> DirectoryStore:
+        return DirectoryStore({name: self.root / name for name in ("uploads", "work")})
+
+    @property
+    def workshop(self) -> Workshop:
+        return Workshop(self.store, "work", SLICER, 30.0, lambda work_id, run: (work_id, run) in self.revoked)
+
+    def request(
+        self,
+        clip: str = "en-parallel.flac",
+        *,
+        data: bytes | None = None,
+        lane: Lane | None = None,
+        offset: int = 0,
+        partition: int = 0,
+        note: str | None = None,
+        attempts: int = 0,
+    ) -> Received:
+        """The clip (or the data under its name) is stored, and asked for in chunks of at most 4 s."""
+        content = (AUDIO / clip).read_bytes() if data is None else data
+        audio = self.store.put("uploads", f"{offset}/{clip}", content).ref
+        event = DecodeRequested(work=work(audio), run=f"0-{offset}", lane=lane)
+        return Received(Partition("decodes", partition), offset, b"k", b"v", event=event, note=note, attempts=attempts)
+
+
+def work(audio: ObjectRef) -> Work:
+    slicing = SlicingOptions(max_chunk_s=4)
+    return Work(
+        work_id=WORK_ID,
+        audio_id=AUDIO_ID,
+        slice_id=slice_id(AUDIO_ID, slicing),
+        audio=audio,
+        model=ModelRef(name="demo", revision="r1"),
+        slicing=slicing,
+    )

@@ -1,0 +1,128 @@
+"""Many files at once: places, crashes, partitions that go. The threads, the decoder and the store are real."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from murmur.kafka.messages import Partition, Received, Step
+from processors.slicer.stage import WAITING_MAX, SlicerHandler
+from processors.slicer.worker import SMALL_BYTES
+from schemas.work import SliceClosed, WorkFailed, WorkReported
+from tests.unit.processors.slicer.bench import Bench
+
+PLACES = 3
+LARGE = b"\0" * (SMALL_BYTES + 1)
+
+
+class NoRevocations:
+    """Counts what is asked of it."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def start(self) -> None:
+        self.calls.append("start")
+
+    def stop(self) -> None:
+        self.calls.append("stop")
+
+
+@pytest.fixture
+def handler(bench: Bench) -> Iterator[SlicerHandler]:
+    made = SlicerHandler(bench.workshop, PLACES, NoRevocations())
+    yield made
+    made.close()
+
+
+def until_settled(handler: SlicerHandler, records: list[Received]) -> list[Step]:
+    """Turns of the loop until every record is settled."""
+    steps: list[Step] = []
+    pause = threading.Event()
+    for turn in range(2000):
+        steps += handler.handle(records if turn == 0 else [])
+        if sum(step.settles is not None for step in steps) >= len(records):
+            return steps
+        pause.wait(0.005)
+    raise AssertionError(f"not settled: {steps}")
+
+
+def begun(steps: list[Step]) -> list[int]:
+    return [record.offset for step in steps for record in step.begins]
+
+
+def test_files_are_begun_and_settled(handler: SlicerHandler, bench: Bench) -> None:
+    records = [bench.request("en-command.wav", offset=0), bench.request("pt-command.wav", offset=1)]
+    steps = until_settled(handler, records)
+    assert begun(steps) == [0, 1]
+    assert steps[0].begins == [records[0]]
+    ends = [step for step in steps if step.settles]
+    assert {step.settles.offset for step in ends if step.settles} == {0, 1}
+    assert all(
+        isinstance(output.value.event, SliceClosed)
+        for step in ends
+        for output in step.outputs
+        if isinstance(output.value, WorkReported)
+    )
+
+
+def test_a_file_that_killed_its_worker_three_times_fails_without_being_begun(handler: SlicerHandler, bench: Bench) -> None:
+    record = bench.request(attempts=3)
+    (step,) = until_settled(handler, [record])
+    assert step.begins == ()
+    (output,) = step.outputs
+    assert isinstance(output.value, WorkReported)
+    assert isinstance(output.value.event, WorkFailed)
+    assert output.value.event.failure.reason == "crashes_decoder"
+
+
+def test_one_place_is_kept_for_small_files(handler: SlicerHandler, bench: Bench) -> None:
+    """No thread has said anything taken by the loop yet, so all that began still has its place."""
+    large = [bench.request("film.mp4", data=LARGE, offset=offset) for offset in range(PLACES)]
+    small = [bench.request("en-command.wav", offset=offset) for offset in (10, 11)]
+    assert begun(list(handler.handle([*large, *small]))) == [0, 1, 10]
+
+
+def test_a_waiting_file_begins_when_a_place_is_free(handler: SlicerHandler, bench: Bench) -> None:
+    records = [bench.request("en-command.wav", offset=offset) for offset in range(PLACES + 4)]
+    assert begun(until_settled(handler, records)) == list(range(PLACES + 4))
+
+
+def test_the_loop_is_told_to_wait_when_enough_is_in_hand(handler: SlicerHandler, bench: Bench) -> None:
+    assert handler.room("decodes") == PLACES + WAITING_MAX
+    list(handler.handle([bench.request("en-command.wav", offset=offset) for offset in range(PLACES + WAITING_MAX)]))
+    assert handler.room("decodes") == 0
+
+
+def test_a_partition_that_goes_takes_its_files_along(handler: SlicerHandler, bench: Bench) -> None:
+    gone = [bench.request("en-command.wav", offset=offset, partition=1) for offset in range(PLACES + 1)]
+    list(handler.handle(gone))
+    handler.revoked([Partition("decodes", 1)])
+    kept = bench.request("pt-command.wav", offset=50)
+    steps = until_settled(handler, [kept])
+    assert handler.room("decodes") == PLACES + WAITING_MAX
+    assert {step.settles.offset for step in steps if step.settles} == {50}
+    assert begun(steps) == [50]
+
+
+def test_a_bug_in_a_thread_ends_the_stage(bench: Bench) -> None:
+    def broken(_work_id: str, _run: str) -> bool:
+        raise RuntimeError("a bug")
+
+    workshop = bench.workshop
+    handler = SlicerHandler(type(workshop)(workshop.objects, "work", workshop.slicer, 30.0, broken), PLACES, NoRevocations())
+    with pytest.raises(RuntimeError, match="a bug"):
+        until_settled(handler, [bench.request()])
+    handler.close()
+
+
+def test_closing_stops_the_threads_and_the_follower_and_may_be_repeated(bench: Bench) -> None:
+    follower = NoRevocations()
+    handler = SlicerHandler(bench.workshop, PLACES, follower)
+    handler.assigned([Partition("decodes", 0)])
+    handler.assigned([Partition("decodes", 1)])
+    list(handler.handle([bench.request("en-two-minutes.flac", offset=offset) for offset in range(PLACES)]))
+    handler.close()
+    handler.close()
+    assert follower.calls[:2] == ["start", "stop"]
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("slicer_")]

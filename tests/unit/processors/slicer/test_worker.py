@@ -1,0 +1,193 @@
+"""One file's work, with the real decoder and a directory store."""
+
+import shutil
+import threading
+
+import pytest
+
+from murmur.kafka.messages import Received, Step
+from processors.slicer.worker import FileWork
+from schemas.record import Lane
+from schemas.work import ChunkReady, SliceClosed, SliceOpened, Span, WorkEvent, WorkFailed, WorkReported
+from tests.unit.processors.slicer.bench import AUDIO, WORK_ID, Bench
+
+
+def said_of(bench: Bench, record: Received) -> list[Step]:
+    """All that the work says, run to its end in this thread."""
+    said: list[Step | Exception] = []
+    FileWork(record, bench.workshop, lambda _, step: said.append(step)).run()
+    steps = [step for step in said if isinstance(step, Step)]
+    assert steps == said
+    return steps
+
+
+def chunks(steps: list[Step]) -> list[ChunkReady]:
+    return [output.value for step in steps for output in step.outputs if isinstance(output.value, ChunkReady)]
+
+
+def spans(steps: list[Step]) -> list[Span]:
+    return [ready.span for ready in chunks(steps)]
+
+
+def events(steps: list[Step]) -> list[WorkEvent]:
+    return [output.value.event for step in steps for output in step.outputs if isinstance(output.value, WorkReported)]
+
+
+def failure(bench: Bench, record: Received) -> str:
+    (step,) = said_of(bench, record)
+    (event,) = events([step])
+    assert isinstance(event, WorkFailed)
+    assert step.settles is record
+    return event.failure.reason
+
+
+def test_a_file_opens_gives_its_chunks_and_closes_with_their_list(bench: Bench) -> None:
+    record = bench.request()
+    steps = said_of(bench, record)
+    opened, closed = events(steps)
+    assert isinstance(opened, SliceOpened)
+    assert isinstance(closed, SliceClosed)
+    assert closed.audio_info.duration_s == pytest.approx(11.167, abs=0.01)
+    assert [(chunk.span, chunk.pieces) for chunk in closed.chunks] == [(chunk.span, chunk.pieces) for chunk in chunks(steps)]
+    assert len(closed.chunks) > 2
+    assert [step.settles for step in steps] == [None] * (len(steps) - 1) + [record]
+
+
+def test_a_chunks_audio_lies_in_the_store_before_its_record_is_given(bench: Bench) -> None:
+    sizes: list[tuple[int, float]] = []
+
+    def give(_: FileWork, step: Step | Exception) -> None:
+        assert isinstance(step, Step)
+        for ready in chunks([step]):
+            assert ready.audio.bucket == "work"
+            assert ready.audio.key == f"chunks/{ready.chunk_id}"
+            sizes.append((len(bench.store.get("work", ready.audio.key)), ready.speech_s * 32_000))
+
+    FileWork(bench.request(), bench.workshop, give).run()
+    assert sizes
+    assert all(found == expected for found, expected in sizes)
+
+
+def test_chunks_are_keyed_by_their_own_id_so_that_a_file_spreads(bench: Bench) -> None:
+    outputs = [output for step in said_of(bench, bench.request()) for output in step.outputs]
+    keys = [output.key for output in outputs if isinstance(output.value, ChunkReady)]
+    assert keys == [output.value.chunk_id for output in outputs if isinstance(output.value, ChunkReady)]
+    assert {output.key for output in outputs if isinstance(output.value, WorkReported)} == {WORK_ID}
+
+
+def test_a_worker_that_takes_over_goes_on_after_the_last_published_chunk(bench: Bench) -> None:
+    steps = said_of(bench, bench.request())
+    notes = [note for step in steps for _, note in step.notes]
+    shutil.rmtree(bench.root / "work")
+    bench.store.create()
+
+    again = said_of(bench, bench.request(note=notes[1]))
+
+    assert spans(again) == spans(steps)[2:]
+    assert len(list(bench.store.list("work"))) == len(spans(steps)) - 2
+    assert events(again)[-1] == events(steps)[-1]
+
+
+def test_a_note_of_another_version_of_the_slicer_is_not_followed(bench: Bench) -> None:
+    first = spans(said_of(bench, bench.request()))
+    assert spans(said_of(bench, bench.request(note="0:999999999"))) == first
+    assert spans(said_of(bench, bench.request(note="nonsense"))) == first
+
+
+def test_silence_closes_without_a_chunk(bench: Bench) -> None:
+    steps = said_of(bench, bench.request("silence.flac"))
+    closed = events(steps)[-1]
+    assert isinstance(closed, SliceClosed)
+    assert closed.chunks == ()
+    assert closed.audio_info.duration_s == 10
+
+
+@pytest.mark.parametrize(
+    ("asked", "clip", "expected"),
+    [
+        (None, "en-parallel.flac", "interactive"),  # 11 s
+        (None, "en-two-minutes.flac", "bulk"),  # 2 minutes, though less than 2 MiB
+        ("bulk", "en-command.wav", "bulk"),
+        ("interactive", "en-two-minutes.flac", "interactive"),
+    ],
+)
+def test_the_lane_is_the_one_asked_for_or_goes_by_the_length(bench: Bench, asked: Lane | None, clip: str, expected: str) -> None:
+    steps = said_of(bench, bench.request(clip, lane=asked))
+    assert {ready.lane for ready in chunks(steps)} == {expected}
+    topics = {output.topic.name for step in steps for output in step.outputs if isinstance(output.value, ChunkReady)}
+    assert topics == {f"chunks.{expected}"}
+
+
+@pytest.mark.parametrize("declared_samples", [0, 16_000])  # FLAC: 0 is not known
+def test_a_file_that_is_longer_than_it_says_leaves_the_fast_lane(bench: Bench, declared_samples: int) -> None:
+    data = bytearray((AUDIO / "en-two-minutes.flac").read_bytes())
+    data[22:26] = declared_samples.to_bytes(4, "big")
+    steps = said_of(bench, bench.request("long.flac", data=bytes(data)))
+    lanes = {ready.span[0] > 30 * 16_000: ready.lane for ready in chunks(steps)}
+    assert lanes == {False: "interactive", True: "bulk"}
+
+
+@pytest.mark.parametrize(("data", "expected"), [(b"", "empty"), (b"Dear Sir or Madam", "unsupported")])
+def test_a_file_that_cannot_be_decoded_fails_with_the_decoders_reason(bench: Bench, data: bytes, expected: str) -> None:
+    assert failure(bench, bench.request("letter.mp3", data=data)) == expected
+
+
+def test_audio_that_is_gone_is_a_failure_of_the_work(bench: Bench) -> None:
+    record = bench.request()
+    shutil.rmtree(bench.root / "uploads" / "0")
+    assert failure(bench, record) == "audio_gone"
+
+
+def test_a_revoked_run_is_settled_without_a_word(bench: Bench) -> None:
+    record = bench.request()
+    bench.revoked.add((WORK_ID, "0-0"))
+    assert said_of(bench, record) == [Step(settles=record)]
+
+
+def test_a_run_that_is_revoked_on_the_way_stops_at_its_next_block(bench: Bench) -> None:
+    record = bench.request("en-two-minutes.flac")
+    said: list[Step | Exception] = []
+
+    def give(_: FileWork, step: Step | Exception) -> None:
+        said.append(step)
+        bench.revoked.add((WORK_ID, "0-0"))
+
+    FileWork(record, bench.workshop, give).run()
+    assert said[-1] == Step(settles=record)
+    assert len(said) < 4
+
+
+def test_a_store_that_goes_away_and_comes_back_costs_nothing(bench: Bench) -> None:
+    expected = spans(said_of(bench, bench.request()))
+    record = bench.request()
+    said: list[Step | Exception] = []
+    away = threading.Event()
+
+    def give(_: FileWork, step: Step | Exception) -> None:
+        said.append(step)
+        if len(said) == 3:  # opened, two chunks
+            (bench.root / "work").rename(bench.root / "elsewhere")
+            away.set()
+
+    thread = threading.Thread(target=FileWork(record, bench.workshop, give).run)
+    thread.start()
+    assert away.wait(10)
+    (bench.root / "elsewhere").rename(bench.root / "work")
+    thread.join(10)
+
+    steps = [step for step in said if isinstance(step, Step)]
+    assert spans(steps) == expected
+    assert [type(event) for event in events(steps)] == [SliceOpened, SliceClosed]
+
+
+def test_a_stopped_work_ends_without_settling_even_while_the_store_is_away(bench: Bench) -> None:
+    record = bench.request()
+    (bench.root / "uploads").rename(bench.root / "elsewhere")
+    said: list[Step | Exception] = []
+    work = FileWork(record, bench.workshop, lambda _, step: said.append(step))
+    thread = threading.Thread(target=work.run)
+    thread.start()
+    work.stop()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert said == []
