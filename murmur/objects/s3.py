@@ -31,6 +31,7 @@ CONNECT_TIMEOUT_S = 2.0
 READ_TIMEOUT_S = 10.0
 ATTEMPTS = 2  # the consumer loop has patience; a call has not
 CONNECTIONS = 32
+PAGE_KEYS = 1000  # of a listing; S3's own limit
 FOLDER_RACES = 3  # a put beside the last delete of a folder: one in a hundred meets it, and the next try passes
 
 
@@ -114,7 +115,11 @@ class S3Store:
         )
 
     def list(self, bucket: str, prefix: str = "") -> Iterator[ObjectInfo]:
-        pages = iter(self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix))
+        pages = iter(
+            self.client.get_paginator("list_objects_v2").paginate(
+                Bucket=bucket, Prefix=prefix, PaginationConfig={"PageSize": PAGE_KEYS}
+            )
+        )
         while True:
             with translated(bucket, prefix):
                 page = next(pages, None)

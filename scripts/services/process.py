@@ -21,6 +21,7 @@ from scripts.services.cache import ServiceError
 PATIENCE_S = 60.0  # at a load of 8 a broker was ready after 11 s
 POLITE_S = 5.0
 POLL_S = 0.05
+_children: dict[int, subprocess.Popen[bytes]] = {}  # by process id; they outlive the objects that started them
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +45,13 @@ class Process:
         self.log = folder / "log"
         self._leashed = leashed
         self._pid_file = folder / "pid.json"
-        self._child: subprocess.Popen[bytes] | None = None
 
     def start(self, argv: Sequence[str | Path], env: Mapping[str, str] | None = None) -> None:
         """Runs it. A living one of the same folder is ended first; a new log begins."""
         self.end()
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("wb") as output:
-            self._child = subprocess.Popen(
+            child = subprocess.Popen(
                 [str(part) for part in argv],
                 cwd=self.folder,
                 env={**os.environ, **(env or {})},
@@ -61,14 +61,15 @@ class Process:
                 start_new_session=True,
                 preexec_fn=_die_with_parent if self._leashed and sys.platform == "linux" else None,
             )
-        self._remember(_Known(self._child.pid, start_time(self._child.pid)))
+        _children[child.pid] = child
+        self._remember(_Known(child.pid, start_time(child.pid)))
 
     @property
     def pid(self) -> int | None:
         """Its process id while it lives. Another process that was given the same id since is not taken for it."""
         known = self._known()
-        if self._child is not None:
-            self._child.poll()  # a dead child of ours is a zombie until somebody asks
+        if known is not None and known.pid in _children and _children[known.pid].poll() is not None:
+            del _children[known.pid]  # a dead child is a zombie until its starter asks
         if known is None or known.started is None or start_time(known.pid) != known.started:
             return None
         return known.pid
@@ -152,11 +153,14 @@ def start_time(pid: int) -> str | None:
     """What tells a process from a later one with the same id. None: it is dead, or a zombie."""
     if not Path("/proc/self/stat").exists():
         return _start_time_by_ps(pid)
+    place = Path(f"/proc/{pid}")
     try:
-        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        after_name = (place / "stat").read_text().rpartition(")")[2].split()
+        # The first thread of a killed JVM is a zombie while others still hold its ports.
+        dead = after_name[0] in "ZX" and len(list((place / "task").iterdir())) <= 1
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return None if after_name[0] in "ZX" else after_name[19]  # field 22 of the line; the name, field 2, may hold spaces
+    return None if dead else after_name[19]  # field 22 of the line; the name, field 2, may hold spaces
 
 
 def _start_time_by_ps(pid: int) -> str | None:

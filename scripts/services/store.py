@@ -51,20 +51,20 @@ class Flavour:
 
 
 class Store:
-    """`start()` returns when it answers, `prove()` when an upload's event was seen. Data and port outlive a crash."""
+    """`start()` returns when it answers, `prove()` when an upload's event was seen. Data and port outlive a crash.
 
-    def __init__(self, flavour: Flavour, folder: Path, kafka: Kafka, *, leashed: bool = False, queued: bool = False) -> None:
+    `own`: it dies with this process, and has a topic prefix of its own. `queued`: events wait on disk while Kafka is away.
+    """
+
+    def __init__(self, flavour: Flavour, folder: Path, kafka: Kafka, *, own: bool = False, queued: bool = False) -> None:
         if queued and not flavour.queue:
             raise ValueError(f"{flavour.name} keeps no events on disk")
-        self.process = Process(flavour.name, folder, leashed)
+        self.process = Process(flavour.name, folder, own)
         self.flavour = flavour
         self._kafka = kafka
         port = ports.kept(folder / "ports.json", "s3")["s3"]
+        self.topic_prefix = f"murmur.{flavour.name}-{port}." if own else f"murmur.{flavour.name}."
         self._place = Place(port, folder, kafka.bootstrap, self.topic_prefix + UPLOADS.name, queued)
-
-    @property
-    def topic_prefix(self) -> str:
-        return f"murmur.{self.flavour.name}."
 
     @property
     def endpoint(self) -> str:

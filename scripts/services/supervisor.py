@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from murmur.kafka import client, topics
 from scripts.services import build, envfile
 from scripts.services.cache import ServiceError, say
 from scripts.services.kafka import Kafka
@@ -38,7 +39,7 @@ def up(folder: Path = FOLDER) -> Services:
         services = _services(folder)
         fresh = _kafka_up(services.kafka)
         for store in (services.minio, services.versitygw):
-            _store_up(store, services.kafka, prove=fresh)
+            _store_up(store, prove=fresh)
             file = folder / f"{store.flavour.name}.env"
             title = f"murmur on {store.flavour.name} and its Kafka: `set -a; . {folder.name}/{file.name}; murmur run all`"
             envfile.write(file, store.environment(), title)
@@ -81,9 +82,9 @@ def own_kafka(folder: Path) -> Kafka:
 
 
 def own_store(flavour: Flavour, folder: Path, kafka: Kafka, *, queued: bool = False) -> Store:
-    """A store that dies with this process, with its topics, started and proven. `queued`: events wait on disk (MinIO)."""
-    store = Store(flavour, folder, kafka, leashed=True, queued=queued)
-    _topics(store, kafka)
+    """A store that dies with this process, with topics of its own, started and proven. `queued`: see `minio.py`."""
+    store = Store(flavour, folder, kafka, own=True, queued=queued)
+    _topics(store)
     store.start()
     store.prove()
     return store
@@ -105,8 +106,8 @@ def _kafka_up(kafka: Kafka) -> bool:
     return True
 
 
-def _store_up(store: Store, kafka: Kafka, prove: bool) -> None:
-    _topics(store, kafka)
+def _store_up(store: Store, prove: bool) -> None:
+    _topics(store)
     if not (store.process.proven and _answers(store)):
         say(f"starting {store.flavour.name}")
         store.start()
@@ -122,9 +123,9 @@ def _answers(service: Kafka | Store) -> bool:
         return False
 
 
-def _topics(store: Store, kafka: Kafka) -> None:
+def _topics(store: Store) -> None:
     settings = store.settings()
-    kafka.create(f"{settings.topic_prefix}uploads", settings.topic_partitions)
+    topics.apply(client.Kafka.from_settings(settings), settings)
 
 
 @contextmanager

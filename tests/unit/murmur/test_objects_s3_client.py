@@ -1,0 +1,47 @@
+"""The S3 client: made of the settings, at the first call, with an end to its patience."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from murmur.objects import open as objects_open
+from murmur.objects import s3
+from murmur.objects.directory import DirectoryStore
+from murmur.objects.s3 import S3Store
+from murmur.objects.store import StoreUnavailable
+from murmur.settings import Settings
+from scripts.services import ports
+
+
+def settings(**fields: object) -> Settings:
+    given = {"s3_endpoint": "http://127.0.0.1:9", "s3_access_key": "key", "s3_secret_key": "secret", **fields}
+    return Settings(_env_file=None, **given)  # type: ignore[arg-type]
+
+
+def test_the_settings_reach_the_client(tmp_path: Path) -> None:
+    client = s3.connect(settings(s3_region="eu-north-1", s3_path_style=False))
+    assert (client.meta.endpoint_url, client.meta.region_name) == ("http://127.0.0.1:9", "eu-north-1")
+    assert client.meta.config.s3 == {"addressing_style": "virtual"}  # type: ignore[attr-defined]
+    assert client.meta.config.retries["total_max_attempts"] == s3.ATTEMPTS  # type: ignore[attr-defined]
+
+
+def test_a_store_that_is_away_is_said_to_be_unavailable_within_seconds() -> None:
+    store = S3Store(settings(s3_endpoint=f"http://127.0.0.1:{ports.free(1)[0]}"))
+    began = time.monotonic()
+    with pytest.raises(StoreUnavailable):
+        store.head("drops", "a.wav")
+    with pytest.raises(StoreUnavailable):
+        store.check("drops")
+    with pytest.raises(StoreUnavailable):
+        list(store.list("drops"))
+    assert time.monotonic() - began < 20
+
+
+def test_the_settings_choose_the_store(tmp_path: Path) -> None:
+    assert isinstance(objects_open.from_settings(settings(store="s3")), S3Store)
+    directory = objects_open.from_settings(settings(store="directory", store_dir=tmp_path, uploads_bucket="drops"))
+    assert isinstance(directory, DirectoryStore)
+    (tmp_path / "drops").mkdir()
+    directory.put("drops", "a.wav", b"speech")
+    assert (tmp_path / "drops" / "a.wav").read_bytes() == b"speech"
