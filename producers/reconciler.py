@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
-
 from murmur.errors import Retry, UsageError
 from murmur.kafka.client import Kafka, KafkaFault
 from murmur.kafka.follower import Follower
+from murmur.kafka.progress import GroupProgress
 from murmur.objects import ObjectInfo, ObjectStore
 from murmur.objects.directory import DirectoryStore
 from murmur.resources import Resources, Stage
@@ -28,7 +27,6 @@ from schemas.topics import REQUESTS, UPLOADS
 
 log = logging.getLogger(__name__)
 TURN_S = 0.5  # how often it looks whether intake has come far enough, and whether store and broker answer
-REQUEST_S = 5.0
 GRACE = timedelta(seconds=10)  # an event may be so much later than its object without being lost: MinIO's queue waits 3 s
 
 
@@ -132,8 +130,7 @@ class Reconciler:
 
     def _open(self) -> None:
         self._requests = Follower(self._kafka, [REQUESTS])
-        # Of intake's group, which it never joins: only to ask how far intake is.
-        self._intake = self._kafka.consumer("intake", **{"client.id": "murmur-reconciler", "error_cb": self._on_error})
+        self._intake = GroupProgress(self._kafka, "intake", UPLOADS)
 
     def _close(self) -> None:
         self._requests.close()
@@ -141,9 +138,8 @@ class Reconciler:
 
     def _turn(self, now_s: float) -> None:
         try:
-            self._intake.poll(0)  # serves `_on_error`
             self._objects.check(self._settings.uploads_bucket)
-            if self._away is not None:
+            if self._intake.broker_was_away() or self._away is not None:  # then events may have been lost
                 self._round, self._due_s = None, now_s
             if self._round is None and now_s >= self._due_s:
                 self._round = self._begin()
@@ -151,18 +147,13 @@ class Reconciler:
             self._away = None
             if self._round is not None and self._finish() is not None:
                 self._round = None
-        except (Retry, KafkaFault, KafkaException) as error:
+        except (Retry, KafkaFault) as error:
             if self._away is None:
                 log.warning("reconciler waits: %s", error)
             self._away = str(error)
 
-    def _on_error(self, error: KafkaError) -> None:
-        """A broker that was away may have cost events: a round is due when it is back."""
-        if error.code() == KafkaError._ALL_BROKERS_DOWN:
-            self._away = error.str()
-
     def _begin(self) -> Round:
-        ends = self._uploads_ends()
+        ends = self._intake.ends()
         self._catch_up()
         now = datetime.now(UTC)
         self._ledger.forget(now)
@@ -174,7 +165,7 @@ class Reconciler:
         assert self._round is not None
         if not self._round.missing:
             return 0
-        if not self._intake_passed(self._round.ends):
+        if not self._intake.passed(self._round.ends):
             return None
         self._catch_up()
         now = datetime.now(UTC)
@@ -198,23 +189,6 @@ class Reconciler:
                 request = record.event
                 if isinstance(request, JobRequested) and request.job.source == "drop":
                     self._ledger.requested(request.work.audio, datetime.fromtimestamp(record.timestamp_ms / 1000, UTC))
-
-    def _uploads_ends(self) -> dict[int, int]:
-        """Of the partitions that have something to read."""
-        topic = self._kafka.name(UPLOADS)
-        ends = {}
-        for number in self._intake.list_topics(topic, timeout=REQUEST_S).topics[topic].partitions:
-            answer = self._intake.get_watermark_offsets(TopicPartition(topic, number), timeout=REQUEST_S)
-            if answer is None:
-                raise KafkaFault(f"the broker does not say where {topic} ends")
-            if answer[0] < answer[1]:
-                ends[number] = answer[1]
-        return ends
-
-    def _intake_passed(self, ends: Mapping[int, int]) -> bool:
-        places = [TopicPartition(self._kafka.name(UPLOADS), number) for number in ends]
-        committed = self._intake.committed(places, timeout=REQUEST_S) if places else []
-        return all(place.offset >= ends[place.partition] for place in committed)
 
 
 def _whole_file(objects: ObjectStore, bucket: str) -> Callable[[ObjectInfo], bool]:

@@ -240,7 +240,7 @@ def test_a_new_reconciler_does_not_announce_what_has_its_job(door: Door) -> None
         for key in ("a.wav", "b.wav", "c.wav"):
             door.drop(key, age_s=60)
             assert reconciler.reconcile_once(door.resources, timedelta(days=30)) == 1
-    door.until(lambda: sum(door.requested.values()) >= 3)
+        door.until(lambda: sum(door.requested.values()) >= 3)
     assert door.announced == {"a.wav": 1, "b.wav": 1, "c.wav": 1}
 
 

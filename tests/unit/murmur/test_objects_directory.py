@@ -1,3 +1,5 @@
+"""What only a folder as a store has to answer for: symlinks, killed writers, files of other people."""
+
 import os
 import resource
 import signal

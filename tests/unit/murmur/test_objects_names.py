@@ -1,3 +1,5 @@
+"""The names of result files, up to the limits of the stores."""
+
 import hashlib
 
 import pytest

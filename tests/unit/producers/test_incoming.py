@@ -1,3 +1,5 @@
+"""When a file in the inbox is whole."""
+
 import socket
 import sys
 from datetime import UTC, datetime

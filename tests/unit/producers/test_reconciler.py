@@ -1,3 +1,5 @@
+"""What the reconciler takes for missing, and the event that it writes."""
+
 from datetime import UTC, datetime, timedelta
 from typing import Any
 

@@ -1,3 +1,5 @@
+"""Transcripts to files in a real folder."""
+
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any

@@ -1,3 +1,5 @@
+"""Recorded events of MinIO and versitygw, and the documented shapes of other stores, through the normaliser."""
+
 import json
 from pathlib import Path
 from typing import Any

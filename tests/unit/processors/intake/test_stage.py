@@ -1,3 +1,5 @@
+"""Events and a real folder to job requests."""
+
 import hashlib
 import json
 import os
