@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from murmur.errors import Retry, UsageError
 from murmur.kafka.async_producer import AsyncProducer
 from murmur.kafka.client import Kafka, KafkaFault
+from murmur.kafka.ends import Ends
 from murmur.kafka.follower import Follower
 from murmur.kafka.messages import Partition
 from producers.gateway.view import View
@@ -33,12 +34,17 @@ class Feed:
         self._view = view
         self._moved = moved
         self._stopping = threading.Event()
-        self._asking = threading.Lock()
-        self._follower: Follower | None = None
+        self._ends = Ends(kafka, REQUESTS)
         self.not_ready: str | None = "the view has not been read yet"
 
     def run(self) -> None:
         """Until `stop()`. A broker that is away, or topics that are missing, are waited for."""
+        try:
+            self._keep_following()
+        finally:
+            self._ends.close()
+
+    def _keep_following(self) -> None:
         while not self._stopping.is_set():
             try:
                 self._follow()
@@ -52,27 +58,21 @@ class Feed:
 
     def end_offsets(self) -> Mapping[Partition, int]:
         """Where `requests` ends now. Blocks; raises Retry when the broker does not say."""
-        with self._asking:
-            if self._follower is None or self.not_ready is not None:
-                raise Retry(f"jobs cannot be looked up yet: {self.not_ready}")
-            try:
-                return self._follower.end_offsets((REQUESTS,))
-            except KafkaFault as error:
-                raise Retry(str(error)) from error
+        if self.not_ready is not None:
+            raise Retry(f"jobs cannot be looked up yet: {self.not_ready}")
+        return self._ends.now()
 
     def _follow(self) -> None:
         start = self._view.follow(self._producer.cluster_id())
         follower = Follower(self._kafka, (REQUESTS, JOBS, PROGRESS), start)
         try:
             ends = follower.end_offsets((REQUESTS, JOBS))
-            self._follower = follower
+            self._ends.now()  # connects, so that the first question of a client need not wait for that
             self.not_ready = self.not_ready and "the view is catching up"
             while not self._stopping.is_set():
                 self._turn(follower, ends)
         finally:
-            with self._asking:
-                self._follower = None
-                follower.close()
+            follower.close()
 
     def _turn(self, follower: Follower, ends: Mapping[Partition, int]) -> None:
         before = follower.positions()
