@@ -1,0 +1,70 @@
+"""A transcriber as a process of its own, killed between two chunks: the file finishes, and no chunk is heard twice."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from murmur.cli.stages import STAGES
+from murmur.dev import Dev
+from murmur.kafka.follower import Follower
+from murmur.settings import Settings
+from schemas.topics import CHUNK_RESULTS
+from schemas.work import ChunkTranscribed, WorkReported
+from tests.clips import BY_NAME, word_errors
+from tests.pipeline.client import Client
+from tests.pipeline.processes import Process
+from tests.waiting import wait_until
+
+OTHERS = tuple(name for name in STAGES if name != "transcriber")
+
+
+def start_transcriber(system: Dev, log: Path) -> Process:
+    assert system.broker is not None
+    environment = {
+        "MURMUR_KAFKA_BOOTSTRAP": system.broker.bootstrap,
+        "MURMUR_STORE": "directory",
+        "MURMUR_STORE_DIR": str(system.settings.data_dir),
+        "MURMUR_MODEL": "demo",
+        "MURMUR_MODEL_REPLICAS": "1",
+    }
+    return Process(["-m", "murmur.cli.child", "transcriber"], environment, log)
+
+
+class Heard:
+    """Every chunk that was reported as transcribed so far, and how often."""
+
+    def __init__(self, system: Dev) -> None:
+        self._follower = Follower(system.resources.kafka, [CHUNK_RESULTS])
+        self.chunks: Counter[tuple[int, int]] = Counter()
+
+    def look(self) -> int:
+        for record in self._follower.poll(0.1):
+            if isinstance(record.event, WorkReported) and isinstance(record.event.event, ChunkTranscribed):
+                self.chunks[record.event.event.span] += 1
+        return len(self.chunks)
+
+    def close(self) -> None:
+        self._follower.close()
+
+
+def test_a_transcriber_killed_between_chunks_costs_at_most_the_chunks_in_its_hands(
+    settings_factory: Callable[..., Settings], tmp_path: Path
+) -> None:
+    clip = BY_NAME["en-two-minutes.flac"]
+    with Dev(settings_factory(), OTHERS) as system:
+        system.wait_ready(30)
+        assert system.address is not None
+        client, heard = Client(system.address), Heard(system)
+        with start_transcriber(system, tmp_path / "first.log") as first:
+            task = client.submit(clip.path)
+            wait_until(lambda: heard.look() >= 3, "three chunks of text")
+            first.kill()
+        before = set(heard.chunks)
+        with start_transcriber(system, tmp_path / "second.log"):
+            status = client.ended(task, 120)
+            heard.look()
+        heard.close()
+    assert status["state"] == "SUCCESS"
+    assert word_errors(clip.text, status["result"]["transcription"]["text"]) <= clip.wer_max
+    again = {span for span in before if heard.chunks[span] > 1}
+    assert len(again) <= 2, f"heard again: {again}"  # what was in hand, or reported and not yet committed

@@ -1,0 +1,83 @@
+"""`murmur dev` stopped or killed and started again on the same data."""
+
+import random
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.clips import BY_NAME, word_errors
+from tests.pipeline.client import Client
+from tests.pipeline.processes import Process
+from tests.waiting import wait_until
+
+READY = "murmur is ready: "
+KILLS = 20
+DROPS = ("en-command.wav", "pt-command.wav", "en-numbers.flac", "en-video.mp4", "pt-aac.m4a")
+
+
+def start(data: Path, log: Path) -> Process:
+    environment = {"MURMUR_MODEL": "demo", "MURMUR_DATA_DIR": str(data), "MURMUR_GATEWAY_PORT": "0", "MURMUR_SETTLE_S": "0.1"}
+    return Process(["-c", "from murmur.cli import main; main()", "dev"], environment, log)
+
+
+def address(process: Process) -> str:
+    wait_until(lambda: process.said(READY), "murmur dev to be ready", 60)
+    return process.log.read_text().rpartition(READY)[2].split()[0]
+
+
+def test_ended_jobs_answer_as_before_and_ctrl_c_stops_within_three_seconds(tmp_path: Path) -> None:
+    clip = BY_NAME["en-command.wav"]
+    with start(tmp_path / "data", tmp_path / "first.log") as first:
+        client = Client(address(first))
+        done, failed = client.submit(clip.path), str(client.post("a.mp3", b"no sound at all" * 9).json["task_id"])
+        before = [client.ended(done), client.ended(failed)]
+        began_s = time.monotonic()
+        assert first.interrupt(10) == 0
+        assert time.monotonic() - began_s < 3.0
+    with start(tmp_path / "data", tmp_path / "second.log") as second:
+        client = Client(address(second))
+        assert [client.status(done), client.status(failed)] == before
+        again = client.ended(client.submit(clip.path))
+        assert again["result"]["cached"] is True
+
+
+def test_a_job_in_hand_at_a_kill_goes_on_at_once(tmp_path: Path) -> None:
+    clip = BY_NAME["en-two-minutes.flac"]
+    with start(tmp_path / "data", tmp_path / "first.log") as first:
+        client = Client(address(first))
+        task = client.submit(clip.path)
+        wait_until(lambda: client.status(task)["progress"]["segments"], "the first text")
+        first.kill()
+    with start(tmp_path / "data", tmp_path / "second.log") as second:
+        status = Client(address(second)).ended(task)
+    assert status["state"] == "SUCCESS"
+    assert word_errors(clip.text, status["result"]["transcription"]["text"]) <= clip.wer_max
+
+
+@pytest.mark.timeout(600)
+def test_twenty_kills_while_files_drop_in_leave_exactly_one_right_transcript_for_each(tmp_path: Path) -> None:
+    seed = 20261121
+    chance = random.Random(seed)
+    inbox, outbox = tmp_path / "data" / "inbox", tmp_path / "data" / "transcripts"
+    inbox.mkdir(parents=True)
+    dropped: dict[str, str] = {}
+    for life in range(KILLS + 1):
+        with start(tmp_path / "data", tmp_path / "dev.log") as process:
+            if life == KILLS:
+                wait_until(
+                    lambda: all((outbox / f"{n}.{k}").exists() for n in dropped for k in ("json", "txt", "srt", "vtt")), "all"
+                )
+                break
+            clip = DROPS[life % len(DROPS)]
+            name = f"{life}-{clip}"
+            shutil.copy(BY_NAME[clip].path, inbox / name)
+            dropped[name] = clip
+            until_s = time.monotonic() + chance.uniform(0.3, 4.0)
+            wait_until(lambda until_s=until_s: time.monotonic() > until_s, "the moment of the kill")  # type: ignore[misc]
+            process.kill()
+    texts = {name: (outbox / f"{name}.txt").read_text() for name in dropped}
+    wrong = {n: t for n, t in texts.items() if word_errors(BY_NAME[dropped[n]].text, t) > BY_NAME[dropped[n]].wer_max}
+    assert not wrong, f"seed {seed}: {wrong}"
+    assert len(list(outbox.iterdir())) == 4 * len(dropped)
