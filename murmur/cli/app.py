@@ -5,7 +5,7 @@ import sys
 import click
 import typer
 
-from murmur.cli import admin, config, dev, dlq, doctor, jobs, run, transcribe
+from murmur.cli import admin, config, dev, dlq, doctor, jobs, reconcile, run, transcribe
 from murmur.errors import MurmurError
 
 EXIT_CODES = """
@@ -32,6 +32,7 @@ app.command("run")(run.run)
 app.add_typer(admin.topics, name="topics")
 app.add_typer(admin.buckets, name="buckets")
 app.add_typer(dlq.app, name="dlq")
+app.command("reconcile")(reconcile.reconcile)
 app.command("doctor")(doctor.doctor)
 app.command("config")(config.config)
 app.command("version")(config.version)

@@ -1,0 +1,34 @@
+"""`murmur reconcile --since`: one look at the uploads bucket, further back than the reconciler stage looks."""
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from murmur.errors import UsageError
+
+UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+
+
+def reconcile(
+    since: Annotated[str, typer.Option(help="how far back: a number with h, d or w, such as 30d")] = "7d",
+) -> None:
+    """Announce every object of the uploads bucket that has no job yet, once. Safe beside the running stage."""
+    from murmur import logs
+    from murmur.cli import load
+    from murmur.resources import from_settings
+    from producers.reconciler import reconcile_once
+
+    lookback = duration(since)
+    settings = load.settings()
+    logs.set_up(settings)
+    typer.echo(f"announced {reconcile_once(from_settings(settings), lookback)}")
+
+
+def duration(text: str) -> timedelta:
+    """Raises UsageError."""
+    found = re.fullmatch(r"(\d{1,5})([hdw])", text.strip().lower())
+    if not found:
+        raise UsageError(f"--since {text}: a number with h, d or w, such as 36h, 30d or 8w")
+    return timedelta(**{UNITS[found[2]]: int(found[1])})
