@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def services() -> Iterator["Services"]:
-    """The Kafka, MinIO and versitygw of `make services`, running and proven; ended afterwards if they were started here.
+    """The Kafka, MinIO and versitygw of `make services`, running and proven; ended afterwards if tests have started them.
 
     Where they cannot be had the test is skipped, and fails when `CI=true`. They are never built inside a test: minutes.
     """
@@ -37,14 +37,11 @@ def services() -> Iterator["Services"]:
     reason = build.not_yet()
     if reason:
         refuse(f"no real services: {reason}")
-    lived = supervisor.living()
     try:
-        yield supervisor.up()
+        with supervisor.borrowed() as services:
+            yield services
     except MissingToolchain as error:
         refuse(f"no real services: {error}")
-    finally:
-        if not lived:
-            supervisor.down()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -115,11 +115,8 @@ class S3Store:
         )
 
     def list(self, bucket: str, prefix: str = "") -> Iterator[ObjectInfo]:
-        pages = iter(
-            self.client.get_paginator("list_objects_v2").paginate(
-                Bucket=bucket, Prefix=prefix, PaginationConfig={"PageSize": PAGE_KEYS}
-            )
-        )
+        paginator = self.client.get_paginator("list_objects_v2")
+        pages = iter(paginator.paginate(Bucket=bucket, Prefix=prefix, PaginationConfig={"PageSize": PAGE_KEYS}))
         while True:
             with translated(bucket, prefix):
                 page = next(pages, None)

@@ -7,7 +7,7 @@ folder of their own, which may be killed, frozen (`process.signal`) and started 
 import fcntl
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from scripts.services.versitygw import VERSITYGW
 
 FOLDER = Path(__file__).parents[2] / ".services"
 FLAVOURS = (MINIO, VERSITYGW)
+BORROWED = "borrowed"  # a file that says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +33,30 @@ class Services:
 
 
 def up(folder: Path = FOLDER) -> Services:
-    """Everything built, running and proven; one env file per store. Seconds when it lives already. Raises ServiceError."""
-    build.all_at_once()
-    with _lock(folder):
-        began = time.monotonic()
-        services = _services(folder)
-        fresh = _kafka_up(services.kafka)
-        for store in (services.minio, services.versitygw):
-            _store_up(store, prove=fresh)
-            file = folder / f"{store.flavour.name}.env"
-            title = f"murmur on {store.flavour.name} and its Kafka: `set -a; . {folder.name}/{file.name}; murmur run all`"
-            envfile.write(file, store.environment(), title)
-        say(f"all proven after {time.monotonic() - began:.1f} s; environments: {folder}/*.env")
+    """Everything built, running and proven, until `down`; one env file per store. Seconds when it lives already.
+
+    Raises ServiceError.
+    """
+    services = _up(folder)
+    (folder / BORROWED).unlink(missing_ok=True)
     return services
+
+
+@contextmanager
+def borrowed(folder: Path = FOLDER) -> Iterator[Services]:
+    """`up` for a test run: what no `up` had started is ended by the last that borrows it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "borrowers").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        if not living(folder):
+            (folder / BORROWED).touch()
+        try:
+            yield _up(folder)
+        finally:
+            with suppress(BlockingIOError):  # somebody else still works with them
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if (folder / BORROWED).exists():
+                    down(folder)
 
 
 def down(folder: Path = FOLDER) -> None:
@@ -88,6 +100,21 @@ def own_store(flavour: Flavour, folder: Path, kafka: Kafka, *, queued: bool = Fa
     store.start()
     store.prove()
     return store
+
+
+def _up(folder: Path) -> Services:
+    build.all_at_once()
+    with _lock(folder):
+        began = time.monotonic()
+        services = _services(folder)
+        fresh = _kafka_up(services.kafka)
+        for store in (services.minio, services.versitygw):
+            _store_up(store, prove=fresh)
+            file = folder / f"{store.flavour.name}.env"
+            title = f"murmur on {store.flavour.name} and its Kafka: `set -a; . {folder.name}/{file.name}; murmur run all`"
+            envfile.write(file, store.environment(), title)
+        say(f"all proven after {time.monotonic() - began:.1f} s; environments: {folder}/*.env")
+    return services
 
 
 def _services(folder: Path) -> Services:

@@ -76,3 +76,17 @@ def test_a_store_that_cannot_start_says_why(services: Services, tmp_path: Path) 
     store = Store(services.versitygw.flavour, tmp_path / "versitygw", services.kafka, own=True)
     with pytest.raises(ServiceError, match=r"(?s)versitygw: ended by itself\n    \|.*[Tt]opic"):
         store.start()
+
+
+def test_borrowed_services_are_ended_by_the_last_borrower_and_kept_ones_by_nobody(services: Services, tmp_path: Path) -> None:
+    folder = tmp_path / "services"
+    try:
+        with supervisor.borrowed(folder), supervisor.borrowed(folder):
+            assert supervisor.living(folder)
+        assert not supervisor.living(folder)
+        supervisor.up(folder)
+        with supervisor.borrowed(folder):
+            pass
+        assert supervisor.living(folder)
+    finally:
+        supervisor.down(folder)
