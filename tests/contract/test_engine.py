@@ -1,9 +1,7 @@
 """The contract of an engine, on the real demo model: what it reads, what it refuses, and that company changes nothing."""
 
 import json
-import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,8 +17,8 @@ from processors.transcriber.whisper import WhisperEngine, load, usable_cores
 from schemas.options import DecodingOptions
 from schemas.segment import Segment
 from schemas.work import Span
+from tests.clips import AUDIO, CLIPS, Clip, word_errors, words
 
-AUDIO = Path(__file__).parents[2] / "examples" / "audio"
 MANIFEST: list[dict[str, Any]] = json.loads((AUDIO / "manifest.json").read_text())
 RATE = 16_000
 Waveform = NDArray[np.float32]
@@ -73,33 +71,16 @@ def read(engine: WhisperEngine, file: str, options: DecodingOptions) -> tuple[li
     return texts, found
 
 
-def words_of(text: str) -> list[str]:
-    return re.sub(r"[^\w\s']", " ", text.casefold()).split()
-
-
-def word_errors(expected: str, heard: str) -> float:
-    """Levenshtein distance over words, per expected word; any word counts where none is expected."""
-    want, got = words_of(expected), words_of(heard)
-    if not want:
-        return float(len(got))
-    row = list(range(len(got) + 1))
-    for i, word in enumerate(want, 1):
-        diagonal, row[0] = row[0], i
-        for j, other in enumerate(got, 1):
-            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (word != other))
-    return row[-1] / len(want)
-
-
 @pytest.mark.parametrize("window", ["full", "fit"])
-@pytest.mark.parametrize("clip", MANIFEST, ids=lambda clip: clip["file"])
-def test_every_clip_reads_within_its_bound(engine: WhisperEngine, clip: dict[str, Any], window: str) -> None:
-    texts, found = read(engine, clip["file"], DecodingOptions.model_validate({"encoder_window": window}))
+@pytest.mark.parametrize("clip", CLIPS, ids=lambda clip: clip.file)
+def test_every_clip_reads_within_its_bound(engine: WhisperEngine, clip: Clip, window: str) -> None:
+    texts, found = read(engine, clip.file, DecodingOptions.model_validate({"encoder_window": window}))
     heard = " ".join(segment.text for segment in found)
-    assert word_errors(clip["text"], heard) <= clip["wer_max"], heard
-    if clip["language"]:
-        assert {text.language for text in texts} == {clip["language"]}
+    assert word_errors(clip.text, heard) <= clip.wer_max, heard
+    if clip.language:
+        assert {text.language for text in texts} == {clip.language}
     assert found == sorted(found, key=lambda segment: segment.start)
-    assert all(0 <= segment.start <= segment.end <= clip["duration_s"] + 0.05 for segment in found)
+    assert all(0 <= segment.start <= segment.end <= clip.duration_s + 0.05 for segment in found)
 
 
 def batch(options: DecodingOptions) -> list[ChunkAudio]:
@@ -196,15 +177,15 @@ def test_words_have_times_inside_their_segments(engine: WhisperEngine, file: str
             assert word.start >= last
             last = word.end
     assert sum(word.end > word.start for segment in found for word in segment.words or ()) > 0.8 * len(
-        words_of(" ".join(s.text for s in found))
+        words(" ".join(s.text for s in found))
     )
 
 
 def test_words_agree_with_the_manifest_on_when_sentences_begin(engine: WhisperEngine) -> None:
-    clip = next(clip for clip in MANIFEST if clip["file"] == "en-parallel.flac")
-    _, found = read(engine, clip["file"], DecodingOptions(words=True))
-    assert len(found) == len(clip["segments"])
-    for segment, expected in zip(found, clip["segments"], strict=True):
+    expected_segments = next(clip["segments"] for clip in MANIFEST if clip["file"] == "en-parallel.flac")
+    _, found = read(engine, "en-parallel.flac", DecodingOptions(words=True))
+    assert len(found) == len(expected_segments)
+    for segment, expected in zip(found, expected_segments, strict=True):
         assert segment.start == pytest.approx(expected["start"], abs=0.3)
         assert segment.end == pytest.approx(expected["end"], abs=0.3)
         assert segment.words

@@ -1,0 +1,261 @@
+"""The transcriber's stage: chunks of any files and users in, in two lanes; their text out on `chunk-results`.
+
+It holds no state that a restart would miss: a chunk is settled only together with its result.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from murmur.errors import Invalid, UsageError
+from murmur.kafka.loop import Loop
+from murmur.kafka.messages import Output, Partition, Received, Step
+from murmur.objects import NotFound, ObjectStore, StoreUnavailable
+from murmur.resources import Resources, Stage
+from processors.revocations import Revocations
+from processors.transcriber.batching import Turns
+from processors.transcriber.engine import ChunkAudio, ChunkText, Engine, Group
+from processors.transcriber.features import from_pcm
+from processors.transcriber.times import restore
+from processors.transcriber.workers import Result, Workers
+from schemas.options import ModelRef
+from schemas.record import Failure, Lane
+from schemas.topics import CHUNK_RESULTS, CHUNKS_BULK, CHUNKS_INTERACTIVE
+from schemas.work import ChunkLost, ChunkReady, ChunkTranscribed, WorkEvent, WorkFailed, WorkReported
+
+log = logging.getLogger(__name__)
+NAME = "transcriber"
+FETCHERS = 8
+ROUNDS_AHEAD = 2  # batches per replica and lane that are fetched while the replicas work
+MOST_ATTEMPTS = 3  # of a chunk whose workers died
+BACKOFF_S = (0.5, 1.0, 2.0, 5.0)  # between tries while the store is away
+Clock = Callable[[], float]
+
+
+class Revoked(Protocol):
+    def revoked(self, work_id: str, run: str) -> bool: ...
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+def build(resources: Resources) -> Stage:
+    """The model is loaded when the stage runs, in a thread, so that the loop polls from the start."""
+
+    def load() -> Engine:
+        from processors.transcriber.whisper import load
+
+        return load(
+            resources.model, resources.settings, lambda done, total: log.debug("model download %d of %d bytes", done, total)
+        )
+
+    transcriber = Transcriber(resources.model.ref, resources.objects, Revocations(resources.kafka, NAME), Workers(load))
+    return Loop(NAME, resources.kafka, [CHUNKS_INTERACTIVE, CHUNKS_BULK], transcriber)
+
+
+class DownloadLog:
+    """One line for every tenth of a model that is here."""
+
+    def __init__(self) -> None:
+        self._tenths = -1
+
+    def __call__(self, done_bytes: int, total_bytes: int) -> None:
+        tenths = 10 * done_bytes // total_bytes if total_bytes else 0
+        if tenths > self._tenths:
+            self._tenths = tenths
+            log.info("model download percent=%d of_bytes=%d", 10 * tenths, total_bytes)
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """A chunk in hand. `fetch` runs while its audio is on the way; `ready` is set once it is here."""
+
+    record: Received
+    chunk: ChunkReady
+    fetch: "Future[NDArray[np.int16]] | None" = None
+    tries: int = 0
+    next_try_s: float = 0.0
+    ready: ChunkAudio | None = None
+    group: Group | None = None
+    begun: bool = False
+
+    @property
+    def lane(self) -> Lane:
+        return "interactive" if self.record.topic == CHUNKS_INTERACTIVE.name else "bulk"
+
+    @property
+    def suspect(self) -> bool:
+        """A worker died while it had this in hand."""
+        return self.record.attempts > 0
+
+
+class Transcriber:
+    """See `murmur.kafka.messages.Handler`."""
+
+    def __init__(
+        self, model: ModelRef, objects: ObjectStore, revocations: Revoked, workers: Workers[Held], clock: Clock = time.monotonic
+    ) -> None:
+        self._model = model
+        self._objects = objects
+        self._revocations = revocations
+        self._workers = workers
+        self._clock = clock
+        self._turns = Turns()
+        self._held: dict[tuple[Partition, int], Held] = {}
+        self._fetchers = ThreadPoolExecutor(FETCHERS, thread_name_prefix="chunk-audio")
+
+    def not_ready(self) -> str | None:
+        return None if self._workers.engine else "the model is loading"
+
+    def room(self, topic: str) -> int:
+        engine = self._workers.engine
+        if engine is None:
+            return 0
+        most = ROUNDS_AHEAD * engine.replicas * engine.batch_size
+        return max(0, most - sum(held.record.topic == topic for held in self._held.values()))
+
+    def handle(self, records: Sequence[Received]) -> Iterable[Step]:
+        if not self._workers.started:
+            self._workers.start()
+            self._revocations.start()
+        for record in records:
+            yield from self._take(record)
+        yield from self._finish()
+        yield from self._fetched()
+        yield from self._dispatch()
+
+    def assigned(self, partitions: Sequence[Partition]) -> None:
+        """Nothing to prepare."""
+
+    def revoked(self, partitions: Sequence[Partition]) -> None:
+        lost = set(partitions)
+        self._held = {place: held for place, held in self._held.items() if held.record.partition not in lost}
+
+    def close(self) -> None:
+        self._held.clear()
+        self._fetchers.shutdown(wait=False, cancel_futures=True)
+        self._workers.close()
+        self._revocations.stop()
+
+    def _take(self, record: Received) -> Iterator[Step]:
+        chunk = record.event
+        assert isinstance(chunk, ChunkReady)  # the loop decodes by topic
+        if chunk.model != self._model:
+            raise UsageError(
+                f"this transcriber holds the model {self._model.name} at {self._model.revision}; a chunk asks for "
+                f"{chunk.model.name} at {chunk.model.revision}. Set MURMUR_MODEL to the same for all stages"
+            )
+        held = Held(record, chunk)
+        if self._revocations.revoked(chunk.work_id, chunk.run):
+            yield self._settled(held, "revoked")
+        elif record.attempts >= MOST_ATTEMPTS:
+            message = f"{record.attempts} workers died while they transcribed {chunk.chunk_id}"
+            yield self._settled(held, "crashes_engine", WorkFailed(failure=Failure(reason="crashes_engine", message=message)))
+        else:
+            self._held[record.partition, record.offset] = held
+
+    def _finish(self) -> Iterator[Step]:
+        for done in self._workers.finished():
+            if done.fault is not None:
+                raise done.fault
+            for held, result in zip(done.items, done.results, strict=True):
+                if self._is_held(held):  # else its partition has gone to another transcriber meanwhile
+                    yield self._answered(held, result)
+
+    def _answered(self, held: Held, result: Result) -> Step:
+        if isinstance(result, Invalid):
+            return self._settled(held, result.failure.reason, WorkFailed(failure=result.failure))
+        return self._settled(held, "transcribed", transcribed(held.chunk, result), result.inference_s)
+
+    def _fetched(self) -> Iterator[Step]:
+        """Begins fetching what is due, and takes in what has arrived."""
+        for held in list(self._held.values()):
+            if held.ready is not None:
+                continue
+            if held.fetch is None and held.next_try_s <= self._clock():
+                held.fetch = self._fetchers.submit(self._fetch, held.chunk)
+            elif held.fetch is not None and held.fetch.done():
+                yield from self._arrived(held, held.fetch)
+
+    def _fetch(self, chunk: ChunkReady) -> NDArray[np.int16]:
+        return from_pcm(self._objects.get(chunk.audio.bucket, chunk.audio.key))
+
+    def _arrived(self, held: Held, fetch: "Future[NDArray[np.int16]]") -> Iterator[Step]:
+        held.fetch = None
+        try:
+            held.ready = ChunkAudio(fetch.result(), held.chunk.decoding)
+        except NotFound:
+            yield self._settled(held, "lost", ChunkLost(span=held.chunk.span))
+        except StoreUnavailable as error:
+            wait_s = BACKOFF_S[min(held.tries, len(BACKOFF_S) - 1)]
+            held.tries += 1
+            held.next_try_s = self._clock() + wait_s
+            log.warning(
+                "%s: the audio of %s cannot be had now (next try in %.1f s): %s", NAME, held.chunk.chunk_id, wait_s, error
+            )
+        except Invalid as invalid:
+            yield self._settled(held, invalid.failure.reason, WorkFailed(failure=invalid.failure))
+        else:
+            assert self._workers.engine is not None  # there is no room for records before
+            held.group = self._workers.engine.group(held.ready)
+
+    def _dispatch(self) -> Iterator[Step]:
+        while self._workers.idle > 0:
+            batch = self._next_batch()
+            if gone := [held for held in batch if self._revocations.revoked(held.chunk.work_id, held.chunk.run)]:
+                yield from [self._settled(held, "revoked") for held in gone]
+            elif batch:
+                yield Step(begins=[held.record for held in batch])
+                for held in batch:
+                    held.begun = True
+                self._workers.submit(batch, [held.ready for held in batch if held.ready])
+            else:
+                return
+
+    def _next_batch(self) -> list[Held]:
+        """What outlived a worker runs alone, and first: if it kills this one, too, nothing else is blamed."""
+        if any(held.begun and held.suspect for held in self._held.values()):
+            return []
+        waiting = [held for held in self._held.values() if held.ready and not held.begun]
+        if suspects := [held for held in waiting if held.suspect]:
+            return [] if self._workers.busy else suspects[:1]
+        engine = self._workers.engine
+        return self._turns.take(waiting, engine.batch_size) if engine else []
+
+    def _is_held(self, held: Held) -> bool:
+        return self._held.get((held.record.partition, held.record.offset)) is held
+
+    def _settled(self, held: Held, outcome: str, event: WorkEvent | None = None, inference_s: float = 0.0) -> Step:
+        """The end of a chunk: its result, if there is one, its one log line, and its offset."""
+        record, chunk = held.record, held.chunk
+        self._held.pop((record.partition, record.offset), None)
+        log.info(
+            "chunk transcribed work_id=%s run=%s span=%d-%d attempt=%d lane=%s speech_s=%.2f inference_s=%.3f outcome=%s",
+            *(chunk.work_id, chunk.run, *chunk.span, chunk.attempt, held.lane, chunk.speech_s, inference_s, outcome),
+        )
+        reports = (
+            [Output(CHUNK_RESULTS, chunk.work_id, WorkReported(work_id=chunk.work_id, run=chunk.run, event=event))]
+            if event
+            else []
+        )
+        return Step(outputs=reports, settles=record)
+
+
+def transcribed(chunk: ChunkReady, text: ChunkText) -> ChunkTranscribed:
+    """The chunk's text in the file's own time."""
+    return ChunkTranscribed(
+        span=chunk.span,
+        attempt=chunk.attempt,
+        speech_s=chunk.speech_s,
+        language=text.language if text.segments else None,
+        language_probability=text.language_probability if text.segments else 0.0,
+        segments=restore(text.segments, chunk.pieces),
+        inference_s=text.inference_s,
+    )

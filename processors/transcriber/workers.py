@@ -1,0 +1,113 @@
+"""The threads that run the engine, one batch each, and what came of it. The stage's loop asks; nothing here knows of Kafka."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Generic, TypeVar
+
+from murmur.errors import Invalid
+from processors.transcriber.engine import ChunkAudio, ChunkText, Engine
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+Result = ChunkText | Invalid
+JOIN_S = 2.0  # a batch cannot be stopped: a thread that is still at it is left behind, and dies with the process
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[T]):
+    """A batch that is finished. `fault`: what no chunk is to blame for; then there are no results."""
+
+    items: Sequence[T]
+    results: Sequence[Result] = ()
+    fault: BaseException | None = None
+
+
+class Workers(Generic[T]):
+    """Loads the engine in a thread of its own, warms it up, then runs its replicas."""
+
+    def __init__(self, load: Callable[[], Engine]) -> None:
+        self._load = load
+        self._asked: SimpleQueue[tuple[Sequence[T], Sequence[ChunkAudio]] | None] = SimpleQueue()
+        self._done: SimpleQueue[Done[T]] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._closed = False
+        self.engine: Engine | None = None  # set when it has warmed up
+        self.busy = 0
+
+    @property
+    def started(self) -> bool:
+        return bool(self._threads)
+
+    def start(self) -> None:
+        self._threads = [self._thread(self._begin, "engine-load")]
+
+    @property
+    def idle(self) -> int:
+        """Replicas that have nothing to do; 0 while the engine loads."""
+        return self.engine.replicas - self.busy if self.engine else 0
+
+    def submit(self, items: Sequence[T], batch: Sequence[ChunkAudio]) -> None:
+        self.busy += 1
+        self._asked.put((items, batch))
+
+    def finished(self) -> list[Done[T]]:
+        """What ended since the last call; does not wait."""
+        ended: list[Done[T]] = []
+        while True:
+            try:
+                done = self._done.get_nowait()
+            except Empty:
+                return ended
+            self.busy -= 1 if done.items else 0
+            ended.append(done)
+
+    def close(self) -> None:
+        """Idempotent. What was asked for and not begun is forgotten."""
+        self._closed = True
+        self._asked.put(None)
+        until = time.monotonic() + JOIN_S
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
+
+    def _thread(self, run: Callable[[], None], name: str) -> threading.Thread:
+        thread = threading.Thread(target=run, name=name, daemon=True)
+        thread.start()
+        return thread
+
+    def _begin(self) -> None:
+        try:
+            engine = self._load()
+            engine.warm_up()
+        except BaseException as error:  # told to the loop, which ends the stage with it
+            self._done.put(Done((), fault=error))
+            return
+        if self._closed:
+            return
+        self._threads += [self._thread(lambda: self._work(engine), f"engine-{n}") for n in range(engine.replicas)]
+        self.engine = engine
+
+    def _work(self, engine: Engine) -> None:
+        while (asked := self._asked.get()) is not None and not self._closed:
+            items, batch = asked
+            try:
+                self._done.put(Done(items, transcribe(engine, batch)))
+            except BaseException as error:  # as above
+                self._done.put(Done(items, fault=error))
+        self._asked.put(None)  # for the next one
+
+
+def transcribe(engine: Engine, batch: Sequence[ChunkAudio]) -> list[Result]:
+    """A chunk that can never work does not spoil its batch: then each is read alone."""
+    try:
+        texts = engine.transcribe(batch)
+    except Invalid as invalid:
+        if len(batch) == 1:
+            return [invalid]
+        return [transcribe(engine, [chunk])[0] for chunk in batch]
+    if len(texts) != len(batch):
+        raise RuntimeError(f"the engine gave {len(texts)} texts for {len(batch)} chunks")
+    return list(texts)

@@ -1,0 +1,36 @@
+"""Bytes to samples, and how much of the encoder they need."""
+
+import numpy as np
+import pytest
+
+from murmur.errors import Invalid
+from processors.transcriber.features import OneThreadFilters, frames, from_pcm, waveform
+
+
+def test_pcm_is_little_endian_16_bit() -> None:
+    assert from_pcm(b"\x01\x00\xff\xff\x00\x80").tolist() == [1, -1, -32768]
+
+
+@pytest.mark.parametrize("data", [b"", b"\x00", bytes(2 * 16_000 * 30 + 2)])
+def test_what_cannot_be_a_chunk_is_invalid(data: bytes) -> None:
+    with pytest.raises(Invalid) as caught:
+        from_pcm(data)
+    assert caught.value.failure.reason == "corrupt_audio"
+
+
+def test_a_waveform_is_between_minus_one_and_one() -> None:
+    assert waveform(np.array([-32768, 0, 16384], dtype=np.int16)).tolist() == [-1, 0, 0.5]
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(0.1, 250), (2.0, 250), (2.1, 500), (9.5, 1000), (29.5, 3000), (30.0, 3000)])
+def test_fit_has_half_a_second_of_margin_in_steps_of_two_and_a_half(seconds: float, expected: int) -> None:
+    assert frames(int(seconds * 16_000), "fit") == expected
+    assert frames(int(seconds * 16_000), "full") == 3000
+
+
+@pytest.mark.parametrize(("mels", "length"), [(80, 0), (80, 15), (80, 1001), (128, 999)])
+def test_filters_in_parts_give_what_they_give_at_once(mels: int, length: int) -> None:
+    rng = np.random.default_rng(7)
+    filters = rng.random((mels, 201), dtype=np.float32)
+    spectrum = rng.random((201, length), dtype=np.float32)
+    np.testing.assert_allclose(OneThreadFilters(filters) @ spectrum, filters @ spectrum, rtol=1e-5)

@@ -1,0 +1,343 @@
+"""The transcriber as a handler: what it begins, what it answers, and what it leaves alone.
+
+The engine is a stand-in that can be held, killed or made to refuse; the real one is in tests/contract/test_engine.py.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from murmur.errors import Invalid, UsageError
+from murmur.kafka.messages import Partition, Received, Step
+from murmur.objects import StoreUnavailable
+from murmur.objects.directory import DirectoryStore
+from processors.transcriber.engine import ChunkAudio, ChunkText, Group
+from processors.transcriber.stage import Held, Transcriber
+from processors.transcriber.workers import Workers
+from schemas.options import DecodingOptions, ModelRef
+from schemas.record import Lane, ObjectRef
+from schemas.segment import Segment
+from schemas.work import ChunkReady, WorkReported
+from tests.waiting import wait_until
+
+MODEL = ModelRef(name="demo", revision="1")
+SECOND = np.zeros(16_000, dtype="<i2")
+
+
+@dataclass
+class StandIn:
+    """Says how many samples it was given. `gate`: work waits until it is open."""
+
+    replicas: int = 2
+    batch_size: int = 1
+    gate: threading.Event = field(default_factory=threading.Event)
+    wrong: Callable[[Sequence[ChunkAudio]], list[ChunkText] | None] = lambda batch: None
+    batches: list[int] = field(default_factory=list)
+
+    def warm_up(self) -> None: ...
+
+    def group(self, chunk: ChunkAudio) -> Group:
+        return Group(3000, chunk.options.prompt, 5, False)
+
+    def transcribe(self, batch: Sequence[ChunkAudio]) -> list[ChunkText]:
+        self.batches.append(len(batch))
+        assert self.gate.wait(10)
+        if (texts := self.wrong(batch)) is not None:
+            return texts
+        return [text(f"{len(chunk.samples)} samples") for chunk in batch]
+
+
+def text(said: str) -> ChunkText:
+    return ChunkText("en", 0.9, (Segment(start=0, end=1, text=said),), -0.2, 0.1, 0.01)
+
+
+@dataclass
+class Revoked:
+    runs: set[tuple[str, str]] = field(default_factory=set)
+
+    def revoked(self, work_id: str, run: str) -> bool:
+        return (work_id, run) in self.runs
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class System:
+    """A transcriber with its engine, store and clock; `turn` is one turn of the loop."""
+
+    def __init__(self, folder: Path, engine: StandIn) -> None:
+        self.engine, self.revoked = engine, Revoked()
+        self.store = DirectoryStore({"work": folder})
+        self.now_s = 0.0
+        self.handler = Transcriber(MODEL, self.store, self.revoked, Workers[Held](lambda: engine), clock=lambda: self.now_s)
+        self.offset = 0
+        self.steps: list[Step] = []
+
+    def start(self) -> "System":
+        self.turn()
+        wait_until(lambda: self.handler.not_ready() is None, "the engine")
+        return self
+
+    def chunk(
+        self, lane: Lane = "bulk", *, work: str = "a", audio: bool = True, attempts: int = 0, **changes: object
+    ) -> Received:
+        self.offset += 1
+        key = f"chunks/{self.offset}"
+        if audio:
+            self.store.put("work", key, SECOND.tobytes())
+        begin = self.offset * 16_000
+        chunk = ChunkReady(
+            work_id=work * 64,
+            run="0-1",
+            slice_id="b" * 64,
+            span=(begin, begin + 16_000),
+            pieces=((begin, begin + 16_000),),
+            audio=ObjectRef(bucket="work", key=key),
+            model=MODEL,
+            decoding=DecodingOptions(),
+            lane=lane,
+        ).model_copy(update=changes)
+        return Received(Partition(f"chunks.{lane}", 0), self.offset, None, b"", event=chunk, attempts=attempts)
+
+    def turn(self, *records: Received) -> list[Step]:
+        new = list(self.handler.handle(records))
+        self.steps += new
+        return new
+
+    def begun(self) -> list[Received]:
+        return [record for step in self.steps for record in step.begins]
+
+    def settled(self) -> list[Received]:
+        return [step.settles for step in self.steps if step.settles]
+
+    def answers(self) -> list[Any]:
+        values = [output.value for step in self.steps for output in step.outputs]
+        return [value.event for value in values if isinstance(value, WorkReported)]
+
+    def until(self, condition: Callable[[], object], what: str) -> None:
+        def turned() -> object:
+            self.turn()
+            return condition()
+
+        wait_until(turned, what, timeout_s=10)
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> Iterator[System]:
+    made = System(tmp_path, StandIn())
+    made.engine.gate.set()
+    yield made.start()
+    made.engine.gate.set()
+    made.handler.close()
+    made.handler.close()
+
+
+def kinds(system: System) -> list[str]:
+    return [answer.kind for answer in system.answers()]
+
+
+def test_no_record_is_taken_before_the_model_has_warmed_up(tmp_path: Path) -> None:
+    loading = threading.Event()
+
+    def load() -> StandIn:
+        assert loading.wait(10)
+        return StandIn()
+
+    handler = Transcriber(MODEL, DirectoryStore({"work": tmp_path}), Revoked(), Workers[Held](load))
+    list(handler.handle([]))
+    assert handler.not_ready() == "the model is loading"
+    assert handler.room("chunks.bulk") == handler.room("chunks.interactive") == 0
+    loading.set()
+    wait_until(lambda: handler.not_ready() is None, "the engine")
+    assert handler.room("chunks.bulk") == 4
+    handler.close()
+
+
+def test_a_model_that_cannot_be_loaded_ends_the_stage(tmp_path: Path) -> None:
+    def load() -> StandIn:
+        raise UsageError("no such model")
+
+    handler = Transcriber(MODEL, DirectoryStore({"work": tmp_path}), Revoked(), Workers[Held](load))
+
+    def ended() -> bool:
+        try:
+            list(handler.handle([]))
+        except UsageError:
+            return True
+        return False
+
+    wait_until(ended, "the error")
+    handler.close()
+
+
+def test_a_chunk_is_begun_then_answered_in_the_files_time_and_settled_with_its_answer(system: System) -> None:
+    record = system.chunk()
+    system.turn(record)
+    system.until(system.settled, "the chunk")
+    steps = [step for step in system.steps if step.begins or step.settles]
+    assert [list(step.begins) for step in steps] == [[record], []]
+    assert steps[1].settles is record
+    assert steps[1].outputs[0].topic.name == "chunk-results"
+    assert steps[1].outputs[0].key == "a" * 64
+    (answer,) = system.answers()
+    assert answer.segments[0].start == 1.0
+    assert answer.segments[0].text == "16000 samples"
+
+
+def test_work_does_not_start_before_its_step_was_taken_in(system: System) -> None:
+    record = system.chunk()
+    system.turn(record)
+
+    def begun() -> bool:
+        for step in system.handler.handle([]):
+            if step.begins:
+                assert system.engine.batches == []
+                return True  # the generator is left here: the stage has ended
+        return False
+
+    wait_until(begun, "the step")
+    assert system.engine.batches == []
+
+
+def test_room_shrinks_with_what_is_in_hand_of_that_lane(system: System) -> None:
+    system.engine.gate.clear()
+    system.turn(*[system.chunk("bulk") for _ in range(3)])
+    assert (system.handler.room("chunks.bulk"), system.handler.room("chunks.interactive")) == (1, 4)
+
+
+def test_audio_that_is_gone_is_said_to_be_lost(system: System) -> None:
+    system.turn(system.chunk(audio=False))
+    system.until(system.settled, "the chunk")
+    assert kinds(system) == ["chunk.lost"]
+    assert system.begun() == []
+
+
+def test_audio_that_is_no_pcm_fails_the_work(system: System) -> None:
+    record = system.chunk()
+    system.store.put("work", f"chunks/{record.offset}", b"odd")
+    system.turn(record)
+    system.until(system.settled, "the chunk")
+    (answer,) = system.answers()
+    assert answer.failure.reason == "corrupt_audio"
+
+
+def test_a_store_that_is_away_is_asked_again_later_and_the_chunk_kept(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    get = system.store.get
+
+    def away(bucket: str, key: str) -> bytes:
+        calls.append(key)
+        if len(calls) < 3:
+            raise StoreUnavailable("away")
+        return get(bucket, key)
+
+    monkeypatch.setattr(system.store, "get", away)
+    system.turn(system.chunk())
+    system.until(lambda: calls, "the first try")
+    for tries in (1, 2):
+        system.until(lambda: all(held.fetch is None for held in system.handler._held.values()), "the refusal")
+        system.turn()
+        assert len(calls) == tries, "it is not asked again before its time"
+        system.now_s += 10
+        system.until(partial(lambda tries: len(calls) > tries, tries), "the next try")
+    system.until(system.settled, "the chunk")
+    assert kinds(system) == ["chunk.transcribed"]
+
+
+def test_a_revoked_run_is_settled_without_an_answer(system: System) -> None:
+    system.revoked.runs.add(("a" * 64, "0-1"))
+    record = system.chunk()
+    system.turn(record, other := system.chunk(work="c"))
+    system.until(lambda: len(system.settled()) == 2, "both")
+    assert system.begun() == [other]
+    assert kinds(system) == ["chunk.transcribed"]
+
+
+def test_a_run_that_is_revoked_while_it_waits_is_not_begun(system: System) -> None:
+    system.engine.gate.clear()
+    system.turn(*[system.chunk(work="c") for _ in range(2)])
+    system.until(lambda: len(system.begun()) == 2, "both replicas to be busy")
+    late = system.chunk()
+    system.turn(late)
+    system.revoked.runs.add(("a" * 64, "0-1"))
+    system.engine.gate.set()
+    system.until(lambda: late in system.settled(), "the revoked chunk")
+    assert late not in system.begun()
+
+
+def test_another_revision_of_the_model_stops_the_stage(system: System) -> None:
+    with pytest.raises(UsageError, match=r"holds the model demo at 1.*asks for demo at 2"):
+        system.turn(system.chunk(model=ModelRef(name="demo", revision="2")))
+
+
+def test_what_outlived_a_worker_runs_alone(system: System) -> None:
+    system.engine.gate.clear()
+    suspects = [system.chunk(attempts=1) for _ in range(2)]
+    system.turn(*suspects, system.chunk("interactive"))
+    system.until(system.begun, "the first")
+    for _ in range(5):
+        system.turn()
+    assert system.begun() == suspects[:1]
+    system.engine.gate.set()
+    system.until(lambda: len(system.settled()) == 3, "all")
+    assert system.begun()[:2] == suspects
+    assert system.engine.batches == [1, 1, 1]
+
+
+def test_what_killed_three_workers_is_not_begun_again(system: System) -> None:
+    record = system.chunk(attempts=3)
+    (step,) = system.turn(record)
+    assert step.settles is record
+    (answer,) = system.answers()
+    assert answer.failure.reason == "crashes_engine"
+
+
+def test_what_the_engine_finds_invalid_fails_its_work_and_spares_its_batch(tmp_path: Path) -> None:
+    def refuse(batch: Sequence[ChunkAudio]) -> None:
+        if any(len(chunk.samples) == 8 for chunk in batch):
+            raise Invalid("corrupt_audio", "not that one")
+
+    system = System(tmp_path, StandIn(replicas=1, batch_size=4, wrong=refuse)).start()
+    records = [system.chunk() for _ in range(4)]
+    system.store.put("work", f"chunks/{records[1].offset}", bytes(16))
+    system.turn(*records)
+    system.until(lambda: all(held.ready for held in system.handler._held.values()), "all audio")
+    system.engine.gate.set()
+    system.until(lambda: len(system.settled()) == 4, "all")
+    assert sorted(kinds(system)) == ["chunk.transcribed"] * 3 + ["work.failed"]
+    system.handler.close()
+
+
+@pytest.mark.parametrize("wrong", [lambda batch: [], lambda batch: [text("a")] * (len(batch) + 1)])
+def test_a_wrong_number_of_texts_ends_the_stage(system: System, wrong: Callable[[Sequence[ChunkAudio]], list[ChunkText]]) -> None:
+    system.engine.wrong = wrong
+    system.turn(system.chunk())
+    with pytest.raises(RuntimeError, match="texts for 1 chunks"):
+        system.until(system.settled, "the error")
+
+
+def test_what_a_lost_partition_had_in_hand_is_forgotten(system: System) -> None:
+    system.engine.gate.clear()
+    system.turn(system.chunk("bulk"), kept := system.chunk("interactive"))
+    system.until(lambda: len(system.begun()) == 2, "both")
+    system.handler.revoked([Partition("chunks.bulk", 0)])
+    system.engine.gate.set()
+    system.until(system.settled, "the other")
+    system.until(lambda: not system.handler._workers.busy, "both to end")
+    assert system.settled() == [kept]
+    assert len(system.answers()) == 1
+
+
+def test_silence_has_no_language(system: System) -> None:
+    system.engine.wrong = lambda batch: [ChunkText("cy", 0.4, (), -1.5, 0.99, 0.01)]
+    system.turn(system.chunk())
+    system.until(system.settled, "the chunk")
+    (answer,) = system.answers()
+    assert answer.language is None
