@@ -4,10 +4,10 @@ import shutil
 from pathlib import Path
 
 from murmur.dev import Dev
-from murmur.kafka.follower import Follower
-from schemas.jobs import JobChanged
-from schemas.topics import JOBS, TRANSCRIPTS, UPLOADS
+from schemas.topics import TRANSCRIPTS, UPLOADS
+from schemas.transcript import TranscriptCompleted
 from tests.clips import BY_NAME, word_errors
+from tests.pipeline.reading import ended_jobs, records
 from tests.waiting import wait_until
 
 FORMATS = ("json", "txt", "srt", "vtt")
@@ -55,25 +55,11 @@ def test_a_file_that_is_still_being_written_is_not_taken(inbox: Path, outbox: Pa
     assert len(ended_jobs(system, "growing.flac")) == 1
 
 
-def ended_jobs(system: Dev, filename: str) -> list[JobChanged]:
-    """Every terminal record on `jobs` of drops with this name."""
-    follower = Follower(system.resources.kafka, [JOBS])
-    try:
-        ends, found = follower.end_offsets(), []
-        while not follower.reached(ends):
-            found += [r.event for r in follower.poll(0.1) if isinstance(r.event, JobChanged)]
-    finally:
-        follower.close()
-    return [job for job in found if job.job.filename == filename and job.state in ("SUCCESS", "FAILURE", "REVOKED")]
-
-
 def test_the_same_event_five_times_is_one_result(inbox: Path, outbox: Path, system: Dev) -> None:
     shutil.copy(BY_NAME["pt-command.wav"].path, inbox / "five.wav")
     wait_for_results(outbox, "five.wav")
     kafka = system.resources.kafka
-    events = Follower(kafka, [UPLOADS])
-    event = next(r for r in wait_until(lambda: events.poll(0.2), "the events") if b"five.wav" in (r.value or b""))
-    events.close()
+    event = next(record for record in records(system, UPLOADS) if b"five.wav" in (record.value or b""))
     producer = kafka.producer("test")
     for _ in range(4):
         producer.produce(kafka.name(UPLOADS), key=event.key, value=event.value)
@@ -103,11 +89,11 @@ def test_silence_in_the_inbox_has_all_four_files(inbox: Path, outbox: Path) -> N
 def test_a_subscriber_of_transcripts_reads_the_text(inbox: Path, outbox: Path, system: Dev) -> None:
     shutil.copy(BY_NAME["en-command.wav"].path, inbox / "subscribed.wav")
     wait_for_results(outbox, "subscribed.wav")
-    follower = Follower(system.resources.kafka, [TRANSCRIPTS])
-    try:
-        records = wait_until(lambda: [r for r in follower.poll(0.2) if b"subscribed.wav" in (r.value or b"")], "the record")
-    finally:
-        follower.close()
-    headers = dict(records[0].headers)
+    (record,) = [r for r in records(system, TRANSCRIPTS) if b"subscribed.wav" in (r.value or b"")]
+    headers = dict(record.headers)
     assert headers["ce_type"] == b"murmur.transcript.completed.v1"
     assert headers["ce_specversion"] == b"1.0"
+    assert isinstance(record.event, TranscriptCompleted)
+    assert record.event.transcript is not None
+    clip = BY_NAME["en-command.wav"]
+    assert word_errors(clip.text, record.event.transcript.text) <= clip.wer_max
