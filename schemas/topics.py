@@ -10,6 +10,7 @@ from typing import Literal
 from schemas.deadletter import DeadLetter
 from schemas.jobs import CancelRequested, JobChanged, JobRequested
 from schemas.record import Record
+from schemas.stats import StatsPublished
 from schemas.transcript import TranscriptCompleted
 from schemas.work import ChunkReady, DecodeRequested, RunRevoked, WorkProgressed, WorkReported
 
@@ -76,6 +77,7 @@ TRANSCRIPTS = Topic(
 REVOCATIONS = Topic(
     "revocations", "work_id", RunRevoked, "compact", ("coordinator",), ("slicer", "transcriber"), transactional=True
 )
+STATS = Topic("stats", "name", StatsPublished, "compact", ("metrics",), ("gateway",))
 DEAD_LETTERS = Topic(
     "dead-letters", "topic-partition@offset", DeadLetter, "delete", ("every stage",), (), retention_ms=30 * DAY_MS
 )
@@ -99,6 +101,9 @@ WORKS_CHANGELOG = changelog("works", "work_id")
 JOBS_CHANGELOG = changelog("jobs", "job_id")
 CHUNKS_CHANGELOG = changelog("chunks", "work_id and span")
 CACHE_CHANGELOG = changelog("cache", "work_id")
+# Named by Faust: <group>-<table>-changelog. As many partitions as `jobs`.
+METRICS_WINDOWS_CHANGELOG = Topic("metrics-windows-changelog", "kind of job", None, "compact", ("metrics",), ("metrics",))
+METRICS_UNFINISHED_CHANGELOG = Topic("metrics-unfinished-changelog", "job_id", None, "compact", ("metrics",), ("metrics",))
 
 TOPICS: tuple[Topic, ...] = (
     UPLOADS,
@@ -112,10 +117,13 @@ TOPICS: tuple[Topic, ...] = (
     PROGRESS,
     TRANSCRIPTS,
     REVOCATIONS,
+    STATS,
     DEAD_LETTERS,
     WORKS_CHANGELOG,
     JOBS_CHANGELOG,
     CHUNKS_CHANGELOG,
     CACHE_CHANGELOG,
+    METRICS_WINDOWS_CHANGELOG,
+    METRICS_UNFINISHED_CHANGELOG,
 )
 BY_NAME = {topic.name: topic for topic in TOPICS}

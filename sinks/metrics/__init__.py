@@ -1,0 +1,16 @@
+"""The metrics sink: how many jobs, how long, how fast, by state, lane, model and owner; what waits, and since when.
+
+Fed by `jobs` (counted by a Faust app) and by the topics that hold waiting work; feeds `stats` and Prometheus. A lost or
+repeated record does no harm here: a figure is off by one job until its window has passed.
+"""
+
+from murmur.resources import Resources, Stage
+
+
+def build(resources: Resources) -> Stage:
+    """Faust itself is imported when the stage runs."""
+    from prometheus_client import REGISTRY
+
+    from sinks.metrics.stage import MetricsSink
+
+    return MetricsSink(resources.kafka, REGISTRY, (resources.settings.metrics_host, resources.settings.metrics_port))

@@ -1,0 +1,179 @@
+"""The Faust app: counts every change of a job in two tables, which Faust keeps in changelog topics.
+
+Fed by `jobs`; read by the stage, which publishes what the tables say. Imported when the stage runs, not before.
+
+The windows lie inside the tables' values: Faust's own windowed tables write no tombstone when a window expires, and never
+expire what they have recovered, so memory and changelog would grow for ever.
+"""
+
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import faust
+import orjson
+
+from murmur.kafka.client import HEARTBEAT_MS, SESSION_TIMEOUT_MS, Kafka
+from schemas import codec
+from schemas.jobs import TERMINAL, JobChanged
+from schemas.stats import JobFigures, JobSeries
+from schemas.topics import JOBS
+from sinks.metrics import transport
+from sinks.metrics.folding import folded
+from sinks.metrics.windows import Entry, Kind, added_up, kind_of, measured
+
+log = logging.getLogger(__name__)
+REMEMBERED = 50_000  # states of jobs that were counted lately
+FORGOTTEN_S = 7 * 86_400.0  # a job of which no end was heard for so long is none any more
+
+
+class Counter:
+    """Lives on one event loop: `start()`, `figures()` now and then, `stop()`."""
+
+    def __init__(self, kafka: Kafka, datadir: str) -> None:
+        self._jobs = kafka.name(JOBS)
+        self.session_s = int(kafka.consumer_extra.get("session.timeout.ms", SESSION_TIMEOUT_MS)) / 1000
+        self.app = self._app(kafka, datadir)
+        transport.install(self.app, kafka)
+        self.windows: Any = self.app.Table("windows", key_type=bytes, value_type=bytes)
+        self.unfinished: Any = self.app.Table("unfinished", key_type=bytes, value_type=bytes)
+        self._recent: OrderedDict[tuple[bytes, str], None] = OrderedDict()
+        self.failure: BaseException | None = None
+        self.app.agent(self.app.topic(self._jobs, key_type=bytes, value_type=bytes), name="metrics")(self._read)
+
+    def _app(self, kafka: Kafka, datadir: str) -> Any:
+        heartbeat_ms = int(kafka.consumer_extra.get("heartbeat.interval.ms", HEARTBEAT_MS))
+        return faust.App(
+            kafka.group("metrics"),
+            broker=[f"kafka://{address.strip()}" for address in kafka.bootstrap.split(",")],
+            broker_credentials=transport.credentials(kafka.common),
+            store="memory://",
+            datadir=datadir,
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            table_standby_replicas=0,
+            broker_client_id="murmur-metrics",
+            broker_session_timeout=self.session_s,
+            broker_rebalance_timeout=self.session_s,
+            broker_heartbeat_interval=heartbeat_ms / 1000,
+            broker_request_timeout=30,
+            broker_commit_interval=0.5,
+            consumer_group_instance_id=f"{kafka.instance}-metrics" if kafka.instance else None,
+            stream_wait_empty=True,
+            stream_recovery_delay=0.0,
+            stream_buffer_maxsize=256,
+            producer_acks=-1,
+            producer_linger=0,
+            web_enabled=False,
+        )
+
+    async def start(self) -> None:
+        """Returns when the app reads. Raises what Faust raises when there is no broker."""
+        await self.app.start()
+
+    async def stop(self) -> None:
+        """After a crash inside Faust this may never return."""
+        await self.app.stop()
+
+    async def _read(self, stream: Any) -> None:
+        async for event in stream.events():
+            try:
+                self._count(event.message)
+            except Exception as error:  # Faust would only log it and go on with the next record
+                self.failure = error
+                raise
+
+    def _count(self, message: Any) -> None:
+        """No `await`: nothing comes between reading an entry and writing it."""
+        try:
+            job = codec.decode(JobChanged, message.value)
+        except codec.Undecodable as undecodable:
+            log.error("%s@%d is not counted: %s: %s", message.tp, message.offset, undecodable.reason, undecodable)
+            return
+        if self._known(message.key, job.state):
+            return
+        key = kind_of(job, message.partition).encode()
+        entry = Entry.decode(self.windows.get(key))
+        if entry.count(measured(job), job.changed_at.timestamp(), message.offset):
+            self.windows[key] = entry.encode()
+        self._follow(message.key, job, message.partition)
+
+    def _known(self, key: bytes, state: str) -> bool:
+        """A state that was told before. Only of the jobs counted lately, and not across a restart: an old repeat counts twice."""
+        if (key, state) in self._recent:
+            return True
+        self._recent[key, state] = None
+        if len(self._recent) > REMEMBERED:
+            self._recent.popitem(last=False)
+        return False
+
+    def _follow(self, key: bytes, job: JobChanged, partition: int) -> None:
+        if job.state == "STARTED":
+            self.unfinished[key] = orjson.dumps([partition, job.job.submitted_at.timestamp()])
+        elif job.state in TERMINAL and key in self.unfinished:
+            del self.unfinished[key]
+
+    @property
+    def recovering(self) -> bool:
+        """The tables are being read back; until then they say too little."""
+        return bool(self.app.rebalancing or self.app.tables.recovery.in_recovery)
+
+    @property
+    def partitions(self) -> set[int]:
+        """Of `jobs`, which this process counts. The tables may still hold entries of others, from before a rebalance."""
+        return {tp.partition for tp in self.app.consumer.assignment() if tp.topic == self._jobs}
+
+    def figures(self, now: datetime) -> Iterator[JobFigures]:
+        """What each of our partitions has to say."""
+        now_s = now.timestamp()
+        entries = {Kind.decode(key): Entry.decode(value) for key, value in self.windows.items()}
+        waiting = [orjson.loads(value) for value in self.unfinished.values()]
+        for number in sorted(self.partitions):
+            mine = {kind: entry for kind, entry in entries.items() if kind.partition == number}
+            since = [submitted_s for partition, submitted_s in waiting if partition == number]
+            yield JobFigures(
+                partition=number,
+                series=tuple(
+                    JobSeries(window=window.name, **kind.labels(), **totals.published().model_dump())
+                    for window, kind, totals in folded(added_up(mine, now_s))
+                ),
+                started=len(since),
+                oldest_submitted_at=datetime.fromtimestamp(min(since), UTC) if since else None,
+            )
+
+    def forget(self, now: datetime) -> None:
+        """Takes out of the tables what is in no window any more, and jobs whose end was never heard of."""
+        now_s, ours = now.timestamp(), self.partitions
+        for key, value in list(self.windows.items()):
+            kind = Kind.decode(key)
+            if kind.partition in ours and Entry.decode(value).over(now_s):
+                self._drop(self.windows, key, kind.partition)
+        for key, value in list(self.unfinished.items()):
+            partition, submitted_s = orjson.loads(value)
+            if partition in ours and now_s - submitted_s > FORGOTTEN_S:
+                self._drop(self.unfinished, key, partition)
+
+    def _drop(self, table: Any, key: bytes, partition: int) -> None:
+        """Outside of a record Faust refuses `del`: the same in two steps, with the partition said."""
+        table.data.pop(key, None)
+        table.send_changelog(partition, key, None, value_serializer="raw")
+
+    @property
+    def crash(self) -> BaseException | None:
+        """What ended Faust, or our own part in it. `start()` returned long ago and tells nobody."""
+        if self.failure is not None:
+            return self.failure
+        if self.app.crashed or self.app.should_stop:
+            return self.app.crash_reason or RuntimeError("Faust has stopped by itself")
+        return None
+
+    @property
+    def silent_s(self) -> float:
+        """How long ago the broker last confirmed our membership of the group."""
+        return time.monotonic() - float(self.app.consumer._thread.heartbeat_s)
+
+    def unread(self) -> dict[Any, int]:
+        return dict(self.app.consumer._thread.unread())

@@ -1,0 +1,28 @@
+"""Keeps a snapshot small: beyond the busiest owners, all others are one. Pure.
+
+Fed with what the tables say; feeds the records of `stats`.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from sinks.metrics.windows import Kind, Totals, Window
+
+OWNERS_MAX = 100  # with three windows, four states and a few models a record stays far below the broker's limit of 1 MB
+OTHERS = "(others)"
+Row = tuple[Window, Kind, Totals]
+
+
+def folded(rows: Iterable[Row], owners_max: int = OWNERS_MAX) -> Iterator[Row]:
+    """The busiest owners under their own names, chosen by the jobs of all windows together."""
+    rows = list(rows)
+    busy = Counter[str]()
+    for _window, kind, totals in rows:
+        busy[kind.owner] += totals.jobs
+    kept = {owner for owner, _jobs in busy.most_common(owners_max)}
+    sums: dict[tuple[Window, Kind], Totals] = {}
+    for window, kind, totals in rows:
+        place = window, kind if kind.owner in kept else kind._replace(owner=OTHERS)
+        sums[place] = sums.get(place, Totals()) + totals
+    for (window, kind), totals in sums.items():
+        yield window, kind, totals

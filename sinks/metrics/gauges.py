@@ -1,0 +1,71 @@
+"""The figures as Prometheus gauges. Fed by the stage with what it publishes; read by whoever serves the registry.
+
+A collector, so that a process without this stage shows none of them, rather than zeros. The figures of jobs are of the
+partitions that this process counts: with several processes, counts and seconds add up over them.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import groupby
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from murmur.stats import oldest_unfinished, totals
+from schemas.stats import JobFigures, JobSeries, QueueFigures
+
+LABELS = ("window", "state", "lane", "model")
+WINDOW_GAUGES = {
+    "jobs": ("murmur_window_jobs", "jobs that came into the state within the last minute, hour, day"),
+    "audio_s": ("murmur_window_audio_seconds", "length of the audio of jobs that succeeded"),
+    "queue_wait_s": ("murmur_window_queue_wait_seconds", "mean time from submitted to started"),
+    "real_time_factor": ("murmur_window_real_time_factor", "time from started to ended per second of audio, without cache hits"),
+    "cache_hit_ratio": ("murmur_window_cache_hit_ratio", "share of the successful jobs that cost no transcription"),
+}
+
+
+class Gauges(Collector):
+    """`jobs` and `queue` are replaced as a whole, from the stage's thread."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self.jobs: Sequence[JobFigures] = ()
+        self.queue: QueueFigures | None = None
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: else the registry would collect, to learn the names."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        jobs, queue = self.jobs, self.queue
+        yield from _windows([row for figures in jobs for row in figures.series])
+        yield GaugeMetricFamily(
+            "murmur_started_jobs", "jobs that have started and not ended", sum(figures.started for figures in jobs)
+        )
+        if queue is None:
+            return
+        oldest = oldest_unfinished(jobs, [queue])
+        age_s = max(0.0, (self._clock() - oldest).total_seconds()) if oldest else 0.0
+        yield GaugeMetricFamily(
+            "murmur_oldest_job_age_seconds", "age of the oldest job that has not ended; 0: there is none", age_s
+        )
+        queued = GaugeMetricFamily(
+            "murmur_queued_audio_seconds", "speech cut into chunks and not yet transcribed", labels=["lane"]
+        )
+        for lane, seconds in queue.queued_audio_s.items():
+            queued.add_metric([lane], seconds)
+        yield queued
+
+
+def _windows(rows: list[JobSeries]) -> Iterator[Metric]:
+    gauges = {name: GaugeMetricFamily(*about, labels=LABELS) for name, about in WINDOW_GAUGES.items()}
+    rows.sort(key=_labels)
+    for labels, group in groupby(rows, _labels):
+        for name, value in totals(group).items():
+            if name in gauges and value is not None:
+                gauges[name].add_metric(labels, value)
+    yield from gauges.values()
+
+
+def _labels(row: JobSeries) -> tuple[str, str, str, str]:
+    return row.window, row.state, row.lane or "auto", row.model

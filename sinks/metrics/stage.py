@@ -1,0 +1,178 @@
+"""The metrics sink as a stage: runs the Faust app in an event loop of its own, publishes what it says, and watches over it.
+
+Fed by `app.py` and `waiting.py`; feeds `stats` and the Prometheus registry.
+"""
+
+import asyncio
+import logging
+import tempfile
+import threading
+import time
+from collections.abc import Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client import CollectorRegistry, start_http_server
+
+from murmur.errors import UsageError
+from murmur.kafka.async_producer import AsyncProducer
+from murmur.kafka.client import Kafka, KafkaFault
+from sinks.metrics.gauges import Gauges
+from sinks.metrics.publishing import Figures, Publisher
+from sinks.metrics.quiet import hush
+from sinks.metrics.waiting import Waiting
+from sinks.metrics.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from sinks.metrics.app import Counter
+
+log = logging.getLogger(__name__)
+LOOK_S = 0.25
+SNAPSHOT_S = 2.0
+START_S = 60.0
+STOP_S = 1.5  # for Faust to stop in order; after a crash it may hang
+
+
+class MetricsSink:
+    """A Stage. `run()` raises FaustFault within 5 s of a crash inside Faust; what becomes of the process is the caller's to
+    decide: threads of Faust's that hang are left behind, are daemons, and hold no partition for longer than a session.
+
+    `exposition`: host and port of a `/metrics` of its own; port 0 where somebody else serves the registry."""
+
+    name = "metrics"
+
+    def __init__(self, kafka: Kafka, registry: CollectorRegistry, exposition: tuple[str, int]) -> None:
+        self._kafka = kafka
+        self._registry = registry
+        self._exposition = exposition
+        self._stopping = threading.Event()
+        self._not_ready: str | None = "the metrics sink is starting"
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def not_ready(self) -> str | None:
+        return self._not_ready
+
+    def run(self) -> None:
+        gauges = Gauges(_now)
+        with ExitStack() as stack:
+            stack.callback(self._say, "the metrics sink has ended")
+            stack.enter_context(_shown(gauges, self._registry))
+            stack.enter_context(_served(self._registry, *self._exposition))
+            waiting = stack.enter_context(_in_a_thread(Waiting(self._kafka)))
+            datadir = stack.enter_context(tempfile.TemporaryDirectory(prefix="murmur-metrics-"))
+            _to_the_end(self._main(datadir, gauges, waiting))
+
+    def _say(self, not_ready: str | None) -> None:
+        self._not_ready = not_ready
+
+    async def _main(self, datadir: str, gauges: Gauges, waiting: Waiting) -> None:
+        from sinks.metrics.app import Counter
+
+        hush()
+        counter = Counter(self._kafka, datadir)
+        producer = AsyncProducer(self._kafka, "metrics", "metrics")
+        producer.open()
+        try:
+            await self._started(counter)
+            await self._watch(counter, Publisher(producer), gauges, waiting)
+        finally:
+            await _within(counter.stop(), STOP_S)
+            producer.close()
+
+    async def _started(self, counter: "Counter") -> None:
+        """Gives up when it is told to stop. Raises KafkaFault when Faust cannot start: a broker that is away, mostly."""
+        start = asyncio.ensure_future(counter.start())
+        until_s = time.monotonic() + START_S
+        while not start.done() and not self._stopping.is_set() and counter.crash is None and time.monotonic() < until_s:
+            await asyncio.wait({start}, timeout=LOOK_S)
+        if self._stopping.is_set():
+            return
+        error = counter.crash or (start.exception() if start.done() else TimeoutError(f"after {START_S:.0f} s"))
+        if error is not None:
+            raise KafkaFault(f"Faust does not start: {error!r}") from error
+        log.info("metrics counts jobs")
+
+    async def _watch(self, counter: "Counter", publisher: Publisher, gauges: Gauges, waiting: Waiting) -> None:
+        """Until `stop()`. Raises FaustFault when Faust no longer works."""
+        watchdog = Watchdog(counter)
+        due_s = 0.0
+        while not self._stopping.is_set():
+            watchdog.look(time.monotonic())
+            self._say("the tables of the metrics sink are being read back" if counter.recovering else None)
+            if not counter.recovering and time.monotonic() >= due_s:
+                due_s = time.monotonic() + SNAPSHOT_S
+                counter.forget(_now())
+                gauges.jobs, gauges.queue = tuple(counter.figures(_now())), waiting.figures
+                figures: list[Figures] = [*gauges.jobs, *([gauges.queue] if gauges.queue else [])]
+                await publisher.publish(figures, _now())
+            await asyncio.sleep(LOOK_S)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@contextmanager
+def _shown(gauges: Gauges, registry: CollectorRegistry) -> Iterator[None]:
+    registry.register(gauges)
+    try:
+        yield
+    finally:
+        registry.unregister(gauges)
+
+
+@contextmanager
+def _served(registry: CollectorRegistry, host: str, port: int) -> Iterator[None]:
+    if not port:
+        yield
+        return
+    try:
+        server, thread = start_http_server(port, host, registry)
+    except OSError as error:
+        raise UsageError(f"metrics cannot be served at {host}:{port}: {error}. Set MURMUR_METRICS_PORT") from error
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@contextmanager
+def _in_a_thread(waiting: Waiting) -> Iterator[Waiting]:
+    thread = threading.Thread(target=waiting.run, name="metrics-waiting", daemon=True)
+    thread.start()
+    try:
+        yield waiting
+    finally:
+        waiting.stop()
+        thread.join()
+
+
+def _to_the_end(main: Coroutine[Any, Any, None]) -> None:
+    """`asyncio.run` with bounded ends: it would wait for ever for a task that Faust cannot end."""
+    loop = asyncio.new_event_loop()
+    try:
+        asyncio.set_event_loop(loop)  # Faust asks for the thread's loop
+        loop.run_until_complete(main)
+    finally:
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        if left:
+            loop.run_until_complete(asyncio.wait(left, timeout=STOP_S))
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+async def _within(work: Coroutine[Any, Any, None], timeout_s: float) -> None:
+    """Does not wait longer; what it raises is a log line, since the reason for the end is more important."""
+    task = asyncio.ensure_future(work)
+    done, _ = await asyncio.wait({task}, timeout=timeout_s)
+    if not done:
+        log.warning("Faust does not stop and is left behind")
+    elif error := task.exception():
+        log.warning("Faust stopped with %r", error)

@@ -1,0 +1,137 @@
+"""Faust's Kafka transport as murmur needs it: committed records only, no loss at the end of a recovery, a heartbeat.
+
+Used by `app.py`. What is overridden here was found by experiment with Faust 0.15 (docs/decisions).
+"""
+
+import logging
+import ssl
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import faust
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from mode.threads import WorkerThread
+
+from murmur.kafka.client import Kafka
+
+log = logging.getLogger(__name__)
+FETCH_WAIT_MS = 500
+
+
+STOP_S = 2.0
+
+
+class LeftBehind(WorkerThread):
+    """Keeps nobody: a thread that hangs after a crash is waited for a moment only, and the process ends without it."""
+
+    def __init__(self, service: Any, **kwargs: Any) -> None:
+        super().__init__(service, **kwargs)
+        self.daemon = True
+
+    def run(self) -> None:
+        """What ends the thread has crashed the app as well, where the stage sees it; here it is only a line."""
+        try:
+            super().run()
+        except Exception as error:
+            log.error("Faust's consumer thread has ended: %r", error)
+
+    def stop(self) -> None:
+        """Called on the event loop's thread, which it blocks."""
+        self.is_stopped.wait(STOP_S)
+        self.join(STOP_S)
+
+
+class Thread(driver.AIOKafkaConsumerThread):
+    """`heartbeat_s`: when the broker last confirmed that we are a member, by the monotonic clock."""
+
+    fetch_wait_ms = FETCH_WAIT_MS
+    heartbeat_s = 0.0
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        """Faust reads committed records only in its own exactly-once mode; `jobs` is written in transactions."""
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"
+        consumer._fetch_max_wait_ms = self.fetch_wait_ms
+        return consumer
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        coordinator = self._ensure_consumer()._coordinator
+        beat = coordinator._do_heartbeat
+
+        async def watched() -> bool:
+            alive = bool(await beat())
+            if alive:
+                self.heartbeat_s = time.monotonic()
+            return alive
+
+        coordinator._do_heartbeat = watched
+        self.heartbeat_s = time.monotonic()
+
+    def unread(self) -> dict[TP, int]:
+        """Where reading stands in each partition that has committed records not read yet. Positions count the
+        markers that end transactions, commits do not: so positions are what shows that all was read."""
+        subscription = self._ensure_consumer()._subscription.subscription
+        assignment = subscription.assignment if subscription is not None else None
+        if assignment is None:
+            return {}
+        states = {tp: assignment.state_value(tp) for tp in assignment.tps}
+        return {tp: state.position for tp, state in states.items() if state.has_valid_position and state.position < _end(state)}
+
+
+def _end(state: Any) -> int:
+    """Of what may be read: the last stable offset; brokers that know no transactions say -1."""
+    known = state.lso if state.lso is not None and state.lso >= 0 else state.highwater
+    return int(known or 0)
+
+
+class Consumer(driver.Consumer):
+    """`_late`: source partitions whose reading begins only when recovery has emptied the streams' queues; else what came
+    in between would be thrown away."""
+
+    _late: frozenset[TP] = frozenset()
+    thread_type: type[Thread] = Thread
+
+    def _new_consumer_thread(self) -> Thread:
+        return self.thread_type(self, loop=self.loop, beacon=self.beacon, Worker=LeftBehind)
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109
+        """A copy: the live set may become empty in the other thread, which would mean all partitions."""
+        copy = None if active_partitions is None else set(active_partitions)
+        return await super()._getmany(active_partitions=copy, timeout=timeout)
+
+    def resume_partitions(self, tps: Iterable[TP]) -> None:
+        given = frozenset(tps)
+        self._late = frozenset(tp for tp in given if not self._is_changelog_tp(tp))
+        super().resume_partitions(given - self._late)
+
+    def resume_flow(self) -> None:
+        super().resume_flow()
+        late, self._late = self._late, frozenset()
+        if late:
+            super().resume_partitions(late)
+
+
+def install(app: Any, kafka: Kafka) -> None:
+    """Gives the app this transport. A broker that wants a short fetch wait (`Kafka.consumer_extra`) gets it."""
+    wait_ms = int(kafka.consumer_extra.get("fetch.wait.max.ms", FETCH_WAIT_MS))
+    thread = type("Thread", (Thread,), {"fetch_wait_ms": wait_ms})
+    consumer = type("Consumer", (Consumer,), {"thread_type": thread})
+    transport = type("Transport", (driver.Transport,), {"Consumer": consumer})
+    app.transport = transport(app.conf.broker, app)
+
+
+def credentials(common: Mapping[str, Any]) -> Any:
+    """librdkafka's settings in Faust's words; None for a plain connection."""
+    protocol = common.get("security.protocol", "PLAINTEXT")
+    context = ssl.create_default_context(cafile=common.get("ssl.ca.location")) if protocol.endswith("SSL") else None
+    if protocol.startswith("SASL"):
+        return faust.SASLCredentials(
+            username=common["sasl.username"],
+            password=common["sasl.password"],
+            mechanism=common["sasl.mechanism"],
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if context else None

@@ -1,0 +1,164 @@
+"""What lies in the topics and nobody has settled yet: how much speech waits for the transcribers, since when the oldest waits.
+
+Fed by `requests`, `decodes` and `chunks.*` and by what the groups that read them have committed; feeds the `queue` figures.
+No state of its own: it begins at the committed offsets, so it is right again after every restart.
+
+What it cannot see: audio that is not decoded yet has no length, so it is not in the queued seconds, only its age is. A
+group commits up to its first unsettled record, so what it has settled behind that one still counts; chunks of a cancelled
+job count until the transcriber has skipped them.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from murmur.errors import UsageError
+from murmur.kafka.client import Kafka, KafkaFault
+from murmur.kafka.follower import Follower
+from murmur.kafka.messages import Partition, Received
+from schemas.jobs import JobRequested
+from schemas.record import Lane
+from schemas.stats import QueueFigures
+from schemas.topics import CHUNKS_BULK, CHUNKS_INTERACTIVE, DECODES, REQUESTS, Topic
+from schemas.work import ChunkReady
+
+log = logging.getLogger(__name__)
+READERS: Mapping[Topic, str] = {
+    REQUESTS: "coordinator",
+    DECODES: "slicer",
+    CHUNKS_INTERACTIVE: "transcriber",
+    CHUNKS_BULK: "transcriber",
+}
+LANES: Mapping[str, Lane] = {CHUNKS_INTERACTIVE.name: "interactive", CHUNKS_BULK.name: "bulk"}
+POLL_S = 0.2
+ASK_S = 2.0
+AGAIN_S = 1.0
+REQUEST_S = 5.0
+
+
+@dataclass(slots=True)
+class Unsettled:
+    """The records of one partition from the committed offset on, oldest first. Pure."""
+
+    settled: int = 0
+    speech_s: float = 0.0
+    _records: deque[tuple[int, float, float]] = field(default_factory=deque)  # offset, since when, speech
+
+    def add(self, offset: int, since_s: float, speech_s: float) -> None:
+        if offset >= self.settled:
+            self._records.append((offset, since_s, speech_s))
+            self.speech_s += speech_s
+
+    def settle(self, offset: int) -> None:
+        """`offset`: the first that is not settled."""
+        self.settled = max(self.settled, offset)
+        while self._records and self._records[0][0] < self.settled:
+            self.speech_s -= self._records.popleft()[2]
+        if not self._records:
+            self.speech_s = 0.0  # no rests of rounding
+
+    @property
+    def since_s(self) -> float | None:
+        return self._records[0][1] if self._records else None
+
+
+class Waiting:
+    """`run()` in a thread of its own, until `stop()`. `figures`: None until it has caught up."""
+
+    def __init__(self, kafka: Kafka) -> None:
+        self._kafka = kafka
+        self._stopping = threading.Event()
+        self.figures: QueueFigures | None = None
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def run(self) -> None:
+        """A broker that is away, or topics that are missing, are waited for."""
+        while not self._stopping.is_set():
+            try:
+                self._watch()
+            except (KafkaFault, KafkaException, UsageError) as error:
+                log.warning("what waits is not known: %s", error)
+                self.figures = None
+                self._stopping.wait(AGAIN_S)
+
+    def _watch(self) -> None:
+        groups = {group: self._kafka.consumer(group) for group in set(READERS.values())}
+        follower: Follower | None = None
+        try:
+            places = self._places(groups["coordinator"])
+            offsets = self._committed(groups, places)
+            follower = Follower(self._kafka, tuple(READERS), offsets)
+            self._follow(follower, groups, {place: Unsettled(offsets.get(place, 0)) for place in places})
+        finally:
+            for consumer in groups.values():
+                consumer.close()
+            if follower is not None:
+                follower.close()
+
+    def _follow(self, follower: Follower, groups: Mapping[str, Consumer], unsettled: Mapping[Partition, Unsettled]) -> None:
+        ends = self._ends(groups["coordinator"], tuple(unsettled))
+        ask_s = 0.0
+        while not self._stopping.is_set():
+            for record in follower.poll(POLL_S):
+                _add(unsettled[record.partition], record)
+            if time.monotonic() >= ask_s:
+                ask_s = time.monotonic() + ASK_S
+                for place, offset in self._committed(groups, tuple(unsettled)).items():
+                    unsettled[place].settle(offset)
+            if self.figures is not None or follower.reached(ends):
+                self.figures = figures(unsettled)
+
+    def _places(self, consumer: Consumer) -> tuple[Partition, ...]:
+        places = []
+        for topic in READERS:
+            known = consumer.list_topics(self._kafka.name(topic), timeout=REQUEST_S).topics[self._kafka.name(topic)]
+            places += [Partition(topic.name, number) for number in known.partitions]
+        return tuple(places)
+
+    def _ends(self, consumer: Consumer, places: Sequence[Partition]) -> dict[Partition, int]:
+        """By a consumer that fetches nothing: behind a fetch each question would wait for its end."""
+        ends = {}
+        for place in places:
+            low_high = consumer.get_watermark_offsets(TopicPartition(self._kafka.prefix + place.topic, place.number), REQUEST_S)
+            if low_high is None:
+                raise KafkaFault(f"the broker does not say where {place.topic} ends")
+            ends[place] = low_high[1]
+        return ends
+
+    def _committed(self, groups: Mapping[str, Consumer], places: Sequence[Partition]) -> dict[Partition, int]:
+        """Asks without joining the groups. What was never committed is left out: all of it waits."""
+        offsets = {}
+        for topic, group in READERS.items():
+            wanted = [TopicPartition(self._kafka.name(topic), p.number) for p in places if p.topic == topic.name]
+            for place in groups[group].committed(wanted, timeout=REQUEST_S):
+                if place.offset >= 0:
+                    offsets[Partition(topic.name, place.partition)] = place.offset
+        return offsets
+
+
+def _add(unsettled: Unsettled, record: Received) -> None:
+    since_s = record.timestamp_ms / 1000
+    if isinstance(record.event, JobRequested):
+        since_s = record.event.job.submitted_at.timestamp()
+    unsettled.add(record.offset, since_s, record.event.speech_s if isinstance(record.event, ChunkReady) else 0.0)
+
+
+def figures(unsettled: Mapping[Partition, Unsettled]) -> QueueFigures:
+    queued = dict.fromkeys(LANES.values(), 0.0)
+    for place, records in unsettled.items():
+        if place.topic in LANES:
+            queued[LANES[place.topic]] += records.speech_s
+    waiting = [records.since_s for place, records in unsettled.items() if place.topic not in LANES]
+    since = min((since_s for since_s in waiting if since_s is not None), default=None)
+    return QueueFigures(
+        queued_audio_s={lane: round(seconds, 3) for lane, seconds in queued.items()},
+        oldest_waiting_since=datetime.fromtimestamp(since, UTC) if since is not None else None,
+    )
