@@ -1,0 +1,238 @@
+"""The view on a real SQLite file, fed with records as the topics hold them."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from murmur.kafka.messages import Partition, Received
+from producers.gateway.view import View
+from schemas import codec
+from schemas.jobs import Job, JobChanged, JobRequested, ResultSummary, State, Work
+from schemas.options import ModelRef
+from schemas.record import Failure, ObjectRef, Record
+from schemas.topics import JOBS, PROGRESS, REQUESTS
+from schemas.work import WorkProgressed
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+MODEL = ModelRef(name="demo", revision="1")
+AUDIO = ObjectRef(bucket="work", key="uploads/x")
+WORK_ID = "c" * 64
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "gateway" / "view.sqlite3"
+
+
+@pytest.fixture
+def view(path: Path) -> Iterator[View]:
+    view = View(path)
+    view.open()
+    view.follow("cluster-1")
+    yield view
+    view.close()
+
+
+def job(job_id: UUID, minute: int = 0, owner: str = "default") -> Job:
+    return Job(job_id=job_id, source="http", filename="a.wav", owner=owner, submitted_at=NOON + timedelta(minutes=minute))
+
+
+def asked(job_id: UUID, minute: int = 0, owner: str = "default") -> JobRequested:
+    work = Work(work_id=WORK_ID, audio_id="a" * 64, slice_id="b" * 64, audio=AUDIO, model=MODEL)
+    return JobRequested(job=job(job_id, minute, owner), work=work)
+
+
+def changed(job_id: UUID, state: State, minute: int = 0) -> JobChanged:
+    return JobChanged(
+        job=job(job_id, minute),
+        work_id=WORK_ID,
+        audio_id="a" * 64,
+        model=MODEL,
+        state=state,
+        changed_at=NOON + timedelta(hours=1),
+        result=ResultSummary(transcript=AUDIO, language="pt", duration_s=2, speech_s=1) if state == "SUCCESS" else None,
+        error=Failure(reason="no_audio", message="there is no sound in it") if state == "FAILURE" else None,
+    )
+
+
+TOPIC_OF = {JobRequested: REQUESTS, JobChanged: JOBS, WorkProgressed: PROGRESS}
+
+
+def tell(view: View, *records: Record, offset: int = 0) -> set[str]:
+    received = []
+    for place, record in enumerate(records, start=offset):
+        partition = Partition(TOPIC_OF[type(record)].name, 0)  # type: ignore[index]
+        received.append(Received(partition, place, None, codec.encode(record), event=record))
+    return view.apply(received, {one.partition: one.offset + 1 for one in received})
+
+
+def state(view: View, job_id: UUID) -> State | None:
+    found = view.get(job_id)
+    return found.state if found else None
+
+
+def test_a_request_is_a_pending_job(view: View) -> None:
+    job_id = uuid4()
+    touched = tell(view, asked(job_id))
+
+    found = view.get(job_id)
+    assert touched == {str(job_id)}
+    assert found is not None
+    assert (found.state, found.work_id, found.job.filename) == ("PENDING", WORK_ID, "a.wav")
+
+
+def test_an_accepted_request_is_readable_before_the_topic_brings_it(view: View) -> None:
+    job_id = uuid4()
+    view.accept(asked(job_id))
+    assert state(view, job_id) == "PENDING"
+
+    tell(view, changed(job_id, "STARTED"), asked(job_id))
+
+    assert state(view, job_id) == "STARTED"
+
+
+def test_a_job_follows_its_records(view: View) -> None:
+    job_id = uuid4()
+    for told in (asked(job_id), changed(job_id, "STARTED"), changed(job_id, "SUCCESS")):
+        tell(view, told)
+
+    found = view.get(job_id)
+    assert found is not None
+    assert found.ended
+    assert found.result is not None
+    assert found.result.language == "pt"
+
+
+@pytest.mark.parametrize("end", ["SUCCESS", "FAILURE", "REVOKED"])
+@pytest.mark.parametrize("late", ["PENDING", "STARTED", "SUCCESS", "FAILURE", "REVOKED"])
+def test_a_terminal_state_never_moves(view: View, end: State, late: State) -> None:
+    job_id = uuid4()
+    tell(view, changed(job_id, end))
+
+    tell(view, asked(job_id), changed(job_id, late))
+
+    assert state(view, job_id) == end
+
+
+def test_an_unknown_job_is_none(view: View) -> None:
+    assert view.get(uuid4()) is None
+
+
+def test_what_cannot_be_understood_moves_the_offset_and_nothing_else(view: View) -> None:
+    partition = Partition(JOBS.name, 3)
+    assert view.apply([Received(partition, 8, b"k", b"not json")], {partition: 9}) == set()
+
+    assert view.offsets() == {partition: 9}
+    assert view.counts() == {}
+
+
+def test_newest_first_filtered_by_state_and_owner(view: View) -> None:
+    ids = [uuid4() for _ in range(4)]
+    tell(view, *(asked(job_id, minute, "ana" if minute % 2 else "default") for minute, job_id in enumerate(ids)))
+    tell(view, changed(ids[0], "FAILURE"))
+
+    assert [found.job_id for found in view.newest(3)] == [ids[3], ids[2], ids[1]]
+    assert [found.job_id for found in view.newest(9, state="FAILURE")] == [ids[0]]
+    assert [found.job_id for found in view.newest(9, owner="ana")] == [ids[3], ids[1]]
+    assert view.counts() == {"PENDING": 3, "FAILURE": 1}
+
+
+def test_rows_and_offsets_outlive_the_process(view: View, path: Path) -> None:
+    job_id = uuid4()
+    tell(view, asked(job_id), offset=41)
+    view.close()
+
+    again = View(path)
+    again.open()
+    start = again.follow("cluster-1")
+
+    assert start == {Partition(REQUESTS.name, 0): 42}
+    assert state(again, job_id) == "PENDING"
+    assert again.caught_up({Partition(REQUESTS.name, 0): 42})
+    again.close()
+
+
+def test_caught_up_means_every_partition_was_read_to_its_end(view: View) -> None:
+    ends = {Partition(REQUESTS.name, 0): 1, Partition(REQUESTS.name, 1): 0}
+    assert not view.caught_up(ends)
+
+    tell(view, asked(uuid4()))
+
+    assert view.caught_up(ends)
+    assert not view.caught_up({Partition(REQUESTS.name, 0): 2})
+
+
+def test_offsets_that_only_pass_control_records_are_kept(view: View) -> None:
+    partition = Partition(JOBS.name, 0)
+    view.apply([], {partition: 7})
+
+    assert view.caught_up({partition: 7})
+    assert view.offsets() == {partition: 7}
+
+
+def test_progress_has_no_offsets_since_it_is_read_again_after_a_restart(view: View) -> None:
+    progressed = WorkProgressed(work_id=WORK_ID, run="0-1", span=(0, 16000), share=0.5, segments=())
+    assert tell(view, progressed) == {WORK_ID}
+
+    assert view.progress.share(WORK_ID) == 0.5
+    assert view.offsets() == {}
+
+
+def test_progress_is_dropped_when_the_work_has_ended_and_kept_when_one_of_its_jobs_was_cancelled(view: View) -> None:
+    tell(view, WorkProgressed(work_id=WORK_ID, run="0-1", span=(0, 16000), share=0.5, segments=()))
+    tell(view, changed(uuid4(), "REVOKED"))
+    assert view.progress.share(WORK_ID) == 0.5
+
+    tell(view, changed(uuid4(), "SUCCESS"))
+
+    assert view.progress.share(WORK_ID) == 0.0
+
+
+def test_another_cluster_is_read_from_the_beginning_and_replaces_what_it_does_not_know(view: View) -> None:
+    lost, kept, failed = uuid4(), uuid4(), uuid4()
+    tell(view, asked(lost), asked(kept), changed(failed, "FAILURE"))
+
+    assert view.follow("cluster-2") == {}
+    tell(view, asked(kept), asked(failed), changed(failed, "SUCCESS"))
+    assert state(view, lost) == "PENDING"  # until the new cluster was read to its end
+    view.settled()
+
+    assert [state(view, job_id) for job_id in (lost, kept, failed)] == [None, "PENDING", "SUCCESS"]
+
+
+def test_an_end_is_not_forgotten_while_another_cluster_still_tells_the_beginning(view: View) -> None:
+    job_id = uuid4()
+    tell(view, changed(job_id, "SUCCESS"))
+
+    view.follow("cluster-2")
+    tell(view, asked(job_id), changed(job_id, "STARTED"))
+    view.settled()
+
+    assert state(view, job_id) == "SUCCESS"
+
+
+def test_the_records_that_a_fresh_broker_is_seeded_from(view: View) -> None:
+    done, running, waiting = uuid4(), uuid4(), uuid4()
+    tell(view, *(asked(job_id, minute) for minute, job_id in enumerate((done, running, waiting))))
+    tell(view, changed(done, "SUCCESS", 0), changed(running, "STARTED", 1))
+
+    unfinished = [codec.decode(JobRequested, raw).job.job_id for raw in view.requests_unfinished()]
+    known = [(last.job.job_id, last.state) for last in (codec.decode(JobChanged, raw) for raw in view.jobs())]
+
+    assert unfinished == [running, waiting]
+    assert known == [(done, "SUCCESS"), (running, "STARTED")]
+
+
+def test_a_batch_that_fails_leaves_neither_rows_nor_offsets(view: View) -> None:
+    job_id = uuid4()
+    good = Received(Partition(REQUESTS.name, 0), 0, None, codec.encode(asked(job_id)), event=asked(job_id))
+    broken = Received(Partition(JOBS.name, 0), 0, None, object(), event=changed(job_id, "STARTED"))  # type: ignore[arg-type]
+
+    with pytest.raises(Exception, match="type 'object' is not supported"):
+        view.apply([good, broken], {good.partition: 1, broken.partition: 1})
+
+    assert view.get(job_id) is None
+    assert view.offsets() == {}
