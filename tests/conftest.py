@@ -30,11 +30,11 @@ def services() -> Iterator["Services"]:
 
     Where they cannot be had the test is skipped, and fails when `CI=true`. They are never built inside a test: minutes.
     """
-    from scripts.services import build, supervisor
+    from scripts.services import supervisor
     from scripts.services.cache import MissingToolchain
 
     refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-    reason = build.not_yet()
+    reason = supervisor.not_built()
     if reason:
         refuse(f"no real services: {reason}")
     try:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 
 from murmur.errors import MurmurError
-from scripts.services import build, cache, supervisor
+from scripts.services import cache, supervisor
 from scripts.services.cache import MissingToolchain, ServiceError
 
 
@@ -20,7 +20,7 @@ def _status() -> None:
 
 def _build() -> None:
     try:
-        build.all_at_once()
+        supervisor.build_all()
     except MissingToolchain as error:
         if os.environ.get("CI") == "true":
             raise

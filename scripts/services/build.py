@@ -86,17 +86,3 @@ def _go_install(artifact: Artifact, module: str, how_long: str, scratch: Path) -
 KAFKA = Artifact("kafka", cache.version("kafka", "4.3.1"), _kafka)  # 4.4.0 does not resolve: a part of it was never published
 MINIO = Artifact("minio", cache.version("minio", "v0.0.0-20260212201848-7aac2a2c5b7c"), _minio)  # the last that Go's proxy serves
 VERSITYGW = Artifact("versitygw", cache.version("versitygw", "v1.8.0"), _versitygw)
-ALL = (KAFKA, VERSITYGW, MINIO)
-
-
-def all_at_once() -> None:
-    """Everything that is fetched or built ahead. Raises MissingToolchain before it begins to build what could not be used."""
-    cache.tool("java", "Apache Kafka")
-    for artifact in ALL:
-        cache.ensure(artifact)
-
-
-def not_yet() -> str | None:
-    """What has to be built before services can start, as a reason; None: they can start at once."""
-    missing = [artifact.path.name for artifact in ALL if not artifact.path.exists()]
-    return f"not built yet: {', '.join(missing)}; `make services` builds them once (5-8 minutes)" if missing else None

@@ -115,12 +115,12 @@ class Process:
     def kill(self) -> None:
         """SIGKILL, and waits until it is gone."""
         self.signal(signal.SIGKILL)
-        self._gone_within(POLITE_S)
+        self.gone_within(POLITE_S)
 
     def end(self) -> None:
         """SIGTERM, and SIGKILL for one that stays (or is frozen). Idempotent, finished on return."""
         self.signal(signal.SIGTERM)
-        if not self._gone_within(POLITE_S):
+        if not self.gone_within(POLITE_S):
             self.kill()
         if self.pid is not None:
             raise self.failed("does not end, not even by SIGKILL")
@@ -131,7 +131,8 @@ class Process:
         self.end()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _gone_within(self, patience_s: float) -> bool:
+    def gone_within(self, patience_s: float) -> bool:
+        """Waits for its end; whether it came."""
         until = time.monotonic() + patience_s
         while self.pid is not None and time.monotonic() < until:
             time.sleep(POLL_S)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from murmur.kafka import client, topics
-from scripts.services import build, envfile
+from scripts.services import build, cache, envfile
 from scripts.services.cache import ServiceError, say
-from scripts.services.kafka import Kafka
+from scripts.services.kafka import CLASSES, Kafka
 from scripts.services.minio import MINIO
 from scripts.services.process import Process
 from scripts.services.store import Flavour, Store
@@ -22,6 +22,7 @@ from scripts.services.versitygw import VERSITYGW
 
 FOLDER = Path(__file__).parents[2] / ".services"
 FLAVOURS = (MINIO, VERSITYGW)
+ARTIFACTS = (build.KAFKA, CLASSES, build.VERSITYGW, build.MINIO)
 BORROWED = "borrowed"  # a file that says so
 
 
@@ -86,6 +87,19 @@ def status(folder: Path = FOLDER) -> list[str]:
     return lines
 
 
+def build_all() -> None:
+    """Everything that is fetched or built ahead. Raises MissingToolchain before it builds what could not be used."""
+    cache.tool("java", "Apache Kafka")
+    for artifact in ARTIFACTS:
+        cache.ensure(artifact)
+
+
+def not_built() -> str | None:
+    """What has to be built before services can start, as a reason; None: they can start at once."""
+    missing = [artifact.path.name for artifact in ARTIFACTS if not artifact.path.exists()]
+    return f"not built yet: {', '.join(missing)}; `make services` builds them once (5-8 minutes)" if missing else None
+
+
 def own_kafka(folder: Path) -> Kafka:
     """A started broker that dies with this process. End it with `process.forget()`."""
     kafka = Kafka(folder, leashed=True)
@@ -103,7 +117,7 @@ def own_store(flavour: Flavour, folder: Path, kafka: Kafka, *, queued: bool = Fa
 
 
 def _up(folder: Path) -> Services:
-    build.all_at_once()
+    build_all()
     with _lock(folder):
         began = time.monotonic()
         services = _services(folder)

@@ -122,7 +122,7 @@ def test_a_leashed_one_dies_with_its_starter(tmp_path: Path) -> None:
     root = Path(__file__).parents[4]
     assert subprocess.run([sys.executable, "-c", program], cwd=root, check=False).returncode == -signal.SIGKILL
     orphan = Process("sleeper", tmp_path)
-    assert orphan._gone_within(5.0)
+    assert orphan.gone_within(5.0)
 
 
 def test_both_ways_to_ask_for_a_start_time_know_the_dead() -> None:
