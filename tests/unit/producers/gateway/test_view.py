@@ -64,7 +64,7 @@ TOPIC_OF = {JobRequested: REQUESTS, JobChanged: JOBS, WorkProgressed: PROGRESS}
 def tell(view: View, *records: Record, offset: int = 0) -> set[str]:
     received = []
     for place, record in enumerate(records, start=offset):
-        partition = Partition(TOPIC_OF[type(record)].name, 0)  # type: ignore[index]
+        partition = Partition(TOPIC_OF[type(record)].name, 0)
         received.append(Received(partition, place, None, codec.encode(record), event=record))
     return view.apply(received, {one.partition: one.offset + 1 for one in received})
 

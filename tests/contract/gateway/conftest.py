@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
+from confluent_kafka import Producer
 
 from murmur.kafka.client import Kafka
 from murmur.kafka.embedded import EmbeddedBroker
@@ -45,6 +46,7 @@ class House:
     store: DirectoryStore
     settings: Settings
     uploads: Path
+    producer: Producer
 
     @property
     def place(self) -> str:
@@ -69,9 +71,8 @@ class House:
 
     def publish(self, topic: Topic, key: str, record: Record) -> None:
         """As the coordinator would."""
-        producer = self.kafka.producer("test")
-        producer.produce(self.kafka.name(topic), key=key, value=codec.encode(record))
-        assert producer.flush(5) == 0
+        self.producer.produce(self.kafka.name(topic), key=key, value=codec.encode(record))
+        assert self.producer.flush(5) == 0
 
     def files(self) -> list[Path]:
         return [path for path in self.uploads.rglob("*") if path.is_file()]
@@ -104,7 +105,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         running.start()
         try:
             wait_until(lambda: gateway.not_ready() is None, "the gateway", 20)
-            yield House(gateway, kafka, store, settings, folder / "work" / "uploads")
+            yield House(gateway, kafka, store, settings, folder / "work" / "uploads", kafka.producer("test"))
         finally:
             gateway.stop()
             running.join(5)

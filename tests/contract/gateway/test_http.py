@@ -21,7 +21,7 @@ from schemas.segment import Segment
 from schemas.topics import CANCELLATIONS, JOBS, PROGRESS, REQUESTS
 from schemas.transcript import Transcript
 from schemas.work import AudioInfo, WorkProgressed
-from tests.unit.producers.gateway.conftest import MULTIPART, Answer, House, multipart
+from tests.contract.gateway.conftest import MULTIPART, Answer, House, multipart
 from tests.waiting import wait_until
 
 API = "/api/transcribe/async"
@@ -192,7 +192,7 @@ def nothing_left(house: House) -> Iterator[None]:
     ],
 )
 def test_a_wrong_field_is_a_bad_request(house: House, fields: dict[str, str]) -> None:
-    is_problem(house.submit(**fields), 400)
+    is_problem(house.ask("POST", API, multipart([*fields.items()], b"abc"), MULTIPART), 400)
     is_problem(house.ask("POST", API, multipart([*fields.items()], b"abc", file_first=True), MULTIPART), 400)
 
 
