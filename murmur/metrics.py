@@ -16,6 +16,8 @@ HTTP_REQUEST_SECONDS = Histogram(
 UPLOAD_BYTES = Counter("murmur_upload_bytes", "bytes of audio taken in over HTTP, of uploads that became jobs")
 UPLOADS_ABORTED = Counter("murmur_uploads_aborted", "uploads that ended without a job", ("reason",))
 JOBS = Gauge("murmur_jobs", "jobs that this gateway knows, by state", ("state",))
+WEBHOOK_ATTEMPTS = Counter("murmur_webhook_attempts", "POSTs to receivers of webhooks, by what came of each", ("outcome",))
+WEBHOOKS_GIVEN_UP = Counter("murmur_webhooks_given_up", "webhooks that were not delivered, by the last outcome", ("outcome",))
 
 
 def exposition() -> bytes:

@@ -1,0 +1,101 @@
+"""Where a webhook may go: the guard against URLs that lead into the network around us. Fed by `attempt`, at every connect.
+
+The address that is really dialled is judged, after names are resolved, so neither a second look-up nor an odd spelling of
+an address gets past it.
+"""
+
+import ipaddress
+import socket
+from enum import Enum
+from typing import Any
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class Reach(Enum):
+    """What an address is to us."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"  # loopback and private networks: a setting allows them
+    FORBIDDEN = "forbidden"  # no receiver lives there: metadata services, multicast, tunnels, what is reserved
+
+
+def _networks(*texts: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    return tuple(ipaddress.ip_network(text) for text in texts)
+
+
+METADATA = _networks(  # services that hand a machine its credentials, outside of link-local
+    "168.63.129.16/32", "100.100.100.200/32", "192.0.0.192/32", "fd00:ec2::254/128", "fd20:ce::254/128"
+)  # fmt: skip
+TUNNELS = _networks("192.88.99.0/24", "2001::/32", "2002::/16", "64:ff9b:1::/48")  # 6to4, Teredo, local NAT64: hide an address
+PRIVATE = _networks(
+    "127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "::1/128", "fc00::/7"
+)  # fmt: skip
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+ISATAP = (0x00005EFE, 0x02005EFE)  # bits 64 to 96 of an address that ends with an IPv4 address
+
+
+class AddressRefused(OSError):
+    """The guard's no. Every one reads the same: then aiohttp passes it on when all addresses of a name are refused."""
+
+    def __init__(self) -> None:
+        super().__init__("the address is not a public one")
+
+
+def reach(address: Address) -> Reach:
+    """Pure. An address that carries another one is judged by that, or is forbidden."""
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = _inner(address)
+        if inner is not None:
+            return reach(inner)
+    if any(address in network for network in METADATA + TUNNELS) or address.is_multicast:
+        return Reach.FORBIDDEN
+    if any(address in network for network in PRIVATE):
+        return Reach.PRIVATE
+    if not address.is_global or (isinstance(address, ipaddress.IPv6Address) and not _is_plain(address)):
+        return Reach.FORBIDDEN
+    return Reach.PUBLIC
+
+
+class Guard:
+    """A socket factory for `aiohttp.TCPConnector`, which calls it with each address just before it connects there.
+
+    Raises AddressRefused. `allow_private` lifts it for loopback, private networks and this machine's own addresses.
+    """
+
+    def __init__(self, allow_private: bool) -> None:
+        self._allow_private = allow_private
+
+    def __call__(self, address_info: tuple[Any, ...]) -> socket.socket:
+        family, kind, protocol, _, where = address_info
+        if not self.allows(where[0]):
+            raise AddressRefused
+        return socket.socket(family, kind, protocol)
+
+    def allows(self, text: str) -> bool:
+        address = ipaddress.ip_address(text)
+        found = reach(address)
+        if found is Reach.PUBLIC and is_own(address):
+            found = Reach.PRIVATE
+        return found is Reach.PUBLIC or (found is Reach.PRIVATE and self._allow_private)
+
+
+def is_own(address: Address) -> bool:
+    """Whether it is an address of this machine: only those can be bound. Nothing is sent."""
+    with socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((str(address), 0))
+        except OSError:
+            return False
+    return True
+
+
+def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if address in NAT64 else None
+
+
+def _is_plain(address: ipaddress.IPv6Address) -> bool:
+    return address in GLOBAL_UNICAST and (int(address) >> 32) & 0xFFFFFFFF not in ISATAP

@@ -1,0 +1,150 @@
+"""One webhook from its job to its end: attempts and the pauses between them, in turn with others for the same host.
+
+Fed by `sender`. A receiver that is dead keeps a few places busy and no more, so that nobody else waits for it.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from yarl import URL
+
+from murmur import metrics
+from murmur.errors import Retry
+from murmur.objects import NotFound
+from murmur.webhooks import url_problem
+from schemas.codec import Undecodable
+from schemas.jobs import JobChanged
+from schemas.transcript import Transcript
+from sinks.webhooks import message
+from sinks.webhooks.attempt import Answer
+
+log = logging.getLogger(__name__)
+PAUSES_S = (1.0, 5.0, 15.0)  # before the second attempt, the third, the last
+PATIENCE_S = 60.0  # a receiver that wants to be left alone for longer is given up
+STORE_PAUSES_S = (1.0, 2.0, 5.0, 15.0)
+ATTEMPTS_MAX = 256  # under way side by side
+HOST_ATTEMPTS_MAX = 8  # of them for one host: thirty dead hosts leave room for others
+HOST_SHARE = 256  # in hand for one host that struggles; what comes on top is given up at once
+SLOW_S = 5.0
+STRUGGLES_AFTER = 8  # attempts in a row that failed or were slow
+
+ReadTranscript = Callable[[str], Awaitable[Transcript]]
+End = Literal["delivered", "given_up"]
+
+
+class Post(Protocol):
+    async def __call__(self, url: str, webhook_id: str, body: bytes) -> Answer: ...
+
+
+@dataclass(slots=True)
+class Host:
+    """A receiver's host and port. `bad_in_a_row`: attempts without an answer, with one that says "not now", or slow."""
+
+    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(HOST_ATTEMPTS_MAX))
+    in_hand: int = 0
+    bad_in_a_row: int = 0
+
+    def note(self, answer: Answer, took_s: float) -> None:
+        is_bad = answer.is_worth_another or took_s > SLOW_S
+        self.bad_in_a_row = self.bad_in_a_row + 1 if is_bad else 0
+
+    @property
+    def has_its_share(self) -> bool:
+        """Whether more for it would fill the window that all share."""
+        return self.in_hand > HOST_SHARE and self.bad_in_a_row >= STRUGGLES_AFTER
+
+
+class Courier:
+    """Used from one event loop. `read`: raises Retry, NotFound or Undecodable, as `Transcripts.read` does."""
+
+    def __init__(self, read: ReadTranscript, post: Post, pauses_s: Sequence[float] = PAUSES_S) -> None:
+        self._read = read
+        self._post = post
+        self._pauses_s = pauses_s
+        self._hosts: dict[tuple[str | None, int | None], Host] = {}
+        self._places = asyncio.Semaphore(ATTEMPTS_MAX)
+
+    async def deliver(self, event: JobChanged) -> End:
+        """Until it is delivered or given up, with one log line. Waits while the store is away. Raises Undecodable where the
+        transcript is not in the store."""
+        url = event.job.webhook_url or ""
+        if problem := url_problem(url):
+            return _given_up(event, "-", 0, Answer("bad_url", problem))
+        try:
+            parsed = URL(url)
+        except ValueError as error:
+            return _given_up(event, "-", 0, Answer("bad_url", type(error).__name__))
+        name = f"{parsed.raw_host}:{parsed.port}"
+        with self._host(parsed) as host:
+            if host.has_its_share:
+                return _given_up(event, name, 0, Answer("failed", f"it struggles, and {HOST_SHARE} others wait for it"))
+            return await self._persist(event, host, name)
+
+    async def _persist(self, event: JobChanged, host: Host, name: str) -> End:
+        pauses = iter(self._pauses_s)
+        attempts = 0
+        while True:
+            answer = await self._attempt(event, host)
+            attempts += 1
+            if answer.outcome == "delivered":
+                log.info("webhook delivered id=%s to=%s attempts=%d", message.webhook_id(event), name, attempts)
+                return "delivered"
+            pause_s = next(pauses, None)
+            if pause_s is None or not answer.is_worth_another or (answer.after_s or 0) > PATIENCE_S:
+                return _given_up(event, name, attempts, answer)
+            await asyncio.sleep(max(pause_s, answer.after_s or 0))
+
+    async def _attempt(self, event: JobChanged, host: Host) -> Answer:
+        """Writes the body anew each time, so that those who wait hold none. A store that is away is no attempt."""
+        away = 0
+        while True:
+            async with host.places, self._places:
+                try:
+                    body = message.body(event, await self._transcript(event))
+                    began_s = time.monotonic()
+                    answer = await self._post(event.job.webhook_url or "", message.webhook_id(event), body)
+                    host.note(answer, time.monotonic() - began_s)
+                    metrics.WEBHOOK_ATTEMPTS.labels(answer.outcome).inc()
+                    return answer
+                except Retry as error:
+                    pause_s = max(error.after_s, STORE_PAUSES_S[min(away, len(STORE_PAUSES_S) - 1)])
+                    if away == 0:
+                        log.warning("webhook waits id=%s: %s", message.webhook_id(event), error)
+            away += 1
+            await asyncio.sleep(pause_s)
+
+    async def _transcript(self, event: JobChanged) -> Transcript | None:
+        if event.state != "SUCCESS":
+            return None
+        try:
+            return await self._read(event.work_id)
+        except NotFound as error:
+            raise Undecodable("transcript_gone", f"the job's transcript is not in the store: {error}") from error
+
+    @contextmanager
+    def _host(self, url: URL) -> Iterator[Host]:
+        """The host is forgotten when nothing is in hand for it."""
+        key = (url.raw_host, url.port)
+        host = self._hosts.setdefault(key, Host())
+        host.in_hand += 1
+        try:
+            yield host
+        finally:
+            host.in_hand -= 1
+            if not host.in_hand:
+                del self._hosts[key]
+
+
+def _given_up(event: JobChanged, to: str | None, attempts: int, answer: Answer) -> End:
+    """The URL itself is not logged: it may carry a secret."""
+    metrics.WEBHOOKS_GIVEN_UP.labels(answer.outcome).inc()
+    log.warning(
+        "webhook given up id=%s to=%s attempts=%d outcome=%s: %s",
+        *(message.webhook_id(event), to, attempts, answer.outcome, answer.detail),
+    )
+    return "given_up"

@@ -1,0 +1,42 @@
+"""A job that has ended, as its receiver reads it: the id and the body of the webhook. Pure.
+
+The same record and transcript give the same bytes, whenever and by whomever they are written.
+"""
+
+from typing import Any
+
+import orjson
+
+from murmur.formats import document
+from schemas.jobs import TERMINAL, JobChanged
+from schemas.record import Failure
+from schemas.transcript import Transcript
+
+CANCELLED = Failure(reason="cancelled", message="the job was cancelled")
+UNSAID = Failure(reason="failed", message="the job failed")
+TOLD = ("text", "segments", "language", "duration")
+
+
+def is_wanted(event: JobChanged) -> bool:
+    """Whether somebody is to be told. A cancelled job has ended, too: its receiver should not wait for ever."""
+    return event.state in TERMINAL and bool(event.job.webhook_url)
+
+
+def webhook_id(event: JobChanged) -> str:
+    """Derived, so that a repeat carries the same. Without a dot, which separates the parts of what is signed."""
+    return f"msg_{event.job.job_id}_{event.state.lower()}"
+
+
+def body(event: JobChanged, transcript: Transcript | None) -> bytes:
+    """`transcript`: of a success; else None. Times in seconds; `total_time` is from submitted to ended."""
+    said: dict[str, Any] = {"task_id": str(event.job.job_id), "success": transcript is not None}
+    if transcript is not None:
+        whole = document(transcript)
+        said["transcription"] = {name: whole[name] for name in TOLD}
+        said["processing_time"] = transcript.processing_s
+        said["audio_info"] = transcript.audio_info.model_dump(mode="json")
+    else:
+        error = CANCELLED if event.state == "REVOKED" else event.error or UNSAID
+        said["error"] = {"reason": error.reason, "message": error.message}
+    said["total_time"] = max(0.0, (event.changed_at - event.job.submitted_at).total_seconds())
+    return orjson.dumps(said)

@@ -1,0 +1,147 @@
+"""The sink's Kafka side: takes jobs that have ended in hand, and settles each when its delivery has ended.
+
+Fed by `jobs`. What was in hand at a crash or a stop is delivered after the restart, under the same `webhook-id`.
+"""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from murmur import metrics, webhooks
+from murmur.kafka.loop import Loop, LoopOptions
+from murmur.kafka.messages import Partition, Received, Step
+from murmur.objects.transcripts import Transcripts
+from murmur.resources import Resources, Stage
+from schemas.codec import Undecodable
+from schemas.jobs import JobChanged
+from schemas.topics import JOBS
+from sinks.webhooks.addresses import Guard
+from sinks.webhooks.attempt import Poster
+from sinks.webhooks.message import is_wanted, webhook_id
+from sinks.webhooks.sender import Finished, Sender
+
+log = logging.getLogger(__name__)
+NAME = "webhooks"
+IN_HAND_MAX = 1024  # records are small and leave no metadata; many, so that a failing host does not hold the others up
+REMEMBERED = 10_000  # ids that were delivered: a repeated record is not sent again by the same process
+# A broker forgets where an idle group is after a week, and `jobs` is compacted: then every job ever comes again.
+OLDEST = timedelta(days=7)
+DRAIN_S = 0.5  # at a stop, for POSTs that are under way
+
+
+class Deliveries(Protocol):
+    """What the handler needs of `Sender`."""
+
+    def start(self) -> None: ...
+
+    def send(self, webhook_id: str, event: JobChanged) -> None: ...
+
+    def cancel(self, webhook_id: str) -> None: ...
+
+    def finished(self) -> Iterator[Finished]: ...
+
+    def close(self) -> None: ...
+
+
+def build(resources: Resources) -> Stage:
+    settings = resources.settings
+    signer = webhooks.signer(settings)
+    sender = None
+    if signer is not None:
+        poster = Poster(signer, Guard(settings.webhook_allow_private), settings.webhook_timeout_s, now)
+        sender = Sender(Transcripts(resources.objects, settings.work_bucket), poster)
+    return Loop(NAME, resources.kafka, [JOBS], WebhookHandler(sender, now), LoopOptions(drain_s=DRAIN_S))
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+class WebhookHandler:
+    """See `murmur.kafka.messages.Handler`. `sender` is None without a secret: then nothing is sent, since nothing unsigned is."""
+
+    def __init__(self, sender: Deliveries | None, clock: Callable[[], datetime]) -> None:
+        self._sender = sender
+        self._clock = clock
+        self._held: dict[str, list[Received]] = {}  # by webhook-id; more than one where a record was repeated
+        self._delivered: OrderedDict[str, None] = OrderedDict()
+        self._complained = False
+
+    def room(self, topic: str) -> int:
+        return max(0, IN_HAND_MAX - sum(len(records) for records in self._held.values()))
+
+    def handle(self, records: Sequence[Received]) -> Iterator[Step]:
+        for record in records:
+            event = record.event
+            assert isinstance(event, JobChanged)  # the loop decodes by topic
+            if not self._take(record, event):
+                yield Step(settles=record)
+        if self._sender is not None:
+            for which, end in self._sender.finished():
+                yield from self._end(which, end)
+
+    def assigned(self, partitions: Sequence[Partition]) -> None:
+        if self._sender is not None:
+            self._sender.start()
+
+    def revoked(self, partitions: Sequence[Partition]) -> None:
+        gone = set(partitions)
+        for which, records in list(self._held.items()):
+            kept = [record for record in records if record.partition not in gone]
+            if kept:
+                self._held[which] = kept
+            else:
+                del self._held[which]
+                self._cancel(which)
+
+    def close(self) -> None:
+        self._held.clear()
+        if self._sender is not None:
+            self._sender.close()
+
+    def _take(self, record: Received, event: JobChanged) -> bool:
+        """Whether it is in hand now; else there is nothing to do for it."""
+        which = webhook_id(event)
+        if not is_wanted(event) or which in self._delivered:
+            return False
+        if which in self._held:
+            self._held[which].append(record)
+            return True
+        if self._clock() - event.changed_at > OLDEST:
+            return _not_sent(which, "too_old", f"the job ended at {event.changed_at.isoformat()}")
+        if self._sender is None:
+            self._complain()
+            return _not_sent(which, "no_secret", "nothing is sent unsigned")
+        self._held[which] = [record]
+        self._sender.send(which, event)
+        return True
+
+    def _end(self, which: str, end: object) -> Iterator[Step]:
+        if isinstance(end, Exception) and not isinstance(end, Undecodable):
+            raise end
+        if end == "delivered":
+            self._delivered[which] = None
+            if len(self._delivered) > REMEMBERED:
+                self._delivered.popitem(last=False)
+        dead = end if isinstance(end, Undecodable) else None
+        for record in self._held.pop(which, []):
+            yield Step(settles=record, dead=dead)
+            dead = None  # one letter is enough
+
+    def _cancel(self, which: str) -> None:
+        if self._sender is not None:
+            self._sender.cancel(which)
+
+    def _complain(self) -> None:
+        if not self._complained:
+            self._complained = True
+            log.error("webhooks are asked for and cannot be signed: set MURMUR_WEBHOOK_SECRET. None is sent until then")
+
+
+def _not_sent(which: str, outcome: str, why: str) -> bool:
+    """False: it is not in hand."""
+    metrics.WEBHOOKS_GIVEN_UP.labels(outcome).inc()
+    log.warning("webhook given up id=%s outcome=%s: %s", which, outcome, why)
+    return False
