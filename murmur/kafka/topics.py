@@ -4,11 +4,12 @@
 and what the operator set more generously than wanted is left alone.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     AlterConfigOpType,
@@ -16,6 +17,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ConfigResource,
     NewPartitions,
     NewTopic,
+    OffsetSpec,
     ResourceType,
 )
 
@@ -25,6 +27,8 @@ from murmur.settings import Settings
 from schemas.topics import DEAD_LETTERS, TOPICS, Topic
 
 REQUEST_S = 30.0
+ASK_AGAIN_S = 0.05
+_END = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 DEAD_LETTER_BYTES = 2 * 1024 * 1024  # the largest record of another topic, 1 MiB, in base64, with its provenance
 
 
@@ -212,8 +216,24 @@ def _change(admin: AdminClient, kafka: Kafka, todo: Plan, settings: Settings) ->
         for topic in todo.create
     ]
     _ask(admin.create_topics, new)
+    _wait_until_served(kafka, [kafka.name(topic) for topic in todo.create], settings.topic_partitions)
     _ask(admin.create_partitions, [NewPartitions(kafka.prefix + name, count) for name, count in todo.grow.items()])
     _ask(admin.incremental_alter_configs, [_altered(kafka.prefix + name, c) for name, c in todo.configure.items()])
+
+
+def _wait_until_served(kafka: Kafka, names: Sequence[str], partitions: int) -> None:
+    """A topic is announced before its partitions have leaders; until then requests are refused. A client that has once
+    seen a partition without one goes on believing it, so each try is a new client's."""
+    waiting = {TopicPartition(name, number): _END for name in names for number in range(partitions)}
+    until = time.monotonic() + REQUEST_S
+    while waiting:
+        admin = AdminClient(kafka.client_config("topics"))
+        answers = admin.list_offsets(waiting, request_timeout=REQUEST_S)
+        waiting = {place: _END for place, future in answers.items() if future.exception(timeout=REQUEST_S) is not None}
+        if waiting:
+            if time.monotonic() > until:
+                raise KafkaFault(f"no leader after {REQUEST_S:.0f} s: {', '.join(sorted({p.topic for p in waiting}))}")
+            time.sleep(ASK_AGAIN_S)
 
 
 def _altered(name: str, changes: Mapping[str, str]) -> ConfigResource:
