@@ -45,7 +45,7 @@ class Existing:
 class Plan:
     """By names without the prefix. `drift`: sentences about what is not as wanted and is left so."""
 
-    create: tuple[Topic, ...] = ()
+    create: tuple[tuple[Topic, int], ...] = ()  # with the number of partitions
     grow: Mapping[str, int] = field(default_factory=dict)
     configure: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     drift: tuple[str, ...] = ()
@@ -97,7 +97,10 @@ def plan(topics: Sequence[Topic], existing: Mapping[str, Existing], settings: Se
             configure[topic.name] = changes
         drift += remarks
     drift += _unequal(topics, existing, settings)
-    return Plan(tuple(t for t in topics if t.name not in existing), grow, configure, tuple(drift))
+    create = tuple(
+        (topic, _partitions_of_new(topic, topics, existing, settings)) for topic in topics if topic.name not in existing
+    )
+    return Plan(create, grow, configure, tuple(drift))
 
 
 def apply(kafka: Kafka, settings: Settings, topics: Sequence[Topic] = TOPICS) -> Report:
@@ -109,7 +112,7 @@ def apply(kafka: Kafka, settings: Settings, topics: Sequence[Topic] = TOPICS) ->
     except KafkaException as error:
         raise KafkaFault(f"the topics could not be brought in order: {error.args[0].str()}") from error
     return Report(
-        tuple(kafka.name(topic) for topic in todo.create),
+        tuple(kafka.name(topic) for topic, _ in todo.create),
         tuple(kafka.prefix + name for name in todo.grow),
         tuple(
             f"{kafka.prefix}{name}: {', '.join(f'{k}={v}' for k, v in changes.items())}"
@@ -142,6 +145,12 @@ def _may_grow(topic: Topic) -> bool:
     """A key moves to another partition when there are more. That breaks what is found by its partition: joined inputs,
     and the older record of a key in a compacted topic."""
     return topic.cleanup == "delete" and not topic.co_partitioned
+
+
+def _partitions_of_new(topic: Topic, topics: Sequence[Topic], existing: Mapping[str, Existing], settings: Settings) -> int:
+    """A topic that others must match gets as many as those already have."""
+    together = [existing[t.name].partitions for t in topics if t.co_partitioned and t.name in existing]
+    return max(together) if topic.co_partitioned and together else settings.topic_partitions
 
 
 def _compare(topic: Topic, there: Existing, settings: Settings) -> tuple[dict[str, str], list[str]]:
@@ -209,22 +218,22 @@ def _change(admin: AdminClient, kafka: Kafka, todo: Plan, settings: Settings) ->
     new = [
         NewTopic(
             kafka.name(topic),
-            num_partitions=settings.topic_partitions,
+            num_partitions=partitions,
             replication_factor=settings.topic_replication,
             config=wanted_config(topic, settings),
         )
-        for topic in todo.create
+        for topic, partitions in todo.create
     ]
     _ask(admin.create_topics, new)
-    _wait_until_served(kafka, [kafka.name(topic) for topic in todo.create], settings.topic_partitions)
+    _wait_until_served(kafka, {kafka.name(topic): partitions for topic, partitions in todo.create})
     _ask(admin.create_partitions, [NewPartitions(kafka.prefix + name, count) for name, count in todo.grow.items()])
     _ask(admin.incremental_alter_configs, [_altered(kafka.prefix + name, c) for name, c in todo.configure.items()])
 
 
-def _wait_until_served(kafka: Kafka, names: Sequence[str], partitions: int) -> None:
+def _wait_until_served(kafka: Kafka, created: Mapping[str, int]) -> None:
     """A topic is announced before its partitions have leaders; until then requests are refused. A client that has once
     seen a partition without one goes on believing it, so each try is a new client's."""
-    waiting = {TopicPartition(name, number): _END for name in names for number in range(partitions)}
+    waiting = {TopicPartition(name, number): _END for name, partitions in created.items() for number in range(partitions)}
     until = time.monotonic() + REQUEST_S
     while waiting:
         admin = AdminClient(kafka.client_config("topics"))

@@ -17,7 +17,7 @@ def existing(topic: Topic, *, partitions: int = 8, replication: int = 1, config:
 
 
 def test_an_empty_cluster_gets_every_topic() -> None:
-    assert plan(TOPICS, {}, SETTINGS) == Plan(create=TOPICS)
+    assert plan(TOPICS, {}, SETTINGS) == Plan(create=tuple((topic, 8) for topic in TOPICS))
 
 
 def test_a_second_time_there_is_nothing_to_do() -> None:
@@ -29,7 +29,13 @@ def test_a_second_time_there_is_nothing_to_do() -> None:
 def test_only_the_missing_topics_are_created() -> None:
     there = {topic.name: existing(topic) for topic in TOPICS if topic != JOBS}
 
-    assert plan(TOPICS, there, SETTINGS) == Plan(create=(JOBS,))
+    assert plan(TOPICS, there, SETTINGS) == Plan(create=((JOBS, 8),))
+
+
+def test_a_new_topic_gets_as_many_partitions_as_those_it_must_match() -> None:
+    todo = plan([REQUESTS, CANCELLATIONS, JOBS], {REQUESTS.name: existing(REQUESTS, partitions=4)}, SETTINGS)
+
+    assert todo.create == ((CANCELLATIONS, 4), (JOBS, 8))
 
 
 def test_a_topic_whose_keys_may_move_gets_more_partitions() -> None:
