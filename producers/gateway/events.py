@@ -4,7 +4,7 @@ A client that comes back is told everything so far again, so nothing is kept for
 """
 
 import asyncio
-from uuid import UUID
+import contextlib
 
 import orjson
 from aiohttp import web
@@ -34,27 +34,27 @@ class EventStreams:
         """Ends after the status that tells the terminal state, result included."""
         response = web.StreamResponse(headers=HEADERS)
         await response.prepare(request)
-        seen: set[Span] = set()
-        told: tuple[str, float] | None = None
-        with self._wakeups.listen(str(job.job_id), job.work_id) as changed:
-            while True:
-                changed.clear()
-                job = self._newest(job.job_id, job)
-                if told is None or told[0] != job.state:
-                    await _send(response, "status", await self._documents.status(job))
-                    if job.ended:
-                        break
-                share = self._view.progress.share(job.work_id)
-                segments = self._view.progress.new(job.work_id, seen)
-                if segments or (told is not None and told[1] != share):
-                    await _send(response, "progress", progress_document(share, segments))
-                told = (job.state, share)
-                await _wait(changed, response)
-        await response.write_eof()
-        return response
+        with self._wakeups.listen(str(job.job_id), job.work_id) as changed, contextlib.suppress(ConnectionError):
+            await self._tell(response, job, changed)
+            await response.write_eof()
+        return response  # a client that has gone needs no end
 
-    def _newest(self, job_id: UUID, known: JobView) -> JobView:
-        return self._view.get(job_id) or known
+    async def _tell(self, response: web.StreamResponse, job: JobView, changed: asyncio.Event) -> None:
+        seen: set[Span] = set()
+        state, share = "", 0.0
+        while True:
+            changed.clear()
+            job = self._view.get(job.job_id) or job
+            if job.state != state:
+                await _send(response, "status", await self._documents.status(job))
+                state = job.state
+            if job.ended:
+                return
+            segments, before = self._view.progress.new(job.work_id, seen), share
+            share = self._view.progress.share(job.work_id)
+            if segments or share != before:
+                await _send(response, "progress", progress_document(share, segments))
+            await _wait(changed, response)
 
 
 async def _wait(changed: asyncio.Event, response: web.StreamResponse) -> None:

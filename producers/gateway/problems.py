@@ -72,8 +72,8 @@ async def _answered(answer: Answer, request: web.BaseRequest) -> web.StreamRespo
         return Problem(400, error.failure.reason, error.failure.message).response()
     except web.HTTPException as error:
         return _of_framework(error, request)
-    except ConnectionError:
-        raise  # the client has gone; nobody reads an answer
+    except ConnectionError:  # the client has gone: nobody reads this, but the metrics count it
+        return Problem(400, "disconnected", "The connection was lost.").response()
     except Exception:
         log.exception("a request failed: %s %s", request.method, _route(request))
         return Problem(500, "internal_error", "Something went wrong here; the log of the gateway says what.").response()

@@ -1,103 +1,25 @@
-"""The HTTP interface over a real socket, the embedded broker and a directory store."""
+"""Submitting over a real socket: what is taken, what is refused, and what operators read."""
 
 import hashlib
-import http.client
 import re
 import socket
-import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 from uuid import UUID, uuid4
 
-import orjson
 import pytest
 
-from murmur.kafka.follower import Follower
-from murmur.objects.transcripts import Transcripts
-from schemas.jobs import CancelRequested, JobChanged, JobRequested, ResultSummary, State
-from schemas.record import Failure
-from schemas.segment import Segment
-from schemas.topics import CANCELLATIONS, JOBS, PROGRESS, REQUESTS
-from schemas.transcript import Transcript
-from schemas.work import AudioInfo, WorkProgressed
-from tests.contract.gateway.conftest import MULTIPART, Answer, House, multipart
+from tests.contract.gateway.house import (
+    API,
+    MULTIPART,
+    House,
+    finish,
+    is_problem,
+    multipart,
+    requested,
+    submitted,
+)
 from tests.waiting import wait_until
-
-API = "/api/transcribe/async"
-
-
-def requested(house: House, task_id: str) -> JobRequested:
-    """The record on `requests`."""
-    follower = Follower(house.kafka, (REQUESTS,))
-    try:
-        ends = follower.end_offsets()
-        while not follower.reached(ends):
-            for record in follower.poll(0.1):
-                if isinstance(record.event, JobRequested) and str(record.event.job.job_id) == task_id:
-                    assert record.key == record.event.work.work_id.encode()
-                    return record.event
-    finally:
-        follower.close()
-    raise AssertionError(f"no request of {task_id}")
-
-
-def submitted(house: House, data: bytes | None = None, **fields: str) -> JobRequested:
-    """A new job, its audio unlike any other's unless given."""
-    answer = house.submit(data or uuid4().bytes, **fields)
-    assert answer.status == 202
-    return requested(house, answer.json["task_id"])
-
-
-def tell(house: House, asked: JobRequested, state: State, **more: Any) -> None:
-    """What the coordinator would say of the job; returns when the gateway has heard it."""
-    work, job = asked.work, asked.job
-    now = datetime.now(UTC)
-    house.publish(
-        JOBS,
-        str(job.job_id),
-        JobChanged(job=job, work_id=work.work_id, audio_id=work.audio_id, model=work.model, state=state, changed_at=now, **more),
-    )
-    wait_until(lambda: status(house, asked)["state"] == state, state, 10)
-
-
-def finish(house: House, asked: JobRequested, *segments: Segment) -> None:
-    transcript = Transcript(
-        work_id=asked.work.work_id,
-        audio_id=asked.work.audio_id,
-        model=asked.work.model,
-        decoding=asked.work.decoding,
-        language="pt",
-        language_probability=0.9,
-        duration_s=2.0,
-        speech_s=1.5,
-        text=" ".join(segment.text for segment in segments),
-        segments=segments,
-        audio_info=AudioInfo(container="wav", codec="pcm_s16le", sample_rate_hz=16000, channels=1),
-        processing_s=0.5,
-        created_at=datetime.now(UTC),
-    )
-    where = Transcripts(house.store, house.settings.work_bucket).write(transcript)
-    tell(house, asked, "SUCCESS", result=ResultSummary(transcript=where, language="pt", duration_s=2.0, speech_s=1.5))
-
-
-def status(house: House, asked: JobRequested) -> dict[str, Any]:
-    answer = house.get(f"{API}/status/{asked.job.job_id}")
-    assert answer.status == 200
-    said: dict[str, Any] = answer.json
-    return said
-
-
-def is_problem(answer: Answer, code: int) -> dict[str, Any]:
-    assert answer.status == code
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    document: dict[str, Any] = answer.json
-    assert document["status"] == code
-    assert document["type"] == "about:blank"
-    assert document["title"]
-    assert document["detail"]
-    return document
-
 
 # Submitting
 
@@ -264,168 +186,6 @@ def test_a_client_that_goes_away_leaves_nothing(house: House, sent_bytes: int) -
 def aborted_uploads(house: House) -> float:
     text = house.get("/metrics").body.decode()
     return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith("murmur_uploads_aborted_total{"))
-
-
-# Jobs on their way
-
-
-def test_a_finished_job_gives_its_result(house: House) -> None:
-    asked = submitted(house)
-    finish(house, asked, Segment(start=0, end=1, text="Olá."))
-    said = status(house, asked)
-
-    assert said["progress"] == {"share": 1.0, "segments": []}
-    assert set(said["result"]) == {"success", "transcription", "processing_time", "audio_info", "cached"}
-    assert set(said["result"]["transcription"]) == {"text", "segments", "language", "duration"}
-    assert said["result"]["transcription"]["text"] == "Olá."
-    assert said["result"]["cached"] is False
-
-
-def test_a_failed_job_says_why(house: House) -> None:
-    asked = submitted(house)
-    tell(house, asked, "FAILURE", error=Failure(reason="no_audio", message="there is no sound in it"))
-    said = status(house, asked)
-
-    assert said["error"] == {"reason": "no_audio", "message": "there is no sound in it"}
-    assert "result" not in said
-
-
-def test_progress_has_the_share_and_the_segments_so_far(house: House) -> None:
-    asked = submitted(house)
-    tell(house, asked, "STARTED")
-    progressed(house, asked, 0.25, "Olá.")
-
-    said = wait_until(lambda: (s := status(house, asked))["progress"]["share"] and s, "progress", 10)
-
-    assert said["progress"]["share"] == 0.25
-    assert [segment["text"] for segment in said["progress"]["segments"]] == ["Olá."]
-    assert said["message"] == "transcribing, 25% done"
-
-
-def progressed(house: House, asked: JobRequested, share: float, text: str) -> None:
-    segment = Segment(start=share, end=share + 1, text=text)
-    span = (int(share * 100) * 16000, int(share * 100 + 1) * 16000)
-    event = WorkProgressed(work_id=asked.work.work_id, run="0-1", span=span, share=share, segments=(segment,))
-    house.publish(PROGRESS, asked.work.work_id, event)
-
-
-@pytest.mark.parametrize(
-    ("name", "content_type", "begins"),
-    [
-        ("json", "application/json", b"{"),
-        ("txt", "text/plain", "Olá.".encode()),
-        ("srt", "application/x-subrip", b"1\n00:00:00,000"),
-        ("vtt", "text/vtt", b"WEBVTT"),
-        ("tsv", "text/tab-separated-values", b"start"),
-    ],
-)
-def test_a_transcript_comes_in_every_format(house: House, name: str, content_type: str, begins: bytes) -> None:
-    asked = submitted(house)
-    finish(house, asked, Segment(start=0, end=1, text="Olá."))
-    answer = house.get(f"{API}/{asked.job.job_id}/transcript.{name}")
-
-    assert answer.status == 200
-    assert answer.headers["Content-Type"].startswith(content_type)
-    assert answer.body.startswith(begins)
-
-
-def test_there_is_no_transcript_before_the_end_nor_in_another_format_nor_when_it_is_gone(house: House) -> None:
-    asked = submitted(house)
-    where = f"{API}/{asked.job.job_id}/transcript"
-    assert is_problem(house.get(f"{where}.txt"), 409)["state"] == "PENDING"
-    is_problem(house.get(f"{where}.docx"), 404)
-
-    tell(house, asked, "SUCCESS", result=ResultSummary(transcript=asked.work.audio, language=None, duration_s=0, speech_s=0))
-
-    is_problem(house.get(f"{where}.txt"), 410)
-    assert "result" not in status(house, asked)
-
-
-def test_cancelling_asks_the_coordinator_and_says_so_again_when_it_is_done(house: House) -> None:
-    asked = submitted(house)
-    first = house.ask("DELETE", f"{API}/{asked.job.job_id}")
-    assert (first.status, first.json["state"]) == (202, "PENDING")
-    assert set(first.json) == {"task_id", "state", "message"}
-    follower = Follower(house.kafka, (CANCELLATIONS,))
-    events = wait_until(lambda: [record.event for record in follower.poll(0.1)], "the cancellation", 10)
-    follower.close()
-    assert [event.job_id for event in events if isinstance(event, CancelRequested)] == [asked.job.job_id]
-
-    tell(house, asked, "REVOKED")
-
-    again = house.ask("DELETE", f"{API}/{asked.job.job_id}")
-    assert (again.status, again.json["state"]) == (202, "REVOKED")
-
-
-@pytest.mark.parametrize("end", ["SUCCESS", "FAILURE"])
-def test_what_has_ended_cannot_be_cancelled(house: House, end: State) -> None:
-    asked = submitted(house)
-    tell(house, asked, end)
-
-    assert is_problem(house.ask("DELETE", f"{API}/{asked.job.job_id}"), 409)["state"] == end
-
-
-@pytest.mark.parametrize("task_id", [str(uuid4()), "abc", "0", "%00", "..", "a" * 2000])
-def test_an_unknown_task_is_not_found(house: House, task_id: str) -> None:
-    for method, path in (("GET", f"{API}/status/{task_id}"), ("DELETE", f"{API}/{task_id}"), ("GET", f"{API}/{task_id}/events")):
-        is_problem(house.ask(method, path), 404)
-
-
-def test_events_tell_the_state_the_segments_and_the_end(house: House) -> None:
-    asked = submitted(house)
-    events: list[tuple[str, Any]] = []
-    listening = threading.Thread(target=listen, args=(house, asked, events))
-    listening.start()
-    wait_until(lambda: events, "the first event", 10)
-    tell(house, asked, "STARTED")
-    progressed(house, asked, 0.5, "Olá.")
-    wait_until(lambda: [data for kind, data in events if kind == "progress"], "progress", 10)
-    finish(house, asked, Segment(start=0, end=1, text="Olá. Tudo bem?"))
-    listening.join(10)
-
-    assert not listening.is_alive()
-    assert [data["state"] for kind, data in events if kind == "status"] == ["PENDING", "STARTED", "SUCCESS"]
-    told = [segment["text"] for kind, data in events if kind == "progress" for segment in data["segments"]]
-    assert told == ["Olá."]
-    assert events[-1][1]["result"]["transcription"]["text"] == "Olá. Tudo bem?"
-
-
-def listen(house: House, asked: JobRequested, events: list[tuple[str, Any]]) -> None:
-    connection = http.client.HTTPConnection(house.place, timeout=20)
-    connection.request("GET", f"{API}/{asked.job.job_id}/events")
-    answer = connection.getresponse()
-    assert answer.getheader("Content-Type") == "text/event-stream"
-    kind = ""
-    for line in answer:
-        if line.startswith(b"event: "):
-            kind = line[7:].strip().decode()
-        elif line.startswith(b"data: "):
-            events.append((kind, orjson.loads(line[6:])))
-    connection.close()
-
-
-def test_events_of_an_ended_job_are_its_status(house: House) -> None:
-    asked = submitted(house)
-    tell(house, asked, "REVOKED")
-    events: list[tuple[str, Any]] = []
-    listen(house, asked, events)
-
-    assert [(kind, data["state"]) for kind, data in events] == [("status", "REVOKED")]
-
-
-def test_the_list_has_the_newest_jobs_and_the_counts(house: House) -> None:
-    asked = submitted(house)
-    tell(house, asked, "FAILURE", error=Failure(reason="no_audio", message="nothing in it"))
-    said = house.get("/api/jobs?limit=1").json
-
-    assert [job["task_id"] for job in said["jobs"]] == [str(asked.job.job_id)]
-    assert said["counts"]["FAILURE"] >= 1
-    assert {job["state"] for job in house.get("/api/jobs?state=failure").json["jobs"]} == {"FAILURE"}
-
-
-@pytest.mark.parametrize("query", ["limit=0", "limit=-1", "limit=x", "limit=²", "limit=99999999999", "state=DONE", "state="])
-def test_a_list_that_cannot_be_is_a_bad_request(house: House, query: str) -> None:
-    is_problem(house.get(f"/api/jobs?{query.replace('²', '%C2%B2')}"), 400)
 
 
 # The framework's own errors, and what operators read

@@ -1,0 +1,174 @@
+"""A gateway under test: a plain HTTP client for it, and what the coordinator would say to it."""
+
+import http.client
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import orjson
+from confluent_kafka import Producer
+
+from murmur.kafka.client import Kafka
+from murmur.kafka.follower import Follower
+from murmur.objects.directory import DirectoryStore
+from murmur.objects.transcripts import Transcripts
+from murmur.settings import Settings
+from producers.gateway import Gateway
+from schemas import codec
+from schemas.jobs import JobChanged, JobRequested, ResultSummary, State
+from schemas.record import Record
+from schemas.segment import Segment
+from schemas.topics import JOBS, PROGRESS, REQUESTS, Topic
+from schemas.transcript import Transcript
+from schemas.work import AudioInfo, WorkProgressed
+from tests.waiting import wait_until
+
+API = "/api/transcribe/async"
+BOUNDARY = "----of-the-tests"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return orjson.loads(self.body)
+
+
+@dataclass(slots=True)
+class House:
+    """A running gateway and what it works with."""
+
+    gateway: Gateway
+    kafka: Kafka
+    store: DirectoryStore
+    settings: Settings
+    uploads: Path
+    producer: Producer
+
+    @property
+    def place(self) -> str:
+        assert self.gateway.address is not None
+        return self.gateway.address.removeprefix("http://")
+
+    def ask(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer:
+        connection = http.client.HTTPConnection(self.place, timeout=10)
+        try:
+            connection.request(method, path, body, dict(headers or {}))
+            answer = connection.getresponse()
+            return Answer(answer.status, dict(answer.getheaders()), answer.read())
+        finally:
+            connection.close()
+
+    def get(self, path: str) -> Answer:
+        return self.ask("GET", path)
+
+    def submit(self, data: bytes = b"some audio", filename: str = "a.wav", **fields: str) -> Answer:
+        body = multipart([*fields.items()], data, filename)
+        return self.ask("POST", "/api/transcribe/async", body, MULTIPART)
+
+    def publish(self, topic: Topic, key: str, record: Record) -> None:
+        """As the coordinator would."""
+        self.producer.produce(self.kafka.name(topic), key=key, value=codec.encode(record))
+        assert self.producer.flush(5) == 0
+
+    def files(self) -> list[Path]:
+        return [path for path in self.uploads.rglob("*") if path.is_file()]
+
+
+MULTIPART = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+
+
+def multipart(fields: list[tuple[str, str]], data: bytes, filename: str = "a.wav", *, file_first: bool = False) -> bytes:
+    texts = [
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode() for name, value in fields
+    ]
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="{filename}"\r\n\r\n'.encode()
+    file = head + data + b"\r\n"
+    parts = [file, *texts] if file_first else [*texts, file]
+    return b"".join(parts) + f"--{BOUNDARY}--\r\n".encode()
+
+
+def requested(house: House, task_id: str) -> JobRequested:
+    """The record on `requests`."""
+    follower = Follower(house.kafka, (REQUESTS,))
+    try:
+        ends = follower.end_offsets()
+        while not follower.reached(ends):
+            for record in follower.poll(0.1):
+                if isinstance(record.event, JobRequested) and str(record.event.job.job_id) == task_id:
+                    assert record.key == record.event.work.work_id.encode()
+                    return record.event
+    finally:
+        follower.close()
+    raise AssertionError(f"no request of {task_id}")
+
+
+def submitted(house: House, data: bytes | None = None, **fields: str) -> JobRequested:
+    """A new job, its audio unlike any other's unless given."""
+    answer = house.submit(data or uuid4().bytes, **fields)
+    assert answer.status == 202
+    return requested(house, answer.json["task_id"])
+
+
+def tell(house: House, asked: JobRequested, state: State, **more: Any) -> None:
+    """What the coordinator would say of the job; returns when the gateway has heard it."""
+    work, job = asked.work, asked.job
+    now = datetime.now(UTC)
+    house.publish(
+        JOBS,
+        str(job.job_id),
+        JobChanged(job=job, work_id=work.work_id, audio_id=work.audio_id, model=work.model, state=state, changed_at=now, **more),
+    )
+    wait_until(lambda: status(house, asked)["state"] == state, state, 10)
+
+
+def finish(house: House, asked: JobRequested, *segments: Segment) -> None:
+    transcript = Transcript(
+        work_id=asked.work.work_id,
+        audio_id=asked.work.audio_id,
+        model=asked.work.model,
+        decoding=asked.work.decoding,
+        language="pt",
+        language_probability=0.9,
+        duration_s=2.0,
+        speech_s=1.5,
+        text=" ".join(segment.text for segment in segments),
+        segments=segments,
+        audio_info=AudioInfo(container="wav", codec="pcm_s16le", sample_rate_hz=16000, channels=1),
+        processing_s=0.5,
+        created_at=datetime.now(UTC),
+    )
+    where = Transcripts(house.store, house.settings.work_bucket).write(transcript)
+    tell(house, asked, "SUCCESS", result=ResultSummary(transcript=where, language="pt", duration_s=2.0, speech_s=1.5))
+
+
+def status(house: House, asked: JobRequested) -> dict[str, Any]:
+    answer = house.get(f"{API}/status/{asked.job.job_id}")
+    assert answer.status == 200
+    said: dict[str, Any] = answer.json
+    return said
+
+
+def is_problem(answer: Answer, code: int) -> dict[str, Any]:
+    assert answer.status == code
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    document: dict[str, Any] = answer.json
+    assert document["status"] == code
+    assert document["type"] == "about:blank"
+    assert document["title"]
+    assert document["detail"]
+    return document
+
+
+def progressed(house: House, asked: JobRequested, share: float, text: str) -> None:
+    segment = Segment(start=share, end=share + 1, text=text)
+    span = (int(share * 100) * 16000, int(share * 100 + 1) * 16000)
+    event = WorkProgressed(work_id=asked.work.work_id, run="0-1", span=span, share=share, segments=(segment,))
+    house.publish(PROGRESS, asked.work.work_id, event)

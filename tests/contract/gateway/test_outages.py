@@ -1,0 +1,153 @@
+"""The gateway when things around it fail: a silent client, a broker or store that is away, the end of the process."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestServer
+
+from murmur.kafka.client import Kafka
+from murmur.kafka.embedded import EmbeddedBroker
+from murmur.models import catalogue
+from murmur.objects.directory import DirectoryStore
+from murmur.resources import Resources
+from murmur.settings import Settings
+from producers.gateway import Gateway, build
+from producers.gateway.form import read_form
+from producers.gateway.problems import Problem
+from producers.gateway.upload import Incoming, Memory
+from tests.contract.gateway.house import API, MULTIPART, House, multipart
+from tests.waiting import wait_until
+
+
+@contextmanager
+def running(kafka: Kafka, folder: Path) -> Iterator[House]:
+    """A gateway that listens, and may not be ready."""
+    settings = Settings(gateway_port=0, data_dir=folder, model="demo")
+    store = DirectoryStore({settings.work_bucket: folder / "work"})
+    store.create()
+    gateway = build(Resources(settings, kafka, store, catalogue.resolve("demo")))
+    thread = threading.Thread(target=gateway.run)
+    thread.start()
+    try:
+        wait_until(lambda: gateway.address, "the gateway to listen", 20)
+        yield House(gateway, kafka, store, settings, folder / "work" / "uploads", kafka.producer("test"))
+    finally:
+        stop(gateway, thread)
+
+
+def stop(gateway: Gateway, thread: threading.Thread) -> None:
+    gateway.stop()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+def test_a_broker_that_goes_away_is_said_at_once_and_leaves_no_second_upload(tmp_path: Path) -> None:
+    broker = EmbeddedBroker()
+    with running(broker.kafka(), tmp_path) as house:
+        wait_until(lambda: house.gateway.not_ready() is None, "the gateway", 20)
+        broker.close()
+
+        began_s = time.monotonic()
+        first = house.submit(b"abc")
+        assert time.monotonic() - began_s < 3
+        left = len(house.files())
+        second = house.submit(b"def")
+
+        assert (first.status, second.status) == (503, 503)
+        assert "Retry-After" in second.headers
+        assert len(house.files()) == left
+        wait_until(lambda: house.get("/readyz").status == 503, "the gateway to see it", 10)
+        assert house.get("/livez").status == 200
+        assert house.get(f"{API}/status/00000000-0000-4000-8000-000000000000").status == 503
+
+
+def test_without_a_broker_it_lives_and_is_not_ready(tmp_path: Path) -> None:
+    with running(Kafka("127.0.0.1:1"), tmp_path) as house:
+        assert house.get("/livez").status == 200
+        assert house.get("/readyz").status == 503
+        assert house.submit().status == 503
+        assert house.get(f"{API}/status/00000000-0000-4000-8000-000000000000").status == 503
+
+
+def test_a_store_that_is_away_is_said_and_recovers(tmp_path: Path) -> None:
+    with EmbeddedBroker() as broker, running(broker.kafka(), tmp_path) as house:
+        wait_until(lambda: house.gateway.not_ready() is None, "the gateway", 20)
+        (tmp_path / "work").rename(tmp_path / "elsewhere")
+        refused = house.submit()
+        wait_until(lambda: house.gateway.not_ready() is not None, "the gateway to see it", 10)
+        (tmp_path / "elsewhere").rename(tmp_path / "work")
+
+        assert refused.status == 503
+        assert refused.headers["Content-Type"] == "application/problem+json"
+        assert house.submit().status == 202
+
+
+def test_stopping_ends_within_a_second_whatever_is_under_way(tmp_path: Path) -> None:
+    with EmbeddedBroker() as broker:
+        with running(broker.kafka(), tmp_path) as house:
+            wait_until(lambda: house.gateway.not_ready() is None, "the gateway", 20)
+            body = multipart([], bytes(20 * 1024 * 1024))
+            host, port = house.place.split(":")
+            half = socket.create_connection((host, int(port)))
+            length = f"Content-Length: {len(body)}\r\nContent-Type: {MULTIPART['Content-Type']}\r\n\r\n"
+            half.sendall(f"POST {API} HTTP/1.1\r\nHost: x\r\n{length}".encode() + body[: 10 * 1024 * 1024])
+            wait_until(house.files, "the upload to begin", 10)
+            task_id = house.submit().json["task_id"]
+            listening = socket.create_connection((host, int(port)))
+            listening.sendall(f"GET {API}/{task_id}/events HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            assert listening.recv(100).startswith(b"HTTP/1.1 200")
+            began_s = time.monotonic()
+        took_s = time.monotonic() - began_s
+        half.close()
+        listening.close()
+
+    assert took_s < 1.5  # a second, and what a busy machine adds
+    assert [path.name for path in house.files()] == [task_id]
+
+
+def test_the_view_outlives_the_gateway(tmp_path: Path) -> None:
+    with EmbeddedBroker() as broker:
+        with running(broker.kafka(), tmp_path) as house:
+            wait_until(lambda: house.gateway.not_ready() is None, "the gateway", 20)
+            where = house.submit().json["status_url"]
+        with running(broker.kafka(), tmp_path) as house:
+            wait_until(lambda: house.gateway.not_ready() is None, "the gateway", 20)
+            assert house.get(where).json["state"] == "PENDING"
+
+
+@pytest.mark.parametrize("sent", [0, 150, 100_000])
+def test_a_client_that_falls_silent_is_cut_off(tmp_path: Path, sent: int) -> None:
+    store = DirectoryStore({"work": tmp_path})
+    body = multipart([], bytes(200_000))
+
+    async def take(request: web.Request) -> web.Response:
+        incoming = Incoming(store, "work", "x", 10**9, Memory())
+        try:
+            await read_form(request, incoming, silence_s=0.1)
+        except Problem as problem:
+            await incoming.discard()
+            return problem.response()
+        return web.Response()
+
+    async def scenario() -> int:
+        app = web.Application()
+        app.router.add_post("/", take)
+        async with TestServer(app) as server, ClientSession() as session:
+            answer = await session.post(server.make_url("/"), data=slowly(body[:sent]), headers=MULTIPART)
+            return answer.status
+
+    assert asyncio.run(scenario()) == 408
+    assert list(tmp_path.iterdir()) == []
+
+
+async def slowly(data: bytes) -> AsyncIterator[bytes]:
+    """The data, and then nothing for longer than anybody waits."""
+    yield data
+    await asyncio.sleep(30)
