@@ -1,0 +1,55 @@
+import ipaddress
+import socket
+
+import pytest
+
+from sinks.webhooks.addresses import AddressRefused, Guard, Reach, is_own, reach
+
+PRIVATE = [
+    "127.0.0.1", "127.255.255.254", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "100.64.0.1", "::1",
+    "fc00::1", "fd12:3456::1", "::ffff:127.0.0.1", "::ffff:10.1.2.3", "64:ff9b::7f00:1", "64:ff9b::a00:1",
+]  # fmt: skip
+FORBIDDEN = [
+    "0.0.0.0", "0.1.2.3", "::", "169.254.169.254", "169.254.0.1", "fe80::1", "fe80::1%eth0", "::ffff:169.254.169.254",
+    "64:ff9b::a9fe:a9fe", "fd00:ec2::254", "100.100.100.200", "168.63.129.16", "192.0.0.192", "::ffff:168.63.129.16",
+    "224.0.0.1", "239.255.255.250", "ff02::1", "ff0e::1", "240.0.0.1", "255.255.255.255", "192.0.2.1", "198.18.0.1",
+    "198.51.100.7", "203.0.113.9", "192.88.99.1", "2002:7f00:1::", "2002:808:808::", "2001:0:7f00:1::", "2001:0:808:808::1",
+    "64:ff9b:1::1", "fec0::1", "::127.0.0.1", "::8.8.8.8", "2001:db8::1", "100::1", "2a00:1450::5efe:a00:1",
+    "2a00:1450:4001:801:200:5efe:7f00:1", "4000::1",
+]  # fmt: skip
+PUBLIC = ["8.8.8.8", "1.1.1.1", "172.32.0.1", "100.128.0.1", "2a00:1450:4001:801::200e", "64:ff9b::808:808", "::ffff:8.8.8.8"]
+
+
+@pytest.mark.parametrize("text", PRIVATE)
+def test_loopback_and_private_addresses_are_open_only_where_a_setting_says_so(text: str) -> None:
+    assert reach(ipaddress.ip_address(text)) is Reach.PRIVATE
+    assert not Guard(allow_private=False).allows(text)
+    assert Guard(allow_private=True).allows(text)
+
+
+@pytest.mark.parametrize("text", FORBIDDEN)
+def test_link_local_multicast_reserved_and_tunnelled_addresses_are_never_open(text: str) -> None:
+    assert reach(ipaddress.ip_address(text)) is Reach.FORBIDDEN
+    assert not Guard(allow_private=True).allows(text)
+
+
+@pytest.mark.parametrize("text", PUBLIC)
+def test_public_addresses_are_open_also_through_nat64(text: str) -> None:
+    assert reach(ipaddress.ip_address(text)) is Reach.PUBLIC
+    assert Guard(allow_private=False).allows(text)
+
+
+def test_a_public_address_that_is_our_own_is_private(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert is_own(ipaddress.ip_address("127.0.0.1"))
+    assert not is_own(ipaddress.ip_address("8.8.8.8"))
+    monkeypatch.setattr("sinks.webhooks.addresses.is_own", lambda address: True)
+    assert not Guard(allow_private=False).allows("8.8.8.8")
+    assert Guard(allow_private=True).allows("8.8.8.8")
+
+
+def test_the_guard_makes_no_socket_for_a_refused_address() -> None:
+    info = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("10.0.0.1", 443))
+    with pytest.raises(AddressRefused):
+        Guard(allow_private=False)(info)
+    with Guard(allow_private=True)(info) as made:
+        assert made.family == socket.AF_INET
