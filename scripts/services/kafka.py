@@ -68,6 +68,8 @@ broker.heartbeat.interval.ms=300
 # the default of 128 MB is taken at the start
 log.cleaner.dedupe.buffer.size=2097152
 log.segment.bytes=16777216
+# what a test deletes is gone a second later, not a minute
+log.segment.delete.delay.ms=1000
 num.network.threads=2
 num.io.threads=2
 """
@@ -123,9 +125,15 @@ class Kafka:
 
     def create(self, topic: str, partitions: int = 1) -> None:
         """Makes a topic unless it is there."""
-        admin = self.admin()
-        if topic not in _asked(lambda: admin.list_topics(timeout=ANSWER_S).topics):
+        if topic not in _asked(lambda: self.admin().list_topics(timeout=ANSWER_S).topics):
             self._settle(lambda admin: admin.create_topics([NewTopic(topic, partitions, 1)]))
+
+    def drop(self, prefix: str) -> None:
+        """Deletes the topics that begin with the prefix."""
+        found = _asked(lambda: self.admin().list_topics(timeout=ANSWER_S).topics)
+        gone = [topic for topic in found if topic.startswith(prefix)]
+        if gone:
+            self._settle(lambda admin: admin.delete_topics(gone))
 
     def prove(self) -> None:
         """Creates a topic, writes, reads back, commits, deletes; then logs in by every mechanism.

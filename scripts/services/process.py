@@ -21,6 +21,7 @@ from scripts.services.cache import ServiceError
 PATIENCE_S = 60.0  # at a load of 8 a broker was ready after 11 s
 POLITE_S = 5.0
 POLL_S = 0.05
+KEPT = ("ports.json", "log")
 _children: dict[int, subprocess.Popen[bytes]] = {}  # by process id; they outlive the objects that started them
 
 
@@ -127,9 +128,13 @@ class Process:
         self._pid_file.unlink(missing_ok=True)
 
     def forget(self) -> None:
-        """Ends it and deletes its folder."""
+        """Ends it and deletes what it kept, but for its ports and its last words."""
         self.end()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for path in self.folder.glob("*"):
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name not in KEPT:
+                path.unlink()
 
     def gone_within(self, patience_s: float) -> bool:
         """Waits for its end; whether it came."""

@@ -61,15 +61,17 @@ def borrowed(folder: Path = FOLDER) -> Iterator[Services]:
 
 
 def down(folder: Path = FOLDER) -> None:
-    """Ends all, also those of a run that was killed. Data and ports stay for the next time."""
+    """Ends all, also those of a run that was killed, and deletes what they kept. The ports stay for the next time."""
     if not folder.exists():
         return
     with _lock(folder):
+        for file in folder.glob("*.env"):
+            file.unlink()
         for name in ("versitygw", "minio", "kafka"):
             process = Process(name, folder / name)
             if process.pid is not None:
                 say(f"ending {name} (process {process.pid})")
-            process.end()
+            process.forget()
 
 
 def living(folder: Path = FOLDER) -> bool:

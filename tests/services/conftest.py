@@ -39,6 +39,7 @@ def own_store(services: Services, tmp_path: Path) -> Iterator[StoreFactory]:
 
         def start(flavour: Flavour) -> Store:
             store = supervisor.own_store(flavour, tmp_path / flavour.name, services.kafka)
+            stack.callback(services.kafka.drop, store.topic_prefix)
             stack.callback(store.process.forget)
             return store
 

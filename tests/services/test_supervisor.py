@@ -31,9 +31,10 @@ def test_two_stores_share_no_topic(services: Services) -> None:
 def test_living_services_are_left_alone(services: Services) -> None:
     before = [service.process.pid for service in (services.kafka, services.minio, services.versitygw)]
     began = time.monotonic()
-    again = supervisor.up()
-    assert time.monotonic() - began < 15  # it takes 0.2 s; a start would take 12
+    with supervisor.borrowed() as again:
+        assert time.monotonic() - began < 15  # it takes 0.2 s
     assert [service.process.pid for service in (again.kafka, again.minio, again.versitygw)] == before
+    assert supervisor.living()
 
 
 def test_a_killed_broker_comes_back_with_its_records_and_ports(own_kafka: Kafka) -> None:
@@ -49,8 +50,8 @@ def test_a_killed_broker_comes_back_with_its_records_and_ports(own_kafka: Kafka)
     assert producer.flush(20) == 0
 
 
-def test_after_kills_everything_comes_up_again_and_can_be_ended(services: Services, tmp_path: Path) -> None:
-    """In a folder of its own: up, one of each kind killed, up again, down."""
+def test_killed_services_come_up_again_and_end_with_down_or_with_their_last_borrower(services: Services, tmp_path: Path) -> None:
+    """In a folder of its own: up, one of each kind killed, up again, down; then up and down as tests do it."""
     folder = tmp_path / "services"
     try:
         first = supervisor.up(folder)
@@ -62,13 +63,18 @@ def test_after_kills_everything_comes_up_again_and_can_be_ended(services: Servic
         second.kafka.process.kill()
         third = supervisor.up(folder)
         assert third.kafka.bootstrap == first.kafka.bootstrap
+        with supervisor.borrowed(folder):
+            pass
         assert supervisor.living(folder)
+        supervisor.down(folder)
+        assert kept is not None
+        assert start_time(kept) is None
+        ports.claim([int(first.kafka.bootstrap.rpartition(":")[2]), int(first.minio.endpoint.rpartition(":")[2])])
+        with supervisor.borrowed(folder), supervisor.borrowed(folder):
+            assert supervisor.living(folder)
+        assert not supervisor.living(folder)
     finally:
         supervisor.down(folder)
-    assert not supervisor.living(folder)
-    assert kept is not None
-    assert start_time(kept) is None
-    ports.claim([int(first.kafka.bootstrap.rpartition(":")[2]), int(first.minio.endpoint.rpartition(":")[2])])
 
 
 def test_a_store_that_cannot_start_says_why(services: Services, tmp_path: Path) -> None:
@@ -76,17 +82,3 @@ def test_a_store_that_cannot_start_says_why(services: Services, tmp_path: Path) 
     store = Store(services.versitygw.flavour, tmp_path / "versitygw", services.kafka, own=True)
     with pytest.raises(ServiceError, match=r"(?s)versitygw: ended by itself\n    \|.*[Tt]opic"):
         store.start()
-
-
-def test_borrowed_services_are_ended_by_the_last_borrower_and_kept_ones_by_nobody(services: Services, tmp_path: Path) -> None:
-    folder = tmp_path / "services"
-    try:
-        with supervisor.borrowed(folder), supervisor.borrowed(folder):
-            assert supervisor.living(folder)
-        assert not supervisor.living(folder)
-        supervisor.up(folder)
-        with supervisor.borrowed(folder):
-            pass
-        assert supervisor.living(folder)
-    finally:
-        supervisor.down(folder)

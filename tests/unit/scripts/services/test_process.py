@@ -45,6 +45,17 @@ def test_it_lives_until_it_is_ended(service: Process) -> None:
     assert start_time(pid) is None
 
 
+def test_a_forgotten_one_leaves_only_its_ports_and_its_last_words(service: Process) -> None:
+    service.start(SLEEPS)
+    (service.folder / "data").mkdir()
+    (service.folder / "data" / "records").write_text("x")
+    (service.folder / "ports.json").write_text("{}")
+    service.forget()
+    service.forget()
+    assert service.pid is None
+    assert sorted(path.name for path in service.folder.iterdir()) == ["log", "ports.json"]
+
+
 def test_another_run_knows_it_by_its_folder_and_can_end_it(service: Process, tmp_path: Path) -> None:
     service.start(SLEEPS)
     later = Process("sleeper", tmp_path / "sleeper")
