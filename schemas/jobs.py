@@ -34,6 +34,7 @@ class Job(Value):
     job_id: UUID
     source: Source
     filename: str = Field(description="for people; never used as a path")
+    dropped: ObjectRef | None = Field(None, description="the object that was dropped, which names the result files; HTTP: None")
     owner: str = "default"
     lane: Lane | None = Field(None, description="None: chosen by the length of the audio")
     submitted_at: Time
@@ -96,7 +97,6 @@ class JobChanged(Record):
     job: Job
     work_id: Sha256
     audio_id: Sha256
-    audio: ObjectRef | None = None
     model: ModelRef
     state: State
     changed_at: Time

@@ -88,7 +88,7 @@ def _known(decision: Decision, known: JobState, event: JobRequested, context: Co
         decision.outputs.append(reports.changed(job, work, "REVOKED", context.now))
     elif known.state == "SUCCESS" and event.rewrite and context.finished is not None:
         # Somebody deleted the result files of this drop: the store sink writes them once more.
-        result = reports.summary(job, work, context.finished, _transcript_ref(context, work.work_id))
+        result = reports.summary(job, context.finished, _transcript_ref(context, work.work_id))
         decision.outputs.append(reports.completed(job, context.finished, result, context.now, cached=True))
 
 
@@ -263,7 +263,7 @@ def _succeed(
     started_at = state.started_at if state is not None else context.now
     for job_id, job in jobs:
         cached = state is None or state.starter != job_id
-        result = reports.summary(job, work, transcript, ref)
+        result = reports.summary(job, transcript, ref)
         facts = {"cached": cached, "result": result, "started_at": started_at}
         decision.changes.append(Change("jobs", job_id, _ended(transcript.work_id, "SUCCESS", context.now)))
         decision.outputs.append(reports.changed(job, work, "SUCCESS", context.now, **facts))

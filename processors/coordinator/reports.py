@@ -20,7 +20,6 @@ def changed(job: Job, work: Work, state: State, now: datetime, **facts: Any) -> 
         job=job,
         work_id=work.work_id,
         audio_id=work.audio_id,
-        audio=work.audio,
         model=work.model,
         state=state,
         changed_at=now,
@@ -37,9 +36,9 @@ def completed(job: Job, transcript: Transcript, result: ResultSummary, now: date
     return Output(TRANSCRIPTS, str(job.job_id), record)
 
 
-def summary(job: Job, work: Work, transcript: Transcript, ref: ObjectRef) -> ResultSummary:
-    """`files` are named by the dropped object's key; HTTP jobs have none."""
-    files = tuple(names.result_keys(work.audio.key)) if job.source == "drop" else ()
+def summary(job: Job, transcript: Transcript, ref: ObjectRef) -> ResultSummary:
+    """`files` are named after the job's own object, though another one with the same content may have been read."""
+    files = names.result_keys(job.dropped.key) if job.dropped is not None else ()
     return ResultSummary(
         transcript=ref,
         language=transcript.language,

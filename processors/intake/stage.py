@@ -103,6 +103,7 @@ class Intake:
         job = Job(
             job_id=identity.drop_job_id(info.bucket, info.key, info.version_id or info.etag),
             source="drop",
+            dropped=info.ref,
             filename=info.key.rstrip("/").rpartition("/")[2] or info.key,
             owner=OWNER,
             submitted_at=self._now(),

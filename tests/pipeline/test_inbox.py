@@ -39,6 +39,14 @@ def test_files_that_differ_only_in_their_extension_do_not_collide(inbox: Path, o
     assert (outbox / "same.wav.txt").read_text() != (outbox / "same.other.wav.txt").read_text()
 
 
+def test_the_same_recording_under_two_names_has_files_under_both(inbox: Path, outbox: Path) -> None:
+    for name in ("copy one.mp3", "copy two.mp3"):
+        shutil.copy(BY_NAME["pt-meeting-mp3.mp3"].path, inbox / name)
+    wait_for_results(outbox, "copy one.mp3")
+    wait_for_results(outbox, "copy two.mp3")
+    assert (outbox / "copy one.mp3.txt").read_text() == (outbox / "copy two.mp3.txt").read_text() != ""
+
+
 def test_a_file_that_is_still_being_written_is_not_taken(inbox: Path, outbox: Path, system: Dev) -> None:
     content = BY_NAME["en-numbers.flac"].path.read_bytes()
     with (inbox / "growing.flac").open("wb") as file:

@@ -66,9 +66,10 @@ def test_twenty_kills_while_files_drop_in_leave_exactly_one_right_transcript_for
     for life in range(KILLS + 1):
         with start(tmp_path / "data", tmp_path / "dev.log") as process:
             if life == KILLS:
-                wait_until(
-                    lambda: all((outbox / f"{n}.{k}").exists() for n in dropped for k in ("json", "txt", "srt", "vtt")), "all"
-                )
+                results = [outbox / f"{name}.{kind}" for name in dropped for kind in ("json", "txt", "srt", "vtt")]
+                client = Client(address(process))
+                wait_until(lambda: all(path.exists() for path in results), "all results")
+                jobs = client.request("GET", "/api/jobs?limit=500").json["jobs"]
                 break
             clip = DROPS[life % len(DROPS)]
             name = f"{life}-{clip}"
@@ -80,4 +81,5 @@ def test_twenty_kills_while_files_drop_in_leave_exactly_one_right_transcript_for
     texts = {name: (outbox / f"{name}.txt").read_text() for name in dropped}
     wrong = {n: t for n, t in texts.items() if word_errors(BY_NAME[dropped[n]].text, t) > BY_NAME[dropped[n]].wer_max}
     assert not wrong, f"seed {seed}: {wrong}"
-    assert len(list(outbox.iterdir())) == 4 * len(dropped)
+    assert sorted(outbox.iterdir()) == sorted(results)
+    assert sorted((job["filename"], job["state"]) for job in jobs) == sorted((name, "SUCCESS") for name in dropped)

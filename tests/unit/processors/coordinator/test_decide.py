@@ -50,7 +50,8 @@ def work(name: str = "a", decoding: object = None) -> Work:
 
 
 def requested(name: str = "one", of: Work | None = None, **more: object) -> JobRequested:
-    job = Job(job_id=uuid5(NAMES, name), source="drop", filename="talk.wav", submitted_at=NOW)
+    dropped = ObjectRef(bucket="uploads", key=f"{name}.wav")
+    job = Job(job_id=uuid5(NAMES, name), source="drop", filename=f"{name}.wav", dropped=dropped, submitted_at=NOW)
     return JobRequested.model_validate({"job": job, "work": of or work(), **more})
 
 
@@ -118,7 +119,8 @@ def test_twenty_identical_requests_make_one_decode_and_twenty_results(world: Wor
     world.report(text(SPANS[0], "Hello."))
     outputs = world.report(text(SPANS[1], "World."))
     assert sorted(states(outputs)) == [("SUCCESS", False)] + [("SUCCESS", True)] * 19
-    assert len(only(TranscriptCompleted, outputs)) == 20
+    completed = only(TranscriptCompleted, outputs)
+    assert {record.result.files[0] for record in completed} == {f"{n}.wav.json" for n in range(20)}
 
 
 def test_segments_are_in_the_order_of_the_file_however_the_chunks_come_in(world: World) -> None:
@@ -186,7 +188,7 @@ def test_an_ended_drop_whose_files_are_gone_has_them_written_again_without_a_sec
     transcript = world.see(WorkReported(work_id=work().work_id, run="0-0", event=closed(())))[0].transcript
     _, outputs = world.see(requested(rewrite=True), finished=transcript)
     assert states(outputs) == []
-    assert [o.result.files[0] for o in only(TranscriptCompleted, outputs)] == ["talk.wav.json"]
+    assert [o.result.files[0] for o in only(TranscriptCompleted, outputs)] == ["one.wav.json"]
 
 
 def cancel(name: str = "one") -> CancelRequested:
