@@ -70,9 +70,10 @@ def ensure(artifact: Artifact) -> Path:
     with _lock(folder()):
         if artifact.path.exists():
             return artifact.path
-        scratch = folder() / "scratch"
-        shutil.rmtree(scratch, ignore_errors=True)  # of a build that was killed: the lock says that nobody uses it
-        scratch.mkdir(parents=True)
+        for left in folder().glob("scratch-*"):  # by a build that was killed: the lock says that nobody else builds
+            shutil.rmtree(left, ignore_errors=True)
+        scratch = folder() / f"scratch-{os.getpid()}"
+        scratch.mkdir()
         artifact.path.parent.mkdir(exist_ok=True)
         began = time.monotonic()
         try:

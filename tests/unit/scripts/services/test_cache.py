@@ -53,10 +53,10 @@ def test_a_failed_build_leaves_nothing_and_shows_the_end_of_its_log(own_cache: P
 
 
 def test_what_a_killed_build_left_is_swept_away_by_the_next(own_cache: Path) -> None:
-    (own_cache / "scratch").mkdir(parents=True)
-    (own_cache / "scratch" / "binary").write_text("half")
+    (own_cache / "scratch-1").mkdir(parents=True)
+    (own_cache / "scratch-1" / "binary").write_text("half")
     assert cache.ensure(writes("whole", [])).read_text() == "whole"
-    assert not (own_cache / "scratch").exists()
+    assert not (own_cache / "scratch-1").exists()
 
 
 def test_the_cache_lies_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
