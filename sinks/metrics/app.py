@@ -42,7 +42,8 @@ class Counter:
         self.unfinished: Any = self.app.Table("unfinished", key_type=bytes, value_type=bytes)
         self._recent: OrderedDict[tuple[bytes, str], None] = OrderedDict()
         self.failure: BaseException | None = None
-        self.app.agent(self.app.topic(self._jobs, key_type=bytes, value_type=bytes), name="metrics")(self._read)
+        jobs = self.app.topic(self._jobs, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+        self.app.agent(jobs, name="metrics")(self._read)
 
     def _app(self, kafka: Kafka, datadir: str) -> Any:
         heartbeat_ms = int(kafka.consumer_extra.get("heartbeat.interval.ms", HEARTBEAT_MS))
@@ -62,7 +63,7 @@ class Counter:
             broker_request_timeout=30,
             broker_commit_interval=0.5,
             consumer_group_instance_id=f"{kafka.instance}-metrics" if kafka.instance else None,
-            stream_wait_empty=True,
+            stream_wait_empty=False,  # what is not acknowledged yet is delivered again
             stream_recovery_delay=0.0,
             stream_buffer_maxsize=256,
             producer_acks=-1,
@@ -75,16 +76,22 @@ class Counter:
         await self.app.start()
 
     async def stop(self) -> None:
-        """After a crash inside Faust this may never return."""
+        """Commits what was counted. After a crash inside Faust this may never return."""
         await self.app.stop()
 
+    async def close(self) -> None:
+        """After `stop()`, whether it has returned or not: leaves the group, and ends Faust's thread."""
+        await transport.close(self.app)
+
     async def _read(self, stream: Any) -> None:
-        async for event in stream.events():
-            try:
-                self._count(event.message)
-            except Exception as error:  # Faust would only log it and go on with the next record
-                self.failure = error
-                raise
+        """A record is acknowledged once it is counted. Faust would only log an error, acknowledge, and go on with the next."""
+        async for event in stream.noack().events():
+            if self.failure is None:
+                try:
+                    self._count(event.message)
+                    event.ack()
+                except Exception as error:
+                    self.failure = error
 
     def _count(self, message: Any) -> None:
         """No `await`: nothing comes between reading an entry and writing it."""

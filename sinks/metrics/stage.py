@@ -36,7 +36,7 @@ STOP_S = 1.5  # for Faust to stop in order; after a crash it may hang
 
 class MetricsSink:
     """A Stage. `run()` raises FaustFault within 5 s of a crash inside Faust; what becomes of the process is the caller's to
-    decide: threads of Faust's that hang are left behind, are daemons, and hold no partition for longer than a session.
+    decide. A thread of Faust's that hangs even then is left behind; it is a daemon, and out of the group.
 
     `exposition`: host and port of a `/metrics` of its own; port 0 where somebody else serves the registry."""
 
@@ -80,6 +80,7 @@ class MetricsSink:
             await self._watch(counter, Publisher(producer), gauges, waiting)
         finally:
             await _within(counter.stop(), STOP_S)
+            await _within(counter.close(), STOP_S)
             producer.close()
 
     async def _started(self, counter: "Counter") -> None:
@@ -149,7 +150,7 @@ def _in_a_thread(waiting: Waiting) -> Iterator[Waiting]:
         yield waiting
     finally:
         waiting.stop()
-        thread.join()
+        thread.join(STOP_S)  # a question to a broker that is away takes longer; the thread is a daemon
 
 
 def _to_the_end(main: Coroutine[Any, Any, None]) -> None:

@@ -1,0 +1,322 @@
+"""The metrics sink on a broker: counts `jobs` with Faust, keeps its tables across restarts, and ends when Faust has crashed."""
+
+import asyncio
+import socket
+import threading
+import time
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from confluent_kafka import Producer
+from prometheus_client import CollectorRegistry
+
+from murmur.kafka.client import Kafka
+from murmur.kafka.follower import Follower
+from murmur.stats import Stats
+from schemas import codec
+from schemas.jobs import Job, JobChanged, State
+from schemas.stats import JobFigures, StatsPublished
+from schemas.topics import CHUNKS_BULK, JOBS, METRICS_UNFINISHED_CHANGELOG, METRICS_WINDOWS_CHANGELOG, STATS
+from schemas.work import ChunkReady
+from sinks.metrics.stage import MetricsSink
+from sinks.metrics.watchdog import FaustFault
+from tests.contract.brokers import PATIENCE_S, wait_until, write
+
+NOBODY = "127.0.0.1", 0
+
+
+def changed(state: State = "SUCCESS", number: int | None = None, **facts: Any) -> JobChanged:
+    now = datetime.now(UTC)
+    job_id = uuid.UUID(int=number) if number is not None else uuid.uuid4()
+    job = Job(job_id=job_id, source="http", filename="a.wav", submitted_at=now - timedelta(seconds=10), **facts)
+    result = {"transcript": {"bucket": "w", "key": "k"}, "language": "en", "duration_s": 8.0, "speech_s": 7.0}
+    return JobChanged.model_validate(
+        {
+            "job": job,
+            "work_id": "0" * 64,
+            "audio_id": "0" * 64,
+            "model": {"name": "demo", "revision": "1"},
+            "state": state,
+            "changed_at": now,
+            "started_at": now - timedelta(seconds=4),
+            "result": result if state == "SUCCESS" else None,
+        }
+    )
+
+
+def tell(kafka: Kafka, *records: JobChanged) -> None:
+    write(kafka, JOBS, [(str(record.job.job_id).encode(), codec.encode(record)) for record in records])
+
+
+@dataclass
+class Running:
+    sink: MetricsSink
+    registry: CollectorRegistry
+    ended: list[BaseException] = field(default_factory=list)
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def gauge(self, name: str, **labels: str) -> float | None:
+        return self.registry.get_sample_value(name, labels)
+
+    def day(self, state: State = "SUCCESS") -> float | None:
+        return self.gauge("murmur_window_jobs", window="day", state=state, lane="auto", model="demo")
+
+
+@contextmanager
+def running(kafka: Kafka, exposition: tuple[str, int] = NOBODY) -> Iterator[Running]:
+    """The sink in a thread, ready; stopped and joined at the end."""
+    registry = CollectorRegistry()
+    life = Running(MetricsSink(kafka, registry, exposition), registry)
+
+    def run() -> None:
+        try:
+            life.sink.run()
+        except BaseException as error:
+            life.ended.append(error)
+        finally:
+            life.over.set()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        wait_until(lambda: life.over.is_set() or life.sink.not_ready() is None, "the metrics sink is ready")
+        yield life
+    finally:
+        life.sink.stop()
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive()
+
+
+@contextmanager
+def reading(kafka: Kafka) -> Iterator[Stats]:
+    stats = Stats(kafka)
+    stats.start()
+    try:
+        yield stats
+    finally:
+        stats.stop()
+
+
+def day(stats: Stats) -> dict[str, Any]:
+    totals: dict[str, Any] = stats.latest()["windows"]["day"]["totals"]
+    return totals
+
+
+def test_jobs_of_all_partitions_reach_stats_and_gauges(kafka: Kafka) -> None:
+    with running(kafka) as life, reading(kafka) as stats:
+        tell(kafka, *(changed() for _ in range(20)), *(changed("STARTED") for _ in range(3)), changed("FAILURE", owner="b"))
+        wait_until(lambda: day(stats)["jobs"] == 21 and stats.latest()["started_jobs"] == 3, "all figures of all partitions")
+        assert day(stats)["audio_s"] == 160.0
+        assert day(stats)["real_time_factor"] == 0.5
+        assert stats.latest()["windows"]["minute"]["by"]["owner"]["b"]["jobs"] == 1
+        assert stats.latest()["oldest_job_age_s"] >= 10.0
+        assert not stats.latest()["stale"]
+        assert life.day() == 20
+        assert life.gauge("murmur_started_jobs") == 3
+    assert life.ended == []
+    assert life.day() is None, "an ended sink shows nothing"
+
+
+def test_each_partition_has_a_name_of_its_own_in_stats(kafka: Kafka) -> None:
+    with running(kafka):
+        tell(kafka, *(changed() for _ in range(40)))
+        known: dict[str, JobFigures] = {}
+        follower = Follower(kafka, (STATS,))
+
+        def all_told() -> bool:
+            for record in follower.poll(0.1):
+                assert isinstance(record.event, StatsPublished)
+                assert record.key == record.event.name.encode()
+                if isinstance(record.event.figures, JobFigures):
+                    known[record.event.name] = record.event.figures
+            return sum(row.jobs for figures in known.values() for row in figures.series if row.window == "hour") == 40
+
+        wait_until(all_told, "40 jobs in the figures of the partitions")
+        follower.close()
+        assert set(known) == {"jobs/0", "jobs/1", "jobs/2", "jobs/3"}
+        assert all(figures.series for figures in known.values())
+
+
+def test_tables_come_back_from_their_changelogs(kafka: Kafka) -> None:
+    with running(kafka) as first:
+        tell(kafka, *(changed() for _ in range(10)), *(changed("STARTED", number) for number in range(4)))
+        wait_until(lambda: first.day() == 10 and first.gauge("murmur_started_jobs") == 4, "the first life has counted")
+    with running(kafka) as second:
+        wait_until(lambda: second.day() == 10 and second.gauge("murmur_started_jobs") == 4, "the second life knows the same")
+        tell(kafka, *(changed("SUCCESS", number) for number in range(4)))
+        wait_until(lambda: second.day() == 14 and second.gauge("murmur_started_jobs") == 0, "and goes on counting")
+    assert second.ended == []
+
+
+def test_a_state_that_is_told_again_counts_once(kafka: Kafka) -> None:
+    with running(kafka) as life:
+        tell(kafka, changed(number=1), changed(number=1), changed(number=2))
+        wait_until(lambda: life.day() is not None, "the first job is counted")
+        tell(kafka, changed(number=1), changed("FAILURE", 3), changed(number=1))
+        wait_until(lambda: life.day("FAILURE") == 1, "the marker is counted")
+        assert life.day() == 2
+
+
+def test_a_record_that_nobody_understands_is_passed_over(kafka: Kafka) -> None:
+    with running(kafka) as life:
+        write(kafka, JOBS, [(b"a", b"not json"), (b"a", None), (b"b", b'{"version": 9}')])
+        tell(kafka, *(changed() for _ in range(20)))
+        wait_until(lambda: life.day() == 20, "the records after them are counted")
+    assert life.ended == []
+
+
+def test_speech_that_no_transcriber_has_settled_is_queued(kafka: Kafka) -> None:
+    seconds = 16_000
+    chunk = ChunkReady.model_validate(
+        {
+            "work_id": "0" * 64,
+            "run": "0-0",
+            "slice_id": "1" * 64,
+            "span": (0, 12 * seconds),
+            "pieces": [(0, 5 * seconds), (7 * seconds, 12 * seconds)],
+            "audio": {"bucket": "w", "key": "k"},
+            "model": {"name": "demo", "revision": "1"},
+            "decoding": {},
+            "lane": "bulk",
+        }
+    )
+    write(kafka, CHUNKS_BULK, [(b"a", codec.encode(chunk))] * 3, partition=0)
+    with running(kafka) as life:
+        wait_until(lambda: life.gauge("murmur_queued_audio_seconds", lane="bulk") == 30.0, "three chunks wait")
+        with _transcriber(kafka, 2):
+            wait_until(lambda: life.gauge("murmur_queued_audio_seconds", lane="bulk") == 10.0, "two are done")
+
+
+@contextmanager
+def _transcriber(kafka: Kafka, settled: int) -> Iterator[None]:
+    """A member of the group that has settled so many chunks of partition 0."""
+    from confluent_kafka import TopicPartition
+
+    consumer = kafka.consumer("transcriber")
+    try:
+        consumer.commit(offsets=[TopicPartition(kafka.name(CHUNKS_BULK), 0, settled)], asynchronous=False)
+        yield
+    finally:
+        consumer.close()
+
+
+def test_a_crash_inside_faust_ends_the_sink_within_five_seconds(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    from aiokafka.consumer.fetcher import Fetcher
+
+    with running(kafka) as life:
+        began_s = time.monotonic()
+
+        async def broken(*_arguments: object, **_options: object) -> None:
+            raise RuntimeError("a codec is missing")
+
+        monkeypatch.setattr(Fetcher, "fetched_records", broken)
+        assert life.over.wait(5.0), "it goes on in silence"
+        assert time.monotonic() - began_s < 5.0
+    assert isinstance(life.ended[0], FaustFault)
+    assert life.sink.not_ready() is not None
+
+
+def test_a_fault_in_counting_ends_the_sink_and_is_its_reason(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_job: JobChanged) -> None:
+        raise ZeroDivisionError("a bug")
+
+    with running(kafka) as life:
+        monkeypatch.setattr("sinks.metrics.app.measured", broken)
+        tell(kafka, changed())
+        assert life.over.wait(5.0)
+    assert isinstance(life.ended[0].__cause__, ZeroDivisionError)
+
+
+def test_after_a_crash_a_new_life_counts_on_in_the_same_process(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(kafka) as first:
+        tell(kafka, *(changed() for _ in range(5)))
+        wait_until(lambda: first.day() == 5, "the first life has counted")
+        with monkeypatch.context() as patch:
+            patch.setattr("sinks.metrics.app.measured", lambda _job: 1 / 0)
+            tell(kafka, changed())
+            assert first.over.wait(5.0)
+    with running(kafka) as second:
+        wait_until(lambda: second.day() == 6, "the record that the first one died of is counted too")
+    assert second.ended == []
+
+
+def test_a_faust_that_does_not_stop_is_left_behind_and_out_of_the_group(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(_counter: object) -> None:
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as patch, running(kafka) as first:
+        patch.setattr("sinks.metrics.app.Counter.stop", never)
+        first.sink.stop()
+        assert first.over.wait(5.0)
+    with running(kafka) as second:
+        tell(kafka, *(changed() for _ in range(20)))
+        wait_until(lambda: second.day() == 20, "the second life has every partition")
+    assert first.ended == second.ended == []
+
+
+def test_only_committed_records_are_read(kafka: Kafka) -> None:
+    """On a broker with transactions by what is counted; on the embedded one by what the consumer was told."""
+    if not kafka.transactions:
+        _asserts_isolation(kafka)
+        return
+    with running(kafka) as life:
+        producer: Producer = kafka.producer("tests", **{"transactional.id": f"{kafka.prefix}tests"})
+        producer.init_transactions(10)
+        for commit in (False, True):
+            producer.begin_transaction()
+            record = changed()
+            producer.produce(kafka.name(JOBS), key=str(record.job.job_id).encode(), value=codec.encode(record))
+            producer.flush(10)
+            (producer.commit_transaction if commit else producer.abort_transaction)(10)
+        wait_until(lambda: life.day() == 1, "the committed job is counted")
+        tell(kafka, changed("FAILURE"))
+        wait_until(lambda: life.day("FAILURE") == 1, "the marker is counted")
+        assert life.day() == 1
+
+
+def _asserts_isolation(kafka: Kafka) -> None:
+    from aiokafka import AIOKafkaConsumer
+
+    told: list[tuple[int, int]] = []
+    start = AIOKafkaConsumer.start
+
+    async def spy(consumer: Any) -> None:
+        await start(consumer)
+        fetcher = consumer._fetcher
+        told.append((fetcher._isolation_level, fetcher._fetch_max_wait_ms))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AIOKafkaConsumer, "start", spy)
+        with running(kafka):
+            pass
+    assert told == [(1, kafka.consumer_extra["fetch.wait.max.ms"])]  # 1: READ_COMMITTED
+
+
+def test_it_serves_its_own_metrics_where_it_is_told_to(kafka: Kafka) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with running(kafka, ("127.0.0.1", port)), urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        assert b"murmur_started_jobs" in answer.read()
+
+
+def test_without_a_broker_it_says_so_and_ends() -> None:
+    with running(Kafka("127.0.0.1:1", "murmur.")) as life:
+        assert life.over.wait(PATIENCE_S)
+    assert "does not start" in str(life.ended[0])
+
+
+@pytest.mark.parametrize("topic", [METRICS_WINDOWS_CHANGELOG, METRICS_UNFINISHED_CHANGELOG])
+def test_the_changelogs_are_the_topics_that_faust_writes(kafka: Kafka, topic: Any) -> None:
+    with running(kafka) as life:
+        tell(kafka, changed("STARTED"))
+        wait_until(lambda: life.gauge("murmur_started_jobs") == 1, "it is counted")
+        follower = Follower(kafka, (topic,))
+        wait_until(lambda: bool(follower.poll(0.1)), f"something in {topic.name}")
+        follower.close()
