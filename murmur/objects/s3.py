@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from murmur.errors import MurmurError
+from murmur.errors import MurmurError, UsageError
 from murmur.objects.s3_errors import absent_is_fine, beyond_the_end, checked_key, is_taken_by_folder, says_why, translated
 from murmur.objects.store import ObjectInfo
 from murmur.settings import Settings
@@ -36,7 +36,7 @@ FOLDER_RACES = 3  # a put beside the last delete of a folder: one in a hundred m
 
 
 def connect(settings: Settings) -> "S3Client":
-    """A boto3 client for these settings: thread-safe, bounded in time and attempts."""
+    """A boto3 client for these settings: thread-safe, bounded in time and attempts. Raises UsageError."""
     import boto3.session  # 0.2 s that `import murmur.objects` must not cost
     from botocore.config import Config
 
@@ -50,15 +50,18 @@ def connect(settings: Settings) -> "S3Client":
         request_checksum_calculation="when_required",  # ours is SHA-256, and older stores choke on boto3's CRC
         response_checksum_validation="when_required",
     )
-    return boto3.session.Session().client(
-        "s3",
-        endpoint_url=settings.s3_endpoint,
-        aws_access_key_id=settings.s3_access_key,
-        aws_secret_access_key=secret.get_secret_value() if secret else None,
-        region_name=settings.s3_region,
-        verify=str(settings.s3_ca_file) if settings.s3_ca_file else None,
-        config=config,
-    )
+    try:
+        return boto3.session.Session().client(
+            "s3",
+            endpoint_url=settings.s3_endpoint,
+            aws_access_key_id=settings.s3_access_key,
+            aws_secret_access_key=secret.get_secret_value() if secret else None,
+            region_name=settings.s3_region,
+            verify=str(settings.s3_ca_file) if settings.s3_ca_file else None,
+            config=config,
+        )
+    except ValueError as error:
+        raise UsageError(f"MURMUR_S3_ENDPOINT is no address of a store: {error}") from error
 
 
 class S3Store:
@@ -108,7 +111,7 @@ class S3Store:
             size_bytes=answer["ContentLength"],
             etag=answer["ETag"].strip('"'),
             modified_at=answer["LastModified"],
-            version_id=answer.get("VersionId"),
+            version_id=answer.get("VersionId") or None,
             sha256=base64.b64decode(whole).hex() if whole else None,
             content_type=answer.get("ContentType"),
             metadata=answer.get("Metadata", {}),
@@ -289,7 +292,7 @@ def _written(
         size_bytes=size_bytes,
         etag=answer["ETag"].strip('"'),
         modified_at=parsedate_to_datetime(at_store) if at_store else datetime.now(UTC),
-        version_id=answer.get("VersionId"),
+        version_id=answer.get("VersionId") or None,
         sha256=sha256,
         content_type=content_type,
     )

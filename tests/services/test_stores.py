@@ -7,6 +7,7 @@ import signal
 import time
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer
@@ -16,6 +17,8 @@ from murmur.objects.s3 import S3Store
 from murmur.objects.s3_errors import translated
 from murmur.objects.store import BadKey, NotFound, StoreUnavailable
 from schemas.record import ObjectRef
+from scripts.services import supervisor
+from scripts.services.kafka import Kafka
 from scripts.services.minio import MINIO
 from scripts.services.store import Store
 from scripts.services.supervisor import Services
@@ -50,21 +53,28 @@ def requests_of(objects: S3Store, operation: str) -> list[str]:
     return seen
 
 
-def test_an_upload_is_announced_on_the_stores_topic(services: Services, store: Store, objects: S3Store) -> None:
-    topic = f"{store.topic_prefix}uploads"
-    consumer = Consumer(services.kafka.client_config(**{"group.id": str(uuid.uuid4()), "auto.offset.reset": "earliest"}))
+def announced(kafka: Kafka, topic: str, keys: list[str]) -> set[str]:
+    """Those of the keys that the topic speaks of within a minute."""
+    consumer = Consumer(kafka.client_config(**{"group.id": str(uuid.uuid4()), "auto.offset.reset": "earliest"}))
     consumer.subscribe([topic])
-    key = f"{uuid.uuid4().hex}.wav"
+    found: set[str] = set()
+    until = time.monotonic() + 60
     try:
-        objects.client.put_object(Bucket="uploads", Key=key, Body=b"speech")
-        until = time.monotonic() + 30
-        while time.monotonic() < until:
+        while time.monotonic() < until and found != set(keys):
             message = consumer.poll(0.2)
-            if message is not None and key.encode() in (message.value() or b""):
-                return
-        pytest.fail(f"no event of {key} on {topic}")
+            value = (message.value() or b"") if message is not None else b""
+            found |= {key for key in keys if key.encode() in value}
     finally:
         consumer.close()
+    return found
+
+
+def test_an_upload_is_announced_on_the_stores_topic(services: Services, store: Store, objects: S3Store) -> None:
+    key = f"{uuid.uuid4().hex}.wav"
+    objects.client.put_object(Bucket="uploads", Key=key, Body=b"speech")
+    try:
+        assert announced(services.kafka, f"{store.topic_prefix}uploads", [key]) == {key}
+    finally:
         objects.delete("uploads", key)
 
 
@@ -167,6 +177,20 @@ def test_wrong_credentials_are_said_to_be_wrong(store: Store) -> None:
     for objects in (wrong_secret, unknown_user):
         with pytest.raises(StoreUnavailable, match="refuses the credentials"):
             objects.check("work")
+
+
+def test_a_queue_on_disk_keeps_events_while_kafka_is_away(own_kafka: Kafka, tmp_path: Path) -> None:
+    store = supervisor.own_store(MINIO, tmp_path / "minio", own_kafka, queued=True)
+    try:
+        objects = S3Store(store.settings())
+        own_kafka.process.kill()
+        names = [f"{uuid.uuid4().hex}.wav" for _ in range(5)]
+        for name in names:
+            objects.put("uploads", name, b"speech")
+        own_kafka.start()
+        assert announced(own_kafka, f"{store.topic_prefix}uploads", names) == set(names)
+    finally:
+        store.process.forget()
 
 
 def test_a_killed_store_is_unavailable_and_has_everything_when_it_is_back(own_store: StoreFactory) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from murmur.errors import UsageError
 from murmur.objects import open as objects_open
 from murmur.objects import s3
 from murmur.objects.directory import DirectoryStore
@@ -36,6 +37,11 @@ def test_a_store_that_is_away_is_said_to_be_unavailable_within_seconds() -> None
     with pytest.raises(StoreUnavailable):
         list(store.list("drops"))
     assert time.monotonic() - began < 20
+
+
+def test_an_endpoint_that_is_none_is_said_to_be_wrong() -> None:
+    with pytest.raises(UsageError, match="MURMUR_S3_ENDPOINT"):
+        S3Store(settings(s3_endpoint="store.example:9000/")).check("drops")
 
 
 def test_the_settings_choose_the_store(tmp_path: Path) -> None:
