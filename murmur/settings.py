@@ -96,12 +96,6 @@ class Settings(BaseSettings):
     webhook_allow_private: bool = Field(False, description="also deliver to private and loopback addresses")
     webhook_timeout_s: float = Field(15.0, gt=0, description="for one attempt")
 
-    # Metrics
-    metrics_host: str = Field("127.0.0.1", description="address of the metrics sink's own /metrics")
-    metrics_port: int = Field(
-        9511, ge=0, le=65535, description="port of it; 0: none, as in `murmur dev`, whose gateway shows the same metrics"
-    )
-
     # Logs
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least severe line to write")
     log_format: Literal["text", "json"] = Field("text", description="text for people, JSON lines for machines")

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
 from murmur.kafka.client import Kafka, KafkaFault, partition_of, received
+from murmur.kafka.ends import Ends
 from murmur.kafka.messages import Partition, Received
 from schemas.topics import Topic
 
-REQUEST_S = 10.0
 DEADLINE_S = 120.0  # an open transaction ends within its timeout of 10 s and the broker's scan; a million entries need 10 s
 BATCH_MAX = 2000
 
@@ -22,31 +22,13 @@ def read(kafka: Kafka, topics: Sequence[Topic], numbers: Sequence[int]) -> Itera
     """Every record of these partitions, each partition in order. Blocks until the end; raises KafkaFault."""
     consumer = kafka.consumer("changelog", **{"enable.partition.eof": True})
     try:
-        left = _ends(kafka, topics, numbers)
+        left = {p: end for p, end in Ends(kafka, topics).now().items() if p.number in numbers and end > 0}
         consumer.assign([TopicPartition(kafka.prefix + p.topic, p.number, OFFSET_BEGINNING) for p in left])
         deadline_s = time.monotonic() + DEADLINE_S
         while left:
             if time.monotonic() > deadline_s:
                 raise KafkaFault(f"a changelog could not be read within {DEADLINE_S:.0f} s: {sorted(left)}")
             yield from _batch(kafka, consumer, left)
-    finally:
-        consumer.close()
-
-
-def _ends(kafka: Kafka, topics: Sequence[Topic], numbers: Sequence[int]) -> dict[Partition, int]:
-    """The partitions that hold anything, and where each ends."""
-    consumer = kafka.consumer("changelog", **{"isolation.level": "read_uncommitted"})
-    try:
-        ends = {}
-        for topic in topics:
-            for number in numbers:
-                place = TopicPartition(kafka.name(topic), number)
-                low_high = consumer.get_watermark_offsets(place, timeout=REQUEST_S)
-                if low_high is None:
-                    raise KafkaFault(f"the broker does not say where {kafka.name(topic)} ends")
-                if low_high[1] > low_high[0]:
-                    ends[Partition(topic.name, number)] = low_high[1]
-        return ends
     finally:
         consumer.close()
 

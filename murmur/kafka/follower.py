@@ -4,14 +4,14 @@ Offsets are the caller's own business. Committed records only; a position counts
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, Message, TopicPartition
 
-from murmur.errors import UsageError
 from murmur.kafka.client import Kafka, KafkaFault, partition_of, received
+from murmur.kafka.ends import Ends
 from murmur.kafka.messages import Partition, Received
 from schemas import codec
 from schemas.record import Record
@@ -19,7 +19,6 @@ from schemas.topics import BY_NAME, Topic
 
 log = logging.getLogger(__name__)
 Start = Mapping[Partition, int] | Literal["beginning", "end"]
-REQUEST_S = 10.0
 BATCH_MAX = 1000
 
 
@@ -31,6 +30,7 @@ class Follower:
         self._kafka = kafka
         self._topics = tuple(topics)
         self._start = start
+        self._ends = Ends(kafka, topics)
         self._consumer: Consumer | None = None
         self._positions: dict[Partition, int] = {}
 
@@ -39,9 +39,9 @@ class Follower:
         if self._consumer is not None:
             return
         self._consumer = self._kafka.consumer("follower", **{"enable.partition.eof": True})
-        ends = self.end_offsets() if self._start == "end" else {}
+        ends = self._ends.now() if self._start == "end" else {}
         places = []
-        for partition in self._partitions(self._topics):
+        for partition in self._ends.partitions():
             offset = ends.get(partition, self._offset(partition))
             places.append(TopicPartition(self._kafka.prefix + partition.topic, partition.number, offset))
             self._positions[partition] = max(offset, 0)
@@ -63,19 +63,7 @@ class Follower:
 
     def end_offsets(self, topics: Sequence[Topic] | None = None) -> dict[Partition, int]:
         """Where the topics end now, by asking the broker. Blocks; raises KafkaFault when it does not answer."""
-        self.open()
-        assert self._consumer is not None
-        ends = {}
-        for partition in self._partitions(self._topics if topics is None else topics):
-            place = TopicPartition(self._kafka.prefix + partition.topic, partition.number)
-            try:
-                answer = self._consumer.get_watermark_offsets(place, timeout=REQUEST_S)
-            except KafkaException as error:
-                raise KafkaFault(f"the broker does not say where {place.topic} ends: {error}") from error
-            if answer is None:
-                raise KafkaFault(f"the broker does not say where {place.topic} ends")
-            ends[partition] = answer[1]
-        return ends
+        return self._ends.now(topics)
 
     def reached(self, ends: Mapping[Partition, int]) -> bool:
         """Everything before `ends` was read."""
@@ -85,18 +73,7 @@ class Follower:
         if self._consumer is not None:
             self._consumer.close()
             self._consumer = None
-
-    def _partitions(self, topics: Iterable[Topic]) -> Iterator[Partition]:
-        assert self._consumer is not None
-        for topic in topics:
-            try:
-                metadata = self._consumer.list_topics(self._kafka.name(topic), timeout=REQUEST_S)
-            except KafkaException as error:
-                raise KafkaFault(f"the broker does not answer: {error}") from error
-            known = metadata.topics[self._kafka.name(topic)]
-            if known.error is not None or not known.partitions:
-                raise UsageError(f"the topic {self._kafka.name(topic)} is missing: run `murmur topics apply`")
-            yield from (Partition(topic.name, number) for number in sorted(known.partitions))
+        self._ends.close()
 
     def _offset(self, partition: Partition) -> int:
         if isinstance(self._start, str):

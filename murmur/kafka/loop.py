@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 
 from murmur.errors import Retry, UsageError
 from murmur.kafka import deadletters
@@ -59,8 +59,10 @@ class Loop:
 
     def run(self) -> None:
         consumer = self._kafka.consumer(self.name, **self._consumer_config())
+        transactional = self.options.transactional and self._kafka.transactions
+        producer = self._kafka.producer(self.name, **(self._transaction_config() if transactional else {}))
         try:
-            self._open(consumer)
+            self._open(consumer, producer, transactional=transactional)
             while not self._stopping.is_set():
                 self._turn(draining=False)
             self._drain()
@@ -68,6 +70,8 @@ class Loop:
         finally:
             self._handler.close()
             consumer.close()
+            producer.purge()  # what the broker has not taken by now was not promised to anybody
+            producer.close()
 
     def stop(self) -> None:
         self._stopping.set()
@@ -78,10 +82,8 @@ class Loop:
         ask = getattr(self._handler, "not_ready", None)
         return ask() if ask else None
 
-    def _open(self, consumer: Consumer) -> None:
+    def _open(self, consumer: Consumer, producer: Producer, *, transactional: bool) -> None:
         self._consumer = consumer
-        transactional = self.options.transactional and self._kafka.transactions
-        producer = self._kafka.producer(self.name, **(self._transaction_config() if transactional else {}))
         writer = Writer(self._kafka, producer, self.name)
         self._commits: Commits
         if transactional:

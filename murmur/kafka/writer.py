@@ -5,7 +5,7 @@ Calls come from one thread: the delivery reports are served by `poll()`.
 
 from datetime import UTC, datetime
 
-from confluent_kafka import KafkaError, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from murmur.kafka.client import Kafka, KafkaFault
 from murmur.kafka.messages import Output
@@ -52,6 +52,8 @@ class Writer:
                 break
             except BufferError:
                 self.producer.poll(0.1)
+            except KafkaException as error:  # larger than any topic takes, for one
+                raise KafkaFault(f"a record for {output.topic.name} is refused: {error}") from error
         self._outstanding[number] = output.topic.name
         self._sent = number
 

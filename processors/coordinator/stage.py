@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from murmur.kafka import changelog
+from murmur.kafka import changelog, topics
 from murmur.kafka.client import Kafka
 from murmur.kafka.loop import Loop, LoopOptions
 from murmur.kafka.messages import Output, Partition, Received, Step
@@ -28,7 +28,9 @@ INPUTS = (REQUESTS, CANCELLATIONS, CHUNK_RESULTS)
 
 
 def build(resources: Resources) -> Stage:
+    """Raises UsageError when the topics that meet in one partition do not have equally many."""
     settings = resources.settings
+    topics.check(resources.kafka)
     transcripts = Transcripts(resources.objects, settings.work_bucket)
     options = LoopOptions(assignment="range", transactional=True, commit_interval_s=0.0)
     return Loop("coordinator", resources.kafka, INPUTS, Coordinator(resources.kafka, transcripts, settings), options)

@@ -34,7 +34,7 @@ class Feed:
         self._view = view
         self._moved = moved
         self._stopping = threading.Event()
-        self._ends = Ends(kafka, REQUESTS)
+        self._ends = Ends(kafka, (REQUESTS,), FRESH_WITHIN_S)
         self.not_ready: str | None = "the view has not been read yet"
 
     def run(self) -> None:
@@ -60,7 +60,10 @@ class Feed:
         """Where `requests` ends now. Blocks; raises Retry when the broker does not say."""
         if self.not_ready is not None:
             raise Retry(f"jobs cannot be looked up yet: {self.not_ready}")
-        return self._ends.now()
+        try:
+            return self._ends.now()
+        except KafkaFault as error:
+            raise Retry(str(error)) from error
 
     def _follow(self) -> None:
         start = self._view.follow(self._producer.cluster_id())

@@ -64,11 +64,11 @@ def test_twenty_kills_while_files_drop_in_leave_exactly_one_right_transcript_for
     inbox.mkdir(parents=True)
     dropped: dict[str, str] = {}
     for life in range(KILLS + 1):
-        with start(tmp_path / "data", tmp_path / "dev.log") as process:
+        with start(tmp_path / "data", tmp_path / f"{life}.log") as process:
             if life == KILLS:
                 results = [outbox / f"{name}.{kind}" for name in dropped for kind in ("json", "txt", "srt", "vtt")]
                 client = Client(address(process))
-                wait_until(lambda: all(path.exists() for path in results), "all results")
+                wait_until(lambda results=results: all(path.exists() for path in results), "all results")  # type: ignore[misc]
                 jobs = client.request("GET", "/api/jobs?limit=500").json["jobs"]
                 break
             clip = DROPS[life % len(DROPS)]
