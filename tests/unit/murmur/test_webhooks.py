@@ -32,7 +32,7 @@ def test_a_change_to_anything_that_is_signed_is_noticed(changed: str) -> None:
 
 @pytest.mark.parametrize(
     "secret",
-    ["", "whsec_", "bXVybXVy" * 4, "whsec_short", "whsec_" + "bXVybXVy" * 22, "whsec_not base64, not at all!!!!!!!", "whsec_é" * 9],
+    ["", "whsec_", "bXVybXVy" * 4, "whsec_short", "whsec_" + "bXVybXVy" * 22, "whsec_not base64, not at all!!!!", "whsec_é" * 9],
 )  # fmt: skip
 def test_a_secret_that_cannot_sign_is_refused_with_how_to_make_one_and_is_not_shown(secret: str) -> None:
     with pytest.raises(UsageError, match="openssl rand") as error:

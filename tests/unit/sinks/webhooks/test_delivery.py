@@ -1,6 +1,6 @@
 """A delivery from its job to its end, with a receiver that answers from a list.
 
-Real receivers are in tests/contract/test_webhooks.py.
+Real receivers are in tests/contract/webhooks.
 """
 
 import asyncio

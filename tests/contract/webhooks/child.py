@@ -1,0 +1,22 @@
+"""The webhook sink as a process that a test kills."""
+
+import sys
+from pathlib import Path
+
+import orjson
+from pydantic import SecretStr
+
+from murmur.kafka.client import Kafka
+from murmur.models import catalogue
+from murmur.objects.directory import DirectoryStore
+from murmur.resources import Resources
+from murmur.settings import Settings
+from sinks.webhooks import build
+from tests.ended import SECRET
+
+if __name__ == "__main__":
+    given = orjson.loads(sys.argv[1])
+    cluster = Kafka(given["bootstrap"], given["prefix"], consumer_extra=given["extra"], transactions=False)
+    settings = Settings(webhook_secret=SecretStr(SECRET), webhook_allow_private=True)
+    objects = DirectoryStore({"work": Path(given["work"])})
+    build(Resources(settings, cluster, objects, catalogue.resolve("demo"))).run()

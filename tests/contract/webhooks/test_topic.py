@@ -1,0 +1,159 @@
+"""The webhook sink on its topic: from a job's record to its receiver, and what survives a crash."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import cast
+
+import orjson
+import pytest
+from pydantic import SecretStr
+
+from murmur.kafka.client import Kafka
+from murmur.kafka.loop import Loop
+from murmur.models import catalogue
+from murmur.objects.directory import DirectoryStore
+from murmur.resources import Resources
+from murmur.settings import Settings
+from schemas import codec
+from schemas.deadletter import DeadLetter
+from schemas.jobs import JobChanged
+from schemas.topics import DEAD_LETTERS, JOBS
+from sinks.webhooks import build
+from tests.contract.brokers import ROOT, committed, running, wait_until, whole, write
+from tests.contract.webhooks.receiver import Receiver
+from tests.ended import SECRET, ended
+
+
+@pytest.fixture
+def stage(kafka: Kafka, objects: DirectoryStore) -> Callable[[], Loop]:
+    settings = Settings(webhook_secret=SecretStr(SECRET), webhook_allow_private=True)
+    return lambda: cast(Loop, build(Resources(settings, kafka, objects, catalogue.resolve("demo"))))
+
+
+def publish(kafka: Kafka, *events: JobChanged) -> None:
+    write(kafka, JOBS, [(str(event.job.job_id).encode(), codec.encode(event)) for event in events], partition=0)
+
+
+def offset(kafka: Kafka) -> int:
+    return int(committed(kafka, "webhooks", JOBS).offset)
+
+
+def test_from_the_jobs_topic_to_the_receiver(kafka: Kafka, receiver: Receiver, stage: Callable[[], Loop]) -> None:
+    url = receiver.url("/ok")
+    quiet = [ended(None, 1, "SUCCESS"), ended(url, 2, "STARTED")]
+    publish(kafka, *quiet, ended(url, 2, "SUCCESS"), ended(url, 3), ended(url, 4, "REVOKED"), ended(url, 3))
+
+    with running(stage()):
+        wait_until(lambda: offset(kafka) == 6, "all settled")
+
+    assert sorted(got.webhook_id[-9:] for got in receiver.got) == ["2_success", "3_failure", "4_revoked"]
+    assert {got.said["success"] for got in receiver.got} == {True, False}
+
+
+def test_a_record_is_committed_only_after_its_delivery(kafka: Kafka, receiver: Receiver, stage: Callable[[], Loop]) -> None:
+    publish(kafka, ended(receiver.url("/ok"), 1), ended(receiver.url("/slow"), 2), ended(receiver.url("/ok"), 3))
+
+    with running(stage()):
+        receiver.wait("/slow", 1)
+        receiver.wait("/ok", 2)
+        wait_until(lambda: offset(kafka) == 1, "the first record's offset")
+    assert offset(kafka) == 1
+
+    with running(stage()):
+        again = receiver.wait("/slow", 2)
+        receiver.release.set()
+    assert len({(got.webhook_id, got.body) for got in again}) == 1
+
+
+def test_a_sender_that_dies_between_the_answer_and_the_commit_repeats_the_same_id(
+    kafka: Kafka, objects: DirectoryStore, tmp_path: Path, stage: Callable[[], Loop]
+) -> None:
+    victims: list[int] = []
+
+    def kill(_got: object) -> None:
+        """The receiver has the request; its sender will never commit it."""
+        if victims:
+            os.kill(victims.pop(), signal.SIGKILL)
+
+    with Receiver(on_ok=kill) as receiver:
+        with process(kafka, tmp_path / "work") as victim:
+            victims.append(victim.pid)
+            publish(kafka, ended(receiver.url("/ok"), state="SUCCESS"))
+            assert victim.wait(30) == -signal.SIGKILL
+        assert offset(kafka) < 1
+        with running(stage()):
+            wait_until(lambda: offset(kafka) == 1, "the second delivery")
+
+        assert len(receiver.got) == 2
+        assert len({(got.webhook_id, got.body) for got in receiver.got}) == 1
+
+
+def test_a_store_that_is_away_is_waited_for(
+    kafka: Kafka, receiver: Receiver, objects: DirectoryStore, tmp_path: Path, stage: Callable[[], Loop]
+) -> None:
+    (tmp_path / "work").rename(tmp_path / "away")
+    publish(kafka, ended(receiver.url("/ok"), 1, "SUCCESS"), ended(receiver.url("/ok"), 2))
+
+    with running(stage()):
+        receiver.wait("/ok", 1)
+        assert offset(kafka) < 1
+        (tmp_path / "away").rename(tmp_path / "work")
+        wait_until(lambda: offset(kafka) == 2, "both")
+
+    assert [got.said["success"] for got in receiver.got] == [False, True]
+
+
+def test_a_transcript_that_is_gone_becomes_a_dead_letter(
+    kafka: Kafka, receiver: Receiver, objects: DirectoryStore, stage: Callable[[], Loop]
+) -> None:
+    objects.delete("work", next(iter(objects.list("work"))).key)
+    publish(kafka, ended(receiver.url("/ok"), 1, "SUCCESS"), ended(receiver.url("/ok"), 2))
+
+    with running(stage()):
+        dead = codec.decode(DeadLetter, whole(kafka, DEAD_LETTERS, 1)[0].value())
+        wait_until(lambda: offset(kafka) == 2, "both settled")
+
+    assert (dead.stage, dead.reason) == ("webhooks", "transcript_gone")
+    assert len(receiver.got) == 1
+
+
+def test_without_a_secret_nothing_is_sent_and_nothing_waits(
+    kafka: Kafka, receiver: Receiver, objects: DirectoryStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    publish(kafka, ended(receiver.url("/ok")))
+    unsigned = build(Resources(Settings(webhook_allow_private=True), kafka, objects, catalogue.resolve("demo")))
+
+    with caplog.at_level(logging.INFO), running(cast(Loop, unsigned)):
+        wait_until(lambda: offset(kafka) == 1, "it is settled")
+
+    assert receiver.got == []
+    assert "set MURMUR_WEBHOOK_SECRET" in caplog.text
+
+
+def test_old_jobs_are_not_told_again_when_the_group_is_new(kafka: Kafka, receiver: Receiver, stage: Callable[[], Loop]) -> None:
+    url = receiver.url("/ok")
+    publish(kafka, ended(url, 1, at=datetime.now(UTC) - timedelta(days=8)), ended(url, 2))
+
+    with running(stage()):
+        wait_until(lambda: offset(kafka) == 2, "both settled")
+
+    assert [got.webhook_id[-9:] for got in receiver.got] == ["2_failure"]
+
+
+@contextmanager
+def process(kafka: Kafka, work: Path) -> Iterator["subprocess.Popen[str]"]:
+    """The sink as a process of its own."""
+    given = {"bootstrap": kafka.bootstrap, "prefix": kafka.prefix, "extra": dict(kafka.consumer_extra), "work": str(work)}
+    command = [sys.executable, "-m", "tests.contract.webhooks.child", orjson.dumps(given).decode()]
+    with subprocess.Popen(command, cwd=ROOT, text=True) as child:
+        try:
+            yield child
+        finally:
+            child.kill()
