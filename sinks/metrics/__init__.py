@@ -8,9 +8,10 @@ from murmur.resources import Resources, Stage
 
 
 def build(resources: Resources) -> Stage:
-    """Faust itself is imported when the stage runs."""
+    """Faust itself is imported when the stage runs. The figures are in Prometheus' default registry, like all of murmur's:
+    shown by the gateway of `murmur dev`, and at MURMUR_HEALTH_PORT of `murmur run metrics`."""
     from prometheus_client import REGISTRY
 
     from sinks.metrics.stage import MetricsSink
 
-    return MetricsSink(resources.kafka, REGISTRY, (resources.settings.metrics_host, resources.settings.metrics_port))
+    return MetricsSink(resources.kafka, REGISTRY)

@@ -13,9 +13,8 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 
-from murmur.errors import UsageError
 from murmur.kafka.async_producer import AsyncProducer
 from murmur.kafka.client import Kafka, KafkaFault
 from sinks.metrics.gauges import Gauges
@@ -38,14 +37,13 @@ class MetricsSink:
     """A Stage. `run()` raises FaustFault within 5 s of a crash inside Faust; what becomes of the process is the caller's to
     decide. A thread of Faust's that hangs even then is left behind; it is a daemon, and out of the group.
 
-    `exposition`: host and port of a `/metrics` of its own; port 0 where somebody else serves the registry."""
+    It serves nothing: `registry` is shown by the process that it runs in."""
 
     name = "metrics"
 
-    def __init__(self, kafka: Kafka, registry: CollectorRegistry, exposition: tuple[str, int]) -> None:
+    def __init__(self, kafka: Kafka, registry: CollectorRegistry) -> None:
         self._kafka = kafka
         self._registry = registry
-        self._exposition = exposition
         self._stopping = threading.Event()
         self._not_ready: str | None = "the metrics sink is starting"
 
@@ -60,7 +58,6 @@ class MetricsSink:
         with ExitStack() as stack:
             stack.callback(self._say, "the metrics sink has ended")
             stack.enter_context(_shown(gauges, self._registry))
-            stack.enter_context(_served(self._registry, *self._exposition))
             waiting = stack.enter_context(_in_a_thread(Waiting(self._kafka)))
             datadir = stack.enter_context(tempfile.TemporaryDirectory(prefix="murmur-metrics-"))
             _to_the_end(self._main(datadir, gauges, waiting))
@@ -123,23 +120,6 @@ def _shown(gauges: Gauges, registry: CollectorRegistry) -> Iterator[None]:
         yield
     finally:
         registry.unregister(gauges)
-
-
-@contextmanager
-def _served(registry: CollectorRegistry, host: str, port: int) -> Iterator[None]:
-    if not port:
-        yield
-        return
-    try:
-        server, thread = start_http_server(port, host, registry)
-    except OSError as error:
-        raise UsageError(f"metrics cannot be served at {host}:{port}: {error}. Set MURMUR_METRICS_PORT") from error
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from murmur.errors import UsageError
 from murmur.kafka.client import Kafka, KafkaFault
+from murmur.kafka.ends import Ends
 from murmur.kafka.follower import Follower
 from murmur.kafka.messages import Partition, Received
 from schemas.jobs import JobRequested
@@ -73,6 +74,7 @@ class Waiting:
 
     def __init__(self, kafka: Kafka) -> None:
         self._kafka = kafka
+        self._ends = Ends(kafka, tuple(READERS), REQUEST_S)
         self._stopping = threading.Event()
         self.figures: QueueFigures | None = None
 
@@ -93,7 +95,7 @@ class Waiting:
         groups = {group: self._kafka.consumer(group) for group in set(READERS.values())}
         follower: Follower | None = None
         try:
-            places = self._places(groups["coordinator"])
+            places = self._ends.partitions()
             offsets = self._committed(groups, places)
             follower = Follower(self._kafka, tuple(READERS), offsets)
             self._follow(follower, groups, {place: Unsettled(offsets.get(place, 0)) for place in places})
@@ -104,7 +106,7 @@ class Waiting:
                 follower.close()
 
     def _follow(self, follower: Follower, groups: Mapping[str, Consumer], unsettled: Mapping[Partition, Unsettled]) -> None:
-        ends = self._ends(groups["coordinator"], tuple(unsettled))
+        ends = self._ends.now()
         ask_s = 0.0
         while not self._stopping.is_set():
             for record in follower.poll(POLL_S):
@@ -115,23 +117,6 @@ class Waiting:
                     unsettled[place].settle(offset)
             if self.figures is not None or follower.reached(ends):
                 self.figures = figures(unsettled)
-
-    def _places(self, consumer: Consumer) -> tuple[Partition, ...]:
-        places = []
-        for topic in READERS:
-            known = consumer.list_topics(self._kafka.name(topic), timeout=REQUEST_S).topics[self._kafka.name(topic)]
-            places += [Partition(topic.name, number) for number in known.partitions]
-        return tuple(places)
-
-    def _ends(self, consumer: Consumer, places: Sequence[Partition]) -> dict[Partition, int]:
-        """By a consumer that fetches nothing: behind a fetch each question would wait for its end."""
-        ends = {}
-        for place in places:
-            low_high = consumer.get_watermark_offsets(TopicPartition(self._kafka.prefix + place.topic, place.number), REQUEST_S)
-            if low_high is None:
-                raise KafkaFault(f"the broker does not say where {place.topic} ends")
-            ends[place] = low_high[1]
-        return ends
 
     def _committed(self, groups: Mapping[str, Consumer], places: Sequence[Partition]) -> dict[Partition, int]:
         """Asks without joining the groups. What was never committed is left out: all of it waits."""

@@ -1,10 +1,8 @@
 """The metrics sink on a broker: counts `jobs` with Faust, keeps its tables across restarts, and ends when Faust has crashed."""
 
 import asyncio
-import socket
 import threading
 import time
-import urllib.request
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,8 +25,6 @@ from schemas.work import ChunkReady
 from sinks.metrics.stage import MetricsSink
 from sinks.metrics.watchdog import FaustFault
 from tests.contract.brokers import PATIENCE_S, wait_until, write
-
-NOBODY = "127.0.0.1", 0
 
 
 def changed(state: State = "SUCCESS", number: int | None = None, **facts: Any) -> JobChanged:
@@ -69,10 +65,10 @@ class Running:
 
 
 @contextmanager
-def running(kafka: Kafka, exposition: tuple[str, int] = NOBODY) -> Iterator[Running]:
+def running(kafka: Kafka) -> Iterator[Running]:
     """The sink in a thread, ready; stopped and joined at the end."""
     registry = CollectorRegistry()
-    life = Running(MetricsSink(kafka, registry, exposition), registry)
+    life = Running(MetricsSink(kafka, registry), registry)
 
     def run() -> None:
         try:
@@ -296,14 +292,6 @@ def _asserts_isolation(kafka: Kafka) -> None:
         with running(kafka):
             pass
     assert told == [(1, kafka.consumer_extra["fetch.wait.max.ms"])]  # 1: READ_COMMITTED
-
-
-def test_it_serves_its_own_metrics_where_it_is_told_to(kafka: Kafka) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with running(kafka, ("127.0.0.1", port)), urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
-        assert b"murmur_started_jobs" in answer.read()
 
 
 def test_without_a_broker_it_says_so_and_ends() -> None:
