@@ -44,7 +44,8 @@ def run_here(name: str) -> None:
 
 def _end_with_parent() -> None:
     """Blocks until the pipe from the parent ends, which it does however the parent ended."""
-    sys.stdin.buffer.read()
+    while os.read(0, 1):  # not sys.stdin: the interpreter could not end while a thread waits in it
+        pass
     os._exit(ORPHANED_EXIT)
 
 

@@ -30,7 +30,10 @@ def run(
 
     One stage with --once runs in this very process: for containers, where the cluster restarts it.
     """
-    wanted = list(stages.STAGES) if "all" in names else list(dict.fromkeys(names))
+    from murmur.cli import load
+
+    settings = load.settings()
+    wanted = stages.of(settings.store) if "all" in names else list(dict.fromkeys(names))
     for name in wanted:
         stages.check(name)
     if once and len(wanted) == 1:

@@ -19,7 +19,14 @@ STAGES = {
     "slicer": "processors.slicer",
     "transcriber": "processors.transcriber",
     "store": "sinks.store",
+    "webhooks": "sinks.webhooks",
+    "metrics": "sinks.metrics",
 }
+
+
+def of(store: str) -> list[str]:
+    """What `all` means: a bucket announces its objects itself, a folder needs the watcher."""
+    return [name for name in STAGES if name != "watcher" or store == "directory"]
 
 
 def check(name: str) -> None:
