@@ -93,25 +93,22 @@ def show(run: Run) -> None:
 
 
 def summary(runs: list[Run]) -> Table:
-    """How long each stage took, in seconds."""
-    table = Table(title="\nHow long it took, in seconds", title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("clip")
-    for name in ("audio", "upload", "wait", "decode + transcribe", "of it in the model", "in all"):
-        table.add_column(name, justify="right")
+    """How long each stage took, in seconds. Chunks of all clips share the model: its seconds are those of the replicas."""
+    table = Table(title="\nHow long it took, in seconds", title_justify="left", box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    table.add_column("clip", no_wrap=True)
+    for name in ("audio", "upload", "waiting", "decode to text", "model", "in all"):
+        table.add_column(name, justify="right", no_wrap=True)
     for run in runs:
-        result = run.status.get("result") or {}
-        info = result.get("timings", {})
-        cells = (
-            result.get("transcription", {}).get("duration", 0.0),
-            run.upload_s,
-            info.get("queue_s"),
-            result.get("processing_time"),
-            info.get("inference_s"),
-            run.total_s,
+        result = run.status.get("result")
+        if result is None:
+            table.add_row(run.clip.name, "", f"{run.upload_s:.2f}", "", run.status["state"].lower(), "", f"{run.total_s:.2f}")
+            continue
+        took = result["timings"]
+        stages = [f"{took[name]:.2f}" for name in ("queue_s", "processing_s", "inference_s")]
+        shown = ["", "cached", ""] if result["cached"] else stages
+        table.add_row(
+            run.clip.name, f"{result['transcription']['duration']:.1f}", f"{run.upload_s:.2f}", *shown, f"{run.total_s:.2f}"
         )
-        cached = bool(result.get("cached"))
-        shown = ["cached" if cached and n in (2, 3, 4) else f"{cell or 0.0:.2f}" for n, cell in enumerate(cells)]
-        table.add_row(run.clip.name, *shown)
     return table
 
 
