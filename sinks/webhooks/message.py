@@ -13,7 +13,6 @@ from schemas.record import Failure
 from schemas.transcript import Transcript
 
 CANCELLED = Failure(reason="cancelled", message="the job was cancelled")
-UNSAID = Failure(reason="failed", message="the job failed")
 TOLD = ("text", "segments", "language", "duration")
 
 
@@ -36,7 +35,7 @@ def body(event: JobChanged, transcript: Transcript | None) -> bytes:
         said["processing_time"] = transcript.processing_s
         said["audio_info"] = transcript.audio_info.model_dump(mode="json")
     else:
-        error = CANCELLED if event.state == "REVOKED" else event.error or UNSAID
-        said["error"] = {"reason": error.reason, "message": error.message}
+        error = CANCELLED if event.state == "REVOKED" else event.error
+        said["error"] = error and {"reason": error.reason, "message": error.message}
     said["total_time"] = max(0.0, (event.changed_at - event.job.submitted_at).total_seconds())
     return orjson.dumps(said)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -192,6 +193,31 @@ def test_a_receiver_that_hangs_delays_nobody_else(receiver: Receiver, objects: D
         assert set(found.values()) == {"delivered"}
     assert took_s < 10
     assert len(receiver.at("/slow")) <= 8
+
+
+def test_a_name_that_is_never_resolved_has_its_time_and_holds_up_neither_others_nor_the_end(
+    receiver: Receiver, objects: DirectoryStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    answered = threading.Event()
+    resolve = socket.getaddrinfo
+
+    def hang(host: str, *arguments: Any, **options: Any) -> Any:
+        if host == "hangs.example":
+            answered.wait()
+            raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+        return resolve(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    try:
+        with sending(objects, timeout_s=0.2) as sender:
+            urls = [f"http://hangs.example:{port}/" for port in range(8000, 8020)]
+            found = ends(sender, [ended(url, number) for number, url in enumerate([*urls, receiver.url("/ok")])])
+            began_s = time.monotonic()
+        assert time.monotonic() - began_s < 2
+    finally:
+        answered.set()
+    assert sorted(found.values()) == ["delivered", *["given_up"] * 20]
+    assert caplog.text.count("attempts=3 outcome=timed_out") == 20
 
 
 def test_close_ends_what_hangs_within_two_seconds(receiver: Receiver, objects: DirectoryStore) -> None:

@@ -1,3 +1,5 @@
+"""Signatures, checked by the reference library, and URLs that cannot be a receiver's."""
+
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest

@@ -1,3 +1,5 @@
+"""Which addresses are open: the ranges of the registries, and addresses that hide another one."""
+
 import ipaddress
 import socket
 

@@ -1,3 +1,5 @@
+"""What a status and a Retry-After mean."""
+
 from datetime import UTC, datetime
 
 import pytest

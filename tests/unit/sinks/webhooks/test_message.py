@@ -1,3 +1,5 @@
+"""The id and the body of a webhook."""
+
 from datetime import UTC, datetime
 
 import orjson
