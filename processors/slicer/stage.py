@@ -43,6 +43,7 @@ def build(resources: Resources) -> Stage:
         slicer=Slicer(open_audio, load_session(), settings.max_audio_s),
         interactive_max_s=settings.interactive_max_s,
         revoked=revocations.revoked,
+        max_bytes=settings.max_upload_bytes,
     )
     return Loop("slicer", resources.kafka, [DECODES], SlicerHandler(workshop, settings.slicer_files, revocations))
 

@@ -54,6 +54,7 @@ class Workshop:
     slicer: Slicer
     interactive_max_s: float
     revoked: Callable[[str, str], bool]  # (work_id, run)
+    max_bytes: int
 
 
 class FileWork:
@@ -134,6 +135,8 @@ class FileWork:
         """From the start, whatever was done before: the same bytes are cut in the same places, and published ones skipped."""
         self._check()
         work = self.request.work
+        if (work.audio.size_bytes or 0) > self._workshop.max_bytes:  # a drop: the gateway refuses such an upload itself
+            raise Invalid("too_large", f"{work.audio.size_bytes} bytes; up to {self._workshop.max_bytes} are taken")
         with self._workshop.objects.open(work.audio) as file:
             for event in self._workshop.slicer.slice(_Checked(file, self._check), work.slicing):
                 self._take(event)

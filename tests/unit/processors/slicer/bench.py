@@ -26,6 +26,7 @@ class Bench:
 
     root: Path
     revoked: set[tuple[str, str]] = field(default_factory=set)
+    max_bytes: int = 2 * 1024**3
 
     @property
     def store(self) -> DirectoryStore:
@@ -33,7 +34,10 @@ class Bench:
 
     @property
     def workshop(self) -> Workshop:
-        return Workshop(self.store, "work", SLICER, 30.0, lambda work_id, run: (work_id, run) in self.revoked)
+        return Workshop(self.store, "work", SLICER, 30.0, self._revoked, self.max_bytes)
+
+    def _revoked(self, work_id: str, run: str) -> bool:
+        return (work_id, run) in self.revoked
 
     def request(
         self,

@@ -132,6 +132,13 @@ def test_a_file_that_cannot_be_decoded_fails_with_the_decoders_reason(bench: Ben
     assert failure(bench, bench.request("letter.mp3", data=data)) == expected
 
 
+def test_a_drop_that_is_too_large_fails_without_being_read(bench: Bench) -> None:
+    record = bench.request()
+    bench.max_bytes = 1000
+    shutil.rmtree(bench.root / "uploads")
+    assert failure(bench, record) == "too_large"
+
+
 def test_audio_that_is_gone_is_a_failure_of_the_work(bench: Bench) -> None:
     record = bench.request()
     shutil.rmtree(bench.root / "uploads" / "0")
