@@ -8,6 +8,7 @@ import logging
 import tempfile
 import threading
 import time
+from collections import Counter as Counts
 from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -15,8 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry
 
+from murmur.errors import UsageError
 from murmur.kafka.async_producer import AsyncProducer
 from murmur.kafka.client import Kafka, KafkaFault
+from murmur.kafka.ends import Ends
+from schemas.topics import JOBS, METRICS_UNFINISHED_CHANGELOG, METRICS_WINDOWS_CHANGELOG, STATS
 from sinks.metrics.gauges import Gauges
 from sinks.metrics.publishing import Figures, Publisher
 from sinks.metrics.quiet import hush
@@ -30,6 +34,8 @@ log = logging.getLogger(__name__)
 LOOK_S = 0.25
 SNAPSHOT_S = 2.0
 START_S = 60.0
+ANSWER_S = 5.0
+CHANGELOGS = (METRICS_WINDOWS_CHANGELOG, METRICS_UNFINISHED_CHANGELOG)
 STOP_S = 1.5  # for Faust to stop in order; after a crash it may hang
 
 
@@ -57,6 +63,7 @@ class MetricsSink:
         gauges = Gauges(_now)
         with ExitStack() as stack:
             stack.callback(self._say, "the metrics sink has ended")
+            check(self._kafka)
             stack.enter_context(_shown(gauges, self._registry))
             waiting = stack.enter_context(_in_a_thread(Waiting(self._kafka)))
             datadir = stack.enter_context(tempfile.TemporaryDirectory(prefix="murmur-metrics-"))
@@ -107,6 +114,19 @@ class MetricsSink:
                 figures: list[Figures] = [*gauges.jobs, *([gauges.queue] if gauges.queue else [])]
                 await publisher.publish(figures, _now())
             await asyncio.sleep(LOOK_S)
+
+
+def check(kafka: Kafka) -> None:
+    """Faust says that it is ready without its topics, too. Raises UsageError when one is missing or the changelogs have not
+    as many partitions as `jobs`; KafkaFault when the broker does not answer."""
+    ends = Ends(kafka, (JOBS, STATS, *CHANGELOGS), ANSWER_S)
+    counts = Counts(partition.topic for partition in ends.partitions())
+    for changelog in CHANGELOGS:
+        if counts[changelog.name] != counts[JOBS.name]:
+            raise UsageError(
+                f"{kafka.name(changelog)} has {counts[changelog.name]} partitions and {kafka.name(JOBS)} {counts[JOBS.name]}: "
+                "delete the former (figures of a day are lost, nothing else) and make it anew with as many"
+            )
 
 
 def _now() -> datetime:

@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +14,9 @@ import pytest
 from confluent_kafka import Producer
 from prometheus_client import CollectorRegistry
 
-from murmur.kafka.client import Kafka
+from murmur.errors import UsageError
+from murmur.kafka.client import Kafka, KafkaFault
+from murmur.kafka.embedded import EmbeddedBroker
 from murmur.kafka.follower import Follower
 from murmur.stats import Stats
 from schemas import codec
@@ -297,7 +299,25 @@ def _asserts_isolation(kafka: Kafka) -> None:
 def test_without_a_broker_it_says_so_and_ends() -> None:
     with running(Kafka("127.0.0.1:1", "murmur.")) as life:
         assert life.over.wait(PATIENCE_S)
-    assert "does not start" in str(life.ended[0])
+    assert isinstance(life.ended[0], KafkaFault)
+
+
+def test_topics_that_are_missing_are_named(kafka: Kafka) -> None:
+    if not kafka.transactions:
+        pytest.skip("the embedded broker makes every topic that is asked for")
+    with running(replace(kafka, prefix=f"{kafka.prefix}absent.")) as life:
+        assert life.over.wait(PATIENCE_S)
+    assert isinstance(life.ended[0], UsageError)
+    assert "absent.jobs" in str(life.ended[0])
+
+
+def test_a_changelog_with_other_partitions_than_jobs_is_refused() -> None:
+    with EmbeddedBroker(topics=(JOBS, STATS, METRICS_UNFINISHED_CHANGELOG), partitions=2) as broker:
+        write(broker.kafka(), METRICS_WINDOWS_CHANGELOG, [(b"a", b"b")])  # makes the topic, with four
+        with running(broker.kafka()) as life:
+            assert life.over.wait(PATIENCE_S)
+    assert isinstance(life.ended[0], UsageError)
+    assert "4 partitions" in str(life.ended[0])
 
 
 @pytest.mark.parametrize("topic", [METRICS_WINDOWS_CHANGELOG, METRICS_UNFINISHED_CHANGELOG])
