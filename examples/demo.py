@@ -4,6 +4,7 @@ Keeps its data in ./.murmur: the second run is answered from the cache.
 """
 
 import asyncio
+import json
 import sys
 import time
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ class Run:
     upload_s: float
     total_s: float
     status: dict[str, Any]
+    document: dict[str, Any] | None = None  # what its .json file says
 
 
 async def follow(http: aiohttp.ClientSession, clip: Path, out: Path) -> Run:
@@ -75,7 +77,10 @@ async def keep(http: aiohttp.ClientSession, run: Run, out: Path) -> None:
     for name in FORMATS:
         async with http.get(f"/api/transcribe/async/{run.task_id}/transcript.{name}") as response:
             response.raise_for_status()
-            (out / f"{run.clip.name}.{name}").write_bytes(await response.read())
+            content = await response.read()
+        (out / f"{run.clip.name}.{name}").write_bytes(content)
+        if name == "json":
+            run.document = json.loads(content)
 
 
 def show(run: Run) -> None:
@@ -93,23 +98,31 @@ def show(run: Run) -> None:
 
 
 def summary(runs: list[Run]) -> Table:
-    """How long each stage took, in seconds. Chunks of all clips share the model: its seconds are those of the replicas."""
+    """How long each stage took, in seconds. All clips share the model, so most of `decode to text` is waiting for it."""
     table = Table(title="\nHow long it took, in seconds", title_justify="left", box=None, pad_edge=False, padding=(0, 3, 0, 0))
     table.add_column("clip", no_wrap=True)
-    for name in ("audio", "upload", "waiting", "decode to text", "model", "in all"):
+    for name in ("audio", "upload", "queue", "decode to text", "model", "in all"):
         table.add_column(name, justify="right", no_wrap=True)
     for run in runs:
-        result = run.status.get("result")
-        if result is None:
-            table.add_row(run.clip.name, "", f"{run.upload_s:.2f}", "", run.status["state"].lower(), "", f"{run.total_s:.2f}")
-            continue
-        took = result["timings"]
-        stages = [f"{took[name]:.2f}" for name in ("queue_s", "processing_s", "inference_s")]
-        shown = ["", "cached", ""] if result["cached"] else stages
-        table.add_row(
-            run.clip.name, f"{result['transcription']['duration']:.1f}", f"{run.upload_s:.2f}", *shown, f"{run.total_s:.2f}"
-        )
+        table.add_row(run.clip.name, *stages(run), f"{run.total_s:.2f}")
     return table
+
+
+def stages(run: Run) -> tuple[str, ...]:
+    upload = f"{run.upload_s:.2f}"
+    if run.document is None:
+        return ("", upload, "", run.status["state"].lower(), "")
+    audio = f"{run.document['duration']:.1f}"
+    if run.status["result"]["cached"]:
+        return (audio, upload, "", "cached", "")
+    worked_s = run.document["processing_time"]
+    return (
+        audio,
+        upload,
+        f"{max(0.0, run.total_s - run.upload_s - worked_s):.2f}",
+        f"{worked_s:.2f}",
+        f"{run.document['inference_time']:.2f}",
+    )
 
 
 async def talk(address: str, out: Path) -> list[Run]:

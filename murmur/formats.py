@@ -52,6 +52,8 @@ def document(transcript: Transcript) -> dict[str, Any]:
         "language_probability": transcript.language_probability,
         "duration": transcript.duration_s,
         "speech_duration": transcript.speech_s,
+        "processing_time": transcript.processing_s,
+        "inference_time": transcript.inference_s,
         "task": transcript.decoding.task,
         "model": {"name": transcript.model.name, "revision": transcript.model.revision},
         "segments": [segment_document(segment) for segment in transcript.segments],

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
+from murmur.webhooks import url_problem
 from producers.gateway.form import malformed
 from producers.gateway.problems import Problem
 from schemas.options import Task
@@ -93,11 +93,8 @@ def _flag(fields: Mapping[str, str], name: str) -> bool | None:
 def _url(text: str) -> str | None:
     if not text:
         return None
-    try:
-        parts = urlsplit(text)
-        right = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number, brackets that do not close
-        right = False
-    if not right or len(text) > URL_MAX or re.search(r"[\s\x00-\x20\x7f\\]", text):
-        raise malformed("The webhook_url must be an absolute http or https URL of at most 2048 characters.")
+    problem = url_problem(text)
+    if problem is not None or len(text) > URL_MAX or re.search(r"[\s\x00-\x20\x7f\\]", text):
+        why = problem or "has blanks, control characters or backslashes, or is too long"
+        raise malformed(f"The webhook_url must be an absolute http or https URL of at most {URL_MAX} characters; this one {why}.")
     return text

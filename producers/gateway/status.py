@@ -77,14 +77,7 @@ class Documents:
             "processing_time": transcript.processing_s,
             "audio_info": transcript.audio_info.model_dump(mode="json"),
             "cached": job.cached,
-            "timings": timings(job, transcript),
         }
-
-
-def timings(job: JobView, transcript: Transcript) -> dict[str, float]:
-    """How long each stage took, in seconds. Of a cached answer only the waiting is the job's own."""
-    waited_s = (job.started_at - job.job.submitted_at).total_seconds() if job.started_at else 0.0
-    return {"queue_s": waited_s, "processing_s": transcript.processing_s, "inference_s": transcript.inference_s}
 
 
 def progress_document(share: float, segments: tuple[Segment, ...]) -> dict[str, Any]:

@@ -61,6 +61,8 @@ class Submissions:
 
     async def _planned(self, job_id: UUID, form: Form) -> JobRequested:
         wanted = asked(form.fields, self._resources.model.ref.name)
+        if wanted.webhook_url is not None and self._resources.settings.webhook_secret is None:
+            raise Problem(400, "no_webhook_secret", "No webhook can be signed here: the operator must set MURMUR_WEBHOOK_SECRET.")
         cooked = recipe(
             self._resources.settings,
             self._resources.model,

@@ -60,7 +60,6 @@ class JobView:
     work_id: str
     state: State
     changed_at: datetime
-    started_at: datetime | None = None
     cached: bool = False
     result: ResultSummary | None = None
     error: Failure | None = None
@@ -269,6 +268,6 @@ class _Transaction:
 def _job_view(work_id: str, requested: bytes | None, changed: bytes | None) -> JobView:
     if changed is not None:
         last = codec.decode(JobChanged, changed)
-        return JobView(last.job, work_id, last.state, last.changed_at, last.started_at, last.cached, last.result, last.error)
+        return JobView(last.job, work_id, last.state, last.changed_at, last.cached, last.result, last.error)
     first = codec.decode(JobRequested, requested)
     return JobView(first.job, work_id, "PENDING", first.job.submitted_at)

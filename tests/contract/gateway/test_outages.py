@@ -48,6 +48,14 @@ def stop(gateway: Gateway, thread: threading.Thread) -> None:
     assert not thread.is_alive()
 
 
+def test_a_webhook_that_nobody_could_sign_is_refused_at_once(tmp_path: Path) -> None:
+    with EmbeddedBroker() as broker, running(broker.kafka(), tmp_path) as house:
+        wait_until(lambda: house.gateway.not_ready() is None, "the gateway", 20)
+        answer = house.submit(b"abc", webhook_url="https://example.org/hook")
+        assert (answer.status, answer.json["reason"]) == (400, "no_webhook_secret")
+        assert house.files() == []
+
+
 def test_a_broker_that_goes_away_is_said_at_once_and_leaves_no_second_upload(tmp_path: Path) -> None:
     broker = EmbeddedBroker()
     with running(broker.kafka(), tmp_path) as house:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -109,8 +110,7 @@ def test_a_bug_in_a_thread_ends_the_stage(bench: Bench) -> None:
     def broken(_work_id: str, _run: str) -> bool:
         raise RuntimeError("a bug")
 
-    workshop = bench.workshop
-    handler = SlicerHandler(type(workshop)(workshop.objects, "work", workshop.slicer, 30.0, broken), PLACES, NoRevocations())
+    handler = SlicerHandler(replace(bench.workshop, revoked=broken), PLACES, NoRevocations())
     with pytest.raises(RuntimeError, match="a bug"):
         until_settled(handler, [bench.request()])
     handler.close()
