@@ -1,11 +1,12 @@
-"""A fresh embedded broker knows nothing: tells it what the data directory knows, before any stage starts.
+"""A fresh embedded broker knows nothing: tells it what the data directory knows.
 
-The gateway's view keeps every job's last record and its request. Ended jobs go into the coordinator's memory, so that an
-inbox file that was done is not done again; requests that have not ended are requested again, and go on at once.
+The gateway's view keeps every job's last record and its request. Before any stage starts, ended jobs go into the
+coordinator's memory, so that an inbox file that was done is not done again. Once the stages run, requests that have not
+ended are requested again: the broker keeps only a few MiB, and holds a producer back for readers that are there.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from murmur.errors import MurmurError
@@ -21,35 +22,42 @@ log = logging.getLogger(__name__)
 FLUSH_S = 30.0
 
 
-def seed(broker: EmbeddedBroker, settings: Settings) -> None:
-    """Blocks until the broker has everything. The view stays open for nobody."""
+def remember(broker: EmbeddedBroker, settings: Settings) -> list[JobRequested]:
+    """Before the stages start. Blocks; returns the requests that have not ended, for `request_again`."""
     from producers.gateway.view import View, view_path
 
     if not view_path(settings).exists():
-        return
+        return []
     kafka = broker.kafka()
     producer = kafka.producer("seed")
-    writer = Writer(kafka, producer, "dev")
     view = View(view_path(settings))
     view.open()
     try:
         view.adopt(str(producer.list_topics(kafka.name(REQUESTS), timeout=FLUSH_S).cluster_id))
-        ended = _send(writer, _memories(broker, view.jobs(), settings.job_memory_s))
-        unfinished = _send(writer, _requests(view.requests_unfinished()))
+        ended = _send(Writer(kafka, producer, "dev"), _memories(broker, view.jobs(), settings.job_memory_s))
+        unfinished = [codec.decode(JobRequested, raw) for raw in view.requests_unfinished()]
     finally:
         view.close()
-    if not writer.flush(FLUSH_S):
-        raise MurmurError("the embedded broker does not take what the last run left")
     if ended or unfinished:
-        log.info("from the last run: %d ended jobs, %d that go on now", ended, unfinished)
+        log.info("from the last run: %d ended jobs, %d that go on now", ended, len(unfinished))
+    return unfinished
 
 
-def _send(writer: Writer, outputs: Iterator[Output]) -> int:
+def request_again(broker: EmbeddedBroker, requests: Sequence[JobRequested]) -> None:
+    """While the stages run. Blocks until the broker has everything; a job that was requested twice is one job."""
+    kafka = broker.kafka()
+    writer = Writer(kafka, kafka.producer("seed"), "dev")
+    _send(writer, (Output(REQUESTS, request.work.work_id, request) for request in requests))
+
+
+def _send(writer: Writer, outputs: Iterable[Output]) -> int:
     count = 0
     for output in outputs:
         writer.send(output)
         writer.poll()
         count += 1
+    if not writer.flush(FLUSH_S):
+        raise MurmurError("the embedded broker does not take what the last run left")
     return count
 
 
@@ -63,9 +71,3 @@ def _memories(broker: EmbeddedBroker, raw_jobs: Iterator[bytes], job_memory_s: f
         if job.state in TERMINAL and (now - job.changed_at).total_seconds() < job_memory_s:
             memory = JobState(work_id=job.work_id, state=job.state, ended_at=job.changed_at)
             yield Change("jobs", str(job.job.job_id), memory).output(broker.partition(job.work_id))
-
-
-def _requests(raw_requests: Iterator[bytes]) -> Iterator[Output]:
-    for raw in raw_requests:
-        request = codec.decode(JobRequested, raw)
-        yield Output(REQUESTS, request.work.work_id, request)

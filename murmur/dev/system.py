@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self, TextIO
 
 from murmur.cli import stages
-from murmur.dev.seed import seed
+from murmur.dev import seed
 from murmur.errors import UsageError
 from murmur.kafka.embedded import EmbeddedBroker
 from murmur.models import catalogue
@@ -55,11 +55,12 @@ class Dev:
         objects.create()
         objects.sweep()
         self.broker = EmbeddedBroker(prefix=settings.topic_prefix)
-        seed(self.broker, settings)
+        unfinished = seed.remember(self.broker, settings)
         self.resources = Resources(settings, self.broker.kafka(), objects, model)
         self._running = {name: self._supervised(name) for name in self._only}
         for stage in self._running.values():
             stage.start()
+        seed.request_again(self.broker, unfinished)
 
     def not_ready(self) -> dict[str, str | None]:
         """Of every stage, why it cannot work yet; None when it can."""
