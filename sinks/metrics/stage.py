@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 LOOK_S = 0.25
 SNAPSHOT_S = 2.0
+FORGET_S = 60.0
 START_S = 60.0
 ANSWER_S = 5.0
 CHANGELOGS = (METRICS_WINDOWS_CHANGELOG, METRICS_UNFINISHED_CHANGELOG)
@@ -103,13 +104,15 @@ class MetricsSink:
     async def _watch(self, counter: "Counter", publisher: Publisher, gauges: Gauges, waiting: Waiting) -> None:
         """Until `stop()`. Raises FaustFault when Faust no longer works."""
         watchdog = Watchdog(counter)
-        due_s = 0.0
+        due_s = forget_s = 0.0
         while not self._stopping.is_set():
             watchdog.look(time.monotonic())
             self._say("the tables of the metrics sink are being read back" if counter.recovering else None)
             if not counter.recovering and time.monotonic() >= due_s:
                 due_s = time.monotonic() + SNAPSHOT_S
-                counter.forget(_now())
+                if time.monotonic() >= forget_s:
+                    forget_s = time.monotonic() + FORGET_S
+                    counter.forget(_now())
                 gauges.jobs, gauges.queue = tuple(counter.figures(_now())), waiting.figures
                 figures: list[Figures] = [*gauges.jobs, *([gauges.queue] if gauges.queue else [])]
                 await publisher.publish(figures, _now())

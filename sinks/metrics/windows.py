@@ -5,8 +5,9 @@ windows of one kind of job: a fixed number of buckets, so it neither grows nor n
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
+from operator import add
 from typing import NamedTuple
 
 import orjson
@@ -61,7 +62,11 @@ class Totals:
     cache_hits: int = 0
 
     def __add__(self, other: "Totals") -> "Totals":
-        return Totals(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
+        return Totals(*map(add, self.row(), other.row()))
+
+    def row(self) -> tuple[float, ...]:
+        """As it is written; `dataclasses.astuple` copies deeply and takes a hundred times as long."""
+        return (self.jobs, self.audio_s, self.waited, self.wait_s, self.worked_audio_s, self.worked_s, self.cache_hits)
 
     def published(self) -> JobTotals:
         return JobTotals(**{name: round(getattr(self, name), 3) for name in JobTotals.model_fields})
@@ -92,14 +97,14 @@ class Entry:
         """What is in the window that ends now; all zero when nothing is."""
         first = _bucket(now_s, window) - window.size_s
         inside = [totals for start, totals in self.buckets.get(window.name, {}).items() if start > first]
-        return sum(inside, Totals())
+        return Totals(*map(sum, zip(*(totals.row() for totals in inside), strict=True)))
 
     def over(self, now_s: float) -> bool:
         """Nothing of it is in any window any more."""
         return not any(self.total(window, now_s).jobs for window in WINDOWS)
 
     def encode(self) -> bytes:
-        buckets = {name: {str(start): astuple(totals) for start, totals in of.items()} for name, of in self.buckets.items()}
+        buckets = {name: {str(start): totals.row() for start, totals in of.items()} for name, of in self.buckets.items()}
         return orjson.dumps({"offset": self.offset, **buckets})
 
     @classmethod

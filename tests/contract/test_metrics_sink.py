@@ -169,6 +169,26 @@ def test_a_record_that_nobody_understands_is_passed_over(kafka: Kafka) -> None:
     assert life.ended == []
 
 
+def test_what_is_in_no_window_any_more_is_forgotten_also_by_the_changelogs(kafka: Kafka) -> None:
+    long_ago = datetime.now(UTC) - timedelta(days=8)
+    ended, lost = changed("FAILURE"), changed("STARTED")
+    lost = lost.model_copy(update={"job": lost.job.model_copy(update={"submitted_at": long_ago})})
+    with running(kafka) as first:
+        tell(kafka, ended.model_copy(update={"changed_at": long_ago}), lost)
+        wait_until(lambda: first.gauge("murmur_started_jobs") == 1, "the job whose end was never told is counted")
+    with running(kafka) as second:
+        follower = Follower(kafka, (METRICS_WINDOWS_CHANGELOG, METRICS_UNFINISHED_CHANGELOG))
+        gone: set[str] = set()
+
+        def both_gone() -> bool:
+            gone.update(record.topic for record in follower.poll(0.1) if record.value is None)
+            return len(gone) == 2
+
+        wait_until(both_gone, "a tombstone in each changelog")
+        follower.close()
+        wait_until(lambda: second.gauge("murmur_started_jobs") == 0, "nothing is left of it")
+
+
 def test_speech_that_no_transcriber_has_settled_is_queued(kafka: Kafka) -> None:
     seconds = 16_000
     chunk = ChunkReady.model_validate(
