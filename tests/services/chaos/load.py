@@ -1,0 +1,130 @@
+"""Clients: they submit files to any gateway until each is accepted, and ask any gateway how the jobs go.
+
+Everything asked and answered is recorded. What a client may expect is judged later, by the checker.
+"""
+
+import queue
+import random
+import threading
+from collections.abc import Sequence
+from http.client import HTTPException
+from types import TracebackType
+from typing import Any, Self
+
+from tests.pipeline.client import ENDED, Client
+from tests.services.chaos import clips
+from tests.services.chaos.cluster import Member
+from tests.services.chaos.recorder import Accepted, Recorder, Refused, Seen
+from tests.waiting import wait_until
+
+AGAIN_S = 0.3
+LOOK_S = 0.25
+BROKEN = (OSError, HTTPException, ValueError)  # no connection, cut off, or half an answer
+
+
+class Load:
+    """`clients` threads submit at most `rate` files a second together; one more asks for what is not known to have ended."""
+
+    def __init__(self, gateways: Sequence[Member], recorder: Recorder, seed: int, rate: float = 4.0, clients: int = 3) -> None:
+        self._gateways = gateways
+        self._recorder = recorder
+        self._chance = random.Random(seed)
+        self._pace_s = clients / rate
+        self._todo: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._accepted: dict[str, str] = {}
+        self._open: set[str] = set()
+        self._stopping = threading.Event()
+        self._threads = [threading.Thread(target=self._submit_all, name=f"client-{n}", daemon=True) for n in range(clients)]
+        self._threads.append(threading.Thread(target=self._ask_all, name="client-asks", daemon=True))
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+
+    def submit(self, contents: Sequence[str]) -> None:
+        """Queues them; the clients' threads go on from here."""
+        for content in contents:
+            self._todo.put(content)
+
+    @property
+    def accepted(self) -> dict[str, str]:
+        """Content by job id."""
+        with self._lock:
+            return dict(self._accepted)
+
+    def wait_accepted(self, count: int, timeout_s: float = 240.0) -> None:
+        wait_until(lambda: len(self._accepted) >= count, f"{count} accepted jobs", timeout_s)
+
+    def wait_seen(self, timeout_s: float = 240.0) -> None:
+        """Until a gateway has said of every accepted job that it ended."""
+        wait_until(lambda: self._todo.empty() and not self._open, "the ends of all jobs", timeout_s)
+
+    def ask_everywhere(self) -> None:
+        """The last word of every gateway on every job, with its text."""
+        for job_id in self.accepted:
+            for gateway in self._gateways:
+                self._ask(gateway, job_id)
+
+    def _submit_all(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                content = self._todo.get(timeout=0.1)
+            except queue.Empty:
+                continue
+            body = clips.audio(content)
+            while not self._stopping.is_set() and not self._submit(content, body):
+                self._stopping.wait(AGAIN_S)
+            self._stopping.wait(self._pace_s)
+
+    def _submit(self, content: str, body: bytes) -> bool:
+        gateway, began_s = self._any(), self._recorder.now_s()
+        try:
+            answer = Client(gateway.address).post(content, body)
+            status, job_id = answer.status, str(answer.json.get("task_id"))
+        except BROKEN:
+            status, job_id = 0, ""
+        now_s = self._recorder.now_s()
+        if status != 202:
+            self._recorder.add(Refused(now_s, content, gateway.name, status, now_s - began_s))
+            return False
+        self._recorder.add(Accepted(now_s, job_id, content, gateway.name))
+        self._ask(self._any(), job_id)  # perhaps the other one, which must know of it by now
+        with self._lock:
+            self._accepted[job_id] = content
+            self._open.add(job_id)
+        return True
+
+    def _ask_all(self) -> None:
+        while not self._stopping.is_set():
+            with self._lock:
+                waiting = list(self._open)
+            for job_id in waiting:
+                if self._ask(self._any(), job_id) in ENDED:
+                    with self._lock:
+                        self._open.discard(job_id)
+                if self._stopping.is_set():
+                    return
+            self._stopping.wait(LOOK_S)
+
+    def _ask(self, gateway: Member, job_id: str) -> str | None:
+        try:
+            answer = Client(gateway.address).request("GET", f"/api/transcribe/async/status/{job_id}")
+            said: dict[str, Any] = answer.json if answer.status == 200 else {}
+            status = answer.status
+        except BROKEN:
+            status, said = 0, {}
+        state = said.get("state")
+        text = clips.heard(said["result"]["transcription"]["text"]) if state == "SUCCESS" else None
+        self._recorder.add(Seen(self._recorder.now_s(), job_id, gateway.name, status, state, text))
+        return state
+
+    def _any(self) -> Member:
+        with self._lock:
+            return self._chance.choice(self._gateways)

@@ -1,0 +1,94 @@
+"""Breaks things by a schedule that a seed decides, so that a run can be had again. What it did goes to the recorder."""
+
+import random
+import signal
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from scripts.services.kafka import Kafka
+from scripts.services.store import Store
+from tests.services.chaos.cluster import Cluster, Member
+from tests.services.chaos.recorder import Recorder
+from tests.waiting import wait_until
+
+S = TypeVar("S")
+Act = Literal["kill", "freeze", "thaw", "restart", "broker down", "broker up", "store down", "store up"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Blow:
+    """`whom`: a member's name; empty for broker and store. `at_s` counts from the start of the schedule."""
+
+    at_s: float
+    act: Act
+    whom: str = ""
+
+
+def kills(seed: int, members: Sequence[str], count: int, span_s: float) -> list[Blow]:
+    """`count` times kill -9 within `span_s`, at random times; members in random order, each before any comes twice."""
+    chance = random.Random(seed)
+    order: list[str] = []
+    while len(order) < count:
+        order += chance.sample(members, len(members))
+    return [Blow(at_s, "kill", whom) for at_s, whom in zip(_times(chance, count, span_s), order, strict=False)]
+
+
+def _times(chance: random.Random, count: int, span_s: float) -> list[float]:
+    return sorted(chance.uniform(0, span_s) for _ in range(count))
+
+
+def freeze(at_s: float, whom: str, for_s: float) -> list[Blow]:
+    return [Blow(at_s, "freeze", whom), Blow(at_s + for_s, "thaw", whom)]
+
+
+def outage(what: Literal["broker", "store"], at_s: float, for_s: float) -> list[Blow]:
+    if what == "broker":
+        return [Blow(at_s, "broker down"), Blow(at_s + for_s, "broker up")]
+    return [Blow(at_s, "store down"), Blow(at_s + for_s, "store up")]
+
+
+class Nemesis:
+    """`run` blocks; call it from the main thread, which the services that it starts again are leashed to."""
+
+    def __init__(self, cluster: Cluster, recorder: Recorder, broker: Kafka | None = None, store: Store | None = None) -> None:
+        self._cluster = cluster
+        self._recorder = recorder
+        self._broker = broker
+        self._store = store
+        self._never = threading.Event()
+
+    def run(self, blows: Sequence[Blow]) -> None:
+        acts: Mapping[str, Callable[[], None]] = {
+            "broker down": lambda: _given(self._broker).process.kill(),
+            "broker up": lambda: _given(self._broker).start(),
+            "store down": lambda: _given(self._store).process.kill(),
+            "store up": lambda: _given(self._store).start(),
+        }
+        began_s = self._recorder.now_s()
+        for blow in sorted(blows):
+            self._never.wait(max(0.0, began_s + blow.at_s - self._recorder.now_s()))
+            self._recorder.fault(f"{blow.act} {blow.whom}".strip())
+            if blow.act in acts:
+                acts[blow.act]()
+            else:
+                self.strike(blow.act, self._cluster.members[blow.whom])
+
+    def strike(self, act: Act, member: Member) -> None:
+        """A kill or a freeze finds a process, if need be the one that is just being started again."""
+        match act:
+            case "kill":
+                wait_until(lambda: member.signal(signal.SIGKILL), f"a process of {member.name} to kill")
+            case "freeze":
+                wait_until(lambda: member.signal(signal.SIGSTOP), f"a process of {member.name} to freeze")
+            case "thaw":
+                member.signal(signal.SIGCONT)
+            case "restart":
+                member.stop()
+                member.start()
+
+
+def _given(service: S | None) -> S:
+    assert service is not None, "this run has no such service to break"
+    return service

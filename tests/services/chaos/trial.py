@@ -1,0 +1,75 @@
+"""One fault run: load, witness and recorder around a running cluster, and the checker's verdict at its end."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.services.chaos import checker, clips
+from tests.services.chaos.checker import Figures, Promises
+from tests.services.chaos.cluster import Cluster
+from tests.services.chaos.load import Load
+from tests.services.chaos.recorder import Recorder
+from tests.services.chaos.witness import Witness
+from tests.waiting import wait_until
+
+WITHIN_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    violations: list[str]
+    figures: Figures
+
+
+@dataclass(slots=True)
+class Trial:
+    """Submits by number: the number makes the content, so numbers that come again make no new work."""
+
+    cluster: Cluster
+    recorder: Recorder
+    witness: Witness
+    load: Load
+    expected: int = 0
+    may_end: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def submit(self, numbers: Sequence[int]) -> None:
+        self.expected += len(numbers)
+        self.load.submit([clips.name(number) for number in numbers])
+
+    def wait_ended(self, share: float = 1.0, timeout_s: float = 240.0) -> None:
+        """Until so many of the submitted jobs have ended on the topic."""
+        wait_until(lambda: len(self.witness.ended) >= share * self.expected, f"{share:.0%} of the jobs to end", timeout_s)
+
+    def verdict(self, timeout_s: float = 240.0, within_s: float = WITHIN_S) -> Verdict:
+        """Waits for the end of everything, asks every gateway for every job, and judges."""
+        self.load.wait_accepted(self.expected, timeout_s)
+        self.load.wait_seen(timeout_s)
+        self.load.ask_everywhere()
+        self.witness.catch_up()
+        history = self.recorder.entries
+        return Verdict(checker.check(history, Promises(clips.said, within_s, self._may_end)), checker.figures(history))
+
+    def _may_end(self, content: str) -> frozenset[str]:
+        return self.may_end.get(content, frozenset({"SUCCESS"}))
+
+
+@contextmanager
+def trial(cluster: Cluster, seed: int, log: Path, rate: float = 4.0) -> Iterator[Trial]:
+    """`log`: where the history goes, also when the run fails."""
+    recorder = Recorder()
+    try:
+        with Witness(cluster.kafka, recorder) as witness, Load(cluster.gateways, recorder, seed, rate) as load:
+            yield Trial(cluster, recorder, witness, load)
+    finally:
+        recorder.write(log)
+
+
+def timed(trial: Trial, numbers: Sequence[int], strike: Callable[[], None]) -> float:
+    """Strikes and submits at once; how long after the blow the last of these jobs had ended."""
+    trial.wait_ended()
+    strike()
+    began_s = trial.recorder.now_s()
+    trial.submit(numbers)
+    trial.wait_ended()
+    return trial.recorder.now_s() - began_s

@@ -1,0 +1,81 @@
+"""Reads the topics of a running cluster as any subscriber would, committed records only, and records what they say.
+
+It reads live: `jobs` is compacted, and what a count is to show must be seen before that.
+"""
+
+import base64
+import threading
+from types import TracebackType
+from typing import Self
+
+from murmur.kafka.client import Kafka, KafkaFault
+from murmur.kafka.follower import Follower
+from murmur.kafka.messages import Partition, Received
+from schemas.deadletter import DeadLetter
+from schemas.jobs import TERMINAL, JobChanged, JobRequested
+from schemas.topics import CHUNK_RESULTS, DEAD_LETTERS, JOBS, REQUESTS, TRANSCRIPTS
+from schemas.transcript import TranscriptCompleted
+from schemas.work import ChunkTranscribed, WorkReported
+from tests.services.chaos import clips
+from tests.services.chaos.recorder import Buried, Delivered, Entry, Heard, Recorder, Requested, Told
+from tests.waiting import wait_until
+
+TOPICS = (REQUESTS, JOBS, TRANSCRIPTS, CHUNK_RESULTS, DEAD_LETTERS)
+CATCH_UP_S = 60.0  # a transaction that its owner left open hides what is behind it for up to 20 s
+
+
+class Witness:
+    """Records what comes from its start until its end, through outages of the broker."""
+
+    def __init__(self, kafka: Kafka, recorder: Recorder) -> None:
+        self._follower = Follower(kafka, TOPICS, "end")
+        self._recorder = recorder
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="witness", daemon=True)
+        self.ended: set[str] = set()
+
+    def __enter__(self) -> Self:
+        self._follower.open()
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stopping.set()
+        self._thread.join()
+        self._follower.close()
+
+    def catch_up(self) -> None:
+        """Waits until everything that is on the topics now is recorded."""
+        ends = wait_until(self._ends, "the broker to say where its topics end", CATCH_UP_S) or {}
+        wait_until(lambda: self._follower.reached(ends), "the witness to have read everything", CATCH_UP_S)
+
+    def _ends(self) -> dict[Partition, int] | None:
+        try:
+            return dict(self._follower.end_offsets())
+        except KafkaFault:
+            return None
+
+    def _follow(self) -> None:
+        while not self._stopping.is_set():
+            for record in self._follower.poll(0.1):
+                if (entry := self._entry(record)) is not None:
+                    self._recorder.add(entry)
+
+    def _entry(self, record: Received) -> Entry | None:
+        now_s = self._recorder.now_s()
+        match record.event:
+            case JobRequested(job=job):
+                return Requested(now_s, str(job.job_id), job.filename)
+            case JobChanged(job=job, state=state, error=error):
+                if state in TERMINAL:
+                    self.ended.add(str(job.job_id))
+                return Told(now_s, str(job.job_id), job.filename, state, error.reason if error else None)
+            case TranscriptCompleted(job=job, transcript=transcript):
+                text = clips.heard(transcript.text) if transcript else ""
+                return Delivered(now_s, str(job.job_id), job.filename, text)
+            case WorkReported(work_id=work_id, run=run, event=ChunkTranscribed(span=span, attempt=attempt)):
+                return Heard(now_s, f"{work_id}/{run}/{span[0]}-{span[1]}/{attempt}")
+            case DeadLetter() as letter:
+                raw = base64.b64decode(letter.value)[:40] if letter.value is not None else None
+                return Buried(now_s, f"{letter.subject} {letter.stage} {raw!r}", letter.reason)
+        return None
