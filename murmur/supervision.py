@@ -1,28 +1,33 @@
 """Keeps a stage running in a thread: built, run, and when it fails, built and run again after a pause.
 
-Used by `murmur/dev.py`. `murmur run` does the same with processes.
+Used by `murmur/dev`. `murmur run` does the same with processes, and with the same pauses.
 """
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-from murmur.errors import UsageError
+from murmur.errors import MurmurError, UsageError
 from murmur.resources import Stage
 
 log = logging.getLogger(__name__)
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 5.0
-CALM_S = 30.0  # a stage that ran for so long has recovered: its next pause is short again
+CALM_S = 30.0  # what ran for so long has recovered: its next pause is short again
 
 
-def pauses() -> Iterator[float]:
-    """0.2 s, doubling up to 5 s."""
-    pause_s = FIRST_PAUSE_S
-    while True:
-        yield pause_s
-        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+class Pauses:
+    """Before each new life: 0.2 s, doubling up to 5 s."""
+
+    def __init__(self) -> None:
+        self._next_s = FIRST_PAUSE_S
+
+    def after(self, lived_s: float) -> float:
+        """How long to wait after a life that lasted so long."""
+        pause_s = FIRST_PAUSE_S if lived_s > CALM_S else self._next_s
+        self._next_s = min(2 * pause_s, LONGEST_PAUSE_S)
+        return pause_s
 
 
 class Supervised:
@@ -42,8 +47,9 @@ class Supervised:
     def stop(self) -> None:
         """Asks; `join()` waits."""
         self._stopping.set()
-        if self._stage is not None:
-            self._stage.stop()
+        stage = self._stage
+        if stage is not None:
+            stage.stop()
 
     def join(self, timeout_s: float) -> bool:
         """Whether it has ended."""
@@ -51,10 +57,11 @@ class Supervised:
         return not self._thread.is_alive()
 
     def not_ready(self) -> str | None:
-        return self._stage.not_ready() if self._stage is not None else f"{self.name} is starting"
+        stage = self._stage
+        return stage.not_ready() if stage is not None else f"{self.name} is starting"
 
     def _live(self) -> None:
-        waits = pauses()
+        pauses = Pauses()
         while not self._stopping.is_set():
             began_s = time.monotonic()
             try:
@@ -66,9 +73,10 @@ class Supervised:
             except UsageError as error:
                 self._on_end(self.name, error)
                 return
+            except MurmurError as error:  # what a broker or store said; the place where it was noticed tells nothing
+                log.error("%s failed and starts again: %s", self.name, error)
             except Exception:
                 log.exception("%s failed and starts again", self.name)
-            if time.monotonic() - began_s > CALM_S:
-                waits = pauses()
-            self._stopping.wait(next(waits))
+            self._stage = None
+            self._stopping.wait(pauses.after(time.monotonic() - began_s))
         self._on_end(self.name, None)

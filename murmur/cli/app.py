@@ -2,11 +2,10 @@
 
 import sys
 
-import click
 import typer
 
 from murmur.cli import admin, config, dev, dlq, doctor, jobs, reconcile, run, transcribe
-from murmur.errors import MurmurError
+from murmur.errors import MurmurError, UsageError
 
 EXIT_CODES = """
 Exit codes: 0 done; 1 it could not be done (one line on stderr says why); 2 wrong use or set-up (the line says how to mend
@@ -21,41 +20,33 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command("dev")(dev.dev)
-app.command("transcribe")(transcribe.transcribe)
-app.command("submit")(jobs.submit)
-app.command("status")(jobs.status)
-app.command("watch")(jobs.watch)
-app.command("cancel")(jobs.cancel)
-app.command("result")(jobs.result)
-app.command("run")(run.run)
+for _name, _command, _example in (
+    ("dev", dev.dev, "murmur dev --inbox ~/recordings --model small"),
+    ("transcribe", transcribe.transcribe, "murmur transcribe talk.mp4 --formats txt,srt --out ~/transcripts"),
+    ("submit", jobs.submit, "murmur submit talk.mp4 --language pt"),
+    ("status", jobs.status, "murmur status 0b0c7d3e-5a0e-4f3c-9a54-0d1d2c3b4a59 --json"),
+    ("watch", jobs.watch, "murmur watch $(murmur submit talk.mp4)"),
+    ("cancel", jobs.cancel, "murmur cancel 0b0c7d3e-5a0e-4f3c-9a54-0d1d2c3b4a59"),
+    ("result", jobs.result, "murmur result 0b0c7d3e-5a0e-4f3c-9a54-0d1d2c3b4a59 --format srt > talk.srt"),
+    ("run", run.run, "murmur run slicer transcriber"),
+    ("reconcile", reconcile.reconcile, "murmur reconcile --since 30d"),
+    ("doctor", doctor.doctor, "murmur doctor"),
+    ("config", config.config, "murmur config --json"),
+    ("version", config.version, "murmur version"),
+):
+    app.command(_name, epilog=f"Example: {_example}")(_command)
 app.add_typer(admin.topics, name="topics")
 app.add_typer(admin.buckets, name="buckets")
 app.add_typer(dlq.app, name="dlq")
-app.command("reconcile")(reconcile.reconcile)
-app.command("doctor")(doctor.doctor)
-app.command("config")(config.config)
-app.command("version")(config.version)
 
 
 def main() -> None:
-    """The entry point. UsageError and wrong options exit with 2, other MurmurErrors with 1, Ctrl-C with 130."""
+    """The entry point. UsageError and wrong options exit with 2, other MurmurErrors and the system's with 1, Ctrl-C with 130."""
     try:
-        code = app(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except click.Abort:
-        code = 130
-    except KeyboardInterrupt:
-        code = 130
+        app()
     except MurmurError as error:
         print(f"murmur: {error}", file=sys.stderr)
-        code = exit_code(error)
-    sys.exit(code)
-
-
-def exit_code(error: MurmurError) -> int:
-    from murmur.errors import UsageError
-
-    return 2 if isinstance(error, UsageError) else 1
+        sys.exit(2 if isinstance(error, UsageError) else 1)
+    except OSError as error:  # no permission, a full disk: a person can mend it, and the line names the file
+        print(f"murmur: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -1,31 +1,41 @@
 """`murmur submit`, `status`, `watch`, `cancel`, `result`: a running gateway from the command line."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from murmur.cli import options
+from murmur.errors import UsageError
+
 if TYPE_CHECKING:
     from murmur.gateway_client import GatewayClient
 
 TaskId = Annotated[str, typer.Argument(metavar="TASK_ID", help="as `murmur submit` printed it")]
-AsJson = Annotated[bool, typer.Option("--json", help="print the gateway's own answer")]
+AsJson = Annotated[bool, typer.Option("--json", help="print the gateway's own answer, also when it refuses")]
 NOT_DONE = 1
 
 
 def submit(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="audio or video")],
-    language: Annotated[str | None, typer.Option(help="such as en or pt [default: detected]")] = None,
+    language: options.Language = None,
     model: Annotated[str | None, typer.Option(help="the model that must answer [default: the one that is served]")] = None,
-    task: Annotated[str | None, typer.Option(help="transcribe, or translate to English")] = None,
-    words: Annotated[bool, typer.Option("--words", help="also the time of every word")] = False,
+    task: options.AskedTask = None,
+    words: options.Words = False,
     webhook_url: Annotated[str | None, typer.Option(help="gets a signed POST when the job has ended")] = None,
     json: AsJson = False,
 ) -> None:
-    """Send files to a gateway and print their task ids. `murmur watch TASK_ID` follows one."""
-    said = {"language": language, "model": model, "task": task, "words": "true" if words else None, "webhook_url": webhook_url}
-    fields = {name: value for name, value in said.items() if value is not None}
-    with _gateway() as gateway:
+    """Send files to a gateway and print their task ids, one a line. `murmur watch TASK_ID` follows one.
+
+    The gateway is where MURMUR_GATEWAY_URL says. Ends at the first file that is refused.
+    """
+    if missing := [str(path) for path in files if not path.is_file()]:
+        raise UsageError(f"there is no file {', '.join(missing)}")
+    more = {"model": model, "webhook_url": webhook_url}
+    fields = options.fields(language, task, words) | {name: value for name, value in more.items() if value is not None}
+    with _gateway(json) as gateway:
         for path in files:
             answer = gateway.submit(path, fields)
             _print(answer) if json else typer.echo(answer["task_id"])
@@ -33,7 +43,7 @@ def submit(
 
 def status(task_id: TaskId, json: AsJson = False) -> None:
     """Print how a job stands. Exits with 1 when it failed or was cancelled."""
-    with _gateway() as gateway:
+    with _gateway(json) as gateway:
         answer = gateway.status(task_id)
     _print(answer) if json else typer.echo(_line(answer))
     _exit_by(answer)
@@ -43,7 +53,7 @@ def watch(task_id: TaskId, json: AsJson = False) -> None:
     """Follow a job to its end, printing text as it comes. Exits with 1 when it fails or is cancelled."""
     shown = 0
     answer: dict[str, Any] = {}
-    with _gateway() as gateway:
+    with _gateway(json) as gateway:
         for answer in gateway.watch(task_id):
             if json:
                 _print(answer)
@@ -59,7 +69,7 @@ def watch(task_id: TaskId, json: AsJson = False) -> None:
 
 def cancel(task_id: TaskId, json: AsJson = False) -> None:
     """Cancel a job. Others that wait for the same audio keep it. Exits with 1 when it has ended already."""
-    with _gateway() as gateway:
+    with _gateway(json) as gateway:
         answer = gateway.cancel(task_id)
     _print(answer) if json else typer.echo(answer["message"])
 
@@ -68,16 +78,24 @@ def result(
     task_id: TaskId,
     format: Annotated[str, typer.Option("--format", "-f", help="txt, srt, vtt, tsv or json")] = "txt",
 ) -> None:
-    """Print a finished job's transcript."""
+    """Print a finished job's transcript. Exits with 1 when there is none."""
     with _gateway() as gateway:
         typer.echo(gateway.transcript(task_id, format), nl=False)
 
 
-def _gateway() -> "GatewayClient":
+@contextmanager
+def _gateway(json: bool = False) -> "Iterator[GatewayClient]":
+    """With `json` a refusal is printed as the gateway wrote it, before the line on stderr."""
     from murmur.cli import load
-    from murmur.gateway_client import GatewayClient
+    from murmur.gateway_client import GatewayClient, Refused
 
-    return GatewayClient(load.settings().gateway_url)
+    with GatewayClient(load.settings().gateway_url) as gateway:
+        try:
+            yield gateway
+        except Refused as refusal:
+            if json and refusal.document:
+                _print(refusal.document)
+            raise
 
 
 def _print(answer: dict[str, Any]) -> None:

@@ -12,4 +12,6 @@ def settings(**said: object) -> Settings:
         return Settings(**{name: value for name, value in said.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
         problems = "; ".join(f"MURMUR_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors(include_url=False))
-        raise UsageError(f"wrong settings: {problems}. `murmur config` shows all of them") from error
+        raise UsageError(f"wrong settings: {problems}. Mend them on the command line, in the environment or in .env") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the file .env cannot be read ({error}): mend it or take it away") from error

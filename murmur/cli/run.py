@@ -5,6 +5,7 @@ children end with their parent, however that ends.
 """
 
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -16,10 +17,12 @@ from typing import Annotated
 import typer
 
 from murmur.cli import stages
+from murmur.errors import UsageError
 
 STOP_S = 15.0
 POLL_S = 0.1
 USAGE_EXIT = 2
+WORDS_MAX_BYTES = 65_536
 
 
 def run(
@@ -28,19 +31,24 @@ def run(
 ) -> None:
     """Run stages against the configured broker and store, each in a process of its own, restarted when it dies.
 
-    One stage with --once runs in this very process: for containers, where the cluster restarts it.
+    One stage with --once runs in this very process: for containers, where the cluster restarts it. SIGTERM and Ctrl-C let the
+    stages finish what is in their hands; a second one ends them at once. Exits with 2 when the set-up is wrong, with --once
+    also with the code of the stage that ended: 70 it failed, 128 and more a signal.
     """
     from murmur.cli import load
+    from murmur.resources import from_settings
 
     settings = load.settings()
     wanted = stages.of(settings.store) if "all" in names else list(dict.fromkeys(names))
     for name in wanted:
         stages.check(name)
+    if len(wanted) > 1 and settings.health_port is not None:
+        raise UsageError("MURMUR_HEALTH_PORT is one stage's: unset it, or run every stage by a `murmur run` of its own")
     if once and len(wanted) == 1:
         from murmur.cli import child
 
-        child.run_here(wanted[0])
-        return
+        child.leave(child.run_here(wanted[0]))
+    from_settings(settings)  # what is wrong for every stage is said once
     raise typer.Exit(Parent(wanted, once=once).run())
 
 
@@ -48,31 +56,44 @@ class Child:
     """One stage's process, and when it may be started again."""
 
     def __init__(self, name: str) -> None:
+        from murmur.supervision import Pauses
+
         self.name = name
         self.process: subprocess.Popen[bytes] | None = None
-        self._pause_s = 0.2
+        self._line: socket.socket | None = None
+        self._pauses = Pauses()
         self._start_s = 0.0
         self._began_s = 0.0
 
     def start_if_due(self) -> None:
         now_s = time.monotonic()
-        if self.process is None and now_s >= self._start_s:
-            # The pipe is never written to: its end tells the child that its parent is gone.
-            command = [sys.executable, "-m", "murmur.cli.child", self.name]
-            self.process = subprocess.Popen(command, stdin=subprocess.PIPE)  # our own interpreter and module
-            self._began_s = now_s
+        if self.process is not None or now_s < self._start_s:
+            return
+        # Nothing is ever written to the child: that this end is closed tells it that its parent is gone.
+        self._line, line = socket.socketpair()
+        command = [sys.executable, "-m", "murmur.cli.child", self.name]
+        with line:  # a session of its own, so that Ctrl-C on a terminal reaches the children through this process alone
+            self.process = subprocess.Popen(command, stdin=line.fileno(), start_new_session=True)
+        self._began_s = now_s
 
     def ended(self) -> int | None:
-        """Its exit code, once; after that it waits for its next start."""
+        """Its exit code, or a signal as a negative one, once; after that it waits for its next start."""
         if self.process is None or (code := self.process.poll()) is None:
             return None
-        if self.process.stdin is not None:
-            self.process.stdin.close()
         self.process = None
         now_s = time.monotonic()
-        self._pause_s = 0.2 if now_s - self._began_s > 30 else min(5.0, self._pause_s * 2)
-        self._start_s = now_s + self._pause_s
+        self._start_s = now_s + self._pauses.after(now_s - self._began_s)
         return code
+
+    def last_words(self) -> str:
+        """What it said to this process alone before it ended: how its set-up is wrong."""
+        assert self._line is not None
+        with self._line as line:
+            line.setblocking(False)  # a process that the child left behind may hold the other end open
+            try:
+                return line.recv(WORDS_MAX_BYTES).decode(errors="replace")
+            except OSError:
+                return ""
 
 
 class Parent:
@@ -82,8 +103,10 @@ class Parent:
         self._children = [Child(name) for name in names]
         self._once = once
         self._stopping = threading.Event()
+        self._insisted = threading.Event()
 
     def run(self) -> int:
+        """The exit code."""
         signal.signal(signal.SIGTERM, self._asked)
         signal.signal(signal.SIGINT, self._asked)
         try:
@@ -91,7 +114,7 @@ class Parent:
                 for one in self._children:
                     one.start_if_due()
                     if (code := one.ended()) is not None and self._over(one, code):
-                        return code
+                        return code if code >= 0 else 128 - code
                 self._stopping.wait(POLL_S)
             return 0
         finally:
@@ -99,10 +122,14 @@ class Parent:
 
     def _over(self, ended: Child, code: int) -> bool:
         """Whether this end ends everything: with --once, or when starting again cannot help."""
-        print(f"murmur: {ended.name} ended with {code}", file=sys.stderr, flush=True)
+        words = ended.last_words()
+        _say(f"{ended.name}: {words}" if code == USAGE_EXIT else f"{ended.name} ended with {code}")
         return self._once or code == USAGE_EXIT
 
     def _asked(self, _number: int, _frame: FrameType | None) -> None:
+        """The first signal asks, the second insists."""
+        if self._stopping.is_set():
+            self._insisted.set()
         self._stopping.set()
 
     def _stop_all(self) -> None:
@@ -110,9 +137,12 @@ class Parent:
         for process in processes:
             process.terminate()
         deadline_s = time.monotonic() + STOP_S
-        for process in processes:
-            try:
-                process.wait(max(0.1, deadline_s - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        while any(process.poll() is None for process in processes):
+            if time.monotonic() > deadline_s or self._insisted.wait(POLL_S):
+                for process in processes:
+                    process.kill()
+                    process.wait()
+
+
+def _say(text: str) -> None:
+    print(f"murmur: {text}", file=sys.stderr, flush=True)

@@ -3,105 +3,135 @@
 It runs the embedded system for as long as it takes, and asks it over HTTP like anybody else.
 """
 
+import os
+import signal
+import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from murmur.errors import MurmurError, UsageError
+from murmur.cli import options
+from murmur.errors import UsageError
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
-    from murmur.gateway_client import GatewayClient
+    from murmur.settings import Settings
 
 STAGES = ("gateway", "coordinator", "slicer", "transcriber")
-MODEL_S = 3600.0  # a large model may have to be downloaded first
+MODEL_S = 600.0  # the longest time that a model may take to load, once it is here
 DEFAULT_FORMATS = "txt,srt,vtt,json"
+INTERRUPTED, TERMINATED = 130, 143
 
 
 def transcribe(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="audio or video")],
     out: Annotated[Path | None, typer.Option(help="folder for the results [default: beside each file]")] = None,
     model: Annotated[str | None, typer.Option(help="a model's name or folder [default: by device]")] = None,
-    language: Annotated[str | None, typer.Option(help="such as en or pt [default: detected]")] = None,
-    task: Annotated[str | None, typer.Option(help="transcribe, or translate to English")] = None,
-    words: Annotated[bool, typer.Option("--words", help="also the time of every word")] = False,
-    formats: Annotated[str, typer.Option(help="which results, with commas")] = DEFAULT_FORMATS,
+    language: options.Language = None,
+    task: options.AskedTask = None,
+    words: options.Words = False,
+    formats: Annotated[str, typer.Option(help="which results, with commas: txt, srt, vtt, tsv, json")] = DEFAULT_FORMATS,
 ) -> None:
     """Transcribe local files. Results are named like the file without its extension: talk.mp3 gives talk.txt, talk.srt …
 
-    Exits with 1 when any file could not be transcribed; the others are written all the same.
+    Standard output has the names of the files that were written, standard error the rest: bars on a terminal, else plain lines.
+    Exits with 1 when any file could not be transcribed; the others are written all the same. Nothing else is left behind.
     """
     from murmur import logs
     from murmur.cli import load
-    from murmur.dev import Dev
 
     wanted = _formats(formats)
     _check(files, out, wanted)
-    said = {"language": language, "task": task, "words": "true" if words else None}
-    fields = {name: value for name, value in said.items() if value is not None}
-    with tempfile.TemporaryDirectory(prefix="murmur-") as data:
-        settings = load.settings(model=model, data_dir=Path(data), gateway_host="127.0.0.1", gateway_port=0, log_level="ERROR")
-        logs.set_up(settings)
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        with tempfile.TemporaryDirectory(prefix="murmur-", ignore_cleanup_errors=True) as data:
+            settings = load.settings(**_own(Path(data), model, files))
+            logs.set_up(settings)
+            failed = _transcribe(settings, files, options.fields(language, task, words), out, wanted)
+    except KeyboardInterrupt:
+        _leave(INTERRUPTED)
+    _leave(1 if failed else 0)
+
+
+def _own(data: Path, model: str | None, files: list[Path]) -> dict[str, object]:
+    """What does not come from the environment: it must touch no folder of a `murmur dev`, and take files of any size."""
+    largest_bytes = max(path.stat().st_size for path in files)
+    return {
+        "model": model,
+        "data_dir": data,
+        "inbox": data / "inbox",
+        "outbox": data / "transcripts",
+        "gateway_host": "127.0.0.1",
+        "gateway_port": 0,
+        "max_upload_bytes": max(1, largest_bytes),
+        "log_level": "ERROR",
+    }
+
+
+def _transcribe(settings: "Settings", files: list[Path], fields: dict[str, str], out: Path | None, formats: list[str]) -> int:
+    """How many files failed."""
+    from murmur.cli.batch import Batch
+    from murmur.cli.telling import telling
+    from murmur.dev import Dev
+    from murmur.gateway_client import GatewayClient
+    from murmur.models import catalogue
+
+    with telling(sys.stderr) as tell:
+        known = catalogue.resolve(settings.model or catalogue.default_for(settings.device))
+        catalogue.fetch(known, lambda here, total: tell.download(known.ref.name, here, total))
         with Dev(settings, STAGES) as system:
+            tell.note(f"loading the model {known.ref.name}")
             system.wait_ready(MODEL_S)
             assert system.address is not None
-            failed = _all(system.address, files, fields, out, wanted)
-    if failed:
-        raise typer.Exit(1)
+            with GatewayClient(system.address) as gateway:
+                return Batch(gateway, tell, system.wait, out, formats).run(files, fields)
 
 
-def _all(address: str, files: list[Path], fields: dict[str, str], out: Path | None, formats: list[str]) -> int:
-    """How many files failed. All are sent first: a long one does not keep the others waiting."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    from murmur.gateway_client import GatewayClient
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn())
-    with GatewayClient(address) as gateway, Progress(*columns, transient=False) as progress:
-        sent = [(path, gateway.submit(path, fields)["task_id"], progress.add_task(path.name, total=1.0)) for path in files]
-        return sum(not _one(gateway, progress, entry, out, formats) for entry in sent)
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+    """SIGTERM tidies up as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    raise SystemExit(TERMINATED)
 
 
-def _one(
-    gateway: "GatewayClient", progress: "Progress", sent: tuple[Path, str, Any], out: Path | None, formats: list[str]
-) -> bool:
-    path, task_id, bar = sent
-    status: dict[str, Any] = {}
-    for status in gateway.watch(task_id):
-        progress.update(bar, completed=status["progress"]["share"])
-    if status["state"] != "SUCCESS":
-        error = status.get("error") or {"reason": status["state"].lower(), "message": status["message"]}
-        progress.console.print(f"{path}: {error['message']} ({error['reason']})", markup=False, highlight=False)
-        return False
-    for name in formats:
-        result = (out or path.parent) / f"{path.stem}.{name}"
-        result.parent.mkdir(parents=True, exist_ok=True)
-        result.write_bytes(gateway.transcript(task_id, name))
-        progress.console.print(f"{result}", markup=False, highlight=False)
-    return True
+def _leave(code: int) -> NoReturn:
+    """Threads that are deep in a library call must neither keep the process nor meet a half-ended interpreter."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _formats(text: str) -> list[str]:
     from murmur.formats import FORMATS
 
-    wanted = [name.strip().lower() for name in text.split(",") if name.strip()]
-    if unknown := [name for name in wanted if name not in FORMATS]:
-        raise UsageError(f"--formats: {', '.join(unknown)} is not known. There are: {', '.join(FORMATS)}")
+    wanted = list(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
+    if not wanted or any(name not in FORMATS for name in wanted):
+        raise UsageError(f"--formats {text!r}: name one or more of {', '.join(FORMATS)}, with commas between")
     return wanted
 
 
 def _check(files: list[Path], out: Path | None, formats: list[str]) -> None:
-    """Before any work: every file is there, and no two results would have one name."""
-    if missing := [str(path) for path in files if not path.is_file()]:
+    """Before any work: every file can be read, every result can be written, and no two would have one name."""
+    if missing := [str(path) for path in files if not path.exists()]:
         raise UsageError(f"there is no file {', '.join(missing)}")
+    if unreadable := [str(path) for path in files if not path.is_file() or not os.access(path, os.R_OK)]:
+        raise UsageError(f"not a file that can be read: {', '.join(unreadable)}")
+    for folder in {out or path.parent for path in files}:
+        _check_folder(folder)
     results = [(out or path.parent).resolve() / path.stem for path in files]
     if doubled := {result.name for result in results if results.count(result) > 1}:
-        raise UsageError(
-            f"several files would be written as {', '.join(sorted(doubled))}: give them to separate calls with --out"
-        )
+        names = ", ".join(f"{name}.{formats[0]}" for name in sorted(doubled))
+        raise UsageError(f"several files would be written as {names}: give them to separate calls, each with its own --out")
     inputs = {path.resolve() for path in files}
     if any(result.with_name(f"{result.name}.{name}") in inputs for result in results for name in formats):
-        raise MurmurError("a result would overwrite one of the files: choose another folder with --out")
+        raise UsageError("a result would overwrite one of the files: choose another folder with --out")
+
+
+def _check_folder(folder: Path) -> None:
+    """It may be missing; it is made with the first result."""
+    there = folder.absolute()
+    while not there.exists():
+        there = there.parent
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise UsageError(f"no results can be written to {folder}: choose another folder with --out")

@@ -64,9 +64,7 @@ class Incoming:
             await asyncio.to_thread(self._flush, self._upload, self._take())
 
     async def finish(self) -> Stored:
-        """Makes the object visible. Raises Problem 400 for an empty file, StoreUnavailable."""
-        if not self._size_bytes:
-            raise Problem(400, "empty_file", "The file is empty.")
+        """Makes the object visible. An empty file is one as well: its job says what is wrong. Raises StoreUnavailable."""
         ref = await asyncio.to_thread(self._finish, self._take())
         self._complete = True
         return Stored(self._hash.hexdigest(), ref, self._size_bytes)

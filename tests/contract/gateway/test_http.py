@@ -119,11 +119,6 @@ def test_a_wrong_field_is_a_bad_request(house: House, fields: dict[str, str]) ->
 
 
 @pytest.mark.usefixtures("nothing_left")
-def test_an_empty_file_is_a_bad_request(house: House) -> None:
-    assert is_problem(house.submit(b""), 400)["reason"] == "empty_file"
-
-
-@pytest.mark.usefixtures("nothing_left")
 @pytest.mark.parametrize(
     "body",
     [
