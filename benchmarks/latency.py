@@ -1,0 +1,88 @@
+"""How long callers wait: an answer from the cache, a submit and a status while the model is busy, a lone short file.
+
+`python -m benchmarks.latency`. Everything over HTTP on loopback against the embedded system, with the demo model.
+"""
+
+import logging
+import tempfile
+import time
+import uuid
+from pathlib import Path
+
+from benchmarks.figures import conditions, latency_ms
+from murmur.dev import Dev
+from murmur.gateway_client import ENDED, GatewayClient
+from murmur.settings import Settings
+
+AUDIO = Path(__file__).parents[1] / "examples/audio"
+SHORT, LONG = AUDIO / "en-command.wav", AUDIO / "en-two-minutes.flac"
+READY_S = 120.0
+HITS, LONE, BUSY_FILES, BUSY_S = 200, 20, 12, 15.0
+POLL_S = 0.002
+
+
+def until_end(gateway: GatewayClient, task_id: str) -> float:
+    """Seconds of waiting for the end, polled closely."""
+    began_s = time.perf_counter()
+    while gateway.status(task_id)["state"] not in ENDED:
+        time.sleep(POLL_S)
+    return time.perf_counter() - began_s
+
+
+def job(gateway: GatewayClient, path: Path, fields: dict[str, str]) -> float:
+    """Seconds from the submit to the end."""
+    began_s = time.perf_counter()
+    until_end(gateway, gateway.submit(path, fields)["task_id"])
+    return time.perf_counter() - began_s
+
+
+def unique() -> dict[str, str]:
+    """Makes a work of its own: a prompt that nobody had, of always the same length in characters."""
+    return {"prompt": uuid.uuid4().hex[:8]}
+
+
+def hits(gateway: GatewayClient) -> list[float]:
+    job(gateway, SHORT, {})
+    return [job(gateway, SHORT, {}) for _ in range(HITS)]
+
+
+def busy(gateway: GatewayClient) -> tuple[list[float], list[float]]:
+    """Submits and statuses while every replica has more than enough to do."""
+    tasks = [gateway.submit(LONG, unique())["task_id"] for _ in range(BUSY_FILES)]
+    submits, statuses, until_s = [], [], time.perf_counter() + BUSY_S
+    while time.perf_counter() < until_s:
+        began_s = time.perf_counter()
+        gateway.submit(SHORT, {})
+        asked_s = time.perf_counter()
+        gateway.status(tasks[-1])
+        statuses.append(time.perf_counter() - asked_s)
+        submits.append(asked_s - began_s)
+        time.sleep(POLL_S)
+    assert gateway.status(tasks[-1])["state"] not in ENDED, "the model was not busy to the end"
+    for task in tasks:
+        gateway.cancel(task)
+    for task in tasks:
+        until_end(gateway, task)
+    return submits, statuses
+
+
+def main() -> None:
+    logging.disable(logging.WARNING)
+    with tempfile.TemporaryDirectory() as data:
+        settings = Settings(model="demo", data_dir=Path(data), gateway_port=0, log_level="ERROR")
+        with Dev(settings) as dev:
+            dev.wait_ready(READY_S)
+            assert dev.address is not None
+            with GatewayClient(dev.address) as gateway:
+                print(conditions(), flush=True)
+                print(f"answer from the cache, submit to end   {latency_ms(hits(gateway))}", flush=True)
+                print(
+                    f"lone file of 2.3 s, submit to end      {latency_ms([job(gateway, SHORT, unique()) for _ in range(LONE)])}"
+                )
+                submits, statuses = busy(gateway)
+                print(f"submit of 74 kB while the model is busy {latency_ms(submits)}")
+                print(f"status while the model is busy          {latency_ms(statuses)}")
+
+
+if __name__ == "__main__":
+    main()

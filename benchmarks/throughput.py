@@ -1,0 +1,81 @@
+"""The whole system against the bare engine, on the same clips, turn by turn in one run: what does the pipeline cost?
+
+`python -m benchmarks.throughput [ROUNDS]`. The bare engine slices and transcribes in this process, with as many threads as
+replicas, and with no broker, no store and no HTTP. The system gets the same clips over HTTP, with an empty cache.
+"""
+
+import logging
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.figures import conditions, spread
+from murmur.dev import Dev
+from murmur.gateway_client import GatewayClient
+from murmur.models import catalogue
+from murmur.settings import Settings
+from processors.slicer.decode import open_audio
+from processors.slicer.slicing import Cut, Slicer
+from processors.slicer.vad import load_session
+from processors.transcriber.engine import ChunkAudio, Engine
+from processors.transcriber.whisper import load
+from schemas.options import DecodingOptions, SlicingOptions
+
+CLIPS = sorted(path for path in (Path(__file__).parents[1] / "examples/audio").iterdir() if path.suffix != ".json")
+OPTIONS = SlicingOptions(max_chunk_s=10)
+READY_S = 120.0
+
+
+def bare(engine: Engine, slicer: Slicer) -> float:
+    """Seconds for all clips."""
+
+    def sliced(path: Path) -> list[ChunkAudio]:
+        with path.open("rb") as file:
+            cuts = [event for event in slicer.slice(file, OPTIONS) if isinstance(event, Cut)]
+        return [ChunkAudio(np.frombuffer(cut.pcm, np.int16), DecodingOptions()) for cut in cuts]
+
+    began_s = time.perf_counter()
+    with ThreadPoolExecutor(engine.replicas) as pool:
+        chunks = [chunk for found in pool.map(sliced, CLIPS) for chunk in found]
+        list(pool.map(lambda chunk: engine.transcribe([chunk]), chunks))
+    return time.perf_counter() - began_s
+
+
+def system() -> float:
+    """Seconds for all clips, from the first submit to the last end."""
+    with tempfile.TemporaryDirectory() as data:
+        settings = Settings(model="demo", data_dir=Path(data), gateway_port=0, log_level="ERROR")
+        with Dev(settings) as dev:
+            dev.wait_ready(READY_S)
+            assert dev.address is not None
+            with GatewayClient(dev.address) as gateway:
+                began_s = time.perf_counter()
+                tasks = [gateway.submit(path, {})["task_id"] for path in CLIPS]
+                states = {status["state"] for task in tasks for status in [list(gateway.watch(task))[-1]]}
+                took_s = time.perf_counter() - began_s
+    assert states == {"SUCCESS"}, states
+    return took_s
+
+
+def main(rounds: int) -> None:
+    logging.disable(logging.WARNING)
+    engine = load(catalogue.resolve("demo"), Settings(model="demo"), lambda done, total: None)
+    engine.warm_up()
+    slicer = Slicer(open_audio, load_session(), 36_000.0)
+    bare(engine, slicer)  # pages, caches, branch predictors: not counted
+    pairs = []
+    for number in range(rounds):
+        pairs.append((bare(engine, slicer), system()))
+        print(f"round {number + 1}: bare {pairs[-1][0]:.2f} s, system {pairs[-1][1]:.2f} s", flush=True)
+    print(f"\n{conditions()}; {len(CLIPS)} clips, {engine.replicas} replicas")
+    print(f"bare engine   {spread([pair[0] for pair in pairs])} s")
+    print(f"whole system  {spread([pair[1] for pair in pairs])} s")
+    print(f"bare / system {spread([pair[0] / pair[1] for pair in pairs])} (1.00: the pipeline costs nothing)")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
