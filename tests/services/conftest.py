@@ -13,6 +13,7 @@ from scripts.services import supervisor
 from scripts.services.kafka import Kafka
 from scripts.services.store import Flavour, Store
 from scripts.services.supervisor import Services
+from tests.services.running import Installation
 
 StoreFactory = Callable[[Flavour], Store]
 
@@ -44,3 +45,20 @@ def own_store(services: Services, tmp_path: Path) -> Iterator[StoreFactory]:
             return store
 
         yield start
+
+
+@pytest.fixture(scope="session", params=supervisor.FLAVOURS, ids=lambda flavour: flavour.name)
+def system(
+    request: pytest.FixtureRequest, services: Services, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installation]:
+    """The whole system but for its reconciler: stages as processes on each store, started once and shared by all modules."""
+    folder = tmp_path_factory.mktemp(request.param.name)
+    store = supervisor.own_store(request.param, folder / "store", services.kafka)
+    installation = Installation(store, services.kafka, folder)
+    try:
+        with installation.run("gateway", "intake", "coordinator", "slicer", "transcriber", "store"):
+            yield installation
+    finally:
+        installation.close()
+        store.process.forget()
+        services.kafka.drop(store.topic_prefix)

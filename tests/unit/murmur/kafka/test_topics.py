@@ -98,3 +98,12 @@ def test_fewer_copies_than_wanted_are_reported() -> None:
 
 def test_a_dead_letter_has_room_for_the_largest_record_in_base64() -> None:
     assert int(wanted_config(DEAD_LETTERS, SETTINGS)["max.message.bytes"]) == DEAD_LETTER_BYTES > 1_048_588 * 4 // 3
+
+
+def test_a_topic_with_one_copy_is_never_told_to_keep_two_in_sync() -> None:
+    """Before Kafka 4 it would refuse every record."""
+    cluster = Settings(topic_partitions=8, topic_replication=3)
+    alone = plan([REQUESTS], {REQUESTS.name: existing(REQUESTS)}, cluster)
+    assert alone == Plan(drift=("requests: 1 copies, not 3; reassign its partitions",))
+    three = plan([REQUESTS], {REQUESTS.name: existing(REQUESTS, replication=3)}, cluster)
+    assert three == Plan(configure={REQUESTS.name: {"min.insync.replicas": "2"}})
