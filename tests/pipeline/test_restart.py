@@ -43,6 +43,37 @@ def test_ended_jobs_answer_as_before_and_ctrl_c_stops_within_three_seconds(tmp_p
         assert again["result"]["cached"] is True
 
 
+def test_an_inbox_file_that_was_done_is_neither_done_nor_written_again(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    inbox, outbox = data / "inbox", data / "transcripts"
+    inbox.mkdir(parents=True)
+    shutil.copy(BY_NAME["en-command.wav"].path, inbox / "old.wav")
+    (inbox / "junk.mp3").write_bytes(b"no sound at all" * 9)
+    old = [outbox / f"old.wav.{kind}" for kind in ("json", "txt", "srt", "vtt")]
+    with start(data, tmp_path / "first.log") as first:
+        client = Client(address(first))
+        wait_until(lambda: all(path.exists() for path in old), "the results")
+        wait_until(lambda: client.request("GET", "/api/jobs?state=FAILURE").json["jobs"], "the end of the junk")
+        before = jobs_of(client)
+        assert first.interrupt(10) == 0
+    written = [path.stat().st_mtime_ns for path in old]
+    half = data / "work" / "uploads"
+    half.mkdir(exist_ok=True)
+    (half / ".murmur-0123456789abcdef.part").write_bytes(b"half an upload")
+    with start(data, tmp_path / "second.log") as second:
+        client = Client(address(second))
+        shutil.copy(BY_NAME["pt-command.wav"].path, inbox / "new.wav")
+        wait_until((outbox / "new.wav.vtt").exists, "the new file's results")  # by then the old ones were looked at
+        assert [job for job in jobs_of(client) if job["filename"] != "new.wav"] == before
+    assert [path.stat().st_mtime_ns for path in old] == written
+    assert not list(half.glob(".murmur-*"))
+
+
+def jobs_of(client: Client) -> list[dict[str, object]]:
+    jobs: list[dict[str, object]] = client.request("GET", "/api/jobs?limit=500").json["jobs"]
+    return jobs
+
+
 def test_a_job_in_hand_at_a_kill_goes_on_at_once(tmp_path: Path) -> None:
     clip = BY_NAME["en-two-minutes.flac"]
     with start(tmp_path / "data", tmp_path / "first.log") as first:
