@@ -163,11 +163,11 @@ def _to_the_end(main: Coroutine[Any, Any, None]) -> None:
         asyncio.set_event_loop(loop)  # Faust asks for the thread's loop
         loop.run_until_complete(main)
     finally:
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        if left:
-            loop.run_until_complete(asyncio.wait(left, timeout=STOP_S))
+        until_s = time.monotonic() + STOP_S
+        while (left := asyncio.all_tasks(loop)) and time.monotonic() < until_s:  # again: Faust starts cancelled agents anew
+            for task in left:
+                task.cancel()
+            loop.run_until_complete(asyncio.wait(left, timeout=LOOK_S))
         asyncio.set_event_loop(None)
         loop.close()
 
