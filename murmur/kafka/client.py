@@ -68,21 +68,23 @@ class Kafka:
         """The cluster's brokers, as host:port. Raises KafkaFault, with what the broker said of the credentials if it did."""
         said: list[KafkaError] = []
         producer = Producer({**self.client_config("brokers"), "error_cb": said.append})
-        try:
-            return [f"{broker.host}:{broker.port}" for broker in producer.list_topics(timeout=timeout_s).brokers.values()]
-        except KafkaException as error:
-            producer.poll(0)
-            refused = next((e for e in said if e.code() == KafkaError._AUTHENTICATION), None)
-            if refused is not None:
-                raise KafkaFault(f"the broker refuses the credentials: {refused.str()}") from error
-            raise KafkaFault(f"no broker answers at {self.bootstrap}") from error
+        until_s = time.monotonic() + timeout_s
+        while True:
+            try:
+                return [f"{broker.host}:{broker.port}" for broker in producer.list_topics(timeout=1.0).brokers.values()]
+            except KafkaException as error:
+                producer.poll(0)
+                if refused := next((e for e in said if e.code() == KafkaError._AUTHENTICATION), None):
+                    raise KafkaFault(_refusal(refused)) from error
+                if time.monotonic() > until_s:
+                    raise KafkaFault(f"no broker answers at {self.bootstrap}") from error
 
     def client_config(self, client: str) -> Config:
         return {
             **self.common,
             "bootstrap.servers": self.bootstrap,
             "client.id": f"murmur-{client}",
-            "error_cb": _Complaints(),
+            "error_cb": Complaints(),
             "log_level": 0,  # librdkafka writes to stderr, a line for every attempt to connect; error_cb says the same
             "reconnect.backoff.ms": 100,
             "reconnect.backoff.max.ms": 2000,
@@ -145,19 +147,26 @@ def _pairs(message: Message) -> list[tuple[str, str | bytes | None]]:
     return list(headers.items()) if isinstance(headers, dict) else list(headers)
 
 
-class _Complaints:
-    """librdkafka says some things only here: a wrong password, for one. It goes on trying, so each is a log line, and a
-    repeated one is written every ten seconds."""
+class Complaints:
+    """An error_cb. librdkafka says some things only there: a wrong password, for one. It goes on trying, so each is a log
+    line, and a repeated one is written every ten seconds. `refused`: what was said of the credentials, for a person."""
 
     def __init__(self) -> None:
+        self.refused: str | None = None
         self._last_s: dict[int, float] = {}
 
     def __call__(self, error: KafkaError) -> None:
+        if error.code() == KafkaError._AUTHENTICATION:
+            self.refused = _refusal(error)
         now_s = time.monotonic()
         if now_s - self._last_s.get(error.code(), -REPEAT_S) < REPEAT_S:
             return
         self._last_s[error.code()] = now_s
         if error.code() == KafkaError._AUTHENTICATION:
-            log.error("the broker refuses the credentials: check MURMUR_KAFKA_SASL_USERNAME and _PASSWORD (%s)", error.str())
+            log.error(self.refused)
         else:
             log.warning("kafka: %s", error.str())
+
+
+def _refusal(error: KafkaError) -> str:
+    return f"the broker refuses the credentials; check MURMUR_KAFKA_SASL_USERNAME, _PASSWORD and _MECHANISM ({error.str()})"

@@ -5,6 +5,7 @@ records; outputs carry derived ids, so a repeat is recognised.
 `TransactionalCommits`: outputs and offsets of a turn in one Kafka transaction: all or nothing. For the coordinator.
 """
 
+import logging
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -14,10 +15,15 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from murmur.kafka.client import Kafka, KafkaFault
 from murmur.kafka.messages import Partition, Received, Step
+from murmur.kafka.patience import Stuck, within
 from murmur.kafka.window import Window
 from murmur.kafka.writer import Writer
 
+log = logging.getLogger(__name__)
 FLUSH_S = 10.0
+OPEN_S = 30.0  # a broker that is starting; longer than it needs to decide what a predecessor left open
+STUCK_S = 12.0  # longer than a call with its own limit of FLUSH_S may take
+ABORT_S = 2.0
 _MOVED = {  # the group is moving: the partition's next owner reads the records again
     KafkaError.REBALANCE_IN_PROGRESS,
     KafkaError.ILLEGAL_GENERATION,
@@ -156,6 +162,18 @@ class TransactionalCommits:
         self._steps: list[Step] = []
         self._in_hand: set[tuple[Partition, int]] = set()
 
+    def open(self) -> None:
+        """Aborts what a predecessor of the same name left open, and shuts it out. Blocks; raises KafkaFault."""
+        until_s = time.monotonic() + OPEN_S
+        while True:
+            try:
+                self._writer.producer.init_transactions(1.0)
+                return
+            except KafkaException as error:
+                self._writer.poll()  # only here it is heard that the broker refuses the password, for one
+                if not error.args[0].retriable() or time.monotonic() > until_s:
+                    raise KafkaFault(f"transactions cannot begin: {error.args[0].str()}") from error
+
     def assigned(self, committed: Iterable[TopicPartition]) -> None:
         """Positions are the broker's business."""
 
@@ -167,29 +185,24 @@ class TransactionalCommits:
         self._steps.append(step)
 
     def advance(self) -> None:
-        if not self._steps:
+        steps = self._due()
+        if not steps:
             return
-        steps, self._steps = self._steps, []
-        offsets: dict[Partition, int] = {}
-        producer = self._writer.producer
         try:
-            producer.begin_transaction()
-            for step in steps:
-                for output in step.outputs:
-                    self._writer.send(output)
-                if record := step.settles:
-                    offsets[record.partition] = max(offsets.get(record.partition, 0), record.offset + 1)
-                    self._in_hand.discard((record.partition, record.offset))
-            places = [TopicPartition(self._kafka.prefix + p.topic, p.number, o) for p, o in offsets.items()]
-            producer.send_offsets_to_transaction(places, self._consumer.consumer_group_metadata(), FLUSH_S)
-            producer.commit_transaction(FLUSH_S)
-            self._writer.poll()
-        except KafkaException as error:
+            self._commit(steps)
+        except Stuck:
+            raise  # its producer answers to nobody any more
+        except (KafkaException, KafkaFault) as error:
+            self._abort()
+            if isinstance(error, KafkaFault):
+                raise
             raise KafkaFault(f"a transaction failed: {error.args[0].str()}") from error
+        self._in_hand -= {(step.settles.partition, step.settles.offset) for step in steps if step.settles}
 
     def revoked(self, partitions: Iterable[Partition], *, lost: bool) -> None:
         gone = set(partitions)
         self._in_hand = {entry for entry in self._in_hand if entry[0] not in gone}
+        self._steps = [step for step in self._steps if step.settles is None or step.settles.partition not in gone]
 
     @property
     def in_hand(self) -> int:
@@ -197,3 +210,42 @@ class TransactionalCommits:
 
     def close(self) -> None:
         """Every turn ends with its commit: nothing is left."""
+
+    def _due(self) -> list[Step]:
+        """Takes out the steps whose record has none before it that is still in hand: an offset speaks for all before it.
+        A dead letter behind a record that waits for the store has to wait, too."""
+        settled = {(step.settles.partition, step.settles.offset) for step in self._steps if step.settles}
+        first: dict[Partition, int] = {}
+        for partition, offset in self._in_hand - settled:
+            first[partition] = min(offset, first.get(partition, offset))
+        due: list[Step] = []
+        waiting: list[Step] = []
+        for step in self._steps:
+            record = step.settles
+            held = record is not None and record.offset > first.get(record.partition, record.offset)
+            (waiting if held else due).append(step)
+        self._steps = waiting
+        return due
+
+    def _commit(self, steps: Iterable[Step]) -> None:
+        producer = self._writer.producer
+        producer.begin_transaction()
+        offsets: dict[Partition, int] = {}
+        for step in steps:
+            for output in step.outputs:
+                self._writer.send(output)
+            if record := step.settles:
+                offsets[record.partition] = max(offsets.get(record.partition, 0), record.offset + 1)
+        places = [TopicPartition(self._kafka.prefix + p.topic, p.number, o) for p, o in offsets.items()]
+        group = self._consumer.consumer_group_metadata()
+        # librdkafka 2.16 heeds no time limit here: a broker that restarts meanwhile is waited for without end.
+        within(STUCK_S, "a transaction", lambda: producer.send_offsets_to_transaction(places, group, FLUSH_S))
+        producer.commit_transaction(FLUSH_S)
+        self._writer.poll()
+
+    def _abort(self) -> None:
+        """Frees the readers at once, who would wait for the transaction's timeout otherwise. Nothing rests on it."""
+        try:
+            self._writer.producer.abort_transaction(ABORT_S)
+        except KafkaException as error:
+            log.warning("the transaction could not be aborted, the broker will do it: %s", error.args[0].str())

@@ -11,13 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from murmur.errors import Retry, UsageError
 from murmur.kafka import deadletters
-from murmur.kafka.client import Kafka, KafkaFault, received
+from murmur.kafka.client import Complaints, Kafka, KafkaFault, partition_of, received
 from murmur.kafka.commits import AckedCommits, Commits, TransactionalCommits
 from murmur.kafka.messages import Handler, Partition, Received, Step
+from murmur.kafka.patience import Stuck
 from murmur.kafka.writer import Writer
 from schemas import codec
 from schemas.topics import BY_NAME, Topic
@@ -25,7 +26,7 @@ from schemas.topics import BY_NAME, Topic
 log = logging.getLogger(__name__)
 IDLE_WAIT_S = 0.1  # nothing in hand: how long a poll may sleep, and so how soon stop() is noticed
 BUSY_WAIT_S = 0.01  # something in hand: how soon its result is noticed
-METADATA_S = 10.0
+COMMITTED_S = 30.0  # offsets that a dead owner's transaction holds are known after its timeout of 10 s and the broker's scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,9 @@ class Loop:
         self._stopping = threading.Event()
         self._assigned: set[Partition] = set()
         self._joined = False
+        self._complaints = Complaints()
         self._paused: set[Partition] = set()
+        self._arrived: list[Message] = []  # off the broker, not yet taken in hand
         self._again: list[Received] = []  # offered, and to be offered again
         self._again_s = 0.0
 
@@ -61,24 +64,29 @@ class Loop:
         consumer = self._kafka.consumer(self.name, **self._consumer_config())
         transactional = self.options.transactional and self._kafka.transactions
         producer = self._kafka.producer(self.name, **(self._transaction_config() if transactional else {}))
+        stuck = False
         try:
             self._open(consumer, producer, transactional=transactional)
             while not self._stopping.is_set():
                 self._turn(draining=False)
             self._drain()
             self._commits.close()
+        except Stuck:
+            stuck = True
+            raise
         finally:
             self._handler.close()
             consumer.close()
-            producer.purge()  # what the broker has not taken by now was not promised to anybody
-            producer.close()
+            if not stuck:
+                producer.purge()  # what the broker has not taken by now was not promised to anybody
+                producer.close()
 
     def stop(self) -> None:
         self._stopping.set()
 
     def not_ready(self) -> str | None:
         if not self._joined:
-            return f"{self.name} has not joined its consumer group"
+            return self._complaints.refused or f"{self.name} has not joined its consumer group"
         ask = getattr(self._handler, "not_ready", None)
         return ask() if ask else None
 
@@ -87,8 +95,8 @@ class Loop:
         writer = Writer(self._kafka, producer, self.name)
         self._commits: Commits
         if transactional:
-            producer.init_transactions(30)
             self._commits = TransactionalCommits(self._kafka, consumer, writer)
+            self._commits.open()
         else:
             self._commits = AckedCommits(self._kafka, consumer, writer, self.options.commit_interval_s)
         consumer.subscribe(
@@ -141,8 +149,10 @@ class Loop:
         first = self._consumer.poll(wait_s)
         if first is None:
             return []
+        self._arrived = [first]  # where a revocation finds it, which may come while more is asked for
         more = self._consumer.consume(min(room, self.options.batch_max) - 1, 0) if room > 1 else []
-        received = [self._receive(message) for message in (first, *more)]
+        arrived, self._arrived = [*self._arrived, *more], []
+        received = [self._receive(message) for message in arrived]
         return [record for record in received if record is not None]
 
     def _pause_and_resume(self) -> int:
@@ -150,6 +160,7 @@ class Loop:
         waiting = bool(self._again)
         room = {topic.name: 0 if waiting else self._handler.room(topic.name) for topic in self._topics}
         full = {partition for partition in self._assigned if room[partition.topic] <= 0}
+        # Those that have gone are resumed, too: the client would keep them paused if they came back.
         self._change(self._consumer.pause, full - self._paused)
         self._change(self._consumer.resume, self._paused - full)
         self._paused = full
@@ -191,7 +202,7 @@ class Loop:
         partitions = [self._partition(place) for place in places]
         self._assigned.update(partitions)
         if places:
-            self._commits.assigned(consumer.committed(places, METADATA_S))
+            self._commits.assigned(self._committed(consumer, places))  # before the handler looks at what the last owner wrote
             self._handler.assigned(partitions)
         log.info("%s reads %s", self.name, ", ".join(f"{p.topic}/{p.number}" for p in sorted(self._assigned)) or "nothing")
 
@@ -200,14 +211,22 @@ class Loop:
         self._commits.revoked(partitions, lost=lost)
         self._handler.revoked(sorted(partitions))
         self._assigned -= partitions
-        self._paused -= partitions
+        self._change(self._consumer.resume, self._paused & partitions)  # the client would keep it paused if it came back
         self._again = [record for record in self._again if record.partition not in partitions]
+        self._arrived = [message for message in self._arrived if partition_of(message, self._kafka.prefix) not in partitions]
+
+    def _committed(self, consumer: Consumer, places: list[TopicPartition]) -> list[TopicPartition]:
+        """Blocks until no transaction of the last owner can still commit offsets of these partitions."""
+        try:
+            return consumer.committed(places, COMMITTED_S)
+        except KafkaException as error:
+            raise KafkaFault(f"the committed offsets are not known: {error.args[0].str()}") from error
 
     def _partition(self, place: TopicPartition) -> Partition:
         return Partition(place.topic.removeprefix(self._kafka.prefix), place.partition)
 
-    def _consumer_config(self) -> dict[str, str]:
-        config = {"partition.assignment.strategy": self.options.assignment}
+    def _consumer_config(self) -> dict[str, object]:
+        config: dict[str, object] = {"partition.assignment.strategy": self.options.assignment, "error_cb": self._complaints}
         if self._kafka.instance:
             config["group.instance.id"] = f"{self._kafka.instance}-{self.name}"
         return config

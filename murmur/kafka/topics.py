@@ -26,6 +26,7 @@ from murmur.kafka.client import Kafka, KafkaFault
 from murmur.settings import Settings
 from schemas.topics import DEAD_LETTERS, TOPICS, Topic
 
+ANSWER_S = 10.0  # a refused password is told much sooner
 REQUEST_S = 30.0
 ASK_AGAIN_S = 0.05
 _END = OffsetSpec.latest()  # type: ignore[no-untyped-call]
@@ -105,6 +106,7 @@ def plan(topics: Sequence[Topic], existing: Mapping[str, Existing], settings: Se
 
 def apply(kafka: Kafka, settings: Settings, topics: Sequence[Topic] = TOPICS) -> Report:
     """Blocks until the cluster has done it. Safe to repeat. Raises KafkaFault when it refuses or does not answer."""
+    kafka.brokers(ANSWER_S)
     admin = AdminClient(kafka.client_config("topics"))
     try:
         todo = plan(topics, _read(admin, kafka, topics), settings)
@@ -125,6 +127,7 @@ def apply(kafka: Kafka, settings: Settings, topics: Sequence[Topic] = TOPICS) ->
 def check(kafka: Kafka, topics: Sequence[Topic] = TOPICS) -> None:
     """At the coordinator's start. Raises UsageError when a topic is missing, or when topics that meet in one partition
     number have not the same number of partitions; KafkaFault when the broker does not answer."""
+    kafka.brokers(ANSWER_S)
     admin = AdminClient(kafka.client_config("topics"))
     try:
         counts = {topic.name: kept for topic in topics if (kept := _partitions(admin, kafka.name(topic))) is not None}

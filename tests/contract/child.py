@@ -1,16 +1,19 @@
-"""Processes that tests kill: a bare consumer, and a loop whose work never ends. Each says on stdout how far it is."""
+"""Processes that tests kill and freeze: a bare consumer, loops, half a transaction. Each says on stdout how far it is."""
 
 import sys
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
+from confluent_kafka import Producer
 
-from murmur.kafka.client import Kafka
-from murmur.kafka.loop import Loop
-from murmur.kafka.messages import Partition, Received, Step
-from schemas.topics import BY_NAME
+from murmur.kafka.client import Kafka, KafkaFault
+from murmur.kafka.each import EachRecord
+from murmur.kafka.loop import Loop, LoopOptions
+from murmur.kafka.messages import Output, Partition, Received, Step
+from schemas.topics import BY_NAME, CHUNKS_BULK
 
 for_ever = threading.Event()
 
@@ -53,7 +56,70 @@ def loop(kafka: Kafka, given: Mapping[str, Any]) -> None:
     Loop(given["group"], kafka, [BY_NAME[given["topic"]]], Endless()).run()
 
 
+def copied(record: Received) -> list[Output]:
+    return [Output(CHUNKS_BULK, record.key or b"", record.value, record.partition.number)]
+
+
+def copying(kafka: Kafka, given: Mapping[str, Any]) -> None:
+    """A transactional loop that copies every record."""
+    options = LoopOptions(transactional=True, assignment="range")
+    print("ready", flush=True)
+    Loop(given["group"], kafka, [BY_NAME[given["topic"]]], EachRecord(copied), options).run()
+
+
+class Interrupted:
+    """A transactional producer whose `name` says a word and waits, once."""
+
+    def __init__(self, producer: Producer, name: str, word: str, wait: Callable[[], object]) -> None:
+        self._producer = producer
+        self._name = name
+        self._word = word
+        self._wait = wait
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._name:
+            self._producer.flush(10)
+            print(self._word, flush=True)
+            self._wait()
+        return getattr(self._producer, name)
+
+
+def half_a_turn(kafka: Kafka, given: Mapping[str, Any]) -> None:
+    """Writes the copies, sends the offsets, and hangs before the commit."""
+    turn(kafka, given, ("commit_transaction", "sent", for_ever.wait))
+
+
+def frozen_turn(kafka: Kafka, given: Mapping[str, Any]) -> None:
+    """Writes the copies and says so; goes on once its session is over, which needs a test that freezes it meanwhile."""
+    began_s = time.monotonic()
+
+    def until_thawed() -> None:
+        while time.monotonic() - began_s < 5:
+            time.sleep(0.01)
+
+    try:
+        turn(kafka, given, ("send_offsets_to_transaction", "produced", until_thawed))
+    except KafkaFault as fault:
+        print(f"refused: {fault}", flush=True)
+
+
+def turn(kafka: Kafka, given: Mapping[str, Any], interruption: tuple[str, str, Callable[[], object]]) -> None:
+    """A loop whose first transaction is interrupted."""
+    make = kafka.producer
+
+    class Odd(Kafka):
+        def producer(self, client: str, **extra: Any) -> Producer:
+            return Interrupted(make(client, **extra), *interruption)  # type: ignore[return-value]
+
+    odd = Odd(kafka.bootstrap, kafka.prefix, consumer_extra=kafka.consumer_extra, instance=kafka.instance)
+    options = LoopOptions(transactional=True, assignment="range")
+    Loop(given["group"], odd, [BY_NAME[given["topic"]]], EachRecord(copied), options).run()
+
+
 if __name__ == "__main__":
     options = orjson.loads(sys.argv[2])
-    cluster = Kafka(options["bootstrap"], options["prefix"], consumer_extra=options["consumer_extra"], transactions=False)
-    {"consumer": consumer, "loop": loop}[sys.argv[1]](cluster, options)
+    cluster = Kafka(
+        options["bootstrap"], options["prefix"], consumer_extra=options["consumer_extra"], instance=options.get("instance")
+    )
+    kinds = {"consumer": consumer, "loop": loop, "copying": copying, "half_a_turn": half_a_turn, "frozen_turn": frozen_turn}
+    kinds[sys.argv[1]](cluster, options)
