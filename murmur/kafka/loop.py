@@ -161,6 +161,7 @@ class Loop:
         room = {topic.name: 0 if waiting else self._handler.room(topic.name) for topic in self._topics}
         full = {partition for partition in self._assigned if room[partition.topic] <= 0}
         # Those that have gone are resumed, too: the client would keep them paused if they came back.
+        # Those that have gone are resumed, too: the client would keep them paused if they came back.
         self._change(self._consumer.pause, full - self._paused)
         self._change(self._consumer.resume, self._paused - full)
         self._paused = full

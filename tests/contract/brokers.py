@@ -42,8 +42,8 @@ def take(consumer: Consumer, count: int) -> list[Message]:
 
 
 @contextmanager
-def member(kafka: Kafka, group: str, *topics: Topic) -> Iterator[Consumer]:
-    consumer = kafka.consumer(group, **{"partition.assignment.strategy": "cooperative-sticky"})
+def member(kafka: Kafka, group: str, *topics: Topic, assignment: str = "cooperative-sticky") -> Iterator[Consumer]:
+    consumer = kafka.consumer(group, **{"partition.assignment.strategy": assignment})
     consumer.subscribe([kafka.name(topic) for topic in topics])
     try:
         yield consumer
