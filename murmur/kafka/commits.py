@@ -8,7 +8,7 @@ records; outputs carry derived ids, so a repeat is recognised.
 import logging
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -162,10 +162,11 @@ class TransactionalCommits:
         self._steps: list[Step] = []
         self._in_hand: set[tuple[Partition, int]] = set()
 
-    def open(self) -> None:
-        """Aborts what a predecessor of the same name left open, and shuts it out. Blocks; raises KafkaFault."""
+    def open(self, stopping: Callable[[], bool]) -> None:
+        """Aborts what a predecessor of the same name left open, and shuts it out. Blocks until that is done or `stopping()`;
+        raises KafkaFault."""
         until_s = time.monotonic() + OPEN_S
-        while True:
+        while not stopping():
             try:
                 self._writer.producer.init_transactions(1.0)
                 return

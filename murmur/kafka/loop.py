@@ -63,7 +63,7 @@ class Loop:
     def run(self) -> None:
         consumer = self._kafka.consumer(self.name, **self._consumer_config())
         transactional = self.options.transactional and self._kafka.transactions
-        producer = self._kafka.producer(self.name, **(self._transaction_config() if transactional else {}))
+        producer = self._kafka.producer(self.name, **self._producer_config(transactional=transactional))
         stuck = False
         try:
             self._open(consumer, producer, transactional=transactional)
@@ -96,7 +96,7 @@ class Loop:
         self._commits: Commits
         if transactional:
             self._commits = TransactionalCommits(self._kafka, consumer, writer)
-            self._commits.open()
+            self._commits.open(self._stopping.is_set)
         else:
             self._commits = AckedCommits(self._kafka, consumer, writer, self.options.commit_interval_s)
         consumer.subscribe(
@@ -160,7 +160,6 @@ class Loop:
         waiting = bool(self._again)
         room = {topic.name: 0 if waiting else self._handler.room(topic.name) for topic in self._topics}
         full = {partition for partition in self._assigned if room[partition.topic] <= 0}
-        # Those that have gone are resumed, too: the client would keep them paused if they came back.
         # Those that have gone are resumed, too: the client would keep them paused if they came back.
         self._change(self._consumer.pause, full - self._paused)
         self._change(self._consumer.resume, self._paused - full)
@@ -232,9 +231,12 @@ class Loop:
             config["group.instance.id"] = f"{self._kafka.instance}-{self.name}"
         return config
 
-    def _transaction_config(self) -> dict[str, object]:
+    def _producer_config(self, *, transactional: bool) -> dict[str, object]:
         """Figures: docs/decisions/0001. Without the short backoff a hop waits 100 ms for the last transaction's markers."""
+        if not transactional:
+            return {"error_cb": self._complaints}
         return {
+            "error_cb": self._complaints,
             "transactional.id": f"{self._kafka.group(self.name)}-{self._kafka.instance or uuid.uuid4()}",
             "transaction.timeout.ms": 10_000,
             "message.timeout.ms": 10_000,

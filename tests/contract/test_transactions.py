@@ -285,7 +285,7 @@ def test_steps_of_revoked_partitions_are_not_written(real_kafka: Kafka) -> None:
         consumer.subscribe([real_kafka.name(UPLOADS)])
         wait_until(lambda: consumer.poll(0.1) is None and len(consumer.assignment()) == 4, "all partitions")
         commits = TransactionalCommits(real_kafka, consumer, Writer(real_kafka, producer, "stage"))
-        commits.open()
+        commits.open(lambda: False)
         records = [Received(Partition(UPLOADS.name, number), 0, b"key", b"%d" % number) for number in (0, 1)]
         for record in records:
             commits.receive(record.partition, record.offset)

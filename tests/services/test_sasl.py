@@ -1,0 +1,123 @@
+"""Kafka with a password: everything works over SASL_PLAINTEXT, and a wrong password is called that, within seconds."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from murmur.errors import MurmurError
+from murmur.kafka import topics
+from murmur.kafka.client import Kafka
+from murmur.kafka.each import EachRecord
+from murmur.kafka.loop import Loop, LoopOptions
+from murmur.kafka.messages import Output, Received
+from schemas.topics import CHUNKS_BULK, UPLOADS
+from scripts.services import envfile
+from scripts.services.kafka import PASSWORD, USER
+from scripts.services.supervisor import Services
+from tests.contract.brokers import running, wait_until, whole, write
+
+ROOT = Path(__file__).parents[2]
+REFUSED = "the broker refuses the credentials"
+SOON_S = 15.0  # a second or two, and what the interpreter needs to start on a busy machine
+
+
+def environment(services: Services, mechanism: str, password: str = PASSWORD) -> dict[str, str]:
+    return {
+        **services.minio.environment(),
+        "MURMUR_KAFKA_BOOTSTRAP": services.kafka.sasl_bootstrap,
+        "MURMUR_KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+        "MURMUR_KAFKA_SASL_MECHANISM": mechanism,
+        "MURMUR_KAFKA_SASL_USERNAME": USER,
+        "MURMUR_KAFKA_SASL_PASSWORD": password,
+        "MURMUR_TOPIC_PREFIX": f"sasl-{uuid.uuid4().hex[:8]}.",
+        "MURMUR_TOPIC_PARTITIONS": "2",
+    }
+
+
+@pytest.fixture(params=["SCRAM-SHA-512", "PLAIN"])
+def right(request: pytest.FixtureRequest, services: Services) -> Iterator[dict[str, str]]:
+    """The environment of somebody who knows the password."""
+    given = environment(services, request.param)
+    yield given
+    services.kafka.drop(given["MURMUR_TOPIC_PREFIX"])
+
+
+@pytest.fixture(params=["SCRAM-SHA-512", "PLAIN"])
+def wrong(request: pytest.FixtureRequest, services: Services) -> dict[str, str]:
+    return environment(services, request.param, "not-" + PASSWORD)
+
+
+def murmur(folder: Path, given: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-c", "from murmur.cli import main; main()", *arguments]
+    env = {**os.environ, **given, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+
+def doctor(folder: Path, given: dict[str, str]) -> dict[str, dict[str, str | None]]:
+    """What it found, by the name of the check."""
+    lines = murmur(folder, given, "doctor", "--json").stdout.splitlines()
+    return {check["name"]: check for check in map(json.loads, lines)}
+
+
+def copy(record: Received) -> list[Output]:
+    return [Output(CHUNKS_BULK, record.key or b"", record.value)]
+
+
+def test_with_the_password_everything_works(right: dict[str, str], tmp_path: Path) -> None:
+    applied = murmur(tmp_path, right, "topics", "apply")
+    assert (applied.returncode, "created " in applied.stdout) == (0, True), applied.stderr
+    assert murmur(tmp_path, right, "topics", "apply").stdout.strip() == "nothing to do"
+    found = doctor(tmp_path, right)
+    assert (found["broker"]["mend"], found["topics"]["mend"]) == (None, None)
+
+    kafka = Kafka.from_settings(envfile.settings(right))
+    write(kafka, UPLOADS, [(b"key", b"plain")])
+    with running(Loop("plain", kafka, [UPLOADS], EachRecord(copy))):
+        assert [message.value() for message in whole(kafka, CHUNKS_BULK, 1)] == [b"plain"]
+    with running(Loop("transactional", kafka, [UPLOADS], EachRecord(copy), LoopOptions(transactional=True))):
+        assert [message.value() for message in whole(kafka, CHUNKS_BULK, 2)] == [b"plain", b"plain"]
+
+
+def test_a_wrong_password_is_what_the_commands_complain_of(wrong: dict[str, str], tmp_path: Path) -> None:
+    began_s = time.monotonic()
+    applied = murmur(tmp_path, wrong, "topics", "apply")
+    assert time.monotonic() - began_s < SOON_S
+    assert applied.returncode == 1
+    assert applied.stderr.startswith(f"murmur: {REFUSED}")
+    assert len(applied.stderr.splitlines()) == 1
+    began_s = time.monotonic()
+    found = doctor(tmp_path, wrong)
+    assert time.monotonic() - began_s < SOON_S
+    for check in (found["broker"], found["topics"]):
+        assert REFUSED in (check["found"] or "")
+        assert check["mend"]
+        assert PASSWORD not in str(check)
+
+
+@pytest.mark.filterwarnings("ignore:Producer abort_transaction failed during close:RuntimeWarning")
+@pytest.mark.parametrize("transactional", [False, True])
+def test_a_stage_with_a_wrong_password_says_so_in_its_log_and_to_whoever_asks_whether_it_is_ready(
+    wrong: dict[str, str], transactional: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    kafka = Kafka.from_settings(envfile.settings(wrong))
+    loop = Loop("stage", kafka, [UPLOADS], EachRecord(copy), LoopOptions(transactional=transactional))
+    began_s = time.monotonic()
+    with running(loop):
+        wait_until(lambda: REFUSED in (loop.not_ready() or ""), "the reason why it is not ready")
+    assert time.monotonic() - began_s < SOON_S  # stopped meanwhile, though nothing could begin
+    assert [record for record in caplog.records if record.levelno == logging.ERROR and REFUSED in record.getMessage()]
+
+
+def test_the_check_at_a_stages_start_names_a_wrong_password(wrong: dict[str, str]) -> None:
+    began_s = time.monotonic()
+    with pytest.raises(MurmurError, match=REFUSED):
+        topics.check(Kafka.from_settings(envfile.settings(wrong)))
+    assert time.monotonic() - began_s < SOON_S
