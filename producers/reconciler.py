@@ -28,6 +28,7 @@ from schemas.topics import REQUESTS, UPLOADS
 log = logging.getLogger(__name__)
 TURN_S = 0.5  # how often it looks whether intake has come far enough, and whether store and broker answer
 GRACE = timedelta(seconds=10)  # an event may be so much later than its object without being lost: MinIO's queue waits 3 s
+GRACES_OF_DOUBT = 2  # after an outage: stores also lose the events of the first objects after it, which are too young at first
 
 
 def build(resources: Resources) -> Stage:
@@ -84,7 +85,7 @@ class Round:
 
 
 class Reconciler:
-    """A stage. A round is due at its start, at every interval, and when store or broker are back."""
+    """A stage. A round is due at every interval; at its start, and when store or broker are back, at once and twice more."""
 
     name = "reconciler"
 
@@ -96,11 +97,14 @@ class Reconciler:
         self._kafka: Kafka = resources.kafka
         self._objects: ObjectStore = resources.objects
         self._interval_s = settings.reconcile_interval_s
-        self._ledger = Ledger(lookback, min(GRACE, timedelta(seconds=self._interval_s)))
+        grace = min(GRACE, timedelta(seconds=self._interval_s / 2))  # so that two intervals are enough for every object
+        self._grace_s = grace.total_seconds()
+        self._ledger = Ledger(lookback, grace)
         self._is_whole = _whole_file(resources.objects, settings.uploads_bucket)
         self._stopping = threading.Event()
         self._round: Round | None = None
         self._due_s = 0.0
+        self._doubt_s = 0.0  # until then objects come of age whose events may have been lost
         self._away: str | None = "the first listing is not done"
 
     def run(self) -> None:
@@ -141,9 +145,12 @@ class Reconciler:
             self._objects.check(self._settings.uploads_bucket)
             if self._intake.broker_was_away() or self._away is not None:  # then events may have been lost
                 self._round, self._due_s = None, now_s
+                self._doubt_s = now_s + GRACES_OF_DOUBT * self._grace_s
             if self._round is None and now_s >= self._due_s:
                 self._round = self._begin()
-                self._due_s = now_s + self._interval_s
+                self._due_s = now_s + (self._grace_s if now_s < self._doubt_s else self._interval_s)
+                if self._round.missing:
+                    log.info("%d objects have no job yet; events that are on their way go first", len(self._round.missing))
             self._away = None
             if self._round is not None and self._finish() is not None:
                 self._round = None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from murmur.errors import MurmurError, UsageError
 from murmur.objects.s3_errors import absent_is_fine, beyond_the_end, checked_key, is_taken_by_folder, says_why, translated
-from murmur.objects.store import ObjectInfo
+from murmur.objects.store import ObjectInfo, StoreUnavailable
 from murmur.settings import Settings
 from schemas.record import ObjectRef
 
@@ -109,7 +109,7 @@ class S3Store:
             bucket=bucket,
             key=key,
             size_bytes=answer["ContentLength"],
-            etag=answer["ETag"].strip('"'),
+            etag=_etag(answer),
             modified_at=answer["LastModified"],
             version_id=answer.get("VersionId") or None,
             sha256=base64.b64decode(whole).hex() if whole else None,
@@ -126,15 +126,18 @@ class S3Store:
             if page is None:
                 return
             for item in page.get("Contents", []):
-                yield ObjectInfo(bucket, item["Key"], item["Size"], item["ETag"].strip('"'), item["LastModified"])
+                yield ObjectInfo(bucket, item["Key"], item["Size"], _etag(item), item["LastModified"])
 
     def delete(self, bucket: str, key: str) -> None:
         with absent_is_fine(), translated(bucket, key):
             self.client.delete_object(Bucket=bucket, Key=checked_key(key))
 
     def check(self, bucket: str) -> None:
+        """An answer to the second attempt only does not count: a store that restarts is seen to be away, and loses events."""
         with translated(bucket):
-            self.client.list_objects_v2(Bucket=bucket, MaxKeys=1)  # HEAD could not say why it is refused
+            answer = self.client.list_objects_v2(Bucket=bucket, MaxKeys=1)  # HEAD could not say why it is refused
+        if answer["ResponseMetadata"]["RetryAttempts"]:
+            raise StoreUnavailable("the store was away a moment ago")
 
     def _put(self, **request: Any) -> "PutObjectOutputTypeDef":
         from botocore.exceptions import ClientError
@@ -268,13 +271,19 @@ class _Ranges(io.RawIOBase):
         return b""
 
     def _pin(self, answer: Mapping[str, Any]) -> None:
-        self._at["IfMatch"] = answer["ETag"]
+        if etag := answer.get("ETag"):
+            self._at["IfMatch"] = etag
         whole = answer.get("ContentRange", "").rpartition("/")[2]
         self._size_bytes = int(whole) if whole else answer["ContentLength"]
 
 
 def _typed(content_type: str | None) -> dict[str, Any]:
     return {"ContentType": content_type} if content_type else {}
+
+
+def _etag(answer: Any) -> str:
+    """Without quotes. Empty for a file that was put into versitygw's folder past it."""
+    return str(answer.get("ETag", "")).strip('"')
 
 
 def _base64(digest: bytes) -> str:
@@ -290,7 +299,7 @@ def _written(
         bucket=at[0],
         key=at[1],
         size_bytes=size_bytes,
-        etag=answer["ETag"].strip('"'),
+        etag=_etag(answer),
         modified_at=parsedate_to_datetime(at_store) if at_store else datetime.now(UTC),
         version_id=answer.get("VersionId") or None,
         sha256=sha256,

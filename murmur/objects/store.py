@@ -42,6 +42,11 @@ class ObjectInfo:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def version(self) -> str:
+        """What tells this content from a later one under the same key, as well as the store knows it."""
+        return self.version_id or self.etag or self.modified_at.isoformat()
+
+    @property
     def ref(self) -> ObjectRef:
         return ObjectRef(bucket=self.bucket, key=self.key, version_id=self.version_id, etag=self.etag, size_bytes=self.size_bytes)
 

@@ -101,7 +101,7 @@ class Intake:
         work = identity.plan(audio_id, info.ref, self._recipe, OWNER)
         result = self._transcripts.find(work.work_id)
         job = Job(
-            job_id=identity.drop_job_id(info.bucket, info.key, info.version_id or info.etag),
+            job_id=identity.drop_job_id(info.bucket, info.key, info.version),
             source="drop",
             dropped=info.ref,
             filename=info.key.rstrip("/").rpartition("/")[2] or info.key,
@@ -122,7 +122,7 @@ class Intake:
         """SHA-256 of the content. What is too large to be transcribed is not read: its id stands for its address."""
         if info.sha256 is not None:
             return info.sha256
-        version = (info.bucket, info.key, info.version_id or info.etag)
+        version = (info.bucket, info.key, info.version)
         if info.size_bytes > self._settings.max_upload_bytes:
             return identity.digest(["too large to read", *version])
         if version not in self._hashes:
@@ -136,6 +136,6 @@ class Intake:
         with self._objects.open(info.ref) as file:
             while block := file.read(BLOCK_BYTES):
                 content.update(block)
-        if self._objects.head(info.bucket, info.key).etag != info.etag:  # a file can be changed in its place
+        if self._objects.head(info.bucket, info.key).version != info.version:  # a file can be changed in its place
             raise NotFound(f"{info.bucket}/{info.key} is another version now")
         return content.hexdigest()

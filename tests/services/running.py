@@ -11,7 +11,8 @@ import struct
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,7 @@ Json = dict[str, Any]
 ENDED = {"SUCCESS", "FAILURE", "REVOKED"}
 MURMUR = str(Path(sys.executable).with_name("murmur"))
 PART_BYTES = 5 * 1024**2  # the smallest that S3 takes
+STOP_S = 30.0
 _numbers = itertools.count()
 
 
@@ -130,11 +132,17 @@ class Installation:
     def name(self) -> str:
         return self.store.flavour.name
 
-    def run(self, *stages: str, **settings: object) -> Process:
-        """`murmur run STAGE...`, until the context ends. `settings` by their names, such as `reconcile_interval_s`."""
+    @contextmanager
+    def run(self, *stages: str, **settings: object) -> Iterator[Process]:
+        """`murmur run STAGE...`, until the context ends. `settings` by their names, such as `reconcile_interval_s`.
+
+        Ended as by Ctrl-C: stages leave their groups, so that the next ones need not wait for the end of their sessions.
+        """
         said = {f"MURMUR_{name.upper()}": str(value) for name, value in settings.items()}
         log = self.folder / f"{'-'.join(stages)}-{next(_numbers)}.log"
-        return Process([MURMUR, "run", *stages], {**self.environment, **said}, log)
+        with Process([MURMUR, "run", *stages], {**self.environment, **said}, log) as process:
+            yield process
+            assert process.interrupt(STOP_S) == 0, log.read_text()
 
     def reader(self, topic: Topic) -> Reader:
         """One for each topic, kept."""
