@@ -41,11 +41,11 @@ class Stats:
         self._thread = threading.Thread(target=self._run, name="stats", daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
-        """Idempotent; finished on return."""
+    def stop(self, wait_s: float | None = None) -> None:
+        """Idempotent; finished on return, or after `wait_s`: a thread that waits for a broker that is away is left behind."""
         self._stopping.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(wait_s)
 
     def latest(self, now: datetime | None = None) -> dict[str, Any]:
         """JSON-ready; see `summary`. Never blocks."""

@@ -17,6 +17,7 @@ from murmur.kafka.messages import Output
 from murmur.objects import NotFound
 from murmur.objects.transcripts import Transcripts
 from murmur.resources import Resources
+from murmur.stats import Stats
 from producers.gateway.events import EventStreams
 from producers.gateway.feed import Freshness, Wakeups
 from producers.gateway.form import MAX_BYTES, OVERHEAD_BYTES, expect_continue, malformed
@@ -46,6 +47,7 @@ class Parts:
     view: View
     wakeups: Wakeups
     freshness: Freshness
+    stats: Stats
     readiness: Readiness
 
 
@@ -71,6 +73,7 @@ class Api:
                 web.get(f"{PREFIX}/{{task_id}}/transcript.{{format}}", self.transcript),
                 web.delete(f"{PREFIX}/{{task_id}}", self.cancel),
                 web.get("/api/jobs", self.jobs),
+                web.get("/api/stats", self.stats),
                 web.get("/metrics", self.metrics),
                 web.get("/livez", self.live),
                 web.get("/readyz", self.ready),
@@ -130,6 +133,10 @@ class Api:
         rows = await asyncio.to_thread(self._view.newest, _limit(request), state, request.query.get("owner"))
         counts = await asyncio.to_thread(self._view.counts)
         return _json({"jobs": [self._documents.row(job) for job in rows], "counts": counts})
+
+    async def stats(self, _request: web.Request) -> web.Response:
+        """The metrics sink's figures for the last minute, hour and day."""
+        return _json(self._parts.stats.latest())
 
     async def metrics(self, _request: web.Request) -> web.Response:
         counts = await asyncio.to_thread(self._view.counts)

@@ -12,6 +12,7 @@ from aiohttp import web
 from murmur.errors import MurmurError, UsageError
 from murmur.kafka.async_producer import AsyncProducer
 from murmur.resources import Resources
+from murmur.stats import Stats
 from producers.gateway.app import Api, Parts, Readiness
 from producers.gateway.feed import Feed, Freshness, Wakeups
 from producers.gateway.problems import Connection, guarded
@@ -78,16 +79,18 @@ class Gateway:
         feed = self._feed = Feed(self._resources.kafka, self._producer, self._view, wakeups.tell)
         feeding = threading.Thread(target=self._run_feed, args=(feed,), name="gateway-view", daemon=True)
         freshness = Freshness(self._view, wakeups, feed.end_offsets)
-        parts = Parts(self._resources, self._producer, self._view, wakeups, freshness, self._all_readiness)
+        stats = Stats(self._resources.kafka)
+        parts = Parts(self._resources, self._producer, self._view, wakeups, freshness, stats, self._all_readiness)
         try:
             feeding.start()
+            stats.start()
             async with self._listening(Api(parts).application()), self._watching():
                 await self._stopped.wait()
         finally:
             feed.stop()
             await _others_end()
             self._producer.close()
-            await asyncio.to_thread(feeding.join, STOP_S)
+            await asyncio.gather(asyncio.to_thread(feeding.join, STOP_S), asyncio.to_thread(stats.stop, STOP_S))
             if not feeding.is_alive():
                 self._view.close()
 
