@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.locked
 
-.PHONY: help setup demo dev test services services-stop unit check fix generate lock bench clean
+.PHONY: help setup demo dev test services services-stop chaos unit check fix generate lock bench clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ services: setup ## real Kafka, MinIO and versitygw on loopback (built once, 5-8 
 
 services-stop: setup ## end them, also those of a killed earlier run
 	@$(BIN)/python -m scripts.services down
+
+chaos: setup ## the long fault run on real Kafka (15 minutes): kills, zombies, outages, repeats, poison
+	@$(BIN)/python -m tests.services.chaos
 
 unit: setup ## only the fast tests
 	@$(BIN)/python -m pytest tests/unit

@@ -41,6 +41,7 @@ class Member:
             "MURMUR_DATA_DIR": str(folder / name / "data"),
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",
+            "PYTHONFAULTHANDLER": "1",  # kill -ABRT shows where one hangs
         }
         self._parent = Process(name, folder / name, leashed=True)
         self._exits = 0
@@ -51,6 +52,10 @@ class Member:
 
     def start(self) -> None:
         self._parent.start([*COMMAND, self.stage], self._environment)
+
+    @property
+    def alive(self) -> bool:
+        return self._parent.pid is not None
 
     @property
     def pid(self) -> int | None:
@@ -141,12 +146,12 @@ class Cluster:
             wait_until(member.ready, f"{member.name} to be ready", READY_S)
 
     def crashes(self) -> list[str]:
-        """What the parents said of children that ended, which nobody had killed."""
+        """What the parents said of children that ended, which nobody had killed (137)."""
         return [
             f"{name}: {line}"
             for name, member in self.members.items()
             for line in member.log().splitlines()
-            if line.startswith("murmur: ") and " ended with " in line and not line.endswith(" -9")
+            if line.startswith("murmur: ") and " ended with " in line and " ended with 137" not in line
         ]
 
 

@@ -65,7 +65,7 @@ def trial(cluster: Cluster, seed: int, log: Path, rate: float = 4.0) -> Iterator
         recorder.write(log)
 
 
-def timed(trial: Trial, numbers: Sequence[int], strike: Callable[[], None]) -> float:
+def timed(trial: Trial, numbers: Sequence[int], strike: Callable[[], object]) -> float:
     """Strikes and submits at once; how long after the blow the last of these jobs had ended."""
     trial.wait_ended()
     strike()
