@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from murmur.errors import UsageError
 from murmur.resources import Stage
 from murmur.settings import Settings
 
@@ -20,7 +21,11 @@ def serving(settings: Settings, stage: Stage) -> Iterator[None]:
     if settings.health_port is None:
         yield
         return
-    server = ThreadingHTTPServer((settings.gateway_host, settings.health_port), handler_for(stage))
+    try:
+        server = ThreadingHTTPServer((settings.gateway_host, settings.health_port), handler_for(stage))
+    except OSError as error:
+        where = f"{settings.gateway_host}:{settings.health_port}"
+        raise UsageError(f"health cannot be served on {where}: {error.strerror}. Set MURMUR_HEALTH_PORT") from error
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
     try:

@@ -1,4 +1,4 @@
-"""Writes what is made from the code: JSON Schemas, `.env.example`, the settings page, the topics table.
+"""Writes what is made from the code: JSON Schemas, `.env.example`, the pages of settings and commands, the topics table.
 
 Fed by `schemas/topics.py` and `murmur/settings.py`. `make generate` writes; `--check` only says what differs (exit code 1).
 """
@@ -20,6 +20,7 @@ from murmur.settings import Settings
 from schemas.record import Record
 from schemas.topics import DAY_MS, TOPICS, Topic
 from schemas.transcript import Transcript
+from scripts import cli_page
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMAS = Path("schemas/json")
@@ -174,6 +175,7 @@ def artifacts() -> dict[Path, str]:
         **{_schema_path(kind): json_schema(kind) for kind in records()},
         Path(".env.example"): env_example(),
         Path("docs/settings.md"): settings_page(),
+        Path("docs/cli.md"): cli_page.page() + "\n",
         architecture: between_markers(architecture, "topics", topics_table()),
     }
 

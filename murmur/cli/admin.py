@@ -16,7 +16,7 @@ def _buckets() -> None:
     """Keeps `apply` a command of its own, though it is the only one."""
 
 
-@topics.command("apply")
+@topics.command("apply", epilog="Example: murmur topics apply")
 def topics_apply() -> None:
     """Create the topics that are missing and report what differs. Never shrinks or deletes; safe to repeat."""
     from murmur.cli import load
@@ -28,7 +28,7 @@ def topics_apply() -> None:
         typer.echo(line)
 
 
-@buckets.command("apply")
+@buckets.command("apply", epilog="Example: murmur buckets apply")
 def buckets_apply() -> None:
     """Create the buckets and attach the notification of uploads, as far as the store lets a client. Safe to repeat."""
     from murmur.cli import load

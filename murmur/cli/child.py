@@ -15,44 +15,62 @@ from murmur import health, logs
 from murmur.cli import load, stages
 from murmur.errors import MurmurError, UsageError
 from murmur.resources import Stage, from_settings
+from murmur.settings import Settings
 
 log = logging.getLogger(__name__)
 USAGE_EXIT = 2
 FAILED_EXIT = 70
 ORPHANED_EXIT = 71
+POLL_S = 0.1
+STOP_S = 8.0  # less than the parent waits; what was not settled by then is done again elsewhere
 
 
-class Stopping:
-    """SIGTERM and Ctrl-C, also those that come before there is a stage to ask."""
+class Life:
+    """The stage's thread. Signals are taken by the main one, which no call into a library keeps from them."""
 
-    def __init__(self) -> None:
-        self.asked = False
+    def __init__(self, name: str, settings: Settings) -> None:
+        self._name = name
+        self._settings = settings
         self._stage: Stage | None = None
+        self._asked = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._live, name=name, daemon=True)
+
+    def run(self) -> None:
+        """Blocks until SIGTERM or Ctrl-C, and then for as long as the stage may take to stop. Raises what ended it."""
         signal.signal(signal.SIGTERM, self._ask)
         signal.signal(signal.SIGINT, self._ask)
-
-    def ask_from_now_on(self, stage: Stage) -> None:
-        self._stage = stage
-        if self.asked:
-            stage.stop()
+        self._thread.start()
+        while self._thread.is_alive() and not self._asked.wait(POLL_S):
+            pass
+        self._thread.join(STOP_S)
+        if self._thread.is_alive():
+            log.warning("%s does not stop within %.0f s and is left", self._name, STOP_S)
+        if self._failure is not None:
+            raise self._failure
 
     def _ask(self, _number: int, _frame: FrameType | None) -> None:
-        self.asked = True
+        self._asked.set()
         if self._stage is not None:
             self._stage.stop()
+
+    def _live(self) -> None:
+        try:
+            self._stage = stages.build(self._name, from_settings(self._settings))
+            if self._asked.is_set():  # before there was a stage to ask
+                return
+            with health.serving(self._settings, self._stage):
+                self._stage.run()
+        except BaseException as error:  # raised again where it can be told
+            self._failure = error
 
 
 def run_here(name: str) -> int:
     """Blocks until SIGTERM or Ctrl-C; the exit code. Raises UsageError. End the process with `leave()`."""
-    stopping = Stopping()
     settings = load.settings()
     logs.set_up(settings)
     try:
-        stage = stages.build(name, from_settings(settings))
-        stopping.ask_from_now_on(stage)
-        with health.serving(settings, stage):
-            if not stopping.asked:
-                stage.run()
+        Life(name, settings).run()
     except UsageError:
         raise
     except MurmurError as error:  # what a broker or store said; the place where it was noticed tells nothing

@@ -22,7 +22,8 @@ def dev(
 ) -> None:
     """Run the whole system in one process: no Kafka, no S3 store, no account.
 
-    Drop audio or video into the inbox, or open the printed address. Ctrl-C stops it.
+    Drop audio or video into the inbox, or open the printed address. Any Kafka client reads the topics at the printed broker,
+    also `murmur dlq list` with MURMUR_KAFKA_BOOTSTRAP set to it. Ctrl-C stops it.
     """
     from murmur import logs
     from murmur.cli import load
@@ -39,6 +40,8 @@ def dev(
             typer.echo(f"  drop files into  {system.settings.inbox}")
             typer.echo(f"  results come to  {system.settings.outbox}")
             typer.echo(f"  model            {system.settings.model}")
+            if system.broker is not None:
+                typer.echo(f"  Kafka clients    {system.broker.bootstrap}")
         system.wait()
     os._exit(0)  # a stage that hangs in a library call must not keep the process
 

@@ -8,18 +8,20 @@ import typer
 from murmur.errors import UsageError
 
 if TYPE_CHECKING:
+    from murmur.kafka.client import Kafka
     from schemas.deadletter import DeadLetter
 
 app = typer.Typer(no_args_is_help=True, help="Records that could not be understood.", rich_markup_mode=None)
+BROKER_S = 5.0
 LetterId = Annotated[str, typer.Argument(metavar="ID", help="as `murmur dlq list` prints it: topic-partition@offset")]
 
 
-@app.command("list")
+@app.command("list", epilog="Example: murmur dlq list --json")
 def list_letters(json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False) -> None:
     """List all dead letters, oldest first."""
     import orjson
 
-    for letter in _letters():
+    for letter in _letters(_kafka()):
         if json:
             typer.echo(orjson.dumps(letter.model_dump(mode="json")))
         else:
@@ -27,7 +29,7 @@ def list_letters(json: Annotated[bool, typer.Option("--json", help="one JSON obj
             typer.echo(f"{letter.subject}  {died}  {letter.stage}  {letter.reason}: {letter.message}")
 
 
-@app.command("show")
+@app.command("show", epilog="Example: murmur dlq show requests-3@17")
 def show(letter_id: LetterId, raw: Annotated[bool, typer.Option("--raw", help="only the value's bytes")] = False) -> None:
     """Print one dead letter with its original bytes."""
     letter = _one(letter_id)
@@ -43,37 +45,44 @@ def show(letter_id: LetterId, raw: Annotated[bool, typer.Option("--raw", help="o
     typer.echo(f"value     {_text(value)}")
 
 
-@app.command("replay")
+@app.command("replay", epilog="Example: murmur dlq replay --reason wrong_schema")
 def replay(
     letter_ids: Annotated[list[str] | None, typer.Argument(metavar="ID...", help="which ones")] = None,
     all_of_them: Annotated[bool, typer.Option("--all", help="every dead letter")] = False,
     reason: Annotated[str | None, typer.Option(help="only those with this reason")] = None,
 ) -> None:
     """Write dead letters to their topics again, byte for byte. What is still not understood becomes a dead letter again."""
-    from murmur.cli import load
     from murmur.kafka import deadletters
-    from murmur.kafka.client import Kafka
 
     if not (letter_ids or all_of_them or reason):
         raise UsageError("say which: IDs, --reason WORD, or --all")
-    chosen = [letter for letter in _letters() if not letter_ids or letter.subject in letter_ids]
+    kafka = _kafka()
+    chosen = [letter for letter in _letters(kafka) if not letter_ids or letter.subject in letter_ids]
     chosen = [letter for letter in chosen if reason is None or letter.reason == reason]
     if missing := set(letter_ids or ()) - {letter.subject for letter in chosen}:
         raise UsageError(f"there is no dead letter {', '.join(sorted(missing))}: `murmur dlq list` shows all")
-    deadletters.replay(Kafka.from_settings(load.settings()), chosen)
+    deadletters.replay(kafka, chosen)
     typer.echo(f"replayed {len(chosen)}")
 
 
-def _letters() -> "list[DeadLetter]":
+def _kafka() -> "Kafka":
+    """A broker that is known to answer: else a client would ask it for a long time."""
     from murmur.cli import load
-    from murmur.kafka import deadletters
     from murmur.kafka.client import Kafka
 
-    return deadletters.read_all(Kafka.from_settings(load.settings()))
+    kafka = Kafka.from_settings(load.settings())
+    kafka.brokers(BROKER_S)
+    return kafka
+
+
+def _letters(kafka: "Kafka") -> "list[DeadLetter]":
+    from murmur.kafka import deadletters
+
+    return deadletters.read_all(kafka)
 
 
 def _one(letter_id: str) -> "DeadLetter":
-    for letter in _letters():
+    for letter in _letters(_kafka()):
         if letter.subject == letter_id:
             return letter
     raise UsageError(f"there is no dead letter {letter_id}: `murmur dlq list` shows all")

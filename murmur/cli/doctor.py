@@ -99,7 +99,11 @@ def _disk(settings: "Settings") -> Check:
 
 def _port(settings: "Settings") -> Check:
     where = f"{settings.gateway_host}:{settings.gateway_port}"
-    with socket.socket(socket.AF_INET6 if ":" in settings.gateway_host else socket.AF_INET) as probe:
+    try:
+        family = socket.getaddrinfo(settings.gateway_host, None)[0][0]
+    except OSError as error:
+        return Check("port", f"{settings.gateway_host} is no address: {error.strerror}", "set MURMUR_GATEWAY_HOST")
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((settings.gateway_host, settings.gateway_port))

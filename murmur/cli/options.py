@@ -14,7 +14,7 @@ class Task(StrEnum):
 
 
 Language = Annotated[str | None, typer.Option(help="such as en or pt [default: detected]")]
-AskedTask = Annotated[Task | None, typer.Option("--task", help="translate: into English, whatever is spoken")]
+AskedTask = Annotated[Task | None, typer.Option("--task", help="transcribe, or translate into English")]
 Words = Annotated[bool, typer.Option("--words", help="also the time of every word, in the json result")]
 
 

@@ -1,0 +1,58 @@
+"""The page of commands, `docs/cli.md`, from the command line itself. Fed to `scripts/generate.py`."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+
+from murmur.cli import app
+from murmur.cli.app import EXIT_CODES
+
+HEAD = """# Commands
+
+Made from `murmur/cli` by `make generate`. `murmur COMMAND --help` says the same on a terminal; `murmur --install-completion`
+teaches a shell to complete them. Every setting of [settings.md](settings.md) holds for every command.
+"""
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    """Every command with its full name, such as `topics apply`, in the order of the help."""
+    root: Any = typer.main.get_command(app)
+    for name, command in root.commands.items():
+        below = getattr(command, "commands", None)
+        if below is None:
+            yield name, command
+        else:
+            yield from ((f"{name} {inner}", one) for inner, one in below.items())
+
+
+def page() -> str:
+    return "\n".join([HEAD, _one_line(EXIT_CODES), *(_section(name, command) for name, command in commands())])
+
+
+def _section(name: str, command: Any) -> str:
+    example = command.epilog.removeprefix("Example: ")
+    lines = ["", f"## murmur {name}", "", _safe("\n\n".join(_one_line(part) for part in command.help.split("\n\n")))]
+    lines += ["", "```sh", example, "```", ""]
+    rows = [_row(parameter) for parameter in command.params if parameter.name != "help"]
+    return "\n".join([*lines, "| | |", "|---|---|", *rows] if rows else lines[:-1])
+
+
+def _row(parameter: Any) -> str:
+    """An argument by its name, an option by its spellings, a value and a default where it has them."""
+    if parameter.param_type_name == "argument":
+        name = parameter.metavar or parameter.name
+        return f"| `{name}` | {_safe(parameter.help or '')} |"
+    value = "" if parameter.is_flag else " VALUE"
+    default = f" [default: {parameter.default}]" if isinstance(parameter.default, str) else ""
+    return f"| `{', '.join(parameter.opts)}{value}` | {_safe(parameter.help or '')}{_safe(default)} |"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _safe(text: str) -> str:
+    """Inside Markdown: `<data>` would be taken for a tag."""
+    return re.sub(r"<(\w+)>", r"&lt;\1&gt;", text)
