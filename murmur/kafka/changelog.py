@@ -14,7 +14,7 @@ from murmur.kafka.ends import Ends
 from murmur.kafka.messages import Partition, Received
 from schemas.topics import Topic
 
-DEADLINE_S = 120.0  # an open transaction ends within its timeout of 10 s and the broker's scan; a million entries need 10 s
+PATIENCE_S = 60.0  # without any record: an open transaction ends within its timeout of 10 s and the broker's scan
 BATCH_MAX = 2000
 
 
@@ -24,11 +24,13 @@ def read(kafka: Kafka, topics: Sequence[Topic], numbers: Sequence[int]) -> Itera
     try:
         left = {p: end for p, end in Ends(kafka, topics).now().items() if p.number in numbers and end > 0}
         consumer.assign([TopicPartition(kafka.prefix + p.topic, p.number, OFFSET_BEGINNING) for p in left])
-        deadline_s = time.monotonic() + DEADLINE_S
+        progress_s = time.monotonic()
         while left:
-            if time.monotonic() > deadline_s:
-                raise KafkaFault(f"a changelog could not be read within {DEADLINE_S:.0f} s: {sorted(left)}")
-            yield from _batch(kafka, consumer, left)
+            for record in _batch(kafka, consumer, left):
+                yield record
+                progress_s = time.monotonic()
+            if time.monotonic() > progress_s + PATIENCE_S:
+                raise KafkaFault(f"changelogs have stopped for {PATIENCE_S:.0f} s before their end: {sorted(left)}")
     finally:
         consumer.close()
 

@@ -193,7 +193,7 @@ class Loop:
     def _complain(self, error: KafkaError) -> None:
         if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             raise UsageError(f"a topic is missing ({error.str()}): run `murmur topics apply`")
-        if error.fatal():
+        if error.fatal() or error.code() == KafkaError._FATAL:  # the latter: another process has our group.instance.id
             raise KafkaFault(error.str())
         log.warning("%s: %s", self.name, error.str())
 

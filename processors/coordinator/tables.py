@@ -86,7 +86,7 @@ class Change:
     @classmethod
     def read(cls, topic: str, key: bytes, raw: bytes | None) -> "Change":
         table = TABLE_OF[topic]
-        return cls(table, key.decode(), None if raw is None else KINDS[table].model_validate(orjson.loads(raw)))
+        return cls(table, key.decode(), None if raw is None else KINDS[table].model_validate_json(raw))
 
 
 def chunk_table_key(work_id: str, span: Span) -> str:

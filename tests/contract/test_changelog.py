@@ -1,0 +1,97 @@
+"""Reading changelogs to their end, on every broker: all that was committed, nothing that was not, however the topic ends."""
+
+import threading
+import time
+from collections.abc import Sequence
+
+import pytest
+from confluent_kafka import Producer
+
+from murmur.kafka import changelog
+from murmur.kafka.client import Kafka, KafkaFault
+from schemas.topics import JOBS_CHANGELOG, WORKS_CHANGELOG
+from tests.contract.brokers import write
+
+BOTH = (WORKS_CHANGELOG, JOBS_CHANGELOG)
+
+
+def read(kafka: Kafka, numbers: Sequence[int] = (0, 1, 2, 3)) -> list[tuple[str, int, bytes | None, bytes | None]]:
+    records = changelog.read(kafka, BOTH, numbers)
+    return [(record.topic, record.partition.number, record.key, record.value) for record in records]
+
+
+def transactional(kafka: Kafka, timeout_ms: int = 10_000) -> Producer:
+    producer = kafka.producer("tests", **{"transactional.id": f"{kafka.prefix}tests", "transaction.timeout.ms": timeout_ms})
+    producer.init_transactions(30)
+    return producer
+
+
+def put(kafka: Kafka, producer: Producer, value: bytes) -> None:
+    producer.begin_transaction()
+    producer.produce(kafka.name(JOBS_CHANGELOG), value, b"key", 0)
+    producer.flush(10)
+
+
+def test_every_record_of_the_partitions_asked_for_comes_in_order_with_its_tombstones(kafka: Kafka) -> None:
+    records: list[tuple[bytes | None, bytes | None]] = [
+        (b"k%d" % (n % 50), None if n % 7 == 0 else b"%d" % n) for n in range(5000)
+    ]
+    write(kafka, JOBS_CHANGELOG, records, partition=1)
+    write(kafka, WORKS_CHANGELOG, records[:10], partition=3)
+    write(kafka, WORKS_CHANGELOG, records[:10], partition=2)
+
+    found = read(kafka, (0, 1, 3))
+
+    assert [entry[2:] for entry in found if entry[0] == JOBS_CHANGELOG.name] == records
+    assert [entry[1:] for entry in found if entry[0] == WORKS_CHANGELOG.name] == [(3, *record) for record in records[:10]]
+
+
+def test_empty_changelogs_are_read_at_once(kafka: Kafka) -> None:
+    began_s = time.monotonic()
+    assert read(kafka) == []
+    assert time.monotonic() - began_s < 10
+
+
+def test_a_changelog_that_ends_with_markers_or_with_aborted_records_is_read_to_its_end(real_kafka: Kafka) -> None:
+    producer = transactional(real_kafka)
+    put(real_kafka, producer, b"kept")
+    producer.commit_transaction(30)
+    for _ in range(3):
+        put(real_kafka, producer, b"aborted")
+        producer.abort_transaction(30)
+
+    assert [entry[3] for entry in read(real_kafka)] == [b"kept"]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_what_the_last_owner_left_open_is_decided_before_the_tables_count_as_read(real_kafka: Kafka, kept: bool) -> None:
+    producer = transactional(real_kafka)
+    put(real_kafka, producer, b"before")
+    producer.commit_transaction(30)
+    put(real_kafka, producer, b"open")
+    found: list[bytes | None] = []
+    over = threading.Event()
+
+    def recover() -> None:
+        for entry in read(real_kafka):
+            found.append(entry[3])
+        over.set()
+
+    reading = threading.Thread(target=recover)
+    reading.start()
+    assert not over.wait(1.0)
+    (producer.commit_transaction if kept else producer.abort_transaction)(30)
+    assert over.wait(30)
+    reading.join()
+    assert found == ([b"before", b"open"] if kept else [b"before"])
+
+
+def test_a_changelog_that_gets_no_further_is_told_and_not_taken_for_read(
+    real_kafka: Kafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changelog, "PATIENCE_S", 1.0)
+    producer = transactional(real_kafka)
+    put(real_kafka, producer, b"open")
+    with pytest.raises(KafkaFault, match="changelogs have stopped"):
+        read(real_kafka)
+    producer.abort_transaction(30)
