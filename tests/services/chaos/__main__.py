@@ -5,6 +5,7 @@ was broken.
 """
 
 import argparse
+import logging
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -37,6 +38,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help=f"of {', '.join(SCENARIOS)}; none: all")
     parser.add_argument("--seed", type=int, default=20261121)
     arguments = parser.parse_args()
+    logging.disable(logging.ERROR)  # what the followers say of outages and poison is expected
     folder = Path(tempfile.mkdtemp(prefix="murmur-chaos-"))
     print(f"seed {arguments.seed}; histories and logs in {folder}\n{HEAD}", flush=True)
     rows = [_run(name, number, arguments.seed, folder) for number, name in enumerate(arguments.names or SCENARIOS)]

@@ -4,6 +4,7 @@ What is killed or frozen is the stage's own process; `murmur run`, its parent, s
 """
 
 import os
+import re
 import signal
 import sys
 import urllib.error
@@ -24,6 +25,8 @@ ROOT = Path(__file__).parents[3]
 COMMAND = [sys.executable, "-c", "from murmur.cli import main; main()", "run"]
 READY_S = 90.0  # two cores, and a dozen interpreters that start at once
 STOP_S = 30.0
+ENDED = re.compile(r"murmur: \w+ ended with (-?\d+)")
+KILLED = ("-9", "137")
 SHAPE = {"gateway": 2, "coordinator": 2, "slicer": 2, "transcriber": 3}
 
 
@@ -146,13 +149,9 @@ class Cluster:
             wait_until(member.ready, f"{member.name} to be ready", READY_S)
 
     def crashes(self) -> list[str]:
-        """What the parents said of children that ended, which nobody had killed (137)."""
-        return [
-            f"{name}: {line}"
-            for name, member in self.members.items()
-            for line in member.log().splitlines()
-            if line.startswith("murmur: ") and " ended with " in line and " ended with 137" not in line
-        ]
+        """What the parents said of children that ended by themselves, not by a kill."""
+        ends = ((name, ENDED.match(line)) for name, member in self.members.items() for line in member.log().splitlines())
+        return [f"{name}: {end[0]}" for name, end in ends if end is not None and end[1] not in KILLED]
 
 
 def on_directory(bootstrap: str, folder: Path, prefix: str = "chaos.") -> dict[str, str]:

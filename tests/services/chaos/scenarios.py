@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from murmur.kafka.follower import Follower
@@ -19,6 +20,7 @@ from tests.services.chaos.trial import Verdict, timed, trial
 from tests.waiting import wait_until
 
 FROZEN_S = 30.0
+PLAIN_S, OWN_NAME_S, TAKEOVER_S = 15.0, 5.0, 30.0  # the bounds of a takeover
 POISONED = (REQUESTS, CANCELLATIONS, DECODES, CHUNKS_INTERACTIVE, CHUNKS_BULK, CHUNK_RESULTS)
 
 
@@ -164,30 +166,30 @@ def rolling_restart(bench: Bench) -> Row:
 
 
 def takeovers(bench: Bench) -> Row:
-    """After each blow, 8 jobs at once: when the last has ended, everything that the dead one had is in other hands."""
+    """After each blow, 8 jobs at once: when the last has ended, everything that the dead one had is in other hands. For the
+    coordinator they are repeats, which nobody else has a part in; with new files the time has their transcription in it."""
     found: list[str] = []
     broken: list[str] = []
     with trial(bench.cluster, bench.seed, bench.folder / "takeover.jsonl", rate=20.0) as run:
         first = 0
 
-        def measure(what: str, limit_s: float, strike: Callable[[], object]) -> None:
+        def measure(what: str, limit_s: float, strike: Callable[[], object], *, repeats: bool = False) -> None:
             nonlocal first
             run.recorder.fault(what)
-            took_s = timed(run, bench.numbers(8, first), strike)
+            took_s = timed(run, bench.numbers(8, 0 if repeats else first), strike)
             first += 8
             found.append(f"{what} {took_s:.1f} s")
             if took_s > limit_s:
                 broken.append(f"{what}: {took_s:.1f} s, not {limit_s:.0f}")
             bench.cluster.wait_ready(m for m in bench.cluster.members.values() if m.alive)
 
-        measure("nothing", 15, lambda: None)
-        coordinator = bench.cluster.members["coordinator-1"]
-        measure("coordinator, restarted under its name", 5, lambda: coordinator.signal(signal.SIGKILL))
-        for stage, limit_s in (("slicer", 15.0), ("transcriber", 15.0), ("coordinator", 30.0)):
-            member = bench.cluster.members[f"{stage}-1"]
-            if stage != "coordinator":
-                measure(f"{stage}, restarted", limit_s, lambda member=member: member.signal(signal.SIGKILL))  # type: ignore[misc]
-            measure(f"{stage}, taken over", limit_s, member.kill_for_good)
+        measure("no blow, new files", PLAIN_S, lambda: None)
+        measure("no blow, repeats", OWN_NAME_S, lambda: None, repeats=True)
+        for stage in ("slicer", "transcriber", "coordinator"):
+            member, decides = bench.cluster.members[f"{stage}-1"], stage == "coordinator"
+            restart_s, takeover_s = (OWN_NAME_S, TAKEOVER_S) if decides else (PLAIN_S, PLAIN_S)
+            measure(f"{stage} restarted", restart_s, partial(member.signal, signal.SIGKILL), repeats=decides)
+            measure(f"{stage} taken over", takeover_s, member.kill_for_good, repeats=decides)
             member.start()
             bench.cluster.wait_ready([member])
         verdict = run.verdict()

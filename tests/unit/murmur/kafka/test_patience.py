@@ -1,0 +1,28 @@
+"""What a call that may never come back does to whoever waits for it."""
+
+import threading
+
+import pytest
+
+from murmur.kafka.patience import Stuck, within
+
+
+def test_a_call_that_comes_back_is_as_if_made_here() -> None:
+    done: list[int] = []
+    within(5.0, "a call", lambda: done.append(1))
+    assert done == [1]
+
+
+def test_what_a_call_raises_is_raised() -> None:
+    def fails() -> None:
+        raise KeyError("no")
+
+    with pytest.raises(KeyError):
+        within(5.0, "a call", fails)
+
+
+def test_a_call_that_does_not_come_back_is_left_to_itself() -> None:
+    never = threading.Event()
+    with pytest.raises(Stuck, match="a call does not come back"):
+        within(0.05, "a call", lambda: never.wait() and None)
+    never.set()
