@@ -6,7 +6,7 @@ from collections.abc import Callable
 from murmur.kafka.client import KafkaFault
 
 
-def within(limit_s: float, what: str, call: Callable[[], None]) -> None:
+def within(limit_s: float, what: str, call: Callable[[], object]) -> None:
     """Runs `call` in a thread and raises what it raises. Raises Stuck when it has not come back in time; the thread is left to
     itself, and whatever `call` holds must not be used any more."""
     raised: list[BaseException] = []
