@@ -11,7 +11,7 @@ from murmur.cli.app import EXIT_CODES
 
 HEAD = """# Commands
 
-Made from `murmur/cli` by `make generate`. `murmur COMMAND --help` says the same on a terminal; `murmur --install-completion`
+Made from `murmur/cli` by `make generate`. `--help` after a command says the same on a terminal; `murmur --install-completion`
 teaches a shell to complete them. Every setting of [settings.md](settings.md) holds for every command.
 """
 

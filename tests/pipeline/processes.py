@@ -45,7 +45,15 @@ class Process:
 
     def interrupt(self, timeout_s: float) -> int:
         """Ctrl-C; its exit code."""
-        self._popen.send_signal(signal.SIGINT)
+        return self.end(signal.SIGINT, timeout_s)
+
+    def end(self, number: int, timeout_s: float) -> int:
+        """A signal; its exit code."""
+        self._popen.send_signal(number)
+        return self.wait(timeout_s)
+
+    def wait(self, timeout_s: float) -> int:
+        """Its exit code."""
         return self._popen.wait(timeout_s)
 
     def __enter__(self) -> Self:

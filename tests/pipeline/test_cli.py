@@ -1,0 +1,219 @@
+"""The commands as a person runs them: against one running `murmur dev`, and `murmur transcribe` on its own."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.clips import BY_NAME, word_errors
+from tests.pipeline.command import MURMUR, Murmur, only_line
+from tests.pipeline.processes import Process
+from tests.waiting import wait_until
+
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+COMMAND = BY_NAME["en-command.wav"]
+
+
+@pytest.fixture(scope="module")
+def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    folder = tmp_path_factory.mktemp("dev")
+    environment = {"MURMUR_MODEL": "demo", "MURMUR_DATA_DIR": str(folder / "data"), "MURMUR_GATEWAY_PORT": "0"}
+    with Process(["-c", "from murmur.cli import main; main()", "dev"], environment, folder / "dev.log") as process:
+        wait_until(lambda: process.said("Kafka clients"), "murmur dev to be ready")
+        yield process
+
+
+def said(dev: Process, what: str) -> str:
+    """What `murmur dev` printed after these words."""
+    return dev.log.read_text().partition(what)[2].split()[0]
+
+
+@pytest.fixture
+def murmur(dev: Process, tmp_path: Path) -> Murmur:
+    return Murmur(tmp_path, {"MURMUR_GATEWAY_URL": said(dev, "murmur is ready:")})
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Murmur:
+    """No gateway, and a folder for temporary files that nobody else uses."""
+    (tmp_path / "temporary").mkdir()
+    (tmp_path / "here").mkdir()
+    return Murmur(tmp_path / "here", {"MURMUR_MODEL": "demo", "TMPDIR": str(tmp_path / "temporary")})
+
+
+# A running gateway
+
+
+def test_a_file_is_submitted_watched_and_its_transcript_printed(murmur: Murmur) -> None:
+    task = only_line(murmur("submit", COMMAND.path, "--language", "en").stdout)
+    watched = murmur("watch", task)
+    assert watched.returncode == 0
+    assert word_errors(COMMAND.text, watched.stdout.partition("  ")[2].partition("  ")[2] or watched.stdout) < 1.0
+    assert "SUCCESS" in watched.stderr
+    status = murmur("status", task)
+    assert (status.returncode, only_line(status.stdout)) == (0, "SUCCESS: transcribed")
+    text = murmur("result", task)
+    assert word_errors(COMMAND.text, text.stdout) <= COMMAND.wer_max
+    assert " --> " in murmur("result", task, "--format", "srt").stdout
+
+
+def test_json_is_the_gateways_own_answer_also_when_it_refuses(murmur: Murmur) -> None:
+    accepted = json.loads(murmur("submit", COMMAND.path, "--json").stdout)
+    assert accepted["status_url"].endswith(accepted["task_id"])
+    lines = murmur("watch", accepted["task_id"], "--json").stdout.splitlines()
+    assert json.loads(lines[-1])["state"] == "SUCCESS"
+    refused = murmur("status", UNKNOWN, "--json")
+    assert (refused.returncode, json.loads(refused.stdout)["status"]) == (1, 404)
+
+
+def test_several_files_are_one_task_id_a_line(murmur: Murmur) -> None:
+    tasks = murmur("submit", COMMAND.path, BY_NAME["pt-command.wav"].path).stdout.splitlines()
+    assert len(set(tasks)) == 2
+    assert [murmur("watch", task).returncode for task in tasks] == [0, 0]
+
+
+def test_a_cancelled_job_is_told_by_exit_codes(murmur: Murmur) -> None:
+    task = only_line(murmur("submit", BY_NAME["en-two-minutes.flac"].path).stdout)
+    assert murmur("cancel", task).returncode == 0
+    watched = murmur("watch", task)
+    assert watched.returncode == 1
+    assert watched.stderr.splitlines()[-1].startswith("REVOKED")
+    assert murmur("status", task).returncode == 1
+
+
+def test_a_job_that_fails_says_why(murmur: Murmur) -> None:
+    (murmur.cwd / "empty.mp3").touch()
+    task = only_line(murmur("submit", "empty.mp3").stdout)
+    watched = murmur("watch", task)
+    assert watched.returncode == 1
+    assert "(empty)" in watched.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "why"),
+    [
+        (("status", UNKNOWN), 1, "task"),
+        (("status", "../../readyz"), 1, ""),
+        (("result", UNKNOWN), 1, "task"),
+        (("cancel", UNKNOWN), 1, "task"),
+        (("submit", "no such file.mp3"), 2, "no such file.mp3"),
+        (("submit", COMMAND.path, "--language", "klingon"), 1, "klingon"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(murmur: Murmur, arguments: tuple[str, ...], code: int, why: str) -> None:
+    done = murmur(*arguments)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert only_line(done.stderr).startswith("murmur: ")
+    assert why in done.stderr
+
+
+def test_without_a_gateway_the_line_says_how_to_get_one(tmp_path: Path) -> None:
+    done = Murmur(tmp_path, {"MURMUR_GATEWAY_URL": "http://127.0.0.1:1"})("status", UNKNOWN)
+    assert done.returncode == 2
+    assert "murmur dev" in only_line(done.stderr)
+
+
+def test_a_second_dev_on_the_same_data_or_port_says_so_in_one_line(dev: Process, tmp_path: Path) -> None:
+    environment = {"MURMUR_MODEL": "demo", "MURMUR_LOG_LEVEL": "ERROR"}
+    data = Path(said(dev, "drop files into")).parent
+    same_data = Murmur(tmp_path, environment)("dev", "--data", data, "--port", "0")
+    assert (same_data.returncode, same_data.stdout) == (2, "")
+    assert "--data" in only_line(same_data.stderr)
+    port = said(dev, "murmur is ready:").rpartition(":")[2]
+    same_port = Murmur(tmp_path, environment)("dev", "--data", tmp_path / "data", "--port", port)
+    assert (same_port.returncode, same_port.stdout) == (2, "")
+    assert "MURMUR_GATEWAY_PORT" in only_line(same_port.stderr)
+
+
+def test_doctor_finds_the_broker_of_dev_and_mends_what_is_wrong(dev: Process, tmp_path: Path) -> None:
+    port = said(dev, "murmur is ready:").rpartition(":")[2]
+    environment = {
+        "MURMUR_KAFKA_BOOTSTRAP": said(dev, "Kafka clients"),
+        "MURMUR_GATEWAY_PORT": port,
+        "MURMUR_STORE": "directory",
+        "MURMUR_STORE_DIR": str(tmp_path / "store"),
+    }
+    done = Murmur(tmp_path, environment)("doctor", "--json")
+    checks = {check["name"]: check for check in map(json.loads, done.stdout.splitlines())}
+    assert done.returncode == 1
+    assert checks["broker"]["mend"] is None
+    assert checks["topics"]["mend"] is None
+    assert "MURMUR_GATEWAY_PORT" in checks["port"]["mend"]
+    assert "murmur buckets apply" in checks["store"]["mend"]
+    assert Murmur(tmp_path, environment)("buckets", "apply").returncode == 0
+    environment["MURMUR_GATEWAY_PORT"] = "0"
+    assert Murmur(tmp_path, environment)("doctor").returncode == 0
+
+
+# On its own
+
+
+def test_files_are_transcribed_and_a_bad_one_does_not_keep_the_others(alone: Murmur) -> None:
+    (alone.cwd / "bad.mp3").write_text("this is no audio")
+    video = BY_NAME["en-video.mp4"]
+    done = alone("transcribe", "bad.mp3", COMMAND.path, video.path, "--out", "out", "--words", "--formats", "txt,json")
+    assert done.returncode == 1
+    assert "bad.mp3: " in done.stderr
+    assert "(unsupported)" in done.stderr
+    written = sorted(f"out/{clip.path.stem}.{kind}" for clip in (COMMAND, video) for kind in ("txt", "json"))
+    assert sorted(done.stdout.splitlines()) == written == sorted(f"out/{p.name}" for p in (alone.cwd / "out").iterdir())
+    assert word_errors(video.text, (alone.cwd / "out" / "en-video.txt").read_text()) <= video.wer_max
+    segments = json.loads((alone.cwd / "out" / "en-command.json").read_text())["segments"]
+    assert segments[0]["words"][0]["end"] > 0
+    assert not any(c in done.stdout + done.stderr for c in "\r\x1b")
+    assert "en-video.mp4: 100 %" in done.stderr
+    assert list(Path(alone.environment["TMPDIR"]).glob("murmur*")) == []
+
+
+def test_results_lie_beside_the_file_in_all_formats(alone: Murmur) -> None:
+    (alone.cwd / "talk.wav").write_bytes(BY_NAME["pt-command.wav"].path.read_bytes())
+    done = alone("transcribe", "talk.wav", "--language", "pt", "--task", "translate")
+    assert done.returncode == 0
+    assert {path.name for path in alone.cwd.iterdir()} == {f"talk.{kind}" for kind in ("wav", "txt", "srt", "vtt", "json")}
+    assert json.loads((alone.cwd / "talk.json").read_text())["task"] == "translate"
+
+
+def test_on_a_terminal_there_are_bars_and_a_pipe_still_gets_names_only(alone: Murmur) -> None:
+    terminal, inner = pty.openpty()
+    command = [*MURMUR, "transcribe", str(COMMAND.path), "--out", "out", "--formats", "txt"]
+    environment = {**alone.everything(), "TERM": "xterm"}
+    with subprocess.Popen(command, cwd=alone.cwd, env=environment, stdout=subprocess.PIPE, stderr=inner) as process:
+        os.close(inner)
+        shown = b"".join(iter(lambda: _read(terminal), b"")).decode()
+        assert process.stdout is not None
+        assert process.stdout.read() == b"out/en-command.txt\n"
+    os.close(terminal)
+    assert process.returncode == 0
+    assert "━" in shown
+    assert "100 %" in shown
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65_536)
+    except OSError:  # the other side is closed
+        return b""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_transcribe_leaves_nothing_behind(alone: Murmur, tmp_path: Path, number: int, code: int) -> None:
+    clip = BY_NAME["en-two-minutes.flac"]
+    log = tmp_path / "log"
+    command = [*MURMUR, "transcribe", str(clip.path), "--out", "out"]
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            command, cwd=alone.cwd, env=alone.everything(), stdout=output, stderr=output, start_new_session=True
+        ) as process,
+    ):
+        wait_until(lambda: f"{clip.file}: " in log.read_text() or process.poll() is not None, "the file to be sent")
+        os.killpg(process.pid, number)
+        assert process.wait(20) == code
+    assert "Traceback" not in log.read_text()
+    assert list(alone.cwd.iterdir()) == []
+    assert list(Path(alone.environment["TMPDIR"]).glob("murmur*")) == []

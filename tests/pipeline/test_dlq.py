@@ -1,0 +1,123 @@
+"""What a running system cannot understand becomes a dead letter, whole; `murmur dlq` lists, shows and replays it."""
+
+import json
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from murmur.dev import Dev
+from murmur.kafka import deadletters
+from murmur.kafka.messages import Received
+from murmur.kafka.writer import Writer
+from schemas import codec
+from schemas.codec import Undecodable
+from schemas.deadletter import DeadLetter
+from schemas.jobs import JobRequested
+from schemas.topics import CHUNK_RESULTS, REQUESTS, UPLOADS, Topic
+from tests.clips import BY_NAME
+from tests.pipeline.client import Client
+from tests.pipeline.command import Murmur, only_line
+from tests.pipeline.reading import records
+from tests.waiting import wait_until
+
+FLUSH_S = 10.0
+STAGE = {REQUESTS: "coordinator", CHUNK_RESULTS: "coordinator", UPLOADS: "intake"}
+
+
+@pytest.fixture
+def murmur(system: Dev, tmp_path: Path) -> Murmur:
+    assert system.broker is not None
+    return Murmur(tmp_path, {"MURMUR_KAFKA_BOOTSTRAP": system.broker.bootstrap})
+
+
+def produce(system: Dev, topic: Topic, value: bytes | None) -> str:
+    """The record's key, by which its letter is found."""
+    key = f"test-{uuid.uuid4()}"
+    kafka = system.resources.kafka
+    producer = kafka.producer("test")
+    producer.produce(kafka.name(topic), key=key.encode(), value=value, headers=[("from", b"a test")])
+    assert producer.flush(FLUSH_S) == 0
+    return key
+
+
+def letters(murmur: Murmur, key: str) -> list[dict[str, Any]]:
+    done = murmur("dlq", "list", "--json")
+    assert done.returncode == 0, done.stderr
+    return [letter for letter in map(json.loads, done.stdout.splitlines()) if letter["key"] == DeadLetter.wrap(key.encode())]
+
+
+@pytest.mark.parametrize(
+    ("topic", "value", "reason"),
+    [
+        (REQUESTS, b"\xff not JSON \x1b[31m", "not_json"),
+        (REQUESTS, b'{"job": 1}', "wrong_schema"),
+        (REQUESTS, b'{"version": 99}', "unknown_version"),
+        (REQUESTS, None, "tombstone"),
+        (CHUNK_RESULTS, b"[]", "wrong_schema"),
+        (CHUNK_RESULTS, None, "tombstone"),
+        (UPLOADS, b"not JSON", "not_json"),
+        (UPLOADS, b'{"Records": 1}', "wrong_schema"),
+        (UPLOADS, None, "tombstone"),
+    ],
+)
+def test_what_cannot_be_understood_is_kept_whole_and_the_stage_lives_on(
+    system: Dev, client: Client, murmur: Murmur, topic: Topic, value: bytes | None, reason: str
+) -> None:
+    key = produce(system, topic, value)
+    (letter,) = wait_until(lambda: letters(murmur, key), "the dead letter")
+    assert (letter["topic"], letter["stage"]) == (topic.name, STAGE[topic])
+    assert letter["reason"] == reason
+    assert letter["value"] == DeadLetter.wrap(value)
+    assert letter["headers"] == [["from", DeadLetter.wrap(b"a test")]]
+    assert system.not_ready()[STAGE[topic]] is None
+    letter_id = f"{letter['topic']}-{letter['partition']}@{letter['offset']}"
+    shown = murmur("dlq", "show", letter_id)
+    assert key in shown.stdout
+    assert "\x1b" not in shown.stdout
+    assert murmur.raw("dlq", "show", letter_id, "--raw") == (value or b"")
+    assert f"{letter_id}  " in murmur("dlq", "list").stdout
+    assert client.ended(client.submit(BY_NAME["en-command.wav"].path))["state"] == "SUCCESS"
+
+
+def test_what_is_still_not_understood_becomes_a_dead_letter_again(system: Dev, murmur: Murmur) -> None:
+    key = produce(system, REQUESTS, b"nonsense")
+    (letter,) = wait_until(lambda: letters(murmur, key), "the dead letter")
+    replayed = murmur("dlq", "replay", f"{letter['topic']}-{letter['partition']}@{letter['offset']}")
+    assert (replayed.returncode, only_line(replayed.stdout)) == (0, "replayed 1")
+    both = wait_until(lambda: found if len(found := letters(murmur, key)) == 2 else [], "the second letter")
+    assert {one["value"] for one in both} == {letter["value"]}
+    assert dict(both[1]["headers"])["murmur-replayed"] is not None
+
+
+def test_a_good_record_that_died_is_handled_when_it_is_replayed(system: Dev, client: Client, murmur: Murmur) -> None:
+    """As after an update: what an older version could not understand, this one can."""
+    client.ended(client.submit(BY_NAME["en-command.wav"].path))
+    record = next(r for r in reversed(records(system, REQUESTS)) if isinstance(r.event, JobRequested))
+    assert isinstance(record.event, JobRequested)
+    job_id = uuid.uuid4()
+    request = record.event.model_copy(update={"job": record.event.job.model_copy(update={"job_id": job_id})})
+    died = Received(record.partition, 1_000_000, record.key, codec.encode(request), record.headers, record.timestamp_ms)
+    kafka = system.resources.kafka
+    writer = Writer(kafka, kafka.producer("test"), "test")
+    writer.send(deadletters.letter(died, "coordinator", Undecodable("unknown_version", "test"), datetime.now(UTC)))
+    assert writer.flush(FLUSH_S)
+    letter_id = f"requests-{record.partition.number}@1000000"
+    assert murmur("dlq", "replay", letter_id).returncode == 0
+    assert client.ended(str(job_id))["state"] == "SUCCESS"
+
+
+@pytest.mark.parametrize("command", [("show", "requests-0@987654"), ("replay", "requests-0@987654"), ("replay",)])
+def test_a_letter_that_is_none_is_wrong_use(murmur: Murmur, command: tuple[str, ...]) -> None:
+    done = murmur("dlq", *command)
+    assert done.returncode == 2
+    assert only_line(done.stderr).startswith("murmur: ")
+
+
+def test_without_a_broker_one_line_says_so(tmp_path: Path) -> None:
+    done = Murmur(tmp_path, {"MURMUR_KAFKA_BOOTSTRAP": "127.0.0.1:1"})("dlq", "list")
+    assert done.returncode == 1
+    assert "127.0.0.1:1" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,91 @@
+"""The command itself: what it imports, what its help teaches, and how it says what is wrong."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from murmur.cli import main
+from scripts.cli_page import commands
+
+HEAVY = ("confluent_kafka", "httpx", "aiohttp", "boto3", "numpy", "av", "ctranslate2", "onnxruntime", "pydantic", "rich.progress")
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """The exit code."""
+    monkeypatch.setattr(sys, "argv", ["murmur", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+def test_help_loads_nothing_heavy() -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", "import sys, murmur.cli; print(*sys.modules)"], capture_output=True, text=True, check=True
+    )
+    assert set(said.stdout.split()).isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize("name", [name for name, _ in commands()])
+def test_every_command_has_an_example_in_its_help(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, *name.split(), "--help") == 0
+    assert f"Example: murmur {name}" in capsys.readouterr().out
+
+
+def test_shells_complete_commands() -> None:
+    asked = {**os.environ, "_MURMUR_COMPLETE": "complete_bash", "COMP_WORDS": "murmur tra", "COMP_CWORD": "1"}
+    command = [sys.executable, "-c", "import sys; sys.argv[0] = 'murmur'; from murmur.cli import main; main()"]
+    assert subprocess.run(command, env=asked, capture_output=True, text=True).stdout.split() == ["transcribe"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["bogus"], "bogus"),
+        (["run"], "STAGE"),
+        (["run", "nosuch"], "nosuch"),
+        (["transcribe", "nosuch.mp3"], "nosuch.mp3"),
+        (["transcribe", "folder"], "folder"),
+        (["transcribe", "a.wav", "a.mp3"], "--out"),
+        (["transcribe", "a.txt"], "--out"),
+        (["transcribe", "a.wav", "--out", "a.mp3"], "a.mp3"),
+        (["transcribe", "a.wav", "--formats", "doc"], "doc"),
+        (["transcribe", "a.wav", "--formats", ","], "--formats"),
+        (["transcribe", "a.wav", "--task", "sing"], "sing"),
+        (["submit", "nosuch.mp3"], "nosuch.mp3"),
+        (["dev", "--port", "99999"], "MURMUR_GATEWAY_PORT"),
+        (["reconcile", "--since", "soon"], "36h"),
+        (["dlq", "replay"], "--all"),
+    ],
+)
+def test_wrong_use_exits_with_2_and_says_what_is_wrong(
+    arguments: list[str], why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    for name in ("a.wav", "a.mp3", "a.txt"):
+        (tmp_path / name).write_bytes(b"content")
+    assert run(monkeypatch, *arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert why in said.err.splitlines()[-1]
+
+
+def test_every_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("MURMUR_BEAM_SIZE", "900")
+    monkeypatch.setenv("MURMUR_GATEWAY_PORT", "http")
+    assert run(monkeypatch, "config") == 2
+    said = capsys.readouterr().err
+    assert "MURMUR_BEAM_SIZE" in said
+    assert "MURMUR_GATEWAY_PORT" in said
+
+
+def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("MURMUR_S3_SECRET_KEY", "open sesame")
+    assert run(monkeypatch, "config", "--json") == 0
+    assert "sesame" not in capsys.readouterr().out

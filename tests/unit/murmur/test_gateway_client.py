@@ -1,0 +1,80 @@
+"""The client against answers that are not a gateway's usual ones."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from murmur.errors import UsageError
+from murmur.gateway_client import GatewayClient, Refused, Unreachable
+
+ENDED = (200, b'{"state": "SUCCESS"}')
+AWAY = (503, b'{"detail": "the broker is away", "reason": "unavailable"}')
+
+
+@contextmanager
+def answering(*answers: tuple[int, bytes]) -> Iterator[GatewayClient]:
+    """A server that gives these answers, one after the other."""
+    left = list(answers)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, body = left.pop(0)
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing to say."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            with GatewayClient(f"http://127.0.0.1:{server.server_port}/") as client:
+                yield client
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def no_sleep(_seconds: float) -> None:
+    """The answers come without waiting."""
+
+
+def test_a_gateway_that_cannot_say_yet_is_asked_again() -> None:
+    started = b'{"state": "STARTED"}'
+    with answering(AWAY, (200, started), (200, started), AWAY, ENDED) as client:
+        assert [status["state"] for status in client.watch("a", no_sleep)] == ["STARTED", "SUCCESS"]
+
+
+def test_a_refusal_has_the_gateways_own_words() -> None:
+    with answering((404, b'{"detail": "there is no task a", "status": 404}')) as client:
+        with pytest.raises(Refused, match="there is no task a") as refused:
+            next(client.watch("a", no_sleep))
+        assert (refused.value.status, refused.value.document["status"]) == (404, 404)
+
+
+@pytest.mark.parametrize("body", [b"<html>hello</html>", b"[]", b""])
+def test_what_is_no_gateway_is_told_apart(body: bytes) -> None:
+    with answering((200, body)) as client, pytest.raises(UsageError, match="MURMUR_GATEWAY_URL"):
+        client.status("a")
+
+
+def test_a_proxy_that_answers_without_a_problem_is_quoted_by_its_status() -> None:
+    with answering((502, b"<html>bad gateway</html>")) as client, pytest.raises(Refused, match="502"):
+        client.status("a")
+
+
+def test_nobody_there_is_not_waited_for_before_a_first_answer() -> None:
+    with GatewayClient("http://127.0.0.1:1") as client, pytest.raises(Unreachable, match="murmur dev"):
+        next(client.watch("a", no_sleep))
+
+
+@pytest.mark.parametrize("url", ["nonsense", "ftp://127.0.0.1", "http://[::1"])
+def test_a_url_that_is_none_names_the_setting(url: str) -> None:
+    with pytest.raises(UsageError, match="MURMUR_GATEWAY_URL"), GatewayClient(url) as client:
+        client.status("a")
