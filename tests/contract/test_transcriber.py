@@ -2,15 +2,12 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from murmur.kafka.client import Kafka
-from murmur.kafka.embedded import EmbeddedBroker
 from murmur.models import catalogue
 from murmur.objects.directory import DirectoryStore
 from murmur.resources import Resources, Stage
@@ -26,12 +23,6 @@ from tests.contract.brokers import wait_until, whole
 from tests.contract.test_engine import chunks, waveform
 
 CLIP = BY_NAME["en-parallel.flac"]
-
-
-@pytest.fixture
-def kafka() -> Iterator[Kafka]:
-    with EmbeddedBroker() as broker:
-        yield broker.kafka()
 
 
 def ask(kafka: Kafka, store: DirectoryStore, model: catalogue.Model) -> int:

@@ -1,4 +1,4 @@
-"""A gateway on a loopback port, over the embedded broker and a directory store."""
+"""A gateway on a loopback port, over each of the brokers and a directory store."""
 
 import threading
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from pydantic import SecretStr
 
+from murmur.kafka.client import Kafka
 from murmur.kafka.embedded import EmbeddedBroker
 from murmur.models import catalogue
 from murmur.objects.directory import DirectoryStore
@@ -18,22 +19,33 @@ from tests.waiting import wait_until
 SECRET = SecretStr("whsec_" + "QUJDRA" * 8)
 
 
+@pytest.fixture(scope="module", params=["embedded", "kafka"])
+def broker(request: pytest.FixtureRequest) -> Iterator[Kafka]:
+    """One for all tests of a module."""
+    if request.param == "embedded":
+        with EmbeddedBroker() as embedded:
+            yield embedded.kafka()
+    else:
+        yield request.getfixturevalue("fresh_topics")()
+
+
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(broker: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """One for all tests of a module; each makes jobs of its own."""
     folder = tmp_path_factory.mktemp("gateway")
-    settings = Settings(gateway_port=0, data_dir=folder, model="demo", max_upload_bytes=12 * 1024 * 1024, webhook_secret=SECRET)
+    limits = {"max_upload_bytes": 12 * 1024 * 1024, "webhook_secret": SECRET}
+    settings = Settings.model_validate(
+        {"gateway_port": 0, "data_dir": folder, "model": "demo", "topic_prefix": broker.prefix, **limits}
+    )
     store = DirectoryStore({settings.work_bucket: folder / "work"})
     store.create()
-    with EmbeddedBroker(prefix=settings.topic_prefix) as broker:
-        kafka = broker.kafka()
-        gateway = build(Resources(settings, kafka, store, catalogue.resolve("demo")))
-        running = threading.Thread(target=gateway.run)
-        running.start()
-        try:
-            wait_until(lambda: gateway.not_ready() is None, "the gateway", 20)
-            yield House(gateway, kafka, store, settings, folder / "work" / "uploads", kafka.producer("test"))
-        finally:
-            gateway.stop()
-            running.join(5)
-        assert not running.is_alive()
+    gateway = build(Resources(settings, broker, store, catalogue.resolve("demo")))
+    running = threading.Thread(target=gateway.run)
+    running.start()
+    try:
+        wait_until(lambda: gateway.not_ready() is None, "the gateway", 20)
+        yield House(gateway, broker, store, settings, folder / "work" / "uploads", broker.producer("test"))
+    finally:
+        gateway.stop()
+        running.join(5)
+    assert not running.is_alive()
