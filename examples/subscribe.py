@@ -11,7 +11,7 @@ from confluent_kafka import Consumer
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bootstrap", default="127.0.0.1:9092", help="host:port of a broker")
+    parser.add_argument("--bootstrap", default="127.0.0.1:9092", help="host:port of a broker; `murmur dev` prints its own")
     parser.add_argument("--topic", default="murmur.transcripts")
     parser.add_argument("--group", default="my-transcripts", help="two of the same group share the work")
     parser.add_argument("--count", type=int, default=0, help="end after so many; 0: never")
