@@ -56,7 +56,7 @@ class Stutter:
         clock_s = 0.0
         while not self._stopping.is_set() or self._due:
             for record in self._follower.poll(0.05):
-                if MARK not in dict(record.headers):
+                if MARK not in dict(record.headers) and not self._stopping.is_set():
                     self._due += [(clock_s + self._chance.uniform(0, LATE_S), record) for _ in range(TIMES)]
             clock_s += 0.05
             due = [record for at_s, record in self._due if at_s <= clock_s]

@@ -107,14 +107,16 @@ def store_away(bench: Bench) -> Row:
 
 
 def stuttering(bench: Bench) -> Row:
-    """Every record five times, late and out of order, and jobs whose cancel comes before their request."""
+    """Every record five times, late and out of order, and jobs whose cancel comes before their request.
+
+    Repeats of repeats: a file that is decoded five times gives its chunks five times, and each of those is written again."""
     with trial(bench.cluster, bench.seed, bench.folder / "stutter.jsonl", rate=1.5) as run:
         with hostile.Stutter(bench.cluster.kafka, bench.seed) as stutter:
             run.submit(bench.numbers(1))
             run.wait_ended()
             names = hostile.cancels_before_requests(bench.cluster.kafka, _a_request(bench), 5)
             run.may_end = {name: frozenset({"REVOKED", "SUCCESS"}) for name in names}
-            run.submit(bench.numbers(50, 1))
+            run.submit(bench.numbers(20, 1))
             run.load.wait_accepted(run.expected)
             run.load.wait_seen()
         verdict = run.verdict()
