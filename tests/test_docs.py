@@ -209,3 +209,11 @@ def test_the_image_runs_without_root_and_starts_murmur() -> None:
     copied = {line.split()[1] for line in lines if line.startswith("COPY") and not line.startswith("COPY --from")}
     packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     assert set(packages) <= copied
+
+
+def test_the_store_of_the_compose_file_keeps_events_as_production_should() -> None:
+    """docs/stores.md: either of the two alone loses events."""
+    store = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["store"]
+    assert store["environment"]["MINIO_API_SYNC_EVENTS"] == "on"
+    queue = store["environment"]["MINIO_NOTIFY_KAFKA_QUEUE_DIR_MURMUR"]
+    assert queue in [volume.split(":")[1] for volume in store["volumes"]], "it must outlive the container"

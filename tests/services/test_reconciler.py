@@ -3,6 +3,7 @@
 Both stores stand on one broker of their own, which may be killed; intake and reconciler run as processes.
 """
 
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -125,9 +126,11 @@ def test_events_on_their_way_go_first_so_nothing_is_announced_twice(pair: Pair) 
 def test_an_object_without_an_event_has_its_job_within_two_intervals(pair: Pair) -> None:
     interval_s = 6.0
     with pair.reconciling(interval_s):
+        put_s = time.monotonic()
         silent = [put_unannounced(system, "silent.wav") for system in pair.both]
         for system, key in silent:
             job_of(system, key, 2 * interval_s)
+        print(f"last job after {round(time.monotonic() - put_s, 1)} s")
         for system, key in silent:
             assert announced_by(system, key) == ["murmur:reconciler"]
             assert jobs_of(system, key) == 1
@@ -140,9 +143,11 @@ def test_what_came_while_the_broker_was_away_has_its_jobs_soon_after_it_is_back(
         pair.kafka.process.kill()
         meanwhile = pair.put("without a broker", 4)
         pair.kafka.start()
+        back_s = time.monotonic()
         after = pair.put("after its return", 2)
         for system, key in [*before, *meanwhile, *after]:
             job_of(system, key, AT_ONCE_S)
+        print(f"last job after {round(time.monotonic() - back_s, 1)} s")
         lost = [key for system, key in meanwhile if announced_by(system, key) == ["murmur:reconciler"]]
         assert lost, "MinIO without a queue folder loses what it cannot send"
         for system, key in [*before, *meanwhile, *after]:
@@ -164,9 +169,11 @@ def test_what_came_around_a_kill_of_the_store_has_its_jobs_soon_after_it_is_back
         under_way = [(system, key) for system, upload in zip(pair.both, uploads, strict=True) for key in upload.result(30)]
         for store in stores:
             store.start()
+        back_s = time.monotonic()
         after = pair.put("first after the restart", 3)
         for system, key in [*silent, *under_way, *after]:
             job_of(system, key, AT_ONCE_S)
+        print(f"last job after {round(time.monotonic() - back_s, 1)} s")
         assert len(under_way) > 4
         for system, key in [*silent, *under_way[:2], *under_way[-2:], *after]:
             assert jobs_of(system, key) == 1
