@@ -148,7 +148,7 @@ def main() -> int:
     console.print(summary(runs))
     cached = sum(bool((run.status.get("result") or {}).get("cached")) for run in runs)
     if cached:
-        console.print(f"\n[green]{cached} of {len(runs)} answers came from the cache[/green] ({settings.data_dir}/work/results).")
+        console.print(f"\n[green]{cached} of {len(runs)} answers came from the cache[/green] ({settings.data_dir / 'work'}).")
     console.print(f"\n{len(list(out.iterdir()))} files are in {out}: .json, .txt, .srt and .vtt for each clip.")
     console.print("\nNext: `make dev`, then drop a file of yours into .murmur/inbox, or open http://127.0.0.1:8511")
     console.print("      curl -F file=@examples/audio/en-video.mp4 http://127.0.0.1:8511/api/transcribe/async")

@@ -44,6 +44,9 @@ class LeftBehind(WorkerThread):
         self.join(STOP_S)
 
 
+CHANGELOG = "-changelog"  # how schemas.topics names what a table is rebuilt from
+
+
 class Thread(driver.AIOKafkaConsumerThread):
     """`heartbeat_s`: when the broker last confirmed that we are a member, by the monotonic clock."""
 
@@ -73,12 +76,13 @@ class Thread(driver.AIOKafkaConsumerThread):
 
     def unread(self) -> dict[TP, int]:
         """Where reading stands in each partition that has committed records not read yet. Positions count the
-        markers that end transactions, commits do not: so positions are what shows that all was read."""
+        markers that end transactions, commits do not: so positions are what shows that all was read. The tables'
+        changelogs are only read while a table recovers; after that this app itself writes beyond its position there."""
         subscription = self._ensure_consumer()._subscription.subscription
         assignment = subscription.assignment if subscription is not None else None
         if assignment is None:
             return {}
-        states = {tp: assignment.state_value(tp) for tp in assignment.tps}
+        states = {tp: assignment.state_value(tp) for tp in assignment.tps if not tp.topic.endswith(CHANGELOG)}
         return {tp: state.position for tp, state in states.items() if state.has_valid_position and state.position < _end(state)}
 
 
