@@ -1,0 +1,192 @@
+"""The metrics sink as a process on a broker of its own: Faust crashes inside it.
+
+Jobs are told in transactions, as the coordinator tells them. A lag is an unread record: the markers
+that end transactions are never committed. `pytest -rP` shows how long the end took.
+"""
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from murmur.kafka.client import Kafka
+from murmur.kafka.progress import GroupProgress
+from murmur.stats import Stats
+from schemas import codec
+from schemas.jobs import Job, JobChanged, State
+from schemas.topics import JOBS
+from scripts.services.kafka import Kafka as Broker
+from tests.services.chaos.cluster import Cluster, Member, on_directory
+from tests.waiting import wait_until
+
+AUDIO_S = 8.0
+BATCH = 5
+CRASHED_S = 5.0
+
+
+def changed(number: int, state: State) -> JobChanged:
+    now = datetime.now(UTC)
+    job = Job(job_id=UUID(int=number), source="http", filename="a.wav", submitted_at=now - timedelta(seconds=10))
+    result = {"transcript": {"bucket": "w", "key": "k"}, "language": "en", "duration_s": AUDIO_S, "speech_s": 7.0}
+    return JobChanged.model_validate(
+        {
+            "job": job,
+            "work_id": "0" * 64,
+            "audio_id": "0" * 64,
+            "model": {"name": "demo", "revision": "1"},
+            "state": state,
+            "changed_at": now,
+            "started_at": now - timedelta(seconds=4),
+            "result": result if state == "SUCCESS" else None,
+        }
+    )
+
+
+class Teller:
+    """Tells jobs that start and end, and of each batch one that only starts; what was committed is counted here."""
+
+    def __init__(self, kafka: Kafka) -> None:
+        self._topic = kafka.name(JOBS)
+        own = {"transactional.id": f"{kafka.prefix}teller", "compression.type": "none"}
+        self._producer: Producer = kafka.producer("teller", **own)
+        self._producer.init_transactions(30)
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+        self._ends: dict[int, int] = {}
+        self.ended = self.unfinished = 0
+
+    def ends(self) -> dict[int, int]:
+        """What a group has committed that has read everything told until now."""
+        with self._lock:
+            return dict(self._ends)
+
+    def tell(self, before_commit: Callable[[int], None] = lambda _number: None) -> None:
+        """One transaction, again until it is committed. `before_commit` is given the last job's number."""
+        numbers = [next(self._numbers) for _ in range(BATCH)]
+        records = [changed(number, "STARTED") for number in numbers] + [changed(number, "SUCCESS") for number in numbers[1:]]
+        while (ends := self._committed(records, lambda: before_commit(numbers[-1]))) is None:
+            pass
+        with self._lock:
+            self._ends |= ends
+            self.ended += len(numbers) - 1
+            self.unfinished += 1
+
+    def _committed(self, records: list[JobChanged], before_commit: Callable[[], None]) -> dict[int, int] | None:
+        """None: it was aborted."""
+        ends: dict[int, int] = {}
+
+        def told(error: KafkaError | None, message: Message) -> None:
+            partition, offset = message.partition(), message.offset()
+            if error is None and partition is not None and offset is not None:
+                ends[partition] = max(ends.get(partition, 0), offset + 1)
+
+        self._producer.begin_transaction()
+        for record in records:
+            key = str(record.job.job_id).encode()
+            self._producer.produce(self._topic, codec.encode(record), key, on_delivery=told)
+        self._producer.flush(60)
+        before_commit()
+        while True:
+            try:
+                self._producer.commit_transaction(10)
+                return ends
+            except KafkaException as refused:
+                error = refused.args[0]
+                if error.txn_requires_abort():
+                    self._producer.abort_transaction(60)
+                    return None
+                if not error.retriable():
+                    raise
+
+
+class House:
+    """The sink under `murmur run`, a teller, and what is read from outside."""
+
+    def __init__(self, cluster: Cluster, stats: Stats, progress: GroupProgress) -> None:
+        self.cluster = cluster
+        self.kafka = cluster.kafka
+        self.teller = Teller(cluster.kafka)
+        self._stats = stats
+        self._progress = progress
+
+    @property
+    def sink(self) -> Member:
+        return self.cluster.of("metrics")[0]
+
+    def lag_is_gone(self) -> float:
+        """How long it takes until what was told until now is read and committed."""
+        began_s = time.monotonic()
+        ends = self.teller.ends()
+        wait_until(lambda: self._progress.passed(ends), "a lag of 0 on jobs", 60.0)
+        return time.monotonic() - began_s
+
+    def said(self) -> tuple[int, int, float]:
+        """Jobs that ended, jobs that did not, and seconds of audio, as `stats` has them."""
+        latest = self._stats.latest()
+        day = latest["windows"]["day"]["totals"]
+        return day["jobs"], latest["started_jobs"], day["audio_s"]
+
+    def told(self) -> tuple[int, int, float]:
+        return self.teller.ended, self.teller.unfinished, self.teller.ended * AUDIO_S
+
+    def counts_are_right(self) -> None:
+        wait_until(lambda: self.said() == self.told(), f"the counts {self.told()} in stats, which says {self.said()}", 30.0)
+
+
+@pytest.fixture
+def own(own_kafka: Broker, tmp_path: Path) -> Iterator[House]:
+    with Cluster(tmp_path, on_directory(own_kafka.bootstrap, tmp_path, "figures."), {"metrics": 1}) as cluster:
+        stats, progress = Stats(cluster.kafka), GroupProgress(cluster.kafka, "metrics", JOBS)
+        stats.start()
+        try:
+            yield House(cluster, stats, progress)
+        finally:
+            stats.stop(5)
+            progress.close()
+
+
+def test_a_crash_inside_faust_ends_the_process_with_the_code_of_a_failure_and_its_parent_starts_another(
+    own: House, tmp_path: Path
+) -> None:
+    """A disk that has lost a bit: Faust's reader meets a batch whose checksum is wrong. Then the bit is put right."""
+    disk = tmp_path / "kafka" / "data"
+    own.teller.tell()
+    own.counts_are_right()
+    flips: list[Callable[[], None]] = []
+
+    def damage(number: int) -> None:  # while nobody may read it yet: the transaction is open
+        flips.append(_flipper(disk, str(UUID(int=number)).encode()))
+        flips[0]()
+
+    own.teller.tell(damage)
+    began_s = time.monotonic()
+    wait_until(own.cluster.crashes, "the end of the process")
+    after_s = time.monotonic() - began_s
+    flips[0]()
+    own.lag_is_gone()
+    own.counts_are_right()
+    print(f"end of the process after a crash inside Faust: {after_s:.1f} s")
+    assert set(own.cluster.crashes()) == {"metrics-1: murmur: metrics ended with 70"}
+    assert "Faust has crashed: " in own.sink.log()
+    assert after_s <= CRASHED_S
+
+
+def _flipper(disk: Path, content: bytes) -> Callable[[], None]:
+    """Changes one bit of the last place of `content` in a partition of `jobs`; called again, it changes it back."""
+    (segment,) = [file for file in disk.glob(f"*{JOBS.name}-*/*.log") if content in file.read_bytes()]
+    place = segment.read_bytes().rindex(content)
+
+    def flip() -> None:
+        with segment.open("r+b") as file:
+            file.seek(place)
+            (byte,) = file.read(1)
+            file.seek(place)
+            file.write(bytes([byte ^ 1]))
+
+    return flip
