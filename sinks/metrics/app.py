@@ -182,5 +182,11 @@ class Counter:
         """How long ago the broker last confirmed our membership of the group."""
         return time.monotonic() - float(self.app.consumer._thread.heartbeat_s)
 
+    @property
+    def committing_s(self) -> float:
+        """How long the commit in flight has taken until now."""
+        since_s = self.app.consumer.committing_since_s
+        return 0.0 if since_s is None else time.monotonic() - float(since_s)
+
     def unread(self) -> dict[Any, int]:
         return dict(self.app.consumer._thread.unread())

@@ -28,6 +28,9 @@ class Watched(Protocol):
     def silent_s(self) -> float: ...
 
     @property
+    def committing_s(self) -> float: ...
+
+    @property
     def recovering(self) -> bool: ...
 
     def unread(self) -> Mapping[Any, int]: ...
@@ -47,6 +50,8 @@ class Watchdog:
             raise FaustFault(f"Faust has crashed: {crash!r}") from crash
         if self._watched.silent_s > SESSIONS * self._watched.session_s:
             raise FaustFault(f"no heartbeat was answered for {self._watched.silent_s:.0f} s")
+        if self._watched.committing_s > STUCK_S:
+            raise FaustFault(f"a commit has not come back for {self._watched.committing_s:.0f} s")
         stands = self._watched.unread()
         if not stands or stands != self._stands or self._watched.recovering:
             self._stands, self._since_s = stands, now_s

@@ -1,13 +1,15 @@
-"""The metrics sink as a process on a broker of its own: Faust crashes inside it.
+"""The metrics sink as a process on a broker of its own: killed, frozen, its broker killed, Faust crashed inside it.
 
-Jobs are told in transactions, as the coordinator tells them. A lag is an unread record: the markers
-that end transactions are never committed. `pytest -rP` shows how long the end took.
+Jobs are told in transactions, as the coordinator tells them, while all of that happens. A lag is an unread record: the markers
+that end transactions are never committed. `pytest -rP` shows how long each recovery took.
 """
 
 import itertools
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -27,6 +29,8 @@ from tests.waiting import wait_until
 
 AUDIO_S = 8.0
 BATCH = 5
+BACK_S = 30.0
+FROZEN_S = 12.0  # longer than a session: its partitions are taken away
 CRASHED_S = 5.0
 
 
@@ -105,6 +109,30 @@ class Teller:
                     raise
 
 
+@contextmanager
+def telling(teller: Teller) -> Iterator[None]:
+    """A stream of jobs: at most five transactions a second, of nine records each."""
+    stopping = threading.Event()
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            while not stopping.wait(0.2):
+                teller.tell()
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=run, name="teller")
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join(90)
+    assert failures == []
+    assert not thread.is_alive()
+
+
 class House:
     """The sink under `murmur run`, a teller, and what is read from outside."""
 
@@ -149,6 +177,36 @@ def own(own_kafka: Broker, tmp_path: Path) -> Iterator[House]:
         finally:
             stats.stop(5)
             progress.close()
+
+
+def test_after_each_fault_all_is_read_and_committed_within_half_a_minute_and_the_counts_are_right(
+    own: House, own_kafka: Broker
+) -> None:
+    after_s: dict[str, float] = {}
+    with telling(own.teller):
+        wait_until(lambda: own.said()[0] > 100, "a hundred jobs in stats")
+        killed = own.sink.pid
+        assert own.sink.signal(signal.SIGKILL)
+        after_s["kill -9 of the sink"] = own.lag_is_gone()
+        assert own.sink.pid not in (None, killed)
+
+        own_kafka.process.kill()
+        own_kafka.start()
+        up_s, before = time.monotonic(), own.teller.ended
+        wait_until(lambda: own.teller.ended > before, "the teller goes on")
+        own.lag_is_gone()
+        after_s["kill -9 and start of the broker"] = time.monotonic() - up_s
+
+        assert own.sink.signal(signal.SIGSTOP)
+        until_s = time.monotonic() + FROZEN_S
+        wait_until(lambda: time.monotonic() >= until_s, "the end of the freeze", FROZEN_S * 2)
+        assert own.sink.signal(signal.SIGCONT)
+        after_s["a freeze"] = own.lag_is_gone()
+    own.lag_is_gone()
+    own.counts_are_right()
+    for fault, seconds in after_s.items():
+        print(f"lag 0 after {fault}: {seconds:.1f} s")
+    assert max(after_s.values()) <= BACK_S, after_s
 
 
 def test_a_crash_inside_faust_ends_the_process_with_the_code_of_a_failure_and_its_parent_starts_another(

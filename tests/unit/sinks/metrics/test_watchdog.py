@@ -12,6 +12,7 @@ class Faust:
     session_s: float = 10.0
     crash: BaseException | None = None
     silent_s: float = 0.5
+    committing_s: float = 0.0
     recovering: bool = False
     stands: dict[str, int] = field(default_factory=dict)
 
@@ -28,6 +29,12 @@ def test_three_sessions_without_a_heartbeat_end_it() -> None:
     Watchdog(Faust(silent_s=29.0)).look(0.0)
     with pytest.raises(FaustFault, match="heartbeat"):
         Watchdog(Faust(silent_s=31.0)).look(0.0)
+
+
+def test_a_commit_that_does_not_come_back_ends_it_after_a_minute() -> None:
+    Watchdog(Faust(committing_s=STUCK_S)).look(0.0)
+    with pytest.raises(FaustFault, match="commit"):
+        Watchdog(Faust(committing_s=STUCK_S + 1)).look(0.0)
 
 
 def test_unread_records_that_nobody_reads_end_it_after_a_minute() -> None:
