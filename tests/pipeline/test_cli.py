@@ -5,6 +5,7 @@ import os
 import pty
 import signal
 import subprocess
+import wave
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -202,18 +203,28 @@ def _read(terminal: int) -> bytes:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_transcribe_leaves_nothing_behind(alone: Murmur, tmp_path: Path, number: int, code: int) -> None:
-    clip = BY_NAME["en-two-minutes.flac"]
+    long = _repeated(BY_NAME["en-command.wav"].path, tmp_path / "long.wav", times=300)
     log = tmp_path / "log"
-    command = [*MURMUR, "transcribe", str(clip.path), "--out", "out"]
+    command = [*MURMUR, "transcribe", str(long), "--out", "out"]
     with (
         log.open("wb") as output,
         subprocess.Popen(
             command, cwd=alone.cwd, env=alone.everything(), stdout=output, stderr=output, start_new_session=True
         ) as process,
     ):
-        wait_until(lambda: f"{clip.file}: " in log.read_text() or process.poll() is not None, "the file to be sent")
+        wait_until(lambda: f"{long.name}: " in log.read_text() or process.poll() is not None, "the file to be sent")
         os.killpg(process.pid, number)
         assert process.wait(20) == code
     assert "Traceback" not in log.read_text()
     assert list(alone.cwd.iterdir()) == []
     assert list(Path(alone.environment["TMPDIR"]).glob("murmur*")) == []
+
+
+def _repeated(clip: Path, path: Path, times: int) -> Path:
+    """Minutes of speech: nobody is done with it before the signal comes."""
+    with wave.open(str(clip)) as short, wave.open(str(path), "wb") as long:
+        long.setparams(short.getparams())
+        frames = short.readframes(short.getnframes())
+        for _ in range(times):
+            long.writeframes(frames)
+    return path
