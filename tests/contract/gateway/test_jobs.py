@@ -3,7 +3,6 @@
 import http.client
 import threading
 from typing import Any
-from uuid import uuid4
 
 import orjson
 import pytest
@@ -106,7 +105,7 @@ def test_what_has_ended_cannot_be_cancelled(house: House, end: State) -> None:
     assert is_problem(house.ask("DELETE", f"{API}/{asked.job.job_id}"), 409)["state"] == end
 
 
-@pytest.mark.parametrize("task_id", [str(uuid4()), "abc", "0", "%00", "..", "a" * 2000])
+@pytest.mark.parametrize("task_id", ["0b5c6a52-90fd-4c8e-9d0a-1f1d2f0a7f11", "abc", "0", "%00", "..", "a" * 2000])
 def test_an_unknown_task_is_not_found(house: House, task_id: str) -> None:
     for method, path in (("GET", f"{API}/status/{task_id}"), ("DELETE", f"{API}/{task_id}"), ("GET", f"{API}/{task_id}/events")):
         is_problem(house.ask(method, path), 404)
