@@ -16,11 +16,11 @@ from schemas import codec
 from schemas.codec import Undecodable
 from schemas.deadletter import DeadLetter
 from schemas.jobs import JobRequested
-from schemas.topics import CHUNK_RESULTS, REQUESTS, UPLOADS, Topic
+from schemas.topics import CHUNK_RESULTS, DEAD_LETTERS, REQUESTS, UPLOADS, Topic
 from tests.clips import BY_NAME
 from tests.pipeline.client import Client
 from tests.pipeline.command import Murmur, only_line
-from tests.pipeline.reading import records
+from tests.pipeline.reading import events, records
 from tests.waiting import wait_until
 
 FLUSH_S = 10.0
@@ -64,22 +64,31 @@ def letters(murmur: Murmur, key: str) -> list[dict[str, Any]]:
     ],
 )
 def test_what_cannot_be_understood_is_kept_whole_and_the_stage_lives_on(
-    system: Dev, client: Client, murmur: Murmur, topic: Topic, value: bytes | None, reason: str
+    system: Dev, client: Client, topic: Topic, value: bytes | None, reason: str
 ) -> None:
     key = produce(system, topic, value)
+    (letter,) = wait_until(
+        lambda: events(system, DEAD_LETTERS, DeadLetter, lambda letter: letter.key == DeadLetter.wrap(key.encode())), "the letter"
+    )
+    assert (letter.topic, letter.stage, letter.reason) == (topic.name, STAGE[topic], reason)
+    assert letter.value == DeadLetter.wrap(value)
+    assert letter.headers == (("from", DeadLetter.wrap(b"a test")),)
+    assert system.not_ready()[STAGE[topic]] is None
+    assert client.ended(client.submit(BY_NAME["en-command.wav"].path))["state"] == "SUCCESS"
+
+
+@pytest.mark.parametrize("value", [b"\xff not JSON \x1b[31m", None])
+def test_a_dead_letter_is_listed_shown_and_given_as_it_was(system: Dev, murmur: Murmur, value: bytes | None) -> None:
+    key = produce(system, REQUESTS, value)
     (letter,) = wait_until(lambda: letters(murmur, key), "the dead letter")
-    assert (letter["topic"], letter["stage"]) == (topic.name, STAGE[topic])
-    assert letter["reason"] == reason
     assert letter["value"] == DeadLetter.wrap(value)
     assert letter["headers"] == [["from", DeadLetter.wrap(b"a test")]]
-    assert system.not_ready()[STAGE[topic]] is None
     letter_id = f"{letter['topic']}-{letter['partition']}@{letter['offset']}"
     shown = murmur("dlq", "show", letter_id)
     assert key in shown.stdout
     assert "\x1b" not in shown.stdout
     assert murmur.raw("dlq", "show", letter_id, "--raw") == (value or b"")
     assert f"{letter_id}  " in murmur("dlq", "list").stdout
-    assert client.ended(client.submit(BY_NAME["en-command.wav"].path))["state"] == "SUCCESS"
 
 
 def test_what_is_still_not_understood_becomes_a_dead_letter_again(system: Dev, murmur: Murmur) -> None:
