@@ -240,10 +240,14 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
 def _create_temp(folder: Path) -> BinaryIO:
     """A new hidden file, locked. Again when somebody removes the empty folder, or sweeps the file, in between."""
     while True:
-        folder.mkdir(parents=True, exist_ok=True)
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             file = (folder / f"{TEMP_PREFIX}{secrets.token_hex(8)}{TEMP_SUFFIX}").open("xb")
         except FileNotFoundError:
+            continue
+        except FileExistsError:  # also when the folder was there and has gone before it was looked at
+            if any(os.path.lexists(place) and not place.is_dir() for place in (folder, *folder.parents)):
+                raise
             continue
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

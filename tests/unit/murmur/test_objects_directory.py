@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from schemas.record import ObjectRef
 
 WRITER = """
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from murmur.objects.directory import DirectoryStore
 
@@ -81,6 +83,22 @@ def test_sweeping_beside_writers_takes_nothing_from_them(store: DirectoryStore) 
         done.set()
         sweeper.join()
     assert len(listed(store)) == 200
+
+
+def test_a_folder_that_goes_while_another_is_about_to_use_it_is_made_again(store: DirectoryStore) -> None:
+    def live(number: int) -> None:
+        for _ in range(200):
+            store.put("drops", f"shared/folder/{number}", b"x")
+            store.delete("drops", f"shared/folder/{number}")
+
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)  # threads take turns in the middle of everything
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(live, range(4)))
+    finally:
+        sys.setswitchinterval(interval_s)
+    assert listed(store) == []
 
 
 @pytest.mark.parametrize(
