@@ -246,7 +246,7 @@ def _create_temp(folder: Path) -> BinaryIO:
         except FileNotFoundError:
             continue
         except FileExistsError:  # also when the folder was there and has gone before it was looked at
-            if any(os.path.lexists(place) and not place.is_dir() for place in (folder, *folder.parents)):
+            if any(_is_in_the_way(place) for place in (folder, *folder.parents)):
                 raise
             continue
         with contextlib.suppress(BlockingIOError):
@@ -254,6 +254,14 @@ def _create_temp(folder: Path) -> BinaryIO:
             if os.fstat(file.fileno()).st_nlink:
                 return file
         file.close()
+
+
+def _is_in_the_way(place: Path) -> bool:
+    """Something, and not a folder: asked with one call, as it may go at any moment."""
+    try:
+        return not stat.S_ISDIR(place.lstat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def _remove_abandoned(path: Path) -> bool:
