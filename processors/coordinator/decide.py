@@ -4,7 +4,7 @@ Called by the coordinator's loop, and safe to call again with the same event: no
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from murmur.kafka.messages import Output
@@ -83,7 +83,7 @@ def _known(decision: Decision, known: JobState, event: JobRequested, context: Co
     """The same job again: a repeat, or the request that its cancel overtook."""
     job, work = event.job, event.work
     if known.unannounced:
-        announced = known.model_copy(update={"unannounced": False})
+        announced = replace(known, unannounced=False)
         decision.changes.append(Change("jobs", str(job.job_id), announced))
         decision.outputs.append(reports.changed(job, work, "REVOKED", context.now))
     elif known.state == "SUCCESS" and event.rewrite and context.finished is not None:
@@ -106,7 +106,7 @@ def _cancelled(tables: Tables, event: CancelRequested, context: Context) -> Deci
     job_id = str(event.job_id)
     known = tables.jobs.get(job_id)
     if known is None:
-        overtook = _ended(event.work_id, "REVOKED", context.now).model_copy(update={"unannounced": True})
+        overtook = replace(_ended(event.work_id, "REVOKED", context.now), unannounced=True)
         decision.changes.append(Change("jobs", job_id, overtook))
         return decision
     if known.job is None:

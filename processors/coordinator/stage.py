@@ -92,11 +92,11 @@ class Coordinator:
         tables = {number: Tables() for number in arrived}
         entries = 0
         with _no_garbage():
-            for record in changelog.read(self._kafka, list(CHANGELOGS.values()), arrived):
-                tables[record.partition.number].apply(Change.read(record.topic, record.key or b"", record.value))
+            for partition, key, value in changelog.newest(self._kafka, list(CHANGELOGS.values()), arrived):
+                tables[partition.number].apply(Change.read(partition.topic, key, value))
                 entries += 1
         self._tables |= tables
-        log.info("tables of partitions %s recovered from %d changelog records", arrived, entries)
+        log.info("tables of partitions %s recovered: %d entries", arrived, entries)
 
     def revoked(self, partitions: Sequence[Partition]) -> None:
         for partition in partitions:

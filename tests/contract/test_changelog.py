@@ -9,6 +9,7 @@ from confluent_kafka import Producer
 
 from murmur.kafka import changelog
 from murmur.kafka.client import Kafka, KafkaFault
+from murmur.kafka.messages import Partition
 from schemas.topics import JOBS_CHANGELOG, WORKS_CHANGELOG
 from tests.contract.brokers import write
 
@@ -16,8 +17,7 @@ BOTH = (WORKS_CHANGELOG, JOBS_CHANGELOG)
 
 
 def read(kafka: Kafka, numbers: Sequence[int] = (0, 1, 2, 3)) -> list[tuple[str, int, bytes | None, bytes | None]]:
-    records = changelog.read(kafka, BOTH, numbers)
-    return [(record.topic, record.partition.number, record.key, record.value) for record in records]
+    return [(partition.topic, partition.number, key, value) for partition, key, value in changelog.read(kafka, BOTH, numbers)]
 
 
 def transactional(kafka: Kafka, timeout_ms: int = 10_000) -> Producer:
@@ -44,6 +44,19 @@ def test_every_record_of_the_partitions_asked_for_comes_in_order_with_its_tombst
 
     assert [entry[2:] for entry in found if entry[0] == JOBS_CHANGELOG.name] == records
     assert [entry[1:] for entry in found if entry[0] == WORKS_CHANGELOG.name] == [(3, *record) for record in records[:10]]
+
+
+def test_the_newest_value_of_each_key_is_left_in_the_order_of_writing_and_what_was_deleted_is_not(kafka: Kafka) -> None:
+    of_jobs = [(b"a", b"1"), (b"b", b"2"), (b"c", b"3"), (b"a", b"4"), (b"b", None), (b"d", None), (b"d", b"5"), (b"c", None)]
+    write(kafka, JOBS_CHANGELOG, of_jobs, partition=1)
+    write(kafka, WORKS_CHANGELOG, [(b"a", b"of the other table"), (b"b", b"6"), (b"b", b"7")], partition=1)
+
+    found = list(changelog.newest(kafka, BOTH, [0, 1]))
+
+    jobs, works = Partition(JOBS_CHANGELOG.name, 1), Partition(WORKS_CHANGELOG.name, 1)
+    assert [entry for entry in found if entry[0] == jobs] == [(jobs, b"a", b"4"), (jobs, b"d", b"5")]
+    assert [entry for entry in found if entry[0] == works] == [(works, b"a", b"of the other table"), (works, b"b", b"7")]
+    assert len(found) == 4
 
 
 def test_empty_changelogs_are_read_at_once(kafka: Kafka) -> None:

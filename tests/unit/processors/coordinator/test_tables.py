@@ -1,0 +1,111 @@
+"""The coordinator's tables by themselves: what an entry looks like in its changelog, what is indexed, what is forgotten."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+import pytest
+
+from murmur.errors import MurmurError
+from processors.coordinator.tables import CHANGELOGS, FORGOTTEN_MAX, CacheEntry, Change, JobState, TableName, Tables
+from schemas.jobs import Job
+from schemas.record import ObjectRef
+
+NOW = datetime(2026, 11, 21, 12, 0, 0, 120, tzinfo=UTC)
+WORK = "a" * 64
+JOB = Job(job_id=UUID(int=1), source="http", filename="talk.wav", submitted_at=NOW)
+WAITING = JobState(WORK, "PENDING", JOB)
+ENDED = JobState(WORK, "SUCCESS", ended_at=NOW)
+FINISHED = CacheEntry(transcript=ObjectRef(bucket="work", key="talk.json"), finished_at=NOW)
+
+
+def raw(table: TableName, value: Any) -> bytes:
+    written = Change(table, "key", value).output(0).value
+    assert isinstance(written, bytes)
+    return written
+
+
+def read(table: TableName, value: bytes) -> Any:
+    return Change.read(CHANGELOGS[table].name, b"key", value).value
+
+
+def tables(*changes: Change) -> Tables:
+    made = Tables()
+    for change in changes:
+        made.apply(change)
+    return made
+
+
+def test_an_ended_job_and_a_finished_work_are_written_as_earlier_versions_wrote_them() -> None:
+    assert raw("jobs", ENDED).decode() == (
+        f'{{"work_id":"{WORK}","state":"SUCCESS","job":null,"ended_at":"2026-11-21T12:00:00.000120Z","unannounced":false}}'
+    )
+    assert raw("cache", FINISHED).decode() == (
+        '{"transcript":{"bucket":"work","key":"talk.json","version_id":null,"etag":null,"size_bytes":null},'
+        '"finished_at":"2026-11-21T12:00:00.000120Z"}'
+    )
+
+
+@pytest.mark.parametrize("state", [WAITING, ENDED, JobState(WORK, "REVOKED", ended_at=NOW, unannounced=True)])
+def test_a_job_is_read_as_it_was_written(state: JobState) -> None:
+    assert read("jobs", raw("jobs", state)) == state
+
+
+def test_a_field_that_a_newer_version_wrote_is_no_obstacle() -> None:
+    assert read("jobs", orjson.dumps(orjson.loads(raw("jobs", ENDED)) | {"newer": 1})) == ENDED
+
+
+@pytest.mark.parametrize(
+    ("table", "value"),
+    [
+        ("works", b"{}"),
+        ("chunks", b'{"result": 1}'),
+        ("cache", b"\xff not JSON"),
+        ("jobs", b"\xff not JSON"),
+        ("jobs", b"[]"),
+        ("jobs", b"{}"),
+        ("jobs", raw("jobs", ENDED).replace(b"SUCCESS", b"UNHEARD OF")),
+        ("jobs", raw("jobs", ENDED).replace(b"2026", b"last year")),
+        ("jobs", raw("jobs", WAITING).replace(b"http", b"pigeon")),
+    ],
+)
+def test_an_entry_that_cannot_be_read_is_an_error_that_names_it(table: TableName, value: bytes) -> None:
+    with pytest.raises(MurmurError, match=f"the entry b'key' of {CHANGELOGS[table].name} cannot be read: .+"):
+        read(table, value)
+
+
+def test_a_job_waits_until_it_has_ended() -> None:
+    found = tables(Change("jobs", "one", WAITING), Change("jobs", "two", WAITING))
+    found.apply(Change("jobs", "one", ENDED))
+    assert list(found.jobs_waiting(WORK)) == [("two", JOB)]
+    found.apply(Change("jobs", "two", ENDED))
+    assert list(found.jobs_waiting(WORK)) == []
+    assert found.waiting == {}
+    assert list(found.ended) == ["one", "two"]
+
+
+def test_what_may_be_forgotten_is_told_and_not_yet_forgotten() -> None:
+    found = tables(Change("jobs", "one", ENDED), Change("cache", "x", FINISHED), Change("cache", "y", FINISHED))
+    later = NOW + timedelta(days=1)
+    asked = found.expired(later, job_memory_s=3600, cache_entries=1)
+    assert [(change.table, change.key, change.value) for change in asked] == [("jobs", "one", None), ("cache", "x", None)]
+    assert found.expired(later, job_memory_s=3600, cache_entries=1) == asked
+    for change in asked:
+        found.apply(change)
+    assert (found.jobs, list(found.ended), list(found.cache)) == ({}, [], ["y"])
+
+
+def test_a_work_that_was_finished_again_is_forgotten_last() -> None:
+    found = tables(*(Change("cache", key, FINISHED) for key in ("x", "y", "x")))
+    assert [change.key for change in found.expired(NOW, job_memory_s=3600, cache_entries=1)] == ["y"]
+
+
+def test_a_job_that_was_forgotten_and_is_asked_for_again_is_not_forgotten_while_it_waits() -> None:
+    found = tables(Change("jobs", "one", ENDED), Change("jobs", "one", None), Change("jobs", "one", WAITING))
+    assert found.expired(NOW + timedelta(days=30), job_memory_s=3600, cache_entries=1) == []
+
+
+def test_one_event_forgets_only_so_many() -> None:
+    found = tables(*(Change(table, str(n), ENDED) for table in ("jobs", "cache") for n in range(FORGOTTEN_MAX + 1)))
+    assert len(found.expired(NOW + timedelta(days=1), job_memory_s=3600, cache_entries=0)) == 2 * FORGOTTEN_MAX
