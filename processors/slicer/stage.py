@@ -1,9 +1,11 @@
 """Many files at once: takes DecodeRequested from the loop, gives each a thread, and hands back what the threads say.
 
-Fed by `decodes`. One thread is kept for small files, so that a voice message never waits for a film.
+Fed by `decodes`. One thread is kept for small files, so that a voice message never waits for a film. A repeated request waits
+while the first is in hand, and is settled after it.
 """
 
 import queue
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
@@ -23,6 +25,7 @@ from schemas.work import DecodeRequested
 WAITING_MAX = 32  # small files are found among so many that wait
 UNTAKEN_MAX = 64  # steps that the loop has not taken yet; a thread that has more to say waits
 CRASHES_MAX = 3
+REMEMBERED = 2000  # requests that were done lately
 _LOOK_S = 0.1  # how soon a thread that waits to say something notices that it should stop
 
 
@@ -59,6 +62,7 @@ class SlicerHandler:
         self._threads = ThreadPoolExecutor(places, thread_name_prefix="slicer")
         self._waiting: list[Received] = []
         self._running: list[FileWork] = []
+        self._done: OrderedDict[str, None] = OrderedDict()
         self._said: queue.Queue[tuple[FileWork, Step | Exception]] = queue.Queue(UNTAKEN_MAX)
 
     def room(self, topic: str) -> int:
@@ -97,16 +101,22 @@ class SlicerHandler:
                 raise said
             if said.settles is not None:
                 self._running.remove(work)
+                self._remember(work.request)
             yield said
 
     def _begin(self) -> Iterator[Step]:
         for record in list(self._waiting):
             request = record.event
             assert isinstance(request, DecodeRequested)
-            if not self._has_place(request):
+            if request.event_id in self._done:
+                self._waiting.remove(record)
+                yield Step(settles=record)  # which the loop does after all that was said of the first is acknowledged
+                continue
+            if not self._has_place(request) or self._is_running(request):
                 continue
             self._waiting.remove(record)
             if record.attempts >= CRASHES_MAX:
+                self._remember(request)
                 message = f"the decoder died of this file {record.attempts} times"
                 yield failed(record, request, Failure(reason="crashes_decoder", message=message))
                 continue
@@ -114,6 +124,15 @@ class SlicerHandler:
             work = FileWork(record, self._workshop, self._say)
             self._running.append(work)
             self._threads.submit(work.run)
+
+    def _is_running(self, request: DecodeRequested) -> bool:
+        return any(work.request.event_id == request.event_id for work in self._running)
+
+    def _remember(self, request: DecodeRequested) -> None:
+        """All that there is to say of it has been handed to the loop."""
+        self._done[request.event_id] = None
+        if len(self._done) > REMEMBERED:
+            self._done.popitem(last=False)
 
     def _has_place(self, request: DecodeRequested) -> bool:
         if is_small(request):

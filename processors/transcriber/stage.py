@@ -1,6 +1,7 @@
 """The transcriber's stage: chunks of any files and users in, in two lanes; their text out on `chunk-results`.
 
-It holds no state that a restart would miss: a chunk is settled only together with its result.
+It holds no state that a restart would miss: a chunk is settled only together with its result. A repeat is settled the same
+way, with the result of the first; while that is in hand, it waits.
 """
 
 import logging
@@ -22,6 +23,7 @@ from processors.revocations import Revocations
 from processors.transcriber.batching import Turns
 from processors.transcriber.engine import ChunkAudio, ChunkText, Engine, Group
 from processors.transcriber.features import from_pcm
+from processors.transcriber.heard import Heard, request_id
 from processors.transcriber.times import restore
 from processors.transcriber.workers import Result, Workers
 from schemas.options import ModelRef
@@ -75,10 +77,11 @@ class DownloadLog:
 
 @dataclass(slots=True, eq=False)
 class Held:
-    """A chunk in hand. `fetch` runs while its audio is on the way; `ready` is set once it is here."""
+    """A chunk in hand. `request` tells repeats. `fetch` runs while its audio is on the way; `ready` is set once it is here."""
 
     record: Received
     chunk: ChunkReady
+    request: bytes
     fetch: "Future[NDArray[np.int16]] | None" = None
     tries: int = 0
     next_try_s: float = 0.0
@@ -109,6 +112,7 @@ class Transcriber:
         self._clock = clock
         self._turns = Turns()
         self._held: dict[tuple[Partition, int], Held] = {}
+        self._heard = Heard()
         self._fetchers = ThreadPoolExecutor(FETCHERS, thread_name_prefix="chunk-audio")
 
     def not_ready(self) -> str | None:
@@ -128,6 +132,7 @@ class Transcriber:
         for record in records:
             yield from self._take(record)
         yield from self._finish()
+        yield from self._repeats()
         yield from self._fetched()
         yield from self._dispatch()
 
@@ -152,7 +157,7 @@ class Transcriber:
                 f"this transcriber holds the model {self._model.name} at {self._model.revision}; a chunk asks for "
                 f"{chunk.model.name} at {chunk.model.revision}. Set MURMUR_MODEL to the same for all stages"
             )
-        held = Held(record, chunk)
+        held = Held(record, chunk, request_id(chunk))
         if self._revocations.revoked(chunk.work_id, chunk.run):
             yield self._settled(held, "revoked")
         elif record.attempts >= MOST_ATTEMPTS:
@@ -174,9 +179,22 @@ class Transcriber:
             return self._settled(held, result.failure.reason, WorkFailed(failure=result.failure))
         return self._settled(held, "transcribed", transcribed(held.chunk, result), result.inference_s)
 
+    def _repeats(self) -> Iterator[Step]:
+        """What has been answered before is answered again."""
+        for held in list(self._held.values()):
+            if (answer := self._heard.answer(held.request)) is not None:
+                yield self._settled(held, "repeated", answer)
+
+    def _firsts(self) -> list[Held]:
+        """What is in hand without its repeats, oldest first. What has begun is always the first of its kind."""
+        firsts: dict[bytes, Held] = {}
+        for held in self._held.values():
+            firsts.setdefault(held.request, held)
+        return list(firsts.values())
+
     def _fetched(self) -> Iterator[Step]:
         """Begins fetching what is due, and takes in what has arrived."""
-        for held in list(self._held.values()):
+        for held in self._firsts():
             if held.ready is not None:
                 continue
             if held.fetch is None and held.next_try_s <= self._clock():
@@ -223,7 +241,7 @@ class Transcriber:
         """What outlived a worker runs alone, and first: if it kills this one, too, nothing else is blamed."""
         if any(held.begun and held.suspect for held in self._held.values()):
             return []
-        waiting = [held for held in self._held.values() if held.ready and not held.begun]
+        waiting = [held for held in self._firsts() if held.ready and not held.begun]
         if suspects := [held for held in waiting if held.suspect]:
             return [] if self._workers.busy else suspects[:1]
         engine = self._workers.engine
@@ -240,12 +258,11 @@ class Transcriber:
             "chunk transcribed work_id=%s run=%s span=%d-%d attempt=%d lane=%s speech_s=%.2f inference_s=%.3f outcome=%s",
             *(chunk.work_id, chunk.run, *chunk.span, chunk.attempt, held.lane, chunk.speech_s, inference_s, outcome),
         )
-        reports = (
-            [Output(CHUNK_RESULTS, chunk.work_id, WorkReported(work_id=chunk.work_id, run=chunk.run, event=event))]
-            if event
-            else []
-        )
-        return Step(outputs=reports, settles=record)
+        if event is None:
+            return Step(settles=record)
+        report = WorkReported(work_id=chunk.work_id, run=chunk.run, event=event)
+        self._heard.remember(held.request, report)
+        return Step(outputs=[Output(CHUNK_RESULTS, chunk.work_id, report)], settles=record)
 
 
 def transcribed(chunk: ChunkReady, text: ChunkText) -> ChunkTranscribed:

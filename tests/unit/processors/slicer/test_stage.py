@@ -9,7 +9,7 @@ import pytest
 from murmur.kafka.messages import Partition, Received, Step
 from processors.slicer.stage import WAITING_MAX, SlicerHandler
 from processors.slicer.worker import SMALL_BYTES
-from schemas.work import SliceClosed, WorkFailed, WorkReported
+from schemas.work import DecodeRequested, SliceClosed, WorkFailed, WorkReported
 from tests.unit.processors.slicer.bench import Bench
 
 PLACES = 3
@@ -104,6 +104,50 @@ def test_a_partition_that_goes_takes_its_files_along(handler: SlicerHandler, ben
     assert handler.room("decodes") == PLACES + WAITING_MAX
     assert {step.settles.offset for step in steps if step.settles} == {50}
     assert begun(steps) == [50]
+
+
+def repeat(record: Received, **changes: object) -> Received:
+    """The same request, once more on the topic."""
+    assert isinstance(record.event, DecodeRequested)
+    partition = Partition("decodes", record.partition.number + 1)
+    event = record.event.model_copy(update=changes)
+    return replace(record, partition=partition, offset=record.offset + 100, event=event)
+
+
+def test_a_repeat_of_what_is_in_hand_is_settled_after_it_and_not_cut(handler: SlicerHandler, bench: Bench) -> None:
+    record = bench.request("en-command.wav")
+    again = repeat(record)
+    steps = until_settled(handler, [record, again, repeat(again)])
+    assert begun(steps) == [0]
+    ends = [step.settles for step in steps if step.settles]
+    assert ends == [record, again, repeat(again)]
+
+
+def test_a_repeat_of_what_was_done_is_settled_and_not_cut(handler: SlicerHandler, bench: Bench) -> None:
+    record = bench.request("en-command.wav")
+    until_settled(handler, [record])
+    late = repeat(record)
+    assert list(handler.handle([late])) == [Step(settles=late)]
+
+
+def test_a_repeat_is_cut_when_the_first_went_to_another_slicer(handler: SlicerHandler, bench: Bench) -> None:
+    record = bench.request("en-two-minutes.flac")
+    assert begun(list(handler.handle([record, repeat(record)]))) == [0]
+    handler.revoked([record.partition])
+    assert begun(list(handler.handle([]))) == [100]
+
+
+@pytest.mark.parametrize("changes", [{"attempt": 1}, {"run": "0-9"}])
+def test_a_file_that_is_asked_for_again_on_purpose_is_cut_again(
+    handler: SlicerHandler, bench: Bench, changes: dict[str, object]
+) -> None:
+    record = bench.request("en-command.wav")
+    assert begun(until_settled(handler, [record, repeat(record, **changes)])) == [0, 100]
+
+
+def test_a_repeat_of_what_killed_three_workers_is_not_begun(handler: SlicerHandler, bench: Bench) -> None:
+    record = bench.request(attempts=3)
+    assert begun(until_settled(handler, [record, replace(repeat(record), attempts=0)])) == []
 
 
 def test_a_bug_in_a_thread_ends_the_stage(bench: Bench) -> None:

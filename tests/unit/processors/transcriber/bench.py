@@ -1,0 +1,125 @@
+"""A transcriber with an engine that can be held, killed or made to refuse, a store in a folder, and a clock."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from murmur.kafka.messages import Partition, Received, Step
+from murmur.objects.directory import DirectoryStore
+from processors.transcriber.engine import ChunkAudio, ChunkText, Group
+from processors.transcriber.stage import Held, Transcriber
+from processors.transcriber.workers import Workers
+from schemas.options import DecodingOptions, ModelRef
+from schemas.record import Lane, ObjectRef
+from schemas.segment import Segment
+from schemas.work import ChunkReady, WorkReported
+from tests.waiting import wait_until
+
+MODEL = ModelRef(name="demo", revision="1")
+SECOND = np.zeros(16_000, dtype="<i2")
+
+
+@dataclass
+class StandIn:
+    """Says how many samples it was given. `gate`: work waits until it is open."""
+
+    replicas: int = 2
+    batch_size: int = 1
+    gate: threading.Event = field(default_factory=threading.Event)
+    wrong: Callable[[Sequence[ChunkAudio]], list[ChunkText] | None] = lambda batch: None
+    batches: list[int] = field(default_factory=list)
+
+    def warm_up(self) -> None: ...
+
+    def group(self, chunk: ChunkAudio) -> Group:
+        return Group(3000, chunk.options.prompt, 5, False)
+
+    def transcribe(self, batch: Sequence[ChunkAudio]) -> list[ChunkText]:
+        self.batches.append(len(batch))
+        assert self.gate.wait(10)
+        if (texts := self.wrong(batch)) is not None:
+            return texts
+        return [text(f"{len(chunk.samples)} samples") for chunk in batch]
+
+
+def text(said: str) -> ChunkText:
+    return ChunkText("en", 0.9, (Segment(start=0, end=1, text=said),), -0.2, 0.1, 0.01)
+
+
+@dataclass
+class Revoked:
+    runs: set[tuple[str, str]] = field(default_factory=set)
+
+    def revoked(self, work_id: str, run: str) -> bool:
+        return (work_id, run) in self.runs
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class System:
+    """A transcriber with its engine, store and clock; `turn` is one turn of the loop."""
+
+    def __init__(self, folder: Path, engine: StandIn) -> None:
+        self.engine, self.revoked = engine, Revoked()
+        self.store = DirectoryStore({"work": folder})
+        self.now_s = 0.0
+        self.handler = Transcriber(MODEL, self.store, self.revoked, Workers[Held](lambda: engine), clock=lambda: self.now_s)
+        self.offset = 0
+        self.steps: list[Step] = []
+
+    def start(self) -> "System":
+        self.turn()
+        wait_until(lambda: self.handler.not_ready() is None, "the engine")
+        return self
+
+    def chunk(
+        self, lane: Lane = "bulk", *, work: str = "a", audio: bool = True, attempts: int = 0, **changes: object
+    ) -> Received:
+        self.offset += 1
+        key = f"chunks/{self.offset}"
+        if audio:
+            self.store.put("work", key, SECOND.tobytes())
+        begin = self.offset * 16_000
+        chunk = ChunkReady(
+            work_id=work * 64,
+            run="0-1",
+            slice_id="b" * 64,
+            span=(begin, begin + 16_000),
+            pieces=((begin, begin + 16_000),),
+            audio=ObjectRef(bucket="work", key=key),
+            model=MODEL,
+            decoding=DecodingOptions(),
+            lane=lane,
+        ).model_copy(update=changes)
+        return Received(Partition(f"chunks.{lane}", 0), self.offset, None, b"", event=chunk, attempts=attempts)
+
+    def turn(self, *records: Received) -> list[Step]:
+        new = list(self.handler.handle(records))
+        self.steps += new
+        return new
+
+    def begun(self) -> list[Received]:
+        return [record for step in self.steps for record in step.begins]
+
+    def settled(self) -> list[Received]:
+        return [step.settles for step in self.steps if step.settles]
+
+    def answers(self) -> list[Any]:
+        values = [output.value for step in self.steps for output in step.outputs]
+        return [value.event for value in values if isinstance(value, WorkReported)]
+
+    def kinds(self) -> list[str]:
+        return [answer.kind for answer in self.answers()]
+
+    def until(self, condition: Callable[[], object], what: str) -> None:
+        def turned() -> object:
+            self.turn()
+            return condition()
+
+        wait_until(turned, what, timeout_s=10)
