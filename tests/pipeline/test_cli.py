@@ -209,7 +209,13 @@ def test_an_interrupted_transcribe_leaves_nothing_behind(alone: Murmur, tmp_path
     with (
         log.open("wb") as output,
         subprocess.Popen(
-            command, cwd=alone.cwd, env=alone.everything(), stdout=output, stderr=output, start_new_session=True
+            command,
+            cwd=alone.cwd,
+            env=alone.everything(),
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            preexec_fn=_heeds_ctrl_c,
         ) as process,
     ):
         wait_until(lambda: f"{long.name}: " in log.read_text() or process.poll() is not None, "the file to be sent")
@@ -218,6 +224,11 @@ def test_an_interrupted_transcribe_leaves_nothing_behind(alone: Murmur, tmp_path
     assert "Traceback" not in log.read_text()
     assert list(alone.cwd.iterdir()) == []
     assert list(Path(alone.environment["TMPDIR"]).glob("murmur*")) == []
+
+
+def _heeds_ctrl_c() -> None:
+    """A shell starts what runs in its background with SIGINT ignored, and that is inherited."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _repeated(clip: Path, path: Path, times: int) -> Path:
