@@ -3,7 +3,6 @@
 import asyncio
 import threading
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,32 +19,14 @@ from murmur.kafka.embedded import EmbeddedBroker
 from murmur.kafka.follower import Follower
 from murmur.stats import Stats
 from schemas import codec
-from schemas.jobs import Job, JobChanged, State
+from schemas.jobs import JobChanged, State
 from schemas.stats import JobFigures, StatsPublished
 from schemas.topics import CHUNKS_BULK, JOBS, METRICS_UNFINISHED_CHANGELOG, METRICS_WINDOWS_CHANGELOG, STATS
 from schemas.work import ChunkReady
 from sinks.metrics.stage import MetricsSink
 from sinks.metrics.watchdog import FaustFault
 from tests.contract.brokers import PATIENCE_S, wait_until, write
-
-
-def changed(state: State = "SUCCESS", number: int | None = None, **facts: Any) -> JobChanged:
-    now = datetime.now(UTC)
-    job_id = uuid.UUID(int=number) if number is not None else uuid.uuid4()
-    job = Job(job_id=job_id, source="http", filename="a.wav", submitted_at=now - timedelta(seconds=10), **facts)
-    result = {"transcript": {"bucket": "w", "key": "k"}, "language": "en", "duration_s": 8.0, "speech_s": 7.0}
-    return JobChanged.model_validate(
-        {
-            "job": job,
-            "work_id": "0" * 64,
-            "audio_id": "0" * 64,
-            "model": {"name": "demo", "revision": "1"},
-            "state": state,
-            "changed_at": now,
-            "started_at": now - timedelta(seconds=4),
-            "result": result if state == "SUCCESS" else None,
-        }
-    )
+from tests.counted import changed
 
 
 def tell(kafka: Kafka, *records: JobChanged) -> None:

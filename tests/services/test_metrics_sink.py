@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -21,35 +20,17 @@ from murmur.kafka.client import Kafka
 from murmur.kafka.progress import GroupProgress
 from murmur.stats import Stats
 from schemas import codec
-from schemas.jobs import Job, JobChanged, State
+from schemas.jobs import JobChanged
 from schemas.topics import JOBS
 from scripts.services.kafka import Kafka as Broker
+from tests.counted import AUDIO_S, changed
 from tests.services.chaos.cluster import Cluster, Member, on_directory
 from tests.waiting import wait_until
 
-AUDIO_S = 8.0
 BATCH = 5
 BACK_S = 30.0
 FROZEN_S = 12.0  # longer than a session: its partitions are taken away
 CRASHED_S = 5.0
-
-
-def changed(number: int, state: State) -> JobChanged:
-    now = datetime.now(UTC)
-    job = Job(job_id=UUID(int=number), source="http", filename="a.wav", submitted_at=now - timedelta(seconds=10))
-    result = {"transcript": {"bucket": "w", "key": "k"}, "language": "en", "duration_s": AUDIO_S, "speech_s": 7.0}
-    return JobChanged.model_validate(
-        {
-            "job": job,
-            "work_id": "0" * 64,
-            "audio_id": "0" * 64,
-            "model": {"name": "demo", "revision": "1"},
-            "state": state,
-            "changed_at": now,
-            "started_at": now - timedelta(seconds=4),
-            "result": result if state == "SUCCESS" else None,
-        }
-    )
 
 
 class Teller:
@@ -73,7 +54,7 @@ class Teller:
     def tell(self, before_commit: Callable[[int], None] = lambda _number: None) -> None:
         """One transaction, again until it is committed. `before_commit` is given the last job's number."""
         numbers = [next(self._numbers) for _ in range(BATCH)]
-        records = [changed(number, "STARTED") for number in numbers] + [changed(number, "SUCCESS") for number in numbers[1:]]
+        records = [changed("STARTED", number) for number in numbers] + [changed("SUCCESS", number) for number in numbers[1:]]
         while (ends := self._committed(records, lambda: before_commit(numbers[-1]))) is None:
             pass
         with self._lock:
