@@ -89,11 +89,13 @@ T = TypeVar("T")
 class Kafka:
     """A broker in a folder. `start()` returns when it answers; after a crash it goes on with the same data and ports."""
 
-    def __init__(self, folder: Path, leashed: bool = False, classes: Sequence[str] = ()) -> None:
-        """`classes`: how the JVM treats its class archive; for making one."""
+    def __init__(self, folder: Path, leashed: bool = False, classes: Sequence[str] = (), properties: str = "") -> None:
+        """`classes`: how the JVM treats its class archive; for making one. `properties`: more lines for server.properties,
+        which win over those above; `{plain}`, `{sasl}` and `{controller}` in them are ports."""
         self.process = Process("kafka", folder, leashed)
         self._folder = folder
         self._classes = classes
+        self._properties = properties
         self._ports = ports.kept(folder / "ports.json", "plain", "sasl", "controller")
 
     @property
@@ -191,7 +193,7 @@ class Kafka:
         self._folder.mkdir(parents=True, exist_ok=True)
         (self._folder / "log4j2.properties").write_text(LOG4J)
         properties = self._folder / "server.properties"
-        text = PROPERTIES.format(**self._ports, data=self._folder / "data", user=USER, password=PASSWORD)
+        text = (PROPERTIES + self._properties).format(**self._ports, data=self._folder / "data", user=USER, password=PASSWORD)
         properties.write_text(text)
         return properties
 

@@ -102,9 +102,9 @@ def not_built() -> str | None:
     return f"not built yet: {', '.join(missing)}; `make services` builds them once (5-8 minutes)" if missing else None
 
 
-def own_kafka(folder: Path) -> Kafka:
-    """A started broker that dies with this process. End it with `process.forget()`."""
-    kafka = Kafka(folder, leashed=True)
+def own_kafka(folder: Path, properties: str = "") -> Kafka:
+    """A started broker that dies with this process; `properties`: see `Kafka`. End it with `process.forget()`."""
+    kafka = Kafka(folder, leashed=True, properties=properties)
     kafka.start()
     return kafka
 
