@@ -65,7 +65,7 @@ class Kafka:
         return self.prefix + stage
 
     def brokers(self, timeout_s: float) -> list[str]:
-        """The cluster's brokers, as host:port. Raises KafkaFault, with what the broker said of the credentials if it did."""
+        """The cluster's brokers, as host:port. Raises KafkaFault, with what is wrong about credentials or TLS if that is it."""
         said: list[KafkaError] = []
         producer = Producer({**self.client_config("brokers"), "error_cb": said.append})
         until_s = time.monotonic() + timeout_s
@@ -74,8 +74,8 @@ class Kafka:
                 return [f"{broker.host}:{broker.port}" for broker in producer.list_topics(timeout=1.0).brokers.values()]
             except KafkaException as error:
                 producer.poll(0)
-                if refused := next((e for e in said if e.code() == KafkaError._AUTHENTICATION), None):
-                    raise KafkaFault(_refusal(refused)) from error
+                if refused := next(filter(None, map(_refusal, said)), None):
+                    raise KafkaFault(refused) from error
                 if time.monotonic() > until_s:
                     raise KafkaFault(f"no broker answers at {self.bootstrap}") from error
 
@@ -149,24 +149,29 @@ def _pairs(message: Message) -> list[tuple[str, str | bytes | None]]:
 
 class Complaints:
     """An error_cb. librdkafka says some things only there: a wrong password, for one. It goes on trying, so each is a log
-    line, and a repeated one is written every ten seconds. `refused`: what was said of the credentials, for a person."""
+    line, and a repeated one is written every ten seconds. `refused`: what is wrong about credentials or TLS, for a person."""
 
     def __init__(self) -> None:
         self.refused: str | None = None
         self._last_s: dict[int, float] = {}
 
     def __call__(self, error: KafkaError) -> None:
-        if error.code() == KafkaError._AUTHENTICATION:
-            self.refused = _refusal(error)
+        refusal = _refusal(error)
+        self.refused = refusal or self.refused
         now_s = time.monotonic()
         if now_s - self._last_s.get(error.code(), -REPEAT_S) < REPEAT_S:
             return
         self._last_s[error.code()] = now_s
-        if error.code() == KafkaError._AUTHENTICATION:
-            log.error(self.refused)
+        if refusal:
+            log.error(refusal)
         else:
             log.warning("kafka: %s", error.str())
 
 
-def _refusal(error: KafkaError) -> str:
-    return f"the broker refuses the credentials; check MURMUR_KAFKA_SASL_USERNAME, _PASSWORD and _MECHANISM ({error.str()})"
+def _refusal(error: KafkaError) -> str | None:
+    """What a person has to mend, which no new attempt will."""
+    if error.code() == KafkaError._AUTHENTICATION:
+        return f"the broker refuses the credentials; check MURMUR_KAFKA_SASL_USERNAME, _PASSWORD and _MECHANISM ({error.str()})"
+    if error.code() == KafkaError._SSL:
+        return f"no TLS with the broker; check MURMUR_KAFKA_SSL_CA_FILE and MURMUR_KAFKA_SECURITY_PROTOCOL ({error.str()})"
+    return None

@@ -71,7 +71,7 @@ def checked_key(key: str) -> str:
 @contextmanager
 def translated(bucket: str, key: str = "") -> Iterator[None]:
     """boto3's errors become murmur's. An answer that fits none of them stays what it is: a bug."""
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ParamValidationError
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ParamValidationError, SSLError
 
     try:
         yield
@@ -84,6 +84,8 @@ def translated(bucket: str, key: str = "") -> Iterator[None]:
         raise UsageError(f"the store's settings are wrong: {error}") from error
     except NoCredentialsError as error:
         raise UsageError("no credentials for the store: set MURMUR_S3_ACCESS_KEY and MURMUR_S3_SECRET_KEY") from error
+    except SSLError as error:
+        raise StoreUnavailable(f"no TLS with the store; check MURMUR_S3_CA_FILE and MURMUR_S3_ENDPOINT: {error}", 5.0) from error
     except BotoCoreError as error:
         raise StoreUnavailable(f"the store does not answer: {error}") from error
 

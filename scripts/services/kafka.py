@@ -148,7 +148,7 @@ class Kafka:
             self._round_trip(topic)
         finally:
             self._settle(lambda admin: admin.delete_topics([topic]))
-        self._add_scram_users()
+        self.add_scram_users()
         for mechanism in ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"):
             self.process.wait_until(partial(self._logged_in, mechanism), f"login by {mechanism}")
         self.process.mark_proven()
@@ -169,7 +169,7 @@ class Kafka:
         finally:
             consumer.close()
 
-    def _add_scram_users(self) -> None:
+    def add_scram_users(self) -> None:
         for mechanism in (ScramMechanism.SCRAM_SHA_256, ScramMechanism.SCRAM_SHA_512):  # both in one request are refused
             user = UserScramCredentialUpsertion(USER, ScramCredentialInfo(mechanism, 4096), PASSWORD.encode())
             self._settle(partial(AdminClient.alter_user_scram_credentials, alterations=[user]))
