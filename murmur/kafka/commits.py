@@ -5,7 +5,6 @@ records; outputs carry derived ids, so a repeat is recognised.
 `TransactionalCommits`: outputs and offsets of a turn in one Kafka transaction: all or nothing. For the coordinator.
 """
 
-import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -19,7 +18,6 @@ from murmur.kafka.patience import Stuck, within
 from murmur.kafka.window import Window
 from murmur.kafka.writer import Writer
 
-log = logging.getLogger(__name__)
 FLUSH_S = 10.0
 OPEN_S = 30.0  # a broker that is starting; longer than it needs to decide what a predecessor left open
 STUCK_S = 12.0  # longer than a call with its own limit of FLUSH_S may take
@@ -194,10 +192,8 @@ class TransactionalCommits:
         except Stuck:
             raise  # its producer answers to nobody any more
         except (KafkaException, KafkaFault) as error:
-            self._abort()
-            if isinstance(error, KafkaFault):
-                raise
-            raise KafkaFault(f"a transaction failed: {error.args[0].str()}") from error
+            said = str(error) if isinstance(error, KafkaFault) else error.args[0].str()
+            raise self._aborted(f"a transaction failed: {said}") from error
         self._in_hand -= {(step.settles.partition, step.settles.offset) for step in steps if step.settles}
 
     def revoked(self, partitions: Iterable[Partition], *, lost: bool) -> None:
@@ -244,9 +240,11 @@ class TransactionalCommits:
         producer.commit_transaction(FLUSH_S)
         self._writer.poll()
 
-    def _abort(self) -> None:
-        """Frees the readers at once, who would wait for the transaction's timeout otherwise. Nothing rests on it."""
+    def _aborted(self, failure: str) -> KafkaFault:
+        """Frees the readers at once, who would wait for the transaction's timeout otherwise. Nothing else rests on it, but a
+        producer that could not abort cannot be closed: librdkafka 2.16 would wait for that even when the broker is back."""
         try:
             self._writer.producer.abort_transaction(ABORT_S)
         except KafkaException as error:
-            log.warning("the transaction could not be aborted, the broker will do it: %s", error.args[0].str())
+            return Stuck(f"{failure}; the broker has to abort it: {error.args[0].str()}")
+        return KafkaFault(failure)
