@@ -75,19 +75,19 @@ def test_sweeping_beside_writers_takes_nothing_from_them(store: DirectoryStore) 
     sweeper = threading.Thread(target=sweep)
     sweeper.start()
     try:
-        for number in range(200):
+        for number in range(100):
             store.put("drops", f"{number % 3}/{number}", b"x")
             store.delete("drops", f"{number % 3}/{number}")
             store.put("drops", f"kept/{number}", b"x")
     finally:
         done.set()
         sweeper.join()
-    assert len(listed(store)) == 200
+    assert len(listed(store)) == 100
 
 
 def test_a_folder_that_goes_while_another_is_about_to_use_it_is_made_again(store: DirectoryStore) -> None:
     def live(number: int) -> None:
-        for _ in range(200):
+        for _ in range(60):
             store.put("drops", f"shared/folder/{number}", b"x")
             store.delete("drops", f"shared/folder/{number}")
 

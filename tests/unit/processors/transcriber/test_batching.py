@@ -38,7 +38,7 @@ def run(size: int, groups: int, rounds: int, seed: int = 1) -> list[list[Chunk]]
 @pytest.mark.parametrize("size", [1, 2, 3, 8, 16])
 @pytest.mark.parametrize("groups", [1, 3, 12])
 def test_bulk_gets_a_quarter_of_the_places_and_interactive_the_rest(size: int, groups: int) -> None:
-    taken = [chunk.lane for batch in run(size, groups, rounds=400) for chunk in batch]
+    taken = [chunk.lane for batch in run(size, groups, rounds=200) for chunk in batch]
     share = Counter(taken)["bulk"] / len(taken)
     assert share >= 0.22
     if groups < 12 or size < 8:  # else most batches have places that no interactive chunk can take
@@ -55,7 +55,7 @@ def test_a_batch_is_never_empty_too_large_or_mixed(size: int) -> None:
 @pytest.mark.parametrize("size", [1, 4, 16])
 def test_nobody_waits_for_ever_in_a_steady_stream(size: int) -> None:
     for lane in ("interactive", "bulk"):
-        numbers = [chunk.number for batch in run(size, groups=6, rounds=400) for chunk in batch if chunk.lane == lane]
+        numbers = [chunk.number for batch in run(size, groups=6, rounds=200) for chunk in batch if chunk.lane == lane]
         overtaken = max(sum(later > number for later in numbers[:at]) for at, number in enumerate(numbers))
         assert overtaken <= 40 * size
 
