@@ -27,12 +27,13 @@ class Answer:
 
 
 class Client:
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, timeout_s: float = 60.0) -> None:
         self.address = address
+        self._timeout_s = timeout_s
 
     def request(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
         parts = urlsplit(self.address)
-        connection = HTTPConnection(parts.hostname or "", parts.port, timeout=60)
+        connection = HTTPConnection(parts.hostname or "", parts.port, timeout=self._timeout_s)
         try:
             connection.request(method, path, body, headers or {})
             response = connection.getresponse()

@@ -28,6 +28,7 @@ SCENARIOS = {
     "stutter": scenarios.stuttering,
     "poison": scenarios.poisoned,
     "broker": scenarios.broker_away,
+    "restarts": scenarios.broker_restarted,
     "store": scenarios.store_away,
 }
 HEAD = "| fault | jobs ended | broken promises | chunks heard again | slowest job | |\n|---|---|---|---|---|---|"

@@ -108,7 +108,7 @@ def _deliveries(history: History) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a run counted. `repeated`: chunks that were heard more than once, beyond the first time."""
+    """What a run counted. `repeated`: inferences beyond the first of a chunk."""
 
     accepted: int
     ended: int
@@ -126,7 +126,8 @@ class Figures:
 def figures(history: History) -> Figures:
     accepted = {entry.job_id: entry.at_s for entry in _of(history, Accepted)}
     ends = {told.job_id: told.at_s for told in reversed(_of(history, Told)) if told.state in TERMINAL}
-    heard = Counter(entry.chunk for entry in _of(history, Heard))
+    inferences = {(entry.chunk, entry.inference_s) for entry in _of(history, Heard)}
+    chunks = {chunk for chunk, _ in inferences}
     refused = _of(history, Refused)
     times = sorted(ends[job_id] for job_id in accepted if job_id in ends)
     return Figures(
@@ -135,8 +136,8 @@ def figures(history: History) -> Figures:
         refused=len(refused),
         longest_refusal_s=max((entry.took_s for entry in refused), default=0.0),
         questions=len(_of(history, Seen)),
-        chunks=len(heard),
-        repeated=sum(count - 1 for count in heard.values()),
+        chunks=len(chunks),
+        repeated=len(inferences) - len(chunks),
         slowest_s=max((ends[job_id] - at_s for job_id, at_s in accepted.items() if job_id in ends), default=0.0),
         longest_silence_s=max((b - a for a, b in pairwise(times)), default=0.0),
         dead_letters=len(_of(history, Buried)),

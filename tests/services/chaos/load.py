@@ -19,6 +19,7 @@ from tests.waiting import wait_until
 
 AGAIN_S = 0.3
 LOOK_S = 0.25
+PATIENCE_S = 5.0  # then a client asks again, perhaps the other gateway
 BROKEN = (OSError, HTTPException, ValueError)  # no connection, cut off, or half an answer
 
 
@@ -86,13 +87,13 @@ class Load:
     def _submit(self, content: str, body: bytes) -> bool:
         gateway, began_s = self._any(), self._recorder.now_s()
         try:
-            answer = Client(gateway.address).post(content, body)
-            status, job_id = answer.status, str(answer.json.get("task_id"))
+            answer = Client(gateway.address, PATIENCE_S).post(content, body)
+            status, retry_after, job_id = answer.status, answer.headers.get("retry-after"), str(answer.json.get("task_id"))
         except BROKEN:
-            status, job_id = 0, ""
+            status, retry_after, job_id = 0, None, ""
         now_s = self._recorder.now_s()
         if status != 202:
-            self._recorder.add(Refused(now_s, content, gateway.name, status, now_s - began_s))
+            self._recorder.add(Refused(now_s, content, gateway.name, status, now_s - began_s, retry_after))
             return False
         self._recorder.add(Accepted(now_s, job_id, content, gateway.name))
         self._ask(self._any(), job_id)  # perhaps the other one, which must know of it by now
@@ -115,7 +116,7 @@ class Load:
 
     def _ask(self, gateway: Member, job_id: str) -> str | None:
         try:
-            answer = Client(gateway.address).request("GET", f"/api/transcribe/async/status/{job_id}")
+            answer = Client(gateway.address, PATIENCE_S).request("GET", f"/api/transcribe/async/status/{job_id}")
             said: dict[str, Any] = answer.json if answer.status == 200 else {}
             status = answer.status
         except BROKEN:

@@ -13,8 +13,9 @@ from tests.services.chaos.cluster import Cluster, Member
 from tests.services.chaos.recorder import Recorder
 from tests.waiting import wait_until
 
+GONE_S = 30.0
 S = TypeVar("S")
-Act = Literal["kill", "freeze", "thaw", "restart", "broker down", "broker up", "store down", "store up"]
+Act = Literal["kill", "freeze", "thaw", "restart", "broker down", "broker ends", "broker up", "store down", "store up"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -62,6 +63,7 @@ class Nemesis:
     def run(self, blows: Sequence[Blow]) -> None:
         acts: Mapping[str, Callable[[], None]] = {
             "broker down": lambda: _given(self._broker).process.kill(),
+            "broker ends": lambda: self._ends(_given(self._broker)),
             "broker up": lambda: _given(self._broker).start(),
             "store down": lambda: _given(self._store).process.kill(),
             "store up": lambda: _given(self._store).start(),
@@ -74,6 +76,11 @@ class Nemesis:
                 acts[blow.act]()
             else:
                 self.strike(blow.act, self._cluster.members[blow.whom])
+
+    def _ends(self, broker: Kafka) -> None:
+        """SIGTERM, as a package's update does it; waits for the end."""
+        broker.process.signal(signal.SIGTERM)
+        assert broker.process.gone_within(GONE_S), "the broker does not end"
 
     def strike(self, act: Act, member: Member) -> None:
         """A kill or a freeze finds a process, if need be the one that is just being started again."""

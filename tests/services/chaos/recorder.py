@@ -35,6 +35,7 @@ class Refused(Entry):
     gateway: str
     status: int
     took_s: float
+    retry_after: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,11 @@ class Delivered(Entry):
 
 @dataclass(frozen=True, slots=True)
 class Heard(Entry):
-    """A chunk's text on `chunk-results`."""
+    """A chunk's text on `chunk-results`. `inference_s` tells one inference from another: a result that is sent again has the
+    same."""
 
     chunk: str
+    inference_s: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,14 @@ from scripts.services.store import Store
 from tests.services.chaos import hostile
 from tests.services.chaos.checker import slowest_among
 from tests.services.chaos.cluster import Cluster
-from tests.services.chaos.nemesis import Nemesis, freeze, kills, outage
-from tests.services.chaos.recorder import Buried, Fault
+from tests.services.chaos.nemesis import Blow, Nemesis, freeze, kills, outage
+from tests.services.chaos.recorder import Buried, Fault, Refused
 from tests.services.chaos.trial import Verdict, timed, trial
 from tests.waiting import wait_until
 
 FROZEN_S = 30.0
+AWAY_S = 10.0
+REFUSED_WITHIN_S, CAUGHT_UP_S = 2.0, 30.0  # the bounds of a broker's restart
 PLAIN_S, OWN_NAME_S, TAKEOVER_S = 15.0, 5.0, 30.0  # the bounds of a takeover
 POISONED = (REQUESTS, CANCELLATIONS, DECODES, CHUNKS_INTERACTIVE, CHUNKS_BULK, CHUNK_RESULTS)
 
@@ -93,6 +95,32 @@ def broker_away(bench: Bench) -> Row:
     f = verdict.figures
     remark = f"{f.refused} refused, the longest after {f.longest_refusal_s:.1f} s; longest pause {f.longest_silence_s:.1f} s"
     return Row("broker kill -9, 5 s away, twice", verdict, remark)
+
+
+def broker_restarted(bench: Bench) -> Row:
+    """Ten times, SIGTERM and SIGKILL in turn, 10 s away each. The next comes when all jobs of the last have ended."""
+    caught_up_s: list[float] = []
+    with trial(bench.cluster, bench.seed, bench.folder / "broker-restarts.jsonl", rate=1.0) as run:
+        nemesis = Nemesis(bench.cluster, run.recorder, bench.broker)
+        for number in range(10):
+            run.submit(bench.numbers(8, 8 * number))
+            nemesis.run([Blow(3.0, "broker down" if number % 2 else "broker ends")])
+            nemesis.run([Blow(AWAY_S, "broker up")])
+            back_s = run.recorder.now_s()
+            run.load.wait_accepted(run.expected)
+            wait_until(lambda: run.load.accepted.keys() <= run.witness.ended, "the ends of all jobs", 240)
+            caught_up_s.append(run.recorder.now_s() - back_s)
+        verdict = run.verdict()
+        refused = [entry for entry in run.recorder.entries if isinstance(entry, Refused)]
+    late = [f"caught up {took_s:.1f} s after the broker's return" for took_s in caught_up_s if took_s > CAUGHT_UP_S]
+    rude = [f"{entry.gateway} refused with {entry.status} after {entry.took_s:.1f} s" for entry in refused if _is_rude(entry)]
+    remark = f"{len(refused)} refused, the longest after {verdict.figures.longest_refusal_s:.1f} s; "
+    remark += f"caught up {min(caught_up_s):.0f} to {max(caught_up_s):.0f} s after each return"
+    return Row(f"broker away {AWAY_S:.0f} s, ten times, SIGTERM and kill -9", verdict, remark, (*late, *rude))
+
+
+def _is_rude(refused: Refused) -> bool:
+    return refused.status != 503 or refused.retry_after is None or refused.took_s > REFUSED_WITHIN_S
 
 
 def store_away(bench: Bench) -> Row:

@@ -73,8 +73,8 @@ class Witness:
             case TranscriptCompleted(job=job, transcript=transcript):
                 text = clips.heard(transcript.text) if transcript else ""
                 return Delivered(now_s, str(job.job_id), job.filename, text)
-            case WorkReported(work_id=work_id, run=run, event=ChunkTranscribed(span=span, attempt=attempt)):
-                return Heard(now_s, f"{work_id}/{run}/{span[0]}-{span[1]}/{attempt}")
+            case WorkReported(work_id=work_id, run=run, event=ChunkTranscribed() as text):
+                return Heard(now_s, f"{work_id}/{run}/{text.span[0]}-{text.span[1]}/{text.attempt}", text.inference_s)
             case DeadLetter() as letter:
                 raw = base64.b64decode(letter.value)[:40] if letter.value is not None else None
                 return Buried(now_s, f"{letter.subject} {letter.stage} {raw!r}", letter.reason)
