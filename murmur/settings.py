@@ -3,9 +3,11 @@
 `.env.example` is generated from this file; `murmur config` prints the effective values with secrets masked.
 """
 
+import os
 from pathlib import Path
 from typing import Literal
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -99,3 +101,11 @@ class Settings(BaseSettings):
     # Logs
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least severe line to write")
     log_format: Literal["text", "json"] = Field("text", description="text for people, JSON lines for machines")
+
+
+def unknown_names() -> list[str]:
+    """What the environment and `.env` set by a name of ours that no setting has: misspelt, mostly. Without their values."""
+    prefix, file = Settings.model_config["env_prefix"], Settings.model_config["env_file"]
+    said = {*os.environ, *(dotenv_values(str(file)) if file else ())}
+    ours = {name.upper() for name in said if name.upper().startswith(prefix)}
+    return sorted(ours - {f"{prefix}{field}".upper() for field in Settings.model_fields})

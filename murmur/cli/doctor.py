@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,7 +31,7 @@ class Check:
 
 
 def doctor(json: Annotated[bool, typer.Option("--json", help="one JSON object a check")] = False) -> None:
-    """Check model, device, disk, port, broker, topics and store. Exits with 1 when something must be mended.
+    """Check names of settings, model, device, disk, port, broker, topics and store. Exits with 1 when something must be mended.
 
     Broker, topics and store matter only to `murmur run`; `murmur dev` brings its own.
     """
@@ -54,6 +55,7 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="one JSON object a 
 def examine(settings: "Settings") -> Iterator[Check]:
     """One check after the other; none raises."""
     yield _python()
+    yield _names()
     yield _model(settings)
     yield _device(settings)
     yield _disk(settings)
@@ -65,6 +67,18 @@ def examine(settings: "Settings") -> Iterator[Check]:
 
 def _python() -> Check:
     return Check("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}, {sys.prefix}")
+
+
+def _names() -> Check:
+    """A misspelt setting is ignored, and its default used without a word."""
+    from murmur.settings import Settings, unknown_names
+
+    known = [f"MURMUR_{field}".upper() for field in Settings.model_fields]
+    unknown = unknown_names()
+    if not unknown:
+        return Check("settings", "every MURMUR_ name that is set is one")
+    meant = [f"{name} (meant: {near[0]}?)" if (near := get_close_matches(name, known, 1)) else name for name in unknown]
+    return Check("settings", f"no setting: {', '.join(meant)}", "mend or unset them; `murmur config` lists all names")
 
 
 def _model(settings: "Settings") -> Check:
