@@ -16,3 +16,9 @@ def system(tmp_path: Path) -> Iterator[System]:
     made.engine.gate.set()
     made.handler.close()
     made.handler.close()
+
+
+@pytest.fixture(autouse=True)
+def _audio_arrives_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked for first is here first."""
+    monkeypatch.setattr("processors.transcriber.stage.FETCHERS", 1)
