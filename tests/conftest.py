@@ -28,9 +28,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def services() -> Iterator["Services"]:
     """The Kafka, MinIO and versitygw of `make services`, running and proven; ended afterwards if tests have started them.
 
-    Where they cannot be had the test is skipped, and fails when `CI=true`. They are never built inside a test: minutes.
+    With `SERVICES=compose` Kafka and MinIO are the containers of docker-compose.yml. Where they cannot be had the test is
+    skipped, and fails when `CI=true`. They are never built inside a test: minutes.
     """
-    from scripts.services import supervisor
+    from scripts.services import compose, supervisor
     from scripts.services.cache import MissingToolchain
 
     refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
@@ -38,7 +39,7 @@ def services() -> Iterator["Services"]:
     if reason:
         refuse(f"no real services: {reason}")
     try:
-        with supervisor.borrowed() as services:
+        with (compose if os.environ.get("SERVICES") == "compose" else supervisor).borrowed() as services:
             yield services
     except MissingToolchain as error:
         refuse(f"no real services: {error}")

@@ -67,8 +67,12 @@ class Store:
         self._place = Place(port, folder, kafka.bootstrap, self.topic_prefix + UPLOADS.name, queued)
 
     @property
+    def port(self) -> int:
+        return self._place.port
+
+    @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self._place.port}"
+        return f"http://127.0.0.1:{self.port}"
 
     def environment(self) -> dict[str, str]:
         """A complete `MURMUR_…` environment: the whole system on this store and its Kafka."""
@@ -106,7 +110,7 @@ class Store:
 
     def answers(self) -> bool:
         """One real request. Raises OSError while nobody listens."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._place.port, timeout=2.0)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2.0)
         try:
             connection.request("GET", self.flavour.health)
             return connection.getresponse().status == http.HTTPStatus.OK

@@ -6,7 +6,7 @@ folder of their own, which may be killed, frozen (`process.signal`) and started 
 
 import fcntl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,9 +28,12 @@ BORROWED = "borrowed"  # a file that says so
 
 @dataclass(frozen=True, slots=True)
 class Services:
+    """`composed`: Kafka and MinIO are containers (`compose.py`), so neither has a process here, nor Kafka a password."""
+
     kafka: Kafka
     minio: Store
     versitygw: Store
+    composed: bool = False
 
 
 def up(folder: Path = FOLDER) -> Services:
@@ -46,18 +49,29 @@ def up(folder: Path = FOLDER) -> Services:
 @contextmanager
 def borrowed(folder: Path = FOLDER) -> Iterator[Services]:
     """`up` for a test run: what no `up` had started is ended by the last that borrows it."""
+
+    def end() -> None:
+        if (folder / BORROWED).exists():
+            down(folder)
+
+    with borrowing(folder, end):
+        if not living(folder):
+            (folder / BORROWED).touch()
+        yield _up(folder)
+
+
+@contextmanager
+def borrowing(folder: Path, end: Callable[[], None]) -> Iterator[None]:
+    """The last of all processes that leave this context calls `end`."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "borrowers").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_SH)
-        if not living(folder):
-            (folder / BORROWED).touch()
         try:
-            yield _up(folder)
+            yield
         finally:
             with suppress(BlockingIOError):  # somebody else still works with them
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if (folder / BORROWED).exists():
-                    down(folder)
+                end()
 
 
 def down(folder: Path = FOLDER) -> None:
@@ -112,7 +126,7 @@ def own_kafka(folder: Path, properties: str = "") -> Kafka:
 def own_store(flavour: Flavour, folder: Path, kafka: Kafka, *, queued: bool = False) -> Store:
     """A store that dies with this process, with topics of its own, started and proven. `queued`: see `minio.py`."""
     store = Store(flavour, folder, kafka, own=True, queued=queued)
-    _topics(store)
+    make_topics(store)
     store.start()
     store.prove()
     return store
@@ -150,7 +164,7 @@ def _kafka_up(kafka: Kafka) -> bool:
 
 
 def _store_up(store: Store, prove: bool) -> None:
-    _topics(store)
+    make_topics(store)
     if not (store.process.proven and _answers(store)):
         say(f"starting {store.flavour.name}")
         store.start()
@@ -166,7 +180,7 @@ def _answers(service: Kafka | Store) -> bool:
         return False
 
 
-def _topics(store: Store) -> None:
+def make_topics(store: Store) -> None:
     settings = store.settings()
     topics.apply(client.Kafka.from_settings(settings), settings)
 

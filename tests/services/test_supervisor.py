@@ -15,6 +15,12 @@ from scripts.services.store import Store
 from scripts.services.supervisor import Services
 
 
+@pytest.fixture(autouse=True)
+def _started_by_the_supervisor(services: Services) -> None:
+    if services.composed:
+        pytest.skip("Kafka and the store are containers, which the supervisor has no part in")
+
+
 def test_an_env_file_is_the_environment_of_the_whole_system(services: Services, store: Store) -> None:
     environment = envfile.read(supervisor.FOLDER / f"{store.flavour.name}.env")
     assert environment == store.environment()
