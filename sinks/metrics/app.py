@@ -30,13 +30,18 @@ REMEMBERED = 50_000  # states of jobs that were counted lately
 FORGOTTEN_S = 7 * 86_400.0  # a job of which no end was heard for so long is none any more
 
 
+class App(faust.App):
+    def _create_directories(self) -> None:
+        """Of none: the tables are in memory, and a killed process would leave them behind."""
+
+
 class Counter:
     """Lives on one event loop: `start()`, `figures()` now and then, `stop()`."""
 
-    def __init__(self, kafka: Kafka, datadir: str) -> None:
+    def __init__(self, kafka: Kafka) -> None:
         self._jobs = kafka.name(JOBS)
         self.session_s = int(kafka.consumer_extra.get("session.timeout.ms", SESSION_TIMEOUT_MS)) / 1000
-        self.app = self._app(kafka, datadir)
+        self.app = self._app(kafka)
         transport.install(self.app, kafka)
         self.windows: Any = self.app.Table("windows", key_type=bytes, value_type=bytes)
         self.unfinished: Any = self.app.Table("unfinished", key_type=bytes, value_type=bytes)
@@ -45,14 +50,13 @@ class Counter:
         jobs = self.app.topic(self._jobs, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
         self.app.agent(jobs, name="metrics")(self._read)
 
-    def _app(self, kafka: Kafka, datadir: str) -> Any:
+    def _app(self, kafka: Kafka) -> Any:
         heartbeat_ms = int(kafka.consumer_extra.get("heartbeat.interval.ms", HEARTBEAT_MS))
-        return faust.App(
+        return App(
             kafka.group("metrics"),
             broker=[f"kafka://{address.strip()}" for address in kafka.bootstrap.split(",")],
             broker_credentials=transport.credentials(kafka.common),
             store="memory://",
-            datadir=datadir,
             topic_allow_declare=False,
             topic_disable_leader=True,
             table_standby_replicas=0,

@@ -5,7 +5,6 @@ Fed by `app.py` and `waiting.py`; feeds `stats` and the Prometheus registry.
 
 import asyncio
 import logging
-import tempfile
 import threading
 import time
 from collections import Counter as Counts
@@ -67,17 +66,16 @@ class MetricsSink:
             check(self._kafka)
             stack.enter_context(_shown(gauges, self._registry))
             waiting = stack.enter_context(_in_a_thread(Waiting(self._kafka)))
-            datadir = stack.enter_context(tempfile.TemporaryDirectory(prefix="murmur-metrics-"))
-            _to_the_end(self._main(datadir, gauges, waiting))
+            _to_the_end(self._main(gauges, waiting))
 
     def _say(self, not_ready: str | None) -> None:
         self._not_ready = not_ready
 
-    async def _main(self, datadir: str, gauges: Gauges, waiting: Waiting) -> None:
+    async def _main(self, gauges: Gauges, waiting: Waiting) -> None:
         from sinks.metrics.app import Counter
 
         hush()
-        counter = Counter(self._kafka, datadir)
+        counter = Counter(self._kafka)
         producer = AsyncProducer(self._kafka, "metrics", "metrics")
         producer.open()
         try:
