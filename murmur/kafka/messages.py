@@ -70,7 +70,8 @@ class Handler(Protocol):
     """The work of a stage. All calls come from the loop's thread."""
 
     def room(self, topic: str) -> int:
-        """How many more records of that topic it can take in hand now. 0: the loop pauses the topic."""
+        """How many more records of that topic it can take in hand now. 0: the loop pauses the topic. One more may come all the
+        same, with the partition that it is in."""
 
     def handle(self, records: Sequence[Received]) -> Iterable[Step]:
         """Called at every turn, also with no records; yields what happened since. May raise Retry: what was not settled

@@ -193,19 +193,22 @@ class Transcriber:
         return list(firsts.values())
 
     def _fetched(self) -> Iterator[Step]:
-        """Begins fetching what is due, and takes in what has arrived."""
+        """Begins fetching what is due, and takes in what has arrived. Not before the engine is there: a record may come together
+        with its partition, before the loop could pause that."""
+        if (engine := self._workers.engine) is None:
+            return
         for held in self._firsts():
             if held.ready is not None:
                 continue
             if held.fetch is None and held.next_try_s <= self._clock():
                 held.fetch = self._fetchers.submit(self._fetch, held.chunk)
             elif held.fetch is not None and held.fetch.done():
-                yield from self._arrived(held, held.fetch)
+                yield from self._arrived(held, held.fetch, engine)
 
     def _fetch(self, chunk: ChunkReady) -> NDArray[np.int16]:
         return from_pcm(self._objects.get(chunk.audio.bucket, chunk.audio.key))
 
-    def _arrived(self, held: Held, fetch: "Future[NDArray[np.int16]]") -> Iterator[Step]:
+    def _arrived(self, held: Held, fetch: "Future[NDArray[np.int16]]", engine: Engine) -> Iterator[Step]:
         held.fetch = None
         try:
             held.ready = ChunkAudio(fetch.result(), held.chunk.decoding)
@@ -221,8 +224,7 @@ class Transcriber:
         except Invalid as invalid:
             yield self._settled(held, invalid.failure.reason, WorkFailed(failure=invalid.failure))
         else:
-            assert self._workers.engine is not None  # there is no room for records before
-            held.group = self._workers.engine.group(held.ready)
+            held.group = engine.group(held.ready)
 
     def _dispatch(self) -> Iterator[Step]:
         while self._workers.idle > 0:

@@ -25,15 +25,17 @@ SECOND = np.zeros(16_000, dtype="<i2")
 
 @dataclass
 class StandIn:
-    """Says how many samples it was given. `gate`: work waits until it is open."""
+    """Says how many samples it was given. `gate`: work waits until it is open. `warm`: so does the start, if there is one."""
 
     replicas: int = 2
     batch_size: int = 1
     gate: threading.Event = field(default_factory=threading.Event)
     wrong: Callable[[Sequence[ChunkAudio]], list[ChunkText] | None] = lambda batch: None
     batches: list[int] = field(default_factory=list)
+    warm: threading.Event | None = None
 
-    def warm_up(self) -> None: ...
+    def warm_up(self) -> None:
+        assert self.warm is None or self.warm.wait(10)
 
     def group(self, chunk: ChunkAudio) -> Group:
         return Group(3000, chunk.options.prompt, 5, False)

@@ -39,6 +39,23 @@ def test_no_record_is_taken_before_the_model_has_warmed_up(tmp_path: Path) -> No
     handler.close()
 
 
+def test_a_record_that_comes_before_the_model_is_loaded_waits_for_it(tmp_path: Path) -> None:
+    loaded = threading.Event()
+    system = System(tmp_path, StandIn(warm=loaded))
+    system.engine.gate.set()
+    record = system.chunk()
+    system.turn(record)
+    for _ in range(20):
+        system.turn()
+        loaded.wait(0.005)  # time for its audio, had somebody asked for it
+    assert system.handler.not_ready() is not None
+    assert system.steps == []
+    loaded.set()
+    system.until(system.settled, "the chunk")
+    assert system.kinds() == ["chunk.transcribed"]
+    system.handler.close()
+
+
 def test_a_model_that_cannot_be_loaded_ends_the_stage(tmp_path: Path) -> None:
     def load() -> StandIn:
         raise UsageError("no such model")
