@@ -34,6 +34,9 @@ _MOVED = {  # the group is moving: the partition's next owner reads the records 
 class Commits(Protocol):
     """Called by the loop, in its thread."""
 
+    def clear(self, places: list[TopicPartition]) -> None:
+        """Does away with offsets of ours that nobody will ever decide. Raises KafkaException."""
+
     def assigned(self, committed: Iterable[TopicPartition]) -> None: ...
 
     def receive(self, partition: Partition, offset: int) -> tuple[int, str | None]:
@@ -65,6 +68,9 @@ class AckedCommits:
         self._committed: dict[Partition, tuple[int, str]] = {}
         self._waiting: deque[tuple[int, Received, str | None]] = deque()  # (after output number, record, note | settled)
         self._next_commit_s = 0.0
+
+    def clear(self, places: list[TopicPartition]) -> None:
+        """Offsets of ours are decided at once."""
 
     def assigned(self, committed: Iterable[TopicPartition]) -> None:
         for place in committed:
@@ -172,6 +178,15 @@ class TransactionalCommits:
                 self._writer.poll()  # only here it is heard that the broker refuses the password, for one
                 if not error.args[0].retriable() or time.monotonic() > until_s:
                     raise KafkaFault(f"transactions cannot begin: {error.args[0].str()}") from error
+
+    def clear(self, places: list[TopicPartition]) -> None:
+        """An offset that a predecessor of our name sent when its transaction was already over hangs: no end of a transaction
+        is written after it. The end of one of ours is, since we have its producer id. This one takes no effect itself."""
+        producer = self._writer.producer
+        producer.begin_transaction()
+        first = [TopicPartition(place.topic, place.partition, 0) for place in places]
+        producer.send_offsets_to_transaction(first, self._consumer.consumer_group_metadata(), FLUSH_S)
+        producer.abort_transaction(FLUSH_S)
 
     def assigned(self, committed: Iterable[TopicPartition]) -> None:
         """Positions are the broker's business."""

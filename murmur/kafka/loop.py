@@ -220,6 +220,11 @@ class Loop:
         try:
             return consumer.committed(places, COMMITTED_S)
         except KafkaException as error:
+            log.error("%s: the committed offsets stay undecided (%s)", self.name, error.args[0].str())
+        try:
+            self._commits.clear(places)
+            return consumer.committed(places, COMMITTED_S)
+        except KafkaException as error:
             raise KafkaFault(f"the committed offsets are not known: {error.args[0].str()}") from error
 
     def _partition(self, place: TopicPartition) -> Partition:
