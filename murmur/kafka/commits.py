@@ -35,7 +35,7 @@ class Commits(Protocol):
     """Called by the loop, in its thread."""
 
     def clear(self, places: list[TopicPartition]) -> None:
-        """Does away with offsets of ours that nobody will ever decide. Raises KafkaException."""
+        """Does away with offsets of ours that nobody will ever decide. Raises KafkaFault."""
 
     def assigned(self, committed: Iterable[TopicPartition]) -> None: ...
 
@@ -183,10 +183,14 @@ class TransactionalCommits:
         """An offset that a predecessor of our name sent when its transaction was already over hangs: no end of a transaction
         is written after it. The end of one of ours is, since we have its producer id. This one takes no effect itself."""
         producer = self._writer.producer
-        producer.begin_transaction()
         first = [TopicPartition(place.topic, place.partition, 0) for place in places]
-        producer.send_offsets_to_transaction(first, self._consumer.consumer_group_metadata(), FLUSH_S)
-        producer.abort_transaction(FLUSH_S)
+        group = self._consumer.consumer_group_metadata()
+        producer.begin_transaction()
+        try:
+            within(STUCK_S, "a transaction", lambda: producer.send_offsets_to_transaction(first, group, FLUSH_S))
+            producer.abort_transaction(FLUSH_S)
+        except KafkaException as error:
+            raise self._aborted(f"offsets cannot be cleared away: {error.args[0].str()}") from error
 
     def assigned(self, committed: Iterable[TopicPartition]) -> None:
         """Positions are the broker's business."""

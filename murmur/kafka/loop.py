@@ -247,4 +247,7 @@ class Loop:
             "message.timeout.ms": 10_000,
             "retry.backoff.ms": 5,
             "retry.backoff.max.ms": 5,
+            # How long it believes to know the group's coordinator. librdkafka 2.16 waits for one that has restarted until then
+            # (librdkafka 5511), which is 15 minutes unless set.
+            "metadata.max.age.ms": 1000,
         }

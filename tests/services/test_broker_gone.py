@@ -1,4 +1,4 @@
-"""A broker that goes away in the middle of a transaction: the coordinator's loop ends, and its supervisor starts it again."""
+"""A broker that goes away, and the loop that commits in transactions: it goes on with it, or ends and is started again."""
 
 import threading
 import time
@@ -8,14 +8,31 @@ import pytest
 
 from murmur.kafka import client, commits, topics
 from murmur.kafka.client import KafkaFault
-from murmur.kafka.loop import Loop, LoopOptions
+from murmur.kafka.loop import Loop
 from murmur.settings import Settings
-from schemas.topics import UPLOADS
+from schemas.topics import CHUNKS_BULK, UPLOADS
 from scripts.services.kafka import Kafka
-from tests.contract.brokers import write
-from tests.contract.test_transactions import Copying
+from tests.contract.brokers import running, whole, write
+from tests.contract.test_transactions import TRANSACTIONAL, Copying
 
 ENDS_S = 20.0  # it took for ever: closing a producer waits for the abort of its transaction, which nothing answered
+
+
+def with_topics(broker: Kafka) -> client.Kafka:
+    kafka = client.Kafka(broker.bootstrap)
+    topics.apply(kafka, Settings(kafka_bootstrap=kafka.bootstrap))
+    return kafka
+
+
+def test_the_first_transaction_after_a_restart_of_the_broker_goes_through(own_kafka: Kafka) -> None:
+    kafka = with_topics(own_kafka)
+    with running(Loop("stage", kafka, [UPLOADS], Copying(), TRANSACTIONAL)):
+        for number in (1, 2):
+            write(kafka, UPLOADS, [(b"key", b"%d" % number)])
+            assert len(whole(kafka, CHUNKS_BULK, number)) == number  # `running` raises what ended the loop
+            if number == 1:
+                own_kafka.process.kill()
+                own_kafka.start()
 
 
 def test_a_transaction_that_can_be_neither_committed_nor_aborted_ends_the_stage(
@@ -27,14 +44,13 @@ def test_a_transaction_that_can_be_neither_committed_nor_aborted_ends_the_stage(
 
     monkeypatch.setattr(commits, "within", call_and_pull_the_plug)
     monkeypatch.setattr(commits, "FLUSH_S", 1.0)
-    kafka = client.Kafka(own_kafka.bootstrap)
-    topics.apply(kafka, Settings(kafka_bootstrap=own_kafka.bootstrap))
+    kafka = with_topics(own_kafka)
     write(kafka, UPLOADS, [(b"key", b"value")])
     ended: list[BaseException] = []
 
     def run() -> None:
         try:
-            Loop("stage", kafka, [UPLOADS], Copying(), LoopOptions(transactional=True, assignment="range")).run()
+            Loop("stage", kafka, [UPLOADS], Copying(), TRANSACTIONAL).run()
         except KafkaFault as fault:
             ended.append(fault)
 
