@@ -28,6 +28,7 @@ from schemas.topics import REQUESTS, UPLOADS
 log = logging.getLogger(__name__)
 TURN_S = 0.5  # how often it looks whether intake has come far enough, and whether store and broker answer
 GRACE = timedelta(seconds=10)  # an event may be so much later than its object without being lost: MinIO's queue waits 3 s
+STARTING = "the first listing is not done"
 GRACES_OF_DOUBT = 2  # after an outage: stores also lose the events of the first objects after it, which are too young at first
 
 
@@ -105,7 +106,7 @@ class Reconciler:
         self._round: Round | None = None
         self._due_s = 0.0
         self._doubt_s = 0.0  # until then objects come of age whose events may have been lost
-        self._away: str | None = "the first listing is not done"
+        self._away: str | None = STARTING
 
     def run(self) -> None:
         self._open()
@@ -155,7 +156,7 @@ class Reconciler:
             if self._round is not None and self._finish() is not None:
                 self._round = None
         except (Retry, KafkaFault) as error:
-            if self._away is None:
+            if self._away in (None, STARTING):
                 log.warning("reconciler waits: %s", error)
             self._away = str(error)
 

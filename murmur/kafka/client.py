@@ -4,14 +4,15 @@ Made from the settings (`from_settings`) or by the embedded broker; loops, follo
 """
 
 import logging
+import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 
-from murmur.errors import MurmurError
+from murmur.errors import MurmurError, UsageError
 from murmur.kafka.messages import Partition, Received
 from murmur.settings import Settings
 from schemas.topics import Topic
@@ -46,15 +47,8 @@ class Kafka:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Kafka":
-        common: Config = {"security.protocol": settings.kafka_security_protocol}
-        if settings.kafka_security_protocol.startswith("SASL"):
-            common["sasl.mechanism"] = settings.kafka_sasl_mechanism
-            common["sasl.username"] = settings.kafka_sasl_username or ""
-            password = settings.kafka_sasl_password
-            common["sasl.password"] = password.get_secret_value() if password else ""
-        if settings.kafka_ssl_ca_file:
-            common["ssl.ca.location"] = str(settings.kafka_ssl_ca_file)
-        return cls(settings.kafka_bootstrap, settings.topic_prefix, common, instance=settings.instance)
+        """Raises UsageError for a log-in or an authority that no broker could be met with."""
+        return cls(settings.kafka_bootstrap, settings.topic_prefix, _security(settings), instance=settings.instance)
 
     def name(self, topic: Topic) -> str:
         """The topic's name on the broker."""
@@ -77,7 +71,12 @@ class Kafka:
                 if refused := next(filter(None, map(_refusal, said)), None):
                     raise KafkaFault(refused) from error
                 if time.monotonic() > until_s:
-                    raise KafkaFault(f"no broker answers at {self.bootstrap}") from error
+                    raise KafkaFault(self._silence(said)) from error
+
+    def _silence(self, said: Sequence[KafkaError]) -> str:
+        """A TLS listener only closes a plain connection, so librdkafka may have nothing to say."""
+        last = next((error.str() for error in reversed(said) if error.code() != KafkaError._ALL_BROKERS_DOWN), "no answer")
+        return f"no broker at {self.bootstrap}; check MURMUR_KAFKA_BOOTSTRAP and MURMUR_KAFKA_SECURITY_PROTOCOL ({last})"
 
     def client_config(self, client: str) -> Config:
         return {
@@ -124,6 +123,26 @@ class Kafka:
                 **extra,
             }
         )
+
+
+def _security(settings: Settings) -> Config:
+    """What librdkafka would refuse when a client is made is said here by the names of the settings."""
+    protocol = settings.kafka_security_protocol
+    common: Config = {"security.protocol": protocol}
+    if protocol.startswith("SASL"):
+        user, password = settings.kafka_sasl_username, settings.kafka_sasl_password
+        if not user or not password:
+            raise UsageError(f"{protocol} needs MURMUR_KAFKA_SASL_USERNAME and MURMUR_KAFKA_SASL_PASSWORD")
+        common["sasl.mechanism"] = settings.kafka_sasl_mechanism
+        common["sasl.username"] = user
+        common["sasl.password"] = password.get_secret_value()
+    if protocol.endswith("SSL") and settings.kafka_ssl_ca_file:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(settings.kafka_ssl_ca_file)
+        except OSError as error:
+            raise UsageError(f"MURMUR_KAFKA_SSL_CA_FILE={settings.kafka_ssl_ca_file} is no certificate: {error}") from error
+        common["ssl.ca.location"] = str(settings.kafka_ssl_ca_file)
+    return common
 
 
 def received(message: Message, prefix: str) -> Received:

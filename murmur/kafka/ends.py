@@ -52,6 +52,8 @@ class Ends:
             self._admin = None
 
     def _client(self) -> AdminClient:
+        if self._admin is None:
+            self._kafka.brokers(self._answer_s)  # knows why, where an AdminClient only waits
         with self._asking:
             if self._admin is None:
                 self._admin = AdminClient(self._kafka.client_config("ends"))

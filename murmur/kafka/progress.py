@@ -57,6 +57,7 @@ class GroupProgress:
     def _consumer(self) -> Consumer:
         """Of the group, which it never joins: it subscribes to nothing."""
         if self._client is None:
+            self._kafka.brokers(REQUEST_S)  # knows why, where a consumer only waits
             extra = {"client.id": f"murmur-{self._group}-progress", "error_cb": self._on_error}
             self._client = self._kafka.consumer(self._group, **extra)
         return self._client

@@ -65,7 +65,7 @@ def _create(client: "S3Client", name: str, region: str) -> bool:
 
     try:
         with translated(name):
-            client.head_bucket(Bucket=name)
+            client.list_objects_v2(Bucket=name, MaxKeys=1)  # HEAD could not say why it is refused
             return False
     except NotFound:
         pass  # so it is made now

@@ -210,3 +210,19 @@ def test_a_command_says_in_one_line_that_the_brokers_certificate_is_not_trusted(
     (line,) = applied.stderr.splitlines()
     assert line.startswith("murmur: ")
     assert "MURMUR_KAFKA_SSL_CA_FILE" in line
+
+
+@pytest.mark.parametrize("stage", ["metrics", "reconciler"])
+def test_a_stage_that_asks_before_it_reads_says_so_too(house: House, stage: str) -> None:
+    untrusting = house.without("MURMUR_KAFKA_SSL_CA_FILE")
+    with Process([MURMUR, "run", "--once", stage], untrusting, house.folder / f"{stage}.log") as process:
+        wait_until(lambda: process.said("check MURMUR_KAFKA_SSL_CA_FILE"), "the reason in its log", SOON_S)
+
+
+def test_a_store_that_wants_tls_and_is_asked_without_is_told_in_one_line(house: House) -> None:
+    plain = {**house.environment, "MURMUR_S3_ENDPOINT": house.environment["MURMUR_S3_ENDPOINT"].replace("https", "http")}
+    applied = run_murmur("buckets", "apply", environment=plain, folder=house.folder)
+    assert applied.returncode == 1
+    (line,) = applied.stderr.splitlines()
+    assert line.startswith("murmur: the store does not answer")
+    assert plain["MURMUR_S3_ENDPOINT"] in line
