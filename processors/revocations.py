@@ -3,7 +3,7 @@
 import logging
 import threading
 
-from murmur.kafka.client import Kafka
+from murmur.kafka.client import Kafka, KafkaFault
 from murmur.kafka.follower import Follower
 from schemas.topics import REVOCATIONS
 from schemas.work import RunRevoked
@@ -38,6 +38,7 @@ class Revocations:
 
     def _follow(self) -> None:
         try:
+            self._open()
             while not self._stopping.is_set():
                 for record in self._follower.poll(POLL_S):
                     if isinstance(record.event, RunRevoked):
@@ -47,3 +48,14 @@ class Revocations:
             self._failed = error
         finally:
             self._follower.close()
+
+    def _open(self) -> None:
+        """Waits for a broker; the stage's loop says why it is not there."""
+        while not self._stopping.is_set():
+            try:
+                self._follower.open()
+            except KafkaFault as fault:
+                log.debug("revocations: %s", fault)
+                self._stopping.wait(POLL_S)
+            else:
+                return

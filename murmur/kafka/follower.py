@@ -38,13 +38,13 @@ class Follower:
         """Assigns the partitions. Raises UsageError when a topic is missing, KafkaFault when the broker does not answer."""
         if self._consumer is not None:
             return
-        self._consumer = self._kafka.consumer("follower", **{"enable.partition.eof": True})
         ends = self._ends.now() if self._start == "end" else {}
         places = []
         for partition in self._ends.partitions():
             offset = ends.get(partition, self._offset(partition))
             places.append(TopicPartition(self._kafka.prefix + partition.topic, partition.number, offset))
             self._positions[partition] = max(offset, 0)
+        self._consumer = self._kafka.consumer("follower", **{"enable.partition.eof": True})
         self._consumer.assign(places)
 
     def poll(self, timeout_s: float) -> list[Received]:

@@ -1,19 +1,27 @@
-"""A broker that goes away, and the loop that commits in transactions: it goes on with it, or ends and is started again."""
+"""A broker that goes away, or is not there yet: who only reads waits for it; the loop that commits in transactions goes on with
+it, or ends and is started again.
+"""
 
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 
 from murmur.kafka import client, commits, topics
 from murmur.kafka.client import KafkaFault
+from murmur.kafka.follower import Follower
 from murmur.kafka.loop import Loop
 from murmur.settings import Settings
-from schemas.topics import CHUNKS_BULK, UPLOADS
+from processors.revocations import Revocations
+from schemas import codec
+from schemas.topics import CHUNKS_BULK, REVOCATIONS, UPLOADS
+from schemas.work import RunRevoked
 from scripts.services.kafka import Kafka
 from tests.contract.brokers import running, whole, write
 from tests.contract.test_transactions import TRANSACTIONAL, Copying
+from tests.waiting import wait_until
 
 ENDS_S = 20.0  # it took for ever: closing a producer waits for the abort of its transaction, which nothing answered
 
@@ -33,6 +41,23 @@ def test_the_first_transaction_after_a_restart_of_the_broker_goes_through(own_ka
             if number == 1:
                 own_kafka.process.kill()
                 own_kafka.start()
+
+
+def test_who_follows_a_topic_since_before_there_was_a_broker_reads_what_comes(own_kafka: Kafka) -> None:
+    kafka = with_topics(own_kafka)
+    own_kafka.process.kill()
+    follower, revocations = Follower(kafka, [REVOCATIONS]), Revocations(kafka, "slicer")
+    revocations.start()
+    with closing(follower):
+        with pytest.raises(KafkaFault):
+            follower.poll(0.1)
+        assert not revocations.revoked("a" * 64, "run")
+        own_kafka.start()
+        revoked = RunRevoked(work_id="a" * 64, run="run")
+        write(kafka, REVOCATIONS, [(b"key", codec.encode(revoked))])
+        wait_until(lambda: any(record.event == revoked for record in follower.poll(0.1)), "the record")
+        wait_until(lambda: revocations.revoked("a" * 64, "run"), "the revocation")
+    revocations.stop()
 
 
 def test_a_transaction_that_can_be_neither_committed_nor_aborted_ends_the_stage(
