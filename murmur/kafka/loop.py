@@ -26,18 +26,21 @@ from schemas.topics import BY_NAME, Topic
 log = logging.getLogger(__name__)
 IDLE_WAIT_S = 0.1  # nothing in hand: how long a poll may sleep, and so how soon stop() is noticed
 BUSY_WAIT_S = 0.01  # something in hand: how soon its result is noticed
+LOOK_S = 0.5  # how long a broker that is not there is looked for, and then waited for
 COMMITTED_S = 30.0  # offsets that a dead owner's transaction holds are known after its timeout of 10 s and the broker's scan
 
 
 @dataclass(frozen=True, slots=True)
 class LoopOptions:
-    """`assignment`: "range" where inputs must stay co-partitioned. `drain_s`: how long a stop waits for work in hand."""
+    """`assignment`: "range" where inputs must stay co-partitioned. `drain_s`: how long a stop waits for work in hand.
+    `check`: what must hold before it joins; asked again for as long as it raises KafkaFault."""
 
     batch_max: int = 200
     commit_interval_s: float = 0.2
     assignment: str = "cooperative-sticky"
     transactional: bool = False
     drain_s: float = 0.0
+    check: Callable[[Kafka], None] | None = None
 
 
 class Loop:
@@ -54,6 +57,7 @@ class Loop:
         self._stopping = threading.Event()
         self._assigned: set[Partition] = set()
         self._joined = False
+        self._waits: str | None = None
         self._complaints = Complaints()
         self._paused: set[Partition] = set()
         self._arrived: list[Message] = []  # off the broker, not yet taken in hand
@@ -61,6 +65,8 @@ class Loop:
         self._again_s = 0.0
 
     def run(self) -> None:
+        if self.options.check is not None:
+            self._wait_for_broker(self.options.check)
         consumer = self._kafka.consumer(self.name, **self._consumer_config())
         transactional = self.options.transactional and self._kafka.transactions
         producer = self._kafka.producer(self.name, **self._producer_config(transactional=transactional))
@@ -86,9 +92,23 @@ class Loop:
 
     def not_ready(self) -> str | None:
         if not self._joined:
-            return self._complaints.refused or f"{self.name} has not joined its consumer group"
+            return self._complaints.refused or self._waits or f"{self.name} has not joined its consumer group"
         ask = getattr(self._handler, "not_ready", None)
         return ask() if ask else None
+
+    def _wait_for_broker(self, check: Callable[[Kafka], None]) -> None:
+        """Before a client is made: a consumer would wait by itself, but what begins a transaction has a time limit."""
+        while not self._stopping.is_set():
+            try:
+                self._kafka.brokers(LOOK_S)
+                check(self._kafka)
+            except KafkaFault as fault:
+                if str(fault) != self._waits:
+                    log.warning("%s waits: %s", self.name, fault)
+                self._waits = str(fault)
+                self._stopping.wait(LOOK_S)
+            else:
+                break
 
     def _open(self, consumer: Consumer, producer: Producer, *, transactional: bool) -> None:
         self._consumer = consumer

@@ -30,11 +30,10 @@ INPUTS = (REQUESTS, CANCELLATIONS, CHUNK_RESULTS)
 
 
 def build(resources: Resources) -> Stage:
-    """Raises UsageError when the topics that meet in one partition do not have equally many."""
+    """Its `run()` raises UsageError when the topics that meet in one partition do not have equally many."""
     settings = resources.settings
-    topics.check(resources.kafka)
     transcripts = Transcripts(resources.objects, settings.work_bucket)
-    options = LoopOptions(assignment="range", transactional=True, commit_interval_s=0.0)
+    options = LoopOptions(assignment="range", transactional=True, commit_interval_s=0.0, check=topics.check)
     return Loop("coordinator", resources.kafka, INPUTS, Coordinator(resources.kafka, transcripts, settings), options)
 
 

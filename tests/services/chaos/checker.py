@@ -108,15 +108,17 @@ def _deliveries(history: History) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a run counted. `repeated`: inferences beyond the first of a chunk."""
+    """What a run counted. `begun`: jobs that were accepted or asked for. `repeated`: inferences beyond the first of a chunk;
+    `most_heard`: how many one chunk had. `slowest_s`: from the acceptance of a job."""
 
-    accepted: int
+    begun: int
     ended: int
     refused: int
     longest_refusal_s: float
     questions: int
     chunks: int
     repeated: int
+    most_heard: int
     slowest_s: float
     longest_silence_s: float
     dead_letters: int
@@ -124,20 +126,22 @@ class Figures:
 
 
 def figures(history: History) -> Figures:
-    accepted = {entry.job_id: entry.at_s for entry in _of(history, Accepted)}
+    accepted = {entry.job_id: entry.at_s for entry in reversed(_of(history, Requested))}
+    accepted |= {entry.job_id: entry.at_s for entry in _of(history, Accepted)}
     ends = {told.job_id: told.at_s for told in reversed(_of(history, Told)) if told.state in TERMINAL}
     inferences = {(entry.chunk, entry.inference_s) for entry in _of(history, Heard)}
-    chunks = {chunk for chunk, _ in inferences}
+    heard = Counter(chunk for chunk, _ in inferences)
     refused = _of(history, Refused)
     times = sorted(ends[job_id] for job_id in accepted if job_id in ends)
     return Figures(
-        accepted=len(accepted),
+        begun=len(accepted),
         ended=len(times),
         refused=len(refused),
         longest_refusal_s=max((entry.took_s for entry in refused), default=0.0),
         questions=len(_of(history, Seen)),
-        chunks=len(chunks),
-        repeated=len(inferences) - len(chunks),
+        chunks=len(heard),
+        repeated=len(inferences) - len(heard),
+        most_heard=max(heard.values(), default=0),
         slowest_s=max((ends[job_id] - at_s for job_id, at_s in accepted.items() if job_id in ends), default=0.0),
         longest_silence_s=max((b - a for a, b in pairwise(times)), default=0.0),
         dead_letters=len(_of(history, Buried)),

@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 from murmur.kafka import client, topics
@@ -94,29 +94,42 @@ class Member:
         self._parent.end()
 
     def ready(self) -> bool:
+        return self.answer("/readyz") == 200
+
+    def answer(self, path: str) -> int | None:
+        """The status; None while nobody answers."""
         try:
-            with urllib.request.urlopen(f"{self.address}/readyz", timeout=2) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
+            with urllib.request.urlopen(f"{self.address}{path}", timeout=2) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            return None
 
     def log(self) -> str:
         return self._parent.log.read_text(errors="replace") if self._parent.log.exists() else ""
 
 
 class Cluster:
-    """`environment`: a complete `MURMUR_…` one, as of an env file. Topics and buckets are made at the start."""
+    """`environment`: a complete `MURMUR_…` one, as of an env file; `own`: what is another for a member, by its name.
+    Topics and buckets are made at the start."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], shape: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        environment: Mapping[str, str],
+        shape: Mapping[str, int] = SHAPE,
+        own: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+    ) -> None:
         self.environment = {**environment, "MURMUR_MODEL_REPLICAS": "1", "OMP_NUM_THREADS": "1"}
         self.settings = envfile.settings({k: v for k, v in self.environment.items() if k.startswith("MURMUR_")})
         self.kafka = client.Kafka.from_settings(self.settings)
         self.members: dict[str, Member] = {}
-        for stage, count in (shape or SHAPE).items():
+        for stage, count in shape.items():
             for number in range(1, count + 1):
                 name = f"{stage}-{number}"
                 named = {"MURMUR_INSTANCE": name} if stage == "coordinator" else {}
-                self.members[name] = Member(name, stage, {**self.environment, **named}, folder)
+                self.members[name] = Member(name, stage, {**self.environment, **named, **own.get(name, {})}, folder)
 
     def __enter__(self) -> Self:
         topics.apply(self.kafka, self.settings)

@@ -3,7 +3,8 @@
 import random
 import signal
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -11,11 +12,14 @@ from scripts.services.kafka import Kafka
 from scripts.services.store import Store
 from tests.services.chaos.cluster import Cluster, Member
 from tests.services.chaos.recorder import Recorder
+from tests.services.chaos.wire import WHOLE, Damage, Wire
 from tests.waiting import wait_until
 
 GONE_S = 30.0
 S = TypeVar("S")
-Act = Literal["kill", "freeze", "thaw", "restart", "broker down", "broker ends", "broker up", "store down", "store up"]
+Act = Literal[
+    "kill", "freeze", "thaw", "restart", "come or go", "broker down", "broker ends", "broker up", "store down", "store up"
+]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -62,11 +66,11 @@ class Nemesis:
 
     def run(self, blows: Sequence[Blow]) -> None:
         acts: Mapping[str, Callable[[], None]] = {
-            "broker down": lambda: _given(self._broker).process.kill(),
-            "broker ends": lambda: self._ends(_given(self._broker)),
-            "broker up": lambda: _given(self._broker).start(),
-            "store down": lambda: _given(self._store).process.kill(),
-            "store up": lambda: _given(self._store).start(),
+            "broker down": lambda: given(self._broker).process.kill(),
+            "broker ends": lambda: self._ends(given(self._broker)),
+            "broker up": lambda: given(self._broker).start(),
+            "store down": lambda: given(self._store).process.kill(),
+            "store up": lambda: given(self._store).start(),
         }
         began_s = self._recorder.now_s()
         for blow in sorted(blows):
@@ -76,6 +80,26 @@ class Nemesis:
                 acts[blow.act]()
             else:
                 self.strike(blow.act, self._cluster.members[blow.whom])
+
+    @contextmanager
+    def frozen(self, *members: Member) -> Iterator[None]:
+        for member in members:
+            self._recorder.fault(f"freeze {member.name}")
+            self.strike("freeze", member)
+        try:
+            yield
+        finally:
+            for member in members:
+                self._recorder.fault(f"thaw {member.name}")
+                self.strike("thaw", member)
+
+    def spoil(self, wire: Wire, what: str, damage: Damage, for_s: float) -> None:
+        """Mended when it returns."""
+        self._recorder.fault(what)
+        wire.damage = damage
+        self._never.wait(for_s)
+        wire.damage = WHOLE
+        self._recorder.fault("mended")
 
     def _ends(self, broker: Kafka) -> None:
         """SIGTERM, as a package's update does it; waits for the end."""
@@ -94,8 +118,10 @@ class Nemesis:
             case "restart":
                 member.stop()
                 member.start()
+            case "come or go":
+                member.stop() if member.alive else member.start()
 
 
-def _given(service: S | None) -> S:
+def given(service: S | None) -> S:
     assert service is not None, "this run has no such service to break"
     return service

@@ -51,10 +51,11 @@ class Seen(Entry):
 
 @dataclass(frozen=True, slots=True)
 class Requested(Entry):
-    """A record on `requests`."""
+    """A record on `requests`. `audio_id`: the SHA-256 that murmur has for the file."""
 
     job_id: str
     content: str
+    audio_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

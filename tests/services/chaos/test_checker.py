@@ -65,5 +65,5 @@ def test_the_figures_count_what_happened() -> None:
     heard = [Heard(1.5, "c1", 0.1), Heard(1.6, "c1", 0.2), Heard(1.7, "c2", 0.1), Heard(1.8, "c2", 0.1)]  # the last: sent again
     more = [*heard, Refused(1.8, "b", "g1", 503, 0.7)]
     counted = figures([*GOOD, *more])
-    assert (counted.accepted, counted.ended, counted.refused, counted.chunks, counted.repeated) == (1, 1, 1, 2, 1)
+    assert (counted.begun, counted.ended, counted.refused, counted.chunks, counted.repeated) == (1, 1, 1, 2, 1)
     assert (counted.slowest_s, counted.longest_refusal_s) == (1.0, 0.7)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from schemas.jobs import Job
 from tests.services.chaos import checker, clips
 from tests.services.chaos.checker import Figures, Promises
 from tests.services.chaos.cluster import Cluster
@@ -24,13 +25,15 @@ class Verdict:
 
 @dataclass(slots=True)
 class Trial:
-    """Submits by number: the number makes the content, so numbers that come again make no new work."""
+    """Submits by number: the number makes the content, so numbers that come again make no new work. `dropped`: how many jobs
+    there must be of files that were put into the bucket."""
 
     cluster: Cluster
     recorder: Recorder
     witness: Witness
     load: Load
     expected: int = 0
+    dropped: int = 0
     may_end: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def submit(self, numbers: Sequence[int]) -> None:
@@ -39,12 +42,14 @@ class Trial:
 
     def wait_ended(self, share: float = 1.0, timeout_s: float = 240.0) -> None:
         """Until so many of the submitted jobs have ended on the topic."""
-        wait_until(lambda: len(self.witness.ended) >= share * self.expected, f"{share:.0%} of the jobs to end", timeout_s)
+        count = share * (self.expected + self.dropped)
+        wait_until(lambda: len(self.witness.ended) >= count, f"{share:.0%} of the jobs to end", timeout_s)
 
     def verdict(self, timeout_s: float = 240.0, within_s: float = WITHIN_S) -> Verdict:
         """Waits for the end of everything, asks every gateway for every job, and judges."""
         self.load.wait_accepted(self.expected, timeout_s)
         self.load.wait_seen(timeout_s)
+        self.wait_ended(timeout_s=timeout_s)
         self.load.ask_everywhere()
         self.witness.catch_up()
         history = self.recorder.entries
@@ -55,11 +60,13 @@ class Trial:
 
 
 @contextmanager
-def trial(cluster: Cluster, seed: int, log: Path, rate: float = 4.0) -> Iterator[Trial]:
-    """`log`: where the history goes, also when the run fails."""
+def trial(
+    cluster: Cluster, seed: int, log: Path, rate: float = 4.0, content: Callable[[Job], str] = lambda job: job.filename
+) -> Iterator[Trial]:
+    """`log`: where the history goes, also when the run fails. `content`: what is said in a job's file, as `clips` names it."""
     recorder = Recorder()
     try:
-        with Witness(cluster.kafka, recorder) as witness, Load(cluster.gateways, recorder, seed, rate) as load:
+        with Witness(cluster.kafka, recorder, content) as witness, Load(cluster.gateways, recorder, seed, rate) as load:
             yield Trial(cluster, recorder, witness, load)
     finally:
         recorder.write(log)

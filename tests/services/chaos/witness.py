@@ -5,6 +5,7 @@ It reads live: `jobs` is compacted, and what a count is to show must be seen bef
 
 import base64
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -12,7 +13,7 @@ from murmur.kafka.client import Kafka, KafkaFault
 from murmur.kafka.follower import Follower
 from murmur.kafka.messages import Partition, Received
 from schemas.deadletter import DeadLetter
-from schemas.jobs import TERMINAL, JobChanged, JobRequested
+from schemas.jobs import TERMINAL, Job, JobChanged, JobRequested
 from schemas.topics import CHUNK_RESULTS, DEAD_LETTERS, JOBS, REQUESTS, TRANSCRIPTS
 from schemas.transcript import TranscriptCompleted
 from schemas.work import ChunkTranscribed, WorkReported
@@ -27,9 +28,10 @@ CATCH_UP_S = 60.0  # a transaction that its owner left open hides what is behind
 class Witness:
     """Records what comes from its start until its end, through outages of the broker."""
 
-    def __init__(self, kafka: Kafka, recorder: Recorder) -> None:
+    def __init__(self, kafka: Kafka, recorder: Recorder, content: Callable[[Job], str]) -> None:
         self._follower = Follower(kafka, TOPICS, "end")
         self._recorder = recorder
+        self._content = content
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="witness", daemon=True)
         self.ended: set[str] = set()
@@ -64,15 +66,15 @@ class Witness:
     def _entry(self, record: Received) -> Entry | None:
         now_s = self._recorder.now_s()
         match record.event:
-            case JobRequested(job=job):
-                return Requested(now_s, str(job.job_id), job.filename)
+            case JobRequested(job=job, work=work):
+                return Requested(now_s, str(job.job_id), self._content(job), work.audio_id)
             case JobChanged(job=job, state=state, error=error):
                 if state in TERMINAL:
                     self.ended.add(str(job.job_id))
-                return Told(now_s, str(job.job_id), job.filename, state, error.reason if error else None)
+                return Told(now_s, str(job.job_id), self._content(job), state, error.reason if error else None)
             case TranscriptCompleted(job=job, transcript=transcript):
                 text = clips.heard(transcript.text) if transcript else ""
-                return Delivered(now_s, str(job.job_id), job.filename, text)
+                return Delivered(now_s, str(job.job_id), self._content(job), text)
             case WorkReported(work_id=work_id, run=run, event=ChunkTranscribed() as text):
                 return Heard(now_s, f"{work_id}/{run}/{text.span[0]}-{text.span[1]}/{text.attempt}", text.inference_s)
             case DeadLetter() as letter:
