@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -21,8 +22,10 @@ from schemas.work import RunRevoked
 from scripts.services.kafka import Kafka
 from tests.contract.brokers import running, whole, write
 from tests.contract.test_transactions import TRANSACTIONAL, Copying
+from tests.services.chaos.cluster import Member, on_directory
 from tests.waiting import wait_until
 
+JOINS_S = 15.0  # after the broker's return
 ENDS_S = 20.0  # it took for ever: closing a producer waits for the abort of its transaction, which nothing answered
 
 
@@ -58,6 +61,23 @@ def test_who_follows_a_topic_since_before_there_was_a_broker_reads_what_comes(ow
         wait_until(lambda: any(record.event == revoked for record in follower.poll(0.1)), "the record")
         wait_until(lambda: revocations.revoked("a" * 64, "run"), "the revocation")
     revocations.stop()
+
+
+def test_a_coordinator_that_comes_before_the_broker_waits_alive(own_kafka: Kafka, tmp_path: Path) -> None:
+    """The other stages' consumers wait by themselves; what begins a transaction has a time limit."""
+    kafka = with_topics(own_kafka)
+    own_kafka.process.kill()
+    coordinator = Member("coordinator", "coordinator", on_directory(kafka.bootstrap, tmp_path, prefix=""), tmp_path)
+    coordinator.start()
+    try:
+        wait_until(lambda: "coordinator waits: no broker at" in coordinator.log(), "its reason in the log")
+        assert (coordinator.answer("/livez"), coordinator.answer("/readyz")) == (200, 503)
+        first = coordinator.pid
+        own_kafka.start()
+        wait_until(coordinator.ready, "it to be ready", JOINS_S)
+        assert coordinator.pid == first
+    finally:
+        coordinator.forget()
 
 
 def test_a_transaction_that_can_be_neither_committed_nor_aborted_ends_the_stage(
