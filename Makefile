@@ -33,7 +33,7 @@ services: setup ## real Kafka, MinIO and versitygw on loopback (built once, 5-8 
 services-stop: setup ## end them, also those of a killed earlier run
 	@$(BIN)/python -m scripts.services down
 
-chaos: setup ## the long fault run on real Kafka (20 minutes): kills, zombies, outages, repeats, poison
+chaos: setup ## the long fault run on real Kafka (half an hour): kills, zombies, outages, bad networks, repeats, poison
 	@$(BIN)/python -m tests.services.chaos
 
 unit: setup ## only the fast tests
