@@ -1,8 +1,8 @@
 """A fresh embedded broker knows nothing: tells it what the data directory knows.
 
 The gateway's view keeps every job's last record and its request. Before any stage starts, ended jobs go into the
-coordinator's memory, so that an inbox file that was done is not done again. Once the stages run, requests that have not
-ended are requested again: the broker keeps only a few MiB, and holds a producer back for readers that are there.
+coordinator's memory, so that an inbox file that was done is not done again. Once the stages run, jobs that have not ended are
+asked for again, and cancelled again: the broker keeps only a few MiB, and holds a producer back for readers that are there.
 """
 
 import logging
@@ -15,15 +15,15 @@ from murmur.kafka.messages import Output
 from murmur.kafka.writer import Writer
 from murmur.settings import Settings
 from schemas import codec
-from schemas.jobs import TERMINAL, JobChanged, JobRequested
-from schemas.topics import REQUESTS
+from schemas.jobs import TERMINAL, CancelRequested, JobChanged, JobRequested
+from schemas.topics import CANCELLATIONS, REQUESTS
 
 log = logging.getLogger(__name__)
 FLUSH_S = 30.0
 
 
-def remember(broker: EmbeddedBroker, settings: Settings) -> list[JobRequested]:
-    """Before the stages start. Blocks; returns the requests that have not ended, for `request_again`."""
+def remember(broker: EmbeddedBroker, settings: Settings) -> list[Output]:
+    """Before the stages start. Blocks; returns what was asked for and has not ended, for `ask_again`."""
     from producers.gateway.view import View, view_path
 
     if not view_path(settings).exists():
@@ -35,19 +35,25 @@ def remember(broker: EmbeddedBroker, settings: Settings) -> list[JobRequested]:
     try:
         view.adopt(str(producer.list_topics(kafka.name(REQUESTS), timeout=FLUSH_S).cluster_id))
         ended = _send(Writer(kafka, producer, "dev"), _memories(broker, view.jobs(), settings.job_memory_s))
-        unfinished = [codec.decode(JobRequested, raw) for raw in view.requests_unfinished()]
+        unfinished = list(view.unfinished())
     finally:
         view.close()
     if ended or unfinished:
         log.info("from the last run: %d ended jobs, %d that go on now", ended, len(unfinished))
-    return unfinished
+    return [output for requested, cancelled in unfinished for output in _asked(requested, cancelled)]
 
 
-def request_again(broker: EmbeddedBroker, requests: Sequence[JobRequested]) -> None:
+def ask_again(broker: EmbeddedBroker, outputs: Sequence[Output]) -> None:
     """While the stages run. Blocks until the broker has everything; a job that was requested twice is one job."""
     kafka = broker.kafka()
-    writer = Writer(kafka, kafka.producer("seed"), "dev")
-    _send(writer, (Output(REQUESTS, request.work.work_id, request) for request in requests))
+    _send(Writer(kafka, kafka.producer("seed"), "dev"), outputs)
+
+
+def _asked(requested: bytes, cancelled: bytes | None) -> Iterator[Output]:
+    request = codec.decode(JobRequested, requested)
+    yield Output(REQUESTS, request.work.work_id, request)
+    if cancelled is not None:
+        yield Output(CANCELLATIONS, request.work.work_id, codec.decode(CancelRequested, cancelled))
 
 
 def _send(writer: Writer, outputs: Iterable[Output]) -> int:

@@ -60,7 +60,7 @@ class Dev:
         self._running = {name: self._supervised(name) for name in self._only}
         for stage in self._running.values():
             stage.start()
-        seed.request_again(self.broker, unfinished)
+        seed.ask_again(self.broker, unfinished)
 
     def not_ready(self) -> dict[str, str | None]:
         """Of every stage, why it cannot work yet; None when it can."""

@@ -124,6 +124,7 @@ class Api:
         if job.state != "REVOKED":
             cancellation = CancelRequested(job_id=job.job_id, work_id=job.work_id, requested_at=datetime.now(UTC))
             await self._parts.producer.send(Output(CANCELLATIONS, job.work_id, cancellation))
+            await asyncio.to_thread(self._view.cancel, cancellation)
             said["message"] = "cancellation requested"
         return _json(said, 202)
 

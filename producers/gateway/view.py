@@ -17,24 +17,26 @@ from murmur.kafka.messages import Partition, Received
 from murmur.settings import Settings
 from producers.gateway.progress import ProgressBook
 from schemas import codec
-from schemas.jobs import TERMINAL, Job, JobChanged, JobRequested, ResultSummary, State
+from schemas.jobs import TERMINAL, CancelRequested, Job, JobChanged, JobRequested, ResultSummary, State
 from schemas.record import Failure
 from schemas.topics import JOBS, REQUESTS
 from schemas.work import WorkProgressed
 
-LAYOUT = 1  # of the tables below; another one is rebuilt from the topics
+LAYOUT = 2  # of the tables below; an unknown one is rebuilt from the topics
 # Clusters are counted as they are met: `seen` is the last one that spoke of the job, `told` the one that told its state.
 TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE offsets (topic TEXT, partition INTEGER, next INTEGER NOT NULL, PRIMARY KEY (topic, partition)) WITHOUT ROWID;
 CREATE TABLE jobs (
     job_id TEXT PRIMARY KEY, work_id TEXT NOT NULL, state TEXT NOT NULL, owner TEXT NOT NULL, submitted_s REAL NOT NULL,
-    seen INTEGER NOT NULL, told INTEGER NOT NULL DEFAULT 0, requested BLOB, changed BLOB
+    seen INTEGER NOT NULL, told INTEGER NOT NULL DEFAULT 0, requested BLOB, changed BLOB,
+    cancelled BLOB
 );
 CREATE INDEX jobs_by_state ON jobs (state, submitted_s);
 CREATE INDEX jobs_by_owner ON jobs (owner, submitted_s);
 CREATE INDEX jobs_by_time ON jobs (submitted_s);
 """
+FROM_1 = "ALTER TABLE jobs ADD COLUMN cancelled BLOB;"
 ASKED = """
 INSERT INTO jobs (job_id, work_id, state, owner, submitted_s, seen, requested) VALUES (?, ?, 'PENDING', ?, ?, ?, ?)
 ON CONFLICT (job_id) DO UPDATE SET seen = excluded.seen, requested = excluded.requested
@@ -87,11 +89,11 @@ class View:
         self.progress = ProgressBook()
 
     def open(self) -> None:
-        """Creates the file where there is none, or one of another layout."""
+        """Creates the file where there is none, or one of an unknown layout."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._writer = self._connect()
-        if self._layout() != LAYOUT:
-            self._lay_out()
+        if (layout := self._layout()) != LAYOUT:
+            self._lay_out(layout)
         self._reader = self._connect()
         self._reached = self.offsets()
         self._cluster = int(self._meta("clusters_seen") or 0)
@@ -150,6 +152,11 @@ class View:
         with self._writing, self._write() as sql:
             self._asked(sql, requested, codec.encode(requested))
 
+    def cancel(self, cancellation: CancelRequested) -> None:
+        """A cancellation that the broker has acknowledged; for a successor of that broker."""
+        with self._writing, self._write() as sql:
+            sql.execute("UPDATE jobs SET cancelled = ? WHERE job_id = ?", (codec.encode(cancellation), str(cancellation.job_id)))
+
     # Read by everybody
 
     def caught_up(self, ends: Mapping[Partition, int]) -> bool:
@@ -173,12 +180,10 @@ class View:
         """How many jobs are in each state that occurs."""
         return dict(self._select("SELECT state, count(*) FROM jobs GROUP BY state"))
 
-    def requests_unfinished(self) -> Iterator[bytes]:
-        """The JobRequested records of jobs that have not ended, oldest first."""
-        unfinished = (
-            "SELECT requested FROM jobs WHERE state IN ('PENDING', 'STARTED') AND requested IS NOT NULL ORDER BY submitted_s"
-        )
-        yield from (row[0] for row in self._select(unfinished))
+    def unfinished(self) -> Iterator[tuple[bytes, bytes | None]]:
+        """Of the jobs that have not ended, oldest first: JobRequested, and CancelRequested where `cancel` was told of one."""
+        query = "SELECT requested, cancelled FROM jobs WHERE state IN ('PENDING', 'STARTED') AND requested IS NOT NULL"
+        yield from self._select(f"{query} ORDER BY submitted_s")
 
     def jobs(self) -> Iterator[bytes]:
         """The last JobChanged record of every job that has one, oldest first."""
@@ -229,10 +234,10 @@ class View:
     def _layout(self) -> int:
         return int(self._writer_or_fail().execute("PRAGMA user_version").fetchone()[0])
 
-    def _lay_out(self) -> None:
-        sql = self._writer_or_fail()
+    def _lay_out(self, found: int) -> None:
         drops = "".join(f"DROP TABLE IF EXISTS {table};" for table in ("meta", "offsets", "jobs"))
-        sql.executescript(f"BEGIN; {drops} {TABLES} PRAGMA user_version = {LAYOUT}; COMMIT;")
+        change = FROM_1 if found == 1 else drops + TABLES
+        self._writer_or_fail().executescript(f"BEGIN; {change} PRAGMA user_version = {LAYOUT}; COMMIT;")
 
     def _meta(self, name: str) -> str | None:
         row = self._writer_or_fail().execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()

@@ -74,15 +74,18 @@ def jobs_of(client: Client) -> list[dict[str, object]]:
     return jobs
 
 
-def test_a_job_in_hand_at_a_kill_goes_on_at_once(tmp_path: Path) -> None:
+def test_a_job_in_hand_at_a_kill_goes_on_at_once_and_what_was_cancelled_stays_so(tmp_path: Path) -> None:
     clip = BY_NAME["en-two-minutes.flac"]
     with start(tmp_path / "data", tmp_path / "first.log") as first:
         client = Client(address(first))
-        task = client.submit(clip.path)
+        task, unwanted = client.submit(clip.path), client.submit(clip.path, language="en")
         wait_until(lambda: client.status(task)["progress"]["segments"], "the first text")
+        assert client.cancel(unwanted).status == 202
         first.kill()
     with start(tmp_path / "data", tmp_path / "second.log") as second:
-        status = Client(address(second)).ended(task)
+        client = Client(address(second))
+        assert client.ended(unwanted)["state"] == "REVOKED"
+        status = client.ended(task)
     assert status["state"] == "SUCCESS"
     assert word_errors(clip.text, status["result"]["transcription"]["text"]) <= clip.wer_max
 

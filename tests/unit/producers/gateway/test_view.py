@@ -1,6 +1,8 @@
 """The view on a real SQLite file, fed with records as the topics hold them."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -10,7 +12,7 @@ import pytest
 from murmur.kafka.messages import Partition, Received
 from producers.gateway.view import View
 from schemas import codec
-from schemas.jobs import Job, JobChanged, JobRequested, ResultSummary, State, Work
+from schemas.jobs import CancelRequested, Job, JobChanged, JobRequested, ResultSummary, State, Work
 from schemas.options import ModelRef
 from schemas.record import Failure, ObjectRef, Record
 from schemas.topics import JOBS, PROGRESS, REQUESTS
@@ -219,11 +221,27 @@ def test_the_records_that_a_fresh_broker_is_seeded_from(view: View) -> None:
     tell(view, *(asked(job_id, minute) for minute, job_id in enumerate((done, running, waiting))))
     tell(view, changed(done, "SUCCESS", 0), changed(running, "STARTED", 1))
 
-    unfinished = [codec.decode(JobRequested, raw).job.job_id for raw in view.requests_unfinished()]
+    cancellation = CancelRequested(job_id=waiting, work_id=WORK_ID, requested_at=datetime.now(UTC))
+    view.cancel(cancellation)
+
+    unfinished = [(codec.decode(JobRequested, raw).job.job_id, cancelled) for raw, cancelled in view.unfinished()]
     known = [(last.job.job_id, last.state) for last in (codec.decode(JobChanged, raw) for raw in view.jobs())]
 
-    assert unfinished == [running, waiting]
+    assert unfinished == [(running, None), (waiting, codec.encode(cancellation))]
     assert known == [(done, "SUCCESS"), (running, "STARTED")]
+
+
+def test_a_file_of_the_first_layout_keeps_its_jobs(tmp_path: Path) -> None:
+    path, job_id = tmp_path / "view.sqlite3", uuid4()
+    with closing(View(path)) as view:
+        view.open()
+        view.accept(asked(job_id))
+    with closing(sqlite3.connect(path)) as sql:
+        sql.executescript("ALTER TABLE jobs DROP COLUMN cancelled; PRAGMA user_version = 1;")
+    with closing(View(path)) as view:
+        view.open()
+        assert state(view, job_id) == "PENDING"
+        view.cancel(CancelRequested(job_id=job_id, work_id=WORK_ID, requested_at=datetime.now(UTC)))
 
 
 def test_a_batch_that_fails_leaves_neither_rows_nor_offsets(view: View) -> None:
