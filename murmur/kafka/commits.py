@@ -15,6 +15,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from murmur.kafka.client import Kafka, KafkaFault
 from murmur.kafka.messages import Partition, Received, Step
 from murmur.kafka.patience import Stuck, within
+from murmur.kafka.pertopic import PerTopic
 from murmur.kafka.window import Window
 from murmur.kafka.writer import Writer
 
@@ -59,7 +60,7 @@ class Commits(Protocol):
 class AckedCommits:
     """`interval_s`: the longest time that settled records may be repeated by a crash."""
 
-    def __init__(self, kafka: Kafka, consumer: Consumer, writer: Writer, interval_s: float) -> None:
+    def __init__(self, kafka: Kafka, consumer: Consumer | PerTopic, writer: Writer, interval_s: float) -> None:
         self._kafka = kafka
         self._consumer = consumer
         self._writer = writer

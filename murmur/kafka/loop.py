@@ -19,6 +19,7 @@ from murmur.kafka.client import Complaints, Kafka, KafkaFault, partition_of, rec
 from murmur.kafka.commits import AckedCommits, Commits, TransactionalCommits
 from murmur.kafka.messages import Handler, Partition, Received, Step
 from murmur.kafka.patience import Stuck
+from murmur.kafka.pertopic import PerTopic, group_of
 from murmur.kafka.writer import Writer
 from schemas import codec
 from schemas.topics import BY_NAME, Topic
@@ -32,12 +33,14 @@ COMMITTED_S = 30.0  # offsets that a dead owner's transaction holds are known af
 
 @dataclass(frozen=True, slots=True)
 class LoopOptions:
-    """`assignment`: "range" where inputs must stay co-partitioned. `drain_s`: how long a stop waits for work in hand.
+    """`assignment`: "range" where inputs must stay co-partitioned. `group_per_topic`: see `pertopic.py`; not with transactions.
+    `drain_s`: how long a stop waits for work in hand.
     `check`: what must hold before it joins; asked again for as long as it raises KafkaFault."""
 
     batch_max: int = 200
     commit_interval_s: float = 0.2
     assignment: str = "cooperative-sticky"
+    group_per_topic: bool = False
     transactional: bool = False
     drain_s: float = 0.0
     check: Callable[[Kafka], None] | None = None
@@ -67,7 +70,7 @@ class Loop:
     def run(self) -> None:
         if self.options.check is not None:
             self._wait_for_broker(self.options.check)
-        consumer = self._kafka.consumer(self.name, **self._consumer_config())
+        consumer = self._consumers()
         transactional = self.options.transactional and self._kafka.transactions
         producer = self._kafka.producer(self.name, **self._producer_config(transactional=transactional))
         stuck = False
@@ -110,11 +113,19 @@ class Loop:
             else:
                 break
 
-    def _open(self, consumer: Consumer, producer: Producer, *, transactional: bool) -> None:
+    def _consumers(self) -> Consumer | PerTopic:
+        config = self._consumer_config()
+        if not self.options.group_per_topic:
+            return self._kafka.consumer(self.name, **config)
+        by_topic = {self._kafka.name(topic): self._kafka.consumer(group_of(self.name, topic), **config) for topic in self._topics}
+        return PerTopic(by_topic)
+
+    def _open(self, consumer: Consumer | PerTopic, producer: Producer, *, transactional: bool) -> None:
         self._consumer = consumer
         writer = Writer(self._kafka, producer, self.name)
         self._commits: Commits
         if transactional:
+            assert isinstance(consumer, Consumer)
             self._commits = TransactionalCommits(self._kafka, consumer, writer)
             self._commits.open(self._stopping.is_set)
         else:

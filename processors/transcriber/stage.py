@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from murmur.errors import Invalid, UsageError
-from murmur.kafka.loop import Loop
+from murmur.kafka.loop import Loop, LoopOptions
 from murmur.kafka.messages import Output, Partition, Received, Step
 from murmur.objects import NotFound, ObjectStore, StoreUnavailable
 from murmur.resources import Resources, Stage
@@ -59,7 +59,7 @@ def build(resources: Resources) -> Stage:
         )
 
     transcriber = Transcriber(resources.model.ref, resources.objects, Revocations(resources.kafka, NAME), Workers(load))
-    return Loop(NAME, resources.kafka, [CHUNKS_INTERACTIVE, CHUNKS_BULK], transcriber)
+    return Loop(NAME, resources.kafka, [CHUNKS_INTERACTIVE, CHUNKS_BULK], transcriber, LoopOptions(group_per_topic=True))
 
 
 class DownloadLog:

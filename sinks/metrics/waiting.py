@@ -23,6 +23,7 @@ from murmur.kafka.client import Kafka, KafkaFault
 from murmur.kafka.ends import Ends
 from murmur.kafka.follower import Follower
 from murmur.kafka.messages import Partition, Received
+from murmur.kafka.pertopic import group_of
 from schemas.jobs import JobRequested
 from schemas.record import Lane
 from schemas.stats import QueueFigures
@@ -33,8 +34,8 @@ log = logging.getLogger(__name__)
 READERS: Mapping[Topic, str] = {
     REQUESTS: "coordinator",
     DECODES: "slicer",
-    CHUNKS_INTERACTIVE: "transcriber",
-    CHUNKS_BULK: "transcriber",
+    CHUNKS_INTERACTIVE: group_of("transcriber", CHUNKS_INTERACTIVE),
+    CHUNKS_BULK: group_of("transcriber", CHUNKS_BULK),
 }
 LANES: Mapping[str, Lane] = {CHUNKS_INTERACTIVE.name: "interactive", CHUNKS_BULK.name: "bulk"}
 POLL_S = 0.2

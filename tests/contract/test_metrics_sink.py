@@ -17,6 +17,7 @@ from murmur.errors import UsageError
 from murmur.kafka.client import Kafka, KafkaFault
 from murmur.kafka.embedded import EmbeddedBroker
 from murmur.kafka.follower import Follower
+from murmur.kafka.pertopic import group_of
 from murmur.stats import Stats
 from schemas import codec
 from schemas.jobs import JobChanged, State
@@ -197,7 +198,7 @@ def _transcriber(kafka: Kafka, settled: int) -> Iterator[None]:
     """A member of the group that has settled so many chunks of partition 0."""
     from confluent_kafka import TopicPartition
 
-    consumer = kafka.consumer("transcriber")
+    consumer = kafka.consumer(group_of("transcriber", CHUNKS_BULK))
     try:
         consumer.commit(offsets=[TopicPartition(kafka.name(CHUNKS_BULK), 0, settled)], asynchronous=False)
         yield

@@ -1,0 +1,82 @@
+"""Several consumers as one, each in a consumer group of its own for one topic. Read by the loop as if it were one consumer.
+
+A cooperative-sticky group of many topics evens out only the sum of the partitions: of two transcribers that come one after
+the other, one is given the fast lane and the other one the bulk lane, and half of them have nothing to do. A group that
+reads a single topic is shared out evenly.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any, Literal
+
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+from schemas.topics import Topic
+
+SLICE_S = 0.01  # how long one topic is waited for while another may have something
+
+
+def group_of(stage: str, topic: Topic) -> str:
+    """The group that reads this topic, without the prefix."""
+    return f"{stage}.{topic.name}"
+
+
+class PerTopic:
+    """What the loop and `AckedCommits` use of a `Consumer`, for one thread. Callbacks get the consumer that they are about."""
+
+    def __init__(self, consumers: Mapping[str, Consumer]) -> None:
+        """By full topic name."""
+        self._consumers = dict(consumers)
+        self._turns = list(consumers.values())
+
+    def subscribe(self, topics: Sequence[str], **callbacks: Callable[..., Any]) -> None:
+        for topic in topics:
+            self._consumers[topic].subscribe([topic], **callbacks)
+
+    def poll(self, timeout_s: float) -> Message | None:
+        """The topics take turns, so that none waits for ever behind another."""
+        until_s = time.monotonic() + timeout_s
+        while True:
+            for _ in range(len(self._turns)):
+                self._turns.append(consumer := self._turns.pop(0))
+                wait_s = min(SLICE_S, max(0.0, until_s - time.monotonic()))
+                if (message := consumer.poll(wait_s)) is not None:
+                    return message
+            if time.monotonic() >= until_s:
+                return None
+
+    def consume(self, num_messages: int, timeout: float) -> list[Message]:
+        messages: list[Message] = []
+        for consumer in self._turns:
+            if len(messages) < num_messages:
+                messages += consumer.consume(num_messages - len(messages), timeout)
+        return messages
+
+    def pause(self, partitions: list[TopicPartition]) -> None:
+        for consumer, own in self._by_consumer(partitions):
+            consumer.pause(own)
+
+    def resume(self, partitions: list[TopicPartition]) -> None:
+        for consumer, own in self._by_consumer(partitions):
+            consumer.resume(own)
+
+    def commit(self, offsets: list[TopicPartition], *, asynchronous: Literal[False]) -> None:
+        """Tries every topic; raises the first KafkaException afterwards."""
+        refused: list[KafkaException] = []
+        for consumer, own in self._by_consumer(offsets):
+            try:
+                consumer.commit(offsets=own, asynchronous=asynchronous)
+            except KafkaException as error:
+                refused.append(error)
+        if refused:
+            raise refused[0]
+
+    def close(self) -> None:
+        with ExitStack() as stack:
+            for consumer in self._turns:
+                stack.callback(consumer.close)
+
+    def _by_consumer(self, places: list[TopicPartition]) -> list[tuple[Consumer, list[TopicPartition]]]:
+        found = ((consumer, [place for place in places if place.topic == topic]) for topic, consumer in self._consumers.items())
+        return [(consumer, own) for consumer, own in found if own]
