@@ -1,6 +1,7 @@
 """Finished transcripts to files for people: `<key>.json`, `.txt`, `.srt`, `.vtt` in the results bucket, for every drop.
 
-Fed by the coordinator. Writing again overwrites with the same.
+Fed by the coordinator. Writing again overwrites with the same. The files of a key are those of its newest object: a job of an
+older one that ends later writes none.
 """
 
 import logging
@@ -15,6 +16,7 @@ from murmur.objects.store import BadKey
 from murmur.objects.transcripts import Transcripts
 from murmur.resources import Resources, Stage
 from schemas.codec import Undecodable
+from schemas.record import ObjectRef
 from schemas.topics import TRANSCRIPTS
 from schemas.transcript import Transcript, TranscriptCompleted
 
@@ -43,6 +45,9 @@ class StoreSink:
         assert isinstance(event, TranscriptCompleted)
         if not event.result.files:
             return ()  # a job of the gateway's: its caller fetches the text there
+        if event.job.dropped is not None and self._overwritten(event.job.dropped):
+            log.info("job %s: wrote nothing, %r is another object by now", event.job.job_id, event.job.dropped.key)
+            return ()
         transcript = event.transcript or self._read(event.work_id)
         for key in event.result.files:
             form = FORMATS.get(key.rpartition(".")[2])
@@ -54,6 +59,15 @@ class StoreSink:
                 raise Undecodable("bad_key", str(error)) from error
         log.info("job %s: wrote %s", event.job.job_id, list(event.result.files))
         return ()
+
+    def _overwritten(self, dropped: ObjectRef) -> bool:
+        """An object that is gone has no successor: its files are wanted. Nor has one of which the store tells no version."""
+        try:
+            now = self._objects.head(dropped.bucket, dropped.key)
+        except (NotFound, BadKey):
+            return False
+        pairs = ((dropped.version_id, now.version_id), (dropped.etag, now.etag))
+        return next((then != current for then, current in pairs if then and current), False)
 
     def _read(self, work_id: str) -> Transcript:
         try:

@@ -43,7 +43,7 @@ TRANSCRIPT = Transcript(
 
 @pytest.fixture
 def objects(tmp_path: Path) -> DirectoryStore:
-    store = DirectoryStore({"work": tmp_path / "work", "results": tmp_path / "results"})
+    store = DirectoryStore({bucket: tmp_path / bucket for bucket in ("uploads", "work", "results")})
     store.create()
     return store
 
@@ -80,6 +80,24 @@ def test_writing_again_changes_nothing(objects: DirectoryStore) -> None:
     once = written(objects)
     sink(objects)(completed(result_keys("a.wav")))
     assert written(objects) == once
+
+
+def test_an_older_job_of_a_key_that_was_overwritten_writes_nothing(objects: DirectoryStore) -> None:
+    old = objects.put("uploads", "a.wav", b"first").ref
+    new = objects.put("uploads", "a.wav", b"second").ref
+    sink(objects)(completed(result_keys("a.wav"), dropped=old))
+    assert written(objects) == {}
+    sink(objects)(completed(result_keys("a.wav"), dropped=new))
+    assert len(written(objects)) == 4
+
+
+@pytest.mark.parametrize("unknown", [{}, {"etag": None, "version_id": "3"}, {"etag": None}])
+def test_an_object_that_is_gone_or_has_no_version_has_its_files(objects: DirectoryStore, unknown: dict[str, Any]) -> None:
+    dropped = objects.put("uploads", "a.wav", b"first").ref.model_copy(update=unknown)
+    if not unknown:
+        objects.delete("uploads", "a.wav")
+    sink(objects)(completed(result_keys("a.wav"), dropped=dropped))
+    assert len(written(objects)) == 4
 
 
 def test_a_job_of_the_gateway_writes_nothing(objects: DirectoryStore) -> None:
