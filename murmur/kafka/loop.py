@@ -111,6 +111,7 @@ class Loop:
                 self._waits = str(fault)
                 self._stopping.wait(LOOK_S)
             else:
+                self._waits = None
                 break
 
     def _consumers(self) -> Consumer | PerTopic:

@@ -35,6 +35,7 @@ SCENARIOS: Mapping[str, tuple[Callable[[ExitStack, Path], Bench], Callable[[Benc
     "store": (on_minio, services.store_away),
     "cut": (broker_by_wire, networks.cut_from_the_broker),
     "network": (store_by_wire, networks.bad_way_to_the_store),
+    "bucket": (dropping, drops.killed_around_the_bucket),
     "lost": (dropping, drops.lost_events),
     "changing": (dropping, drops.changing_files),
 }

@@ -14,7 +14,7 @@ from tests.services.chaos.cluster import SHAPE, Cluster, on_directory
 from tests.services.chaos.trial import Verdict
 from tests.services.chaos.wire import Wire
 
-DROPS = {"gateway": 1, "intake": 2, "reconciler": 1, "coordinator": 2, "slicer": 1, "transcriber": 2}
+DROPS = {"gateway": 1, "intake": 2, "reconciler": 1, "coordinator": 2, "slicer": 1, "transcriber": 2, "store": 2}
 RECONCILED_S = 10.0
 # The listener that needs no password is for those with a whole network; the other one leads through a wire.
 WIRED = """\

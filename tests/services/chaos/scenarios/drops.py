@@ -1,12 +1,14 @@
 """Files dropped into the bucket: some events are lost, some files are gone or others by the time somebody looks."""
 
 import hashlib
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from murmur.objects.names import result_keys
 from schemas.jobs import Job
 from tests.services.chaos import clips
 from tests.services.chaos.bench import RECONCILED_S, Bench, Row
-from tests.services.chaos.nemesis import Nemesis, given
+from tests.services.chaos.nemesis import Nemesis, given, kills
 from tests.services.chaos.recorder import History, Requested
 from tests.services.chaos.trial import Trial, trial
 from tests.services.running import plain_s3
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 FILES, LOST_EVERY = 60, 5
 EACH = 5
+KILLS = 12
 UPLOADS = "uploads"
 
 
@@ -41,6 +44,34 @@ def lost_events(bench: Bench) -> Row:
     late = (f"a job was asked for {found_s:.1f} s after its file came",) if found_s > 2 * RECONCILED_S else ()
     remark = f"{len(silent)} of {FILES} events lost; their jobs at most {found_s:.1f} s after the file, looked for every "
     return Row("every fifth event of the bucket lost", verdict, f"{remark}{RECONCILED_S:.0f} s", (*late, *_doubled(requested)))
+
+
+def killed_around_the_bucket(bench: Bench) -> Row:
+    """12 times kill -9 of what only drops need: intake, reconciler and store. Each file has its job and all its results."""
+    store = given(bench.store)
+    s3 = plain_s3(store.settings())
+    members = [name for name, member in bench.cluster.members.items() if member.stage in ("intake", "reconciler", "store")]
+    names = [clips.name(number) for number in bench.numbers(FILES)]
+    with trial(bench.cluster, bench.seed, bench.folder / "bucket-kills.jsonl") as run:
+        blows = Nemesis(bench.cluster, run.recorder)
+        for name, blow in zip_longest(names, kills(bench.seed, members, KILLS, span_s=0.0)):
+            _put(s3, run, name, name)
+            if blow is not None:
+                blows.run([blow])
+        verdict = run.verdict()
+        requested = _requested(run.recorder.entries)
+        wanted = {file for name in names for file in result_keys(name)}
+
+        def missing() -> set[str]:
+            found = s3.get_paginator("list_objects_v2").paginate(Bucket=store.settings().results_bucket)
+            return wanted - {item["Key"] for page in found for item in page.get("Contents", [])}
+
+        wait_until(lambda: not missing(), "all result files")
+    f = verdict.figures
+    remark = (
+        f"{FILES} files, {len(wanted)} result files, none missing; longest pause between two ends {f.longest_silence_s:.1f} s"
+    )
+    return Row(f"{KILLS} × kill -9 of intake, reconciler and store sink", verdict, remark, tuple(_doubled(requested)))
 
 
 def changing_files(bench: Bench) -> Row:
