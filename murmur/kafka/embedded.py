@@ -10,8 +10,8 @@ It speaks the real protocol on a loopback port, also to other processes. All tha
   second, and a member that vanished is noticed after a session. So sessions are short.
 - All members of a group must name the same assignor first; else an assertion ends the process.
 - Commits are refused while members join, so more is delivered twice than by a real broker.
-- Transactions are answered and mean nothing: aborted records are read, offsets sent in one are not kept. So
-  `Kafka.transactions` is False.
+- Transactions are answered and mean nothing: aborted records are read, offsets sent in one are not kept, and the marker at
+  their end has no checksum, over which aiokafka, and so Faust, stumbles. So `Kafka.transactions` is False.
 - Nothing looks up offsets by time.
 - A call of its C interface right after another may be overlooked for a second: its thread empties the pipe that wakes
   it after it has served the calls. So a call leaves the thread a moment first.

@@ -1,7 +1,8 @@
-"""`murmur run` as a supervisor: every stage against a broker and a folder, killed, stopped, and set up wrongly."""
+"""`murmur run` as a supervisor: stages stopped, ended and set up wrongly. Their work: tests/services/test_run.py, since the
+embedded broker knows no transactions.
+"""
 
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,16 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from murmur.cli import stages
 from murmur.kafka.embedded import EmbeddedBroker
-from tests.clips import BY_NAME, word_errors
-from tests.pipeline.client import Client
 from tests.pipeline.command import Murmur, only_line
-from tests.pipeline.processes import Process
+from tests.pipeline.supervised import ALL, alive, children, on_directory, ready, start
 from tests.waiting import wait_until
-
-ALL = sorted(stages.of("directory"))
-COMMAND = ["-c", "from murmur.cli import main; main()", "run"]
 
 
 @pytest.fixture(scope="module")
@@ -29,70 +24,10 @@ def broker() -> Iterator[EmbeddedBroker]:
 
 @pytest.fixture
 def environment(broker: EmbeddedBroker, tmp_path: Path) -> dict[str, str]:
-    """A store with its buckets, and a port that is free."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    environment = {
-        "MURMUR_KAFKA_BOOTSTRAP": broker.bootstrap,
-        "MURMUR_STORE": "directory",
-        "MURMUR_STORE_DIR": str(tmp_path / "store"),
-        "MURMUR_DATA_DIR": str(tmp_path / "data"),
-        "MURMUR_GATEWAY_PORT": str(port),
-        "MURMUR_MODEL": "demo",
-        "MURMUR_SETTLE_S": "0.1",
-    }
-    assert Murmur(tmp_path, environment)("buckets", "apply").returncode == 0
-    return environment
-
-
-def start(environment: dict[str, str], folder: Path, *arguments: str) -> Process:
-    return Process([*COMMAND, *arguments], environment, folder / "run.log")
-
-
-def children(parent: int) -> dict[str, int]:
-    """Stages and their process ids. A zombie has no command line, and so is none."""
-    found = {}
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            ppid = int((process / "stat").read_text().rpartition(")")[2].split()[1])
-            words = (process / "cmdline").read_bytes().decode().split("\0")
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if ppid == parent and "murmur.cli.child" in words:
-            found[words[words.index("murmur.cli.child") + 1]] = int(process.name)
-    return found
-
-
-def alive(pid: int) -> bool:
-    return Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes() != b""
-
-
-def ready(environment: dict[str, str]) -> bool:
-    try:
-        return Client(f"http://127.0.0.1:{environment['MURMUR_GATEWAY_PORT']}").request("GET", "/readyz").status == 200
-    except OSError:
-        return False
+    return on_directory(broker.bootstrap, tmp_path)
 
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-
-
-def test_all_stages_work_a_killed_one_comes_back_and_none_outlives_its_parent(
-    environment: dict[str, str], tmp_path: Path
-) -> None:
-    clip = BY_NAME["en-command.wav"]
-    with start(environment, tmp_path, "all") as parent:
-        wait_until(lambda: ready(environment) and sorted(children(parent.pid)) == ALL, "all stages")
-        slicer = children(parent.pid)["slicer"]
-        subprocess.run(["kill", "-KILL", str(slicer)], check=True)
-        wait_until(lambda: children(parent.pid).get("slicer", slicer) != slicer, "another slicer")
-        client = Client(f"http://127.0.0.1:{environment['MURMUR_GATEWAY_PORT']}")
-        status = client.ended(client.submit(clip.path))
-        assert word_errors(clip.text, status["result"]["transcription"]["text"]) <= clip.wer_max
-        before = children(parent.pid)
-        assert sorted(before) == ALL
-        parent.kill()
-    wait_until(lambda: not any(map(alive, before.values())), "all children to end with their parent", 10)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -13,9 +13,9 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from tests.services.chaos.bench import Bench, Row, broker_by_wire, dropping, on_folder, on_minio, store_by_wire
+from tests.services.chaos.bench import Bench, Row, broker_by_wire, dropping, on_folder, on_minio, sending_webhooks, store_by_wire
 from tests.services.chaos.checker import figures
-from tests.services.chaos.scenarios import drops, networks, processes, records, services
+from tests.services.chaos.scenarios import drops, networks, processes, records, services, webhooks
 from tests.services.chaos.trial import Verdict
 
 SCENARIOS: Mapping[str, tuple[Callable[[ExitStack, Path], Bench], Callable[[Bench], Row]]] = {
@@ -35,6 +35,7 @@ SCENARIOS: Mapping[str, tuple[Callable[[ExitStack, Path], Bench], Callable[[Benc
     "store": (on_minio, services.store_away),
     "cut": (broker_by_wire, networks.cut_from_the_broker),
     "network": (store_by_wire, networks.bad_way_to_the_store),
+    "webhooks": (sending_webhooks, webhooks.killed_while_sending),
     "bucket": (dropping, drops.killed_around_the_bucket),
     "lost": (dropping, drops.lost_events),
     "changing": (dropping, drops.changing_files),

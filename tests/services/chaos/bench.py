@@ -10,11 +10,13 @@ from scripts.services import ports, supervisor
 from scripts.services.kafka import Kafka
 from scripts.services.minio import MINIO
 from scripts.services.store import Store
+from tests.ended import SECRET
 from tests.services.chaos.cluster import SHAPE, Cluster, on_directory
 from tests.services.chaos.trial import Verdict
 from tests.services.chaos.wire import Wire
 
 DROPS = {"gateway": 1, "intake": 2, "reconciler": 1, "coordinator": 2, "slicer": 1, "transcriber": 2, "store": 2}
+TELLS = {"gateway": 1, "coordinator": 1, "slicer": 1, "transcriber": 1, "webhooks": 2}
 RECONCILED_S = 10.0
 # The listener that needs no password is for those with a whole network; the other one leads through a wire.
 WIRED = """\
@@ -67,6 +69,14 @@ def on_minio(stack: ExitStack, folder: Path) -> Bench:
     kafka = _broker(stack, folder)
     store = _minio(stack, folder, kafka)
     return Bench(folder, stack.enter_context(Cluster(folder, store.environment())), kafka, store)
+
+
+def sending_webhooks(stack: ExitStack, folder: Path) -> Bench:
+    """To receivers on this machine."""
+    kafka = _broker(stack, folder)
+    own = {"MURMUR_WEBHOOK_SECRET": SECRET, "MURMUR_WEBHOOK_ALLOW_PRIVATE": "true"}
+    environment = {**on_directory(kafka.bootstrap, folder), **own}
+    return Bench(folder, stack.enter_context(Cluster(folder, environment, TELLS)), kafka)
 
 
 def dropping(stack: ExitStack, folder: Path) -> Bench:

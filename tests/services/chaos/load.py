@@ -6,9 +6,9 @@ Everything asked and answered is recorded. What a client may expect is judged la
 import queue
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http.client import HTTPException
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from tests.pipeline.client import ENDED, Client
@@ -24,11 +24,21 @@ BROKEN = (OSError, HTTPException, ValueError)  # no connection, cut off, or half
 
 
 class Load:
-    """`clients` threads submit at most `rate` files a second together; one more asks for what is not known to have ended."""
+    """`clients` threads submit at most `rate` files a second together; one more asks for what is not known to have ended.
+    `fields`: of the form, beside the file."""
 
-    def __init__(self, gateways: Sequence[Member], recorder: Recorder, seed: int, rate: float = 4.0, clients: int = 3) -> None:
+    def __init__(
+        self,
+        gateways: Sequence[Member],
+        recorder: Recorder,
+        seed: int,
+        rate: float = 4.0,
+        clients: int = 3,
+        fields: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._gateways = gateways
         self._recorder = recorder
+        self._fields = dict(fields)
         self._chance = random.Random(seed)
         self._pace_s = clients / rate
         self._todo: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -87,7 +97,7 @@ class Load:
     def _submit(self, content: str, body: bytes) -> bool:
         gateway, began_s = self._any(), self._recorder.now_s()
         try:
-            answer = Client(gateway.address, PATIENCE_S).post(content, body)
+            answer = Client(gateway.address, PATIENCE_S).post(content, body, **self._fields)
             status, retry_after, job_id = answer.status, answer.headers.get("retry-after"), str(answer.json.get("task_id"))
         except BROKEN:
             status, retry_after, job_id = 0, None, ""

@@ -1,9 +1,10 @@
 """One fault run: load, witness and recorder around a running cluster, and the checker's verdict at its end."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from schemas.jobs import Job
 from tests.services.chaos import checker, clips
@@ -61,12 +62,21 @@ class Trial:
 
 @contextmanager
 def trial(
-    cluster: Cluster, seed: int, log: Path, rate: float = 4.0, content: Callable[[Job], str] = lambda job: job.filename
+    cluster: Cluster,
+    seed: int,
+    log: Path,
+    rate: float = 4.0,
+    content: Callable[[Job], str] = lambda job: job.filename,
+    fields: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Trial]:
-    """`log`: where the history goes, also when the run fails. `content`: what is said in a job's file, as `clips` names it."""
+    """`log`: where the history goes, also when the run fails. `content`: what is said in a job's file, as `clips` names it.
+    `fields`: what is submitted beside each file."""
     recorder = Recorder()
     try:
-        with Witness(cluster.kafka, recorder, content) as witness, Load(cluster.gateways, recorder, seed, rate) as load:
+        with (
+            Witness(cluster.kafka, recorder, content) as witness,
+            Load(cluster.gateways, recorder, seed, rate, fields=fields) as load,
+        ):
             yield Trial(cluster, recorder, witness, load)
     finally:
         recorder.write(log)
