@@ -4,6 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.locked
+TIERS := tests/unit tests/contract tests/pipeline tests/services
 
 .PHONY: help setup demo dev test services services-stop chaos unit check fix generate lock bench clean
 
@@ -24,8 +25,8 @@ dev: setup ## run the whole system in one process: http://127.0.0.1:8511
 
 test: check ## everything: checks, unit, contract, pipeline, services
 	@$(BIN)/python -m scripts.services build
-	@$(BIN)/python -m pytest tests/unit tests/contract tests/pipeline --numprocesses 2 --dist loadfile
-	@$(BIN)/python -m pytest tests/services
+	@$(BIN)/python -m pytest $(TIERS) -m "not alone" --numprocesses 2 --dist loadfile
+	@$(BIN)/python -m pytest $(TIERS) -m alone
 
 services: setup ## real Kafka, MinIO and versitygw on loopback (built once, 5-8 minutes), with an env file each in .services
 	@$(BIN)/python -m scripts.services up
