@@ -34,6 +34,7 @@ SLOW_S = 5.0
 STRUGGLES_AFTER = 8  # attempts in a row that failed or were slow
 
 ReadTranscript = Callable[[str], Awaitable[Transcript]]
+Sleep = Callable[[float], Awaitable[object]]
 End = Literal["delivered", "given_up"]
 
 
@@ -60,12 +61,16 @@ class Host:
 
 
 class Courier:
-    """Used from one event loop. `read`: raises Retry, NotFound or Undecodable, as `Transcripts.read` does."""
+    """Used from one event loop. `read`: raises Retry, NotFound or Undecodable, as `Transcripts.read` does. `sleep` is given
+    seconds."""
 
-    def __init__(self, read: ReadTranscript, post: Post, pauses_s: Sequence[float] = PAUSES_S) -> None:
+    def __init__(
+        self, read: ReadTranscript, post: Post, pauses_s: Sequence[float] = PAUSES_S, sleep: Sleep = asyncio.sleep
+    ) -> None:
         self._read = read
         self._post = post
         self._pauses_s = pauses_s
+        self._sleep = sleep
         self._hosts: dict[tuple[str | None, int | None], Host] = {}
         self._places = asyncio.Semaphore(ATTEMPTS_MAX)
 
@@ -97,7 +102,7 @@ class Courier:
             pause_s = next(pauses, None)
             if pause_s is None or not answer.is_worth_another or (answer.after_s or 0) > PATIENCE_S:
                 return _given_up(event, name, attempts, answer)
-            await asyncio.sleep(max(pause_s, answer.after_s or 0))
+            await self._sleep(max(pause_s, answer.after_s or 0))
 
     async def _attempt(self, event: JobChanged, host: Host) -> Answer:
         """Writes the body anew each time, so that those who wait hold none. A store that is away is no attempt."""
@@ -116,7 +121,7 @@ class Courier:
                     if away == 0:
                         log.warning("webhook waits id=%s: %s", message.webhook_id(event), error)
             away += 1
-            await asyncio.sleep(pause_s)
+            await self._sleep(pause_s)
 
     async def _transcript(self, event: JobChanged) -> Transcript | None:
         if event.state != "SUCCESS":

@@ -40,29 +40,27 @@ async def read(work_id: str) -> Transcript:
     return transcript(ended(URL).changed_at)
 
 
-@pytest.fixture
-def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+class Slept(list[float]):
     """The pauses, which take no time."""
-    pauses: list[float] = []
-    sleep = asyncio.sleep
 
-    async def note(seconds: float) -> None:
-        if seconds:
-            pauses.append(seconds)
-        await sleep(0)
+    async def __call__(self, seconds: float) -> None:
+        self.append(seconds)
+        await asyncio.sleep(0)
 
-    monkeypatch.setattr(asyncio, "sleep", note)
-    return pauses
+
+@pytest.fixture
+def slept() -> Slept:
+    return Slept()
 
 
 def done(work: Coroutine[Any, Any, End]) -> End:
     return asyncio.run(work)
 
 
-def test_what_fails_for_a_while_is_tried_again_with_the_same_id_and_body(slept: list[float]) -> None:
+def test_what_fails_for_a_while_is_tried_again_with_the_same_id_and_body(slept: Slept) -> None:
     receiver = Receiver(DOWN, Answer("unreachable", "refused"), Answer("timed_out", "15 s"), OK)
 
-    assert done(Courier(read, receiver.post).deliver(ended(URL, state="SUCCESS"))) == "delivered"
+    assert done(Courier(read, receiver.post, sleep=slept).deliver(ended(URL, state="SUCCESS"))) == "delivered"
 
     assert slept == [1.0, 5.0, 15.0]
     assert len(receiver.got) == 4
@@ -70,11 +68,11 @@ def test_what_fails_for_a_while_is_tried_again_with_the_same_id_and_body(slept: 
 
 
 def test_what_keeps_failing_is_given_up_in_one_line_without_the_urls_secret(
-    slept: list[float], caplog: pytest.LogCaptureFixture
+    slept: Slept, caplog: pytest.LogCaptureFixture
 ) -> None:
     receiver = Receiver(DOWN)
     with caplog.at_level(logging.INFO):
-        assert done(Courier(read, receiver.post).deliver(ended(URL))) == "given_up"
+        assert done(Courier(read, receiver.post, sleep=slept).deliver(ended(URL))) == "given_up"
 
     assert len(receiver.got) == 4
     (line,) = caplog.messages
@@ -85,21 +83,21 @@ def test_what_keeps_failing_is_given_up_in_one_line_without_the_urls_secret(
 
 
 @pytest.mark.parametrize("outcome", ["refused", "redirected", "forbidden_address", "bad_url"])
-def test_what_cannot_get_better_is_given_up_at_once(slept: list[float], outcome: Any) -> None:
+def test_what_cannot_get_better_is_given_up_at_once(slept: Slept, outcome: Any) -> None:
     receiver = Receiver(Answer(outcome, "no"), OK)
-    assert done(Courier(read, receiver.post).deliver(ended(URL))) == "given_up"
+    assert done(Courier(read, receiver.post, sleep=slept).deliver(ended(URL))) == "given_up"
     assert (len(receiver.got), slept) == (1, [])
 
 
-def test_retry_after_lengthens_a_pause_and_never_shortens_it(slept: list[float]) -> None:
+def test_retry_after_lengthens_a_pause_and_never_shortens_it(slept: Slept) -> None:
     receiver = Receiver(Answer("failed", "status 429", 30.0), Answer("failed", "status 503", 2.0), OK)
-    assert done(Courier(read, receiver.post).deliver(ended(URL))) == "delivered"
+    assert done(Courier(read, receiver.post, sleep=slept).deliver(ended(URL))) == "delivered"
     assert slept == [30.0, 5.0]
 
 
-def test_a_receiver_that_wants_to_be_left_alone_for_an_hour_is_given_up_not_disturbed(slept: list[float]) -> None:
+def test_a_receiver_that_wants_to_be_left_alone_for_an_hour_is_given_up_not_disturbed(slept: Slept) -> None:
     receiver = Receiver(Answer("failed", "status 429", 3600.0), OK)
-    assert done(Courier(read, receiver.post).deliver(ended(URL))) == "given_up"
+    assert done(Courier(read, receiver.post, sleep=slept).deliver(ended(URL))) == "given_up"
     assert (len(receiver.got), slept) == (1, [])
 
 
@@ -114,7 +112,7 @@ def test_a_url_that_cannot_be_used_is_given_up_without_an_attempt(url: str) -> N
     assert receiver.got == []
 
 
-def test_a_store_that_is_away_is_waited_for_and_costs_no_attempt(slept: list[float]) -> None:
+def test_a_store_that_is_away_is_waited_for_and_costs_no_attempt(slept: Slept) -> None:
     away = 6
 
     async def reading(work_id: str) -> Transcript:
@@ -125,7 +123,7 @@ def test_a_store_that_is_away_is_waited_for_and_costs_no_attempt(slept: list[flo
         return await read(work_id)
 
     receiver = Receiver(DOWN, OK)
-    assert done(Courier(reading, receiver.post).deliver(ended(URL, state="SUCCESS"))) == "delivered"
+    assert done(Courier(reading, receiver.post, sleep=slept).deliver(ended(URL, state="SUCCESS"))) == "delivered"
     assert slept == [1.0, 2.0, 5.0, 15.0, 15.0, 15.0, 1.0]
     assert len(receiver.got) == 2
 
@@ -164,7 +162,7 @@ def test_a_host_has_its_places_and_others_have_theirs() -> None:
     asyncio.run(scene())
 
 
-def test_a_host_that_struggles_cannot_fill_the_window(slept: list[float]) -> None:
+def test_a_host_that_struggles_cannot_fill_the_window(slept: Slept) -> None:
     async def scene() -> None:
         struggles = asyncio.Event()
         receiver = Receiver(DOWN)
@@ -175,7 +173,7 @@ def test_a_host_that_struggles_cannot_fill_the_window(slept: list[float]) -> Non
                 await asyncio.Event().wait()
             return await receiver.post(url, webhook_id, body)
 
-        courier = Courier(read, post)
+        courier = Courier(read, post, sleep=slept)
         early = [asyncio.ensure_future(courier.deliver(ended(URL, n))) for n in range(delivery.HOST_SHARE)]
         await struggles.wait()
         tried = len(receiver.got)
@@ -187,9 +185,9 @@ def test_a_host_that_struggles_cannot_fill_the_window(slept: list[float]) -> Non
     asyncio.run(scene())
 
 
-def test_a_burst_for_a_host_that_answers_is_delivered_whole(slept: list[float]) -> None:
+def test_a_burst_for_a_host_that_answers_is_delivered_whole(slept: Slept) -> None:
     async def scene() -> list[End]:
-        courier = Courier(read, Receiver(DOWN, DOWN, OK).post)
+        courier = Courier(read, Receiver(DOWN, DOWN, OK).post, sleep=slept)
         return await asyncio.gather(*(courier.deliver(ended(URL, n)) for n in range(3 * delivery.HOST_SHARE)))
 
     assert set(asyncio.run(scene())) == {"delivered"}
