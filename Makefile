@@ -25,8 +25,8 @@ dev: setup ## run the whole system in one process: http://127.0.0.1:8511
 
 test: check ## everything: checks, unit, contract, pipeline, services
 	@$(BIN)/python -m scripts.services build
-	@$(BIN)/python -m pytest $(TIERS) -m "not alone" --numprocesses 3 --dist loadfile --no-loadscope-reorder
-	@$(BIN)/python -m pytest $(TIERS) -m alone
+	@$(BIN)/python -m pytest $(TIERS) -m "not services or beside" --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest tests/services -m "not beside"
 
 services: setup ## real Kafka, MinIO and versitygw on loopback (built once, 5-8 minutes), with an env file each in .services
 	@$(BIN)/python -m scripts.services up

@@ -15,16 +15,6 @@ from scripts.services.store import Flavour, Store
 from scripts.services.supervisor import Services
 from tests.services.running import Installation
 
-HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs the whole system shares one, and so runs in one process."""
-    for item in items:
-        if item.path.is_relative_to(HERE) and "system" in getattr(item, "fixturenames", ()):
-            item.add_marker("alone")
-
-
 StoreFactory = Callable[[Flavour], Store]
 
 

@@ -18,6 +18,8 @@ from scripts.services.store import Store
 from scripts.services.supervisor import Services
 from tests.services.running import plain_s3, run_murmur
 
+pytestmark = pytest.mark.beside
+
 Environment = dict[str, str]
 
 

@@ -25,8 +25,6 @@ from tests.contract.test_transactions import TRANSACTIONAL, Copying
 from tests.services.chaos.cluster import Member, on_directory
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.alone
-
 JOINS_S = 15.0  # after the broker's return
 ENDS_S = 20.0  # it took for ever: closing a producer waits for the abort of its transaction, which nothing answered
 

@@ -12,6 +12,8 @@ from murmur.settings import Settings
 from scripts.services.store import Store
 from scripts.services.supervisor import Services
 
+pytestmark = pytest.mark.beside
+
 ARN = "arn:minio:sqs::MURMUR:kafka"
 
 

@@ -23,8 +23,6 @@ from scripts.services.supervisor import Services
 from tests.contract.brokers import committed, running, wait_until
 from tests.services.coordinators import FAILED_EXIT, PARTITIONS, House, figures, house, request
 
-pytestmark = pytest.mark.alone
-
 JOBS_EACH = 240  # in each partition: cancelled, finished, half transcribed and waiting ones, a fourth each
 INFO = AudioInfo(container="wav", codec="pcm_s16le", sample_rate_hz=16_000, channels=1, declared_duration_s=4.0, duration_s=4.0)
 SPANS = ((0, 16_000), (20_000, 36_000))

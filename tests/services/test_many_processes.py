@@ -13,8 +13,6 @@ from tests.services.chaos.nemesis import Nemesis
 from tests.services.chaos.trial import timed, trial
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.alone
-
 SEED = 20261121
 PLAIN_S, OWN_NAME_S, TAKEOVER_S = 15.0, 5.0, 30.0
 

@@ -27,8 +27,6 @@ from tests.counted import AUDIO_S, changed
 from tests.services.chaos.cluster import Cluster, Member, on_directory
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.alone
-
 BATCH = 5
 BACK_S = 30.0
 FROZEN_S = 12.0  # longer than a session: its partitions are taken away

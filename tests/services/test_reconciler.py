@@ -23,8 +23,6 @@ from tests.pipeline.processes import Process
 from tests.services.running import Installation, dropped_key, spoken
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.alone
-
 NEVER_S = 3600
 AT_ONCE_S = 40.0  # three looks within 20 s, and the restart itself
 

@@ -12,6 +12,8 @@ from scripts.services import ports
 from tests.services.chaos.wire import WHOLE, Damage, Wire
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.beside
+
 BODY = bytes(range(256)) * 800
 
 
