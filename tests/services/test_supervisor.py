@@ -14,6 +14,8 @@ from scripts.services.process import start_time
 from scripts.services.store import Store
 from scripts.services.supervisor import Services
 
+pytestmark = pytest.mark.beside
+
 
 @pytest.fixture(autouse=True)
 def _started_by_the_supervisor(services: Services) -> None:
