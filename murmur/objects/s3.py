@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from murmur.errors import MurmurError, UsageError
-from murmur.objects.s3_errors import absent_is_fine, beyond_the_end, checked_key, is_taken_by_folder, says_why, translated
+from murmur.objects.s3_errors import absent_is_fine, beyond_the_end, checked_key, may_be_its_folder, says_why, translated
 from murmur.objects.store import ObjectInfo, StoreUnavailable
 from murmur.settings import Settings
 from schemas.record import ObjectRef
@@ -146,7 +146,7 @@ class S3Store:
             try:
                 return self.client.put_object(**request)
             except ClientError as error:
-                if not is_taken_by_folder(error):
+                if not may_be_its_folder(error):
                     raise
         return self.client.put_object(**request)
 

@@ -20,6 +20,8 @@ CLOSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 NOBODY = "XAdminUserNotFound"  # versitygw's word for an access key that it does not know, with status 404
 # versitygw: there are keys below this one; or were a moment ago, and their folder is just going away.
 TAKEN_BY_FOLDER = "ExistingObjectIsDirectory"
+# So MinIO says it, once in thousands of times; and of who really may not, who is told so a moment later.
+LOST_ITS_FOLDER = "AccessDenied"
 # Not the key's fault, although the status says that the request was wrong: it arrived damaged or late, or overlapped.
 PASSING = frozenset(
     {
@@ -128,8 +130,9 @@ def _meaning(error: "ClientError", bucket: str, key: str) -> Exception | None:
     return None
 
 
-def is_taken_by_folder(error: "ClientError") -> bool:
-    return _code(error) == TAKEN_BY_FOLDER
+def may_be_its_folder(error: "ClientError") -> bool:
+    """Of a put: the folder that it goes to is just going away with its last object, or coming."""
+    return _code(error) in (TAKEN_BY_FOLDER, LOST_ITS_FOLDER)
 
 
 def says_why(error: "ClientError") -> bool:

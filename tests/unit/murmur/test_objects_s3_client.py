@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
+from botocore.stub import Stubber
 
 from murmur.errors import UsageError
 from murmur.objects import open as objects_open
@@ -37,6 +38,26 @@ def test_a_store_that_is_away_is_said_to_be_unavailable_within_seconds() -> None
     with pytest.raises(StoreUnavailable):
         list(store.list("drops"))
     assert time.monotonic() - began < 20
+
+
+def test_a_put_that_meets_the_end_of_its_folder_is_tried_again() -> None:
+    """MinIO and versitygw were seen to answer so to a put beside the last delete of a folder."""
+    store = S3Store(settings())
+    with Stubber(store.client) as stub:
+        stub.add_client_error("put_object", "AccessDenied", http_status_code=403)
+        stub.add_client_error("put_object", "ExistingObjectIsDirectory", http_status_code=409)
+        stub.add_response("put_object", {"ETag": '"tag"', "ResponseMetadata": {"HTTPHeaders": {}}})
+        assert store.put("drops", "folder/a.wav", b"speech").etag == "tag"
+        stub.assert_no_pending_responses()
+
+
+def test_who_may_not_put_is_told_so() -> None:
+    store = S3Store(settings())
+    with Stubber(store.client) as stub:
+        for _ in range(s3.FOLDER_RACES + 1):
+            stub.add_client_error("put_object", "AccessDenied", http_status_code=403)
+        with pytest.raises(StoreUnavailable, match="MURMUR_S3_ACCESS_KEY"):
+            store.put("drops", "a.wav", b"speech")
 
 
 def test_an_endpoint_that_is_none_is_said_to_be_wrong() -> None:
