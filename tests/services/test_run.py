@@ -1,6 +1,7 @@
 """`murmur run all` on real Kafka, as an operator starts it."""
 
 import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,10 @@ from tests.clips import BY_NAME, word_errors
 from tests.pipeline.client import Client
 from tests.pipeline.command import Murmur
 from tests.pipeline.supervised import ALL, alive, children, on_directory, ready, start
+from tests.pipeline.test_stats import jobs_of
 from tests.waiting import wait_until
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
 @pytest.fixture
@@ -23,10 +27,6 @@ def environment(services: Services, tmp_path: Path) -> Iterator[dict[str, str]]:
     assert Murmur(tmp_path, environment)("topics", "apply").returncode == 0
     yield environment
     services.kafka.drop(prefix)
-
-
-def counted(client: Client) -> int:
-    return int(client.request("GET", "/api/stats").json["windows"]["day"]["totals"]["jobs"])
 
 
 def test_all_stages_work_a_killed_one_comes_back_and_none_outlives_its_parent(
@@ -41,7 +41,7 @@ def test_all_stages_work_a_killed_one_comes_back_and_none_outlives_its_parent(
         client = Client(f"http://127.0.0.1:{environment['MURMUR_GATEWAY_PORT']}")
         status = client.ended(client.submit(clip.path))
         assert word_errors(clip.text, status["result"]["transcription"]["text"]) <= clip.wer_max
-        wait_until(lambda: counted(client) == 1, "the job in the metrics")
+        wait_until(lambda: jobs_of(client, "day") == 1, "the job in the metrics")
         before = children(parent.pid)
         assert sorted(before) == ALL
         ends = [line for line in parent.log.read_text().splitlines() if "ended with" in line]

@@ -20,12 +20,17 @@ class Hesitant:
 
     def __init__(self) -> None:
         self.busy = 0
+        self._lock = threading.Lock()
         self._never = threading.Event()
 
     def __call__(self, _got: Got) -> None:
-        self.busy += 1
+        self._more(1)
         self._never.wait(HESITATION_S)
-        self.busy -= 1
+        self._more(-1)
+
+    def _more(self, change: int) -> None:
+        with self._lock:
+            self.busy += change
 
 
 def killed_while_sending(bench: Bench) -> Row:
