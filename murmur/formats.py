@@ -57,6 +57,7 @@ def document(transcript: Transcript) -> dict[str, Any]:
         "task": transcript.decoding.task,
         "model": {"name": transcript.model.name, "revision": transcript.model.revision},
         "segments": [segment_document(segment) for segment in transcript.segments],
+        "warnings": [warning.model_dump(mode="json") for warning in transcript.warnings],
     }
 
 

@@ -27,6 +27,8 @@ class DecodingOptions(Value):
     prompt: str | None = Field(None, max_length=2000, description="names and terms to expect")
     beam_size: int = Field(5, ge=1, le=20)
     encoder_window: EncoderWindow = Field("full", description="'fit' encodes only the chunk's length, not 30 s")
+    encoder_margin_s: float = Field(0.5, ge=0, le=30, description="'fit': silence that the encoder is given after the chunk")
+    encoder_bucket_s: float = Field(2.5, gt=0, le=30, description="'fit': encoder lengths are multiples of this")
 
 
 class SlicingOptions(Value):
@@ -36,3 +38,4 @@ class SlicingOptions(Value):
     vad_threshold: float = Field(0.5, gt=0, lt=1)
     min_silence_s: float = Field(0.16, ge=0)
     speech_pad_s: float = Field(0.4, ge=0)
+    track: int | None = Field(None, ge=0, le=999, description="audio track from 0; unset: the default one that has speech")

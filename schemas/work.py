@@ -8,6 +8,7 @@ from schemas.jobs import Work
 from schemas.options import DecodingOptions, ModelRef
 from schemas.record import Failure, Lane, ObjectRef, Record, Sha256, Value
 from schemas.segment import Segment
+from schemas.warning import TranscriptWarning
 
 Span = Annotated[tuple[int, int], Field(description="start and end in samples at 16 kHz, of the file's own time")]
 
@@ -42,7 +43,8 @@ class ChunkReady(Record):
     """`chunks.*`: a piece of speech to transcribe; `audio` is s16le mono 16 kHz PCM. Keyed by chunk id: a file spreads.
 
     `pieces` are the spoken regions that the PCM is made of, in order, in the file's own samples; the silence between
-    them is not in it. Times inside the PCM are brought back to the file's time by them.
+    them is not in it. Times inside the PCM are brought back to the file's time by them. `speech` are the parts of the pieces
+    in which speech was detected, without the padding around it; a record of an earlier version has none.
     """
 
     TYPE: ClassVar[str] = "chunk.ready"
@@ -52,6 +54,7 @@ class ChunkReady(Record):
     slice_id: Sha256
     span: Span
     pieces: tuple[Span, ...]
+    speech: tuple[Span, ...] = ()
     audio: ObjectRef
     model: ModelRef
     decoding: DecodingOptions
@@ -75,8 +78,21 @@ class ChunkReady(Record):
         return self.work_id
 
 
+class AudioTrack(Value):
+    """One audio track of a container. `index` counts audio tracks from 0."""
+
+    index: int
+    channels: int
+    language: str | None = None
+    title: str | None = None
+    default: bool = False
+
+
 class AudioInfo(Value):
-    """What the container says of the file, and what was really decoded (0 until the end is reached)."""
+    """What the container says of the file, and what was really decoded (0 until the end is reached).
+
+    `duration_s` counts from 0 of the player's clock, `start_s` is where the sound begins on it.
+    """
 
     container: str
     codec: str
@@ -84,7 +100,10 @@ class AudioInfo(Value):
     channels: int
     declared_duration_s: float | None = None
     duration_s: float = 0.0
-    warnings: tuple[str, ...] = ()
+    start_s: float = 0.0
+    track: int = Field(0, description="the audio track that was read")
+    tracks: tuple[AudioTrack, ...] = ()
+    warnings: tuple[str, ...] = Field((), description="each begins with its code and a colon")
 
 
 class SlicedChunk(Value):
@@ -123,6 +142,7 @@ class ChunkTranscribed(Value):
     language: str | None
     language_probability: float
     segments: tuple[Segment, ...]
+    warnings: tuple[TranscriptWarning, ...] = ()
     inference_s: float
 
 

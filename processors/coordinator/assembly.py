@@ -7,6 +7,7 @@ from datetime import datetime
 from processors.coordinator.tables import ChunkState, WorkState
 from schemas.segment import Segment
 from schemas.transcript import Transcript
+from schemas.warning import TranscriptWarning
 from schemas.work import ChunkTranscribed, SlicedChunk, Span
 
 SURE = 0.8  # a chunk whose language is at least so likely keeps it, also against the file's
@@ -70,11 +71,24 @@ def assemble(state: WorkState, chunks: Mapping[Span, ChunkState], now: datetime)
         speech_s=sum(chunk.speech_s for chunk in state.chunks),
         text=" ".join(segment.text for segment in segments if segment.text),
         segments=tuple(segments),
+        warnings=warnings_of(state, results),
         audio_info=state.audio_info,
         processing_s=(now - state.started_at).total_seconds() if state.started_at else 0.0,
         inference_s=sum(result.inference_s for result in results),
         created_at=now,
     )
+
+
+def warnings_of(state: WorkState, results: Sequence[ChunkTranscribed]) -> tuple[TranscriptWarning, ...]:
+    """What the decoder said of the file, then what the transcribers said of its chunks, each of those without a time once."""
+    assert state.audio_info is not None
+    audio = [_audio_warning(text) for text in state.audio_info.warnings]
+    return tuple(dict.fromkeys([*audio, *(warning for result in results for warning in result.warnings)]))
+
+
+def _audio_warning(text: str) -> TranscriptWarning:
+    code, _, message = text.partition(": ")
+    return TranscriptWarning(code=code, message=message or text)
 
 
 def share_done(state: WorkState, chunks: Mapping[Span, ChunkState]) -> float:

@@ -75,6 +75,7 @@ class Documents:
             "success": True,
             "transcription": {name: whole[name] for name in ("text", "segments", "language", "duration")},
             "processing_time": transcript.processing_s,
+            "warnings": whole["warnings"],
             "audio_info": transcript.audio_info.model_dump(mode="json"),
             "cached": job.cached,
         }
