@@ -4,9 +4,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.locked
-TIERS := tests/unit tests/contract tests/pipeline tests/services
+TIERS := tests/unit tests/contract tests/pipeline tests/speech tests/services
 
-.PHONY: help setup demo dev test services services-stop chaos unit check fix generate lock bench clean
+.PHONY: help setup demo dev test models services services-stop chaos unit check fix generate lock bench clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,10 +23,14 @@ demo: setup ## transcribe the bundled clips over HTTP and show what happened
 dev: setup ## run the whole system in one process: http://127.0.0.1:8511
 	@$(BIN)/murmur dev
 
-test: check ## everything: checks, unit, contract, pipeline, services
+test: check ## everything: checks, unit, contract, pipeline, speech, services
+	@$(BIN)/python -m scripts.models
 	@$(BIN)/python -m scripts.services build
 	@$(BIN)/python -m pytest $(TIERS) -m "not services or beside" --numprocesses 2 --dist loadfile --no-loadscope-reorder
 	@$(BIN)/python -m pytest tests/services -m "not beside"
+
+models: setup ## original Whisper weights, tiny.en and base, into a cache outside the checkout (220 MB)
+	@$(BIN)/python -m scripts.models
 
 services: setup ## real Kafka, MinIO and versitygw on loopback (built once, 5-8 minutes), with an env file each in .services
 	@$(BIN)/python -m scripts.services up

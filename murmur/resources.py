@@ -26,7 +26,8 @@ def from_settings(settings: Settings) -> Resources:
     from murmur.models import catalogue
     from murmur.objects import open as stores
 
-    return Resources(settings, Kafka.from_settings(settings), stores.from_settings(settings), catalogue.resolve(settings.model))
+    kafka, objects = Kafka.from_settings(settings), stores.from_settings(settings)
+    return Resources(settings, kafka, objects, catalogue.of(settings))
 
 
 class Stage(Protocol):

@@ -59,6 +59,10 @@ class Settings(BaseSettings):
 
     # Model
     model: str | None = Field(None, description="a name from the catalogue, a local CTranslate2 folder, or a repository id")
+    models_dir: Path | None = Field(
+        None,
+        description="a folder of models by name, looked into before the hub; all stages need the same",
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the model runs")
     compute_type: str = Field("default", description="CTranslate2's: default, int8, float16, int8_float16, float32, …")
     model_replicas: int = Field(0, ge=0, description="chunks transcribed side by side on a CPU; 0: one per core")

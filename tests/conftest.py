@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from scripts.services.supervisor import Services
 
 TESTS = Path(__file__).parent
-TIERS = ("unit", "contract", "pipeline", "services")
+TIERS = ("unit", "contract", "pipeline", "speech", "services")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

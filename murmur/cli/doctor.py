@@ -86,7 +86,7 @@ def _model(settings: "Settings") -> Check:
 
     name = settings.model or catalogue.default_for(settings.device)
     try:
-        model = catalogue.resolve(name)
+        model = catalogue.resolve(name, settings.models_dir)
     except MurmurError as error:
         return Check("model", f"{name} is not known", str(error))
     chosen = "" if settings.model else " (chosen by device; `murmur run` needs MURMUR_MODEL)"

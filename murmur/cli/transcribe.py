@@ -79,7 +79,7 @@ def _transcribe(settings: "Settings", files: list[Path], fields: dict[str, str],
     from murmur.models import catalogue
 
     with telling(sys.stderr) as tell:
-        known = catalogue.resolve(settings.model or catalogue.default_for(settings.device))
+        known = catalogue.resolve(settings.model or catalogue.default_for(settings.device), settings.models_dir)
         catalogue.fetch(known, lambda here, total: tell.download(known.ref.name, here, total))
         with Dev(settings, STAGES) as system:
             tell.note(f"loading the model {known.ref.name}")

@@ -42,7 +42,7 @@ class Dev:
     def start(self) -> None:
         """Raises UsageError: no such model, folders inside each other, data in use by another process."""
         settings = self.settings
-        model = catalogue.resolve(settings.model)
+        model = catalogue.of(settings)
         inbox, outbox = folders(settings)
         self._lock = _lock(settings.data_dir)
         objects = DirectoryStore(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from murmur.errors import UsageError
+from murmur.settings import Settings
 from schemas.options import ModelRef
 
 DEMO_DIR = Path(__file__).parent / "demo"
@@ -65,13 +66,24 @@ class Model:
     compute_type: str = "default"
 
 
-def resolve(name: str | None) -> Model:
+def of(settings: Settings) -> Model:
+    """The model that the settings name. Raises UsageError."""
+    return resolve(settings.model, settings.models_dir)
+
+
+def resolve(name: str | None, models_dir: Path | None = None) -> Model:
     """The model of that name, folder, or repository (`owner/name`, `owner/name@commit`). Loads and downloads nothing; only
-    a repository that is neither in the catalogue, pinned, nor cached is looked up on the hub. Raises UsageError."""
+    a repository that is neither in the catalogue, pinned, nor cached is looked up on the hub. Raises UsageError.
+
+    `models_dir`: a folder of models by name, which comes before the catalogue. The weights in it need not be those that the
+    catalogue pins, so their revision is a digest, as any folder's: a second of reading for each 1 to 2 GB, once per process.
+    """
     if name == "demo":
         # int8 sums saturate on CPUs without VNNI, and so small a model then loses sentences (two minutes of English: 10 of 208
         # words wrong, 4 in float32), so it is computed in float32: the same text everywhere, for 1.5 times the CPU.
         return Model(ModelRef(name="demo", revision=_digest(DEMO_DIR)), DEMO_DIR, max_chunk_s=10.0, compute_type="float32")
+    if name and models_dir and (path := _in(models_dir, name)):
+        return Model(ModelRef(name=ALIASES.get(name, name), revision=_digest(path)), path)
     if name and (pinned := PINNED.get(ALIASES.get(name, name))):
         return Model(ModelRef(name=ALIASES.get(name, name), revision=pinned.commit), None, repository=pinned.repository)
     if name and (Path(name) / "model.bin").is_file():
@@ -81,6 +93,14 @@ def resolve(name: str | None) -> Model:
         return _of_repository(match["repository"], match["commit"])
     wrong = f"there is no model {name!r}" if name else "no model is set"
     raise UsageError(f"{wrong}. Set MURMUR_MODEL (or --model) to one of: {describe()}")
+
+
+def _in(models_dir: Path, name: str) -> Path | None:
+    """Its folder there. Only names are looked for, never paths that lead out of it."""
+    if name.startswith("/") or ".." in Path(name).parts:
+        return None
+    candidates = [models_dir.expanduser().absolute() / each for each in (name, ALIASES.get(name, name))]
+    return next((path for path in candidates if (path / "model.bin").is_file()), None)
 
 
 def describe() -> str:

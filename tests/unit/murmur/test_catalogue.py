@@ -81,3 +81,19 @@ def test_progress_counts_bytes_and_not_files() -> None:
     of_files.update(1)
     of_bytes.update(60)
     assert told == [(40, 100), (100, 100)]
+
+
+def test_a_folder_of_models_comes_before_the_hub(tmp_path: Path) -> None:
+    shutil.copytree(DEMO_DIR, tmp_path / "large-v3-turbo")
+    model = resolve("large-v3-turbo", tmp_path)
+    assert model.ref == ModelRef(name="large-v3-turbo", revision=resolve("demo").ref.revision)
+    assert fetch(model, nothing) == tmp_path / "large-v3-turbo"
+    assert resolve("turbo", tmp_path) == model
+    assert resolve("tiny", tmp_path) == resolve("tiny"), "what is not in it is the hub's"
+
+
+def test_a_name_never_leads_out_of_the_folder_of_models(tmp_path: Path) -> None:
+    shutil.copytree(DEMO_DIR, tmp_path / "outside")
+    (tmp_path / "models").mkdir()
+    with pytest.raises(UsageError):
+        resolve("../outside", tmp_path / "models")
