@@ -8,6 +8,7 @@ from schemas.record import Value
 
 Task = Literal["transcribe", "translate"]
 EncoderWindow = Literal["full", "fit"]
+RawFormat = Literal["gsm", "mulaw", "alaw", "g722"]
 
 
 class ModelRef(Value):
@@ -39,3 +40,4 @@ class SlicingOptions(Value):
     min_silence_s: float = Field(0.16, ge=0)
     speech_pad_s: float = Field(0.4, ge=0)
     track: int | None = Field(None, ge=0, le=999, description="audio track from 0; unset: the default one that has speech")
+    raw_format: RawFormat | None = Field(None, description="what a telephone file without a header is, by its name")

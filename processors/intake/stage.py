@@ -17,7 +17,7 @@ from murmur.objects import NotFound, ObjectInfo, ObjectStore
 from murmur.objects.names import result_keys
 from murmur.objects.store import BadKey
 from murmur.objects.transcripts import Transcripts
-from murmur.recipe import Recipe, recipe
+from murmur.recipe import Recipe, for_file, recipe
 from murmur.resources import Resources, Stage
 from murmur.settings import Settings
 from processors.intake.events import Dropped, Event, ListBucket, normalise
@@ -98,13 +98,14 @@ class Intake:
         yield Output(REQUESTS, request.work.work_id, request)
 
     def _requested(self, info: ObjectInfo, audio_id: str) -> JobRequested:
-        work = identity.plan(audio_id, info.ref, self._recipe, OWNER)
+        filename = info.key.rstrip("/").rpartition("/")[2] or info.key
+        work = identity.plan(audio_id, info.ref, for_file(self._recipe, filename), OWNER)
         result = self._transcripts.find(work.work_id)
         job = Job(
             job_id=identity.drop_job_id(info.bucket, info.key, info.version),
             source="drop",
             dropped=info.ref,
-            filename=info.key.rstrip("/").rpartition("/")[2] or info.key,
+            filename=filename,
             owner=OWNER,
             submitted_at=self._now(),
         )

@@ -13,7 +13,7 @@ from murmur.kafka.async_producer import AsyncProducer, Unacknowledged
 from murmur.kafka.messages import Output
 from murmur.objects import keys
 from murmur.objects.transcripts import Transcripts
-from murmur.recipe import recipe
+from murmur.recipe import for_file, recipe
 from murmur.resources import Resources
 from producers.gateway.asked import asked
 from producers.gateway.form import Form, check_length, read_form
@@ -80,7 +80,7 @@ class Submissions:
             submitted_at=datetime.now(UTC),
             webhook_url=wanted.webhook_url,
         )
-        work = identity.plan(form.stored.audio_id, form.stored.ref, cooked, job.owner)
+        work = identity.plan(form.stored.audio_id, form.stored.ref, for_file(cooked, form.filename), job.owner)
         return JobRequested(job=job, work=work, result=await asyncio.to_thread(self._transcripts.find, work.work_id))
 
 

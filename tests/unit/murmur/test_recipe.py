@@ -6,7 +6,7 @@ import pytest
 
 from murmur.errors import Invalid
 from murmur.models.catalogue import Model
-from murmur.recipe import recipe
+from murmur.recipe import for_file, recipe
 from murmur.settings import Settings
 from schemas.options import ModelRef
 
@@ -36,3 +36,22 @@ def test_an_option_that_cannot_be_is_invalid_and_says_which(field: str, value: o
     with pytest.raises(Invalid, match=field) as refused:
         recipe(Settings(), MODEL, **{field: value})
     assert refused.value.failure.reason == "bad_option"
+
+
+@pytest.mark.parametrize(
+    ("name", "raw_format"),
+    [
+        ("a.gsm", "gsm"),
+        ("A.UL", "mulaw"),
+        ("call.1.alaw", "alaw"),
+        ("x.g722", "g722"),
+        ("gsm", None),
+        ("a.gsm.wav", None),
+        ("", None),
+    ],
+)
+def test_the_name_of_a_telephone_file_says_what_it_is(name: str, raw_format: str | None) -> None:
+    how = recipe(Settings(), MODEL)
+    named = for_file(how, name)
+    assert named.slicing.raw_format == raw_format
+    assert (named.model, named.decoding) == (how.model, how.decoding)
