@@ -64,12 +64,20 @@ class Settings(BaseSettings):
         description="a folder of models by name, looked into before the hub; all stages need the same",
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the model runs")
-    compute_type: str = Field("default", description="CTranslate2's: default, int8, float16, int8_float16, float32, …")
+    compute_type: str = Field(
+        "auto", description="CTranslate2's: int8, float16, int8_float16, float32, …; auto: what suits model and device"
+    )
     model_replicas: int = Field(0, ge=0, description="chunks transcribed side by side on a CPU; 0: one per core")
     batch_size: int = Field(16, ge=1, le=256, description="chunks in one GPU batch; a CPU replica takes one at a time")
     beam_size: int = Field(5, ge=1, le=20, description="width of the search; changes the text, so all stages must agree")
-    encoder_window: Literal["full", "fit"] = Field(
-        "full", description="'fit' encodes only a chunk's length: faster for models trained for it"
+    encoder_window: Literal["full", "fit"] | None = Field(
+        None, description="full encodes 30 s for every chunk, fit a chunk's length: faster; unset: what suits the model"
+    )
+    encoder_margin_s: float | None = Field(
+        None, ge=0, le=30, description="fit: silence that is encoded after a chunk; unset: what suits the model"
+    )
+    encoder_bucket_s: float | None = Field(
+        None, gt=0, le=30, description="fit: encoded lengths are multiples of this; unset: what suits the model"
     )
     max_chunk_s: float | None = Field(None, ge=1, le=30, description="longest chunk; unset: what suits the model")
 

@@ -4,22 +4,27 @@ A repository's revision is a commit of its hub; a local folder's is a digest of 
 a `ModelRef` hold the same weights.
 """
 
-import hashlib
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from murmur import languages
 from murmur.errors import UsageError
+from murmur.models import folder, hub
+from murmur.models.hub import Progress
 from murmur.settings import Settings
-from schemas.options import ModelRef
+from schemas.options import EncoderWindow, ModelRef
+from schemas.warning import TranscriptWarning
 
 DEMO_DIR = Path(__file__).parent / "demo"
-Progress = Callable[[int, int], None]  # bytes that are here, bytes in all
-FILES = ("config.json", "preprocessor_config.json", "model.bin", "tokenizer.json", "vocabulary.*")
-NEEDED = ("config.json", "model.bin", "tokenizer.json")
+DEMO = "demo"
+DEMO_WARNING = TranscriptWarning(
+    code="demo_model",
+    message="made with the demo model, which knows a few hundred words of English and Portuguese: it is for trying murmur "
+    "out, and writes other words for all that it does not know. Choose another one with --model or MURMUR_MODEL",
+)
+RUN_DEFAULT = "base"  # of `murmur run`, whose stages must agree on it whatever machine each of them is on
 _REPOSITORY = re.compile(r"(?P<repository>\w[\w.-]*/\w[\w.-]*)(?:@(?P<commit>[0-9a-f]{40}))?")
 
 
@@ -56,14 +61,21 @@ ALIASES = {"large": "large-v3", "turbo": "large-v3-turbo"}
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model that is known. `path` is its CTranslate2 folder, None until `fetch` has brought it from `repository`;
-    `max_chunk_s` is the chunk length it reads best, `compute_type` what it is computed in unless the settings say otherwise."""
+    """A model that is known. `path` is its CTranslate2 folder, None until `fetch` has brought it from `repository`.
+
+    The rest is what it is best used with, unless the settings say otherwise: `max_chunk_s` is the chunk length that it reads
+    best, `compute_type` what it is computed in on a CPU. A repository that is not in the catalogue may know fewer `languages`.
+    """
 
     ref: ModelRef
     path: Path | None
-    max_chunk_s: float = 30.0
     repository: str | None = None
-    compute_type: str = "default"
+    languages: tuple[str, ...] = languages.ALL
+    max_chunk_s: float = 30.0
+    compute_type: str = "int8"
+    encoder_window: EncoderWindow = "full"
+    encoder_margin_s: float = 0.5
+    encoder_bucket_s: float = 2.5
 
 
 def of(settings: Settings) -> Model:
@@ -76,23 +88,74 @@ def resolve(name: str | None, models_dir: Path | None = None) -> Model:
     a repository that is neither in the catalogue, pinned, nor cached is looked up on the hub. Raises UsageError.
 
     `models_dir`: a folder of models by name, which comes before the catalogue. The weights in it need not be those that the
-    catalogue pins, so their revision is a digest, as any folder's: a second of reading for each 1 to 2 GB, once per process.
+    catalogue pins, so their revision is a digest, as any folder's.
     """
-    if name == "demo":
-        # int8 sums saturate on CPUs without VNNI, and so small a model then loses sentences (two minutes of English: 10 of 208
-        # words wrong, 4 in float32), so it is computed in float32: the same text everywhere, for 1.5 times the CPU.
-        return Model(ModelRef(name="demo", revision=_digest(DEMO_DIR)), DEMO_DIR, max_chunk_s=10.0, compute_type="float32")
+    if name == DEMO:
+        return _demo()
     if name and models_dir and (path := _in(models_dir, name)):
-        return Model(ModelRef(name=ALIASES.get(name, name), revision=_digest(path)), path)
+        return _of_folder(ALIASES.get(name, name), path)
     if name and (pinned := PINNED.get(ALIASES.get(name, name))):
-        return Model(ModelRef(name=ALIASES.get(name, name), revision=pinned.commit), None, repository=pinned.repository)
-    if name and (Path(name) / "model.bin").is_file():
-        path = Path(name).resolve()
-        return Model(ModelRef(name=path.name, revision=_digest(path)), path)
+        return _of_catalogue(ALIASES.get(name, name), pinned)
+    if name and folder.is_model(Path(name)):
+        return _of_folder(Path(name).resolve().name, Path(name).resolve())
     if name and not Path(name).exists() and (match := _REPOSITORY.fullmatch(name)):
         return _of_repository(match["repository"], match["commit"])
     wrong = f"there is no model {name!r}" if name else "no model is set"
     raise UsageError(f"{wrong}. Set MURMUR_MODEL (or --model) to one of: {describe()}")
+
+
+def describe() -> str:
+    """What can be named, in one line."""
+    names = ", ".join([DEMO, *PINNED])
+    return (
+        f"{names}; the name of a folder in MURMUR_MODELS_DIR; a folder with a CTranslate2 model.bin; "
+        "or a repository on the hub, owner/name or owner/name@commit"
+    )
+
+
+def default_for(device: Literal["auto", "cpu", "cuda"]) -> str:
+    """The name that `dev` and `transcribe` choose when none is set."""
+    if device == "auto":
+        import ctranslate2
+
+        device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
+    return "large-v3-turbo" if device == "cuda" else "base"
+
+
+def warnings_of(ref: ModelRef) -> tuple[TranscriptWarning, ...]:
+    """What every reader of a transcript that this model made should know."""
+    return (DEMO_WARNING,) if ref.revision == folder.digest(DEMO_DIR) else ()
+
+
+def fetch(model: Model, progress: Progress) -> Path:
+    """The model's folder, downloaded at first use into the usual cache. Blocks. Raises UsageError with the ways out."""
+    if (path := cached(model)) is not None:
+        return path
+    assert model.repository is not None  # a model without a path has one
+    return hub.download(model.repository, model.ref.revision, model.ref.name, progress)
+
+
+def cached(model: Model) -> Path | None:
+    """The folder of a model that is here already and whole, else None. No network."""
+    if model.path is not None or model.repository is None:
+        return model.path
+    return hub.cached(model.repository, model.ref.revision)
+
+
+def _demo() -> Model:
+    # int8 sums saturate on CPUs without VNNI, and so small a model then loses sentences (two minutes of English: 10 of 208
+    # words wrong, 4 in float32), so it is computed in float32: the same text everywhere, for 1.5 times the CPU.
+    return Model(
+        ModelRef(name=DEMO, revision=folder.digest(DEMO_DIR)),
+        DEMO_DIR,
+        languages=("en", "pt"),
+        max_chunk_s=10.0,
+        compute_type="float32",
+    )
+
+
+def _of_folder(name: str, path: Path) -> Model:
+    return Model(ModelRef(name=name, revision=folder.digest(path)), path, languages=folder.known_languages(path))
 
 
 def _in(models_dir: Path, name: str) -> Path | None:
@@ -100,112 +163,22 @@ def _in(models_dir: Path, name: str) -> Path | None:
     if name.startswith("/") or ".." in Path(name).parts:
         return None
     candidates = [models_dir.expanduser().absolute() / each for each in (name, ALIASES.get(name, name))]
-    return next((path for path in candidates if (path / "model.bin").is_file()), None)
+    return next((path for path in candidates if folder.is_model(path)), None)
 
 
-def describe() -> str:
-    """What can be named, in one line."""
-    names = ", ".join(["demo", *PINNED])
-    return f"{names}; a folder with a CTranslate2 model.bin; or a repository on the hub, owner/name or owner/name@commit"
-
-
-def default_for(device: Literal["auto", "cpu", "cuda"]) -> str:
-    """The name that `dev` and `transcribe` choose when none is set. On a CPU it is the one that needs no download."""
-    if device == "auto":
-        import ctranslate2
-
-        device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
-    return "large-v3-turbo" if device == "cuda" else "demo"
-
-
-def fetch(model: Model, progress: Progress) -> Path:
-    """The model's folder, downloaded at first use into the usual cache. Blocks. Raises UsageError with the ways out."""
-    path = model.path or cached(model)
-    if path is not None:
-        return path
-    import huggingface_hub
-
-    assert model.repository is not None  # a model without a path has one
-    try:
-        folder = huggingface_hub.snapshot_download(
-            model.repository, revision=model.ref.revision, allow_patterns=list(FILES), tqdm_class=_bar(progress)
-        )
-    except Exception as error:  # the hub's client raises many kinds; each means that the model is not here
-        raise _unreachable(model.repository, model.ref.name, error) from error
-    if lacking := [name for name in NEEDED if not (Path(folder) / name).is_file()]:
-        raise UsageError(f"{model.repository} has no {' and no '.join(lacking)}: it is not a CTranslate2 Whisper model")
-    return Path(folder)
-
-
-def cached(model: Model) -> Path | None:
-    """The folder of a model that is here already and whole, else None. No network."""
-    if model.path is not None:
-        return model.path
-    import huggingface_hub
-
-    found = [_in_cache(huggingface_hub, model, name) for name in NEEDED]
-    return Path(found[0]).parent if found[0] and all(found) else None
-
-
-def _in_cache(hub: object, model: Model, file: str) -> str | None:
-    found = hub.try_to_load_from_cache(model.repository, file, revision=model.ref.revision)  # type: ignore[attr-defined]
-    return found if isinstance(found, str) else None
+def _of_catalogue(name: str, pinned: Pinned) -> Model:
+    known = languages.WITHOUT_CANTONESE
+    if name.endswith(".en"):
+        known = languages.ENGLISH
+    elif "large-v3" in name:
+        known = languages.ALL
+    return Model(ModelRef(name=name, revision=pinned.commit), None, pinned.repository, known)
 
 
 def _of_repository(repository: str, commit: str | None) -> Model:
     for name, pinned in PINNED.items():
         if pinned.repository == repository and commit in (None, pinned.commit):
             return resolve(name)
-    revision = commit or _newest_commit(repository)
-    return Model(ModelRef(name=repository, revision=revision), None, repository=repository)
-
-
-def _newest_commit(repository: str) -> str:
-    """What `main` is in the cache (the newest that was downloaded here), else on the hub."""
-    import huggingface_hub
-
-    try:
-        config = huggingface_hub.try_to_load_from_cache(repository, "config.json", revision="main")
-        if isinstance(config, str):
-            return Path(config).parent.name  # the cache names its folders by commit
-        commit = huggingface_hub.HfApi().model_info(repository, timeout=10).sha
-    except Exception as error:  # see fetch
-        raise _unreachable(repository, repository, error) from error
-    if commit is None:
-        raise UsageError(f"the hub does not say which commit {repository} is at; name one: {repository}@<commit>")
-    return commit
-
-
-def _unreachable(repository: str, name: str, error: Exception) -> UsageError:
-    first_line = next(iter(str(error).strip().splitlines()), "no details")
-    return UsageError(
-        f"the model {name} is not on this machine, and {repository} could not be downloaded "
-        f"({type(error).__name__}: {first_line}). Three ways out: "
-        "connect to the internet and run this again; copy the model from a machine that has it and point HF_HOME (a whole cache) "
-        "or MURMUR_MODEL (the model's folder) at it; or use the model that comes with murmur: MURMUR_MODEL=demo"
-    )
-
-
-def _bar(progress: Progress) -> type:
-    """The hub's client reports by a tqdm class of ours. It draws nothing; it only tells `progress`."""
-    from tqdm.std import tqdm  # type: ignore[import-untyped, unused-ignore]
-
-    class Bar(tqdm):  # type: ignore[misc, type-arg, unused-ignore]
-        done = 0
-
-        def __init__(self, *args: object, **kwargs: object) -> None:
-            self.counts_bytes = kwargs.get("unit") == "B"  # the other bar counts files
-            super().__init__(*args, **{**kwargs, "disable": True})
-
-        def update(self, n: float | None = 1) -> None:
-            self.done += int(n or 0)
-            if self.counts_bytes:
-                progress(self.done, int(self.total or 0))
-
-    return Bar
-
-
-@lru_cache
-def _digest(path: Path) -> str:
-    with (path / "model.bin").open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    model = Model(ModelRef(name=repository, revision=commit or hub.newest_commit(repository)), None, repository)
+    path = cached(model)
+    return replace(model, languages=folder.known_languages(path)) if path else model

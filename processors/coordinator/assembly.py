@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from murmur.models import catalogue
 from processors.coordinator.tables import ChunkState, WorkState
 from schemas.segment import Segment
 from schemas.transcript import Transcript
@@ -80,10 +81,12 @@ def assemble(state: WorkState, chunks: Mapping[Span, ChunkState], now: datetime)
 
 
 def warnings_of(state: WorkState, results: Sequence[ChunkTranscribed]) -> tuple[TranscriptWarning, ...]:
-    """What the decoder said of the file, then what the transcribers said of its chunks, each of those without a time once."""
+    """What is to be said of the model, then what the decoder said of the file, then what the transcribers said of its chunks,
+    each of those without a time once."""
     assert state.audio_info is not None
     audio = [_audio_warning(text) for text in state.audio_info.warnings]
-    return tuple(dict.fromkeys([*audio, *(warning for result in results for warning in result.warnings)]))
+    chunks = [warning for result in results for warning in result.warnings]
+    return tuple(dict.fromkeys([*catalogue.warnings_of(state.work.model), *audio, *chunks]))
 
 
 def _audio_warning(text: str) -> TranscriptWarning:

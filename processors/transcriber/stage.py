@@ -54,25 +54,24 @@ def build(resources: Resources) -> Stage:
     def load() -> Engine:
         from processors.transcriber.whisper import load
 
-        return load(
-            resources.model, resources.settings, lambda done, total: log.debug("model download %d of %d bytes", done, total)
-        )
+        return load(resources.model, resources.settings, DownloadLog(resources.model.ref.name))
 
     transcriber = Transcriber(resources.model.ref, resources.objects, Revocations(resources.kafka, NAME), Workers(load))
     return Loop(NAME, resources.kafka, [CHUNKS_INTERACTIVE, CHUNKS_BULK], transcriber, LoopOptions(group_per_topic=True))
 
 
 class DownloadLog:
-    """One line for every tenth of a model that is here."""
+    """One line for every tenth of the model that is here."""
 
-    def __init__(self) -> None:
+    def __init__(self, model: str) -> None:
+        self._model = model
         self._tenths = -1
 
     def __call__(self, done_bytes: int, total_bytes: int) -> None:
         tenths = 10 * done_bytes // total_bytes if total_bytes else 0
         if tenths > self._tenths:
             self._tenths = tenths
-            log.info("model download percent=%d of_bytes=%d", 10 * tenths, total_bytes)
+            log.info("model download name=%s percent=%d bytes=%d of_bytes=%d", self._model, 10 * tenths, done_bytes, total_bytes)
 
 
 @dataclass(slots=True, eq=False)

@@ -7,14 +7,15 @@ error; a batch must have one encoder length and one prompt length; alignment tak
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from murmur.errors import Invalid, UsageError
 from murmur.models import catalogue
-from murmur.models.catalogue import Model, Progress
+from murmur.models.catalogue import Model
+from murmur.models.hub import Progress
 from murmur.settings import Settings
 from processors.transcriber import segments, words
 from processors.transcriber.decoding import SAMPLES_PER_TRY, Decoded, with_fallback
@@ -46,7 +47,9 @@ def load(model: Model, settings: Settings, progress: Progress) -> "WhisperEngine
     # On a CPU replicas share the weights, and one thread each beats many threads in one; a GPU runs one batch at a time,
     # while the second thread prepares the next.
     replicas = 2 if device == "cuda" else settings.model_replicas or usable_cores()
-    compute_type = model.compute_type if settings.compute_type == "default" else settings.compute_type
+    compute_type = settings.compute_type
+    if compute_type == "auto":
+        compute_type = best_compute_type(model, device, ctranslate2.get_supported_compute_types(device))
     try:
         whisper = WhisperModel(
             str(path),
@@ -58,8 +61,17 @@ def load(model: Model, settings: Settings, progress: Progress) -> "WhisperEngine
         )
     except (RuntimeError, ValueError) as error:
         raise UsageError(f"the model {model.ref.name} cannot be loaded on {device}: {error}") from error
-    log.info("model loaded name=%s revision=%s device=%s replicas=%d", model.ref.name, model.ref.revision, device, replicas)
+    log.info(
+        "model loaded name=%s revision=%s device=%s compute_type=%s replicas=%d",
+        *(model.ref.name, model.ref.revision, device, whisper.model.compute_type, replicas),
+    )
     return WhisperEngine(whisper, replicas, settings.batch_size if device == "cuda" else 1)
+
+
+def best_compute_type(model: Model, device: str, supported: Collection[str]) -> str:
+    """The first of what suits the model that the device can compute in; CTranslate2's own choice when it can do none."""
+    wanted = (model.compute_type, "float32") if device == "cpu" else ("int8_float16", "float16", "float32")
+    return next((each for each in wanted if each in supported), "default")
 
 
 def usable_cores() -> int:

@@ -1,5 +1,6 @@
 """What a caller asked for on top of the settings, with a clear word where it cannot be."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,15 @@ def test_the_longest_chunk_is_the_models_unless_it_is_set() -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("language", "English"), ("language", "../x"), ("task", "sing"), ("beam_size", 99), ("prompt", "x" * 2001)],
+    [
+        ("language", "English"),
+        ("language", "../x"),
+        ("task", "sing"),
+        ("beam_size", 99),
+        ("prompt", "x" * 2001),
+        ("track", -1),
+        ("track", "two"),
+    ],
 )
 def test_an_option_that_cannot_be_is_invalid_and_says_which(field: str, value: object) -> None:
     with pytest.raises(Invalid, match=field) as refused:
@@ -55,3 +64,24 @@ def test_the_name_of_a_telephone_file_says_what_it_is(name: str, raw_format: str
     named = for_file(how, name)
     assert named.slicing.raw_format == raw_format
     assert (named.model, named.decoding) == (how.model, how.decoding)
+
+
+def test_the_audio_track_changes_how_the_file_is_cut() -> None:
+    assert recipe(Settings(), MODEL, track=2).slicing.track == 2
+    assert recipe(Settings(), MODEL, track=None).slicing.track is None
+
+
+def test_how_much_is_encoded_is_what_suits_the_model_unless_it_is_set() -> None:
+    fitting = replace(MODEL, encoder_window="fit", encoder_margin_s=5.0, encoder_bucket_s=2.0)
+    chosen = recipe(Settings(), fitting).decoding
+    assert (chosen.encoder_window, chosen.encoder_margin_s, chosen.encoder_bucket_s) == ("fit", 5.0, 2.0)
+    chosen = recipe(Settings(encoder_window="full", encoder_margin_s=0.0, encoder_bucket_s=5.0), fitting).decoding
+    assert (chosen.encoder_window, chosen.encoder_margin_s, chosen.encoder_bucket_s) == ("full", 0.0, 5.0)
+
+
+def test_a_language_that_the_model_lacks_is_refused() -> None:
+    english = replace(MODEL, languages=("en",))
+    assert recipe(Settings(), english, language="en").decoding.language == "en"
+    with pytest.raises(Invalid, match=r"does not know Portuguese \(pt\): it knows English only") as refused:
+        recipe(Settings(), english, language="pt")
+    assert refused.value.reason == "unsupported_language"

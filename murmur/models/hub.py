@@ -1,0 +1,94 @@
+"""Models on the hub: found in its client's cache, or downloaded into it. Called by the catalogue alone.
+
+The client is imported when it is needed: it is slow to load, and an installation with a folder of models never asks the hub.
+"""
+
+from collections.abc import Callable
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from murmur.errors import UsageError
+
+Progress = Callable[[int, int], None]  # bytes that are here, bytes in all
+FILES = ("config.json", "preprocessor_config.json", "model.bin", "tokenizer.json", "vocabulary.*")
+NEEDED = ("config.json", "model.bin", "tokenizer.json")
+ANSWER_S = 10.0  # for questions; a download may take as long as it goes on
+
+
+def cached(repository: str, revision: str) -> Path | None:
+    """The folder of a model that is here already and whole, else None. No network."""
+    import huggingface_hub
+
+    found = [huggingface_hub.try_to_load_from_cache(repository, name, revision=revision) for name in NEEDED]
+    return Path(str(found[0])).parent if all(isinstance(each, str) for each in found) else None
+
+
+def download(repository: str, revision: str, name: str, progress: Progress) -> Path:
+    """The model's folder in the cache. Goes on where an earlier download ended. Blocks. Raises UsageError with the ways out."""
+    import huggingface_hub
+
+    try:
+        bar = _bar(progress, _size_bytes(repository, revision))
+        folder = huggingface_hub.snapshot_download(repository, revision=revision, allow_patterns=list(FILES), tqdm_class=bar)
+    except Exception as error:  # the hub's client raises many kinds; each means that the model is not here
+        raise unreachable(repository, name, error) from error
+    if lacking := [file for file in NEEDED if not (Path(folder) / file).is_file()]:
+        raise UsageError(f"{repository} has no {' and no '.join(lacking)}: it is not a CTranslate2 Whisper model")
+    return Path(folder)
+
+
+def newest_commit(repository: str) -> str:
+    """What `main` is in the cache (the newest that was downloaded here), else on the hub. Raises UsageError."""
+    import huggingface_hub
+
+    try:
+        config = huggingface_hub.try_to_load_from_cache(repository, "config.json", revision="main")
+        if isinstance(config, str):
+            return Path(config).parent.name  # the cache names its folders by commit
+        commit = huggingface_hub.HfApi().model_info(repository, timeout=ANSWER_S).sha
+    except Exception as error:  # see download
+        raise unreachable(repository, repository, error) from error
+    if commit is None:
+        raise UsageError(f"the hub does not say which commit {repository} is at; name one: {repository}@<commit>")
+    return commit
+
+
+def unreachable(repository: str, name: str, error: Exception) -> UsageError:
+    first_line = next(iter(str(error).strip().splitlines()), "no details")
+    return UsageError(
+        f"the model {name} is not on this machine, and {repository} could not be downloaded "
+        f"({type(error).__name__}: {first_line}). Ways out: connect to the internet and run this again; copy the model's folder "
+        f"from a machine that has it to <folder>/{name} and set MURMUR_MODELS_DIR=<folder>, or set MURMUR_MODEL to the model's "
+        "folder itself; or, only to look around, use the model that comes with murmur, which knows a few hundred words: "
+        "--model demo, MURMUR_MODEL=demo"
+    )
+
+
+def _size_bytes(repository: str, revision: str) -> int:
+    """Of all files that a download brings; the client itself learns it only file by file. 0: the hub does not say."""
+    import huggingface_hub
+
+    info = huggingface_hub.HfApi().model_info(repository, revision=revision, files_metadata=True, timeout=ANSWER_S)
+    wanted = [file for file in info.siblings or [] if any(fnmatch(file.rfilename, pattern) for pattern in FILES)]
+    return sum(file.size or 0 for file in wanted)
+
+
+def _bar(progress: Progress, total_bytes: int) -> type:
+    """The hub's client reports by a tqdm class of ours. It draws nothing; it only tells `progress`, from several threads."""
+    from tqdm.std import tqdm  # type: ignore[import-untyped, unused-ignore]
+
+    class Bar(tqdm):  # type: ignore[misc, type-arg, unused-ignore]
+        done = 0
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            self.counts_bytes = kwargs.get("unit") == "B"  # the other bar counts files
+            super().__init__(*args, **{**kwargs, "disable": True})
+
+        def update(self, n: float | None = 1) -> None:
+            self.done += int(n or 0)
+            if self.counts_bytes:
+                total = total_bytes or int(self.total or 0)
+                progress(min(self.done, total), total)
+
+    return Bar
