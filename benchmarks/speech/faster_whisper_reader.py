@@ -1,0 +1,60 @@
+"""faster-whisper's sequential transcription, which murmur is compared with. Results can be kept on disk."""
+
+import hashlib
+import io
+import json
+import os
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import ctranslate2
+from faster_whisper import WhisperModel
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    text: str
+    cpu_s: float
+
+
+def default_cache() -> Path:
+    """Outside every checkout."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "murmur" / "benchmarks"
+
+
+class FasterWhisperReader:
+    """One model, on one thread of the CPU, as murmur's engine has it. Loaded when it is first needed."""
+
+    def __init__(self, model: Path, compute_type: str = "int8", cache: Path | None = None) -> None:
+        self._folder = model
+        self._compute_type = compute_type
+        self._cache = cache
+        self._model: WhisperModel | None = None
+
+    def transcribe(self, data: bytes, language: str | None, beam_size: int = 5) -> Reference:
+        """With the speech detector, without the text before as a prompt."""
+        key = [hashlib.sha256(data).hexdigest(), self._folder.name, self._compute_type, language, beam_size]
+        name = hashlib.sha256(json.dumps([*key, version("faster-whisper"), version("ctranslate2")]).encode()).hexdigest()
+        kept = self._cache / f"{name}.json" if self._cache else None
+        if kept and kept.exists():
+            return Reference(**json.loads(kept.read_text()))
+        reference = self._transcribe(data, language, beam_size)
+        if kept:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            partial = kept.with_suffix(f".{os.getpid()}")
+            partial.write_text(json.dumps({"text": reference.text, "cpu_s": reference.cpu_s}))
+            partial.rename(kept)
+        return reference
+
+    def _transcribe(self, data: bytes, language: str | None, beam_size: int) -> Reference:
+        if self._model is None:
+            self._model = WhisperModel(str(self._folder), device="cpu", compute_type=self._compute_type, cpu_threads=1)
+        ctranslate2.set_random_seed(0)
+        began_s = time.process_time()
+        segments, _ = self._model.transcribe(
+            io.BytesIO(data), language=language, beam_size=beam_size, vad_filter=True, condition_on_previous_text=False
+        )
+        text = " ".join(segment.text.strip() for segment in segments)
+        return Reference(text, time.process_time() - began_s)

@@ -1,0 +1,125 @@
+"""How complete transcripts are with original Whisper weights: murmur beside faster-whisper's sequential transcription.
+
+`python -m benchmarks.transcripts [PATTERN ...] [--model M ...] [--limit S ...] [--words] [--window full fit] [--alone]
+[--differences]`. Files are those of `benchmarks.speech.files` whose name matches a pattern, or audio files with a text file
+beside them. faster-whisper's results are kept in a cache outside the checkout: a second run costs murmur's time only.
+"""
+
+import argparse
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from itertools import product
+from pathlib import Path
+
+from benchmarks.figures import conditions
+from benchmarks.speech import comparison, files
+from benchmarks.speech.comparison import Row
+from benchmarks.speech.faster_whisper_reader import FasterWhisperReader, default_cache
+from benchmarks.speech.murmur_reader import MurmurReader
+from benchmarks.speech.recordings import Part, SpeechFile
+from benchmarks.speech.score import score
+from schemas.options import DecodingOptions, EncoderWindow, SlicingOptions
+from scripts import models
+
+WINDOWS: tuple[EncoderWindow, ...] = ("full", "fit")
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How murmur reads a file."""
+
+    limit_s: float
+    words: bool
+    window: EncoderWindow
+
+    def __str__(self) -> str:
+        return " ".join([f"{self.limit_s:g} s", *(["words"] if self.words else []), *(["fit"] if self.window == "fit" else [])])
+
+    def decoding(self, language: str | None, beam_size: int) -> DecodingOptions:
+        return DecodingOptions(language=language, words=self.words, encoder_window=self.window, beam_size=beam_size)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.transcripts", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("patterns", nargs="*", default=["*"], help=f"of {', '.join(files.FILES)}; or FILE.wav with FILE.txt")
+    parser.add_argument("--model", nargs="+", default=["tiny.en", "base"], help="a name of scripts.models, or a folder")
+    parser.add_argument("--limit", nargs="+", type=float, default=[30.0], metavar="S", help="the longest chunk")
+    parser.add_argument("--words", action="store_true", help="read once more with the times of words")
+    parser.add_argument("--window", nargs="+", choices=WINDOWS, default=["full"], help="the encoder's")
+    parser.add_argument("--beam", type=int, default=5)
+    parser.add_argument("--compute-type", default="int8")
+    parser.add_argument("--language", help="instead of the file's own; 'detect': let the model find it")
+    parser.add_argument("--alone", action="store_true", help="murmur only")
+    parser.add_argument("--differences", action="store_true", help="print what murmur wrote differently, as 'spoken -> written'")
+    return parser.parse_args()
+
+
+def chosen(patterns: Sequence[str]) -> list[SpeechFile]:
+    named = [files.get(name) for name in files.FILES if any(fnmatch(name, pattern) for pattern in patterns)]
+    return [*named, *(_with_text(Path(pattern)) for pattern in patterns if Path(pattern).is_file())]
+
+
+def _with_text(path: Path) -> SpeechFile:
+    return SpeechFile(path.stem, "en", path.read_bytes(), (Part(0.0, 0.0, path.with_suffix(".txt").read_text()),))
+
+
+def is_readable(model: str, language: str) -> bool:
+    """The English models read English only."""
+    return language == "en" or not model.endswith(".en")
+
+
+def rows(options: argparse.Namespace, speech: Sequence[SpeechFile]) -> Iterator[Row]:
+    for model in options.model:
+        folder = Path(model) if Path(model).is_dir() else models.path(model)
+        murmur = MurmurReader(folder, options.compute_type)
+        reference = FasterWhisperReader(folder, options.compute_type, default_cache())
+        ways = [Way(*way) for way in product(options.limit, [False, True] if options.words else [False], options.window)]
+        for file, way in product(speech, ways):
+            if is_readable(folder.name, file.language):
+                yield row(murmur, None if options.alone else reference, file, way, options)
+
+
+def row(
+    murmur: MurmurReader, reference: FasterWhisperReader | None, file: SpeechFile, way: Way, options: argparse.Namespace
+) -> Row:
+    language = None if options.language == "detect" else options.language or file.language
+    other = reference.transcribe(file.data, language, options.beam) if reference else None
+    began_s = time.process_time()
+    decoding = way.decoding(language, options.beam)
+    transcript = murmur.transcribe(file.data, decoding, SlicingOptions(max_chunk_s=way.limit_s))
+    cpu_s = time.process_time() - began_s
+    return Row(
+        file=file.name,
+        model=transcript.model.name,
+        chunks=str(way),
+        murmur=score(file.text, transcript.text),
+        murmur_cpu_s=cpu_s,
+        reference=score(file.text, other.text) if other else None,
+        reference_cpu_s=other.cpu_s if other else 0.0,
+    )
+
+
+def show(found: Iterable[Row], differences: bool) -> None:
+    """Each row as soon as it is there; the totals at the end."""
+    print(comparison.heading(), flush=True)
+    seen = []
+    for each in found:
+        seen.append(each)
+        print(comparison.line(each), flush=True)
+        if differences:
+            for text in each.murmur.differences:
+                print(f"    {text}", flush=True)
+    for each in comparison.totals(seen):
+        print(comparison.line(each))
+
+
+def main() -> None:
+    options = arguments()
+    show(rows(options, chosen(options.patterns)), options.differences)
+    print(f"\n{conditions()}; beam {options.beam}, {options.compute_type}, one thread")
+
+
+if __name__ == "__main__":
+    main()
