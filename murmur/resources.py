@@ -22,7 +22,7 @@ class Resources:
 
 
 def from_settings(settings: Settings) -> Resources:
-    """For `murmur run`. Raises UsageError when the model is not set or not known."""
+    """For `murmur run`. Raises UsageError when the model is not known."""
     from murmur.models import catalogue
     from murmur.objects import open as stores
 

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from murmur.cli import options
+
 MODEL_S = 600.0  # the longest time that a model may take to load
 
 
@@ -18,7 +20,7 @@ def dev(
     data: Annotated[Path | None, typer.Option(help="everything else that is kept [default: .murmur]")] = None,
     host: Annotated[str | None, typer.Option(help="address to listen on [default: 127.0.0.1]")] = None,
     port: Annotated[int | None, typer.Option(help="port to listen on; 0: any free one [default: 8511]")] = None,
-    model: Annotated[str | None, typer.Option(help="a model's name or folder [default: by device]")] = None,
+    model: Annotated[str | None, typer.Option(help=options.MODEL_HELP)] = None,
 ) -> None:
     """Run the whole system in one process: no Kafka, no S3 store, no account.
 
@@ -26,12 +28,15 @@ def dev(
     also `murmur dlq list` with MURMUR_KAFKA_BOOTSTRAP set to it. Ctrl-C stops it.
     """
     from murmur import logs
-    from murmur.cli import load
+    from murmur.cli import download, load
     from murmur.dev import Dev
+    from murmur.models import catalogue
 
     settings = load.settings(inbox=inbox, outbox=outbox, data_dir=data, gateway_host=host, gateway_port=port, model=model)
     logs.set_up(settings)
     system = Dev(settings)
+    served = catalogue.of(system.settings)
+    download.in_foreground(served)
     _stop_on_signals(system.stop)
     with system:
         system.wait_ready(MODEL_S)
@@ -39,21 +44,25 @@ def dev(
             typer.echo(f"murmur is ready: {system.address}")
             typer.echo(f"  drop files into  {system.settings.inbox}")
             typer.echo(f"  results come to  {system.settings.outbox}")
-            typer.echo(f"  model            {system.settings.model}")
+            typer.echo(f"  model            {served.ref.name}, revision {served.ref.revision}")
             if system.broker is not None:
                 typer.echo(f"  Kafka clients    {system.broker.bootstrap}")
+            for warning in catalogue.warnings_of(served.ref):
+                typer.echo(f"  note             {warning.message}")
         system.wait()
     os._exit(0)  # a stage that hangs in a library call must not keep the process
 
 
 def _stop_on_signals(stop: Callable[[], None]) -> None:
     """The first signal asks, the second insists."""
+    from murmur.cli import download
+
     asked = False
 
     def handle(_number: int, _frame: FrameType | None) -> None:
         nonlocal asked
         if asked:
-            os._exit(130)
+            os._exit(download.INTERRUPTED)
         asked = True
         stop()
 

@@ -89,8 +89,10 @@ def _model(settings: "Settings") -> Check:
         model = catalogue.resolve(name, settings.models_dir)
     except MurmurError as error:
         return Check("model", f"{name} is not known", str(error))
-    chosen = "" if settings.model else " (chosen by device; `murmur run` needs MURMUR_MODEL)"
-    return Check("model", f"{model.ref.name}, revision {model.ref.revision}{chosen}")
+    chosen = "" if settings.model else f"; chosen by device (without MURMUR_MODEL `murmur run` uses {catalogue.RUN_DEFAULT})"
+    path = catalogue.cached(model)
+    where = f"at {path}" if path else f"not here: the first use downloads it from {model.repository}"
+    return Check("model", f"{model.ref.name}, revision {model.ref.revision}, {where}{chosen}")
 
 
 def _device(settings: "Settings") -> Check:

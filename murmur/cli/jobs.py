@@ -24,6 +24,7 @@ def submit(
     model: Annotated[str | None, typer.Option(help="the model that must answer [default: the one that is served]")] = None,
     task: options.AskedTask = None,
     words: options.Words = False,
+    track: options.Track = None,
     webhook_url: Annotated[str | None, typer.Option(help="gets a signed POST when the job has ended")] = None,
     json: AsJson = False,
 ) -> None:
@@ -34,7 +35,7 @@ def submit(
     if missing := [str(path) for path in files if not path.is_file()]:
         raise UsageError(f"there is no file {', '.join(missing)}")
     more = {"model": model, "webhook_url": webhook_url}
-    fields = options.fields(language, task, words) | {name: value for name, value in more.items() if value is not None}
+    fields = options.fields(language, task, words, track) | {name: value for name, value in more.items() if value is not None}
     with _gateway(json) as gateway:
         for path in files:
             answer = gateway.submit(path, fields)

@@ -1,9 +1,12 @@
 """Options that several commands share."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from murmur.models.catalogue import Model
 
 
 class Task(StrEnum):
@@ -13,12 +16,27 @@ class Task(StrEnum):
     TRANSLATE = "translate"
 
 
-Language = Annotated[str | None, typer.Option(help="such as en or pt [default: detected]")]
+MODEL_HELP = "a model's name or folder [default: base on a CPU, large-v3-turbo on a GPU]"
+Language = Annotated[str | None, typer.Option(help="a code or a name, such as pt or Portuguese [default: detected]")]
 AskedTask = Annotated[Task | None, typer.Option("--task", help="transcribe, or translate into English")]
 Words = Annotated[bool, typer.Option("--words", help="also the time of every word, in the json result")]
 
 
-def fields(language: str | None, task: Task | None, words: bool) -> dict[str, str]:
+Track = Annotated[int | None, typer.Option(min=0, max=999, help="audio track, from 0 [default: the first with speech]")]
+
+
+def fields(language: str | None, task: Task | None, words: bool, track: int | None) -> dict[str, str]:
     """As fields of a submission; what was not said is left out."""
-    said = {"language": language, "task": task, "words": "true" if words else None}
+    said = {"language": language, "task": task, "words": "true" if words else None, "track": track}
     return {name: str(value) for name, value in said.items() if value is not None}
+
+
+def check_language(text: str | None, model: "Model") -> None:
+    """Before anything is downloaded or started. Raises UsageError when the model lacks the language."""
+    from murmur import languages
+    from murmur.errors import Invalid, UsageError
+
+    try:
+        languages.check(languages.parse(text or ""), model.languages, model.ref.name)
+    except Invalid as error:
+        raise UsageError(str(error)) from error

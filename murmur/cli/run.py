@@ -4,6 +4,7 @@ Fed by the settings alone, so that every child sees what its parent saw. A child
 children end with their parent, however that ends.
 """
 
+import logging
 import signal
 import socket
 import subprocess
@@ -19,6 +20,7 @@ import typer
 from murmur.cli import stages
 from murmur.errors import UsageError
 
+log = logging.getLogger(__name__)
 STOP_S = 15.0
 POLL_S = 0.1
 USAGE_EXIT = 2
@@ -35,15 +37,24 @@ def run(
     stages finish what is in their hands; a second one ends them at once. Exits with 2 when the set-up is wrong, with --once
     also with the code of the stage that ended: 70 it failed, 128 and more a signal.
     """
+    from murmur import logs
     from murmur.cli import load
+    from murmur.models import catalogue
     from murmur.resources import from_settings
 
     settings = load.settings()
+    logs.set_up(settings)
     wanted = stages.of(settings.store) if "all" in names else list(dict.fromkeys(names))
     for name in wanted:
         stages.check(name)
     if len(wanted) > 1 and settings.health_port is not None:
         raise UsageError("MURMUR_HEALTH_PORT is one stage's: unset it, or run every stage by a `murmur run` of its own")
+    if settings.model is None:
+        log.info("no model is set, every stage uses %s; MURMUR_MODEL, the same for all, chooses another", catalogue.RUN_DEFAULT)
+    if "transcriber" in wanted and sys.stderr.isatty():  # else the transcriber downloads it, and its log tells how far it is
+        from murmur.cli import download
+
+        download.in_foreground(catalogue.of(settings))
     if once and len(wanted) == 1:
         from murmur.cli import child
 

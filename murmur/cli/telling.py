@@ -60,7 +60,7 @@ class Lines:
 
     def download(self, name: str, here_bytes: int, total_bytes: int) -> None:
         if total_bytes:
-            self._at(f"downloading the model {name}", here_bytes / total_bytes, f" of {total_bytes / MB:.0f} MB")
+            self._at(f"downloading the model {name}", here_bytes / total_bytes, f", {_megabytes(here_bytes, total_bytes)}")
 
     def note(self, text: str) -> None:
         self._say(text)
@@ -74,11 +74,11 @@ class Lines:
     def failed(self, path: Path, why: str) -> None:
         self._say(f"{path}: {why}")
 
-    def _at(self, what: str, share: float, of: str = "") -> None:
+    def _at(self, what: str, share: float, more: str = "") -> None:
         tenth = int(share * 10)
         if tenth > self._tenths.get(what, -1):
             self._tenths[what] = tenth
-            self._say(f"{what}: {tenth * 10} %{of}")
+            self._say(f"{what}: {tenth * 10} %{more}")
 
     def _say(self, line: str) -> None:
         print(line, file=self._stream, flush=True)
@@ -93,7 +93,7 @@ class Bars:
 
     def download(self, name: str, here_bytes: int, total_bytes: int) -> None:
         if total_bytes:
-            self._at(f"downloading {name}, {total_bytes / MB:.0f} MB", here_bytes / total_bytes)
+            self._at(f"downloading {name}", here_bytes / total_bytes, f": {_megabytes(here_bytes, total_bytes)}")
 
     def note(self, text: str) -> None:
         self._print(text)
@@ -109,10 +109,14 @@ class Bars:
             self._progress.remove_task(bar)
         self._print(f"{path}: {why}")
 
-    def _at(self, what: str, share: float) -> None:
+    def _at(self, what: str, share: float, more: str = "") -> None:
         if what not in self._bars:
             self._bars[what] = self._progress.add_task(what, total=1.0)
-        self._progress.update(self._bars[what], completed=share)
+        self._progress.update(self._bars[what], completed=share, description=what + more)
 
     def _print(self, line: str) -> None:
         self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _megabytes(here_bytes: int, total_bytes: int) -> str:
+    return f"{here_bytes / MB:.0f} of {total_bytes / MB:.0f} MB"

@@ -28,10 +28,11 @@ INTERRUPTED, TERMINATED = 130, 143
 def transcribe(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="audio or video")],
     out: Annotated[Path | None, typer.Option(help="folder for the results [default: beside each file]")] = None,
-    model: Annotated[str | None, typer.Option(help="a model's name or folder [default: by device]")] = None,
+    model: Annotated[str | None, typer.Option(help=options.MODEL_HELP)] = None,
     language: options.Language = None,
     task: options.AskedTask = None,
     words: options.Words = False,
+    track: options.Track = None,
     formats: Annotated[str, typer.Option(help="which results, with commas: txt, srt, vtt, tsv, json")] = DEFAULT_FORMATS,
 ) -> None:
     """Transcribe local files. Results are named like the file without its extension: talk.mp3 gives talk.txt, talk.srt …
@@ -44,14 +45,17 @@ def transcribe(
 
     wanted = _formats(formats)
     _check(files, out, wanted)
+    fields = options.fields(language, task, words, track)
     signal.signal(signal.SIGTERM, _terminate)
     try:
         with tempfile.TemporaryDirectory(prefix="murmur-", ignore_cleanup_errors=True) as data:
             settings = load.settings(**_own(Path(data), model, files))
             logs.set_up(settings)
-            failed = _transcribe(settings, files, options.fields(language, task, words), out, wanted)
+            failed = _transcribe(settings, files, fields, out, wanted)
     except KeyboardInterrupt:
         _leave(INTERRUPTED)
+    except SystemExit as end:
+        _leave(int(end.code or 0))
     _leave(1 if failed else 0)
 
 
@@ -72,6 +76,7 @@ def _own(data: Path, model: str | None, files: list[Path]) -> dict[str, object]:
 
 def _transcribe(settings: "Settings", files: list[Path], fields: dict[str, str], out: Path | None, formats: list[str]) -> int:
     """How many files failed."""
+    from murmur.cli import download
     from murmur.cli.batch import Batch
     from murmur.cli.telling import telling
     from murmur.dev import Dev
@@ -79,10 +84,14 @@ def _transcribe(settings: "Settings", files: list[Path], fields: dict[str, str],
     from murmur.models import catalogue
 
     with telling(sys.stderr) as tell:
-        known = catalogue.resolve(settings.model or catalogue.default_for(settings.device), settings.models_dir)
-        catalogue.fetch(known, lambda here, total: tell.download(known.ref.name, here, total))
-        with Dev(settings, STAGES) as system:
-            tell.note(f"loading the model {known.ref.name}")
+        system = Dev(settings, STAGES)
+        model = catalogue.of(system.settings)
+        options.check_language(fields.get("language"), model)
+        for warning in catalogue.warnings_of(model.ref):
+            tell.note(warning.message)
+        download.fetch(model, tell)
+        with system:
+            tell.note(f"loading the model {model.ref.name}")
             system.wait_ready(MODEL_S)
             assert system.address is not None
             with GatewayClient(system.address) as gateway:

@@ -79,8 +79,8 @@ class Model:
 
 
 def of(settings: Settings) -> Model:
-    """The model that the settings name. Raises UsageError."""
-    return resolve(settings.model, settings.models_dir)
+    """The model that the settings name, `RUN_DEFAULT` when they name none. Raises UsageError."""
+    return resolve(settings.model or RUN_DEFAULT, settings.models_dir)
 
 
 def resolve(name: str | None, models_dir: Path | None = None) -> Model:
@@ -90,6 +90,8 @@ def resolve(name: str | None, models_dir: Path | None = None) -> Model:
     `models_dir`: a folder of models by name, which comes before the catalogue. The weights in it need not be those that the
     catalogue pins, so their revision is a digest, as any folder's.
     """
+    if models_dir and not models_dir.expanduser().is_dir():
+        raise UsageError(f"there is no folder {models_dir}: set MURMUR_MODELS_DIR to one that has models, or unset it")
     if name == DEMO:
         return _demo()
     if name and models_dir and (path := _in(models_dir, name)):

@@ -3,6 +3,7 @@
 The client is imported when it is needed: it is slow to load, and an installation with a folder of models never asks the hub.
 """
 
+import threading
 from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import Path
@@ -75,20 +76,23 @@ def _size_bytes(repository: str, revision: str) -> int:
 
 
 def _bar(progress: Progress, total_bytes: int) -> type:
-    """The hub's client reports by a tqdm class of ours. It draws nothing; it only tells `progress`, from several threads."""
+    """The hub's client reports by a tqdm class of ours. It draws nothing; it only tells `progress`, from one of its threads at a
+    time."""
     from tqdm.std import tqdm  # type: ignore[import-untyped, unused-ignore]
 
     class Bar(tqdm):  # type: ignore[misc, type-arg, unused-ignore]
         done = 0
+        telling = threading.Lock()
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             self.counts_bytes = kwargs.get("unit") == "B"  # the other bar counts files
             super().__init__(*args, **{**kwargs, "disable": True})
 
         def update(self, n: float | None = 1) -> None:
-            self.done += int(n or 0)
-            if self.counts_bytes:
-                total = total_bytes or int(self.total or 0)
-                progress(min(self.done, total), total)
+            with self.telling:
+                self.done += int(n or 0)
+                if self.counts_bytes:
+                    total = total_bytes or int(self.total or 0)
+                    progress(min(self.done, total), total)
 
     return Bar

@@ -69,7 +69,7 @@ class DownloadLog:
 
     def __call__(self, done_bytes: int, total_bytes: int) -> None:
         tenths = 10 * done_bytes // total_bytes if total_bytes else 0
-        if tenths > self._tenths:
+        if total_bytes and tenths > self._tenths:
             self._tenths = tenths
             log.info("model download name=%s percent=%d bytes=%d of_bytes=%d", self._model, 10 * tenths, done_bytes, total_bytes)
 

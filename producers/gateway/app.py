@@ -21,6 +21,7 @@ from murmur.stats import Stats
 from producers.gateway.events import EventStreams
 from producers.gateway.feed import Freshness, Wakeups
 from producers.gateway.form import MAX_BYTES, OVERHEAD_BYTES, expect_continue, malformed
+from producers.gateway.models import models_document
 from producers.gateway.problems import Problem
 from producers.gateway.status import PREFIX, Documents, message, status_url
 from producers.gateway.submit import Submissions
@@ -73,6 +74,7 @@ class Api:
                 web.get(f"{PREFIX}/{{task_id}}/transcript.{{format}}", self.transcript),
                 web.delete(f"{PREFIX}/{{task_id}}", self.cancel),
                 web.get("/api/jobs", self.jobs),
+                web.get("/api/models", self.models),
                 web.get("/api/stats", self.stats),
                 web.get("/metrics", self.metrics),
                 web.get("/livez", self.live),
@@ -134,6 +136,9 @@ class Api:
         rows = await asyncio.to_thread(self._view.newest, _limit(request), state, request.query.get("owner"))
         counts = await asyncio.to_thread(self._view.counts)
         return _json({"jobs": [self._documents.row(job) for job in rows], "counts": counts})
+
+    async def models(self, _request: web.Request) -> web.Response:
+        return _json(models_document(self._parts.resources.model, self._parts.readiness()))
 
     async def stats(self, _request: web.Request) -> web.Response:
         """The metrics sink's figures for the last minute, hour and day."""

@@ -4,21 +4,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from murmur import languages
+from murmur.errors import Invalid
+from murmur.models.catalogue import ALIASES, Model
 from murmur.webhooks import url_problem
 from producers.gateway.form import malformed
 from producers.gateway.problems import Problem
 from schemas.options import Task
 from schemas.record import Lane
 
-# The languages that multilingual Whisper models know.
-_CODES = (
-    "af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi hr ht hu hy id is it ja jw "
-    "ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my ne nl nn no oc pa pl ps pt ro ru sa sd si sk sl sn so sq sr su "
-    "sv sw ta te tg th tk tl tr tt uk ur uz vi yi yo yue zh"
-)
-LANGUAGES = tuple(_CODES.split())
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off", "")
 URL_MAX = 2048
+TRACK_DIGITS_MAX = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,34 +29,36 @@ class Asked:
     prompt: str | None = None
     lane: Lane | None = None
     webhook_url: str | None = None
+    track: int | None = None
 
 
-def asked(fields: Mapping[str, str], model_name: str) -> Asked:
-    """`model_name`: the one that is served. Fields that are not known are left alone. Raises Problem 400."""
-    _check_model(fields.get("model", "").strip(), model_name)
+def asked(fields: Mapping[str, str], model: Model) -> Asked:
+    """`model`: the one that is served. Fields that are not known are left alone. Raises Problem 400."""
+    _check_model(fields.get("model", "").strip(), model.ref.name)
     return Asked(
-        language=_language(fields.get("language", "")),
+        language=_language(fields.get("language", ""), model),
         task=_task(fields.get("task", "")),
         words=_flag(fields, "words"),
         multilingual=_flag(fields, "multilingual"),
         prompt=fields.get("prompt") or None,
         lane=_lane(fields.get("lane", "")),
         webhook_url=_url(fields.get("webhook_url", "").strip()),
+        track=_track(fields.get("track", "").strip()),
     )
 
 
 def _check_model(wanted: str, served: str) -> None:
-    if wanted and wanted != served:
+    if wanted and ALIASES.get(wanted, wanted) != served:
         raise Problem(400, "unknown_model", f"The model {wanted[:80]!r} is not served here; {served!r} is.", served=[served])
 
 
-def _language(text: str) -> str | None:
-    code = text.strip().lower()
-    if code in ("", "auto"):
-        return None
-    if code not in LANGUAGES:
-        detail = f"The language {text[:20]!r} is not known. Use a code such as 'en' or 'pt', or 'auto' to have it detected."
-        raise Problem(400, "unknown_language", detail, known=LANGUAGES)
+def _language(text: str, model: Model) -> str | None:
+    try:
+        code = languages.parse(text)
+        languages.check(code, model.languages, model.ref.name)
+    except Invalid as error:
+        detail = str(error)
+        raise Problem(400, error.reason, f"{detail[0].upper()}{detail[1:]}.", known=model.languages) from error
     return code
 
 
@@ -79,6 +78,14 @@ def _lane(text: str) -> Lane | None:
         case "interactive" | "bulk" as lane:
             return lane
     raise malformed(f"The lane {text[:20]!r} is not known: use 'interactive' or 'bulk', or leave it out.")
+
+
+def _track(text: str) -> int | None:
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= TRACK_DIGITS_MAX):
+        raise malformed(f"The track {text[:20]!r} is not a number of an audio track: they count from 0.")
+    return int(text)
 
 
 def _flag(fields: Mapping[str, str], name: str) -> bool | None:

@@ -31,6 +31,7 @@ class Documents:
             "task_id": str(job.job_id),
             "state": job.state,
             "message": message(job, progress.share),
+            "model": _model(job),
             "progress": progress_document(progress.share, progress.segments),
         }
         if job.state == "SUCCESS":
@@ -59,6 +60,7 @@ class Documents:
             "submitted_at": job.job.submitted_at,
             "changed_at": job.changed_at,
             "cached": job.cached,
+            "model": job.model.name,
             "language": job.result.language if job.result else None,
             "duration": job.result.duration_s if job.result else None,
         }
@@ -74,11 +76,16 @@ class Documents:
         return {
             "success": True,
             "transcription": {name: whole[name] for name in ("text", "segments", "language", "duration")},
+            "model": whole["model"],
             "processing_time": transcript.processing_s,
             "warnings": whole["warnings"],
             "audio_info": transcript.audio_info.model_dump(mode="json"),
             "cached": job.cached,
         }
+
+
+def _model(job: JobView) -> dict[str, str]:
+    return {"name": job.model.name, "revision": job.model.revision}
 
 
 def progress_document(share: float, segments: tuple[Segment, ...]) -> dict[str, Any]:

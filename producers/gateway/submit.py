@@ -60,7 +60,7 @@ class Submissions:
         return requested
 
     async def _planned(self, job_id: UUID, form: Form) -> JobRequested:
-        wanted = asked(form.fields, self._resources.model.ref.name)
+        wanted = asked(form.fields, self._resources.model)
         if wanted.webhook_url is not None and self._resources.settings.webhook_secret is None:
             raise Problem(400, "no_webhook_secret", "No webhook can be signed here: the operator must set MURMUR_WEBHOOK_SECRET.")
         cooked = recipe(
@@ -71,6 +71,7 @@ class Submissions:
             words=wanted.words,
             multilingual=wanted.multilingual,
             prompt=wanted.prompt,
+            track=wanted.track,
         )
         job = Job(
             job_id=job_id,

@@ -18,6 +18,7 @@ from murmur.settings import Settings
 from producers.gateway.progress import ProgressBook
 from schemas import codec
 from schemas.jobs import TERMINAL, CancelRequested, Job, JobChanged, JobRequested, ResultSummary, State
+from schemas.options import ModelRef
 from schemas.record import Failure
 from schemas.topics import JOBS, REQUESTS
 from schemas.work import WorkProgressed
@@ -62,6 +63,7 @@ class JobView:
     work_id: str
     state: State
     changed_at: datetime
+    model: ModelRef
     cached: bool = False
     result: ResultSummary | None = None
     error: Failure | None = None
@@ -273,6 +275,6 @@ class _Transaction:
 def _job_view(work_id: str, requested: bytes | None, changed: bytes | None) -> JobView:
     if changed is not None:
         last = codec.decode(JobChanged, changed)
-        return JobView(last.job, work_id, last.state, last.changed_at, last.cached, last.result, last.error)
+        return JobView(last.job, work_id, last.state, last.changed_at, last.model, last.cached, last.result, last.error)
     first = codec.decode(JobRequested, requested)
-    return JobView(first.job, work_id, "PENDING", first.job.submitted_at)
+    return JobView(first.job, work_id, "PENDING", first.job.submitted_at, first.work.model)

@@ -1,13 +1,16 @@
-"""Models of the hub on a machine that does not reach it: found in the cache, or refused with the ways out."""
+"""Models of the hub: downloaded with progress in bytes, found in the cache, or refused with the ways out."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from murmur.models.catalogue import PINNED
+from murmur.models.catalogue import DEMO_DIR, PINNED
+from tests.hub import hub
 
 OFFLINE = """
 from murmur.errors import UsageError
@@ -18,12 +21,43 @@ except UsageError as error:
     print("UsageError", error)
 """
 
+ONLINE = """
+import json
+from murmur.models.catalogue import fetch, resolve
+told = []
+path = fetch(resolve("{name}"), lambda done, total: told.append((done, total)))
+print(json.dumps([str(path), told]))
+"""
+BIG_BYTES = 25_000_000  # the client reads ten million at a time
+
+
+def python(code: str, home: Path, **environment: str) -> str:
+    """A process of its own: the hub's client reads its environment when it is imported."""
+    everything = {**os.environ, "HF_HOME": str(home), **environment}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, env=everything, capture_output=True, text=True, check=True, timeout=60).stdout
+
 
 def offline(name: str, home: Path) -> str:
-    """A process of its own: the hub's client reads its environment when it is imported."""
-    environment = {**os.environ, "HF_HOME": str(home), "HF_HUB_OFFLINE": "1"}
-    command = [sys.executable, "-c", OFFLINE.format(name=name)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60).stdout
+    return python(OFFLINE.format(name=name), home, HF_HUB_OFFLINE="1")
+
+
+def test_a_download_tells_bytes_of_the_whole_from_its_beginning_to_its_end(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(DEMO_DIR, model)
+    (model / "model.bin").write_bytes(bytes(BIG_BYTES))
+    (model / "README.md").write_text("not a part of the model")
+    size_bytes = sum(file.stat().st_size for file in model.iterdir() if file.name != "README.md")
+    with hub(PINNED["tiny"].repository, PINNED["tiny"].commit, model) as url:
+        path, told = json.loads(python(ONLINE.format(name="tiny"), tmp_path / "home", HF_ENDPOINT=url))
+    assert (Path(path) / "model.bin").stat().st_size == BIG_BYTES
+    assert not (Path(path) / "README.md").exists()
+    done = [here_bytes for here_bytes, _ in told]
+    assert {total_bytes for _, total_bytes in told} == {size_bytes}
+    assert done == sorted(done)
+    assert done[-1] == size_bytes
+    assert any(0 < here_bytes < size_bytes - BIG_BYTES / 5 for here_bytes in done)
+    assert offline("tiny", tmp_path / "home").strip() == path, "it is not asked for again"
 
 
 @pytest.mark.parametrize("name", ["tiny", "somebody/whisper-ct2"])

@@ -61,7 +61,7 @@ def test_one_stage_with_once_runs_in_the_very_process_and_ends_in_order(environm
     ("arguments", "changed", "why"),
     [
         (["all"], {"MURMUR_MODEL": "nosuch"}, "nosuch"),
-        (["all"], {"MURMUR_MODEL": ""}, "MURMUR_MODEL"),
+        (["all"], {"MURMUR_MODELS_DIR": "/no/such/folder"}, "MURMUR_MODELS_DIR"),
         (["gateway", "intake"], {"MURMUR_GATEWAY_HOST": "192.0.2.1"}, "192.0.2.1"),
         (["--once", "gateway"], {"MURMUR_GATEWAY_HOST": "192.0.2.1"}, "192.0.2.1"),
         (["all"], {"MURMUR_HEALTH_PORT": "9100"}, "MURMUR_HEALTH_PORT"),

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from murmur.models import catalogue
 from tests.contract.gateway.house import (
     API,
     MULTIPART,
@@ -39,6 +40,7 @@ def test_a_submission_is_accepted_and_readable_at_once(house: House) -> None:
         "task_id": said["task_id"],
         "state": "PENDING",
         "message": "waiting to be transcribed",
+        "model": {"name": "demo", "revision": catalogue.resolve("demo").ref.revision},
         "progress": {"share": 0.0, "segments": []},
     }
 
@@ -52,6 +54,24 @@ def test_the_request_names_the_stored_audio_by_its_hash_and_all_that_was_asked(h
     assert (asked.work.decoding.language, asked.work.decoding.words, asked.work.decoding.prompt) == ("pt", True, "Ana")
     assert (asked.job.lane, asked.job.webhook_url, asked.job.source) == ("bulk", "https://example.org/h", "http")
     assert asked.result is None
+
+
+def test_an_audio_track_and_a_language_by_its_name_are_part_of_the_request(house: House) -> None:
+    asked = submitted(house, uuid4().bytes, language="pt-BR", track="1")
+    assert (asked.work.decoding.language, asked.work.slicing.track) == ("pt", 1)
+
+
+def test_a_language_that_the_model_lacks_is_refused_with_those_that_it_has(house: House) -> None:
+    refused = house.submit(language="French").json
+    assert (refused["reason"], refused["known"]) == ("unsupported_language", ["en", "pt"])
+
+
+def test_the_served_model_is_told_with_its_languages(house: House) -> None:
+    (model,) = house.get("/api/models").json["models"]
+    assert (model["id"], model["default"], model["languages"]) == ("demo", True, ["en", "pt"])
+    assert model["revision"] == catalogue.resolve("demo").ref.revision
+    assert model["state"] is None, "no transcriber runs in this process"
+    assert [warning["code"] for warning in model["warnings"]] == ["demo_model"]
 
 
 def test_fields_may_come_after_the_file(house: House) -> None:
@@ -108,6 +128,8 @@ def nothing_left(house: House) -> Iterator[None]:
     [
         {"model": "large-v3"},
         {"language": "klingon"},
+        {"language": "fr"},
+        {"track": "first"},
         {"task": "x"},
         {"webhook_url": "file:///etc/passwd"},
         {"prompt": "a" * 2001},

@@ -26,7 +26,7 @@ def test_a_download_tells_how_much_there_is() -> None:
     tell = Lines(stream)
     tell.download("large-v3", 0, 0)  # before the hub has said how large it is
     tell.download("large-v3", 1_600_000_000, 3_200_000_000)
-    assert stream.getvalue() == "downloading the model large-v3: 50 % of 3200 MB\n"
+    assert stream.getvalue() == "downloading the model large-v3: 50 %, 1600 of 3200 MB\n"
 
 
 def test_a_result_is_there_whole_or_not_at_all(tmp_path: Path) -> None:

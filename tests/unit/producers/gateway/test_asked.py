@@ -2,13 +2,16 @@
 
 import pytest
 
+from murmur.models import catalogue
 from producers.gateway.asked import Asked, asked
 from producers.gateway.form import display_name
 from producers.gateway.problems import Problem
 
+DEMO = catalogue.resolve("demo")
+
 
 def test_nothing_said_asks_for_nothing() -> None:
-    assert asked({}, "demo") == Asked()
+    assert asked({}, DEMO) == Asked()
 
 
 def test_everything_said_is_understood() -> None:
@@ -21,19 +24,37 @@ def test_everything_said_is_understood() -> None:
         "prompt": "Ana, Belém",
         "lane": "bulk",
         "webhook_url": "https://example.org:8443/hook?x=1",
+        "track": " 2 ",
     }
-    assert asked(fields, "demo") == Asked(
-        "pt", "translate", True, False, "Ana, Belém", "bulk", "https://example.org:8443/hook?x=1"
+    assert asked(fields, DEMO) == Asked(
+        "pt", "translate", True, False, "Ana, Belém", "bulk", "https://example.org:8443/hook?x=1", 2
     )
 
 
 def test_auto_leaves_the_language_to_the_model() -> None:
-    assert asked({"language": "auto"}, "demo").language is None
+    assert asked({"language": "auto"}, DEMO).language is None
+
+
+@pytest.mark.parametrize("text", ["pt", "pt-PT", "pt_BR", "Portuguese", "PORTUGUESE"])
+def test_a_language_may_be_a_code_a_name_or_a_tag(text: str) -> None:
+    assert asked({"language": text}, DEMO).language == "pt"
+
+
+def test_a_language_that_the_model_lacks_is_refused_with_those_that_it_has() -> None:
+    with pytest.raises(Problem, match=r"The model demo does not know French \(fr\)") as refused:
+        asked({"language": "French"}, DEMO)
+    assert refused.value.status == 400
+    assert refused.value.document["reason"] == "unsupported_language"
+    assert refused.value.document["known"] == ("en", "pt")
+
+
+def test_the_served_model_may_be_named_by_its_alias() -> None:
+    assert asked({"model": "turbo"}, catalogue.resolve("large-v3-turbo")) == Asked()
 
 
 def test_another_model_is_refused_with_the_name_of_the_one_that_is_served() -> None:
     with pytest.raises(Problem) as refused:
-        asked({"model": "large-v3"}, "demo")
+        asked({"model": "large-v3"}, DEMO)
 
     assert refused.value.status == 400
     assert refused.value.document["served"] == ["demo"]
@@ -42,8 +63,12 @@ def test_another_model_is_refused_with_the_name_of_the_one_that_is_served() -> N
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("language", "portuguese"),
+        ("language", "portugues"),
         ("language", "xx"),
+        ("track", "-1"),
+        ("track", "1000"),
+        ("track", "the second"),
+        ("track", "²"),
         ("task", "sing"),
         ("lane", "fast"),
         ("words", "maybe"),
@@ -61,7 +86,7 @@ def test_another_model_is_refused_with_the_name_of_the_one_that_is_served() -> N
 )
 def test_what_is_not_known_is_refused(name: str, value: str) -> None:
     with pytest.raises(Problem) as refused:
-        asked({name: value}, "demo")
+        asked({name: value}, DEMO)
 
     assert refused.value.status == 400
 
