@@ -29,8 +29,12 @@ async def submit(session: aiohttp.ClientSession, file: Path, language: str | Non
 
 
 async def wait(session: aiohttp.ClientSession, status_url: str) -> dict[str, Any]:
-    """The final status. 503 means that the gateway cannot say now: ask again."""
-    shown = 0
+    """The final status. 503 means that the gateway cannot say now: ask again.
+
+    Segments arrive out of order: a file's chunks are transcribed side by side, and a new one may come before those that were
+    shown. So each is compared with all that were shown, and has its time beside it.
+    """
+    shown: set[tuple[float, float, str]] = set()
     while True:
         async with session.get(status_url) as answer:
             if answer.status == 503:
@@ -38,13 +42,21 @@ async def wait(session: aiohttp.ClientSession, status_url: str) -> dict[str, Any
                 continue
             answer.raise_for_status()
             status: dict[str, Any] = await answer.json()
-        segments = status["progress"]["segments"]
-        for segment in segments[shown:]:
-            print(f"  {segment['start']:7.2f}  {segment['text']}", flush=True)
-        shown = max(shown, len(segments))
+        for segment in segments_of(status):
+            key = (segment["start"], segment["end"], segment["text"])
+            if key not in shown:
+                shown.add(key)
+                print(f"  {segment['start']:7.2f}  {segment['text']}", flush=True)
         if status["state"] in ("SUCCESS", "FAILURE", "REVOKED"):
             return status
         await asyncio.sleep(POLL_S)
+
+
+def segments_of(status: dict[str, Any]) -> list[dict[str, Any]]:
+    """Those of the result once there is one: the last ones may never have been in the progress."""
+    result = status.get("result")
+    segments: list[dict[str, Any]] = result["transcription"]["segments"] if result else status["progress"]["segments"]
+    return segments
 
 
 async def transcribe(url: str, file: Path, language: str | None) -> int:

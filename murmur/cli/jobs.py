@@ -51,19 +51,20 @@ def status(task_id: TaskId, json: AsJson = False) -> None:
 
 
 def watch(task_id: TaskId, json: AsJson = False) -> None:
-    """Follow a job to its end, printing text as it comes. Exits with 1 when it fails or is cancelled."""
-    shown = 0
+    """Follow a job to its end, printing text as it comes, which is not in the order of the file. Exits with 1 when it fails or
+    is cancelled."""
+    shown: set[tuple[float, float, str]] = set()
     answer: dict[str, Any] = {}
     with _gateway(json) as gateway:
         for answer in gateway.watch(task_id):
             if json:
                 _print(answer)
                 continue
-            done = answer["state"] == "SUCCESS"
-            segments = answer["result"]["transcription"]["segments"] if done else answer["progress"]["segments"]
-            for segment in segments[shown:]:
-                typer.echo(f"{segment['start']:8.2f} - {segment['end']:7.2f}  {segment['text']}")
-            shown = max(shown, len(segments))
+            for segment in _segments(answer):
+                key = (segment["start"], segment["end"], segment["text"])
+                if key not in shown:
+                    shown.add(key)
+                    typer.echo(f"{segment['start']:8.2f} - {segment['end']:7.2f}  {segment['text']}")
             typer.echo(_line(answer), err=True)
     _exit_by(answer)
 
@@ -103,6 +104,13 @@ def _print(answer: dict[str, Any]) -> None:
     import orjson
 
     typer.echo(orjson.dumps(answer))
+
+
+def _segments(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """Those of the result once there is one. A transcript that is gone from the store leaves none."""
+    result = answer.get("result")
+    segments: list[dict[str, Any]] = result["transcription"]["segments"] if result else answer["progress"]["segments"]
+    return segments
 
 
 def _line(answer: dict[str, Any]) -> str:
