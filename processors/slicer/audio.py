@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.options import RawFormat
 from schemas.work import AudioInfo
 
 Samples = NDArray[np.int16]  # mono, 16 kHz
@@ -34,11 +35,15 @@ class OpenAudio(Protocol):
         """What the container says; `duration_s` and `warnings` are complete once the blocks are."""
 
     def blocks(self) -> Iterator[Samples]:
-        """Every sample once, BLOCK_SAMPLES at a time (the last block may be shorter). Once only. Raises Invalid("too_long"),
+        """Every sample once, from 0 of the player's clock (`clock.py`), BLOCK_SAMPLES at a time (the last block may be shorter).
+        Once only. Raises Invalid("too_long"),
         and what reading the file raises."""
 
 
 class Decoder(Protocol):
-    def __call__(self, file: Seekable, max_audio_s: float) -> AbstractContextManager[OpenAudio]:
-        """Opens a file, from its first byte; leaves it open. Raises Invalid (reasons: `decode.py`) when not one sample can be had
-        from it, and what reading it raises."""
+    def __call__(
+        self, file: Seekable, max_audio_s: float, track: int | None = None, raw_format: RawFormat | None = None
+    ) -> AbstractContextManager[OpenAudio]:
+        """Opens a file, from its first byte; leaves it open. `track`: this one and no other, else the best that has samples.
+        `raw_format`: what a file without a header is taken for. Raises Invalid (reasons: `decode.py`) when not one sample can be
+        had from it, and what reading it raises."""

@@ -4,12 +4,13 @@ Fed by a reader; its events feed `worker`. Holds the speech of the chunk in the 
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from processors.slicer.audio import Decoder, Samples, Seekable
+from murmur.errors import Invalid
+from processors.slicer.audio import Decoder, OpenAudio, Samples, Seekable
 from processors.slicer.cutter import Chunk, Cutter
 from processors.slicer.regions import Regions
 from processors.slicer.vad import Session, SpeechDetector
@@ -48,14 +49,39 @@ class Slicer:
     max_audio_s: float
 
     def slice(self, file: Seekable, options: SlicingOptions) -> Iterator[Event]:
-        """Opened, a Cut for every chunk, Closed. The same bytes and options give the same chunks. Raises what a Decoder does."""
-        with self.decode(file, self.max_audio_s) as audio:
+        """Opened, a Cut for every chunk, Closed. The same bytes and options give the same chunks. Raises what a Decoder does.
+
+        Where nobody speaks in the track of the decoder's choice, the others are tried before the file is called silent.
+        """
+        with self.decode(file, self.max_audio_s, options.track, options.raw_format) as audio:
             yield Opened(audio.info)
-            chunks: list[Chunk] = []
-            for cut in _cuts(audio.blocks(), SpeechDetector(self.session), options):
-                chunks.append(cut.chunk)
-                yield cut
-            yield Closed(audio.info, tuple(chunks))
+            closed = yield from self._cut(audio, options, [])
+        others = () if closed.chunks or options.track is not None else closed.info.tracks
+        for other in others:
+            if other.index != closed.info.track and (yield from self._cut_other(file, options, other.index)):
+                return
+        yield closed
+
+    def _cut_other(self, file: Seekable, options: SlicingOptions, track: int) -> Generator[Event, None, bool]:
+        """Whether that track has speech; if not, or if it cannot be decoded, there is no event."""
+        chunks: list[Chunk] = []
+        try:
+            with self.decode(file, self.max_audio_s, track, options.raw_format) as audio:
+                closed = yield from self._cut(audio, options, chunks)
+        except Invalid:
+            if chunks:
+                raise
+            return False
+        if chunks:
+            yield closed
+        return bool(chunks)
+
+    def _cut(self, audio: OpenAudio, options: SlicingOptions, chunks: list[Chunk]) -> Generator[Cut, None, Closed]:
+        """Adds to `chunks` what it cuts."""
+        for cut in _cuts(audio.blocks(), SpeechDetector(self.session), options):
+            chunks.append(cut.chunk)
+            yield cut
+        return Closed(audio.info, tuple(chunks))
 
 
 def _cuts(blocks: Iterable[Samples], detector: SpeechDetector, options: SlicingOptions) -> Iterator[Cut]:

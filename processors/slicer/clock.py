@@ -1,0 +1,122 @@
+"""The player's clock: at which time each stretch of sound is shown. The one place that has the rule.
+
+*A time in a transcript is the time at which a player shows it.* So the time of the samples is the container's, not their count:
+
+- The clock begins where a player's does. MP4 and Matroska have a timeline of their own that begins at 0, and the container counts
+  from there (edit lists included); elsewhere (MPEG-TS, FLV, Ogg, …) the first time stamp of the earliest stream is arbitrary, and
+  a player takes it away. So it does with the first two where their start is not within what they declare, as in a piece of a live
+  stream. Sound before 0 is only ever an encoder's priming: it shifts nothing.
+- Sound that begins late, a jump ahead, packets that are lost or cannot be decoded: silence takes their time.
+- Less than MIN_GAP_S is ignored, as rounding. A drift that adds up to more is followed.
+- No jump is longer than MAX_JUMP_S, and none leads beyond the declared end but for MAX_UNDECLARED_S in all. What exceeds that is
+  taken for a broken clock: the sound goes on without silence, and a warning says so.
+- A clock that runs backwards (recordings joined end to end) removes no sound: from there it is counted on.
+"""
+
+from dataclasses import dataclass
+
+from av.container import InputContainer
+
+MIN_GAP_S = 0.04
+MAX_JUMP_S = 5_400.0  # a meeting's microphone may be off for an hour; a jump by a day is a broken clock
+MAX_UNDECLARED_S = 60.0  # a header's duration is often a little short
+MIN_RESTART_S = 0.5  # some containers' times jitter by a tenth of a second or two
+_END_TOLERANCE_S = 1.0
+_FROM_ZERO = ("mov", "matroska")  # the first name of FFmpeg's demuxers
+_NAMED_MAX = 5  # stretches that a warning each is about; the rest are one warning
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What the container says: where on its clock a player's 0 is, and how long it is from there, if it says."""
+
+    zero_s: float = 0.0
+    length_s: float | None = None
+
+
+def origin_of(container: InputContainer) -> Origin:
+    start_s = (container.start_time or 0) / 1_000_000
+    length_s = container.duration / 1_000_000 if container.duration and container.duration > 0 else None
+    from_zero = container.format.name.split(",")[0] in _FROM_ZERO
+    within = -MIN_RESTART_S < start_s < min(length_s or MAX_UNDECLARED_S, MAX_JUMP_S)
+    return Origin(0.0 if from_zero and within else start_s, length_s)
+
+
+class Clock:
+    """Follows one stream. `arrive` with each frame's time, then `advance` by its length."""
+
+    def __init__(self, origin: Origin) -> None:
+        self._zero_s = origin.zero_s
+        self._length_s = origin.length_s
+        self._undeclared_s = MAX_JUMP_S if origin.length_s is None else MAX_UNDECLARED_S
+        self._next_s: float | None = None  # the container's time after the last frame
+        self._losses = _Stretches(
+            "lost: {1:.1f} s of sound from {0:.1f} s are missing", "lost: {0} more stretches, {1:.1f} s in all"
+        )
+        self._breaks = _Stretches(
+            "clock: at {0:.1f} s it {2} by {1:.1f} s; the sound goes on without a gap", "clock: it jumps {0} more times"
+        )
+        self.position_s = 0.0
+
+    def arrive(self, time_s: float | None) -> float | None:
+        """The position to which silence leads, where some is due before a frame of that time."""
+        if time_s is None:
+            return None
+        previous_s, self._next_s = self._next_s, time_s
+        if previous_s is not None and time_s < previous_s - MIN_RESTART_S:
+            self._breaks.add(self.position_s, previous_s - time_s, "runs back")
+            self._zero_s = time_s - self.position_s
+            return None
+        gap_s = time_s - self._zero_s - self.position_s
+        if gap_s < MIN_GAP_S:
+            return None
+        if not self._believes(gap_s):
+            self._breaks.add(self.position_s, gap_s, "jumps")
+            self._zero_s += gap_s
+            return None
+        if previous_s is not None and time_s - previous_s >= MIN_GAP_S:  # else it is drift
+            self._losses.add(self.position_s, gap_s)
+        self.position_s += gap_s
+        return self.position_s
+
+    def advance(self, length_s: float) -> None:
+        self.position_s += length_s
+        if self._next_s is not None:
+            self._next_s += length_s
+
+    def finish(self, time_s: float) -> float | None:
+        """As `arrive`, for what came last and could not be decoded; it ends at that time."""
+        return self.arrive(time_s) if self._next_s is None or time_s > self._next_s else None
+
+    def warnings(self) -> list[str]:
+        return self._losses.warnings() + self._breaks.warnings()
+
+    def _believes(self, gap_s: float) -> bool:
+        if gap_s > MAX_JUMP_S:
+            return False
+        if self._length_s is not None and self.position_s + gap_s <= self._length_s + _END_TOLERANCE_S:
+            return True
+        if gap_s > self._undeclared_s:
+            return False
+        self._undeclared_s -= gap_s
+        return True
+
+
+class _Stretches:
+    """Where something was wrong: the first few one by one, the others counted."""
+
+    def __init__(self, one: str, more: str) -> None:
+        self._one, self._more = one, more
+        self._named: list[tuple[float, float, str]] = []
+        self._others, self._others_s = 0, 0.0
+
+    def add(self, at_s: float, length_s: float, what: str = "") -> None:
+        if len(self._named) < _NAMED_MAX:
+            self._named.append((at_s, length_s, what))
+        else:
+            self._others += 1
+            self._others_s += length_s
+
+    def warnings(self) -> list[str]:
+        named = [self._one.format(*stretch) for stretch in self._named]
+        return [*named, self._more.format(self._others, self._others_s)] if self._others else named

@@ -1,0 +1,121 @@
+"""A file opened by FFmpeg: which containers are read, what bounds them, and the audio tracks in them.
+
+Fed by `decode`; the open container feeds `track`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import av
+from av.audio.codeccontext import AudioCodecContext
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.stream import Disposition
+
+from murmur.errors import Invalid
+from processors.slicer.reader import Reader
+from schemas.options import RawFormat
+from schemas.work import AudioTrack
+
+# Demuxers that read one file and nothing else. Not here: whatever opens other files or sockets (concat, hls, dash, sdp, …).
+FORMATS = (
+    "wav,w64,aiff,caf,au,voc,mp3,flac,ogg,mov,mp4,m4a,matroska,webm,aac,loas,amr,amrnb,amrwb,"
+    "asf,mpegts,mpeg,flv,avi,ac3,eac3,dts,ape,wv,tta,mpc,mpc8"
+)
+_ONLY_THIS_FILE = {"protocol_whitelist": "none"}  # "none" names no protocol
+CONTAINER_OPTIONS = {"format_whitelist": FORMATS} | _ONLY_THIS_FILE
+# Telephone formats without a header; FFmpeg knows the rate of the others.
+_RAW_OPTIONS: dict[RawFormat, dict[str, str]] = {"mulaw": {"sample_rate": "8000"}, "alaw": {"sample_rate": "8000"}}
+# FFmpeg's own AMR decoders give nothing for the frames of comfort noise that a telephone sends in pauses.
+_DECODERS = {
+    "amrnb": "libopencore_amrnb",
+    "amr_nb": "libopencore_amrnb",
+    "amrwb": "libopencore_amrwb",
+    "amr_wb": "libopencore_amrwb",
+}
+MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 768_000
+MAX_CHANNELS = 32
+MAX_FRAME_SAMPLES = 1 << 20  # one frame is held whole; a second at the highest rate fits
+_LISTED_MAX = 100  # tracks that are listed
+_TITLE_CHARACTERS = 200
+# What bad input raises: FFmpeg's errors, Python's own where the header's numbers make no sense, and ours.
+BAD_INPUT = (av.FFmpegError, ValueError, OverflowError, ZeroDivisionError, LookupError, NotImplementedError, Invalid)
+
+
+@contextmanager
+def open_container(reader: Reader, raw_format: RawFormat | None) -> Iterator[InputContainer]:
+    """`raw_format` is for files without a known header only: a name may be wrong. Raises Invalid, and the file's own errors."""
+    raw = None if reader.has_known_header else raw_format
+    try:
+        if raw is None:
+            container = av.open(reader, mode="r", container_options=CONTAINER_OPTIONS, metadata_errors="ignore")
+        else:
+            options = _ONLY_THIS_FILE | {"format_whitelist": raw} | _RAW_OPTIONS.get(raw, {})
+            container = av.open(reader, mode="r", format=raw, container_options=options, metadata_errors="ignore")
+    except BAD_INPUT as error:
+        reader.raise_error()
+        if reader.has_known_header:
+            raise Invalid("corrupt", "the file's header is damaged or cut off") from error
+        raise Invalid("unsupported", "this is not an audio or video file of a kind that can be read") from error
+    with container:
+        yield container
+
+
+def decoder_of(stream: AudioStream) -> AudioCodecContext:
+    """Raises Invalid when there is none, or when the header's numbers are absurd."""
+    codec = stream.codec_context
+    if codec is None:
+        raise Invalid("unsupported", "the sound is in a codec that cannot be read")
+    check_sound(codec.sample_rate, codec.channels)
+    if codec.name in _DECODERS:
+        better = av.CodecContext.create(_DECODERS[codec.name], "r")
+        assert isinstance(better, AudioCodecContext)
+        codec = better
+    codec.options = {"max_samples": str(MAX_FRAME_SAMPLES)}
+    return codec
+
+
+def check_sound(rate_hz: int, channels: int) -> None:
+    """A sample rate of 1 Hz makes hours out of kilobytes."""
+    if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
+        raise Invalid("corrupt", f"a sample rate of {rate_hz} Hz is out of range")
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise Invalid("corrupt", f"{channels} audio channels are out of range")
+
+
+def tracks_of(container: InputContainer) -> tuple[AudioTrack, ...]:
+    return tuple(_track(index, stream) for index, stream in enumerate(container.streams.audio[:_LISTED_MAX]))
+
+
+def track_order(container: InputContainer, track: int | None) -> list[int]:
+    """The audio tracks to try, best first: the one asked for, else the one flagged default, else the first. Raises Invalid."""
+    streams = container.streams.audio
+    if not streams:
+        raise Invalid("no_audio", "the file can be read, but there is no sound in it")
+    if track is None:
+        return sorted(range(len(streams)), key=lambda index: not _is_default(streams[index]))
+    if track >= len(streams):
+        there = "; ".join(_described(known) for known in tracks_of(container)[:20])
+        raise Invalid("unknown_track", f"there is no audio track {track} in this file; it has {there}")
+    return [track]
+
+
+def _track(index: int, stream: AudioStream) -> AudioTrack:
+    language = stream.metadata.get("language")
+    title = stream.metadata.get("title")
+    return AudioTrack(
+        index=index,
+        channels=stream.codec_context.channels if stream.codec_context else 0,
+        language=language[:40] if language and language != "und" else None,
+        title=title[:_TITLE_CHARACTERS] if title else None,
+        default=_is_default(stream),
+    )
+
+
+def _is_default(stream: AudioStream) -> bool:
+    return bool(stream.disposition & Disposition.default)
+
+
+def _described(track: AudioTrack) -> str:
+    details = [track.language, track.title, f"{track.channels} channel{'s' * (track.channels != 1)}"]
+    return f"{track.index} ({', '.join(detail for detail in details if detail)})"

@@ -1,0 +1,71 @@
+"""Decoded frames of any kind to samples: s16 mono 16 kHz. Fed by `track`; channels are mixed by `downmix`."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from numpy.typing import NDArray
+
+from processors.slicer.audio import Samples
+from processors.slicer.containers import check_sound
+from processors.slicer.downmix import Downmix
+from schemas.work import SAMPLE_RATE_HZ
+
+MIX_SAMPLES = SAMPLE_RATE_HZ // 2  # what a downmix is chosen for: several syllables
+
+
+class Resampler:
+    """One stream's frames, in order; a stream may change its kind on the way."""
+
+    def __init__(self) -> None:
+        self._kind: tuple[str, str, int] | None = None
+        self._resampler = AudioResampler()
+        self._downmix: Downmix | None = None
+        self._unmixed: list[NDArray[np.int16]] = []
+        self._unmixed_samples = 0
+
+    def convert(self, frame: AudioFrame) -> Iterator[Samples]:
+        """Raises Invalid for a kind that is out of range."""
+        kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if kind != self._kind:
+            yield from self.flush()
+            self._start(frame)
+            self._kind = kind
+        frame.pts = None  # the clock is not the filter's business
+        yield from self._samples(frame)
+
+    def flush(self) -> Iterator[Samples]:
+        """What is left in the filters. The next frame begins anew."""
+        if self._kind is not None:
+            self._kind = None
+            yield from self._samples(None)
+            if self._downmix is not None:
+                yield from self._mixed()
+
+    def _start(self, frame: AudioFrame) -> None:
+        channels = frame.layout.nb_channels
+        check_sound(frame.sample_rate, channels)
+        self._resampler = AudioResampler("s16", "mono" if channels == 1 else None, SAMPLE_RATE_HZ)
+        if channels == 1:
+            self._downmix = None
+        elif self._downmix is None or self._downmix.layout != (frame.layout.name, channels):
+            self._downmix = Downmix(frame.layout.name, channels)
+
+    def _samples(self, frame: AudioFrame | None) -> Iterator[Samples]:
+        for converted in self._resampler.resample(frame):
+            if converted is None:  # a flushed filter that passes frames through
+                continue
+            samples = converted.to_ndarray()
+            if self._downmix is None:
+                yield samples.reshape(-1).astype(np.int16, copy=False)
+                continue
+            self._unmixed.append(samples.reshape(-1, converted.layout.nb_channels).astype(np.int16, copy=False))
+            self._unmixed_samples += converted.samples
+            if self._unmixed_samples >= MIX_SAMPLES:
+                yield from self._mixed()
+
+    def _mixed(self) -> Iterator[Samples]:
+        unmixed, self._unmixed, self._unmixed_samples = self._unmixed, [], 0
+        if unmixed and self._downmix is not None:
+            yield self._downmix.mix(np.concatenate(unmixed))

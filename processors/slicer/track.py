@@ -1,0 +1,170 @@
+"""One audio track of an open container, from its first sample to its last, on the player's clock.
+
+Fed by `decode`; feeds `slicing`. After the first good sample damage is a warning, and what was decoded is kept.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+
+from murmur.errors import Invalid
+from processors.slicer.audio import BLOCK_SAMPLES, Samples
+from processors.slicer.clock import Clock, origin_of
+from processors.slicer.containers import BAD_INPUT, decoder_of, tracks_of
+from processors.slicer.declared import declared_length_s, expected_end_s
+from processors.slicer.reader import Reader
+from processors.slicer.resample import Resampler
+from schemas.work import SAMPLE_RATE_HZ, AudioInfo
+
+TRUNCATED_BELOW = 0.9  # of the stream's declared length
+_SILENCE: Samples = np.zeros(BLOCK_SAMPLES, np.int16)
+_SILENCE.setflags(write=False)
+
+
+class Track:
+    """Implements `audio.OpenAudio`. Raises Invalid where there is no decoder for it."""
+
+    def __init__(self, container: InputContainer, index: int, reader: Reader, max_audio_s: float) -> None:
+        self._container, self._stream, self._reader = container, container.streams.audio[index], reader
+        self._decoder = decoder_of(self._stream)
+        self._declared_s = declared_length_s(container, self._stream, reader)
+        origin = origin_of(container)
+        self._clock = Clock(origin)
+        self._max_samples = int(max_audio_s * SAMPLE_RATE_HZ)
+        self._resampler = Resampler()
+        self._pieces = self._converted()
+        self._first: Samples | None = None
+        self._begins_at: int | None = None  # the first sample of sound
+        self._silent_until = 0  # silence up to this sample is due before more sound
+        self._given = 0  # samples that left `_converted`
+        self._decoded = 0  # samples that left `blocks`
+        self._ended = False
+        self._bad_packets = 0
+        self._bad_until_s: float | None = None
+        self._cut_short = False
+        self._opened = AudioInfo(
+            container=container.format.name,
+            codec=self._decoder.name,
+            sample_rate_hz=self._decoder.sample_rate,
+            channels=self._decoder.channels,
+            declared_duration_s=expected_end_s(container, self._stream, origin.zero_s),
+            track=index,
+            tracks=tracks_of(container),
+        )
+
+    def begin(self) -> bool:
+        """Decodes up to the first sample; False when there is none."""
+        self._first = next(self._pieces, None)
+        return self._first is not None
+
+    @property
+    def problem(self) -> Invalid | None:
+        """Why there is no sample, when damage is why."""
+        damaged = self._bad_packets or self._cut_short
+        return Invalid("corrupt", "the sound is damaged: nothing of it can be decoded") if damaged else None
+
+    @property
+    def info(self) -> AudioInfo:
+        duration_s = self._decoded / SAMPLE_RATE_HZ
+        start_s = (self._begins_at or 0) / SAMPLE_RATE_HZ
+        warnings = tuple(self._warnings(duration_s - start_s)) if self._ended else ()
+        return self._opened.model_copy(update={"duration_s": duration_s, "start_s": start_s, "warnings": warnings})
+
+    def blocks(self) -> Iterator[Samples]:
+        held: list[Samples] = [] if self._first is None else [self._first]
+        self._first = None
+        count = sum(map(len, held))
+        for samples in self._pieces:
+            held.append(samples)
+            count += len(samples)
+            while count >= BLOCK_SAMPLES:
+                joined = np.concatenate(held)
+                yield self._counted(joined[:BLOCK_SAMPLES])
+                held, count = [joined[BLOCK_SAMPLES:]], count - BLOCK_SAMPLES
+        for start in range(0, count, BLOCK_SAMPLES):
+            yield self._counted(np.concatenate(held)[start : start + BLOCK_SAMPLES])
+        self._ended = True
+
+    def _counted(self, block: Samples) -> Samples:
+        self._decoded += len(block)
+        if self._decoded > self._max_samples:
+            raise Invalid("too_long", f"the audio is longer than {self._max_samples / SAMPLE_RATE_HZ:.0f} s")
+        return block
+
+    def _converted(self) -> Iterator[Samples]:
+        """Sound, and the silence that the clock wants before it."""
+        for frame in self._decode():
+            try:
+                yield from self._placed(frame)
+            except BAD_INPUT:
+                self._bad_packets += 1
+        try:
+            yield from self._sound(self._resampler.flush())
+        except BAD_INPUT:
+            self._cut_short = True
+        if self._begins_at is not None and self._bad_until_s is not None:
+            self._silent_until = _sample(self._clock.finish(self._bad_until_s))
+            yield from self._silence()
+
+    def _placed(self, frame: AudioFrame) -> Iterator[Samples]:
+        length_s = frame.samples / frame.sample_rate
+        position_s = self._clock.arrive(frame.time)
+        if position_s is not None:
+            yield from self._sound(self._resampler.flush())
+            self._silent_until = _sample(position_s)
+        yield from self._sound(self._resampler.convert(frame))
+        self._clock.advance(length_s)
+
+    def _sound(self, pieces: Iterable[Samples]) -> Iterator[Samples]:
+        for piece in pieces:
+            if len(piece):
+                yield from self._silence()
+                self._begins_at = self._given if self._begins_at is None else self._begins_at
+                self._given += len(piece)
+                yield piece
+
+    def _silence(self) -> Iterator[Samples]:
+        """Piece by piece: an hour of it is no array."""
+        while self._given < self._silent_until:
+            piece = _SILENCE[: self._silent_until - self._given]
+            self._given += len(piece)
+            yield piece
+
+    def _decode(self) -> Iterator[AudioFrame]:
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except BAD_INPUT:
+                packet, self._cut_short = None, True
+            self._reader.raise_error()
+            if packet is None:
+                return
+            try:
+                yield from self._decoder.decode(packet)
+            except av.error.EOFError:
+                return
+            except BAD_INPUT:
+                self._bad_packets += 1
+                self._bad_until_s = _start_s(packet)  # not to its end: the last one of a cut file is cut, too
+
+    def _warnings(self, sound_s: float) -> Iterator[str]:
+        if self._declared_s and sound_s < TRUNCATED_BELOW * self._declared_s:
+            yield f"truncated: {sound_s:.1f} s of {self._declared_s:.1f} s declared could be decoded"
+        elif self._cut_short:
+            yield f"damaged: what follows {self._decoded / SAMPLE_RATE_HZ:.1f} s could not be read"
+        if self._bad_packets:
+            yield f"damaged: {self._bad_packets} packets could not be decoded"
+        yield from self._clock.warnings()
+
+
+def _sample(time_s: float | None) -> int:
+    return 0 if time_s is None else round(time_s * SAMPLE_RATE_HZ)
+
+
+def _start_s(packet: "av.Packet[AudioStream]") -> float | None:
+    return None if packet.pts is None or packet.time_base is None else float(packet.pts * packet.time_base)
