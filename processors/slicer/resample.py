@@ -1,6 +1,7 @@
 """Decoded frames of any kind to samples: s16 mono 16 kHz. Fed by `track`; channels are mixed by `downmix`."""
 
 from collections.abc import Iterator
+from typing import cast
 
 import numpy as np
 from av.audio.frame import AudioFrame
@@ -56,11 +57,13 @@ class Resampler:
         for converted in self._resampler.resample(frame):
             if converted is None:  # a flushed filter that passes frames through
                 continue
-            samples = converted.to_ndarray()
+            channels = converted.layout.nb_channels
+            plane = cast("bytes", converted.planes[0])  # a buffer, which its types do not say; not copied
+            samples = np.frombuffer(plane, np.int16, converted.samples * channels)
             if self._downmix is None:
-                yield samples.reshape(-1).astype(np.int16, copy=False)
+                yield samples
                 continue
-            self._unmixed.append(samples.reshape(-1, converted.layout.nb_channels).astype(np.int16, copy=False))
+            self._unmixed.append(samples.reshape(-1, channels))
             self._unmixed_samples += converted.samples
             if self._unmixed_samples >= MIX_SAMPLES:
                 yield from self._mixed()

@@ -122,7 +122,8 @@ class Track:
     def _sound(self, pieces: Iterable[Samples]) -> Iterator[Samples]:
         for piece in pieces:
             if len(piece):
-                yield from self._silence()
+                if self._given < self._silent_until:
+                    yield from self._silence()
                 self._begins_at = self._given if self._begins_at is None else self._begins_at
                 self._given += len(piece)
                 yield piece
