@@ -19,6 +19,8 @@ COPY --from=build /app /app
 ENV PATH=/app/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     MURMUR_DATA_DIR=/data \
+    # models that are downloaded stay with the data
+    HF_HOME=/data/hub \
     MURMUR_LOG_FORMAT=json \
     # encoding on a CPU is up to a quarter cheaper when malloc keeps its large blocks
     MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000 MALLOC_TOP_PAD_=268435456 MALLOC_ARENA_MAX=1

@@ -146,7 +146,9 @@ def compose() -> dict[str, Any]:
 
 
 def manifests() -> list[dict[str, Any]]:
-    return [document for file in MANIFESTS for document in yaml.safe_load_all(file.read_text())]
+    """Without the kustomizations, which have no names."""
+    documents = [document for file in MANIFESTS for document in yaml.safe_load_all(file.read_text())]
+    return [document for document in documents if "metadata" in document]
 
 
 def workloads() -> dict[str, dict[str, Any]]:
@@ -174,8 +176,8 @@ def test_compose_services_wait_for_what_exists_and_have_health_checks() -> None:
     assert {name for service in services.values() for name in service.get("depends_on", {})} <= set(services)
     stages = [name for name, service in services.items() if service.get("command", [""])[0] == "run"]
     assert [name for name in [*stages, "kafka"] if "healthcheck" not in services[name]] == []
-    volumes = {volume.partition(":")[0] for service in services.values() for volume in service.get("volumes", [])}
-    assert volumes == set(compose()["volumes"])
+    sources = {volume.partition(":")[0] for service in services.values() for volume in service.get("volumes", [])}
+    assert {source for source in sources if not source.startswith("./")} == set(compose()["volumes"])
 
 
 def test_the_store_of_compose_announces_on_the_topic_that_intake_reads() -> None:
@@ -199,6 +201,32 @@ def test_kubernetes_runs_every_stage_with_probes_and_time_to_stop() -> None:
         assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
         assert pod["terminationGracePeriodSeconds"] >= 30
         assert pod["securityContext"]["runAsNonRoot"] is True
+
+
+def test_every_stage_of_compose_sees_the_folder_of_models() -> None:
+    """They must agree on the model, and its revision depends on where it was found."""
+    ours = {name: service for name, service in compose()["services"].items() if service.get("image") == "murmur:local"}
+    assert len(ours) > len(STAGES) - len(ELSEWHERE)
+    for name, service in ours.items():
+        mounted = {volume.split(":")[1] for volume in service["volumes"]}
+        assert service["environment"]["MURMUR_MODELS_DIR"] in mounted, name
+
+
+def test_models_on_a_volume_reach_every_stage_of_kubernetes() -> None:
+    """The component's patches are of every kind of workload that there is, and name places that each has."""
+    component = yaml.safe_load((ROOT / "k8s/models/kustomization.yaml").read_text())
+    kinds = {
+        m["kind"] for m in manifests() if m["metadata"]["name"] in workloads() and m["kind"] in ("Deployment", "StatefulSet")
+    }
+    assert kinds <= {patch["target"]["kind"] for patch in component["patches"]}
+    (claim,) = [m for m in manifests() if m["kind"] == "PersistentVolumeClaim"]
+    mounts = [yaml.safe_load(patch["patch"]) for patch in component["patches"] if patch["target"]["kind"] in kinds]
+    for volume, mount in mounts:
+        assert volume["value"]["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+        assert volume["value"]["name"] == mount["value"]["name"]
+    for pod in workloads().values():
+        assert pod["volumes"]
+        assert pod["containers"][0]["volumeMounts"]
 
 
 def test_the_image_runs_without_root_and_starts_murmur() -> None:
