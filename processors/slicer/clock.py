@@ -22,6 +22,7 @@ MAX_JUMP_S = 5_400.0  # a meeting's microphone may be off for an hour; a jump by
 MAX_UNDECLARED_S = 60.0  # a header's duration is often a little short
 MIN_RESTART_S = 0.5  # some containers' times jitter by a tenth of a second or two
 _END_TOLERANCE_S = 1.0
+_UNTIMED = ("avi",)  # its packets have no times; what FFmpeg makes up from their sizes has holes
 _FROM_ZERO = ("mov", "matroska")  # the first name of FFmpeg's demuxers
 _NAMED_MAX = 5  # stretches that a warning each is about; the rest are one warning
 
@@ -32,14 +33,15 @@ class Origin:
 
     zero_s: float = 0.0
     length_s: float | None = None
+    has_times: bool = True
 
 
 def origin_of(container: InputContainer) -> Origin:
     start_s = (container.start_time or 0) / 1_000_000
     length_s = container.duration / 1_000_000 if container.duration and container.duration > 0 else None
-    from_zero = container.format.name.split(",")[0] in _FROM_ZERO
+    kind = container.format.name.split(",")[0]
     within = -MIN_RESTART_S < start_s < min(length_s or MAX_UNDECLARED_S, MAX_JUMP_S)
-    return Origin(0.0 if from_zero and within else start_s, length_s)
+    return Origin(0.0 if kind in _FROM_ZERO and within else start_s, length_s, kind not in _UNTIMED)
 
 
 class Clock:
@@ -48,6 +50,7 @@ class Clock:
     def __init__(self, origin: Origin) -> None:
         self._zero_s = origin.zero_s
         self._length_s = origin.length_s
+        self._has_times = origin.has_times
         self._undeclared_s = MAX_JUMP_S if origin.length_s is None else MAX_UNDECLARED_S
         self._next_s: float | None = None  # the container's time after the last frame
         self._losses = _Stretches(
@@ -57,10 +60,11 @@ class Clock:
             "clock: at {0:.1f} s it {2} by {1:.1f} s; the sound goes on without a gap", "clock: it jumps {0} more times"
         )
         self.position_s = 0.0
+        self.disbelieved_s = 0.0  # jumps that were not followed
 
     def arrive(self, time_s: float | None) -> float | None:
         """The position to which silence leads, where some is due before a frame of that time."""
-        if time_s is None:
+        if time_s is None or not self._has_times:
             return None
         previous_s, self._next_s = self._next_s, time_s
         if previous_s is not None and time_s < previous_s - MIN_RESTART_S:
@@ -73,6 +77,7 @@ class Clock:
         if not self._believes(gap_s):
             self._breaks.add(self.position_s, gap_s, "jumps")
             self._zero_s += gap_s
+            self.disbelieved_s += gap_s
             return None
         if previous_s is not None and time_s - previous_s >= MIN_GAP_S:  # else it is drift
             self._losses.add(self.position_s, gap_s)

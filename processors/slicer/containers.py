@@ -66,7 +66,8 @@ def decoder_of(stream: AudioStream) -> AudioCodecContext:
     codec = stream.codec_context
     if codec is None:
         raise Invalid("unsupported", "the sound is in a codec that cannot be read")
-    check_sound(codec.sample_rate, codec.channels)
+    if codec.sample_rate and codec.channels:  # else the container does not say; each frame does
+        check_sound(codec.sample_rate, codec.channels)
     if codec.name in _DECODERS:
         better = av.CodecContext.create(_DECODERS[codec.name], "r")
         assert isinstance(better, AudioCodecContext)

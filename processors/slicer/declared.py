@@ -12,23 +12,25 @@ from av.container import InputContainer
 from processors.slicer.reader import Reader
 
 # By the first name of FFmpeg's demuxers: those whose `stream.duration` is a header's word.
-_FROM_HEADER = ("mov", "flac", "aiff", "caf", "au", "ape", "wv", "tta", "mpc", "mpc8", "avi", "w64")
+_FROM_HEADER = ("matroska", "wav", "w64", "flac", "aiff", "caf", "au", "ape", "wv", "tta", "mpc", "mpc8")
+TRUNCATED_BELOW = 0.9
 _UNKNOWN_BYTES = 0x7FFFF000  # programs that write WAV to a pipe declare this much or more
 _HEADERS_MAX = 64  # chunks before a WAV file's samples
 _XING_BYTES = 256  # from the start of an MPEG frame; the header is within
 
 
-def declared_length_s(container: InputContainer, stream: AudioStream, reader: Reader) -> float | None:
-    """Raises what reading the file raises."""
+def declared_if_short(container: InputContainer, stream: AudioStream, reader: Reader, length_s: float) -> float | None:
+    """The stream's own word, when that is much more than `length_s`. Reads the header again only then, which may raise."""
     kind = container.format.name.split(",")[0]
+    declared_s = _duration_s(stream)
     if kind == "matroska":
-        end_s = _clock_s(stream.metadata.get("DURATION", ""))
-        return end_s and _sane(end_s - max(0.0, _start_s(stream)))
-    if kind == "wav":
-        return _sane(_wav_s(stream, reader))
-    if kind in _FROM_HEADER or (kind == "mp3" and _has_xing_header(reader)):
-        return _sane(_duration_s(stream))
-    return None
+        declared_s = _matroska_s(stream)
+    elif kind == "wav" and reader.is_part:
+        declared_s = _wav_s(stream, reader)
+    if declared_s is None or length_s >= TRUNCATED_BELOW * declared_s:
+        return None
+    own = {"mp3": _has_xing_header, "mov": _is_not_fragmented}.get(kind)
+    return _sane(declared_s) if (own(reader) if own else kind in _FROM_HEADER) else None
 
 
 def expected_end_s(container: InputContainer, stream: AudioStream, zero_s: float) -> float | None:
@@ -52,10 +54,13 @@ def _start_s(stream: AudioStream) -> float:
     return 0.0 if stream.start_time is None or stream.time_base is None else float(stream.start_time * stream.time_base)
 
 
-def _clock_s(text: str) -> float | None:
-    """Matroska's tag: when the stream ends, as 00:01:02.345."""
-    match = re.fullmatch(r"(\d{1,6}):(\d\d):(\d\d(?:\.\d{1,9})?)", text.strip())
-    return sum(float(part) * unit for part, unit in zip(match.groups(), (3600, 60, 1), strict=True)) if match else None
+def _matroska_s(stream: AudioStream) -> float | None:
+    """A tag says when the stream ends, as 00:01:02.345."""
+    match = re.fullmatch(r"(\d{1,6}):(\d\d):(\d\d(?:\.\d{1,9})?)", stream.metadata.get("DURATION", "").strip())
+    if match is None:
+        return None
+    end_s = sum(float(part) * unit for part, unit in zip(match.groups(), (3600, 60, 1), strict=True))
+    return end_s - max(0.0, _start_s(stream))
 
 
 def _wav_s(stream: AudioStream, reader: Reader) -> float | None:
@@ -82,3 +87,17 @@ def _has_xing_header(reader: Reader) -> bool:
         at = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
     frame = reader.peek(at, _XING_BYTES)
     return any(mark in frame for mark in (b"Xing", b"Info", b"VBRI"))
+
+
+def _is_not_fragmented(reader: Reader) -> bool:
+    """The header of a fragmented MP4 file was written before its sound; FFmpeg's duration is of the fragments it has seen."""
+    at = 0
+    for _ in range(_HEADERS_MAX):
+        header = reader.peek(at, 16)
+        size = int.from_bytes(header[:4], "big")
+        if len(header) < 16 or header[4:8] == b"mdat":
+            return True
+        if header[4:8] == b"moof":
+            return False
+        at += int.from_bytes(header[8:], "big") if size == 1 else max(size, 8)
+    return True

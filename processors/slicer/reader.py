@@ -39,6 +39,12 @@ class Reader:
         """It begins like a file that is read here."""
         return any(self._head[at : at + len(magic)] == magic for at, magic in _MAGIC)
 
+    @property
+    def is_part(self) -> bool:
+        """A WAV file shorter than it says."""
+        says = int.from_bytes(self._head[4:8], "little") if self._head[:4] == b"RIFF" else 0
+        return self.size_bytes < says + 8
+
     def peek(self, offset: int, size: int) -> bytes:
         """Those bytes, or as many as there are; FFmpeg's place in the file stays. Raises what reading the file raises."""
         self._file.seek(min(offset, self.size_bytes))

@@ -15,12 +15,11 @@ from murmur.errors import Invalid
 from processors.slicer.audio import BLOCK_SAMPLES, Samples
 from processors.slicer.clock import Clock, origin_of
 from processors.slicer.containers import BAD_INPUT, decoder_of, tracks_of
-from processors.slicer.declared import declared_length_s, expected_end_s
+from processors.slicer.declared import declared_if_short, expected_end_s
 from processors.slicer.reader import Reader
 from processors.slicer.resample import Resampler
 from schemas.work import SAMPLE_RATE_HZ, AudioInfo
 
-TRUNCATED_BELOW = 0.9  # of the stream's declared length
 _SILENCE: Samples = np.zeros(BLOCK_SAMPLES, np.int16)
 _SILENCE.setflags(write=False)
 
@@ -31,13 +30,13 @@ class Track:
     def __init__(self, container: InputContainer, index: int, reader: Reader, max_audio_s: float) -> None:
         self._container, self._stream, self._reader = container, container.streams.audio[index], reader
         self._decoder = decoder_of(self._stream)
-        self._declared_s = declared_length_s(container, self._stream, reader)
         origin = origin_of(container)
         self._clock = Clock(origin)
         self._max_samples = int(max_audio_s * SAMPLE_RATE_HZ)
         self._resampler = Resampler()
         self._pieces = self._converted()
         self._first: Samples | None = None
+        self._declared_s: float | None = None  # if there is much less
         self._begins_at: int | None = None  # the first sample of sound
         self._silent_until = 0  # silence up to this sample is due before more sound
         self._given = 0  # samples that left `_converted`
@@ -59,6 +58,8 @@ class Track:
     def begin(self) -> bool:
         """Decodes up to the first sample; False when there is none."""
         self._first = next(self._pieces, None)
+        kind = {"sample_rate_hz": self._decoder.sample_rate, "channels": self._decoder.channels}
+        self._opened = self._opened.model_copy(update=kind)  # some containers do not say before the first frame
         return self._first is not None
 
     @property
@@ -70,9 +71,8 @@ class Track:
     @property
     def info(self) -> AudioInfo:
         duration_s = self._decoded / SAMPLE_RATE_HZ
-        start_s = (self._begins_at or 0) / SAMPLE_RATE_HZ
-        warnings = tuple(self._warnings(duration_s - start_s)) if self._ended else ()
-        return self._opened.model_copy(update={"duration_s": duration_s, "start_s": start_s, "warnings": warnings})
+        found = {"duration_s": duration_s, "start_s": (self._begins_at or 0) / SAMPLE_RATE_HZ}
+        return self._opened.model_copy(update=found | {"warnings": tuple(self._warnings()) if self._ended else ()})
 
     def blocks(self) -> Iterator[Samples]:
         held: list[Samples] = [] if self._first is None else [self._first]
@@ -87,7 +87,13 @@ class Track:
                 held, count = [joined[BLOCK_SAMPLES:]], count - BLOCK_SAMPLES
         for start in range(0, count, BLOCK_SAMPLES):
             yield self._counted(np.concatenate(held)[start : start + BLOCK_SAMPLES])
+        self._declared_s = declared_if_short(self._container, self._stream, self._reader, self._sound_s)
         self._ended = True
+
+    @property
+    def _sound_s(self) -> float:
+        """From the first sound to the end, also by a clock that was not believed."""
+        return (self._decoded - (self._begins_at or 0)) / SAMPLE_RATE_HZ + self._clock.disbelieved_s
 
     def _counted(self, block: Samples) -> Samples:
         self._decoded += len(block)
@@ -153,9 +159,9 @@ class Track:
                 self._bad_packets += 1
                 self._bad_until_s = _start_s(packet)  # not to its end: the last one of a cut file is cut, too
 
-    def _warnings(self, sound_s: float) -> Iterator[str]:
-        if self._declared_s and sound_s < TRUNCATED_BELOW * self._declared_s:
-            yield f"truncated: {sound_s:.1f} s of {self._declared_s:.1f} s declared could be decoded"
+    def _warnings(self) -> Iterator[str]:
+        if self._declared_s is not None:
+            yield f"truncated: {self._sound_s:.1f} s of {self._declared_s:.1f} s declared could be decoded"
         elif self._cut_short:
             yield f"damaged: what follows {self._decoded / SAMPLE_RATE_HZ:.1f} s could not be read"
         if self._bad_packets:
