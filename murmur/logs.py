@@ -8,7 +8,7 @@ import orjson
 
 from murmur.settings import Settings
 
-NOISY = ("faster_whisper", "botocore", "boto3", "urllib3", "aiokafka", "faust", "mode", "aiohttp.access", "watchfiles")
+NOISY = ("faster_whisper", "botocore", "boto3", "urllib3", "aiokafka", "faust", "mode", "aiohttp.access", "watchfiles", "httpx")
 
 
 class JsonLines(logging.Formatter):

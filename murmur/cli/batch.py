@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from murmur.cli import notes
 from murmur.cli.telling import Telling
 from murmur.errors import UsageError
 from murmur.gateway_client import ENDED, GatewayClient, Refused
@@ -26,6 +27,7 @@ class Batch:
         self._out = out
         self._formats = formats
         self._under_way: dict[str, Path] = {}
+        self._noted: set[str] = set()  # what holds for every file is said once
 
     def run(self, files: list[Path], fields: dict[str, str]) -> int:
         """How many files failed. Blocks until all have ended."""
@@ -62,6 +64,10 @@ class Batch:
         if status["state"] != "SUCCESS":
             self._tell.failed(path, _why(status))
             return False
+        for line in notes.lines(status):
+            if line not in self._noted:
+                self._noted.add(line)
+                self._tell.note(f"{path}: {line}")
         return self._keep(task_id, path)
 
     def _keep(self, task_id: str, path: Path) -> bool:

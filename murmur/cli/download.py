@@ -26,7 +26,7 @@ def fetch(model: Model, tell: Telling) -> Path:
     """The model's folder. Blocks; raises UsageError with the ways out.
 
     KeyboardInterrupt comes through at once, and the caller must then end the process by `os._exit`: the hub's client works in
-    threads that an ordinary end would wait for. A later call goes on where this one was interrupted.
+    threads that an ordinary end would wait for. A later call goes on where this one was interrupted, if the hub can.
     """
     if (path := catalogue.cached(model)) is not None:
         return path

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from murmur.cli import options
+from murmur.cli import notes, options
 from murmur.errors import UsageError
 
 if TYPE_CHECKING:
@@ -66,6 +66,9 @@ def watch(task_id: TaskId, json: AsJson = False) -> None:
                     shown.add(key)
                     typer.echo(f"{segment['start']:8.2f} - {segment['end']:7.2f}  {segment['text']}")
             typer.echo(_line(answer), err=True)
+    if not json:
+        for line in notes.lines(answer):
+            typer.echo(f"note: {line}", err=True)
     _exit_by(answer)
 
 

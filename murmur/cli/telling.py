@@ -21,7 +21,7 @@ class Telling(Protocol):
     def download(self, name: str, here_bytes: int, total_bytes: int) -> None: ...
 
     def note(self, text: str) -> None:
-        """Something that takes a while begins."""
+        """Something that takes a while begins, or a person should know it."""
 
     def share(self, path: Path, share: float) -> None:
         """So much of the file is done, of 1."""

@@ -87,8 +87,6 @@ def _transcribe(settings: "Settings", files: list[Path], fields: dict[str, str],
         system = Dev(settings, STAGES)
         model = catalogue.of(system.settings)
         options.check_language(fields.get("language"), model)
-        for warning in catalogue.warnings_of(model.ref):
-            tell.note(warning.message)
         download.fetch(model, tell)
         with system:
             tell.note(f"loading the model {model.ref.name}")

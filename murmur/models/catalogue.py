@@ -21,8 +21,8 @@ DEMO_DIR = Path(__file__).parent / "demo"
 DEMO = "demo"
 DEMO_WARNING = TranscriptWarning(
     code="demo_model",
-    message="made with the demo model, which knows a few hundred words of English and Portuguese: it is for trying murmur "
-    "out, and writes other words for all that it does not know. Choose another one with --model or MURMUR_MODEL",
+    message="The demo model knows a few hundred words of English and Portuguese, and writes these for whatever else is said. "
+    "It is for trying murmur out: choose another model with --model or MURMUR_MODEL.",
 )
 RUN_DEFAULT = "base"  # of `murmur run`, whose stages must agree on it whatever machine each of them is on
 _REPOSITORY = re.compile(r"(?P<repository>\w[\w.-]*/\w[\w.-]*)(?:@(?P<commit>[0-9a-f]{40}))?")

@@ -26,7 +26,10 @@ def cached(repository: str, revision: str) -> Path | None:
 
 
 def download(repository: str, revision: str, name: str, progress: Progress) -> Path:
-    """The model's folder in the cache. Goes on where an earlier download ended. Blocks. Raises UsageError with the ways out."""
+    """The model's folder in the cache. Goes on where an earlier download ended if the hub can. Blocks.
+
+    Raises UsageError with the ways out.
+    """
     import huggingface_hub
 
     try:

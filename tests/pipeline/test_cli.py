@@ -56,6 +56,7 @@ def test_a_file_is_submitted_watched_and_its_transcript_printed(murmur: Murmur) 
     assert watched.returncode == 0
     assert word_errors(COMMAND.text, watched.stdout.partition("  ")[2].partition("  ")[2] or watched.stdout) < 1.0
     assert "SUCCESS" in watched.stderr
+    assert watched.stderr.splitlines()[-1].startswith("note: The demo model knows")
     status = murmur("status", task)
     assert (status.returncode, only_line(status.stdout)) == (0, "SUCCESS: transcribed")
     text = murmur("result", task)
@@ -104,6 +105,7 @@ def test_a_job_that_fails_says_why(murmur: Murmur) -> None:
         (("cancel", UNKNOWN), 1, "task"),
         (("submit", "no such file.mp3"), 2, "no such file.mp3"),
         (("submit", COMMAND.path, "--language", "klingon"), 1, "klingon"),
+        (("submit", COMMAND.path, "--language", "French"), 1, "French (fr)"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(murmur: Murmur, arguments: tuple[str, ...], code: int, why: str) -> None:
@@ -168,6 +170,7 @@ def test_files_are_transcribed_and_a_bad_one_does_not_keep_the_others(alone: Mur
     assert segments[0]["words"][0]["end"] > 0
     assert not any(c in done.stdout + done.stderr for c in "\r\x1b")
     assert "en-video.mp4: 100 %" in done.stderr
+    assert done.stderr.count("The demo model knows a few hundred words") == 1
     assert list(Path(alone.environment["TMPDIR"]).glob("murmur*")) == []
 
 
@@ -177,6 +180,12 @@ def test_results_lie_beside_the_file_in_all_formats(alone: Murmur) -> None:
     assert done.returncode == 0
     assert {path.name for path in alone.cwd.iterdir()} == {f"talk.{kind}" for kind in ("wav", "txt", "srt", "vtt", "json")}
     assert json.loads((alone.cwd / "talk.json").read_text())["task"] == "translate"
+
+
+def test_a_language_that_the_model_lacks_is_refused_before_anything_starts(alone: Murmur) -> None:
+    done = alone("transcribe", COMMAND.path, "--out", "out", "--language", "French")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert only_line(done.stderr).startswith("murmur: the model demo does not know French (fr)")
 
 
 def test_on_a_terminal_there_are_bars_and_a_pipe_still_gets_names_only(alone: Murmur) -> None:

@@ -2,9 +2,11 @@
 embedded broker knows no transactions.
 """
 
+import json
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,6 +57,15 @@ def test_one_stage_with_once_runs_in_the_very_process_and_ends_in_order(environm
         wait_until(lambda: ready(environment), "the gateway")
         assert children(process.pid) == {}
         assert process.end(signal.SIGTERM, 12) == 0
+
+
+def test_without_a_setting_every_stage_uses_base_and_the_log_says_so(environment: dict[str, str], tmp_path: Path) -> None:
+    del environment["MURMUR_MODEL"]
+    with start(environment, tmp_path, "gateway", "intake") as parent:
+        wait_until(lambda: ready(environment), "the gateway")
+        with urllib.request.urlopen(f"http://127.0.0.1:{environment['MURMUR_GATEWAY_PORT']}/api/models", timeout=5) as answer:
+            assert [model["id"] for model in json.load(answer)["models"]] == ["base"]
+        assert parent.log.read_text().count("every stage uses base") == 1
 
 
 @pytest.mark.parametrize(

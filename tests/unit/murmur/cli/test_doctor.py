@@ -1,10 +1,12 @@
 """What the doctor finds without a broker or a store."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from murmur.cli.doctor import examine
+from murmur.models.catalogue import DEMO_DIR
 from murmur.settings import Settings
 
 
@@ -32,3 +34,22 @@ def test_a_misspelt_setting_in_the_env_file_is_named_too(monkeypatch: pytest.Mon
 def test_known_names_are_fine_in_any_case(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("murmur_model", "demo")
     assert names(tmp_path)[1] is None
+
+
+def model(settings: Settings) -> tuple[str, str | None]:
+    found = next(check for check in examine(settings) if check.name == "model")
+    return found.found, found.mend
+
+
+def test_the_model_is_named_with_the_place_where_it_is(tmp_path: Path) -> None:
+    shutil.copytree(DEMO_DIR, tmp_path / "models" / "base")
+    found, mend = model(Settings(data_dir=tmp_path, device="cpu", models_dir=tmp_path / "models"))
+    assert found.startswith("base, revision ")
+    assert f"at {tmp_path / 'models' / 'base'}" in found
+    assert mend is None
+
+
+def test_a_folder_of_models_that_is_not_there_is_to_be_set_right(tmp_path: Path) -> None:
+    _, mend = model(Settings(data_dir=tmp_path, model="base", models_dir=tmp_path / "nowhere"))
+    assert mend is not None
+    assert "MURMUR_MODELS_DIR" in mend
