@@ -22,7 +22,7 @@ AskedTask = Annotated[Task | None, typer.Option("--task", help="transcribe, or t
 Words = Annotated[bool, typer.Option("--words", help="also the time of every word, in the json result")]
 
 
-Track = Annotated[int | None, typer.Option(min=0, max=999, help="audio track, from 0 [default: the first with speech]")]
+Track = Annotated[int | None, typer.Option(min=0, max=999, help="audio track, counted from 0 [default: by flag and speech]")]
 
 
 def fields(language: str | None, task: Task | None, words: bool, track: int | None) -> dict[str, str]:
