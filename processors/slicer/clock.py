@@ -20,6 +20,7 @@ from av.container import InputContainer
 MIN_GAP_S = 0.04
 MAX_JUMP_S = 5_400.0  # a meeting's microphone may be off for an hour; a jump by a day is a broken clock
 MAX_UNDECLARED_S = 60.0  # a header's duration is often a little short
+PRIMING_S = 0.1  # so little before a gap is what an encoder puts first, not the beginning
 MIN_RESTART_S = 0.5  # some containers' times jitter by a tenth of a second or two
 _END_TOLERANCE_S = 1.0
 _UNTIMED = ("avi",)  # its packets have no times; what FFmpeg makes up from their sizes has holes
@@ -60,6 +61,8 @@ class Clock:
             "clock: at {0:.1f} s it {2} by {1:.1f} s; the sound goes on without a gap", "clock: it jumps {0} more times"
         )
         self.position_s = 0.0
+        self.start_s: float | None = None  # of the first sound
+        self._is_primed = False
         self.disbelieved_s = 0.0  # jumps that were not followed
 
     def arrive(self, time_s: float | None) -> float | None:
@@ -79,12 +82,15 @@ class Clock:
             self._zero_s += gap_s
             self.disbelieved_s += gap_s
             return None
-        if previous_s is not None and time_s - previous_s >= MIN_GAP_S:  # else it is drift
+        if not self._is_primed and self.start_s is not None and self.position_s - self.start_s < PRIMING_S:
+            self.start_s, self._is_primed = None, True
+        elif previous_s is not None and time_s - previous_s >= MIN_GAP_S:  # else it is drift
             self._losses.add(self.position_s, gap_s)
         self.position_s += gap_s
         return self.position_s
 
     def advance(self, length_s: float) -> None:
+        self.start_s = self.position_s if self.start_s is None else self.start_s
         self.position_s += length_s
         if self._next_s is not None:
             self._next_s += length_s

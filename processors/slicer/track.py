@@ -37,7 +37,7 @@ class Track:
         self._pieces = self._converted()
         self._first: Samples | None = None
         self._declared_s: float | None = None  # if there is much less
-        self._begins_at: int | None = None  # the first sample of sound
+        self._has_sound = False
         self._silent_until = 0  # silence up to this sample is due before more sound
         self._given = 0  # samples that left `_converted`
         self._decoded = 0  # samples that left `blocks`
@@ -71,7 +71,7 @@ class Track:
     @property
     def info(self) -> AudioInfo:
         duration_s = self._decoded / SAMPLE_RATE_HZ
-        found = {"duration_s": duration_s, "start_s": (self._begins_at or 0) / SAMPLE_RATE_HZ}
+        found = {"duration_s": duration_s, "start_s": self._clock.start_s or 0.0}
         return self._opened.model_copy(update=found | {"warnings": tuple(self._warnings()) if self._ended else ()})
 
     def blocks(self) -> Iterator[Samples]:
@@ -93,7 +93,7 @@ class Track:
     @property
     def _sound_s(self) -> float:
         """From the first sound to the end, also by a clock that was not believed."""
-        return (self._decoded - (self._begins_at or 0)) / SAMPLE_RATE_HZ + self._clock.disbelieved_s
+        return self._decoded / SAMPLE_RATE_HZ - (self._clock.start_s or 0.0) + self._clock.disbelieved_s
 
     def _counted(self, block: Samples) -> Samples:
         self._decoded += len(block)
@@ -112,7 +112,7 @@ class Track:
             yield from self._sound(self._resampler.flush())
         except BAD_INPUT:
             self._cut_short = True
-        if self._begins_at is not None and self._bad_until_s is not None:
+        if self._has_sound and self._bad_until_s is not None:
             self._silent_until = _sample(self._clock.finish(self._bad_until_s))
             yield from self._silence()
 
@@ -122,15 +122,16 @@ class Track:
         if position_s is not None:
             yield from self._sound(self._resampler.flush())
             self._silent_until = _sample(position_s)
-        yield from self._sound(self._resampler.convert(frame))
+        pieces = list(self._resampler.convert(frame))
         self._clock.advance(length_s)
+        yield from self._sound(pieces)
 
     def _sound(self, pieces: Iterable[Samples]) -> Iterator[Samples]:
         for piece in pieces:
             if len(piece):
                 if self._given < self._silent_until:
                     yield from self._silence()
-                self._begins_at = self._given if self._begins_at is None else self._begins_at
+                self._has_sound = True
                 self._given += len(piece)
                 yield piece
 
