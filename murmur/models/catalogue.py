@@ -64,7 +64,8 @@ class Model:
     """A model that is known. `path` is its CTranslate2 folder, None until `fetch` has brought it from `repository`.
 
     The rest is what it is best used with, unless the settings say otherwise: `max_chunk_s` is the chunk length that it reads
-    best, `compute_type` what it is computed in on a CPU. A repository that is not in the catalogue may know fewer `languages`.
+    best, `compute_type` what it has to be computed in, None: what suits the device. A repository that is not in the catalogue
+    may know fewer `languages`.
     """
 
     ref: ModelRef
@@ -72,7 +73,7 @@ class Model:
     repository: str | None = None
     languages: tuple[str, ...] = languages.ALL
     max_chunk_s: float = 30.0
-    compute_type: str = "int8"
+    compute_type: str | None = None
     encoder_window: EncoderWindow = "full"
     encoder_margin_s: float = 0.5
     encoder_bucket_s: float = 2.5

@@ -154,7 +154,7 @@ class Transcriber:
         if chunk.model != self._model:
             raise UsageError(
                 f"this transcriber holds the model {self._model.name} at {self._model.revision}; a chunk asks for "
-                f"{chunk.model.name} at {chunk.model.revision}. Set MURMUR_MODEL to the same for all stages"
+                f"{chunk.model.name} at {chunk.model.revision}. Set MURMUR_MODEL and MURMUR_MODELS_DIR to the same for all stages"
             )
         held = Held(record, chunk, request_id(chunk))
         if self._revocations.revoked(chunk.work_id, chunk.run):

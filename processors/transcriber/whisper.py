@@ -69,8 +69,10 @@ def load(model: Model, settings: Settings, progress: Progress) -> "WhisperEngine
 
 
 def best_compute_type(model: Model, device: str, supported: Collection[str]) -> str:
-    """The first of what suits the model that the device can compute in; CTranslate2's own choice when it can do none."""
-    wanted = (model.compute_type, "float32") if device == "cpu" else ("int8_float16", "float16", "float32")
+    """What the model needs, else the first of what suits the device that it can compute in, else CTranslate2's own choice."""
+    if model.compute_type is not None:
+        return model.compute_type
+    wanted = ("int8", "float32") if device == "cpu" else ("int8_float16", "float16", "float32")
     return next((each for each in wanted if each in supported), "default")
 
 

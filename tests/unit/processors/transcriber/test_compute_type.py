@@ -15,7 +15,7 @@ GPU = {"int8", "int8_float32", "float32", "float16", "int8_float16"}
         ("base", "cpu", CPU, "int8"),
         ("demo", "cpu", CPU, "float32"),
         ("base", "cuda", GPU, "int8_float16"),
-        ("demo", "cuda", GPU, "int8_float16"),
+        ("demo", "cuda", GPU, "float32"),
         ("base", "cuda", GPU - {"int8_float16"}, "float16"),
         ("base", "cuda", {"float32", "int8_float32"}, "float32"),
         ("base", "cpu", {"float32"}, "float32"),
