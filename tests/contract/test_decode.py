@@ -16,6 +16,7 @@ from murmur.errors import Invalid, Retry
 from processors.slicer.audio import BLOCK_SAMPLES, Samples, Seekable
 from processors.slicer.decode import open_audio
 from schemas.work import AudioInfo
+from tests.contract.media import Sound, media, speech
 
 AUDIO = Path(__file__).parents[2] / "examples" / "audio"
 CLIPS = json.loads((AUDIO / "manifest.json").read_text())
@@ -203,3 +204,14 @@ def test_memory_does_not_grow_with_the_file() -> None:
         count = sum(map(len, audio.blocks()))
     assert count == 600 * 16_000
     assert tracemalloc.get_traced_memory()[1] < 4_000_000
+
+
+@pytest.mark.usefixtures("_traced")
+def test_memory_does_not_grow_with_the_silence_in_a_gap() -> None:
+    data = media("webm", Sound(speech(12), "libopus", 48_000, when=lambda time_s: time_s + 3600 * (time_s > 6)))
+    tracemalloc.reset_peak()
+    before = tracemalloc.get_traced_memory()[0]
+    with open_audio(io.BytesIO(data), 36_000) as audio:
+        count = sum(map(len, audio.blocks()))
+    assert count == pytest.approx(3612 * 16_000, abs=1600)
+    assert tracemalloc.get_traced_memory()[1] - before < 4_000_000

@@ -25,6 +25,11 @@ from tests.waiting import wait_until
 # Submitting
 
 
+def test_the_name_of_a_telephone_file_says_what_it_is(house: House) -> None:
+    answer = house.submit(b"speech", filename="call.ul")
+    assert requested(house, answer.json["task_id"]).work.slicing.raw_format == "mulaw"
+
+
 def test_a_submission_is_accepted_and_readable_at_once(house: House) -> None:
     answer = house.submit(b"RIFF", language="pt")
     said = answer.json

@@ -63,6 +63,17 @@ def test_a_dropped_object_becomes_a_request_that_names_its_content(objects: Dire
     assert (request.result, request.rewrite) == (None, False)
 
 
+def test_the_name_of_a_telephone_file_without_a_header_is_part_of_the_work(objects: DirectoryStore) -> None:
+    stage = intake(objects)
+    works = []
+    for key in ("calls/a.wav", "calls/a.gsm", "calls/A.GSM"):
+        objects.put("uploads", key, b"speech")
+        (request,) = requests(stage, event(key))
+        works.append(request.work)
+    assert [work.slicing.raw_format for work in works] == [None, "gsm", "gsm"]
+    assert works[0].work_id != works[1].work_id == works[2].work_id
+
+
 def test_the_same_event_again_gives_the_same_job_and_work(objects: DirectoryStore) -> None:
     objects.put("uploads", "a.wav", b"speech")
     first = requests(intake(objects), event("a.wav"))
