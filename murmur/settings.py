@@ -58,7 +58,10 @@ class Settings(BaseSettings):
     )
 
     # Model
-    model: str | None = Field(None, description="a name from the catalogue, a local CTranslate2 folder, or a repository id")
+    model: str | None = Field(
+        None,
+        description="a name, a CTranslate2 folder, or a repository id; unset: base, and on a GPU large-v3-turbo (not in run)",
+    )
     models_dir: Path | None = Field(
         None,
         description="a folder of models by name, looked into before the hub; all stages need the same",

@@ -15,6 +15,8 @@ INTERRUPTED = 130
 
 def in_foreground(model: Model) -> None:
     """Blocks until the model is here; Ctrl-C ends the process. Raises UsageError with the ways out."""
+    if catalogue.cached(model) is not None:
+        return
     try:
         with telling(sys.stderr) as tell:
             fetch(model, tell)
