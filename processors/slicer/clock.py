@@ -54,11 +54,9 @@ class Clock:
         self._has_times = origin.has_times
         self._undeclared_s = MAX_JUMP_S if origin.length_s is None else MAX_UNDECLARED_S
         self._next_s: float | None = None  # the container's time after the last frame
-        self._losses = _Stretches(
-            "lost: {1:.1f} s of sound from {0:.1f} s are missing", "lost: {0} more stretches, {1:.1f} s in all"
-        )
+        self._losses = _Stretches("lost: {1} s of sound from {0} s are missing", "lost: {0} more stretches, {1} s in all")
         self._breaks = _Stretches(
-            "clock: at {0:.1f} s it {2} by {1:.1f} s; the sound goes on without a gap", "clock: it jumps {0} more times"
+            "clock: at {0} s it {2} by {1} s; the sound goes on without a gap", "clock: it jumps {0} more times"
         )
         self.position_s = 0.0
         self.start_s: float | None = None  # of the first sound
@@ -129,5 +127,9 @@ class _Stretches:
             self._others_s += length_s
 
     def warnings(self) -> list[str]:
-        named = [self._one.format(*stretch) for stretch in self._named]
-        return [*named, self._more.format(self._others, self._others_s)] if self._others else named
+        named = [self._one.format(_tenths(at_s), _tenths(length_s), what) for at_s, length_s, what in self._named]
+        return [*named, self._more.format(self._others, _tenths(self._others_s))] if self._others else named
+
+
+def _tenths(time_s: float) -> str:
+    return f"{time_s:.2f}" if 0 < time_s < 0.1 else f"{time_s:.1f}"

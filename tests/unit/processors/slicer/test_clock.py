@@ -33,6 +33,12 @@ def test_a_gap_is_silence_and_a_warning() -> None:
     assert clock.warnings() == ["lost: 5.0 s of sound from 0.2 s are missing"]
 
 
+def test_the_shortest_gap_is_not_called_nothing() -> None:
+    clock = Clock(Origin())
+    shown(clock, *(index * FRAME_S for index in range(10)), 0.252)
+    assert clock.warnings() == ["lost: 0.05 s of sound from 0.2 s are missing"]
+
+
 def test_what_comes_late_lost_nothing() -> None:
     clock = Clock(Origin(zero_s=1.4))
     assert shown(clock, 5.4) == [4]
