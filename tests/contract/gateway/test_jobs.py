@@ -22,7 +22,10 @@ def test_a_finished_job_gives_its_result(house: House) -> None:
     said = status(house, asked)
 
     assert said["progress"] == {"share": 1.0, "segments": []}
-    assert set(said["result"]) == {"success", "transcription", "processing_time", "audio_info", "cached"}
+    result = said["result"]
+    assert set(result) == {"success", "transcription", "model", "processing_time", "warnings", "audio_info", "cached"}
+    assert result["model"] == said["model"] == asked.work.model.model_dump()
+    assert result["warnings"] == []
     assert set(said["result"]["transcription"]) == {"text", "segments", "language", "duration"}
     assert said["result"]["transcription"]["text"] == "Olá."
     assert said["result"]["cached"] is False
