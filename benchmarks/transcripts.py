@@ -6,9 +6,7 @@ beside them. faster-whisper's results are kept in a cache outside the checkout: 
 """
 
 import argparse
-import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatch
 from itertools import product
 from pathlib import Path
@@ -18,27 +16,12 @@ from benchmarks.speech import comparison, files
 from benchmarks.speech.comparison import Row
 from benchmarks.speech.faster_whisper_reader import FasterWhisperReader, default_cache
 from benchmarks.speech.murmur_reader import MurmurReader
+from benchmarks.speech.reading import Way, beside, read
 from benchmarks.speech.recordings import Part, SpeechFile
-from benchmarks.speech.score import score
-from schemas.options import DecodingOptions, EncoderWindow, SlicingOptions
+from schemas.options import EncoderWindow
 from scripts import models
 
 WINDOWS: tuple[EncoderWindow, ...] = ("full", "fit")
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """How murmur reads a file."""
-
-    limit_s: float
-    words: bool
-    window: EncoderWindow
-
-    def __str__(self) -> str:
-        return " ".join([f"{self.limit_s:g} s", *(["words"] if self.words else []), *(["fit"] if self.window == "fit" else [])])
-
-    def decoding(self, language: str | None, beam_size: int) -> DecodingOptions:
-        return DecodingOptions(language=language, words=self.words, encoder_window=self.window, beam_size=beam_size)
 
 
 def arguments() -> argparse.Namespace:
@@ -75,30 +58,18 @@ def rows(options: argparse.Namespace, speech: Sequence[SpeechFile]) -> Iterator[
         folder = Path(model) if Path(model).is_dir() else models.path(model)
         murmur = MurmurReader(folder, options.compute_type)
         reference = FasterWhisperReader(folder, options.compute_type, default_cache())
-        ways = [Way(*way) for way in product(options.limit, [False, True] if options.words else [False], options.window)]
-        for file, way in product(speech, ways):
-            if is_readable(folder.name, file.language):
-                yield row(murmur, None if options.alone else reference, file, way, options)
+        for file in speech:
+            if not is_readable(folder.name, file.language):
+                continue
+            for way in ways(options, file):
+                _, row = read(murmur, file, way)
+                yield row if options.alone else beside(row, reference, file, way)
 
 
-def row(
-    murmur: MurmurReader, reference: FasterWhisperReader | None, file: SpeechFile, way: Way, options: argparse.Namespace
-) -> Row:
+def ways(options: argparse.Namespace, file: SpeechFile) -> Iterator[Way]:
     language = None if options.language == "detect" else options.language or file.language
-    other = reference.transcribe(file.data, language, options.beam) if reference else None
-    began_s = time.process_time()
-    decoding = way.decoding(language, options.beam)
-    transcript = murmur.transcribe(file.data, decoding, SlicingOptions(max_chunk_s=way.limit_s))
-    cpu_s = time.process_time() - began_s
-    return Row(
-        file=file.name,
-        model=transcript.model.name,
-        chunks=str(way),
-        murmur=score(file.text, transcript.text),
-        murmur_cpu_s=cpu_s,
-        reference=score(file.text, other.text) if other else None,
-        reference_cpu_s=other.cpu_s if other else 0.0,
-    )
+    for limit_s, words, window in product(options.limit, [False, True] if options.words else [False], options.window):
+        yield Way(language, limit_s, words, window, beam_size=options.beam)
 
 
 def show(found: Iterable[Row], differences: bool) -> None:

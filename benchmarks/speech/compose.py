@@ -19,8 +19,8 @@ from benchmarks.speech.recordings import RATE_HZ, Part, Recording, Samples, Spee
 
 ROOM_NOISE = 0.0008  # the standard deviation of the noise in the recordings
 EDGE_S = 0.1  # of a recording's own surroundings that stay before and after its speech, where the pause is long enough
-HUSH = 0.01  # the loudness below which a voice pauses
-LONGEST_HUSH_S = 0.06
+HUSH = 0.004  # the loudness below which a voice pauses
+LONGEST_HUSH_S = 0.12  # the speech detector takes it for no pause; shorter still, and words lose their consonants
 TELEPHONE_BAND_HZ = (300, 3_400)
 TELEPHONE_RATE_HZ = 8_000
 
@@ -46,6 +46,7 @@ def join(name: str, recordings: Sequence[Recording], pauses_s: Sequence[float]) 
         edges = _edge(before_s) * (2 if number else 1)
         at += _place(joined, _room(_count(before_s) - edges, number))
         begin = _count(recording.parts[0].start) - _edge(before_s)
+        assert begin >= 0, "a recording needs silence before its speech"
         end = _count(recording.parts[-1].end) + _edge(after_s)
         parts += [part.moved((at - begin) / RATE_HZ) for part in recording.parts]
         at += _place(joined, recording.samples[begin:end])
@@ -73,7 +74,8 @@ def _room(count: int, seed: int) -> Samples:
 def without_hush(recording: Recording) -> Recording:
     """The speech of a recording of one part without the short pauses between its words: what is quiet for long is cut out."""
     (part,) = recording.parts
-    samples = recording.samples[_count(part.start) : _count(part.end)]
+    begin, end, edge = _count(part.start), _count(part.end), _count(EDGE_S)
+    samples = recording.samples[begin:end]
     step = RATE_HZ // 100
     loudness = [float(np.sqrt(np.mean(samples[at : at + step] ** 2))) for at in range(0, len(samples), step)]
     kept: list[Samples] = []
@@ -82,8 +84,9 @@ def without_hush(recording: Recording) -> Recording:
         hushed = hushed + 1 if level < HUSH else 0
         if hushed * step <= LONGEST_HUSH_S * RATE_HZ:
             kept.append(samples[number * step : (number + 1) * step])
-    voice = np.concatenate(kept)
-    return replace(recording, samples=voice, parts=(Part(0.0, len(voice) / RATE_HZ, part.text),))
+    before, after = recording.samples[begin - edge : begin], recording.samples[end : end + edge]
+    spoken = Part(EDGE_S, EDGE_S + sum(map(len, kept)) / RATE_HZ, part.text)
+    return replace(recording, samples=np.concatenate([before, *kept, after]), parts=(spoken,))
 
 
 def mixed(recording: Recording, sound: Samples, ratio_db: float) -> Recording:
@@ -145,9 +148,11 @@ def as_telephone(recording: Recording) -> SpeechFile:
 
 
 def _band(samples: Samples) -> Samples:
+    """Lows fall by 12 dB an octave, as in a handset; highs above half of its rate would fold back."""
+    low, high, end = *TELEPHONE_BAND_HZ, TELEPHONE_RATE_HZ / 2
     spectrum = np.fft.rfft(samples)
     hz = np.fft.rfftfreq(len(samples), 1 / RATE_HZ)
-    spectrum[(hz < TELEPHONE_BAND_HZ[0]) | (hz > TELEPHONE_BAND_HZ[1])] = 0
+    spectrum *= hz**2 / np.sqrt(hz**4 + low**4) * np.clip((end - hz) / (end - high), 0, 1)
     return np.fft.irfft(spectrum, n=len(samples)).astype(np.float32)
 
 

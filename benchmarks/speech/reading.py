@@ -1,0 +1,56 @@
+"""A file read by murmur in one way, and by faster-whisper beside it: a row of the comparison, which `comparison` shows."""
+
+import time
+from dataclasses import dataclass, replace
+
+from benchmarks.speech.comparison import Row
+from benchmarks.speech.faster_whisper_reader import FasterWhisperReader
+from benchmarks.speech.murmur_reader import MurmurReader
+from benchmarks.speech.recordings import SpeechFile
+from benchmarks.speech.score import score
+from schemas.options import DecodingOptions, EncoderWindow, SlicingOptions
+from schemas.transcript import Transcript
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How murmur reads a file. `language=None`: detected."""
+
+    language: str | None
+    limit_s: float = 30.0
+    words: bool = False
+    window: EncoderWindow = "full"
+    multilingual: bool = False
+    beam_size: int = 5
+
+    def __str__(self) -> str:
+        """As the table names it: all but the language."""
+        marks = {"words": self.words, "fit": self.window == "fit", "multilingual": self.multilingual}
+        return " ".join([f"{self.limit_s:g} s", *(name for name, is_set in marks.items() if is_set)])
+
+    @property
+    def decoding(self) -> DecodingOptions:
+        return DecodingOptions(
+            language=self.language,
+            words=self.words,
+            multilingual=self.multilingual,
+            encoder_window=self.window,
+            beam_size=self.beam_size,
+        )
+
+    @property
+    def slicing(self) -> SlicingOptions:
+        return SlicingOptions(max_chunk_s=self.limit_s)
+
+
+def read(murmur: MurmurReader, file: SpeechFile, way: Way) -> tuple[Transcript, Row]:
+    began_s = time.process_time()
+    transcript = murmur.transcribe(file.data, way.decoding, way.slicing)
+    cpu_s = time.process_time() - began_s
+    return transcript, Row(file.name, transcript.model.name, str(way), score(file.text, transcript.text), cpu_s)
+
+
+def beside(row: Row, reference: FasterWhisperReader, file: SpeechFile, way: Way) -> Row:
+    """The row with faster-whisper's errors: same beam, language and compute type; no limit of chunks and no times of words."""
+    other = reference.transcribe(file.data, way.language, way.beam_size)
+    return replace(row, reference=score(file.text, other.text), reference_cpu_s=other.cpu_s)

@@ -1,0 +1,82 @@
+"""Original Whisper weights, murmur and faster-whisper on them, each file and way read once; the figures are shown at the end."""
+
+import os
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from benchmarks.speech import comparison, files
+from benchmarks.speech.comparison import Row
+from benchmarks.speech.faster_whisper_reader import FasterWhisperReader
+from benchmarks.speech.murmur_reader import MurmurReader
+from benchmarks.speech.reading import Way, beside, read
+from benchmarks.speech.recordings import SpeechFile
+from schemas.transcript import Transcript
+from scripts import models
+
+NO_WEIGHTS = "NO ORIGINAL WEIGHTS, NOTHING OF REAL MODELS IS TESTED"
+ROW = "speech row"
+Weights = Callable[[str], Path]
+
+
+@pytest.fixture(scope="session")
+def weights() -> Weights:
+    """A model's folder. Where it cannot be had the test is skipped, and fails when `CI=true`."""
+    refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+
+    def find(model: str) -> Path:
+        try:
+            return models.path(model)
+        except models.ModelError as error:
+            refuse(f"{NO_WEIGHTS} (`make models` brings them): {error}")
+
+    return find
+
+
+class Readings:
+    """What was read in this process. Models are loaded when they are first needed."""
+
+    def __init__(self, weights: Weights) -> None:
+        self._murmur = cache(lambda model: MurmurReader(weights(model)))
+        self._reference = cache(lambda model: FasterWhisperReader(weights(model)))
+        self._read = cache(lambda model, file, way: read(self._murmur(model), file, way))
+        self._beside = cache(lambda model, file, way: beside(self._read(model, file, way)[1], self._reference(model), file, way))
+
+    def transcript(self, model: str, file: SpeechFile, way: Way) -> Transcript:
+        transcript: Transcript = self._read(model, file, way)[0]
+        return transcript
+
+    def rows(self, model: str, names: tuple[str, ...], limit_s: float, words: bool) -> list[Row]:
+        """The named files, each in its own language, with faster-whisper's errors."""
+        speech = [files.get(name) for name in names]
+        return [self._beside(model, file, Way(file.language, limit_s, words)) for file in speech]
+
+
+@pytest.fixture(scope="session")
+def readings(weights: Weights) -> Readings:
+    return Readings(weights)
+
+
+@pytest.fixture
+def show(record_property: Callable[[str, object], None]) -> Callable[[Row], None]:
+    """Puts a row into the table at the end of the run."""
+    return lambda row: record_property(ROW, row.to_json())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
+    if found := list(_rows(reports)):
+        terminalreporter.section("transcripts beside faster-whisper's")
+        for line in comparison.table(sorted(found, key=lambda row: (row.model, row.chunks, row.file))):
+            terminalreporter.write_line(line)
+    if any(NO_WEIGHTS in str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])):
+        terminalreporter.write_line(f"{NO_WEIGHTS}: `make models` brings them", red=True, bold=True)
+
+
+def _rows(reports: list[pytest.TestReport]) -> Iterator[Row]:
+    for report in reports:
+        for name, value in report.user_properties if report.when == "call" else []:
+            if name == ROW:
+                yield Row.from_json(str(value))

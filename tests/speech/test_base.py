@@ -1,0 +1,71 @@
+"""The multilingual `base`: English, another language, and both in one file."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from benchmarks.speech import files
+from benchmarks.speech.comparison import Row
+from benchmarks.speech.reading import Way
+from benchmarks.speech.recordings import Part
+from benchmarks.speech.score import align, words
+from schemas.transcript import Transcript
+from tests.speech.bounds import check
+from tests.speech.conftest import Readings
+
+MODEL = "base"
+FILES = ("talk", "spanish", "telephone")
+
+
+@pytest.mark.parametrize("limit_s", [30.0, 10.0])
+def test_english_and_spanish_are_as_complete_as_faster_whispers(
+    readings: Readings, limit_s: float, show: Callable[[Row], None]
+) -> None:
+    check(readings.rows(MODEL, FILES, limit_s, words=False), limit_s, show)
+
+
+def test_they_are_as_complete_with_the_times_of_words(readings: Readings, show: Callable[[Row], None]) -> None:
+    check(readings.rows(MODEL, FILES, 30.0, words=True), 30.0, show)
+
+
+def kept(part: Part, transcript: Transcript) -> float:
+    """The share of a part's words that are written, in their order."""
+    steps = align(words(part.text), words(transcript.text))
+    return sum(step.kind == "same" for step in steps) / len(words(part.text))
+
+
+def covered(part: Part, spans: Sequence[tuple[float, float]]) -> float:
+    """The share of a part's time that lies in spans, which do not overlap."""
+    return sum(max(0.0, min(end, part.end) - max(start, part.start)) for start, end in spans) / (part.end - part.start)
+
+
+def spans_with_text(transcript: Transcript) -> list[tuple[float, float]]:
+    return [(segment.start, segment.end) for segment in transcript.segments if segment.text]
+
+
+def test_a_chunk_of_two_languages_keeps_both(readings: Readings) -> None:
+    """All three sentences are in one chunk. What a model makes of Spanish that it reads as English is its own."""
+    file = files.get("two-languages")
+    transcript = readings.transcript(MODEL, file, Way(None))
+    before, spanish, after = file.parts
+    assert kept(before, transcript) >= 0.9
+    assert kept(after, transcript) >= 0.9
+    assert covered(spanish, spans_with_text(transcript)) >= 0.6
+
+
+def test_a_multilingual_transcript_has_each_language_in_its_own_words(readings: Readings) -> None:
+    file = files.get("two-languages")
+    transcript = readings.transcript(MODEL, file, Way(None, multilingual=True))
+    before, spanish, after = file.parts
+    assert kept(before, transcript) >= 0.9
+    assert kept(after, transcript) >= 0.9
+    assert kept(spanish, transcript) >= 0.6
+
+
+def test_speech_without_text_is_a_warning(readings: Readings) -> None:
+    """An English model leaves the Spanish sentence out: then the transcript says so, and where."""
+    file = files.get("two-languages")
+    transcript = readings.transcript("tiny.en", file, Way("en"))
+    warned = [(w.start, w.end) for w in transcript.warnings if w.code == "no_text" and w.start is not None and w.end is not None]
+    for part in file.parts:
+        assert covered(part, [*spans_with_text(transcript), *warned]) >= 0.6, part
