@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, pairwise
+from math import inf
 
 from benchmarks.speech.recordings import Part
 from benchmarks.speech.score import align, words
@@ -11,11 +12,12 @@ from schemas.segment import Word
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """Where a part begins or ends, and where the transcript says so."""
+    """Where a part begins or ends, and where the transcript says so. `pause_s`: the silence on the edge's other side."""
 
     part: Part
     true_s: float
     written_s: float
+    pause_s: float
 
     @property
     def off_s(self) -> float:
@@ -31,13 +33,14 @@ def _edges(parts: Sequence[Part], written: Iterable[Word]) -> Iterator[Edge]:
     spoken = [word for part in parts for word in words(part.text)]
     timed = [(text, word) for word in written for text in words(word.word)]
     found = _matches(spoken, timed)
+    pauses_s = [inf, *(after.start - before.end for before, after in pairwise(parts)), inf]
     at = 0
-    for part in parts:
+    for part, before_s, after_s in zip(parts, pauses_s[:-1], pauses_s[1:], strict=True):
         length = len(words(part.text))
         if (first := found.get(at)) is not None:
-            yield Edge(part, part.start, first.start)
+            yield Edge(part, part.start, first.start, before_s)
         if (last := found.get(at + length - 1)) is not None:
-            yield Edge(part, part.end, last.end)
+            yield Edge(part, part.end, last.end, after_s)
         at += length
 
 

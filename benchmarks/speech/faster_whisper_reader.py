@@ -1,11 +1,11 @@
-"""faster-whisper's sequential transcription, which murmur is compared with. Results can be kept on disk."""
+"""faster-whisper's sequential transcription, which murmur is compared with. Results are kept, on disk where that is asked for."""
 
 import hashlib
 import io
 import json
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -32,21 +32,28 @@ class FasterWhisperReader:
         self._compute_type = compute_type
         self._cache = cache
         self._model: WhisperModel | None = None
+        self._known: dict[str, Reference] = {}
 
     def transcribe(self, data: bytes, language: str | None, beam_size: int = 5) -> Reference:
-        """With the speech detector, without the text before as a prompt."""
+        """With the speech detector, without the text before as a prompt. The same question costs nothing the second time."""
         key = [hashlib.sha256(data).hexdigest(), self._folder.name, self._compute_type, language, beam_size]
         name = hashlib.sha256(json.dumps([*key, version("faster-whisper"), version("ctranslate2")]).encode()).hexdigest()
+        if name not in self._known:
+            self._known[name] = self._from_disk(name) or self._transcribe(data, language, beam_size)
+            self._to_disk(name, self._known[name])
+        return self._known[name]
+
+    def _from_disk(self, name: str) -> Reference | None:
         kept = self._cache / f"{name}.json" if self._cache else None
-        if kept and kept.exists():
-            return Reference(**json.loads(kept.read_text()))
-        reference = self._transcribe(data, language, beam_size)
-        if kept:
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            partial = kept.with_suffix(f".{os.getpid()}")
-            partial.write_text(json.dumps({"text": reference.text, "cpu_s": reference.cpu_s}))
-            partial.rename(kept)
-        return reference
+        return Reference(**json.loads(kept.read_text())) if kept and kept.exists() else None
+
+    def _to_disk(self, name: str, reference: Reference) -> None:
+        if self._cache is None:
+            return
+        self._cache.mkdir(parents=True, exist_ok=True)
+        partial = self._cache / f"{name}.{os.getpid()}"
+        partial.write_text(json.dumps(asdict(reference)))
+        partial.rename(self._cache / f"{name}.json")
 
     def _transcribe(self, data: bytes, language: str | None, beam_size: int) -> Reference:
         if self._model is None:

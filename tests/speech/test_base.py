@@ -14,7 +14,7 @@ from tests.speech.bounds import check
 from tests.speech.conftest import Readings
 
 MODEL = "base"
-FILES = ("talk", "spanish", "telephone")
+FILES = ("talk", "spanish")
 
 
 @pytest.mark.parametrize("limit_s", [30.0, 10.0])

@@ -50,5 +50,5 @@ def test_a_part_without_its_first_word_has_no_beginning_in_the_transcript() -> N
     written = [
         Word(start=at, end=at + 0.4, word=text, probability=1) for at, text in ((0.5, " then"), (2.1, " see"), (2.6, " you."))
     ]
-    found = [(edge.true_s, edge.written_s) for edge in edges(parts, written)]
-    assert found == [(1.0, 0.9), (2.0, 2.1), (3.0, 3.0)]
+    found = [(edge.true_s, edge.written_s, edge.pause_s) for edge in edges(parts, written)]
+    assert found == [(1.0, 0.9, 1.0), (2.0, 2.1, 1.0), (3.0, 3.0, float("inf"))]
