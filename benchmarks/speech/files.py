@@ -7,7 +7,7 @@ from benchmarks.speech import compose, recordings, sounds
 from benchmarks.speech.recordings import Recording, SpeechFile
 
 # Digits have many spellings, and the shortest clips are tested by themselves.
-_LEFT_OUT = ("numbers", "phone", "short-yes", "short-no", "short-hello", "talk", "spanish", "gsm")
+_LEFT_OUT = ("numbers", "phone", "short-yes", "short-no", "short-hello", "talk", "italian", "gsm")
 TEMPO, QUIET_DB, NOISE_DB, MUSIC_DB = 1.5, -40.0, 10.0, 10.0
 
 
@@ -53,11 +53,11 @@ def _telephone() -> SpeechFile:
 
 
 def _two_languages() -> SpeechFile:
-    """English, Spanish, English within 30 s, so that a chunk has both."""
-    spanish = recordings.recording("spanish.opus")
-    first = spanish.parts[0]
+    """English, Italian, English within 30 s, so that a chunk has both."""
+    italian = recordings.recording("italian.opus")
+    first = italian.parts[0]
     end = round((first.end + 0.2) * recordings.RATE_HZ)
-    sentence = Recording("spanish", "es", spanish.samples[:end], (first,))
+    sentence = Recording("italian", "it", italian.samples[:end], (first,))
     before, after = sentences()[0], sentences()[1]
     return compose.as_wav(compose.join("two-languages", [before, sentence, after], [0.8, 0.8]))
 
@@ -72,7 +72,7 @@ FILES: Mapping[str, Callable[[], SpeechFile]] = {
     "gsm": lambda: recordings.file("gsm.wav"),
     "quiet": lambda: _named("quiet", compose.louder(excerpt(), QUIET_DB)),
     "fast": lambda: _named("fast", compose.faster(excerpt(), TEMPO)),
-    "spanish": lambda: recordings.file("spanish.opus"),
+    "italian": lambda: recordings.file("italian.opus"),
     "two-languages": _two_languages,
 }
 

@@ -14,11 +14,11 @@ from tests.speech.bounds import check
 from tests.speech.conftest import Readings
 
 MODEL = "base"
-FILES = ("talk", "spanish")
+FILES = ("talk", "italian")
 
 
 @pytest.mark.parametrize("limit_s", [30.0, 10.0])
-def test_english_and_spanish_are_as_complete_as_faster_whispers(
+def test_english_and_italian_are_as_complete_as_faster_whispers(
     readings: Readings, limit_s: float, show: Callable[[Row], None]
 ) -> None:
     check(readings.rows(MODEL, FILES, limit_s, words=False), limit_s, show)
@@ -44,26 +44,26 @@ def spans_with_text(transcript: Transcript) -> list[tuple[float, float]]:
 
 
 def test_a_chunk_of_two_languages_keeps_both(readings: Readings) -> None:
-    """All three sentences are in one chunk. What a model makes of Spanish that it reads as English is its own."""
+    """All three sentences are in one chunk. What a model makes of Italian that it reads as English is its own."""
     file = files.get("two-languages")
     transcript = readings.transcript(MODEL, file, Way(None))
-    before, spanish, after = file.parts
+    before, italian, after = file.parts
     assert kept(before, transcript) >= 0.9
     assert kept(after, transcript) >= 0.9
-    assert covered(spanish, spans_with_text(transcript)) >= 0.6
+    assert covered(italian, spans_with_text(transcript)) >= 0.6
 
 
 def test_a_multilingual_transcript_has_each_language_in_its_own_words(readings: Readings) -> None:
     file = files.get("two-languages")
     transcript = readings.transcript(MODEL, file, Way(None, multilingual=True))
-    before, spanish, after = file.parts
+    before, italian, after = file.parts
     assert kept(before, transcript) >= 0.9
     assert kept(after, transcript) >= 0.9
-    assert kept(spanish, transcript) >= 0.6
+    assert kept(italian, transcript) >= 0.6
 
 
 def test_speech_without_text_is_a_warning(readings: Readings) -> None:
-    """An English model leaves the Spanish sentence out: then the transcript says so, and where."""
+    """An English model leaves the Italian sentence out: then the transcript says so, and where."""
     file = files.get("two-languages")
     transcript = readings.transcript("tiny.en", file, Way("en"))
     warned = [(w.start, w.end) for w in transcript.warnings if w.code == "no_text" and w.start is not None and w.end is not None]
