@@ -9,11 +9,12 @@ from murmur.models import catalogue
 from scripts import models
 from tests.clips import BY_NAME, word_errors
 from tests.pipeline.command import Murmur
+from tests.speech.conftest import Weights
 
 
 @pytest.mark.parametrize("name", ["tiny.en", "base"])
-def test_the_weights_are_usable_by_name(name: str) -> None:
-    path = models.path(name)
+def test_the_weights_are_usable_by_name(name: str, weights: Weights) -> None:
+    path = weights(name)
     model = catalogue.resolve(name, models.directory())
     assert model.path == path
     assert model.ref.name == name
@@ -21,8 +22,8 @@ def test_the_weights_are_usable_by_name(name: str) -> None:
     assert catalogue.fetch(model, lambda done, total: None) == path
 
 
-def test_without_a_setting_transcribe_uses_base_and_no_hub(tmp_path: Path) -> None:
-    models.path("base")
+def test_without_a_setting_transcribe_uses_base_and_no_hub(tmp_path: Path, weights: Weights) -> None:
+    weights("base")
     environment = {"MURMUR_MODELS_DIR": str(models.directory()), "MURMUR_DEVICE": "cpu", "HF_HUB_OFFLINE": "1"}
     clip = BY_NAME["en-command.wav"]
     run = Murmur(tmp_path, environment)("transcribe", clip.path, "--out", tmp_path, "--language", "English", "--formats", "json")
