@@ -36,8 +36,8 @@ class SlicingOptions(Value):
     """How a file is cut into chunks."""
 
     max_chunk_s: float = Field(30.0, ge=1, le=30)
-    vad_threshold: float = Field(0.5, gt=0, lt=1)
-    min_silence_s: float = Field(0.16, ge=0)
+    vad_threshold: float = Field(0.3, gt=0, lt=1)
+    min_silence_s: float = Field(2.0, ge=0)
     speech_pad_s: float = Field(0.4, ge=0)
     track: int | None = Field(None, ge=0, le=999, description="audio track from 0; unset: the default one that has speech")
     raw_format: RawFormat | None = Field(None, description="what a telephone file without a header is, by its name")

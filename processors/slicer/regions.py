@@ -1,17 +1,32 @@
 """Speech probabilities to spoken regions, each given out as soon as nothing that follows can change it. Pure.
 
 Fed by `vad`; feeds `cutter`. The rules are those of faster-whisper's `get_speech_timestamps`, so that its users get the
-same regions; a test compares the two over every clip.
+same regions; a test compares the two over every clip. Two differ: speech without any silence that grows too long is cut where
+it is weakest, between two words, and not wherever it happens to be; and what is short and never likely is no speech.
 """
 
+from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass
 
+from processors.slicer.stretches import Stretches
 from processors.slicer.vad import WINDOW_SAMPLES
 from schemas.options import SlicingOptions
 from schemas.work import SAMPLE_RATE_HZ, Span
 
 HYSTERESIS = 0.15  # speech ends below threshold - HYSTERESIS
 SHORT_SILENCE_SAMPLES = SAMPLE_RATE_HZ * 98 / 1000  # where speech that grows too long may be cut
+# The threshold is low, for speech over a telephone stays below one half; so do clicks and the edges of tones, but briefly.
+DOUBTFUL, DOUBTFUL_SAMPLES = 0.5, SAMPLE_RATE_HZ // 2
+WEAKEST_WITHIN_WINDOWS = 6 * SAMPLE_RATE_HZ // WINDOW_SAMPLES  # the last six seconds have the end of a sentence, mostly
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """`span` is padded; `speech` are the stretches inside it without padding, one at least. In samples of the file."""
+
+    span: Span
+    speech: tuple[Span, ...]
 
 
 class Regions:
@@ -24,30 +39,33 @@ class Regions:
         self._min_silence = SAMPLE_RATE_HZ * options.min_silence_s
         longest = SAMPLE_RATE_HZ * options.max_chunk_s - WINDOW_SAMPLES - 2 * self._pad
         self._max_speech = max(longest, WINDOW_SAMPLES)
+        self._stretches = Stretches(self._threshold, self._silence_below, WINDOW_SAMPLES)
         self._now = 0  # where the next window begins
         self._start: int | None = None  # of the speech that is going on
         self._padded_start = 0  # the same, with its padding
         self._silence = 0  # where it last fell silent; 0: it has not
         self._cut = self._resume = 0  # the last short silence in it: where it began, where speech went on after it
-        self._closed: Span | None = None  # padded start, bare end: what follows decides its padding
+        self._peak = 0.0  # its highest probability, also of the part that was cut off
+        self._recent: deque[tuple[float, int]] = deque(maxlen=WEAKEST_WITHIN_WINDOWS)  # of this speech: probability, place
+        self._closed: Region | None = None  # still without the padding at its end, which what follows decides
 
     @property
     def needed_from(self) -> int:
         """No region to come begins before this sample."""
         if self._closed is not None:
-            return self._closed[0]
+            return self._closed.span[0]
         return self._padded_start if self._start is not None else max(0, int(self._now - self._pad))
 
-    def feed(self, probabilities: Iterable[float]) -> list[Span]:
-        certain: list[Span] = []
+    def feed(self, probabilities: Iterable[float]) -> list[Region]:
+        certain: list[Region] = []
         for probability in probabilities:
             certain += self._step(probability)
             self._now += WINDOW_SAMPLES
         return certain
 
-    def finish(self, probabilities: Iterable[float], length: int) -> list[Span]:
+    def finish(self, probabilities: Iterable[float], length: int) -> list[Region]:
         """`probabilities`: of the last window, which may lie behind the end. `length`: of the file."""
-        certain: list[Span] = []
+        certain: list[Region] = []
         for probability in probabilities:
             if self._now < length or self._start is not None:
                 certain += self._step(probability)
@@ -55,32 +73,43 @@ class Regions:
         if self._start is not None and self._start < length:
             self._close(length)
         if self._closed is not None:
-            certain.append((self._closed[0], int(min(length, self._closed[1] + self._pad))))
+            certain.append(_padded(self._closed, int(min(length, self._closed.span[1] + self._pad))))
         return certain
 
-    def _step(self, probability: float) -> list[Span]:
+    def _step(self, probability: float) -> list[Region]:
+        self._stretches.step(probability, self._now)
         speech = probability >= self._threshold
         if speech and self._silence:
             self._silence = 0
             if self._resume < self._cut:
                 self._resume = self._now
         if self._start is None:
+            self._peak = probability
             return self._begin(self._now) if speech else self._settle()
-        certain: list[Span] = []
+        self._peak = max(self._peak, probability)
+        certain: list[Region] = []
+        self._recent.append((probability, self._now))
         if self._now - self._start > self._max_speech:
             if not self._cut:
-                self._close(self._now)
-                return certain
+                return self._split_where_weakest()
             certain = self._split()
         if self._start is not None and probability < self._silence_below:
             self._fall_silent()
         return certain
 
-    def _split(self) -> list[Span]:
+    def _split(self) -> list[Region]:
         """Speech that is too long ends at its last short silence."""
         cut, resume = self._cut, self._resume
         self._close(cut)
         return self._begin(resume) if resume >= cut else []
+
+    def _split_where_weakest(self) -> list[Region]:
+        """Between two words, late in this speech; the speech that goes on begins there."""
+        assert self._start is not None
+        half = self._start + self._max_speech / 2
+        _, weakest = min((window for window in self._recent if window[1] > half), key=lambda window: (window[0], -window[1]))
+        self._close(weakest)
+        return self._begin(weakest)
 
     def _fall_silent(self) -> None:
         self._silence = self._silence or self._now
@@ -91,26 +120,34 @@ class Regions:
             self._close(self._silence)
 
     def _close(self, end: int) -> None:
-        self._closed = (self._padded_start, end)
+        assert self._start is not None
+        speech = self._stretches.take(end) or ((self._start, end),)
+        if self._peak >= DOUBTFUL or sum(b - a for a, b in speech) >= DOUBTFUL_SAMPLES:
+            self._closed = Region((self._padded_start, end), speech)
         self._start = None
         self._silence = self._cut = self._resume = 0
+        self._recent.clear()
 
-    def _begin(self, start: int) -> list[Span]:
+    def _begin(self, start: int) -> list[Region]:
         """Speech starts here; it shares a short gap with the region before, which is certain now."""
-        certain: list[Span] = []
+        certain: list[Region] = []
         pad = self._pad
         if self._closed is not None:
-            gap = start - self._closed[1]
+            end = self._closed.span[1]
+            gap = start - end
             pad = gap // 2 if gap < 2 * pad else pad
-            certain = [(self._closed[0], int(self._closed[1] + pad))]
+            certain = [_padded(self._closed, int(end + pad))]
             self._closed = None
         self._start, self._padded_start = start, int(max(0, start - pad))
         return certain
 
-    def _settle(self) -> list[Span]:
+    def _settle(self) -> list[Region]:
         """The closed region is certain, too, when speech can only begin beyond both paddings."""
-        if self._closed is None or self._now - self._closed[1] < 2 * self._pad:
+        if self._closed is None or self._now - self._closed.span[1] < 2 * self._pad:
             return []
-        start, end = self._closed
-        self._closed = None
-        return [(start, int(end + self._pad))]
+        closed, self._closed = self._closed, None
+        return [_padded(closed, int(closed.span[1] + self._pad))]
+
+
+def _padded(region: Region, end: int) -> Region:
+    return Region((region.span[0], end), region.speech)

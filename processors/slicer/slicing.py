@@ -91,11 +91,11 @@ def _cuts(blocks: Iterable[Samples], detector: SpeechDetector, options: SlicingO
     for block in blocks:
         tape.append(block)
         for region in regions.feed(detector.feed(block)):
-            tape.keep(region)
+            tape.keep(region.span)
             yield from map(tape.cut, cutter.add(region))
         tape.forget(regions.needed_from)
     for region in regions.finish(detector.finish(), tape.end):
-        tape.keep(region)
+        tape.keep(region.span)
         yield from map(tape.cut, cutter.add(region))
     yield from map(tape.cut, cutter.finish())
 

@@ -170,6 +170,7 @@ class FileWork:
             slice_id=work.slice_id,
             span=chunk.span,
             pieces=chunk.pieces,
+            speech=chunk.speech,
             audio=stored.ref,
             model=work.model,
             decoding=work.decoding,

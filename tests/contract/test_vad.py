@@ -11,14 +11,19 @@ from numpy.typing import NDArray
 from processors.slicer.audio import Samples
 from processors.slicer.cutter import Cutter
 from processors.slicer.decode import open_audio
-from processors.slicer.regions import Regions
+from processors.slicer.regions import Region, Regions
 from processors.slicer.vad import Session, SpeechDetector, load_session
 from schemas.options import SlicingOptions
 from schemas.work import Span
 
 AUDIO = Path(__file__).parents[2] / "examples" / "audio"
 CLIPS = [clip["file"] for clip in json.loads((AUDIO / "manifest.json").read_text())]
-OPTIONS = [SlicingOptions(), SlicingOptions(max_chunk_s=4), SlicingOptions(max_chunk_s=3, min_silence_s=2, vad_threshold=0.3)]
+# Our own threshold is lower, and what only that finds must last: see test_regions.
+OPTIONS = [
+    SlicingOptions(vad_threshold=0.5),
+    SlicingOptions(vad_threshold=0.5, max_chunk_s=10),
+    SlicingOptions(vad_threshold=0.6, min_silence_s=0.16, speech_pad_s=0.1),
+]
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +47,14 @@ def theirs(samples: Samples, options: SlicingOptions) -> list[Span]:
     return [(region["start"], region["end"]) for region in found]
 
 
-def ours(samples: Samples, options: SlicingOptions, session: Session, block: int) -> list[Span]:
+def ours(samples: Samples, options: SlicingOptions, session: Session, block: int) -> list[Region]:
     detector, regions = SpeechDetector(session), Regions(options)
     found = [r for at in range(0, len(samples), block) for r in regions.feed(detector.feed(samples[at : at + block]))]
     return found + regions.finish(detector.finish(), len(samples))
+
+
+def padded(regions: list[Region]) -> list[Span]:
+    return [region.span for region in regions]
 
 
 @pytest.mark.parametrize("clip", CLIPS)
@@ -53,8 +62,8 @@ def test_every_clip_has_the_same_regions_and_chunks(clip: str, session: Session)
     samples = samples_of(clip)
     for options in OPTIONS:
         regions = ours(samples, options, session, 16384)
-        assert regions == theirs(samples, options)
-        spans = [{"start": start, "end": end} for start, end in regions]
+        assert padded(regions) == theirs(samples, options)
+        spans = [{"start": start, "end": end} for start, end in padded(regions)]
         expected, _ = faster_whisper.vad.collect_chunks(samples, spans, max_duration=options.max_chunk_s)
         cutter = Cutter(int(options.max_chunk_s * 16000))
         chunks = [chunk for region in regions for chunk in cutter.add(region)] + list(cutter.finish())
@@ -84,9 +93,12 @@ def test_the_rules_agree_on_any_probabilities(seed: int, monkeypatch: pytest.Mon
     chance = np.random.default_rng(seed)
     runs = chance.integers(1, [12, 40, 120][seed % 3], 300)
     probabilities = np.repeat(chance.choice([0.05, 0.2, 0.4, 0.6, 0.95], 300), runs).astype(np.float32)
+    # A short silence in every second: without one our rules differ, see test_regions.
+    probabilities[np.arange(len(probabilities)) % 31 < 5] = 0.05
     length = (len(probabilities) - 1) * 512 + int(chance.integers(0, 512))
     options = SlicingOptions(
-        max_chunk_s=float(chance.choice([2, 5, 10, 30])),
+        vad_threshold=0.5,
+        max_chunk_s=float(chance.choice([3, 5, 10, 30])),
         min_silence_s=float(chance.choice([0, 0.16, 0.5, 2])),
         speech_pad_s=float(chance.choice([0, 0.05, 0.4])),
     )
@@ -94,4 +106,4 @@ def test_the_rules_agree_on_any_probabilities(seed: int, monkeypatch: pytest.Mon
     machine = Regions(options)
     found = [region for p in probabilities[:-1] for region in machine.feed([p])]
     found += machine.finish(probabilities[-1:], length)
-    assert found == theirs(np.zeros(length, np.int16), options)
+    assert padded(found) == theirs(np.zeros(length, np.int16), options)

@@ -1,13 +1,17 @@
 """Regions to chunks."""
 
 from processors.slicer.cutter import Chunk, Cutter
+from processors.slicer.regions import Region
 from schemas.work import Span
 
 
-def cut(max_samples: int, *regions: Span) -> list[tuple[Span, ...]]:
+def chunks(max_samples: int, *regions: Region) -> list[Chunk]:
     cutter = Cutter(max_samples)
-    chunks = [chunk for region in regions for chunk in cutter.add(region)]
-    return [chunk.pieces for chunk in (*chunks, *cutter.finish())]
+    return [*(chunk for region in regions for chunk in cutter.add(region)), *cutter.finish()]
+
+
+def cut(max_samples: int, *regions: Span) -> list[tuple[Span, ...]]:
+    return [chunk.pieces for chunk in chunks(max_samples, *(Region(span, (span,)) for span in regions))]
 
 
 def test_no_speech_makes_no_chunk() -> None:
@@ -36,9 +40,18 @@ def test_a_first_region_longer_than_a_chunk_makes_no_empty_chunk() -> None:
 
 def test_a_chunk_is_given_out_as_soon_as_the_next_region_does_not_fit() -> None:
     cutter = Cutter(100)
-    assert list(cutter.add((0, 60))) == []
-    assert list(cutter.add((70, 130))) == [Chunk(((0, 60),))]
+    assert list(cutter.add(Region((0, 60), ((10, 50),)))) == []
+    assert list(cutter.add(Region((70, 130), ((80, 120),)))) == [Chunk(((0, 60),), ((10, 50),))]
 
 
 def test_the_span_goes_from_the_first_regions_start_to_the_last_ones_end() -> None:
-    assert Chunk(((5, 10), (20, 30))).span == (5, 30)
+    assert Chunk(((5, 10), (20, 30)), ((6, 9),)).span == (5, 30)
+
+
+def test_a_chunk_keeps_where_speech_is_without_its_padding() -> None:
+    (chunk,) = chunks(100, Region((0, 40), ((10, 20), (25, 35))), Region((40, 60), ((45, 60),)))
+    assert (chunk.pieces, chunk.speech) == (((0, 60),), ((10, 20), (25, 35), (45, 60)))
+
+
+def test_speech_that_is_split_is_split_with_its_region() -> None:
+    assert [chunk.speech for chunk in chunks(100, Region((0, 150), ((40, 150),)))] == [((40, 75),), ((75, 150),)]

@@ -1,0 +1,51 @@
+"""Where exactly somebody speaks inside a region: stretches between short silences, without padding. Pure.
+
+Fed by `regions` with the same probabilities; what comes of it places words, and tells which speech has no text.
+"""
+
+from schemas.work import SAMPLE_RATE_HZ, Span
+
+SILENCE_SAMPLES = int(0.16 * SAMPLE_RATE_HZ)  # longer than the closure of any consonant
+# A stretch begins and ends where its probability passes half of its highest: the low threshold that finds weak speech would
+# add a quarter of a second of reverberation to clear speech.
+EDGE = 0.5
+
+
+class Stretches:
+    """Times are in samples. Speech begins at `threshold` and ends below `silence_below`."""
+
+    def __init__(self, threshold: float, silence_below: float, window_samples: int) -> None:
+        self._threshold = threshold
+        self._silence_below = silence_below
+        self._window = window_samples
+        self._closed: list[Span] = []
+        self._windows: list[tuple[int, float]] = []  # of the stretch that is going on: where each begins, its probability
+        self._silence: int | None = None  # since when it is silent
+
+    def step(self, probability: float, now: int) -> None:
+        if probability >= self._threshold:
+            self._silence = None
+        elif probability < self._silence_below and self._windows and self._silence is None:
+            self._silence = now
+        if probability >= self._threshold or self._windows:
+            self._windows.append((now, probability))
+        if self._silence is not None and now - self._silence >= SILENCE_SAMPLES:
+            self._close(now + self._window)
+
+    def take(self, end: int) -> tuple[Span, ...]:
+        """Those up to there; one that goes on is split."""
+        if self._windows:
+            self._close(end)
+        taken = tuple((a, min(b, end)) for a, b in self._closed if a < end)
+        self._closed = [(max(a, end), b) for a, b in self._closed if b > end]
+        return taken
+
+    def _close(self, end: int) -> None:
+        """What is on the tape from `end` on belongs to the next stretch."""
+        mine = [window for window in self._windows if window[0] < end]
+        self._windows = [window for window in self._windows if window[0] >= end]
+        self._silence = None
+        if mine:
+            level = EDGE * max(probability for _, probability in mine)
+            loud = [at for at, probability in mine if probability >= level]
+            self._closed.append((loud[0], loud[-1] + self._window))
