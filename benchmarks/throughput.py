@@ -11,8 +11,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks.figures import conditions, spread
 from murmur.dev import Dev
 from murmur.gateway_client import GatewayClient
@@ -21,8 +19,10 @@ from murmur.settings import Settings
 from processors.slicer.decode import open_audio
 from processors.slicer.slicing import Cut, Slicer
 from processors.slicer.vad import load_session
-from processors.transcriber.engine import ChunkAudio, Engine
-from processors.transcriber.whisper import load
+from processors.transcriber.engine import Engine
+from processors.transcriber.features import from_pcm
+from processors.transcriber.loading import load
+from processors.transcriber.windows import ChunkWindows, of_chunk, read
 from schemas.options import DecodingOptions, SlicingOptions
 
 CLIPS = sorted(path for path in (Path(__file__).parents[1] / "examples/audio").iterdir() if path.suffix != ".json")
@@ -33,15 +33,15 @@ READY_S = 120.0
 def bare(engine: Engine, slicer: Slicer) -> float:
     """Seconds for all clips."""
 
-    def sliced(path: Path) -> list[ChunkAudio]:
+    def sliced(path: Path) -> list[ChunkWindows]:
         with path.open("rb") as file:
             cuts = [event for event in slicer.slice(file, OPTIONS) if isinstance(event, Cut)]
-        return [ChunkAudio(np.frombuffer(cut.pcm, np.int16), DecodingOptions()) for cut in cuts]
+        return [of_chunk(from_pcm(cut.pcm), DecodingOptions(), cut.chunk.pieces, cut.chunk.speech) for cut in cuts]
 
     began_s = time.perf_counter()
     with ThreadPoolExecutor(engine.replicas) as pool:
         chunks = [chunk for found in pool.map(sliced, CLIPS) for chunk in found]
-        list(pool.map(lambda chunk: engine.transcribe([chunk]), chunks))
+        list(pool.map(lambda chunk: read(engine, chunk), chunks))
     return time.perf_counter() - began_s
 
 

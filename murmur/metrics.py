@@ -19,6 +19,11 @@ JOBS = Gauge("murmur_jobs", "jobs that this gateway knows, by state", ("state",)
 WEBHOOK_ATTEMPTS = Counter("murmur_webhook_attempts", "POSTs to receivers of webhooks, by what came of each", ("outcome",))
 WEBHOOKS_GIVEN_UP = Counter("murmur_webhooks_given_up", "webhooks that were not delivered, by the last outcome", ("outcome",))
 
+WINDOWS_REFITTED = Counter(
+    "murmur_windows_refitted", "windows decoded again in the full encoder window, for a text that looked invented"
+)
+UNREAD_SPEECH_SECONDS = Counter("murmur_unread_speech_seconds", "stretches of speech for which the model wrote no text")
+
 
 def exposition() -> bytes:
     """All metrics of this process as Prometheus reads them."""

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import ctranslate2
-import numpy as np
 
 from murmur import identity
 from murmur.models import catalogue
@@ -17,9 +16,10 @@ from processors.coordinator.tables import ChunkState, WorkState
 from processors.slicer.decode import open_audio
 from processors.slicer.slicing import Closed, Cut, Slicer
 from processors.slicer.vad import load_session
-from processors.transcriber.engine import ChunkAudio, ChunkText
-from processors.transcriber.stage import transcribed
-from processors.transcriber.whisper import WhisperEngine, load
+from processors.transcriber import windows
+from processors.transcriber.features import from_pcm
+from processors.transcriber.loading import load
+from processors.transcriber.results import transcribed
 from schemas.jobs import Work
 from schemas.options import DecodingOptions, SlicingOptions
 from schemas.record import ObjectRef
@@ -29,12 +29,6 @@ from schemas.work import ChunkReady, SlicedChunk, Span
 MAX_AUDIO_S = 36_000.0
 NOWHERE = ObjectRef(bucket="work", key="in-memory")
 RUN = "0-0"
-
-
-def read_chunk(engine: WhisperEngine, chunk: ChunkAudio) -> ChunkText:
-    """The one place that knows how the engine is called."""
-    (text,) = engine.transcribe([chunk])
-    return text
 
 
 class MurmurReader:
@@ -73,13 +67,14 @@ class MurmurReader:
             slice_id=work.slice_id,
             span=cut.chunk.span,
             pieces=cut.chunk.pieces,
+            speech=cut.chunk.speech,
             audio=NOWHERE,
             model=work.model,
             decoding=decoding,
             lane="bulk",
             attempt=attempt,
         )
-        text = read_chunk(self._engine, ChunkAudio(np.frombuffer(cut.pcm, "<i2"), decoding))
+        text = windows.read(self._engine, windows.of_chunk(from_pcm(cut.pcm), decoding, ready.pieces, ready.speech))
         return ChunkState(result=transcribed(ready, text), again=bool(attempt))
 
     def _read_again(self, state: WorkState, cuts: dict[Span, Cut], chunks: dict[Span, ChunkState]) -> dict[Span, ChunkState]:

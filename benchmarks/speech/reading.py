@@ -20,12 +20,13 @@ class Way:
     limit_s: float = 30.0
     words: bool = False
     window: EncoderWindow = "full"
+    margin_s: float = 5.0
     multilingual: bool = False
     beam_size: int = 5
 
     def __str__(self) -> str:
         """As the table names it: all but the language."""
-        marks = {"words": self.words, "fit": self.window == "fit", "multilingual": self.multilingual}
+        marks = {"words": self.words, f"fit {self.margin_s:g}": self.window == "fit", "multilingual": self.multilingual}
         return " ".join([f"{self.limit_s:g} s", *(name for name, is_set in marks.items() if is_set)])
 
     @property
@@ -35,6 +36,7 @@ class Way:
             words=self.words,
             multilingual=self.multilingual,
             encoder_window=self.window,
+            encoder_margin_s=self.margin_s,
             beam_size=self.beam_size,
         )
 

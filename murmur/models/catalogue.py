@@ -25,6 +25,9 @@ DEMO_WARNING = TranscriptWarning(
     "It is for trying murmur out: choose another model with --model or MURMUR_MODEL.",
 )
 RUN_DEFAULT = "base"  # of `murmur run`, whose stages must agree on it whatever machine each of them is on
+# Weights with which a fitted encoder window was measured to cost no word: docs/decisions/0007-fitted-windows.md has the table.
+FITTED = ("tiny.en", "base")
+FITTED_MARGIN_S, FITTED_BUCKET_S = 5.0, 2.5
 _REPOSITORY = re.compile(r"(?P<repository>\w[\w.-]*/\w[\w.-]*)(?:@(?P<commit>[0-9a-f]{40}))?")
 
 
@@ -96,9 +99,9 @@ def resolve(name: str | None, models_dir: Path | None = None) -> Model:
     if name == DEMO:
         return _demo()
     if name and models_dir and (path := _in(models_dir, name)):
-        return _of_folder(ALIASES.get(name, name), path)
+        return _fitted(_of_folder(ALIASES.get(name, name), path))
     if name and (pinned := PINNED.get(ALIASES.get(name, name))):
-        return _of_catalogue(ALIASES.get(name, name), pinned)
+        return _fitted(_of_catalogue(ALIASES.get(name, name), pinned))
     if name and folder.is_model(Path(name)):
         return _of_folder(Path(name).resolve().name, Path(name).resolve())
     if name and not Path(name).exists() and (match := _REPOSITORY.fullmatch(name)):
@@ -176,6 +179,13 @@ def _of_catalogue(name: str, pinned: Pinned) -> Model:
     elif "large-v3" in name:
         known = languages.ALL
     return Model(ModelRef(name=name, revision=pinned.commit), None, pinned.repository, known)
+
+
+def _fitted(model: Model) -> Model:
+    """With the encoder window that was measured to suit those weights."""
+    if model.ref.name not in FITTED:
+        return model
+    return replace(model, encoder_window="fit", encoder_margin_s=FITTED_MARGIN_S, encoder_bucket_s=FITTED_BUCKET_S)
 
 
 def _of_repository(repository: str, commit: str | None) -> Model:

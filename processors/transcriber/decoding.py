@@ -1,4 +1,4 @@
-"""Decoding with a second try: what reads badly is sampled again at rising temperatures, each chunk for itself.
+"""Decoding with a second try: what reads badly is sampled again at rising temperatures, each window for itself.
 
 Fed by `whisper.py`, which encodes and generates; this decides what is good enough.
 """
@@ -36,12 +36,12 @@ class Decoded:
 Generate = Callable[[Sequence[int], float], list[Decoded]]
 
 
-def with_fallback(chunks: int, generate: Generate) -> list[Decoded]:
-    """`generate(which, temperature)` decodes those chunks of the batch. When no try is good, the likeliest that does not
+def with_fallback(windows: int, generate: Generate, temperatures: Sequence[float] = TEMPERATURES) -> list[Decoded]:
+    """`generate(rows, temperature)` decodes those windows of the batch. When no try is good, the likeliest that does not
     repeat itself stands."""
-    tries: list[list[Decoded]] = [[] for _ in range(chunks)]
-    pending = list(range(chunks))
-    for temperature in TEMPERATURES:
+    tries: list[list[Decoded]] = [[] for _ in range(windows)]
+    pending = list(range(windows))
+    for temperature in temperatures:
         for index, decoded in zip(pending, generate(pending, temperature), strict=True):
             tries[index].append(decoded)
         pending = [index for index in pending if not tries[index][-1].good]

@@ -12,33 +12,62 @@ from numpy.typing import NDArray
 
 from schemas.options import DecodingOptions
 from schemas.segment import Segment
+from schemas.warning import TranscriptWarning
+from schemas.work import SAMPLE_RATE_HZ
 
 Samples = NDArray[np.int16] | NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ChunkAudio:
-    """A chunk's audio, mono at 16 kHz, and how to read it. `options.language=None`: detected."""
+class Window:
+    """What the model reads at once: a chunk or a part of it, mono at 16 kHz, and how to read it. `options.language=None`:
+    detected. `pauses`: samples between which speech rests, where the window may be cut."""
 
     samples: Samples
     options: DecodingOptions
+    pauses: tuple[int, ...] = ()
+
+    @property
+    def duration_s(self) -> float:
+        return len(self.samples) / SAMPLE_RATE_HZ
 
 
 @dataclass(frozen=True, slots=True)
-class ChunkText:
-    """A chunk's text. Segments have times in seconds of the chunk's own audio; `inference_s` is its share of the batch's time."""
+class LanguagePart:
+    """A stretch of a window in one language, in samples."""
+
+    start: int
+    end: int
+    language: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class WindowText:
+    """What the model wrote for a window, with times in seconds of the window.
+
+    `segments` are closed by a time stamp. `tail` is the text after the last of them, without a closing time stamp.
+    `read_to_s`: where the last segment closes; decoding may go on from there. `at_rest`: the model means that nothing follows.
+    `parts`: the window has several languages and was not decoded; each part is a window of its own. `runaway`: the text looks
+    invented or repeated, or no temperature gave one that the model finds likely. `inference_s` is the window's share of its
+    batch's time.
+    """
 
     language: str
     language_probability: float
-    segments: tuple[Segment, ...]
-    avg_logprob: float
-    no_speech_prob: float
-    inference_s: float
+    segments: tuple[Segment, ...] = ()
+    tail: Segment | None = None
+    read_to_s: float = 0.0
+    at_rest: bool = False
+    parts: tuple[LanguagePart, ...] = ()
+    runaway: bool = False
+    warnings: tuple[TranscriptWarning, ...] = ()
+    inference_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What chunks must have in common to share a batch: the encoder's length, and what is said once for all of a batch."""
+    """What windows must have in common to share a batch: the encoder's length, and what is said once for all of a batch."""
 
     frames: int
     prompt: str | None
@@ -50,15 +79,15 @@ class Engine(Protocol):
     """Safe from as many threads as it has `replicas`."""
 
     replicas: int  # batches that can be transcribed side by side
-    batch_size: int  # chunks in one of them; may shrink when memory runs out
+    batch_size: int  # windows in one of them; may shrink when memory runs out
 
     def warm_up(self) -> None:
-        """Runs the model once, so that the first chunk is as fast as the next. Blocks; raises what is wrong with it."""
+        """Runs the model once, so that the first window is as fast as the next. Blocks; raises what is wrong with it."""
 
-    def group(self, chunk: ChunkAudio) -> Group: ...
+    def group(self, window: Window) -> Group: ...
 
-    def transcribe(self, batch: Sequence[ChunkAudio]) -> list[ChunkText]:
-        """One text per chunk, in order; the same as one by one. Blocks. All chunks are of one group (else ValueError).
+    def transcribe(self, batch: Sequence[Window]) -> list[WindowText]:
+        """One text per window, in order; the same as one by one. Blocks. All windows are of one group (else ValueError).
 
-        Raises Invalid when a chunk's audio or language can never work.
+        Raises Invalid when a window's audio or language can never work.
         """

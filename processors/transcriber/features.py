@@ -7,14 +7,11 @@ from numpy.typing import NDArray
 
 from murmur.errors import Invalid
 from processors.transcriber.engine import Samples
-from schemas.options import EncoderWindow
+from schemas.options import DecodingOptions
 from schemas.work import SAMPLE_RATE_HZ
 
 WINDOW_S = 30.0
 FRAMES_PER_S = 100
-# Measured on models trained with short windows: less margin costs words, finer buckets cost more time than they save.
-MARGIN_S = 0.5
-BUCKET_S = 2.5
 LOUDEST = 32768.0
 ONE_THREAD_PRODUCTS = 262_144  # OpenBLAS multiplies up to so many products on the thread that asks
 
@@ -40,12 +37,12 @@ def waveform(samples: Samples) -> NDArray[np.float32]:
     return samples.astype(np.float32, copy=False)
 
 
-def frames(samples: int, window: EncoderWindow) -> int:
+def frames(samples: int, options: DecodingOptions) -> int:
     """Length of the encoder's input for so many samples, in frames of 10 ms."""
-    if window == "full":
+    if options.encoder_window == "full":
         return int(WINDOW_S * FRAMES_PER_S)
-    buckets = math.ceil((samples / SAMPLE_RATE_HZ + MARGIN_S) / BUCKET_S)
-    return int(min(buckets * BUCKET_S, WINDOW_S) * FRAMES_PER_S)
+    buckets = math.ceil((samples / SAMPLE_RATE_HZ + options.encoder_margin_s) / options.encoder_bucket_s)
+    return int(min(buckets * options.encoder_bucket_s, WINDOW_S) * FRAMES_PER_S)
 
 
 class OneThreadFilters:

@@ -13,30 +13,53 @@ ONE_WORD_TOKENS = 4  # a script without blanks writes a whole sentence as "one w
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Text tokens between two times, in seconds of the chunk."""
+    """Text tokens between two times, in seconds of the window. `start` < `end`."""
 
     tokens: tuple[int, ...]
     start: float
     end: float
 
 
-def split(tokens: Sequence[int], first_timestamp: int, duration_s: float) -> list[Span]:
-    """Cuts at the timestamps. What follows the last complete pair is kept: it lasts to the chunk's end."""
+@dataclass(frozen=True, slots=True)
+class Split:
+    """`spans` are closed by a timestamp each. `tail`: the text after the last of them, without a closing timestamp; it lasts
+    to the window's end. `read_to_s`: the last closing timestamp, from which decoding can go on. `at_rest`: it stands alone at the
+    end, by which Whisper says that nothing follows. `overrun`: text was left out, since its time lies behind the sound."""
+
+    spans: tuple[Span, ...]
+    tail: Span | None
+    read_to_s: float
+    at_rest: bool
+    overrun: bool
+
+    @property
+    def all(self) -> tuple[Span, ...]:
+        return self.spans if self.tail is None else (*self.spans, self.tail)
+
+
+def split(tokens: Sequence[int], first_timestamp: int, duration_s: float) -> Split:
+    """Cuts at the timestamps. Text that begins behind the sound, or lasts no time, is not kept: nobody said it."""
     spans: list[Span] = []
     text: list[int] = []
-    start = 0.0
+    start = read_to_s = 0.0
+    overrun = False
     for token in tokens:
         if token < first_timestamp:
             text.append(token)
             continue
-        at = min((token - first_timestamp) * SECONDS_PER_TIMESTAMP, duration_s)
+        at = (token - first_timestamp) * SECONDS_PER_TIMESTAMP
         if text:
-            spans.append(Span(tuple(text), start, max(start, at)))
+            end = min(at, duration_s)
+            overrun |= start >= duration_s
+            if start < end:
+                spans.append(Span(tuple(text), start, end))
+            read_to_s = end
             text = []
         start = at
-    if text:
-        spans.append(Span(tuple(text), start, duration_s))
-    return spans
+    overrun |= bool(text) and start >= duration_s
+    tail = Span(tuple(text), start, duration_s) if text and start < duration_s else None
+    at_rest = len(tokens) >= 2 and tokens[-2] < first_timestamp <= tokens[-1]
+    return Split(tuple(spans), tail, read_to_s, at_rest, overrun)
 
 
 def is_silence(no_speech_prob: float, avg_logprob: float, text: str, text_tokens: int) -> bool:

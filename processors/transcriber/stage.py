@@ -1,7 +1,7 @@
 """The transcriber's stage: chunks of any files and users in, in two lanes; their text out on `chunk-results`.
 
 It holds no state that a restart would miss: a chunk is settled only together with its result. A repeat is settled the same
-way, with the result of the first; while that is in hand, it waits.
+way, with the result of the first; while that is in hand, it waits. A chunk of several windows joins one batch for each.
 """
 
 import logging
@@ -20,16 +20,17 @@ from murmur.kafka.messages import Output, Partition, Received, Step
 from murmur.objects import NotFound, ObjectStore, StoreUnavailable
 from murmur.resources import Resources, Stage
 from processors.revocations import Revocations
+from processors.transcriber import results
 from processors.transcriber.batching import Turns
-from processors.transcriber.engine import ChunkAudio, ChunkText, Engine, Group
+from processors.transcriber.engine import Engine, Group, Window
 from processors.transcriber.features import from_pcm
 from processors.transcriber.heard import Heard, request_id
-from processors.transcriber.times import restore
+from processors.transcriber.windows import ChunkWindows, of_chunk
 from processors.transcriber.workers import Result, Workers
 from schemas.options import ModelRef
 from schemas.record import Failure, Lane
 from schemas.topics import CHUNK_RESULTS, CHUNKS_BULK, CHUNKS_INTERACTIVE
-from schemas.work import ChunkLost, ChunkReady, ChunkTranscribed, WorkEvent, WorkFailed, WorkReported
+from schemas.work import ChunkLost, ChunkReady, WorkEvent, WorkFailed, WorkReported
 
 log = logging.getLogger(__name__)
 NAME = "transcriber"
@@ -52,7 +53,7 @@ def build(resources: Resources) -> Stage:
     """The model is loaded when the stage runs, in a thread, so that the loop polls from the start."""
 
     def load() -> Engine:
-        from processors.transcriber.whisper import load
+        from processors.transcriber.loading import load
 
         return load(resources.model, resources.settings, DownloadLog(resources.model.ref.name))
 
@@ -76,7 +77,8 @@ class DownloadLog:
 
 @dataclass(slots=True, eq=False)
 class Held:
-    """A chunk in hand. `request` tells repeats. `fetch` runs while its audio is on the way; `ready` is set once it is here."""
+    """A chunk in hand. `request` tells repeats. `fetch` runs while its audio is on the way; `windows` is set once it is here.
+    `window` is the one to decode now, `running` while a worker has it."""
 
     record: Received
     chunk: ChunkReady
@@ -84,9 +86,11 @@ class Held:
     fetch: "Future[NDArray[np.int16]] | None" = None
     tries: int = 0
     next_try_s: float = 0.0
-    ready: ChunkAudio | None = None
+    windows: ChunkWindows | None = None
+    window: Window | None = None
     group: Group | None = None
     begun: bool = False
+    running: bool = False
 
     @property
     def lane(self) -> Lane:
@@ -176,7 +180,23 @@ class Transcriber:
     def _answered(self, held: Held, result: Result) -> Step:
         if isinstance(result, Invalid):
             return self._settled(held, result.failure.reason, WorkFailed(failure=result.failure))
-        return self._settled(held, "transcribed", transcribed(held.chunk, result), result.inference_s)
+        assert held.windows is not None
+        held.windows.take(result)
+        held.running = False
+        if self._prepare(held):
+            return Step()
+        text = held.windows.text()
+        results.report(held.chunk, text)
+        return self._settled(held, "transcribed", results.transcribed(held.chunk, text), text.inference_s)
+
+    def _prepare(self, held: Held) -> bool:
+        """The chunk's next window waits for its batch; False when the chunk is read."""
+        assert held.windows is not None
+        assert self._workers.engine is not None
+        held.window = held.windows.next
+        if held.window is not None:
+            held.group = self._workers.engine.group(held.window)
+        return held.window is not None
 
     def _repeats(self) -> Iterator[Step]:
         """What has been answered before is answered again."""
@@ -194,23 +214,23 @@ class Transcriber:
     def _fetched(self) -> Iterator[Step]:
         """Begins fetching what is due, and takes in what has arrived. Not before the engine is there: a record may come together
         with its partition, before the loop could pause that."""
-        if (engine := self._workers.engine) is None:
+        if self._workers.engine is None:
             return
         for held in self._firsts():
-            if held.ready is not None:
+            if held.windows is not None:
                 continue
             if held.fetch is None and held.next_try_s <= self._clock():
                 held.fetch = self._fetchers.submit(self._fetch, held.chunk)
             elif held.fetch is not None and held.fetch.done():
-                yield from self._arrived(held, held.fetch, engine)
+                yield from self._arrived(held, held.fetch)
 
     def _fetch(self, chunk: ChunkReady) -> NDArray[np.int16]:
         return from_pcm(self._objects.get(chunk.audio.bucket, chunk.audio.key))
 
-    def _arrived(self, held: Held, fetch: "Future[NDArray[np.int16]]", engine: Engine) -> Iterator[Step]:
+    def _arrived(self, held: Held, fetch: "Future[NDArray[np.int16]]") -> Iterator[Step]:
         held.fetch = None
         try:
-            held.ready = ChunkAudio(fetch.result(), held.chunk.decoding)
+            held.windows = of_chunk(fetch.result(), held.chunk.decoding, held.chunk.pieces, held.chunk.speech)
         except NotFound:
             yield self._settled(held, "lost", ChunkLost(span=held.chunk.span))
         except StoreUnavailable as error:
@@ -223,7 +243,7 @@ class Transcriber:
         except Invalid as invalid:
             yield self._settled(held, invalid.failure.reason, WorkFailed(failure=invalid.failure))
         else:
-            held.group = engine.group(held.ready)
+            self._prepare(held)
 
     def _dispatch(self) -> Iterator[Step]:
         while self._workers.idle > 0:
@@ -231,18 +251,19 @@ class Transcriber:
             if gone := [held for held in batch if self._revocations.revoked(held.chunk.work_id, held.chunk.run)]:
                 yield from [self._settled(held, "revoked") for held in gone]
             elif batch:
-                yield Step(begins=[held.record for held in batch])
+                if begins := [held.record for held in batch if not held.begun]:
+                    yield Step(begins=begins)
                 for held in batch:
-                    held.begun = True
-                self._workers.submit(batch, [held.ready for held in batch if held.ready])
+                    held.begun = held.running = True
+                self._workers.submit(batch, [held.window for held in batch if held.window])
             else:
                 return
 
     def _next_batch(self) -> list[Held]:
         """What outlived a worker runs alone, and first: if it kills this one, too, nothing else is blamed."""
-        if any(held.begun and held.suspect for held in self._held.values()):
+        if any(held.running and held.suspect for held in self._held.values()):
             return []
-        waiting = [held for held in self._firsts() if held.ready and not held.begun]
+        waiting = [held for held in self._firsts() if held.window and not held.running]
         if suspects := [held for held in waiting if held.suspect]:
             return [] if self._workers.busy else suspects[:1]
         engine = self._workers.engine
@@ -264,16 +285,3 @@ class Transcriber:
         report = WorkReported(work_id=chunk.work_id, run=chunk.run, event=event)
         self._heard.remember(held.request, report)
         return Step(outputs=[Output(CHUNK_RESULTS, chunk.work_id, report)], settles=record)
-
-
-def transcribed(chunk: ChunkReady, text: ChunkText) -> ChunkTranscribed:
-    """The chunk's text in the file's own time."""
-    return ChunkTranscribed(
-        span=chunk.span,
-        attempt=chunk.attempt,
-        speech_s=chunk.speech_s,
-        language=text.language if text.segments else None,
-        language_probability=text.language_probability if text.segments else 0.0,
-        segments=restore(text.segments, chunk.pieces),
-        inference_s=text.inference_s,
-    )

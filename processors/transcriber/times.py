@@ -7,8 +7,21 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
 
+from processors.transcriber.spoken import Stretch
 from schemas.segment import Segment, Word
 from schemas.work import SAMPLE_RATE_HZ, Span
+
+
+def shifted(segment: Segment, by_s: float) -> Segment:
+    """The same, so much later."""
+    if not by_s:
+        return segment
+    words = segment.words and tuple(
+        word.model_copy(update={"start": round(word.start + by_s, 3), "end": round(word.end + by_s, 3)}) for word in segment.words
+    )
+    return segment.model_copy(
+        update={"start": round(segment.start + by_s, 3), "end": round(segment.end + by_s, 3), "words": words}
+    )
 
 
 def restore(segments: Sequence[Segment], pieces: Sequence[Span]) -> tuple[Segment, ...]:
@@ -17,19 +30,23 @@ def restore(segments: Sequence[Segment], pieces: Sequence[Span]) -> tuple[Segmen
     return tuple(_segment(segment, timeline) for segment in segments)
 
 
+def restore_stretch(stretch: Stretch, pieces: Sequence[Span]) -> Stretch:
+    return _Timeline(pieces).stretch(*stretch)
+
+
 class _Timeline:
     def __init__(self, pieces: Sequence[Span]) -> None:
         self._pieces = [(start / SAMPLE_RATE_HZ, end / SAMPLE_RATE_HZ) for start, end in pieces]
         lengths = (end - start for start, end in self._pieces)
         self._starts = list(accumulate(lengths, initial=0.0))  # of each region in the chunk, and the chunk's end
 
-    def region_from(self, at: float) -> int:
-        """The region that begins at or before `at`: where two meet, the later."""
-        return self._within(bisect_right(self._starts, at) - 1)
+    def stretch(self, start: float, end: float) -> Stretch:
+        """Where two regions meet, a start is the later's and an end the earlier's."""
+        begin = self.in_file(start, self._within(bisect_right(self._starts, start) - 1))
+        return begin, max(begin, self.in_file(end, self._within(bisect_left(self._starts, end) - 1)))
 
-    def region_to(self, at: float) -> int:
-        """The region that ends at or after `at`: where two meet, the earlier."""
-        return self._within(bisect_left(self._starts, at) - 1)
+    def region_of(self, at: float) -> int:
+        return self._within(bisect_right(self._starts, at) - 1)
 
     def in_file(self, at: float, region: int) -> float:
         start, end = self._pieces[region]
@@ -40,8 +57,7 @@ class _Timeline:
 
 
 def _segment(segment: Segment, timeline: _Timeline) -> Segment:
-    start = timeline.in_file(segment.start, timeline.region_from(segment.start))
-    end = max(start, timeline.in_file(segment.end, timeline.region_to(segment.end)))
+    start, end = timeline.stretch(segment.start, segment.end)
     if not segment.words:
         return segment.model_copy(update={"start": start, "end": end})
     words = tuple(_word(word, timeline) for word in segment.words)
@@ -49,6 +65,6 @@ def _segment(segment: Segment, timeline: _Timeline) -> Segment:
 
 
 def _word(word: Word, timeline: _Timeline) -> Word:
-    region = timeline.region_from((word.start + word.end) / 2)
+    region = timeline.region_of((word.start + word.end) / 2)
     start, end = timeline.in_file(word.start, region), timeline.in_file(word.end, region)
     return word.model_copy(update={"start": start, "end": end})

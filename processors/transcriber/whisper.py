@@ -5,23 +5,20 @@ error; a batch must have one encoder length and one prompt length; alignment tak
 """
 
 import logging
-import os
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from murmur.errors import Invalid, UsageError
-from murmur.models import catalogue
-from murmur.models.catalogue import Model
-from murmur.models.hub import Progress
-from murmur.settings import Settings
-from processors.transcriber import segments, words
-from processors.transcriber.decoding import SAMPLES_PER_TRY, Decoded, with_fallback
-from processors.transcriber.engine import ChunkAudio, ChunkText, Group
-from processors.transcriber.features import FRAMES_PER_S, OneThreadFilters, frames, waveform
-from processors.transcriber.segments import Span
+from murmur.errors import Invalid
+from processors.transcriber import guard, languages, prompts, segments, words
+from processors.transcriber.decoding import SAMPLES_PER_TRY, TEMPERATURES, Decoded, with_fallback
+from processors.transcriber.engine import Group, LanguagePart, Window, WindowText
+from processors.transcriber.features import OneThreadFilters, frames, waveform
+from processors.transcriber.prompts import Prompt
+from processors.transcriber.segments import Span, Split
 from schemas.options import DecodingOptions
 from schemas.segment import Segment, Word
 from schemas.work import SAMPLE_RATE_HZ
@@ -33,52 +30,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 OPENING, CLOSING = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"  # punctuation that belongs to the next or the last word
 Heard = tuple[str, float]  # a language and its probability
-
-
-def load(model: Model, settings: Settings, progress: Progress) -> "WhisperEngine":
-    """Downloads the model if it is not here, and loads it. Blocks. Raises UsageError."""
-    path = catalogue.fetch(model, progress)
-    import ctranslate2
-    from faster_whisper import WhisperModel
-
-    device = settings.device
-    if device == "auto":
-        device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
-    # On a CPU replicas share the weights, and one thread each beats many threads in one; a GPU runs one batch at a time,
-    # while the second thread prepares the next.
-    replicas = 2 if device == "cuda" else settings.model_replicas or usable_cores()
-    compute_type = settings.compute_type
-    if compute_type == "auto":
-        compute_type = best_compute_type(model, device, ctranslate2.get_supported_compute_types(device))
-    try:
-        whisper = WhisperModel(
-            str(path),
-            device=device,
-            compute_type=compute_type,
-            cpu_threads=1,
-            num_workers=1 if device == "cuda" else replicas,
-            local_files_only=True,
-        )
-    except (RuntimeError, ValueError) as error:
-        raise UsageError(f"the model {model.ref.name} cannot be loaded on {device}: {error}") from error
-    log.info(
-        "model loaded name=%s revision=%s device=%s compute_type=%s replicas=%d",
-        *(model.ref.name, model.ref.revision, device, whisper.model.compute_type, replicas),
-    )
-    return WhisperEngine(whisper, replicas, settings.batch_size if device == "cuda" else 1)
-
-
-def best_compute_type(model: Model, device: str, supported: Collection[str]) -> str:
-    """What the model needs, else the first of what suits the device that it can compute in, else CTranslate2's own choice."""
-    if model.compute_type is not None:
-        return model.compute_type
-    wanted = ("int8", "float32") if device == "cpu" else ("int8_float16", "float16", "float32")
-    return next((each for each in wanted if each in supported), "default")
-
-
-def usable_cores() -> int:
-    """Cores that this process may use; macOS does not tell."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+Mel = np.ndarray[Any, Any]
+SAMPLES_PER_FRAME = 320  # of the encoder's output
 
 
 class WhisperEngine:
@@ -102,19 +55,19 @@ class WhisperEngine:
         self._features.mel_filters = OneThreadFilters(self._features.mel_filters)
         self._suppressed = get_suppressed_tokens(self._plain, [-1])
         hum = (200 * np.sin(np.arange(SAMPLE_RATE_HZ) / 9)).astype(np.int16)
-        self.transcribe([ChunkAudio(hum, DecodingOptions(beam_size=1))] * self.batch_size)
+        self.transcribe([Window(hum, DecodingOptions(beam_size=1))] * self.batch_size)
 
-    def group(self, chunk: ChunkAudio) -> Group:
-        options = chunk.options
-        length = frames(len(chunk.samples), options.encoder_window)
-        return Group(length, (options.prompt or "").strip() or None, options.beam_size, options.words)
+    def group(self, window: Window) -> Group:
+        options = window.options
+        prompt = (options.prompt or "").strip() or None
+        return Group(frames(len(window.samples), options), prompt, options.beam_size, options.words)
 
-    def transcribe(self, batch: Sequence[ChunkAudio]) -> list[ChunkText]:
+    def transcribe(self, batch: Sequence[Window]) -> list[WindowText]:
         if not batch:
             return []
-        groups = {self.group(chunk) for chunk in batch}
+        groups = {self.group(window) for window in batch}
         if len(groups) > 1:
-            raise ValueError(f"chunks of {len(groups)} groups cannot share a batch")
+            raise ValueError(f"windows of {len(groups)} groups cannot share a batch")
         try:
             return self._transcribe(batch, groups.pop())
         except RuntimeError as error:
@@ -122,38 +75,43 @@ class WhisperEngine:
                 raise
             half = (len(batch) + 1) // 2
             self.batch_size = min(self.batch_size, half)
-            log.warning("the device is out of memory at %d chunks; from now on at most %d", len(batch), self.batch_size)
+            log.warning("the device is out of memory at %d windows; from now on at most %d", len(batch), self.batch_size)
         return [*self.transcribe(batch[:half]), *self.transcribe(batch[half:])]
 
-    def _transcribe(self, batch: Sequence[ChunkAudio], group: Group) -> list[ChunkText]:
+    def _transcribe(self, batch: Sequence[Window], group: Group) -> list[WindowText]:
         started = time.perf_counter()
-        for chunk in batch:
-            self._check_language(chunk.options.language)
-        mel = np.stack([self._mel(chunk, group.frames) for chunk in batch])
+        for window in batch:
+            self._check_language(window.options.language)
+        mel = np.stack([self._mel(window, group.frames) for window in batch])
         encoded = self._whisper.encode(mel)
         heard = self._languages(encoded, batch)
-        tokenizers = [self._tokenizer(lang, chunk.options.task) for (lang, _), chunk in zip(heard, batch, strict=True)]
-        prompts = [self._prompt(tokenizer, group) for tokenizer in tokenizers]
-
-        def generate(which: Sequence[int], temperature: float) -> list[Decoded]:
-            rows = encoded if len(which) == len(batch) else self._whisper.encode(mel[list(which)])
-            return self._generate(rows, [prompts[index] for index in which], group.beam_size, temperature)
-
-        decoded = with_fallback(len(batch), generate)
-        spans = [self._spans(each, chunk) for each, chunk in zip(decoded, batch, strict=True)]
-        placed = self._words(encoded, tokenizers, spans, batch) if group.words else [None] * len(batch)
+        parts = self._parts(encoded, batch)
+        # What has several languages is decoded with the rest of its batch, and that text is not used: it is rare.
+        texts = [WindowText(*each) for each in heard] if all(parts) else self._decode(mel, encoded, batch, heard)
         inference_s = (time.perf_counter() - started) / len(batch)
         return [
-            ChunkText(
-                language=language,
-                language_probability=probability,
-                segments=tuple(self._segments(spans[i], placed[i], decoded[i], language)),
-                avg_logprob=decoded[i].avg_logprob,
-                no_speech_prob=decoded[i].no_speech_prob,
-                inference_s=inference_s,
-            )
-            for i, (language, probability) in enumerate(heard)
+            WindowText(*heard[row], parts=parts[row], inference_s=inference_s)
+            if parts[row]
+            else replace(text, inference_s=inference_s)
+            for row, text in enumerate(texts)
         ]
+
+    def _decode(self, mel: Mel, encoded: Any, batch: Sequence[Window], heard: Sequence[Heard]) -> list[WindowText]:
+        group = self.group(batch[0])
+        tokenizers = [self._tokenizer(lang, window.options.task) for (lang, _), window in zip(heard, batch, strict=True)]
+        prompt = prompts.fitted(group.prompt, self._plain, self._whisper.max_length // 2 - 1)
+        starts = [self._whisper.get_prompt(tokenizer, prompt.tokens, without_timestamps=False) for tokenizer in tokenizers]
+
+        def generate(rows: Sequence[int], temperature: float) -> list[Decoded]:
+            chosen = encoded if len(rows) == len(batch) else self._whisper.encode(mel[list(rows)])
+            return self._generate(chosen, [starts[row] for row in rows], group.beam_size, temperature)
+
+        # A fitted window that reads badly is decoded again in full, which is better than sampling.
+        fitted = batch[0].options.encoder_window == "fit"
+        decoded = with_fallback(len(batch), generate, TEMPERATURES[:1] if fitted else TEMPERATURES)
+        rows = [_Row(*each, self._split(each[2], each[0])) for each in zip(batch, heard, decoded, strict=True)]
+        placed = self._words(encoded, tokenizers, rows) if group.words else [None] * len(rows)
+        return [self._text(row, words, prompt) for row, words in zip(rows, placed, strict=True)]
 
     def _check_language(self, language: str | None) -> None:
         if language is None:
@@ -167,24 +125,44 @@ class WhisperEngine:
     def _multilingual(self) -> bool:
         return bool(self._whisper.model.is_multilingual)
 
-    def _mel(self, chunk: ChunkAudio, length: int) -> np.ndarray[Any, Any]:
+    def _mel(self, window: Window, length: int) -> Mel:
         """Padded with 0.0, as the models were trained; the last frame is of padding only."""
         from faster_whisper.audio import pad_or_trim
 
-        mel: np.ndarray[Any, Any] = pad_or_trim(self._features(waveform(chunk.samples))[..., :-1], length)
+        mel: Mel = pad_or_trim(self._features(waveform(window.samples))[..., :-1], length)
         return mel
 
-    def _languages(self, encoded: Any, batch: Sequence[ChunkAudio]) -> list[Heard]:
+    def _languages(self, encoded: Any, batch: Sequence[Window]) -> list[Heard]:
         """What was asked for, else what is heard."""
         if not self._multilingual:
             return [("en", 1.0)] * len(batch)
-        if all(chunk.options.language for chunk in batch):
-            return [(chunk.options.language or "", 1.0) for chunk in batch]
+        if all(window.options.language for window in batch):
+            return [(window.options.language or "", 1.0) for window in batch]
         heard = [ranked[0] for ranked in self._whisper.model.detect_language(encoded)]
         return [
-            (chunk.options.language, 1.0) if chunk.options.language else (token[2:-2], probability)
-            for chunk, (token, probability) in zip(batch, heard, strict=True)
+            (window.options.language, 1.0) if window.options.language else (token[2:-2], probability)
+            for window, (token, probability) in zip(batch, heard, strict=True)
         ]
+
+    def _parts(self, encoded: Any, batch: Sequence[Window]) -> list[tuple[LanguagePart, ...]]:
+        """Of each window whose language is not given, where it changes."""
+        open_to_all = [self._multilingual and not window.options.language and bool(window.pauses) for window in batch]
+        if not any(open_to_all):
+            return [()] * len(batch)
+        import ctranslate2
+
+        features = np.array(encoded.to_device(ctranslate2.Device.cpu))
+
+        def parts(row: int) -> tuple[LanguagePart, ...]:
+            def detect(start: int, end: int) -> dict[str, float]:
+                stretch = features[row : row + 1, start // SAMPLES_PER_FRAME : -(-end // SAMPLES_PER_FRAME)]
+                view = ctranslate2.StorageView.from_array(np.ascontiguousarray(stretch))
+                (ranked,) = self._whisper.model.detect_language(view)
+                return {token[2:-2]: probability for token, probability in ranked}
+
+            return languages.parts(batch[row].pauses, len(batch[row].samples), detect)
+
+        return [parts(row) if asked else () for row, asked in enumerate(open_to_all)]
 
     @property
     def _plain(self) -> "Tokenizer":
@@ -199,13 +177,8 @@ class WhisperEngine:
             self._tokenizers[key] = Tokenizer(self._whisper.hf_tokenizer, self._multilingual, task=task, language=language)
         return self._tokenizers[key]
 
-    def _prompt(self, tokenizer: "Tokenizer", group: Group) -> list[int]:
-        """Times are always asked for: the text is better with them, too."""
-        terms = tokenizer.encode(" " + group.prompt) if group.prompt else []
-        prompt: list[int] = self._whisper.get_prompt(tokenizer, terms, without_timestamps=False)
-        return prompt
-
     def _generate(self, encoded: Any, prompts: list[list[int]], beam_size: int, temperature: float) -> list[Decoded]:
+        """Times are always asked for: the text is better with them, too."""
         search: dict[str, object] = {"beam_size": beam_size}
         if temperature > 0:
             search = {
@@ -224,7 +197,7 @@ class WhisperEngine:
             **search,
         )
         if len(results) != len(prompts):
-            raise RuntimeError(f"the model gave {len(results)} texts for {len(prompts)} chunks")
+            raise RuntimeError(f"the model gave {len(results)} texts for {len(prompts)} windows")
         return [self._decoded(result) for result in results]
 
     def _decoded(self, result: Any) -> Decoded:
@@ -236,56 +209,75 @@ class WhisperEngine:
         avg_logprob = result.scores[0] * len(tokens) / (len(tokens) + 1)
         return Decoded(tokens, avg_logprob, result.no_speech_prob, text, get_compression_ratio(text))
 
-    def _spans(self, decoded: Decoded, chunk: ChunkAudio) -> list[Span]:
+    def _split(self, decoded: Decoded, window: Window) -> Split:
+        """What is no speech, or was never said, is read to its end."""
         tokenizer = self._plain
         text_tokens = sum(token < tokenizer.eot for token in decoded.tokens)
-        if segments.is_silence(decoded.no_speech_prob, decoded.avg_logprob, decoded.text, text_tokens):
-            return []
-        spans = segments.split(decoded.tokens, tokenizer.timestamp_begin, len(chunk.samples) / SAMPLE_RATE_HZ)
-        return [span for span in spans if tokenizer.decode(list(span.tokens)).strip()]
+        silent = segments.is_silence(decoded.no_speech_prob, decoded.avg_logprob, decoded.text, text_tokens)
+        if silent or guard.impossible(decoded.text, window.duration_s):
+            return Split((), None, window.duration_s, at_rest=True, overrun=False)
+        return segments.split(decoded.tokens, tokenizer.timestamp_begin, window.duration_s)
 
     def _words(
-        self, encoded: Any, tokenizers: Sequence["Tokenizer"], spans: Sequence[list[Span]], batch: Sequence[ChunkAudio]
+        self, encoded: Any, tokenizers: Sequence["Tokenizer"], rows: Sequence["_Row"]
     ) -> list[list[tuple[Word, ...]] | None]:
-        """An alignment is of one start sequence: a batch of several languages is aligned once for each."""
+        """An alignment is of one start sequence: a batch of several languages is aligned once for each. It may use all of the
+        encoder's frames: kept to the window's own, words pile up at its end."""
         from faster_whisper.transcribe import merge_punctuations
 
-        eot = tokenizers[0].eot
-        text = [[token for span in mine for token in span.tokens if token < eot] for mine in spans]
-        lengths = [max(1, len(chunk.samples) * FRAMES_PER_S // SAMPLE_RATE_HZ) for chunk in batch]
-        placed: list[list[tuple[Word, ...]] | None] = [[] for _ in batch]
+        frames = self.group(rows[0].window).frames
+        text = [[token for span in row.split.all for token in span.tokens] for row in rows]
+        placed: list[list[tuple[Word, ...]] | None] = [[] for _ in rows]
         for tokenizer in {id(tokenizer): tokenizer for tokenizer in tokenizers}.values():
-            mine = [i for i, other in enumerate(tokenizers) if other is tokenizer and text[i]]
+            mine = [at for at, other in enumerate(tokenizers) if other is tokenizer and text[at]]
             if not mine:
                 continue
-            alignments = self._whisper.find_alignment(tokenizer, text, encoded, lengths)
-            for i in mine:
-                merge_punctuations(alignments[i], OPENING, CLOSING)
-                placed[i] = words.place([_aligned(word) for word in alignments[i]], spans[i])
+            alignments = self._whisper.find_alignment(tokenizer, text, encoded, frames)
+            for at in mine:
+                merge_punctuations(alignments[at], OPENING, CLOSING)
+                placed[at] = words.place([_aligned(word) for word in alignments[at]], rows[at].split.all)
         return placed
 
-    def _segments(
-        self, spans: Sequence[Span], placed: list[tuple[Word, ...]] | None, decoded: Decoded, language: str
-    ) -> list[Segment]:
+    def _text(self, row: "_Row", placed: list[tuple[Word, ...]] | None, prompt: Prompt) -> WindowText:
+        spans, decoded = row.split.all, row.decoded
+        made = [self._segment(row, span, placed[at] if placed else None) for at, span in enumerate(spans)]
+        closed = len(row.split.spans)
+        return WindowText(
+            *row.heard,
+            segments=tuple(segment for segment in made[:closed] if segment.text),
+            tail=next((segment for segment in made[closed:] if segment.text), None),
+            read_to_s=row.split.read_to_s,
+            at_rest=row.split.at_rest,
+            runaway=row.split.overrun
+            or not decoded.good
+            or guard.runaway(decoded.text, row.window.duration_s, decoded.compression_ratio),
+            warnings=prompt.warnings,
+        )
+
+    def _segment(self, row: "_Row", span: Span, placed: tuple[Word, ...] | None) -> Segment:
         from faster_whisper.transcribe import get_compression_ratio
 
-        made = []
-        for i, span in enumerate(spans):
-            text = self._plain.decode(list(span.tokens)).strip()
-            mine = placed[i] if placed else None
-            made.append(
-                Segment(
-                    start=round(span.start, 2),
-                    end=round(span.end, 2),
-                    text=text,
-                    language=language,
-                    avg_logprob=decoded.avg_logprob,
-                    no_speech_prob=decoded.no_speech_prob,
-                    compression_ratio=get_compression_ratio(text),
-                    words=mine,
-                )
-            )
-        return made
+        text = self._plain.decode(list(span.tokens)).strip()
+        return Segment(
+            start=round(span.start, 2),
+            end=round(span.end, 2),
+            text=text,
+            language=row.heard[0],
+            avg_logprob=row.decoded.avg_logprob,
+            no_speech_prob=row.decoded.no_speech_prob,
+            compression_ratio=get_compression_ratio(text),
+            words=placed,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One window of a batch, decoded."""
+
+    window: Window
+    heard: Heard
+    decoded: Decoded
+    split: Split
 
 
 def _aligned(word: dict[str, Any]) -> words.Aligned:

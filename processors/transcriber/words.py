@@ -1,10 +1,10 @@
 """From an alignment of text and audio to words with times inside their segments. Pure.
 
-Fed by the library's alignment; the times are seconds of the chunk.
+Fed by the library's alignment; the times are seconds of the window.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import median
 
 from processors.transcriber.segments import Span
@@ -13,6 +13,7 @@ from schemas.segment import Word
 # An alignment gives the silence after a pause to the next word: one that is far longer than its neighbours is shortened.
 LONGEST_USUAL_S = 0.7
 TIMES_USUAL = 2.0
+SHORTEST_S = 0.08  # nobody says a word in less; an alignment often does at the end of speech
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,26 +28,36 @@ class Aligned:
 
 
 def place(aligned: Sequence[Aligned], spans: Sequence[Span]) -> list[tuple[Word, ...]]:
-    """The words of each span, in order, none before the last and all inside the span.
+    """The words of each span, one after the other, each of some length and inside the span.
 
     The model's own times are closer than an alignment's, so spans do not move: with words a file has the same segments.
     """
     longest_s = _longest(aligned)
     queue = list(aligned)
     placed: list[tuple[Word, ...]] = []
-    not_before = 0.0
     for span in spans:
         mine, wanted = [], len(span.tokens)
         while queue and wanted > 0:
             wanted -= queue[0].tokens
             mine.append(queue.pop(0))
-        words = []
-        for word in mine:
-            if word.word.strip():
-                words.append(_within(_shortened(word, longest_s), span, not_before))
-                not_before = words[-1].end
-        placed.append(tuple(words))
+        placed.append(inside([_word(word, longest_s) for word in mine if word.word.strip()], span.start, span.end))
     return placed
+
+
+def inside(words: Sequence[Word], start: float, end: float) -> tuple[Word, ...]:
+    """Pushed between two times from both sides: each begins after the one before it, and leaves room for those that follow."""
+    # In whole ticks, so that rounding makes no overlap: of a millisecond, or smaller where so many words are squeezed so far.
+    ticks_per_s = 1000 if (end - start) * 1000 > len(words) else 1_000_000
+    first, last = round(start * ticks_per_s), round(end * ticks_per_s)
+    shortest = max(1, min(round(SHORTEST_S * ticks_per_s), (last - first) // max(1, len(words))))
+    made: list[Word] = []
+    at = first
+    for left, word in zip(range(len(words) - 1, -1, -1), words, strict=True):
+        latest = last - left * shortest
+        begin = min(max(round(word.start * ticks_per_s), at), latest - shortest)
+        at = min(max(round(word.end * ticks_per_s), begin + shortest), latest)
+        made.append(word.model_copy(update={"start": begin / ticks_per_s, "end": at / ticks_per_s}))
+    return tuple(made)
 
 
 def _longest(aligned: Sequence[Aligned]) -> float:
@@ -54,13 +65,7 @@ def _longest(aligned: Sequence[Aligned]) -> float:
     return TIMES_USUAL * min(LONGEST_USUAL_S, median(lengths)) if lengths else 0.0
 
 
-def _shortened(word: Aligned, longest_s: float) -> Aligned:
+def _word(aligned: Aligned, longest_s: float) -> Word:
     """Long words keep their end, where the sound is."""
-    return replace(word, start=max(word.start, word.end - longest_s))
-
-
-def _within(word: Aligned, span: Span, not_before: float) -> Word:
-    earliest = min(max(not_before, span.start), span.end)
-    start = min(max(word.start, earliest), span.end)
-    end = min(max(word.end, start), span.end)
-    return Word(start=round(start, 2), end=round(end, 2), word=word.word, probability=min(1.0, max(0.0, word.probability)))
+    start = max(aligned.start, aligned.end - longest_s)
+    return Word(start=start, end=aligned.end, word=aligned.word, probability=min(1.0, max(0.0, aligned.probability)))

@@ -9,17 +9,17 @@ from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 from murmur.errors import Invalid
-from processors.transcriber.engine import ChunkAudio, ChunkText, Engine
+from processors.transcriber.engine import Engine, Window, WindowText
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-Result = ChunkText | Invalid
+Result = WindowText | Invalid
 JOIN_S = 2.0  # a batch cannot be stopped: a thread that is still at it is left behind, and dies with the process
 
 
 @dataclass(frozen=True, slots=True)
 class Done(Generic[T]):
-    """A batch that is finished. `fault`: what no chunk is to blame for; then there are no results."""
+    """A batch that is finished. `fault`: what no window is to blame for; then there are no results."""
 
     items: Sequence[T]
     results: Sequence[Result] = ()
@@ -31,7 +31,7 @@ class Workers(Generic[T]):
 
     def __init__(self, load: Callable[[], Engine]) -> None:
         self._load = load
-        self._asked: SimpleQueue[tuple[Sequence[T], Sequence[ChunkAudio]] | None] = SimpleQueue()
+        self._asked: SimpleQueue[tuple[Sequence[T], Sequence[Window]] | None] = SimpleQueue()
         self._done: SimpleQueue[Done[T]] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._closed = False
@@ -50,7 +50,7 @@ class Workers(Generic[T]):
         """Replicas that have nothing to do; 0 while the engine loads."""
         return self.engine.replicas - self.busy if self.engine else 0
 
-    def submit(self, items: Sequence[T], batch: Sequence[ChunkAudio]) -> None:
+    def submit(self, items: Sequence[T], batch: Sequence[Window]) -> None:
         self.busy += 1
         self._asked.put((items, batch))
 
@@ -100,14 +100,14 @@ class Workers(Generic[T]):
         self._asked.put(None)  # for the next one
 
 
-def transcribe(engine: Engine, batch: Sequence[ChunkAudio]) -> list[Result]:
-    """A chunk that can never work does not spoil its batch: then each is read alone."""
+def transcribe(engine: Engine, batch: Sequence[Window]) -> list[Result]:
+    """A window that can never work does not spoil its batch: then each is decoded alone."""
     try:
         texts = engine.transcribe(batch)
     except Invalid as invalid:
         if len(batch) == 1:
             return [invalid]
-        return [transcribe(engine, [chunk])[0] for chunk in batch]
+        return [transcribe(engine, [window])[0] for window in batch]
     if len(texts) != len(batch):
-        raise RuntimeError(f"the engine gave {len(texts)} texts for {len(batch)} chunks")
+        raise RuntimeError(f"the engine gave {len(texts)} texts for {len(batch)} windows")
     return list(texts)

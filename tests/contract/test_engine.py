@@ -1,27 +1,27 @@
 """The contract of an engine, on the real demo model: what it reads, what it refuses, and that company changes nothing."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from murmur.errors import Invalid, UsageError
 from murmur.models import catalogue
 from murmur.settings import Settings
-from processors.transcriber import times
-from processors.transcriber.engine import ChunkAudio, ChunkText
-from processors.transcriber.whisper import WhisperEngine, load, usable_cores
+from processors.transcriber import windows
+from processors.transcriber.engine import Window, WindowText
+from processors.transcriber.loading import load, usable_cores
+from processors.transcriber.whisper import WhisperEngine
+from processors.transcriber.windows import ChunkWindows
 from schemas.options import DecodingOptions
 from schemas.segment import Segment
-from schemas.work import Span
 from tests.clips import AUDIO, CLIPS, Clip, word_errors, words
+from tests.contract.reading import RATE, chunks, read, waveform
 
 MANIFEST: list[dict[str, Any]] = json.loads((AUDIO / "manifest.json").read_text())
-RATE = 16_000
-Waveform = NDArray[np.float32]
 
 
 def settings(**changes: Any) -> Settings:
@@ -35,42 +35,6 @@ def engine() -> WhisperEngine:
     return loaded
 
 
-def waveform(file: str) -> Waveform:
-    from faster_whisper.audio import decode_audio
-
-    return np.asarray(decode_audio(str(AUDIO / file)), dtype=np.float32)
-
-
-def chunks(audio: Waveform, longest_s: float = 10.0) -> Iterator[tuple[Waveform, tuple[Span, ...]]]:
-    """Speech regions joined without the silence between them, as a slicer makes them."""
-    from faster_whisper.vad import VadOptions, get_speech_timestamps
-
-    options = VadOptions(max_speech_duration_s=longest_s, min_silence_duration_ms=160)
-    pieces: list[Span] = []
-    for region in get_speech_timestamps(audio, options):
-        span = (region["start"], region["end"])
-        if pieces and sum(end - start for start, end in [*pieces, span]) > longest_s * RATE:
-            yield _joined(audio, pieces)
-            pieces = []
-        pieces.append(span)
-    if pieces:
-        yield _joined(audio, pieces)
-
-
-def _joined(audio: Waveform, pieces: Sequence[Span]) -> tuple[Waveform, tuple[Span, ...]]:
-    return np.concatenate([audio[start:end] for start, end in pieces]), tuple(pieces)
-
-
-def read(engine: WhisperEngine, file: str, options: DecodingOptions) -> tuple[list[ChunkText], list[Segment]]:
-    texts: list[ChunkText] = []
-    found: list[Segment] = []
-    for samples, pieces in chunks(waveform(file)):
-        (text,) = engine.transcribe([ChunkAudio(samples, options)])
-        texts.append(text)
-        found += times.restore(text.segments, pieces)
-    return texts, found
-
-
 @pytest.mark.parametrize("window", ["full", "fit"])
 @pytest.mark.parametrize("clip", CLIPS, ids=lambda clip: clip.file)
 def test_every_clip_reads_within_its_bound(engine: WhisperEngine, clip: Clip, window: str) -> None:
@@ -80,42 +44,48 @@ def test_every_clip_reads_within_its_bound(engine: WhisperEngine, clip: Clip, wi
     if clip.language:
         assert {text.language for text in texts} == {clip.language}
     assert found == sorted(found, key=lambda segment: segment.start)
-    assert all(0 <= segment.start <= segment.end <= clip.duration_s + 0.05 for segment in found)
+    assert all(0 <= segment.start < segment.end <= clip.duration_s + 0.05 for segment in found)
+    assert not any(text.unread for text in texts)
 
 
-def batch(options: DecodingOptions) -> list[ChunkAudio]:
-    """Ten chunks of two languages and of one group."""
+def batch(options: DecodingOptions) -> list[Window]:
+    """Six windows of two languages and of one group."""
     cut = [samples for file in ("en-two-minutes.flac", "pt-meeting-mp3.mp3") for samples, _ in chunks(waveform(file))]
-    return [ChunkAudio(samples, options) for samples in cut[-4:] + cut[:6] if len(samples) > 5 * RATE][:6]
+    return [Window(samples, options) for samples in cut[-4:] + cut[:6] if len(samples) > 5 * RATE][:6]
 
 
-def agree(one: ChunkText, other: ChunkText) -> bool:
+def agree(one: WindowText, other: WindowText) -> bool:
     """The same words at the same times. Scores may differ in the last digits: some CPUs add up in another order."""
 
-    def said(text: ChunkText) -> list[object]:
-        lines = [(segment.text, segment.start, segment.end, segment.words and len(segment.words)) for segment in text.segments]
-        return [text.language, *lines]
+    def written(text: WindowText) -> list[Segment]:
+        return [*text.segments, *([text.tail] if text.tail else [])]
 
-    return said(one) == said(other) and one.avg_logprob == pytest.approx(other.avg_logprob, abs=1e-3)
+    def said(text: WindowText) -> list[object]:
+        lines = [(each.text, each.start, each.end, each.words and len(each.words)) for each in written(text)]
+        return [text.language, text.tail is None, text.read_to_s, text.at_rest, text.runaway, *lines]
+
+    scores = [[each.avg_logprob for each in written(text)] for text in (one, other)]
+    return said(one) == said(other) and scores[0] == pytest.approx(scores[1], abs=1e-3)
 
 
 @pytest.mark.parametrize("options", [DecodingOptions(), DecodingOptions(words=True)], ids=["segments", "words"])
-def test_a_batch_reads_as_its_chunks_do_alone(engine: WhisperEngine, options: DecodingOptions) -> None:
+def test_a_batch_reads_as_its_windows_do_alone(engine: WhisperEngine, options: DecodingOptions) -> None:
     together = batch(options)
     read_together = engine.transcribe(together)
     assert {text.language for text in read_together} == {"en", "pt"}
-    for text, chunk in zip(read_together, together, strict=True):
-        assert agree(text, engine.transcribe([chunk])[0])
+    assert all(text.segments for text in read_together)
+    for text, window in zip(read_together, together, strict=True):
+        assert agree(text, engine.transcribe([window])[0])
 
 
 def test_an_empty_batch_is_no_text(engine: WhisperEngine) -> None:
     assert engine.transcribe([]) == []
 
 
-def test_chunks_of_two_groups_do_not_share_a_batch(engine: WhisperEngine) -> None:
+def test_windows_of_two_groups_do_not_share_a_batch(engine: WhisperEngine) -> None:
     second = np.zeros(RATE, dtype=np.int16)
     with pytest.raises(ValueError, match="2 groups"):
-        engine.transcribe([ChunkAudio(second, DecodingOptions()), ChunkAudio(second, DecodingOptions(prompt="Sofia"))])
+        engine.transcribe([Window(second, DecodingOptions()), Window(second, DecodingOptions(prompt="Sofia"))])
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e30])
@@ -123,14 +93,14 @@ def test_what_is_no_sound_is_invalid(engine: WhisperEngine, bad: float) -> None:
     samples = np.zeros(RATE, dtype=np.float32)
     samples[100] = bad
     with pytest.raises(Invalid) as caught:
-        engine.transcribe([ChunkAudio(samples, DecodingOptions())])
+        engine.transcribe([Window(samples, DecodingOptions())])
     assert caught.value.failure.reason == "corrupt_audio"
 
 
 @pytest.mark.parametrize("language", ["xx", "yue"])
 def test_a_language_that_the_model_does_not_know_is_invalid(engine: WhisperEngine, language: str) -> None:
     with pytest.raises(Invalid) as caught:
-        engine.transcribe([ChunkAudio(np.zeros(RATE, dtype=np.int16), DecodingOptions(language=language))])
+        engine.transcribe([Window(np.zeros(RATE, dtype=np.int16), DecodingOptions(language=language))])
     assert caught.value.failure.reason == "unsupported_language"
 
 
@@ -138,29 +108,58 @@ def test_a_language_that_the_model_does_not_know_is_invalid(engine: WhisperEngin
 def test_the_shortest_audio_is_read_without_harm(engine: WhisperEngine, samples: int) -> None:
     for window in ("full", "fit"):
         options = DecodingOptions.model_validate({"encoder_window": window, "words": True})
-        (text,) = engine.transcribe([ChunkAudio(np.zeros(samples, dtype=np.int16), options)])
-        assert all(segment.end <= samples / RATE + 0.01 for segment in text.segments)
+        (text,) = engine.transcribe([Window(np.zeros(samples, dtype=np.int16), options)])
+        written = [*text.segments, *([text.tail] if text.tail else [])]
+        assert all(segment.end <= samples / RATE + 0.01 for segment in written)
+        assert text.read_to_s <= samples / RATE
 
 
 def test_int16_and_float_samples_read_the_same(engine: WhisperEngine) -> None:
     audio = waveform("en-command.wav")
     as_int = np.round(audio * 32768).astype(np.int16)
     as_float = (as_int / 32768).astype(np.float32)
-    texts = engine.transcribe([ChunkAudio(as_int, DecodingOptions()), ChunkAudio(as_float, DecodingOptions())])
+    texts = engine.transcribe([Window(as_int, DecodingOptions()), Window(as_float, DecodingOptions())])
     assert agree(*texts)
 
 
 def test_a_forced_language_is_taken_as_it_is(engine: WhisperEngine) -> None:
     audio = waveform("en-command.wav")
-    (text,) = engine.transcribe([ChunkAudio(audio, DecodingOptions(language="pt"))])
+    (text,) = engine.transcribe([Window(audio, DecodingOptions(language="pt"))])
     assert (text.language, text.language_probability) == ("pt", 1.0)
 
 
-def test_a_prompt_changes_no_word_of_a_clear_sentence(engine: WhisperEngine) -> None:
-    """The demo model was not trained with prompts; that one is taken in, however long, is what is looked at here."""
-    audio = waveform("en-command.wav")
-    (text,) = engine.transcribe([ChunkAudio(audio, DecodingOptions(prompt="radio, garden, Sofia " * 90))])
-    assert text.language == "en"
+def test_of_a_long_prompt_the_end_is_used_and_the_warning_says_so(engine: WhisperEngine) -> None:
+    """The demo model was not trained with prompts: a long one shows in what it writes."""
+    audio, prompt = waveform("en-command.wav"), ("radio garden " * 120).strip()
+    most = engine._whisper.max_length // 2 - 1
+    tokens = engine._plain.encode(" " + prompt)
+    cut_by_hand = engine._plain.decode(tokens[-most:]).strip()
+    assert engine._plain.encode(" " + cut_by_hand) == tokens[-most:] != tokens
+
+    def with_prompt(prompt: str | None) -> WindowText:
+        (text,) = engine.transcribe([Window(audio, DecodingOptions(prompt=prompt))])
+        return text
+
+    whole, by_hand, none = with_prompt(prompt), with_prompt(cut_by_hand), with_prompt(None)
+    assert agree(whole, by_hand)
+    assert not agree(whole, none)
+    assert [warning.code for warning in whole.warnings] == ["prompt_cut"]
+    assert f"the prompt has {len(tokens)} tokens; only its last {most} were used" in whole.warnings[0].message
+    assert by_hand.warnings == none.warnings == ()
+
+
+def test_a_chunk_of_two_languages_is_read_in_both(engine: WhisperEngine) -> None:
+    english, portuguese = (next(chunks(waveform(file)))[0] for file in ("en-meeting-opus.ogg", "pt-meeting-mp3.mp3"))
+    pause = np.zeros(RATE // 2, dtype=np.float32)
+    first = (0.0, len(english) / RATE)
+    second = (first[1] + 0.5, first[1] + 0.5 + len(portuguese) / RATE)
+    together = np.concatenate([english, pause, portuguese])
+    text = windows.read(engine, ChunkWindows(together, DecodingOptions(), [first, second]))
+    assert [language for language, _ in groupby(segment.language for segment in text.segments)] == ["en", "pt"]
+    for stretch, samples in ((first, english), (second, portuguese)):
+        alone = windows.read(engine, ChunkWindows(samples, DecodingOptions(), [(0.0, len(samples) / RATE)]))
+        inside = [each.text for each in text.segments if stretch[0] <= (each.start + each.end) / 2 <= stretch[1]]
+        assert word_errors(" ".join(each.text for each in alone.segments), " ".join(inside)) <= 0.05
 
 
 @pytest.mark.parametrize("file", ["en-meeting-opus.ogg", "pt-meeting-mp3.mp3", "en-numbers.flac"])
@@ -193,11 +192,11 @@ def test_words_agree_with_the_manifest_on_when_sentences_begin(engine: WhisperEn
 
 
 class Cramped(WhisperEngine):
-    """A device with memory for so many chunks."""
+    """A device with memory for so many windows."""
 
     holds = 2
 
-    def _transcribe(self, batch: Sequence[ChunkAudio], group: Any) -> list[ChunkText]:
+    def _transcribe(self, batch: Sequence[Window], group: Any) -> list[WindowText]:
         if len(batch) > self.holds:
             raise RuntimeError("CUDA failed with error out of memory")
         return super()._transcribe(batch, group)
@@ -217,12 +216,12 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does(engine: WhisperEngine
     assert small.batch_size == 2
 
 
-def test_a_chunk_that_does_not_fit_alone_is_an_error(engine: WhisperEngine) -> None:
+def test_a_window_that_does_not_fit_alone_is_an_error(engine: WhisperEngine) -> None:
     with pytest.raises(RuntimeError, match="out of memory"):
         cramped(engine, holds=0).transcribe(batch(DecodingOptions())[:2])
 
 
-def test_a_cpu_has_a_replica_for_every_core_and_takes_one_chunk_at_a_time() -> None:
+def test_a_cpu_has_a_replica_for_every_core_and_takes_one_window_at_a_time() -> None:
     loaded = load(catalogue.resolve("demo"), settings(), lambda done, total: None)
     assert (loaded.replicas, loaded.batch_size) == (usable_cores(), 1)
 

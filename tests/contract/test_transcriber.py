@@ -20,7 +20,7 @@ from schemas.topics import CHUNK_RESULTS, CHUNKS_BULK, CHUNKS_INTERACTIVE
 from schemas.work import ChunkReady, ChunkTranscribed, WorkReported
 from tests.clips import BY_NAME, word_errors
 from tests.contract.brokers import wait_until, whole
-from tests.contract.test_engine import chunks, waveform
+from tests.contract.reading import chunks, waveform
 
 CLIP = BY_NAME["en-parallel.flac"]
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from murmur.kafka.messages import Partition, Received, Step
 from murmur.objects.directory import DirectoryStore
-from processors.transcriber.engine import ChunkAudio, ChunkText, Group
+from processors.transcriber.engine import Group, Window, WindowText
 from processors.transcriber.stage import Held, Transcriber
 from processors.transcriber.workers import Workers
 from schemas.options import DecodingOptions, ModelRef
@@ -30,26 +30,28 @@ class StandIn:
     replicas: int = 2
     batch_size: int = 1
     gate: threading.Event = field(default_factory=threading.Event)
-    wrong: Callable[[Sequence[ChunkAudio]], list[ChunkText] | None] = lambda batch: None
+    wrong: Callable[[Sequence[Window]], list[WindowText] | None] = lambda batch: None
     batches: list[int] = field(default_factory=list)
     warm: threading.Event | None = None
 
     def warm_up(self) -> None:
         assert self.warm is None or self.warm.wait(10)
 
-    def group(self, chunk: ChunkAudio) -> Group:
-        return Group(3000, chunk.options.prompt, 5, False)
+    def group(self, window: Window) -> Group:
+        return Group(3000, window.options.prompt, 5, False)
 
-    def transcribe(self, batch: Sequence[ChunkAudio]) -> list[ChunkText]:
+    def transcribe(self, batch: Sequence[Window]) -> list[WindowText]:
         self.batches.append(len(batch))
         assert self.gate.wait(10)
         if (texts := self.wrong(batch)) is not None:
             return texts
-        return [text(f"{len(chunk.samples)} samples") for chunk in batch]
+        return [text(f"{len(window.samples)} samples") for window in batch]
 
 
-def text(said: str) -> ChunkText:
-    return ChunkText("en", 0.9, (Segment(start=0, end=1, text=said),), -0.2, 0.1, 0.01)
+def text(said: str, read_to_s: float = 1.0) -> WindowText:
+    """One segment, up to there. More than that is left of a longer window."""
+    segment = Segment(start=0, end=read_to_s, text=said)
+    return WindowText("en", 0.9, (segment,), read_to_s=read_to_s, inference_s=0.01)
 
 
 @dataclass
@@ -81,19 +83,28 @@ class System:
         return self
 
     def chunk(
-        self, lane: Lane = "bulk", *, work: str = "a", audio: bool = True, attempts: int = 0, **changes: object
+        self,
+        lane: Lane = "bulk",
+        *,
+        work: str = "a",
+        audio: bool = True,
+        attempts: int = 0,
+        seconds: int = 1,
+        **changes: object,
     ) -> Received:
+        """Speech from end to end."""
         self.offset += 1
         key = f"chunks/{self.offset}"
         if audio:
-            self.store.put("work", key, SECOND.tobytes())
-        begin = self.offset * 16_000
+            self.store.put("work", key, SECOND.tobytes() * seconds)
+        span = (self.offset * 16_000, (self.offset + seconds) * 16_000)
         chunk = ChunkReady(
             work_id=work * 64,
             run="0-1",
             slice_id="b" * 64,
-            span=(begin, begin + 16_000),
-            pieces=((begin, begin + 16_000),),
+            span=span,
+            pieces=(span,),
+            speech=(span,),
             audio=ObjectRef(bucket="work", key=key),
             model=MODEL,
             decoding=DecodingOptions(),

@@ -3,7 +3,7 @@
 import pytest
 
 from murmur.models import catalogue
-from processors.transcriber.whisper import best_compute_type
+from processors.transcriber.loading import best_compute_type
 
 CPU = {"int8", "int8_float32", "float32"}
 GPU = {"int8", "int8_float32", "float32", "float16", "int8_float16"}

@@ -10,7 +10,7 @@ def decoded(avg_logprob: float = -0.2, compression_ratio: float = 1.2, no_speech
 
 
 class Script:
-    """Answers by chunk and try, and remembers what was asked."""
+    """Answers by window and try, and remembers what was asked."""
 
     def __init__(self, *answers: list[Decoded]) -> None:
         self.answers = answers
@@ -28,7 +28,7 @@ def test_good_text_is_decoded_once() -> None:
     assert script.asked == [([0, 1], 0.0)]
 
 
-def test_only_the_chunk_that_reads_badly_is_tried_again() -> None:
+def test_only_the_window_that_reads_badly_is_tried_again() -> None:
     loop, better = decoded(compression_ratio=9), decoded(-0.4)
     script = Script([decoded()], [loop, decoded(-1.5), better])
     assert with_fallback(2, script) == [decoded(), better]
@@ -52,3 +52,10 @@ def test_unlikely_text_where_nobody_speaks_is_not_tried_again() -> None:
     script = Script([noise])
     assert with_fallback(1, script) == [noise]
     assert len(script.asked) == 1
+
+
+def test_with_one_temperature_what_reads_badly_is_not_tried_again() -> None:
+    poor = decoded(-1.5)
+    script = Script([poor], [decoded()])
+    assert with_fallback(2, script, TEMPERATURES[:1]) == [poor, decoded()]
+    assert script.asked == [([0, 1], 0.0)]

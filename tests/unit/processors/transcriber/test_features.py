@@ -5,6 +5,7 @@ import pytest
 
 from murmur.errors import Invalid
 from processors.transcriber.features import OneThreadFilters, frames, from_pcm, waveform
+from schemas.options import DecodingOptions
 
 
 def test_pcm_is_little_endian_16_bit() -> None:
@@ -24,8 +25,25 @@ def test_a_waveform_is_between_minus_one_and_one() -> None:
 
 @pytest.mark.parametrize(("seconds", "expected"), [(0.1, 250), (2.0, 250), (2.1, 500), (9.5, 1000), (29.5, 3000), (30.0, 3000)])
 def test_fit_has_half_a_second_of_margin_in_steps_of_two_and_a_half(seconds: float, expected: int) -> None:
-    assert frames(int(seconds * 16_000), "fit") == expected
-    assert frames(int(seconds * 16_000), "full") == 3000
+    assert frames(int(seconds * 16_000), DecodingOptions(encoder_window="fit")) == expected
+    assert frames(int(seconds * 16_000), DecodingOptions(encoder_window="full")) == 3000
+
+
+@pytest.mark.parametrize(
+    ("seconds", "margin_s", "bucket_s", "expected"),
+    [
+        (2.0, 5, 2.5, 750),
+        (2.6, 5, 2.5, 1000),
+        (2.0, 8, 5, 1000),
+        (2.0, 0, 2, 200),
+        (2.1, 0, 2, 400),
+        (26, 5, 2.5, 3000),
+        (1, 0, 30, 3000),
+    ],
+)
+def test_margin_and_steps_are_options(seconds: float, margin_s: float, bucket_s: float, expected: int) -> None:
+    options = DecodingOptions(encoder_window="fit", encoder_margin_s=margin_s, encoder_bucket_s=bucket_s)
+    assert frames(int(seconds * 16_000), options) == expected
 
 
 @pytest.mark.parametrize(("mels", "length"), [(80, 0), (80, 15), (80, 1001), (128, 999)])

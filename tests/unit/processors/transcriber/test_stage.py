@@ -14,7 +14,7 @@ from murmur.errors import Invalid, UsageError
 from murmur.kafka.messages import Partition
 from murmur.objects import StoreUnavailable
 from murmur.objects.directory import DirectoryStore
-from processors.transcriber.engine import ChunkAudio, ChunkText
+from processors.transcriber.engine import Window, WindowText
 from processors.transcriber.stage import Held, Transcriber
 from processors.transcriber.workers import Workers
 from schemas.options import ModelRef
@@ -196,15 +196,15 @@ def test_what_killed_three_workers_is_not_begun_again(system: System) -> None:
 
 
 def test_what_the_engine_finds_invalid_fails_its_work_and_spares_its_batch(tmp_path: Path) -> None:
-    def refuse(batch: Sequence[ChunkAudio]) -> None:
-        if any(len(chunk.samples) == 8 for chunk in batch):
+    def refuse(batch: Sequence[Window]) -> None:
+        if any(len(window.samples) == 8 for window in batch):
             raise Invalid("corrupt_audio", "not that one")
 
     system = System(tmp_path, StandIn(replicas=1, batch_size=4, wrong=refuse)).start()
     records = [system.chunk() for _ in range(4)]
     system.store.put("work", f"chunks/{records[1].offset}", bytes(16))
     system.turn(*records)
-    system.until(lambda: all(held.ready for held in system.handler._held.values()), "all audio")
+    system.until(lambda: all(held.windows for held in system.handler._held.values()), "all audio")
     system.engine.gate.set()
     system.until(lambda: len(system.settled()) == 4, "all")
     assert sorted(system.kinds()) == ["chunk.transcribed"] * 3 + ["work.failed"]
@@ -212,10 +212,10 @@ def test_what_the_engine_finds_invalid_fails_its_work_and_spares_its_batch(tmp_p
 
 
 @pytest.mark.parametrize("wrong", [lambda batch: [], lambda batch: [text("a")] * (len(batch) + 1)])
-def test_a_wrong_number_of_texts_ends_the_stage(system: System, wrong: Callable[[Sequence[ChunkAudio]], list[ChunkText]]) -> None:
+def test_a_wrong_number_of_texts_ends_the_stage(system: System, wrong: Callable[[Sequence[Window]], list[WindowText]]) -> None:
     system.engine.wrong = wrong
     system.turn(system.chunk())
-    with pytest.raises(RuntimeError, match="texts for 1 chunks"):
+    with pytest.raises(RuntimeError, match="texts for 1 windows"):
         system.until(system.settled, "the error")
 
 
@@ -232,7 +232,7 @@ def test_what_a_lost_partition_had_in_hand_is_forgotten(system: System) -> None:
 
 
 def test_silence_has_no_language(system: System) -> None:
-    system.engine.wrong = lambda batch: [ChunkText("cy", 0.4, (), -1.5, 0.99, 0.01)]
+    system.engine.wrong = lambda batch: [WindowText("cy", 0.4, read_to_s=1.0, at_rest=True)]
     system.turn(system.chunk())
     system.until(system.settled, "the chunk")
     (answer,) = system.answers()

@@ -1,0 +1,49 @@
+"""Whether a text looks invented: faster than people speak, or repeated. Pure.
+
+Fed by `whisper.py` with every text. One that looks so in a fitted encoder window is decoded again in full, one with a prompt
+without it: a good text beyond a bound costs a second decoding and nothing else. The bounds were read off recorded speech with
+original weights (docs/decisions/0007-fitted-windows.md).
+"""
+
+import unicodedata
+from collections.abc import Sequence
+
+WORDS_PER_S_MAX = 5.5  # over a whole window
+IMPOSSIBLE = 2.0  # times that: the model recites something, as it does over the last sound of a word
+COMPRESSION_MAX = 2.2  # Whisper's own bound is 2.4, of whole 30 s windows
+REPEATED_WORDS = 3  # so many words or more, twice in a row
+LETTERS_PER_WORD = 2  # of a script without blanks
+
+
+def runaway(text: str, duration_s: float, compression_ratio: float) -> bool:
+    if compression_ratio > COMPRESSION_MAX or _pace(text, duration_s) > 1:
+        return True
+    return _repeats([word.strip(".,!?").lower() for word in text.split()])
+
+
+def impossible(text: str, duration_s: float) -> bool:
+    """Nobody can have said it in that time."""
+    return _pace(text, duration_s) > IMPOSSIBLE
+
+
+def _pace(text: str, duration_s: float) -> float:
+    """1: as fast as anybody speaks. Under a second that is not much of a bound, for a word may be cut short."""
+    return _spoken_words(text.split()) / (WORDS_PER_S_MAX * max(duration_s, 1.0))
+
+
+def _spoken_words(words: Sequence[str]) -> float:
+    return sum(max(1.0, sum(map(_is_wide, word)) / LETTERS_PER_WORD) for word in words)
+
+
+def _is_wide(letter: str) -> bool:
+    """Of a script that is written without blanks: Chinese, Japanese and the like."""
+    return unicodedata.east_asian_width(letter) in ("W", "F")
+
+
+def _repeats(words: Sequence[str]) -> bool:
+    """The same words follow each other twice."""
+    return any(
+        words[at : at + length] == words[at + length : at + 2 * length]
+        for length in range(REPEATED_WORDS, len(words) // 2 + 1)
+        for at in range(len(words) - 2 * length + 1)
+    )

@@ -1,0 +1,63 @@
+"""From a model's name to an engine in memory: the download, the device, how it computes.
+
+Called by `workers` in a thread of its own; gives a `whisper.WhisperEngine`.
+"""
+
+import logging
+import os
+from collections.abc import Collection
+
+from murmur.errors import UsageError
+from murmur.models import catalogue
+from murmur.models.catalogue import Model
+from murmur.models.hub import Progress
+from murmur.settings import Settings
+from processors.transcriber.whisper import WhisperEngine
+
+log = logging.getLogger(__name__)
+
+
+def load(model: Model, settings: Settings, progress: Progress) -> WhisperEngine:
+    """Downloads the model if it is not here, and loads it. Blocks. Raises UsageError."""
+    path = catalogue.fetch(model, progress)
+    import ctranslate2
+    from faster_whisper import WhisperModel
+
+    device = settings.device
+    if device == "auto":
+        device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
+    # On a CPU replicas share the weights, and one thread each beats many threads in one; a GPU runs one batch at a time,
+    # while the second thread prepares the next.
+    replicas = 2 if device == "cuda" else settings.model_replicas or usable_cores()
+    compute_type = settings.compute_type
+    if compute_type == "auto":
+        compute_type = best_compute_type(model, device, ctranslate2.get_supported_compute_types(device))
+    try:
+        whisper = WhisperModel(
+            str(path),
+            device=device,
+            compute_type=compute_type,
+            cpu_threads=1,
+            num_workers=1 if device == "cuda" else replicas,
+            local_files_only=True,
+        )
+    except (RuntimeError, ValueError) as error:
+        raise UsageError(f"the model {model.ref.name} cannot be loaded on {device}: {error}") from error
+    log.info(
+        "model loaded name=%s revision=%s device=%s compute_type=%s replicas=%d",
+        *(model.ref.name, model.ref.revision, device, whisper.model.compute_type, replicas),
+    )
+    return WhisperEngine(whisper, replicas, settings.batch_size if device == "cuda" else 1)
+
+
+def best_compute_type(model: Model, device: str, supported: Collection[str]) -> str:
+    """What the model needs, else the first of what suits the device that it can compute in, else CTranslate2's own choice."""
+    if model.compute_type is not None:
+        return model.compute_type
+    wanted = ("int8", "float32") if device == "cpu" else ("int8_float16", "float16", "float32")
+    return next((each for each in wanted if each in supported), "default")
+
+
+def usable_cores() -> int:
+    """Cores that this process may use; macOS does not tell."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,45 @@
+"""A chunk's text as it is reported: to the coordinator in the file's own time, to operators as metrics and log lines.
+
+Called by `stage` when a chunk is read.
+"""
+
+import logging
+
+from murmur import metrics
+from processors.transcriber.spoken import Stretch
+from processors.transcriber.times import restore, restore_stretch
+from processors.transcriber.windows import ChunkText
+from schemas.warning import TranscriptWarning
+from schemas.work import ChunkReady, ChunkTranscribed
+
+log = logging.getLogger(__name__)
+
+
+def report(chunk: ChunkReady, text: ChunkText) -> None:
+    """What an operator should know of a chunk."""
+    metrics.WINDOWS_REFITTED.inc(text.refitted)
+    for stretch in text.unread:
+        start, end = restore_stretch(stretch, chunk.pieces)
+        metrics.UNREAD_SPEECH_SECONDS.inc(stretch[1] - stretch[0])
+        log.warning(
+            "speech without text work_id=%s chunk_id=%s start_s=%.2f end_s=%.2f", chunk.work_id, chunk.chunk_id, start, end
+        )
+
+
+def transcribed(chunk: ChunkReady, text: ChunkText) -> ChunkTranscribed:
+    """The chunk's text in the file's own time."""
+    return ChunkTranscribed(
+        span=chunk.span,
+        attempt=chunk.attempt,
+        speech_s=chunk.speech_s,
+        language=text.language,
+        language_probability=text.language_probability,
+        segments=restore(text.segments, chunk.pieces),
+        warnings=(*text.warnings, *(_unread(stretch, chunk) for stretch in text.unread)),
+        inference_s=text.inference_s,
+    )
+
+
+def _unread(stretch: Stretch, chunk: ChunkReady) -> TranscriptWarning:
+    start, end = restore_stretch(stretch, chunk.pieces)
+    return TranscriptWarning(code="no_text", message="speech for which the model wrote no text", start=start, end=end)

@@ -1,0 +1,84 @@
+"""Stand-ins for a model that is asked window by window. Their sound counts its samples, so a window says where it lies."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from processors.transcriber.engine import Group, LanguagePart, Window, WindowText
+from processors.transcriber.features import frames
+from processors.transcriber.spoken import Stretch
+from processors.transcriber.windows import ChunkText, ChunkWindows, read
+from schemas.options import DecodingOptions
+from schemas.segment import Segment
+from schemas.work import SAMPLE_RATE_HZ
+
+CALLS_MAX = 200  # a loop that asks more often does not come to an end
+INFERENCE_S = 0.125
+
+
+def sound(duration_s: float) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    """Samples that say where they lie."""
+    return np.arange(round(duration_s * SAMPLE_RATE_HZ), dtype=np.float32)
+
+
+def place(window: Window) -> Stretch:
+    """Of a window in its chunk, in seconds."""
+    first = float(window.samples[0]) / SAMPLE_RATE_HZ
+    return first, round(first + window.duration_s, 6)
+
+
+def segment(start: float, end: float, text: str) -> Segment:
+    return Segment(start=start, end=end, text=text)
+
+
+def wrote(*segments: Segment, tail: Segment | None = None, at_rest: bool = False, language: str = "en") -> WindowText:
+    read_to_s = segments[-1].end if segments else 0.0
+    return WindowText(language, 0.75, segments, tail, read_to_s, at_rest, inference_s=INFERENCE_S)
+
+
+def part(start: float, end: float, language: str, probability: float = 0.9) -> LanguagePart:
+    return LanguagePart(round(start * SAMPLE_RATE_HZ), round(end * SAMPLE_RATE_HZ), language, probability)
+
+
+@dataclass
+class Model:
+    """An engine of one window at a time. Remembers what it was asked."""
+
+    answer: Callable[[Window], WindowText]
+    asked: list[Window] = field(default_factory=list)
+    replicas: int = 1
+    batch_size: int = 1
+
+    def warm_up(self) -> None: ...
+
+    def group(self, window: Window) -> Group:
+        return Group(frames(len(window.samples), window.options), window.options.prompt, 5, False)
+
+    def transcribe(self, batch: Sequence[Window]) -> list[WindowText]:
+        (window,) = batch
+        self.asked.append(window)
+        assert len(self.asked) <= CALLS_MAX, "it goes on for ever"
+        return [self.answer(window)]
+
+    @property
+    def places(self) -> list[Stretch]:
+        return [place(window) for window in self.asked]
+
+
+def scripted(*answers: WindowText) -> Model:
+    """Gives these answers, one after the other, and no more."""
+    left = iter(answers)
+    return Model(lambda window: next(left))
+
+
+def read_chunk(
+    model: Model, duration_s: float, speech: Sequence[Stretch] | None = None, options: DecodingOptions | None = None
+) -> ChunkText:
+    """Speech from end to end unless said otherwise."""
+    spoken = [(0.0, duration_s)] if speech is None else speech
+    return read(model, ChunkWindows(sound(duration_s), options or DecodingOptions(), spoken))
+
+
+def texts(text: ChunkText) -> list[str]:
+    return [each.text for each in text.segments]

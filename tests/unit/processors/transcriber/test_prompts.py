@@ -1,0 +1,47 @@
+"""A prompt is taken in as far as the model can, and what was cut is said."""
+
+from processors.transcriber.prompts import QUOTED_LETTERS, Prompt, fitted
+
+
+class Words:
+    """A token for each word; like the model's, words bring their blank."""
+
+    def __init__(self) -> None:
+        self.known: list[str] = []
+
+    def encode(self, text: str) -> list[int]:
+        assert text.startswith(" ")
+        found = [f" {word}" for word in text.split()]
+        self.known += [word for word in found if word not in self.known]
+        return [self.known.index(word) for word in found]
+
+    def decode(self, tokens: list[int]) -> str:
+        return "".join(self.known[token] for token in tokens)
+
+
+def test_no_prompt_is_no_tokens() -> None:
+    assert fitted(None, Words(), 3) == fitted("", Words(), 3) == Prompt([])
+
+
+def test_a_prompt_that_fits_is_taken_as_it_is() -> None:
+    words = Words()
+    prompt = fitted("radio garden Sofia", words, 3)
+    assert words.decode(prompt.tokens) == " radio garden Sofia"
+    assert prompt.warnings == ()
+
+
+def test_of_a_prompt_that_is_too_long_the_end_is_taken_and_the_warning_says_from_where_on() -> None:
+    words = Words()
+    prompt = fitted("radio garden Sofia Ana", words, 3)
+    assert words.decode(prompt.tokens) == " garden Sofia Ana"
+    (warning,) = prompt.warnings
+    assert warning.code == "prompt_cut"
+    assert warning.message == "the prompt has 4 tokens; only its last 3 were used, from “garden Sofia Ana…” on"
+
+
+def test_the_warning_quotes_no_more_than_its_reader_needs_to_find_the_place() -> None:
+    prompt = fitted(" ".join(f"name{number}" for number in range(500)), Words(), 223)
+    (warning,) = prompt.warnings
+    quoted = warning.message.split("“")[1].split("…”")[0]
+    assert quoted.startswith("name277 name278")
+    assert len(quoted) == QUOTED_LETTERS
