@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.speech.score import score, words
+from murmur.word_errors import score, words
 
 __all__ = ["AUDIO", "BY_NAME", "CLIPS", "Clip", "word_errors", "words"]
 

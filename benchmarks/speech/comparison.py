@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from benchmarks.speech.score import Score
+from murmur.word_errors import Score
 
 HEADER = (
     "file",

@@ -6,7 +6,7 @@ from itertools import count, pairwise
 from math import inf
 
 from benchmarks.speech.recordings import Part
-from benchmarks.speech.score import align, words
+from murmur.word_errors import align, words
 from schemas.segment import Word
 
 

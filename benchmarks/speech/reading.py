@@ -7,7 +7,7 @@ from benchmarks.speech.comparison import Row
 from benchmarks.speech.faster_whisper_reader import FasterWhisperReader
 from benchmarks.speech.murmur_reader import MurmurReader
 from benchmarks.speech.recordings import SpeechFile
-from benchmarks.speech.score import score
+from murmur.word_errors import score
 from schemas.options import DecodingOptions, EncoderWindow, SlicingOptions
 from schemas.transcript import Transcript
 

@@ -8,7 +8,7 @@ from benchmarks.speech import files
 from benchmarks.speech.comparison import Row
 from benchmarks.speech.reading import Way
 from benchmarks.speech.recordings import Part
-from benchmarks.speech.score import align, words
+from murmur.word_errors import align, words
 from schemas.transcript import Transcript
 from tests.speech.bounds import check
 from tests.speech.conftest import Readings

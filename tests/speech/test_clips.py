@@ -6,7 +6,7 @@ import pytest
 from benchmarks.speech import compose, recordings, sounds
 from benchmarks.speech.reading import Way
 from benchmarks.speech.recordings import SpeechFile
-from benchmarks.speech.score import words
+from murmur.word_errors import words
 from tests.speech.bounds import timed
 from tests.speech.conftest import Readings
 

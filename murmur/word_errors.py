@@ -1,6 +1,10 @@
-"""How far a transcript is from what was said: words aligned by edit distance, each error by its kind. Pure."""
+"""How far one text is from another: words aligned by edit distance, each difference by its kind. Pure.
+
+Fed by `murmur tune`, which compares two transcripts, and by the benchmarks, which compare a transcript with what was said.
+"""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -16,9 +20,11 @@ _YEARS = range(1100, 2000)
 
 
 def words(text: str) -> list[str]:
-    """Lower case, without punctuation; numbers are spelled out in English, as they are spoken in the recordings."""
+    """Lower case, without punctuation; numbers are spelled out in English, so that `20` and `twenty` are the same. In scripts
+    that are written without blanks every letter counts as a word."""
     bare = re.sub(r"(?<=\d),(?=\d{3})", "", text.lower().replace("’", "'"))
-    found = [word.strip("'_") for word in re.findall(r"[\w']+", bare)]
+    apart = "".join(f" {letter} " if unicodedata.east_asian_width(letter) in ("W", "F") else letter for letter in bare)
+    found = [word.strip("'_") for word in re.findall(r"[\w']+", apart)]
     return [spelled for word in found if word for spelled in (_number(int(word)) if word.isdecimal() else [word])]
 
 
