@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from murmur.cli import admin, config, dev, dlq, doctor, jobs, reconcile, run, transcribe
+from murmur.cli import admin, config, dev, dlq, doctor, jobs, reconcile, run, transcribe, tune
 from murmur.errors import MurmurError, UsageError
 
 EXIT_CODES = """
@@ -23,6 +23,7 @@ app = typer.Typer(
 for _name, _command, _example in (
     ("dev", dev.dev, "murmur dev --inbox ~/recordings --model small"),
     ("transcribe", transcribe.transcribe, "murmur transcribe talk.mp4 --formats txt,srt --out ~/transcripts"),
+    ("tune", tune.tune, "murmur tune --audio ~/recordings --model small"),
     ("submit", jobs.submit, "murmur submit talk.mp4 --language pt"),
     ("status", jobs.status, "murmur status 0b0c7d3e-5a0e-4f3c-9a54-0d1d2c3b4a59 --json"),
     ("watch", jobs.watch, "murmur watch $(murmur submit talk.mp4)"),

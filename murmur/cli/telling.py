@@ -23,8 +23,8 @@ class Telling(Protocol):
     def note(self, text: str) -> None:
         """Something that takes a while begins, or a person should know it."""
 
-    def share(self, path: Path, share: float) -> None:
-        """So much of the file is done, of 1."""
+    def share(self, what: Path | str, share: float) -> None:
+        """So much of the file, or of another task, is done, of 1."""
 
     def written(self, result: Path) -> None: ...
 
@@ -65,8 +65,8 @@ class Lines:
     def note(self, text: str) -> None:
         self._say(text)
 
-    def share(self, path: Path, share: float) -> None:
-        self._at(str(path), share)
+    def share(self, what: Path | str, share: float) -> None:
+        self._at(str(what), share)
 
     def written(self, result: Path) -> None:
         print(result, flush=True)
@@ -98,8 +98,8 @@ class Bars:
     def note(self, text: str) -> None:
         self._print(text)
 
-    def share(self, path: Path, share: float) -> None:
-        self._at(str(path), share)
+    def share(self, what: Path | str, share: float) -> None:
+        self._at(str(what), share)
 
     def written(self, result: Path) -> None:
         print(result, flush=True)

@@ -78,13 +78,14 @@ class Slicer:
 
     def _cut(self, audio: OpenAudio, options: SlicingOptions, chunks: list[Chunk]) -> Generator[Cut, None, Closed]:
         """Adds to `chunks` what it cuts."""
-        for cut in _cuts(audio.blocks(), SpeechDetector(self.session), options):
+        for cut in cuts(audio.blocks(), SpeechDetector(self.session), options):
             chunks.append(cut.chunk)
             yield cut
         return Closed(audio.info, tuple(chunks))
 
 
-def _cuts(blocks: Iterable[Samples], detector: SpeechDetector, options: SlicingOptions) -> Iterator[Cut]:
+def cuts(blocks: Iterable[Samples], detector: SpeechDetector, options: SlicingOptions) -> Iterator[Cut]:
+    """Of one file's samples, each as soon as it is certain."""
     regions = Regions(options)
     cutter = Cutter(int(options.max_chunk_s * SAMPLE_RATE_HZ))
     tape = _Tape()

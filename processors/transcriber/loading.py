@@ -6,6 +6,7 @@ Called by `workers` in a thread of its own; gives a `whisper.WhisperEngine`.
 import logging
 import os
 from collections.abc import Collection
+from typing import Literal
 
 from murmur.errors import UsageError
 from murmur.models import catalogue
@@ -23,9 +24,7 @@ def load(model: Model, settings: Settings, progress: Progress) -> WhisperEngine:
     import ctranslate2
     from faster_whisper import WhisperModel
 
-    device = settings.device
-    if device == "auto":
-        device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
+    device = device_of(settings)
     # On a CPU replicas share the weights, and one thread each beats many threads in one; a GPU runs one batch at a time,
     # while the second thread prepares the next.
     replicas = 2 if device == "cuda" else settings.model_replicas or usable_cores()
@@ -48,6 +47,15 @@ def load(model: Model, settings: Settings, progress: Progress) -> WhisperEngine:
         *(model.ref.name, model.ref.revision, device, whisper.model.compute_type, replicas),
     )
     return WhisperEngine(whisper, replicas, settings.batch_size if device == "cuda" else 1)
+
+
+def device_of(settings: Settings) -> Literal["cpu", "cuda"]:
+    """A GPU where there is one, unless the settings say otherwise."""
+    if settings.device != "auto":
+        return settings.device
+    import ctranslate2
+
+    return "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
 
 
 def best_compute_type(model: Model, device: str, supported: Collection[str]) -> str:

@@ -1,0 +1,118 @@
+"""`murmur tune`: which settings suit a model on this machine, measured on a person's own recordings.
+
+The work is in `murmur.cli.tuning`; this is the command around it.
+"""
+
+import os
+import sys
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from murmur.cli import options
+from murmur.errors import UsageError
+
+if TYPE_CHECKING:
+    from murmur.cli.telling import Telling
+    from murmur.cli.tuning.report import Report
+    from murmur.cli.tuning.verdict import Defaults
+    from murmur.models.catalogue import Model
+    from murmur.settings import Settings
+
+INTERRUPTED = 130
+# What is measured, as it is when nobody has set it.
+VARIED: dict[str, int | None] = {"encoder_window": None, "encoder_margin_s": None, "max_chunk_s": None, "model_replicas": 0}
+
+
+def tune(
+    audio: Annotated[Path | None, typer.Option(help="a folder of your recordings, read with the folders in it")] = None,
+    model: Annotated[str | None, typer.Option(help=options.MODEL_HELP)] = None,
+    language: options.Language = None,
+    minutes: Annotated[float, typer.Option(min=0.05, help="time to spend, after the model is loaded")] = 2.0,
+    json: Annotated[bool, typer.Option("--json", help="one JSON object with all figures")] = False,
+) -> None:
+    """Measure speed and agreement on your own recordings, and print the settings to copy.
+
+    Reads the same speech with the encoder windows full and fit, at several chunk limits, and with 1, 2 … replicas. There is no
+    true text to compare with: a setting is advised when it writes the words that full writes (at most 0.2 % differ) for less
+    than 0.9 of the CPU. A quiet machine gives the best figures. The report is on standard output, the rest on standard error.
+    """
+    from murmur import logs
+    from murmur.cli import load
+    from murmur.cli.telling import telling
+    from murmur.cli.tuning import recordings, report
+    from murmur.models import catalogue
+
+    files = recordings.files(audio)
+    settings = load.settings(model=model, log_level="ERROR")
+    logs.set_up(settings)
+    chosen = catalogue.resolve(settings.model or catalogue.default_for(settings.device), settings.models_dir)
+    options.check_language(language, chosen)
+    try:
+        with telling(sys.stderr) as tell:
+            found = _report(settings, chosen, language, files, minutes * 60, tell)
+    except KeyboardInterrupt:  # no thread may keep the process: not of the download, and not one that reads a chunk
+        os._exit(INTERRUPTED)
+    if json:
+        import orjson
+
+        typer.echo(orjson.dumps(report.as_json(found), option=orjson.OPT_INDENT_2))
+    else:
+        typer.echo("\n".join(report.lines(found)))
+
+
+def _report(
+    settings: "Settings", model: "Model", language: str | None, files: list[Path], time_s: float, tell: "Telling"
+) -> "Report":
+    """Raises UsageError when there is nothing to measure with."""
+    from murmur import languages
+    from murmur.cli import download
+    from murmur.cli.tuning import verdict
+    from murmur.cli.tuning.measuring import Budget, Clock, Cores, Measuring
+    from murmur.cli.tuning.reader import load
+    from murmur.cli.tuning.recordings import Recordings
+    from murmur.cli.tuning.report import Report
+    from murmur.recipe import recipe
+
+    only = model.languages[0] if len(model.languages) == 1 else None
+    how = recipe(settings.model_copy(update=VARIED), model, language=languages.parse(language or "") or only)
+    default = _defaults(settings, model)
+    recordings = Recordings(files, how.slicing, settings.max_audio_s, tell.failed)
+    passages = recordings.passages()
+    first = next(passages, None)
+    if first is None:
+        why = "nobody speaks in any file" if recordings.silent else "no file can be read as audio"
+        raise UsageError(f"{why}: name a folder of recordings with --audio")
+    download.fetch(model, tell)
+    tell.note(f"loading the model {model.ref.name}")
+    reader = load(model, settings, 1)
+    clock = Clock() if default.replicas else Clock(cost_s=Clock().wall_s)
+    budget = Budget(time_s, clock, lambda share: tell.share("measuring", share))
+    work = Measuring(how.decoding, how.slicing.max_chunk_s, budget, clock)
+    windows = work.windows(reader, chain([first], passages))
+    encoder = verdict.best_encoder(windows, default.encoder)
+    cores = Cores(default.replicas, lambda count: load(model, settings, count)) if default.replicas else None
+    measured = work.others(windows, encoder, reader, cores)
+    return Report(model.ref.name, recordings.files, default, measured, verdict.of(measured, default), _now(settings))
+
+
+def _defaults(settings: "Settings", model: "Model") -> "Defaults":
+    from murmur.cli.tuning.figures import FULL, EncoderChoice
+    from murmur.cli.tuning.verdict import Defaults
+    from processors.transcriber import loading
+
+    encoder = EncoderChoice("fit", model.encoder_margin_s) if model.encoder_window == "fit" else FULL
+    on_cpu = loading.device_of(settings) == "cpu"
+    return Defaults(encoder, model.max_chunk_s, loading.usable_cores() if on_cpu else None)
+
+
+def _now(settings: "Settings") -> dict[str, str]:
+    """What is set today of that which is measured."""
+    values = {name: getattr(settings, name) for name in VARIED}
+    return {f"MURMUR_{name.upper()}": _plain(value) for name, value in values.items() if value != VARIED[name]}
+
+
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

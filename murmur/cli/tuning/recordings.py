@@ -1,0 +1,130 @@
+"""Files of a folder to passages of a minute or two, decoded once, which can be cut into chunks again and again.
+
+Feeds `measuring`. The order of the files is shuffled, always the same way, so that a short run has something of everything.
+"""
+
+import random
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from murmur.cli.tuning.figures import Chunk
+from murmur.errors import Invalid, UsageError
+from murmur.formats import FORMATS
+from schemas.options import SlicingOptions
+from schemas.work import SAMPLE_RATE_HZ
+
+if TYPE_CHECKING:
+    from processors.slicer.audio import Samples
+    from processors.slicer.vad import Session
+
+SEED = 0
+PASSAGE_S = 120
+SPLIT_WITHIN_S = 10  # a passage ends where its last seconds are the quietest
+QUIET_MS = 300
+Skipped = Callable[[Path, str], None]
+
+
+def files(audio: Path | None) -> list[Path]:
+    """Every file of the folder and of those in it, but hidden ones and transcripts. Raises UsageError when there is none."""
+    if audio is None:
+        raise UsageError("tune measures with your own recordings: name a folder of them with --audio")
+    if not audio.is_dir():
+        raise UsageError(f"there is no folder {audio}: name one that has recordings with --audio")
+    found = sorted(path for path in audio.rglob("*") if _is_candidate(path.relative_to(audio)) and path.is_file())
+    if not found:
+        raise UsageError(f"the folder {audio} is empty: name one that has recordings with --audio")
+    random.Random(SEED).shuffle(found)  # noqa: S311  -- an order, no secret
+    return found
+
+
+def _is_candidate(path: Path) -> bool:
+    return path.suffix.removeprefix(".") not in FORMATS and not any(part.startswith(".") for part in path.parts)
+
+
+class Passage:
+    """See `figures.Passage`."""
+
+    def __init__(self, samples: "Samples", slicing: SlicingOptions, session: "Session") -> None:
+        self._samples, self._slicing, self._session = samples, slicing, session
+        self._cut: dict[float, Sequence[Chunk]] = {}
+
+    def chunks(self, max_chunk_s: float) -> Sequence[Chunk]:
+        """As the slicer cuts them."""
+        from processors.slicer.audio import BLOCK_SAMPLES
+        from processors.slicer.slicing import cuts
+        from processors.slicer.vad import SpeechDetector
+
+        if max_chunk_s not in self._cut:
+            blocks = (self._samples[at : at + BLOCK_SAMPLES] for at in range(0, len(self._samples), BLOCK_SAMPLES))
+            options = self._slicing.model_copy(update={"max_chunk_s": max_chunk_s})
+            found = cuts(blocks, SpeechDetector(self._session), options)
+            self._cut[max_chunk_s] = [Chunk(cut.pcm, cut.chunk.pieces, cut.chunk.speech) for cut in found]
+        return self._cut[max_chunk_s]
+
+
+class Recordings:
+    """Passages with speech: the first of every file, then the next of every file that has more. `skipped` is told of each file
+    that cannot be read or in which nobody speaks, and why."""
+
+    def __init__(self, paths: Sequence[Path], slicing: SlicingOptions, max_audio_s: float, skipped: Skipped) -> None:
+        self._paths, self._slicing, self._max_audio_s, self._skipped = paths, slicing, max_audio_s, skipped
+        self.files = 0  # of which there was a passage
+        self.silent = 0
+
+    def passages(self) -> Iterator[Passage]:
+        from processors.slicer.vad import load_session
+
+        session = load_session()
+        waiting = deque(self._of_file(path, session) for path in self._paths)
+        while waiting:
+            file = waiting.popleft()
+            if (passage := next(file, None)) is not None:
+                yield passage
+                waiting.append(file)
+
+    def _of_file(self, path: Path, session: "Session") -> Iterator[Passage]:
+        found = 0
+        try:
+            for samples in self._stretches(path):
+                passage = Passage(samples, self._slicing, session)
+                if passage.chunks(self._slicing.max_chunk_s):
+                    found += 1
+                    self.files += found == 1
+                    yield passage
+        except (Invalid, OSError) as error:
+            self._skipped(path, f"skipped: {error.strerror if isinstance(error, OSError) else error}")
+            return
+        if not found:
+            self.silent += 1
+            self._skipped(path, "skipped: nobody speaks in it")
+
+    def _stretches(self, path: Path) -> Iterator["Samples"]:
+        """The file is closed before its last one is given."""
+        import numpy as np
+
+        from murmur.recipe import RAW_FORMATS
+        from processors.slicer.decode import open_audio
+
+        kept: list[Samples] = []
+        raw_format = RAW_FORMATS.get(path.suffix.lower())
+        with path.open("rb") as file, open_audio(file, self._max_audio_s, None, raw_format) as audio:
+            for block in audio.blocks():
+                kept.append(block)
+                if sum(map(len, kept)) >= PASSAGE_S * SAMPLE_RATE_HZ:
+                    samples = np.concatenate(kept)
+                    at = quietest(samples)
+                    yield samples[:at]
+                    kept = [samples[at:]]
+        yield np.concatenate(kept)
+
+
+def quietest(samples: "Samples") -> int:
+    """The middle of the quietest moment of the last seconds."""
+    import numpy as np
+
+    width = QUIET_MS * SAMPLE_RATE_HZ // 1000
+    from_ = max(0, len(samples) - SPLIT_WITHIN_S * SAMPLE_RATE_HZ)
+    energy = np.cumsum(np.square(samples[from_:].astype(np.float64)))
+    return from_ + int(np.argmin(energy[width:] - energy[:-width])) + width // 2

@@ -1,0 +1,162 @@
+"""What follows from the figures: which settings suit these recordings on this machine, in words and as lines to copy. Pure.
+
+Fed by `measuring`; shown by `report`. What a model does by default stays, unless something else is clearly better.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from murmur.cli.tuning.figures import FULL, EncoderChoice, Figure, Measured
+from murmur.models.catalogue import FITTED_MARGIN_S
+from murmur.word_errors import Score
+
+WORDS_MIN = 200  # with fewer there is nothing to judge by
+WORDS_FOR_RATE = 500  # with fewer, one word is more than the rate that is allowed
+DIFFERENT_MAX = 0.002  # of the words
+WORTHWHILE = 0.9  # what costs more than that of the other is no gain
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What the model does without settings. `replicas`: None on a GPU, where their number cannot be set."""
+
+    encoder: EncoderChoice
+    max_chunk_s: float
+    replicas: int | None
+
+    @property
+    def cost(self) -> str:
+        """What ways of reading are compared by."""
+        return "time" if self.replicas is None else "CPU"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`sentences`: one for each thing that was measured. `settings`: those that differ from the defaults, by variable."""
+
+    encoder: EncoderChoice
+    sentences: tuple[str, ...]
+    settings: dict[str, str]
+
+
+def agrees(difference: Score) -> bool:
+    """So few words differ that it may be called the same text."""
+    return difference.errors <= (difference.words * DIFFERENT_MAX if difference.words >= WORDS_FOR_RATE else 1)
+
+
+def is_judged(words: int) -> bool:
+    return words >= WORDS_MIN
+
+
+def best_encoder(windows: Mapping[EncoderChoice, Figure], default: EncoderChoice) -> EncoderChoice:
+    """The cheapest that agrees with `full`; a wider margin, or the default, unless that costs clearly more."""
+    full = windows[FULL]
+    if not is_judged(full.difference.words):
+        return default
+    good = [choice for choice in windows if choice != FULL and _is_good(windows, choice, default)]
+    if not good:
+        return FULL
+    wanted = (default, EncoderChoice("fit", FITTED_MARGIN_S), max(good, key=lambda choice: choice.margin_s))
+    usual = next(choice for choice in wanted if choice in good)
+    cheapest = min(good, key=lambda choice: windows[choice].cost_s)
+    return cheapest if windows[cheapest].cost_s < WORTHWHILE * windows[usual].cost_s else usual
+
+
+def _is_good(windows: Mapping[EncoderChoice, Figure], choice: EncoderChoice, default: EncoderChoice) -> bool:
+    """The default needs no gain."""
+    return agrees(windows[choice].difference) and (choice == default or _is_cheaper(windows[choice], windows[FULL]))
+
+
+def best_limit(limits: Mapping[float, Figure], default_s: float) -> float:
+    """The cheapest that agrees with the default's text and costs clearly less."""
+    if not limits or not is_judged(limits[default_s].difference.words):
+        return default_s
+    good = [limit for limit in limits if agrees(limits[limit].difference) and _is_cheaper(limits[limit], limits[default_s])]
+    return min(good, key=lambda limit: limits[limit].cost_s, default=default_s)
+
+
+def best_replicas(replicas: Mapping[int, float], default: int | None) -> int | None:
+    """The default, one for each core, unless fewer are clearly faster."""
+    if default is None or default not in replicas:
+        return default
+    fastest = max(replicas, key=lambda count: replicas[count])
+    return fastest if replicas[default] < WORTHWHILE * replicas[fastest] else default
+
+
+def _is_cheaper(figure: Figure, reference: Figure) -> bool:
+    return figure.cost_s < WORTHWHILE * reference.cost_s
+
+
+def of(measured: Measured, default: Defaults) -> Verdict:
+    encoder = best_encoder(measured.windows, default.encoder)
+    limit_s = best_limit(measured.chunk_limits, default.max_chunk_s)
+    replicas = best_replicas(measured.replicas, default.replicas)
+    sentences = (
+        _on_windows(measured, encoder, default.cost),
+        _on_limits(measured.chunk_limits, limit_s, default),
+        _on_replicas(measured.replicas, replicas),
+    )
+    chosen = {
+        "MURMUR_ENCODER_WINDOW": (encoder.window, default.encoder.window),
+        "MURMUR_ENCODER_MARGIN_S": (encoder.margin_s, default.encoder.margin_s if encoder.window == "fit" else encoder.margin_s),
+        "MURMUR_MODEL_REPLICAS": (replicas, default.replicas),
+        "MURMUR_MAX_CHUNK_S": (limit_s, default.max_chunk_s),
+    }
+    settings = {
+        name: value if isinstance(value, str) else f"{value:g}" for name, (value, usual) in chosen.items() if value != usual
+    }
+    return Verdict(encoder, sentences, settings)
+
+
+def _on_windows(measured: Measured, best: EncoderChoice, cost: str) -> str:
+    windows, full = measured.windows, measured.windows[FULL]
+    words = full.difference.words
+    if not is_judged(words):
+        return f"Too little speech to judge encoder windows by: {_too_few(words)}. {_way_out(measured)}"
+    if best != FULL:
+        return f"fit with a margin of {best.margin_s:g} s {_writes(windows[best], full)} {cost} of full."
+    nearest = min((choice for choice in windows if choice != FULL), key=lambda choice: windows[choice].difference.errors)
+    if not agrees(windows[nearest].difference):
+        changed = share(windows[nearest].difference)
+        return f"Keep full: fit changes {changed} of the words, even with the best margin, {nearest.margin_s:g} s."
+    return f"Keep full: fit {_writes(windows[nearest], full)} {cost}, which is not worth it."
+
+
+def _on_limits(limits: Mapping[float, Figure], best_s: float, default: Defaults) -> str:
+    default_s = default.max_chunk_s
+    if not limits:
+        return "Chunk limits were not measured: the time was too short. Give more with --minutes."
+    words = limits[default_s].difference.words
+    if not is_judged(words):
+        return f"Too little speech to judge chunk limits by: {_too_few(words)}."
+    if best_s == default_s:
+        return f"Keep chunks of at most {default_s:g} s: no other limit writes the same words for clearly less."
+    return f"Chunks of at most {best_s:g} s: that {_writes(limits[best_s], limits[default_s])} {default.cost} of {default_s:g} s."
+
+
+def _on_replicas(replicas: Mapping[int, float], best: int | None) -> str:
+    if best is None:
+        return "The number of replicas is for CPUs only, and was not measured."
+    if best not in replicas:
+        return "Replicas were not measured: the time was too short. Give more with --minutes."
+    noun = "replica transcribes" if best == 1 else "replicas transcribe"
+    gain = f", {replicas[best] / replicas[1]:.1f} times as much as one" if best > 1 else ""
+    return f"{best} {noun} {replicas[best]:.1f} s of speech a second{gain}."
+
+
+def _too_few(words: int) -> str:
+    return f"{words} words, and {WORDS_MIN} are needed"
+
+
+def _way_out(measured: Measured) -> str:
+    return "That was all of the recordings: add some." if measured.is_all else "Give more time with --minutes."
+
+
+def _writes(figure: Figure, reference: Figure) -> str:
+    changed = figure.difference.errors
+    what = f"changes {changed} of {figure.difference.words} words" if changed else "writes the same words"
+    return f"{what} for {figure.cost_s / reference.cost_s:.2f} of the"
+
+
+def share(difference: Score) -> str:
+    return f"{difference.error_rate * 100:.2f} %"
