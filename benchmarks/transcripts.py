@@ -1,7 +1,7 @@
 """How complete transcripts are with original Whisper weights: murmur beside faster-whisper's sequential transcription.
 
-`python -m benchmarks.transcripts [PATTERN ...] [--model M ...] [--limit S ...] [--words] [--window full fit] [--alone]
-[--differences]`. Files are those of `benchmarks.speech.files` whose name matches a pattern, or audio files with a text file
+`python -m benchmarks.transcripts [PATTERN ...] [--model M ...] [--limit S ...] [--words] [--window full fit] [--margin S]
+[--alone] [--differences]`. Files are those of `benchmarks.speech.files` whose name matches a pattern, or audio files with a text file
 beside them. faster-whisper's results are kept in a cache outside the checkout: a second run costs murmur's time only.
 """
 
@@ -30,7 +30,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--model", nargs="+", default=["tiny.en", "base"], help="a name of scripts.models, or a folder")
     parser.add_argument("--limit", nargs="+", type=float, default=[30.0], metavar="S", help="the longest chunk")
     parser.add_argument("--words", action="store_true", help="read once more with the times of words")
-    parser.add_argument("--window", nargs="+", choices=WINDOWS, default=["full"], help="the encoder's")
+    parser.add_argument("--window", nargs="+", choices=WINDOWS, default=["fit"], help="the encoder's")
+    parser.add_argument("--margin", type=float, default=5.0, metavar="S", help="of a fitted window")
     parser.add_argument("--beam", type=int, default=5)
     parser.add_argument("--compute-type", default="int8")
     parser.add_argument("--language", help="instead of the file's own; 'detect': let the model find it")
@@ -69,7 +70,7 @@ def rows(options: argparse.Namespace, speech: Sequence[SpeechFile]) -> Iterator[
 def ways(options: argparse.Namespace, file: SpeechFile) -> Iterator[Way]:
     language = None if options.language == "detect" else options.language or file.language
     for limit_s, words, window in product(options.limit, [False, True] if options.words else [False], options.window):
-        yield Way(language, limit_s, words, window, beam_size=options.beam)
+        yield Way(language, limit_s, words, window, options.margin, beam_size=options.beam)
 
 
 def show(found: Iterable[Row], differences: bool) -> None:

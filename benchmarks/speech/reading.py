@@ -14,19 +14,19 @@ from schemas.transcript import Transcript
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How murmur reads a file. `language=None`: detected."""
+    """How murmur reads a file. `language=None`: detected. Fitted windows are what the measured weights get by default."""
 
     language: str | None
     limit_s: float = 30.0
     words: bool = False
-    window: EncoderWindow = "full"
+    window: EncoderWindow = "fit"
     margin_s: float = 5.0
     multilingual: bool = False
     beam_size: int = 5
 
     def __str__(self) -> str:
         """As the table names it: all but the language."""
-        marks = {"words": self.words, f"fit {self.margin_s:g}": self.window == "fit", "multilingual": self.multilingual}
+        marks = {"words": self.words, "full": self.window == "full", "multilingual": self.multilingual}
         return " ".join([f"{self.limit_s:g} s", *(name for name, is_set in marks.items() if is_set)])
 
     @property

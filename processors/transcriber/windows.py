@@ -98,7 +98,7 @@ class ChunkWindows:
         elif text.runaway and part.options.prompt is not None:
             self._read.warnings[PROMPT_DROPPED] = None
             self._again(part, prompt=None)
-        else:
+        elif not (text.runaway and part.is_gap):  # what the model passed over once and doubts now was not understood
             self._keep(part, text)
         if not self._waiting and not part.is_gap:
             self._waiting.extend(self._gaps())

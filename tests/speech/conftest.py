@@ -13,6 +13,7 @@ from benchmarks.speech.faster_whisper_reader import FasterWhisperReader
 from benchmarks.speech.murmur_reader import MurmurReader
 from benchmarks.speech.reading import Way, beside, read
 from benchmarks.speech.recordings import SpeechFile
+from schemas.options import EncoderWindow
 from schemas.transcript import Transcript
 from scripts import models
 
@@ -48,10 +49,12 @@ class Readings:
         transcript: Transcript = self._read(model, file, way)[0]
         return transcript
 
-    def rows(self, model: str, names: tuple[str, ...], limit_s: float, words: bool) -> list[Row]:
+    def rows(
+        self, model: str, names: tuple[str, ...], limit_s: float, words: bool = False, window: EncoderWindow = "fit"
+    ) -> list[Row]:
         """The named files, each in its own language, with faster-whisper's errors."""
         speech = [files.get(name) for name in names]
-        return [self._beside(model, file, Way(file.language, limit_s, words)) for file in speech]
+        return [self._beside(model, file, Way(file.language, limit_s, words, window)) for file in speech]
 
 
 @pytest.fixture(scope="session")

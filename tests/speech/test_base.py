@@ -21,7 +21,7 @@ FILES = ("talk", "italian")
 def test_english_and_italian_are_as_complete_as_faster_whispers(
     readings: Readings, limit_s: float, show: Callable[[Row], None]
 ) -> None:
-    check(readings.rows(MODEL, FILES, limit_s, words=False), limit_s, show)
+    check(readings.rows(MODEL, FILES, limit_s), limit_s, show)
 
 
 def test_they_are_as_complete_with_the_times_of_words(readings: Readings, show: Callable[[Row], None]) -> None:

@@ -11,7 +11,9 @@ from tests.speech.conftest import Readings, Weights
 def test_murmur_transcribe_writes_the_text_of_the_stages_alone(readings: Readings, weights: Weights, tmp_path: Path) -> None:
     file = files.get("pauses")
     (tmp_path / "pauses.wav").write_bytes(file.data)
-    murmur = Murmur(tmp_path, {"MURMUR_MODEL": str(weights("tiny.en")), "MURMUR_COMPUTE_TYPE": "int8", "TMPDIR": str(tmp_path)})
+    murmur = Murmur(
+        tmp_path, {"MURMUR_MODELS_DIR": str(weights("tiny.en").parent), "MURMUR_MODEL": "tiny.en", "TMPDIR": str(tmp_path)}
+    )
     result = murmur("transcribe", "pauses.wav", "--language", "en", "--formats", "txt")
     assert result.returncode == 0, result.stderr
     written = (tmp_path / "pauses.txt").read_text().split()

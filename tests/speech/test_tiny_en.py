@@ -24,7 +24,11 @@ PAUSE_S = 0.5  # the speech detector tells the edges of such a pause to 0.05 s; 
 
 @pytest.mark.parametrize("limit_s", [30.0, 20.0, 10.0])
 def test_long_files_are_as_complete_as_faster_whispers(readings: Readings, limit_s: float, show: Callable[[Row], None]) -> None:
-    check(readings.rows(MODEL, LONG, limit_s, words=False), limit_s, show)
+    check(readings.rows(MODEL, LONG, limit_s), limit_s, show)
+
+
+def test_long_files_are_as_complete_in_full_windows(readings: Readings, show: Callable[[Row], None]) -> None:
+    check(readings.rows(MODEL, LONG, 30.0, window="full"), 30.0, show)
 
 
 def test_long_files_are_as_complete_with_the_times_of_words(readings: Readings, show: Callable[[Row], None]) -> None:
@@ -32,7 +36,7 @@ def test_long_files_are_as_complete_with_the_times_of_words(readings: Readings, 
 
 
 def test_noise_music_telephones_and_quiet_or_fast_speech_lose_no_more(readings: Readings, show: Callable[[Row], None]) -> None:
-    check(readings.rows(MODEL, DISTURBED, 30.0, words=False), 30.0, show)
+    check(readings.rows(MODEL, DISTURBED, 30.0), 30.0, show)
 
 
 def segments(readings: Readings, name: str) -> tuple[Segment, ...]:
