@@ -1,8 +1,8 @@
 """How complete transcripts are with original Whisper weights: murmur beside faster-whisper's sequential transcription.
 
 `python -m benchmarks.transcripts [PATTERN ...] [--model M ...] [--limit S ...] [--words] [--window full fit] [--margin S]
-[--alone] [--differences]`. Files are those of `benchmarks.speech.files` whose name matches a pattern, or audio files with a text file
-beside them. faster-whisper's results are kept in a cache outside the checkout: a second run costs murmur's time only.
+[--alone] [--differences]`. Files are those of `benchmarks.speech.files` whose name matches a pattern, or audio files with a
+text file beside them. faster-whisper's results are kept in a cache outside the checkout: a second run costs murmur's time only.
 """
 
 import argparse

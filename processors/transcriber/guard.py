@@ -18,7 +18,12 @@ LETTERS_PER_WORD = 2  # of a script without blanks
 def runaway(text: str, duration_s: float, compression_ratio: float) -> bool:
     if compression_ratio > COMPRESSION_MAX or _pace(text, duration_s) > 1:
         return True
-    return _repeats([word.strip(".,!?").lower() for word in text.split()])
+    return _repeats(words(text))
+
+
+def words(text: str) -> list[str]:
+    """Without case and punctuation."""
+    return [word.strip(".,;:!?").lower() for word in text.split()]
 
 
 def impossible(text: str, duration_s: float) -> bool:

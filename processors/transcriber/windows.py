@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from processors.transcriber import spoken
+from processors.transcriber import guard, spoken
 from processors.transcriber.edges import snapped
 from processors.transcriber.engine import Engine, Samples, Window, WindowText
 from processors.transcriber.spoken import Stretch
@@ -21,10 +21,11 @@ from schemas.work import SAMPLE_RATE_HZ, Span
 REST_S = 0.2  # so little speech after the last time stamp is the end of a word that was read
 PROGRESS_S = 0.2  # a window that was read less far is not read again from there
 WINDOWS_MAX = 16  # of one chunk; one or two are usual
-UNREAD_S = 2.0  # longer stretches of speech without text are read once more, and reported when there is none again
+PASSED_OVER_S = 1.0  # longer stretches of speech for which the model wrote nothing are read once more by themselves
+UNREAD_S = 2.0  # and these are reported when there is no text again
 GAP_MARGIN_S = 0.2
 PROMPT_DROPPED = TranscriptWarning(
-    code="prompt_dropped", message="a part was read without the prompt, which had spoiled its text"
+    code="prompt_dropped", message="a part was read without the prompt: with it the text was spoiled, or missing"
 )
 
 
@@ -45,13 +46,13 @@ class ChunkText:
 @dataclass(frozen=True, slots=True)
 class _Part:
     """A stretch of the chunk that waits for the model, in samples. `probability`: of its language, where that was detected.
-    `is_gap`: it lies between texts that are here already."""
+    `passed_over`: the model has read it and wrote nothing."""
 
     start: int
     end: int
     options: DecodingOptions
     probability: float | None = None
-    is_gap: bool = False
+    passed_over: bool = False
 
 
 @dataclass(slots=True)
@@ -76,6 +77,8 @@ class ChunkWindows:
         self._pauses = [round(at * SAMPLE_RATE_HZ) for at in spoken.pauses(speech)]
         self._waiting = deque([_Part(0, len(samples), options)])
         self._read = _Read()
+        self._gaps_are_due = True
+        self._given_up: list[_Part] = []  # nothing that can be believed is in them
 
     @property
     def next(self) -> Window | None:
@@ -98,28 +101,37 @@ class ChunkWindows:
         elif text.runaway and part.options.prompt is not None:
             self._read.warnings[PROMPT_DROPPED] = None
             self._again(part, prompt=None)
-        elif not (text.runaway and part.is_gap):  # what the model passed over once and doubts now was not understood
+        elif not part.passed_over or self._is_new(part, text):
             self._keep(part, text)
-        if not self._waiting and not part.is_gap:
+        else:
+            self._given_up.append(part)
+        if not self._waiting and self._gaps_are_due:
+            self._gaps_are_due = False
             self._waiting.extend(self._gaps())
 
+    def _is_new(self, part: _Part, text: WindowText) -> bool:
+        """What was passed over is neither invented now nor the end of what is there, whose time stamp was early."""
+        segments = text.segments if text.tail is None else (*text.segments, text.tail)
+        words = guard.words(" ".join(segment.text for segment in segments))
+        earlier = [segment.text for segment in self._read.segments if segment.start < part.start / SAMPLE_RATE_HZ]
+        return not text.runaway and guard.words(" ".join(earlier))[-len(words) :] != words
+
     def _gaps(self) -> Iterator[_Part]:
-        """Speech beside texts that the model passed over, to be read once more by itself."""
+        """Speech beside texts that the model passed over, to be read once more by itself; the prompt may be why."""
         around = [(segment.start, segment.end) for segment in self._read.segments]
-        for start, end in self._unread() if around else ():
+        options = self._options.model_copy(update={"prompt": None})
+        for start, end in spoken.unread(self._speech, around, PASSED_OVER_S) if around else ():
             begin = max([start - GAP_MARGIN_S, *(b for _, b in around if b <= start)], default=0.0)
             until = min([end + GAP_MARGIN_S, *(a for a, _ in around if a >= end)])
             bounds = max(0, round(begin * SAMPLE_RATE_HZ)), min(len(self._samples), round(until * SAMPLE_RATE_HZ))
-            yield _Part(*bounds, self._options, is_gap=True)
-
-    def _unread(self) -> list[Stretch]:
-        return spoken.unread(self._speech, [(s.start, s.end) for s in self._read.segments], UNREAD_S)
+            if not any(part.start < bounds[1] and bounds[0] < part.end for part in self._given_up):
+                yield _Part(*bounds, options, passed_over=True)
 
     def _split(self, part: _Part, text: WindowText) -> None:
         for each in reversed(text.parts):
             options = part.options.model_copy(update={"language": each.language})
             start, end = part.start + each.start, part.start + each.end
-            self._waiting.appendleft(_Part(start, end, options, each.probability, part.is_gap))
+            self._waiting.appendleft(_Part(start, end, options, each.probability, part.passed_over))
 
     def _again(self, part: _Part, **changes: object) -> None:
         self._waiting.appendleft(replace(part, options=part.options.model_copy(update=changes)))
@@ -131,12 +143,15 @@ class ChunkWindows:
         probability = text.language_probability if part.probability is None else part.probability
         read_to = part.start + round(text.read_to_s * SAMPLE_RATE_HZ)
         segments = text.segments
-        if self._goes_on(part, read_to, UNREAD_S if text.at_rest else REST_S):
-            options = part.options.model_copy(update={"language": text.language})
-            self._waiting.appendleft(_Part(read_to, part.end, options, probability, part.is_gap))
+        if self._goes_on(part, read_to, PASSED_OVER_S if text.at_rest else REST_S):
+            changes = {"language": text.language, **({"prompt": None} if text.at_rest else {})}
+            options = part.options.model_copy(update=changes)
+            self._waiting.appendleft(_Part(read_to, part.end, options, probability, part.passed_over or text.at_rest))
         elif text.tail is not None:
             segments = (*segments, text.tail)
         self._read.segments += [shifted(segment, part.start / SAMPLE_RATE_HZ) for segment in segments]
+        if segments and part.passed_over and self._options.prompt is not None:
+            self._read.warnings[PROMPT_DROPPED] = None
         if segments:
             seconds, best = self._read.languages.get(text.language, (0.0, 0.0))
             seconds += sum(segment.end - segment.start for segment in segments)
@@ -156,7 +171,7 @@ class ChunkWindows:
             language=language,
             language_probability=probability,
             segments=snapped(sorted(read.segments, key=lambda segment: segment.start), self._speech),
-            unread=tuple(self._unread()),
+            unread=tuple(spoken.unread(self._speech, [(s.start, s.end) for s in read.segments], UNREAD_S)),
             warnings=tuple(read.warnings),
             refitted=read.refitted,
             inference_s=read.inference_s,

@@ -115,8 +115,8 @@ class Careless:
         written = wrote(*closed, at_rest=chance.random() < 0.3)
         if chance.random() < 0.5 and window.duration_s > written.read_to_s:
             written = replace(written, tail=segment(written.read_to_s, window.duration_s, self._text()))
-        written = replace(written, runaway=chance.random() < 0.3)
         fitted = window.options.encoder_window == "fit"
+        written = replace(written, runaway=chance.random() < 0.3 and bool(fitted or window.options.prompt))
         if not (written.runaway and (fitted or window.options.prompt)):
             self.closed += [each.text for each in closed]
             self.tails += [written.tail.text] if written.tail else []

@@ -56,11 +56,19 @@ def test_it_goes_on_while_more_than_a_fifth_of_a_second_of_speech_is_left(speech
     assert len(model.asked) == windows
 
 
-@pytest.mark.parametrize(("speech_ends", "windows"), [(7.9, 1), (8.0, 1), (8.1, 2)])
-def test_where_the_model_is_at_rest_it_goes_on_for_two_seconds_of_speech_only(speech_ends: float, windows: int) -> None:
-    model = scripted(wrote(segment(0, 6, "one"), at_rest=True), wrote(segment(0, 2, "two"), at_rest=True))
+@pytest.mark.parametrize(("speech_ends", "windows"), [(6.9, 1), (7.0, 1), (7.1, 2)])
+def test_where_the_model_is_at_rest_it_goes_on_for_a_second_of_speech_only(speech_ends: float, windows: int) -> None:
+    model = scripted(wrote(segment(0, 6, "one"), at_rest=True), wrote(segment(0, 1, "two"), at_rest=True))
     assert texts(read_chunk(model, 10, [(0, speech_ends)])) == ["one", "two"][:windows]
     assert len(model.asked) == windows
+
+
+def test_what_follows_a_model_at_rest_is_not_taken_when_it_only_repeats_the_end_or_is_doubtful() -> None:
+    first = wrote(segment(0, 6, "Would you like a refund instead?"), at_rest=True)
+    echo = wrote(segment(0, 1, "a refund, instead."), at_rest=True)
+    assert len(read_chunk(scripted(first, echo), 10, [(0, 7.9)]).segments) == 1
+    doubtful = replace(wrote(segment(0, 1, "Thank you."), at_rest=True), runaway=True)
+    assert len(read_chunk(scripted(first, doubtful), 10, [(0, 7.9)]).segments) == 1
 
 
 def test_silence_after_the_last_text_is_not_decoded() -> None:
@@ -200,7 +208,7 @@ def test_speech_for_which_the_model_writes_nothing_is_reported() -> None:
 
 def test_speech_between_two_texts_is_read_once_more_by_itself() -> None:
     model = scripted(
-        wrote(segment(0, 2, "one"), segment(7, 10, "three"), at_rest=True), wrote(segment(1, 3, "two"), at_rest=True)
+        wrote(segment(0, 2, "one"), segment(7, 10, "three"), at_rest=True), wrote(segment(1, 4.5, "two"), at_rest=True)
     )
     text = read_chunk(model, 10)
     assert texts(text) == ["one", "two", "three"]
