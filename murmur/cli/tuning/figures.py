@@ -98,11 +98,19 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
+class SideBySide:
+    """Replicas at work: seconds of speech a second, and the CPU cores that they had on average."""
+
+    speed: float
+    cores: float
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """All figures of one run; what the time did not reach is empty. `is_all`: the windows read all that there is to read.
-    `replicas`: seconds of speech a second by their number."""
+    `replicas`: by their number."""
 
     windows: dict[EncoderChoice, Figure]
     is_all: bool = True
     chunk_limits: dict[float, Figure] = field(default_factory=dict)
-    replicas: dict[int, float] = field(default_factory=dict)
+    replicas: dict[int, SideBySide] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from murmur.cli.tuning.figures import FULL, Chunk, EncoderChoice, Figure, Measured, Passage, Reader, Reading
+from murmur.cli.tuning.figures import FULL, Chunk, EncoderChoice, Figure, Measured, Passage, Reader, Reading, SideBySide
 from murmur.word_errors import score
 from schemas.options import DecodingOptions
 
@@ -90,7 +90,7 @@ class Measuring:
         """All that is measured with the best window, on what was read in all of them."""
         speed = windows[best].speed
         limits = self._limits(reader, best, speed)
-        replicas: dict[int, float] = {}
+        replicas: dict[int, SideBySide] = {}
         if cores:
             counts = replica_counts(cores.count)
             replicas = self._replicas(cores.load(cores.count), best, speed, counts)
@@ -112,9 +112,8 @@ class Measuring:
                 figures[limit] += replace(figure, difference=score(reference, text))
         return dict(sorted(figures.items())) if figures[self._max_chunk_s].chunks else {}
 
-    def _replicas(self, reader: Reader, best: EncoderChoice, speed: float, counts: Sequence[int]) -> dict[int, float]:
-        """Seconds of speech a second for each number of threads, every one of which reads the same chunks, so that all end
-        at about the same time."""
+    def _replicas(self, reader: Reader, best: EncoderChoice, speed: float, counts: Sequence[int]) -> dict[int, SideBySide]:
+        """Every thread reads the same chunks, so that all end at about the same time."""
         each_s = self._budget.left_s() / len(counts)
         chosen: list[tuple[Chunk, DecodingOptions]] = []
         speech_s = 0.0
@@ -123,7 +122,7 @@ class Measuring:
                 if (speech_s + chunk.duration_s) / speed <= each_s:
                     chosen.append((chunk, best.applied(source.decoding)))
                     speech_s += chunk.duration_s
-        return {count: count * speech_s / self._side_by_side(reader, chosen, count) for count in counts} if chosen else {}
+        return {count: self._side_by_side(reader, chosen, count) for count in counts} if chosen else {}
 
     @property
     def _choices(self) -> list[EncoderChoice]:
@@ -149,15 +148,14 @@ class Measuring:
         )
         return " ".join(reading.text for reading in readings), figure
 
-    def _side_by_side(self, reader: Reader, chosen: Sequence[tuple[Chunk, DecodingOptions]], threads: int) -> float:
-        """Wall time."""
-        began_s = self._clock.wall_s()
+    def _side_by_side(self, reader: Reader, chosen: Sequence[tuple[Chunk, DecodingOptions]], threads: int) -> SideBySide:
+        wall_s, cost_s = self._clock.wall_s(), self._clock.cost_s()
         with ThreadPoolExecutor(threads, "tune") as pool:
             for done in [pool.submit(lambda: [reader.read(*each) for each in chosen]) for _ in range(threads)]:
                 done.result()
-        wall_s = self._clock.wall_s() - began_s
+        wall_s, cost_s = self._clock.wall_s() - wall_s, self._clock.cost_s() - cost_s
         self._budget.left_s()  # reports
-        return wall_s
+        return SideBySide(threads * sum(chunk.duration_s for chunk, _ in chosen) / wall_s, cost_s / wall_s)
 
 
 def replica_counts(cores: int) -> list[int]:

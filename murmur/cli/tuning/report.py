@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from murmur.cli.tuning.figures import FULL, EncoderChoice, Figure, Measured
-from murmur.cli.tuning.verdict import Defaults, Verdict, agrees, share
+from murmur.cli.tuning.verdict import Defaults, Verdict, agrees, is_judged, share
 
 DIFFERENCES_MAX = 8  # so many are shown
 
@@ -94,11 +94,16 @@ def _limits(report: Report) -> Iterator[str]:
 def _replicas(report: Report) -> Iterator[str]:
     replicas = report.measured.replicas
     rows = [
-        [f"{count}{' (default)' if count == report.default.replicas else ''}", f"{rate:.1f} x", f"{rate / replicas[1]:.2f}"]
-        for count, rate in replicas.items()
+        [
+            f"{count}{' (default)' if count == report.default.replicas else ''}",
+            f"{figure.speed:.1f} x",
+            f"{figure.speed / replicas[1].speed:.2f}",
+            f"{figure.cores:.2f}",
+        ]
+        for count, figure in replicas.items()
     ]
     if rows:
-        yield from _table(["replicas", "speed", "of one"], rows)
+        yield from _table(["replicas", "speed", "of one", "cores used"], rows)
 
 
 def _differ(figure: Figure) -> str:
@@ -138,6 +143,8 @@ def _settings(report: Report) -> Iterator[str]:
     if settings:
         yield "Settings to copy:"
         yield from (f"{name}={value}" for name, value in settings.items())
+    elif not is_judged(report.full.difference.words):
+        yield "No settings are advised."
     else:
         yield f"No settings are needed: what {report.model} does by default is right here."
     for name in report.unset:
@@ -171,8 +178,13 @@ def as_json(report: Report) -> dict[str, object]:
             for limit, figure in measured.chunk_limits.items()
         ],
         "replicas": [
-            {"replicas": count, "default": count == report.default.replicas, "speed": round(rate, 3)}
-            for count, rate in measured.replicas.items()
+            {
+                "replicas": count,
+                "default": count == report.default.replicas,
+                "speed": round(figure.speed, 3),
+                "cores": round(figure.cores, 3),
+            }
+            for count, figure in measured.replicas.items()
         ],
         "verdict": list(report.verdict.sentences),
         "settings": report.verdict.settings,

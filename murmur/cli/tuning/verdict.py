@@ -6,7 +6,7 @@ Fed by `measuring`; shown by `report`. What a model does by default stays, unles
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from murmur.cli.tuning.figures import FULL, EncoderChoice, Figure, Measured
+from murmur.cli.tuning.figures import FULL, EncoderChoice, Figure, Measured, SideBySide
 from murmur.models.catalogue import FITTED_MARGIN_S
 from murmur.word_errors import Score
 
@@ -14,6 +14,7 @@ WORDS_MIN = 200  # with fewer there is nothing to judge by
 WORDS_FOR_RATE = 500  # with fewer, one word is more than the rate that is allowed
 DIFFERENT_MAX = 0.002  # of the words
 WORTHWHILE = 0.9  # what costs more than that of the other is no gain
+SAME_CORES = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +76,21 @@ def best_limit(limits: Mapping[float, Figure], default_s: float) -> float:
     return min(good, key=lambda limit: limits[limit].cost_s, default=default_s)
 
 
-def best_replicas(replicas: Mapping[int, float], default: int | None) -> int | None:
+def best_replicas(replicas: Mapping[int, SideBySide], default: int | None) -> int | None:
     """The default, one for each core, unless fewer are clearly faster."""
-    if default is None or default not in replicas:
+    if default is None or default not in replicas or _is_disturbed(replicas, default):
         return default
-    fastest = max(replicas, key=lambda count: replicas[count])
-    return fastest if replicas[default] < WORTHWHILE * replicas[fastest] else default
+    fastest = _fastest(replicas)
+    return fastest if replicas[default].speed < WORTHWHILE * replicas[fastest].speed else default
+
+
+def _fastest(replicas: Mapping[int, SideBySide]) -> int:
+    return max(replicas, key=lambda count: replicas[count].speed)
+
+
+def _is_disturbed(replicas: Mapping[int, SideBySide], default: int) -> bool:
+    """More threads got less CPU than the fastest: something else was using it meanwhile."""
+    return replicas[default].cores < SAME_CORES * replicas[_fastest(replicas)].cores
 
 
 def _is_cheaper(figure: Figure, reference: Figure) -> bool:
@@ -134,14 +144,16 @@ def _on_limits(limits: Mapping[float, Figure], best_s: float, default: Defaults)
     return f"Chunks of at most {best_s:g} s: that {_writes(limits[best_s], limits[default_s])} {default.cost} of {default_s:g} s."
 
 
-def _on_replicas(replicas: Mapping[int, float], best: int | None) -> str:
+def _on_replicas(replicas: Mapping[int, SideBySide], best: int | None) -> str:
     if best is None:
         return "The number of replicas is for CPUs only, and was not measured."
     if best not in replicas:
         return "Replicas were not measured: the time was too short. Give more with --minutes."
+    if _is_disturbed(replicas, best):
+        return "Replicas cannot be judged: something else used the CPU meanwhile. Measure again on a quiet machine."
     noun = "replica transcribes" if best == 1 else "replicas transcribe"
-    gain = f", {replicas[best] / replicas[1]:.1f} times as much as one" if best > 1 else ""
-    return f"{best} {noun} {replicas[best]:.1f} s of speech a second{gain}."
+    gain = f", {replicas[best].speed / replicas[1].speed:.1f} times as much as one" if best > 1 else ""
+    return f"{best} {noun} {replicas[best].speed:.1f} s of speech a second{gain}."
 
 
 def _too_few(words: int) -> str:

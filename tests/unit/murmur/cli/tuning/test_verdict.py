@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from murmur.cli.tuning import report, verdict
-from murmur.cli.tuning.figures import FULL, EncoderChoice, Figure, Measured
+from murmur.cli.tuning.figures import FULL, EncoderChoice, Figure, Measured, SideBySide
 from murmur.cli.tuning.report import Report
 from murmur.cli.tuning.verdict import Defaults, agrees
 from murmur.word_errors import Score
@@ -17,7 +17,9 @@ SAME = {FULL: figure(100), fit(2): figure(40), fit(5): figure(42), fit(8): figur
 
 
 def measured(windows: dict[EncoderChoice, Figure]) -> Measured:
-    return Measured(windows, True, {10.0: figure(50, errors=20), 30.0: figure(42)}, {1: 10.0, 2: 19.0})
+    return Measured(
+        windows, True, {10.0: figure(50, errors=20), 30.0: figure(42)}, {1: SideBySide(10.0, 1.0), 2: SideBySide(19.0, 2.0)}
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,10 +56,21 @@ def test_a_shorter_chunk_limit_needs_the_same_words_for_clearly_less() -> None:
 
 
 def test_fewer_replicas_than_cores_only_where_they_are_clearly_faster() -> None:
-    assert verdict.best_replicas({1: 10.0, 2: 10.2, 4: 10.1}, 4) == 4
-    assert verdict.best_replicas({1: 10.0, 2: 19.0, 4: 15.0}, 4) == 2
+    one, two = SideBySide(10.0, 1.0), SideBySide(19.0, 2.0)
+    assert verdict.best_replicas({1: one, 2: two, 4: SideBySide(18.9, 2.1)}, 4) == 4
+    assert verdict.best_replicas({1: one, 2: two, 4: SideBySide(15.0, 4.0)}, 4) == 2
     assert verdict.best_replicas({}, 4) == 4
     assert verdict.best_replicas({}, None) is None
+
+
+def test_replicas_that_had_less_cpu_than_fewer_of_them_are_not_judged() -> None:
+    busy = Measured(SAME, True, {}, {1: SideBySide(11.0, 1.0), 2: SideBySide(9.0, 0.8)})
+    found = verdict.of(busy, SMALL)
+    assert (
+        found.sentences[2]
+        == "Replicas cannot be judged: something else used the CPU meanwhile. Measure again on a quiet machine."
+    )
+    assert "MURMUR_MODEL_REPLICAS" not in found.settings
 
 
 def test_a_better_window_is_a_sentence_and_lines_to_copy() -> None:
@@ -148,4 +161,7 @@ def test_json_has_all_figures() -> None:
         "agrees": True,
         "differences": [],
     }
-    assert replicas == [{"replicas": 1, "default": False, "speed": 10.0}, {"replicas": 2, "default": True, "speed": 19.0}]
+    assert replicas == [
+        {"replicas": 1, "default": False, "speed": 10.0, "cores": 1.0},
+        {"replicas": 2, "default": True, "speed": 19.0, "cores": 2.0},
+    ]
