@@ -5,13 +5,13 @@ a `ModelRef` hold the same weights.
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from murmur import languages
 from murmur.errors import UsageError
-from murmur.models import folder, hub
+from murmur.models import by_name, folder, hub
 from murmur.models.hub import Progress
 from murmur.settings import Settings
 from schemas.options import EncoderWindow, ModelRef
@@ -68,7 +68,7 @@ class Model:
 
     The rest is what it is best used with, unless the settings say otherwise: `max_chunk_s` is the chunk length that it reads
     best, `compute_type` what it has to be computed in, None: what suits the device. A repository that is not in the catalogue
-    may know fewer `languages`.
+    may know fewer `languages`. `models_dir` is the folder of models that was looked into and has no model of that name.
     """
 
     ref: ModelRef
@@ -80,6 +80,7 @@ class Model:
     encoder_window: EncoderWindow = "full"
     encoder_margin_s: float = 0.5
     encoder_bucket_s: float = 2.5
+    models_dir: Path | None = field(default=None, compare=False)
 
 
 def of(settings: Settings) -> Model:
@@ -92,22 +93,23 @@ def resolve(name: str | None, models_dir: Path | None = None) -> Model:
     a repository that is neither in the catalogue, pinned, nor cached is looked up on the hub. Raises UsageError.
 
     `models_dir`: a folder of models by name, which comes before the catalogue. The weights in it need not be those that the
-    catalogue pins, so their revision is a digest, as any folder's.
+    catalogue pins, so their revision is a digest, as any folder's. A folder that lacks a part of the model is an error.
     """
-    if models_dir and not models_dir.expanduser().is_dir():
-        raise UsageError(f"there is no folder {models_dir}: set MURMUR_MODELS_DIR to one that has models, or unset it")
+    models_dir = by_name.check(models_dir) if models_dir else None
     if name == DEMO:
         return _demo()
-    if name and models_dir and (path := _in(models_dir, name)):
+    if name and models_dir and (path := by_name.find(models_dir, (name, ALIASES.get(name, name)))):
         return _fitted(_of_folder(ALIASES.get(name, name), path))
     if name and (pinned := PINNED.get(ALIASES.get(name, name))):
-        return _fitted(_of_catalogue(ALIASES.get(name, name), pinned))
-    if name and folder.is_model(Path(name)):
+        return replace(_fitted(_of_catalogue(ALIASES.get(name, name), pinned)), models_dir=models_dir)
+    if name and (Path(name).is_dir() or Path(name).is_symlink()):
+        folder.check(Path(name))
         return _of_folder(Path(name).resolve().name, Path(name).resolve())
     if name and not Path(name).exists() and (match := _REPOSITORY.fullmatch(name)):
-        return _of_repository(match["repository"], match["commit"])
+        return replace(_of_repository(match["repository"], match["commit"], models_dir), models_dir=models_dir)
     wrong = f"there is no model {name!r}" if name else "no model is set"
-    raise UsageError(f"{wrong}. Set MURMUR_MODEL (or --model) to one of: {describe()}")
+    held = f" {by_name.describe(models_dir)}." if models_dir else ""
+    raise UsageError(f"{wrong}.{held} Set MURMUR_MODEL (or --model) to one of: {describe()}")
 
 
 def describe() -> str:
@@ -138,7 +140,7 @@ def fetch(model: Model, progress: Progress) -> Path:
     if (path := cached(model)) is not None:
         return path
     assert model.repository is not None  # a model without a path has one
-    return hub.download(model.repository, model.ref.revision, model.ref.name, progress)
+    return hub.download(model.repository, model.ref.revision, model.ref.name, progress, model.models_dir)
 
 
 def cached(model: Model) -> Path | None:
@@ -164,14 +166,6 @@ def _of_folder(name: str, path: Path) -> Model:
     return Model(ModelRef(name=name, revision=folder.digest(path)), path, languages=folder.known_languages(path))
 
 
-def _in(models_dir: Path, name: str) -> Path | None:
-    """Its folder there. Only names are looked for, never paths that lead out of it."""
-    if name.startswith("/") or ".." in Path(name).parts:
-        return None
-    candidates = [models_dir.expanduser().absolute() / each for each in (name, ALIASES.get(name, name))]
-    return next((path for path in candidates if folder.is_model(path)), None)
-
-
 def _of_catalogue(name: str, pinned: Pinned) -> Model:
     known = languages.WITHOUT_CANTONESE
     if name.endswith(".en"):
@@ -188,10 +182,10 @@ def _fitted(model: Model) -> Model:
     return replace(model, encoder_window="fit", encoder_margin_s=FITTED_MARGIN_S, encoder_bucket_s=FITTED_BUCKET_S)
 
 
-def _of_repository(repository: str, commit: str | None) -> Model:
+def _of_repository(repository: str, commit: str | None, models_dir: Path | None) -> Model:
     for name, pinned in PINNED.items():
         if pinned.repository == repository and commit in (None, pinned.commit):
             return resolve(name)
-    model = Model(ModelRef(name=repository, revision=commit or hub.newest_commit(repository)), None, repository)
+    model = Model(ModelRef(name=repository, revision=commit or hub.newest_commit(repository, models_dir)), None, repository)
     path = cached(model)
     return replace(model, languages=folder.known_languages(path)) if path else model

@@ -7,12 +7,39 @@ from pathlib import Path
 import orjson
 
 from murmur import languages
+from murmur.errors import UsageError
 
+NEEDED = ("config.json", "model.bin", "tokenizer.json")
+VOCABULARIES = ("vocabulary.json", "vocabulary.txt")  # one of them
 END_OF_ENGLISH_TEXT = 50256  # the end token of models that know English only; multilingual ones have one token more before it
 
 
-def is_model(path: Path) -> bool:
-    return (path / "model.bin").is_file()
+def missing(path: Path) -> list[str]:
+    """The files that a model needs and this folder lacks, with the reason where it shows. Empty: it is a whole model."""
+    found = [_lacking(path, name) for name in NEEDED]
+    if not any((path / name).is_file() for name in VOCABULARIES):
+        linked = [_lacking(path, name) for name in VOCABULARIES if (path / name).is_symlink()]
+        found.append(linked[0] if linked else " or ".join(VOCABULARIES))
+    return [each for each in found if each is not None]
+
+
+def check(path: Path) -> None:
+    """Raises UsageError that names the folder and what it lacks of a model."""
+    if not (lacking := missing(path)):
+        return
+    hint = ""
+    if not path.exists():
+        hint = ": it is a symbolic link to nothing"
+    elif (path / "model.safetensors").exists() or (path / "pytorch_model.bin").exists():
+        hint = "; it has weights for Transformers, and murmur needs their CTranslate2 form"
+    raise UsageError(f"the folder {path} is not a complete CTranslate2 model: it has no {', no '.join(lacking)}{hint}")
+
+
+def _lacking(path: Path, name: str) -> str | None:
+    file = path / name
+    if file.is_file():
+        return None
+    return f"{name} (a symbolic link to nothing: copy what it links to, as cp -rL does)" if file.is_symlink() else name
 
 
 @lru_cache

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from typing import Literal
 
 from murmur.errors import UsageError
-from murmur.models import catalogue
+from murmur.models import catalogue, folder
 from murmur.models.catalogue import Model
 from murmur.models.hub import Progress
 from murmur.settings import Settings
@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 def load(model: Model, settings: Settings, progress: Progress) -> WhisperEngine:
     """Downloads the model if it is not here, and loads it. Blocks. Raises UsageError."""
     path = catalogue.fetch(model, progress)
+    folder.check(path)
     import ctranslate2
     from faster_whisper import WhisperModel
 
@@ -40,8 +41,8 @@ def load(model: Model, settings: Settings, progress: Progress) -> WhisperEngine:
             num_workers=1 if device == "cuda" else replicas,
             local_files_only=True,
         )
-    except (RuntimeError, ValueError) as error:
-        raise UsageError(f"the model {model.ref.name} cannot be loaded on {device}: {error}") from error
+    except Exception as error:  # CTranslate2, the tokenizer and JSON raise many kinds; each means files that do not fit
+        raise UsageError(f"the model {model.ref.name} in {path} cannot be loaded on {device}: {error}") from error
     log.info(
         "model loaded name=%s revision=%s device=%s compute_type=%s replicas=%d",
         *(model.ref.name, model.ref.revision, device, whisper.model.compute_type, replicas),

@@ -64,7 +64,15 @@ def test_a_download_tells_bytes_of_the_whole_from_its_beginning_to_its_end(tmp_p
 def test_offline_and_not_cached_names_the_ways_out(name: str, tmp_path: Path) -> None:
     said = offline(name, tmp_path)
     assert said.startswith("UsageError")
-    for way in ("run this again", f"<folder>/{name}", "MURMUR_MODELS_DIR=<folder>", "MURMUR_MODEL to", "--model demo"):
+    for way in (
+        "`make models`",
+        "HF_ENDPOINT",
+        "run this again",
+        f"<folder>/{name}",
+        "MURMUR_MODELS_DIR=<folder>",
+        "MURMUR_MODEL to",
+        "--model demo",
+    ):
         assert way in said
 
 
@@ -75,4 +83,6 @@ def test_what_is_cached_is_found_offline(tmp_path: Path) -> None:
     (here / "model.bin").write_bytes(b"weights")
     assert offline("tiny", tmp_path).startswith("UsageError"), "a download that was broken off is not a model"
     (here / "tokenizer.json").write_text("{}")
+    assert offline("tiny", tmp_path).startswith("UsageError"), "nor without its vocabulary"
+    (here / "vocabulary.txt").write_text("")
     assert offline("tiny", tmp_path).strip() == str(here)

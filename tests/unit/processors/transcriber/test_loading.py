@@ -1,0 +1,35 @@
+"""A model whose files are not all there, or are no model's, is an error that names its folder."""
+
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from murmur.errors import UsageError
+from murmur.models import catalogue
+from murmur.settings import Settings
+from processors.transcriber import loading
+
+MODEL = catalogue.resolve("demo")
+
+
+def load(path: Path) -> None:
+    loading.load(replace(MODEL, path=path), Settings(device="cpu", model_replicas=1), lambda done, total: None)
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.bin", "tokenizer.json", "vocabulary.txt"])
+def test_a_file_that_is_missing_is_named_with_its_folder(name: str, tmp_path: Path) -> None:
+    shutil.copytree(catalogue.DEMO_DIR, tmp_path / "mine")
+    (tmp_path / "mine" / name).unlink()
+    with pytest.raises(UsageError, match=rf"{re.escape(str(tmp_path / 'mine'))} .* no .*{re.escape(name)}"):
+        load(tmp_path / "mine")
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.bin", "tokenizer.json"])
+def test_a_file_of_something_else_is_an_error_with_the_folder(name: str, tmp_path: Path) -> None:
+    shutil.copytree(catalogue.DEMO_DIR, tmp_path / "mine")
+    (tmp_path / "mine" / name).write_bytes(b"{ no model's")
+    with pytest.raises(UsageError, match=rf"the model demo in {re.escape(str(tmp_path / 'mine'))} cannot be loaded on cpu: "):
+        load(tmp_path / "mine")
