@@ -50,7 +50,7 @@ check: setup ## ruff, format, mypy strict, import directions, limits, generated 
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py
 
-fix: setup ## let ruff mend what it can
+fix: setup ## let ruff fix what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 

@@ -3,7 +3,7 @@
 MurmurError
 ├── Retry        not now: a store or broker is away; the loop waits and offers the record again
 ├── Invalid      this input can never work: a typed, terminal FAILURE that the submitter sees
-└── UsageError   the person at the keyboard can mend it; the message says how (exit code 2)
+└── UsageError   the person at the keyboard can fix it; the message says how (exit code 2)
 
 schemas.codec.Undecodable   not understood: a dead letter
 anything else               a bug: the stage stops without committing, and its supervisor starts it again

@@ -8,6 +8,7 @@ run. Every file is checked against its SHA-256 here, whatever the packages hold.
 import fcntl
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -154,6 +155,7 @@ def main(names: Sequence[str]) -> int:
     try:
         for name in names or MODELS:
             print(path(name))
+        print(f"next: MURMUR_MODELS_DIR={shlex.quote(str(directory()))} MURMUR_MODEL={name} make dev")
     except ModelError as error:
         print(f"models: {error}", file=sys.stderr)
         return 1

@@ -1,4 +1,4 @@
-"""The `murmur` command itself: groups the commands, and turns errors that a person can mend into one clear line."""
+"""The `murmur` command itself: groups the commands, and turns errors that a person can fix into one clear line."""
 
 import sys
 
@@ -8,7 +8,7 @@ from murmur.cli import admin, config, dev, dlq, doctor, jobs, reconcile, run, tr
 from murmur.errors import MurmurError, UsageError
 
 EXIT_CODES = """
-Exit codes: 0 done; 1 it could not be done (one line on stderr says why); 2 wrong use or set-up (the line says how to mend
+Exit codes: 0 done; 1 it could not be done (one line on stderr says why); 2 wrong use or set-up (the line says how to fix
 it); 130 interrupted.
 """
 
@@ -48,6 +48,6 @@ def main() -> None:
     except MurmurError as error:
         print(f"murmur: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, UsageError) else 1)
-    except OSError as error:  # no permission, a full disk: a person can mend it, and the line names the file
+    except OSError as error:  # no permission, a full disk: a person can fix it, and the line names the file
         print(f"murmur: {error}", file=sys.stderr)
         sys.exit(1)

@@ -34,6 +34,7 @@ def dev(
 
     settings = load.settings(inbox=inbox, outbox=outbox, data_dir=data, gateway_host=host, gateway_port=port, model=model)
     logs.set_up(settings)
+    load.warn_of_misspelt()
     system = Dev(settings)
     served = catalogue.of(system.settings)
     download.in_foreground(served)

@@ -1,4 +1,4 @@
-"""`murmur doctor`: checks what a newcomer can get wrong, and says how to mend each."""
+"""`murmur doctor`: checks what a newcomer can get wrong, and says how to fix each."""
 
 import platform
 import shutil
@@ -6,7 +6,6 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,16 +21,16 @@ BROKER_S = 5.0
 
 @dataclass(frozen=True)
 class Check:
-    """`mend` is None where nothing is wrong. `needed_by`: "dev" for every use, "run" only for `murmur run`."""
+    """`fix` is None where nothing is wrong. `needed_by`: "dev" for every use, "run" only for `murmur run`."""
 
     name: str
     found: str
-    mend: str | None = None
+    fix: str | None = None
     needed_by: str = "dev"
 
 
 def doctor(json: Annotated[bool, typer.Option("--json", help="one JSON object a check")] = False) -> None:
-    """Check names of settings, model, device, disk, port, broker, topics and store. Exits with 1 when something must be mended.
+    """Check names of settings, model, device, disk, port, broker, topics and store. Exits with 1 when something must be fixed.
 
     Broker, topics and store matter only to `murmur run`; `murmur dev` brings its own.
     """
@@ -44,11 +43,11 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="one JSON object a 
 
             typer.echo(orjson.dumps(check.__dict__))
             continue
-        mark = "ok  " if check.mend is None else "MEND"
+        mark = "ok  " if check.fix is None else "FIX "
         typer.echo(f"{mark} {check.name:8} {check.found}" + (" (for `murmur run`)" if check.needed_by == "run" else ""))
-        if check.mend is not None:
-            typer.echo(f"              {check.mend}")
-    if any(check.mend is not None for check in checks):
+        if check.fix is not None:
+            typer.echo(f"              {check.fix}")
+    if any(check.fix is not None for check in checks):
         raise typer.Exit(1)
 
 
@@ -71,14 +70,12 @@ def _python() -> Check:
 
 def _names() -> Check:
     """A misspelt setting is ignored, and its default used without a word."""
-    from murmur.settings import Settings, unknown_names
+    from murmur.cli import load
 
-    known = [f"MURMUR_{field}".upper() for field in Settings.model_fields]
-    unknown = unknown_names()
-    if not unknown:
+    misspelt = load.misspelt()
+    if not misspelt:
         return Check("settings", "every MURMUR_ name that is set is one")
-    meant = [f"{name} (meant: {near[0]}?)" if (near := get_close_matches(name, known, 1)) else name for name in unknown]
-    return Check("settings", f"no setting: {', '.join(meant)}", "mend or unset them; `murmur config` lists all names")
+    return Check("settings", f"no setting: {misspelt}", "fix or unset them; `murmur config` lists all names")
 
 
 def _model(settings: "Settings") -> Check:
@@ -124,16 +121,16 @@ def _port(settings: "Settings") -> Check:
         try:
             probe.bind((settings.gateway_host, settings.gateway_port))
         except OSError as error:
-            mend = "is a murmur running there already? Else set MURMUR_GATEWAY_HOST and MURMUR_GATEWAY_PORT"
-            return Check("port", f"{where} cannot be used: {error.strerror}", mend)
+            fix = "is a murmur running there already? Else set MURMUR_GATEWAY_HOST and MURMUR_GATEWAY_PORT"
+            return Check("port", f"{where} cannot be used: {error.strerror}", fix)
     return Check("port", f"{where} is free")
 
 
-def _guarded(name: str, mend: str, check: Callable[[], str]) -> Check:
+def _guarded(name: str, fix: str, check: Callable[[], str]) -> Check:
     try:
         return Check(name, check(), needed_by="run")
     except MurmurError as error:
-        return Check(name, str(error), mend, needed_by="run")
+        return Check(name, str(error), fix, needed_by="run")
 
 
 def _broker(settings: "Settings") -> str:

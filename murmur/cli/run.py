@@ -44,6 +44,7 @@ def run(
 
     settings = load.settings()
     logs.set_up(settings)
+    load.warn_of_misspelt()
     wanted = stages.of(settings.store) if "all" in names else list(dict.fromkeys(names))
     for name in wanted:
         stages.check(name)

@@ -76,7 +76,7 @@ def _own(data: Path, model: str | None, files: list[Path]) -> dict[str, object]:
 
 def _transcribe(settings: "Settings", files: list[Path], fields: dict[str, str], out: Path | None, formats: list[str]) -> int:
     """How many files failed."""
-    from murmur.cli import download
+    from murmur.cli import download, load
     from murmur.cli.batch import Batch
     from murmur.cli.telling import telling
     from murmur.dev import Dev
@@ -84,6 +84,7 @@ def _transcribe(settings: "Settings", files: list[Path], fields: dict[str, str],
     from murmur.models import catalogue
 
     with telling(sys.stderr) as tell:
+        load.warn_of_misspelt(tell.note)
         system = Dev(settings, STAGES)
         model = catalogue.of(system.settings)
         options.check_language(fields.get("language"), model)

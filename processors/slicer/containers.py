@@ -97,7 +97,7 @@ def track_order(container: InputContainer, track: int | None) -> list[int]:
         return sorted(range(len(streams)), key=lambda index: not _is_default(streams[index]))
     if track >= len(streams):
         there = "; ".join(_described(known) for known in tracks_of(container)[:20])
-        raise Invalid("unknown_track", f"there is no audio track {track} in this file; it has {there}")
+        raise Invalid("unknown_track", f"there is no audio track {track} in this file; its audio tracks are: {there}")
     return [track]
 
 

@@ -133,7 +133,7 @@ def test_a_second_dev_on_the_same_data_or_port_says_so_in_one_line(dev: Process,
     assert "MURMUR_GATEWAY_PORT" in only_line(same_port.stderr)
 
 
-def test_doctor_finds_the_broker_of_dev_and_mends_what_is_wrong(dev: Process, tmp_path: Path) -> None:
+def test_doctor_finds_the_broker_of_dev_and_says_how_to_fix_what_is_wrong(dev: Process, tmp_path: Path) -> None:
     port = said(dev, "murmur is ready:").rpartition(":")[2]
     environment = {
         "MURMUR_KAFKA_BOOTSTRAP": said(dev, "Kafka clients"),
@@ -144,10 +144,10 @@ def test_doctor_finds_the_broker_of_dev_and_mends_what_is_wrong(dev: Process, tm
     done = Murmur(tmp_path, environment)("doctor", "--json")
     checks = {check["name"]: check for check in map(json.loads, done.stdout.splitlines())}
     assert done.returncode == 1
-    assert checks["broker"]["mend"] is None
-    assert checks["topics"]["mend"] is None
-    assert "MURMUR_GATEWAY_PORT" in checks["port"]["mend"]
-    assert "murmur buckets apply" in checks["store"]["mend"]
+    assert checks["broker"]["fix"] is None
+    assert checks["topics"]["fix"] is None
+    assert "MURMUR_GATEWAY_PORT" in checks["port"]["fix"]
+    assert "murmur buckets apply" in checks["store"]["fix"]
     assert Murmur(tmp_path, environment)("buckets", "apply").returncode == 0
     environment["MURMUR_GATEWAY_PORT"] = "0"
     assert Murmur(tmp_path, environment)("doctor").returncode == 0
@@ -186,6 +186,19 @@ def test_a_language_that_the_model_lacks_is_refused_before_anything_starts(alone
     done = alone("transcribe", COMMAND.path, "--out", "out", "--language", "French")
     assert (done.returncode, done.stdout) == (2, "")
     assert only_line(done.stderr).startswith("murmur: the model demo does not know French (fr)")
+
+
+@pytest.mark.parametrize(
+    "command", [("dev",), ("transcribe", COMMAND.path), ("run", "gateway", "intake"), ("run", "--once", "intake")]
+)
+def test_a_misspelt_setting_is_one_line_at_the_start(alone: Murmur, command: tuple[str, ...]) -> None:
+    misspelt = Murmur(alone.cwd, {**alone.environment, "MURMUR_MODEL": "nosuch", "MURMUR_BEAMSIZE": "secret"})(*command)
+    assert misspelt.returncode == 2
+    warning, error = misspelt.stderr.strip().splitlines()
+    assert warning.endswith(
+        "no setting, and ignored: MURMUR_BEAMSIZE (meant: MURMUR_BEAM_SIZE?); `murmur config` lists all names"
+    )
+    assert "nosuch" in error
 
 
 def test_on_a_terminal_there_are_bars_and_a_pipe_still_gets_names_only(alone: Murmur) -> None:

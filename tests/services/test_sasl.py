@@ -78,7 +78,7 @@ def test_with_the_password_everything_works(right: dict[str, str], tmp_path: Pat
     assert (applied.returncode, "created " in applied.stdout) == (0, True), applied.stderr
     assert murmur(tmp_path, right, "topics", "apply").stdout.strip() == "nothing to do"
     found = doctor(tmp_path, right)
-    assert (found["broker"]["mend"], found["topics"]["mend"]) == (None, None)
+    assert (found["broker"]["fix"], found["topics"]["fix"]) == (None, None)
 
     kafka = Kafka.from_settings(envfile.settings(right))
     write(kafka, UPLOADS, [(b"key", b"plain")])
@@ -100,7 +100,7 @@ def test_a_wrong_password_is_what_the_commands_complain_of(wrong: dict[str, str]
     assert time.monotonic() - began_s < SOON_S
     for check in (found["broker"], found["topics"]):
         assert REFUSED in (check["found"] or "")
-        assert check["mend"]
+        assert check["fix"]
         assert PASSWORD not in str(check)
 
 

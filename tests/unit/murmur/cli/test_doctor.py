@@ -12,17 +12,17 @@ from murmur.settings import Settings
 
 def names(tmp_path: Path) -> tuple[str, str | None]:
     found = next(check for check in examine(Settings(data_dir=tmp_path)) if check.name == "settings")
-    return found.found, found.mend
+    return found.found, found.fix
 
 
 def test_a_misspelt_setting_is_named_with_the_one_that_was_meant(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("MURMUR_KAFKA_BOOSTRAP", "secret:9092")
     monkeypatch.setenv("MURMUR_MODEL", "demo")
-    found, mend = names(tmp_path)
+    found, fix = names(tmp_path)
     assert "MURMUR_KAFKA_BOOSTRAP (meant: MURMUR_KAFKA_BOOTSTRAP?)" in found
     assert "MURMUR_MODEL" not in found
     assert "secret" not in found
-    assert mend
+    assert fix
 
 
 def test_a_misspelt_setting_in_the_env_file_is_named_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -38,18 +38,18 @@ def test_known_names_are_fine_in_any_case(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 def model(settings: Settings) -> tuple[str, str | None]:
     found = next(check for check in examine(settings) if check.name == "model")
-    return found.found, found.mend
+    return found.found, found.fix
 
 
 def test_the_model_is_named_with_the_place_where_it_is(tmp_path: Path) -> None:
     shutil.copytree(DEMO_DIR, tmp_path / "models" / "base")
-    found, mend = model(Settings(data_dir=tmp_path, device="cpu", models_dir=tmp_path / "models"))
+    found, fix = model(Settings(data_dir=tmp_path, device="cpu", models_dir=tmp_path / "models"))
     assert found.startswith("base, revision ")
     assert f"at {tmp_path / 'models' / 'base'}" in found
-    assert mend is None
+    assert fix is None
 
 
 def test_a_folder_of_models_that_is_not_there_is_to_be_set_right(tmp_path: Path) -> None:
-    _, mend = model(Settings(data_dir=tmp_path, model="base", models_dir=tmp_path / "nowhere"))
-    assert mend is not None
-    assert "MURMUR_MODELS_DIR" in mend
+    _, fix = model(Settings(data_dir=tmp_path, model="base", models_dir=tmp_path / "nowhere"))
+    assert fix is not None
+    assert "MURMUR_MODELS_DIR" in fix
