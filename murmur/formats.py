@@ -58,6 +58,7 @@ def document(transcript: Transcript) -> dict[str, Any]:
         "model": {"name": transcript.model.name, "revision": transcript.model.revision},
         "segments": [segment_document(segment) for segment in transcript.segments],
         "warnings": [warning.model_dump(mode="json") for warning in transcript.warnings],
+        "audio_info": transcript.audio_info.model_dump(mode="json"),
     }
 
 

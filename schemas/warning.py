@@ -4,7 +4,8 @@ from schemas.record import Value
 
 
 class TranscriptWarning(Value):
-    """`code` is a word of docs/delivery.md, `message` is for a person; times, where it has any, are seconds of the file."""
+    """`code` is a word of docs/delivery.md, `message` is for a person; times, where it has any, are seconds of the file.
+    A start without an end: from there on."""
 
     code: str
     message: str

@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from schemas.jobs import Work
 from schemas.options import DecodingOptions, ModelRef
@@ -103,7 +103,20 @@ class AudioInfo(Value):
     start_s: float = 0.0
     track: int = Field(0, description="the audio track that was read")
     tracks: tuple[AudioTrack, ...] = ()
-    warnings: tuple[str, ...] = Field((), description="each begins with its code and a colon")
+    warnings: tuple[TranscriptWarning, ...] = ()
+
+    @field_validator("warnings", mode="before")
+    @classmethod
+    def _read_earlier(cls, value: object) -> object:
+        """In records of an earlier version a warning is one text: its code, a colon, the message."""
+        if not isinstance(value, list | tuple):
+            return value
+        return tuple(_warning_of(one) if isinstance(one, str) else one for one in value)
+
+
+def _warning_of(text: str) -> TranscriptWarning:
+    code, _, message = text.partition(": ")
+    return TranscriptWarning(code=code, message=message or text)
 
 
 class SlicedChunk(Value):

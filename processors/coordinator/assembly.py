@@ -84,14 +84,8 @@ def warnings_of(state: WorkState, results: Sequence[ChunkTranscribed]) -> tuple[
     """What is to be said of the model, then what the decoder said of the file, then what the transcribers said of its chunks,
     each of those without a time once."""
     assert state.audio_info is not None
-    audio = [_audio_warning(text) for text in state.audio_info.warnings]
     chunks = [warning for result in results for warning in result.warnings]
-    return tuple(dict.fromkeys([*catalogue.warnings_of(state.work.model), *audio, *chunks]))
-
-
-def _audio_warning(text: str) -> TranscriptWarning:
-    code, _, message = text.partition(": ")
-    return TranscriptWarning(code=code, message=message or text)
+    return tuple(dict.fromkeys([*catalogue.warnings_of(state.work.model), *state.audio_info.warnings, *chunks]))
 
 
 def share_done(state: WorkState, chunks: Mapping[Span, ChunkState]) -> float:

@@ -17,6 +17,9 @@ from dataclasses import dataclass
 
 from av.container import InputContainer
 
+from processors.slicer.faults import Faults, tenths
+from schemas.warning import TranscriptWarning
+
 MIN_GAP_S = 0.04
 MAX_JUMP_S = 5_400.0  # a meeting's microphone may be off for an hour; a jump by a day is a broken clock
 MAX_UNDECLARED_S = 60.0  # a header's duration is often a little short
@@ -25,7 +28,6 @@ MIN_RESTART_S = 0.5  # some containers' times jitter by a tenth of a second or t
 _END_TOLERANCE_S = 1.0
 _UNTIMED = ("avi",)  # its packets have no times; what FFmpeg makes up from their sizes has holes
 _FROM_ZERO = ("mov", "matroska")  # the first name of FFmpeg's demuxers
-_NAMED_MAX = 5  # stretches that a warning each is about; the rest are one warning
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,8 @@ class Clock:
         self._has_times = origin.has_times
         self._undeclared_s = MAX_JUMP_S if origin.length_s is None else MAX_UNDECLARED_S
         self._next_s: float | None = None  # the container's time after the last frame
-        self._losses = _Stretches("lost: {1} s of sound from {0} s are missing", "lost: {0} more stretches, {1} s in all")
-        self._breaks = _Stretches(
-            "clock: at {0} s it {2} by {1} s; the sound goes on without a gap", "clock: it jumps {0} more times"
-        )
+        self._losses = Faults("lost", "further gaps in the sound: {0}, {1} s in all")
+        self._breaks = Faults("clock", "further breaks of the file's clock: {0}")
         self.position_s = 0.0
         self.start_s: float | None = None  # of the first sound
         self._is_primed = False
@@ -69,21 +69,23 @@ class Clock:
             return None
         previous_s, self._next_s = self._next_s, time_s
         if previous_s is not None and time_s < previous_s - MIN_RESTART_S:
-            self._breaks.add(self.position_s, previous_s - time_s, "runs back")
+            self._break("runs back", previous_s - time_s)
             self._zero_s = time_s - self.position_s
             return None
         gap_s = time_s - self._zero_s - self.position_s
         if gap_s < MIN_GAP_S:
             return None
         if not self._believes(gap_s):
-            self._breaks.add(self.position_s, gap_s, "jumps")
+            self._break("jumps", gap_s)
             self._zero_s += gap_s
             self.disbelieved_s += gap_s
             return None
         if not self._is_primed and self.start_s is not None and self.position_s - self.start_s < PRIMING_S:
             self.start_s, self._is_primed = None, True
         elif previous_s is not None and time_s - previous_s >= MIN_GAP_S:  # else it is drift
-            self._losses.add(self.position_s, gap_s)
+            self._losses.add(f"{tenths(gap_s)} s of sound are missing", self.position_s, self.position_s + gap_s)
+        if not self._is_declared(gap_s):
+            self._undeclared_s -= gap_s
         self.position_s += gap_s
         return self.position_s
 
@@ -97,39 +99,21 @@ class Clock:
         """As `arrive`, for what came last and could not be decoded; it ends at that time."""
         return self.arrive(time_s) if self._next_s is None or time_s > self._next_s else None
 
-    def warnings(self) -> list[str]:
+    def position_of(self, time_s: float | None) -> float:
+        """Where sound of that time would be shown if it came now. Where that is not known: where the sound before it ends."""
+        if time_s is None or not self._has_times:
+            return self.position_s
+        gap_s = time_s - self._zero_s - self.position_s
+        return self.position_s + gap_s if gap_s > 0 and self._believes(gap_s) else self.position_s
+
+    def warnings(self) -> list[TranscriptWarning]:
         return self._losses.warnings() + self._breaks.warnings()
 
     def _believes(self, gap_s: float) -> bool:
-        if gap_s > MAX_JUMP_S:
-            return False
-        if self._length_s is not None and self.position_s + gap_s <= self._length_s + _END_TOLERANCE_S:
-            return True
-        if gap_s > self._undeclared_s:
-            return False
-        self._undeclared_s -= gap_s
-        return True
+        return gap_s <= MAX_JUMP_S and (self._is_declared(gap_s) or gap_s <= self._undeclared_s)
 
+    def _is_declared(self, gap_s: float) -> bool:
+        return self._length_s is not None and self.position_s + gap_s <= self._length_s + _END_TOLERANCE_S
 
-class _Stretches:
-    """Where something was wrong: the first few one by one, the others counted."""
-
-    def __init__(self, one: str, more: str) -> None:
-        self._one, self._more = one, more
-        self._named: list[tuple[float, float, str]] = []
-        self._others, self._others_s = 0, 0.0
-
-    def add(self, at_s: float, length_s: float, what: str = "") -> None:
-        if len(self._named) < _NAMED_MAX:
-            self._named.append((at_s, length_s, what))
-        else:
-            self._others += 1
-            self._others_s += length_s
-
-    def warnings(self) -> list[str]:
-        named = [self._one.format(_tenths(at_s), _tenths(length_s), what) for at_s, length_s, what in self._named]
-        return [*named, self._more.format(self._others, _tenths(self._others_s))] if self._others else named
-
-
-def _tenths(time_s: float) -> str:
-    return f"{time_s:.2f}" if 0 < time_s < 0.1 else f"{time_s:.1f}"
+    def _break(self, how: str, by_s: float) -> None:
+        self._breaks.add(f"the file's clock {how} by {tenths(by_s)} s; the sound goes on without a gap", self.position_s)

@@ -10,7 +10,7 @@ Fed by the object store's readers; feeds `slicing`. Not one sample from a file m
     too_long       more samples than allowed, counted while decoding; what the header declares is not trusted
 
 The parts: `reader` (bytes), `containers` (what is opened), `track` (one stream of it), `clock` (when its sound is shown),
-`resample` and `downmix` (what becomes of it), `declared` (how long it should be).
+`faults` (what is wrong with it), `resample` and `downmix` (what becomes of it), `declared` (how long it should be).
 """
 
 from collections.abc import Iterator

@@ -16,8 +16,10 @@ from processors.slicer.audio import BLOCK_SAMPLES, Samples
 from processors.slicer.clock import Clock, origin_of
 from processors.slicer.containers import BAD_INPUT, decoder_of, tracks_of
 from processors.slicer.declared import declared_if_short, expected_end_s
+from processors.slicer.faults import BadPackets, warning
 from processors.slicer.reader import Reader
 from processors.slicer.resample import Resampler
+from schemas.warning import TranscriptWarning
 from schemas.work import SAMPLE_RATE_HZ, AudioInfo
 
 _SILENCE: Samples = np.zeros(BLOCK_SAMPLES, np.int16)
@@ -42,7 +44,7 @@ class Track:
         self._given = 0  # samples that left `_converted`
         self._decoded = 0  # samples that left `blocks`
         self._ended = False
-        self._bad_packets = 0
+        self._bad_packets = BadPackets()
         self._bad_until_s: float | None = None
         self._cut_short = False
         self._opened = AudioInfo(
@@ -65,7 +67,7 @@ class Track:
     @property
     def problem(self) -> Invalid | None:
         """Why there is no sample, when damage is why."""
-        damaged = self._bad_packets or self._cut_short
+        damaged = self._bad_packets.count or self._cut_short
         return Invalid("corrupt", "the sound is damaged: nothing of it can be decoded") if damaged else None
 
     @property
@@ -107,7 +109,7 @@ class Track:
             try:
                 yield from self._placed(frame)
             except BAD_INPUT:
-                self._bad_packets += 1
+                self._bad_packets.add(self._clock.position_s, frame.samples / frame.sample_rate)
         try:
             yield from self._sound(self._resampler.flush())
         except BAD_INPUT:
@@ -157,16 +159,18 @@ class Track:
             except av.error.EOFError:
                 return
             except BAD_INPUT:
-                self._bad_packets += 1
-                self._bad_until_s = _start_s(packet)  # not to its end: the last one of a cut file is cut, too
+                start_s = _start_s(packet)
+                self._bad_packets.add(self._clock.position_of(start_s), _length_s(packet))
+                self._bad_until_s = start_s  # not to its end: the last one of a cut file is cut, too
 
-    def _warnings(self) -> Iterator[str]:
+    def _warnings(self) -> Iterator[TranscriptWarning]:
+        duration_s = self._decoded / SAMPLE_RATE_HZ
         if self._declared_s is not None:
-            yield f"truncated: {self._sound_s:.1f} s of {self._declared_s:.1f} s declared could be decoded"
+            message = f"{self._sound_s:.1f} s of {self._declared_s:.1f} s declared could be decoded"
+            yield warning("truncated", message, duration_s)
         elif self._cut_short:
-            yield f"damaged: what follows {self._decoded / SAMPLE_RATE_HZ:.1f} s could not be read"
-        if self._bad_packets:
-            yield f"damaged: {self._bad_packets} packets could not be decoded"
+            yield warning("damaged", "what follows could not be read", duration_s)
+        yield from self._bad_packets.warnings(duration_s)
         yield from self._clock.warnings()
 
 
@@ -176,3 +180,7 @@ def _sample(time_s: float | None) -> int:
 
 def _start_s(packet: "av.Packet[AudioStream]") -> float | None:
     return None if packet.pts is None or packet.time_base is None else float(packet.pts * packet.time_base)
+
+
+def _length_s(packet: "av.Packet[AudioStream]") -> float:
+    return 0.0 if packet.duration is None or packet.time_base is None else float(packet.duration * packet.time_base)

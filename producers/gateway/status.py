@@ -79,7 +79,7 @@ class Documents:
             "model": whole["model"],
             "processing_time": transcript.processing_s,
             "warnings": whole["warnings"],
-            "audio_info": transcript.audio_info.model_dump(mode="json"),
+            "audio_info": whole["audio_info"],
             "cached": job.cached,
         }
 

@@ -33,7 +33,7 @@ def body(event: JobChanged, transcript: Transcript | None) -> bytes:
         whole = document(transcript)
         said["transcription"] = {name: whole[name] for name in TOLD}
         said["processing_time"] = transcript.processing_s
-        said["audio_info"] = transcript.audio_info.model_dump(mode="json")
+        said["audio_info"] = whole["audio_info"]
     else:
         error = CANCELLED if event.state == "REVOKED" else event.error
         said["error"] = error and {"reason": error.reason, "message": error.message}

@@ -167,8 +167,11 @@ def test_a_file_of_which_half_is_missing_is_truncated(kind: str) -> None:
     data = media(kind, Sound(speech(), codec))
     assert decoded(data)[1].warnings == ()
     info = decoded(data[: len(data) // 2])[1]
-    assert info.warnings[0].startswith("truncated: ")
-    assert "16.0 s declared" in info.warnings[0]
+    truncated = info.warnings[0]
+    assert truncated.code == "truncated"
+    assert truncated.start == pytest.approx(info.duration_s, abs=0.001)
+    assert truncated.end is None
+    assert "16.0 s declared" in truncated.message
 
 
 def test_a_wav_file_that_lacks_its_last_bytes_is_not_truncated() -> None:

@@ -9,6 +9,7 @@ from murmur.formats import FORMATS, cues
 from schemas.options import DecodingOptions, ModelRef
 from schemas.segment import Segment, Word
 from schemas.transcript import Transcript
+from schemas.warning import TranscriptWarning
 from schemas.work import AudioInfo
 
 
@@ -67,6 +68,18 @@ def test_the_json_file_holds_text_segments_language_duration_and_model() -> None
     assert document["model"] == {"name": "demo", "revision": "1"}
     assert document["segments"][0]["text"] == "Olá."
     assert "words" not in document["segments"][0]
+
+
+def test_the_json_file_says_what_was_read_and_where_the_sound_begins() -> None:
+    warning = TranscriptWarning(code="lost", message="2.0 s of sound are missing", start=1.5, end=3.5)
+    info = AudioInfo(
+        container="mov", codec="aac", sample_rate_hz=48_000, channels=2, start_s=4.2, track=1, tracks=(), warnings=(warning,)
+    )
+    document = orjson.loads(FORMATS["json"].write(transcript().model_copy(update={"audio_info": info})))
+
+    assert document["audio_info"] == info.model_dump(mode="json")
+    assert (document["audio_info"]["track"], document["audio_info"]["start_s"]) == (1, 4.2)
+    assert document["audio_info"]["warnings"] == [warning.model_dump()]
 
 
 def test_words_are_in_the_json_file_when_they_were_asked_for() -> None:

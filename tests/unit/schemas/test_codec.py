@@ -10,7 +10,8 @@ from schemas import codec
 from schemas.codec import Undecodable
 from schemas.jobs import CancelRequested, JobChanged
 from schemas.topics import TOPICS
-from schemas.work import ChunkTranscribed, RunRevoked, WorkReported
+from schemas.warning import TranscriptWarning
+from schemas.work import AudioInfo, ChunkTranscribed, RunRevoked, SliceOpened, WorkReported
 
 WORK_ID = "ab" * 32
 JOB_ID = UUID("00000000-0000-4000-8000-000000000001")
@@ -28,6 +29,41 @@ def test_a_report_comes_back_with_the_right_kind_of_event() -> None:
     )
     report = WorkReported(work_id=WORK_ID, run="0-7", event=heard)
     assert codec.decode(WorkReported, codec.encode(report)) == report
+
+
+def opened(*warnings: object) -> bytes:
+    """As an earlier or the present version wrote it."""
+    info = {"container": "ogg", "codec": "opus", "sample_rate_hz": 48_000, "channels": 1, "warnings": warnings}
+    event = {"kind": "slice.opened", "audio_info": info}
+    return orjson.dumps({"version": 1, "work_id": WORK_ID, "run": "0-7", "event": event})
+
+
+@pytest.mark.parametrize(
+    ("written", "code", "message"),
+    [
+        ("lost: 5.0 s of sound from 0.2 s are missing", "lost", "5.0 s of sound from 0.2 s are missing"),
+        ("clock: at 3.0 s: it jumps", "clock", "at 3.0 s: it jumps"),
+        ("damaged", "damaged", "damaged"),
+    ],
+)
+def test_a_decoders_warning_of_an_earlier_version_is_read(written: str, code: str, message: str) -> None:
+    event = codec.decode(WorkReported, opened(written)).event
+    assert isinstance(event, SliceOpened)
+    assert event.audio_info.warnings == (TranscriptWarning(code=code, message=message),)
+
+
+def test_a_decoders_warning_comes_back_as_it_was() -> None:
+    warning = TranscriptWarning(code="lost", message="5.0 s of sound are missing", start=0.2, end=5.2)
+    info = AudioInfo(container="ogg", codec="opus", sample_rate_hz=48_000, channels=1, warnings=(warning,))
+    report = WorkReported(work_id=WORK_ID, run="0-7", event=SliceOpened(audio_info=info))
+    assert codec.decode(WorkReported, codec.encode(report)) == report
+
+
+@pytest.mark.parametrize("wrong", [7, {"code": "lost"}, None])
+def test_a_decoders_warning_that_is_none_is_refused(wrong: object) -> None:
+    with pytest.raises(Undecodable) as refused:
+        codec.decode(WorkReported, opened(wrong))
+    assert refused.value.reason == "wrong_schema"
 
 
 def test_times_are_rfc_3339_with_a_zone() -> None:

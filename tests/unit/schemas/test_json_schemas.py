@@ -11,13 +11,17 @@ import pytest
 from schemas import codec
 from schemas.jobs import CancelRequested
 from schemas.record import Failure, Record
-from schemas.work import WorkFailed, WorkReported
+from schemas.warning import TranscriptWarning
+from schemas.work import AudioInfo, SliceOpened, WorkFailed, WorkReported
 
 FOLDER = Path(__file__).resolve().parents[3] / "schemas" / "json"
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+LOST = TranscriptWarning(code="lost", message="5.0 s of sound are missing", start=0.2, end=5.2)
+INFO = AudioInfo(container="ogg", codec="opus", sample_rate_hz=48_000, channels=1, warnings=(LOST,))
 RECORDS = [
     CancelRequested(job_id=UUID(int=7), work_id="ab" * 32, requested_at=NOON),
     WorkReported(work_id="ab" * 32, run="0-1", event=WorkFailed(failure=Failure(reason="empty", message="0 bytes"))),
+    WorkReported(work_id="ab" * 32, run="0-1", event=SliceOpened(audio_info=INFO)),
 ]
 
 

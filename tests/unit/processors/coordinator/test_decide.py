@@ -14,6 +14,7 @@ from schemas.options import DecodingOptions, ModelRef
 from schemas.record import Failure, ObjectRef
 from schemas.segment import Segment
 from schemas.transcript import Transcript, TranscriptCompleted
+from schemas.warning import TranscriptWarning
 from schemas.work import (
     AudioInfo,
     ChunkLost,
@@ -132,6 +133,15 @@ def test_segments_are_in_the_order_of_the_file_however_the_chunks_come_in(world:
     assert states(outputs) == [("SUCCESS", False)]
     assert not world.tables.works
     assert not world.tables.chunks
+
+
+def test_what_the_decoder_says_of_the_file_is_in_the_transcript_with_its_times(world: World) -> None:
+    warning = TranscriptWarning(code="lost", message="5.0 s of sound are missing", start=0.2, end=5.2)
+    world.see(requested())
+    event = closed(()).model_copy(update={"audio_info": INFO.model_copy(update={"warnings": (warning,)})})
+    decision, _ = world.see(WorkReported(work_id=work().work_id, run="0-0", event=event))
+    assert decision.transcript is not None
+    assert decision.transcript.warnings == (warning,)
 
 
 def test_a_repeated_chunk_result_changes_nothing(world: World) -> None:

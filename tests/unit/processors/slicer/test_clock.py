@@ -3,6 +3,8 @@
 import pytest
 
 from processors.slicer.clock import MAX_JUMP_S, MAX_UNDECLARED_S, Clock, Origin
+from processors.slicer.faults import NAMED_MAX
+from schemas.warning import TranscriptWarning
 
 FRAME_S = 0.02
 
@@ -18,7 +20,7 @@ def shown(clock: Clock, *times_s: float) -> list[float]:
 
 
 def codes(clock: Clock) -> list[str]:
-    return [warning.partition(":")[0] for warning in clock.warnings()]
+    return [warning.code for warning in clock.warnings()]
 
 
 def test_less_than_40_ms_is_nothing() -> None:
@@ -30,13 +32,13 @@ def test_less_than_40_ms_is_nothing() -> None:
 def test_a_gap_is_silence_and_a_warning() -> None:
     clock = Clock(Origin())
     assert shown(clock, *(index * FRAME_S for index in range(10)), 5.2)[-1] == 5.2
-    assert clock.warnings() == ["lost: 5.0 s of sound from 0.2 s are missing"]
+    assert clock.warnings() == [TranscriptWarning(code="lost", message="5.0 s of sound are missing", start=0.2, end=5.2)]
 
 
 def test_the_shortest_gap_is_not_called_nothing() -> None:
     clock = Clock(Origin())
     shown(clock, *(index * FRAME_S for index in range(10)), 0.252)
-    assert clock.warnings() == ["lost: 0.05 s of sound from 0.2 s are missing"]
+    assert clock.warnings() == [TranscriptWarning(code="lost", message="0.05 s of sound are missing", start=0.2, end=0.252)]
 
 
 def test_what_comes_late_lost_nothing() -> None:
@@ -56,6 +58,8 @@ def test_a_clock_that_begins_again_counts_on() -> None:
     assert shown(clock, *(10 + index * FRAME_S for index in range(10)))[0] == 10
     assert shown(clock, 0, 0.02, 1.02) == [10.2, 10.22, 11.22]
     assert codes(clock) == ["lost", "clock"]
+    assert clock.warnings()[1].message == "the file's clock runs back by 10.2 s; the sound goes on without a gap"
+    assert (clock.warnings()[1].start, clock.warnings()[1].end) == (10.2, None)
 
 
 def test_a_small_step_back_is_caught_up_with() -> None:
@@ -81,8 +85,46 @@ def test_no_jump_leads_far_beyond_the_declared_end() -> None:
     assert clock.disbelieved_s > 300
 
 
-def test_many_gaps_make_few_warnings() -> None:
+def gaps(count: int) -> Clock:
+    """Each is 0.98 s long; the first begins at 2.02 s."""
     clock = Clock(Origin())
-    shown(clock, *map(float, range(1, 1000)))
-    assert len(clock.warnings()) == 6
-    assert clock.warnings()[-1].startswith("lost: 992 more stretches, ")
+    shown(clock, *map(float, range(1, count + 3)))
+    return clock
+
+
+def test_as_many_gaps_as_are_named_have_a_warning_each() -> None:
+    named = gaps(NAMED_MAX).warnings()
+    assert [(warning.start, warning.end) for warning in named] == [(n + 0.02, n + 1) for n in range(2, NAMED_MAX + 2)]
+    assert {warning.message for warning in named} == {"1.0 s of sound are missing"}
+
+
+def test_further_gaps_are_one_warning_that_says_how_many_and_how_long_they_are() -> None:
+    *named, others = gaps(1000).warnings()
+    assert named == gaps(NAMED_MAX).warnings()
+    count = 1000 - NAMED_MAX
+    assert others.code == "lost"
+    assert others.message == f"further gaps in the sound: {count}, {count * 0.98:.1f} s in all"
+    assert (others.start, others.end) == (NAMED_MAX + 2.02, 1002)
+
+
+def test_further_breaks_are_one_warning_too() -> None:
+    clock = Clock(Origin())
+    shown(clock, *(n * 2 * MAX_JUMP_S for n in range(1000)))
+    *named, others = clock.warnings()
+    assert len(named) == NAMED_MAX
+    assert (others.code, others.message) == ("clock", f"further breaks of the file's clock: {999 - NAMED_MAX}")
+
+
+def test_a_position_is_told_without_moving_the_clock() -> None:
+    clock = Clock(Origin(zero_s=1.0, length_s=20))
+    shown(clock, 1.0)
+    assert clock.position_of(6.0) == 5.0
+    assert clock.position_s == FRAME_S
+    assert clock.warnings() == []
+
+
+@pytest.mark.parametrize("time_s", [None, 0.0, 200.0, 2 * MAX_JUMP_S])
+def test_a_position_that_cannot_be_is_where_the_sound_ends(time_s: float | None) -> None:
+    clock = Clock(Origin(zero_s=1.0, length_s=20))
+    shown(clock, 1.0)
+    assert clock.position_of(time_s) == FRAME_S
