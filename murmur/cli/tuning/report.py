@@ -121,10 +121,12 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 
 def _shown(report: Report) -> EncoderChoice:
-    """The window whose differences a person wants to see: the chosen one, or the nearest that was refused."""
+    """The window whose differences a person wants to see: one that was refused, the default before others; else the chosen."""
+    chosen, default = report.verdict.encoder, report.default.encoder
+    if chosen != FULL:
+        return chosen if default == FULL else default
     fitted = [choice for choice in report.measured.windows if choice != FULL]
-    nearest = min(fitted, key=lambda choice: report.measured.windows[choice].difference.errors)
-    return nearest if report.verdict.encoder == FULL else report.verdict.encoder
+    return min(fitted, key=lambda choice: report.measured.windows[choice].difference.errors)
 
 
 def _differences(report: Report) -> Iterator[str]:

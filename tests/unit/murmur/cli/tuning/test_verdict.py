@@ -36,6 +36,7 @@ def test_texts_agree_up_to_0_2_points_or_one_word(words: int, errors: int, is_sa
         (SAME, FULL, fit(5)),  # what others found good, unless another is clearly cheaper
         (SAME, fit(8), fit(8)),
         ({**SAME, fit(2): figure(30)}, fit(5), fit(2)),
+        ({**SAME, fit(2): figure(33)}, fit(5), fit(5)),
         ({**SAME, fit(2): figure(30, errors=3)}, fit(5), fit(5)),
         ({**SAME, fit(5): figure(42, errors=3)}, fit(5), fit(8)),
         ({choice: replace(each, cost_s=95) for choice, each in SAME.items()}, FULL, FULL),
@@ -135,6 +136,12 @@ def test_words_that_differ_are_shown_and_said_to_be_no_errors_of_one_side() -> N
     assert lines[at + 1] == "  word 0 -> world 0"
     assert "  and 5 more places" in lines
     assert lines[-1] == "No settings are needed: what small does by default is right here."
+
+
+def test_of_a_default_that_is_refused_the_differences_are_shown() -> None:
+    lines = list(report.lines(made({**SAME, fit(5): figure(42, errors=3)}, FITTED)))
+    assert "What differs, as full -> fit, 5 s (both make mistakes: full is no true text):" in lines
+    assert lines[-1] == "MURMUR_ENCODER_MARGIN_S=8"
 
 
 def test_a_setting_of_today_that_is_not_advised_is_named() -> None:
