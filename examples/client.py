@@ -1,10 +1,12 @@
 """Submits a file over HTTP, shows the segments as they come, and ends with the whole text.
 
 python examples/client.py talk.mp4 --url http://127.0.0.1:8511 --language pt
+Without --url the gateway is the one that MURMUR_GATEWAY_URL names.
 """
 
 import argparse
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,10 +24,10 @@ async def submit(session: aiohttp.ClientSession, file: Path, language: str | Non
     with file.open("rb") as audio:
         form.add_field("file", audio, filename=file.name)
         async with session.post("/api/transcribe/async", data=form) as answer:
-            said = await answer.json(content_type=None)
             if answer.status != 202:
-                raise SystemExit(f"refused: {said['detail']}")
-            return str(said["status_url"])
+                problem = await answer.json() if "json" in answer.content_type else {}
+                raise SystemExit(f"refused: {problem.get('detail', f'{answer.status} {answer.reason}')}")
+            return str((await answer.json())["status_url"])
 
 
 async def wait(session: aiohttp.ClientSession, status_url: str) -> dict[str, Any]:
@@ -65,6 +67,9 @@ async def transcribe(url: str, file: Path, language: str | None) -> int:
     if status["state"] != "SUCCESS":
         print(f"{status['state']}: {status['message']}", file=sys.stderr)
         return 1
+    for warning in status["result"].get("warnings", []):
+        at = "" if warning["start"] is None else f"{warning['start']:.2f} s: "
+        print(f"note: {at}{warning['message']}", file=sys.stderr)
     print(status["result"]["transcription"]["text"])
     return 0
 
@@ -72,10 +77,17 @@ async def transcribe(url: str, file: Path, language: str | None) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path)
-    parser.add_argument("--url", default="http://127.0.0.1:8511", help="a gateway")
+    url = os.environ.get("MURMUR_GATEWAY_URL") or "http://127.0.0.1:8511"
+    parser.add_argument("--url", default=url, help="a gateway [default: %(default)s]")
     parser.add_argument("--language", help="such as en or pt; left out: detected")
     arguments = parser.parse_args()
-    return asyncio.run(transcribe(arguments.url, arguments.file, arguments.language))
+    try:
+        return asyncio.run(transcribe(arguments.url, arguments.file, arguments.language))
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:  # away, gone meanwhile, no URL, or something else answers
+        print(f"no gateway at {arguments.url} ({error}): start one with `make dev`, or name one with --url", file=sys.stderr)
+    except OSError as error:
+        print(f"{arguments.file} cannot be read: {error.strerror}", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

@@ -1,16 +1,21 @@
 #!/usr/bin/env bash
 # Submits a file with curl, waits for its end, and prints the subtitles.
-# Usage: examples/submit.sh FILE [GATEWAY]
+# Usage: examples/submit.sh FILE [GATEWAY]. Without GATEWAY it is the one that MURMUR_GATEWAY_URL names.
 set -euo pipefail
 
 file=${1:?usage: submit.sh FILE [GATEWAY]}
-gateway=${2:-http://127.0.0.1:8511}
+gateway=${2:-${MURMUR_GATEWAY_URL:-http://127.0.0.1:8511}}
 jobs=$gateway/api/transcribe/async
+
+if ! [ -f "$file" ] || ! [ -r "$file" ]; then
+    echo "$file is not a file that can be read" >&2
+    exit 1
+fi
 
 field() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"; }
 
-if ! answer=$(curl --silent --show-error --fail-with-body --form "file=@$file" "$jobs"); then
-    echo "$answer" >&2
+if ! answer=$(curl --silent --fail-with-body --form "file=@$file" "$jobs"); then
+    echo "${answer:-no gateway answers at $gateway: start one with \`make dev\`, or name one}" >&2
     exit 1
 fi
 task=$(field task_id <<<"$answer")

@@ -5,11 +5,14 @@ python examples/subscribe.py --bootstrap 127.0.0.1:9092 --count 1
 
 import argparse
 import json
+import sys
 
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, KafkaException
+
+BROKER_S = 5.0  # for its first answer; one that goes away later is waited for
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bootstrap", default="127.0.0.1:9092", help="host:port of a broker; `murmur dev` prints its own")
     parser.add_argument("--topic", default="murmur.transcripts")
@@ -22,8 +25,15 @@ def main() -> None:
             "group.id": arguments.group,
             "auto.offset.reset": "earliest",
             "isolation.level": "read_committed",  # what murmur has decided, and nothing it took back
+            "log_level": 2,  # the client's own lines about connections; what matters comes as an error
         }
     )
+    try:
+        consumer.list_topics(timeout=BROKER_S)
+    except KafkaException as error:
+        why = error.args[0].str()
+        print(f"no Kafka broker answers at {arguments.bootstrap} ({why}): name the one that `murmur dev` prints", file=sys.stderr)
+        return 1
     consumer.subscribe([arguments.topic])
     seen = 0
     try:
@@ -40,6 +50,7 @@ def main() -> None:
         print()
     finally:
         consumer.close()
+    return 0
 
 
 def show(value: bytes) -> None:
@@ -54,4 +65,4 @@ def show(value: bytes) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -15,7 +15,7 @@ from murmur.dev import Dev
 from murmur.settings import Settings
 from tests.clips import BY_NAME, word_errors
 from tests.pipeline.client import Client
-from tests.pipeline.command import ROOT
+from tests.pipeline.command import ROOT, only_line
 from tests.pipeline.processes import Process
 from tests.waiting import wait_until
 
@@ -40,12 +40,13 @@ def gateway(hooked: Dev) -> str:
     return hooked.address
 
 
-def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*map(str, command)], cwd=ROOT, capture_output=True, text=True, timeout=120)
+def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    everything = {**os.environ, **environment}
+    return subprocess.run([*map(str, command)], cwd=ROOT, env=everything, capture_output=True, text=True, timeout=120)
 
 
 def test_the_shell_script_prints_subtitles(gateway: str) -> None:
-    done = run("bash", EXAMPLES / "submit.sh", CLIP.path, gateway)
+    done = run("bash", EXAMPLES / "submit.sh", CLIP.path, MURMUR_GATEWAY_URL=gateway)
     assert done.returncode == 0, done.stderr
     assert " --> " in done.stdout
     assert word_errors(CLIP.text, " ".join(re.findall(r"(?m)^[^\d\n].*$", done.stdout))) <= CLIP.wer_max
@@ -59,15 +60,38 @@ def test_the_shell_script_says_why_a_file_failed(gateway: str, tmp_path: Path) -
 
 
 def test_the_python_client_prints_segments_and_the_text(gateway: str) -> None:
-    done = run(sys.executable, EXAMPLES / "client.py", CLIP.path, "--url", gateway, "--language", "en")
+    done = run(sys.executable, EXAMPLES / "client.py", CLIP.path, "--language", "en", MURMUR_GATEWAY_URL=gateway)
     assert done.returncode == 0, done.stderr
     assert word_errors(CLIP.text, done.stdout.splitlines()[-1]) <= CLIP.wer_max
+    assert only_line(done.stderr).startswith("note: The demo model knows")
 
 
 def test_the_python_client_says_what_was_refused(gateway: str) -> None:
     done = run(sys.executable, EXAMPLES / "client.py", CLIP.path, "--url", gateway, "--language", "klingon")
     assert done.returncode == 1
     assert "klingon" in done.stderr
+
+
+@pytest.mark.parametrize("program", [(sys.executable, EXAMPLES / "client.py"), ("bash", EXAMPLES / "submit.sh")])
+@pytest.mark.parametrize(
+    ("file", "url", "named"),
+    [
+        (CLIP.path, "http://127.0.0.1:1", "no gateway .*http://127.0.0.1:1.*: start one with `make dev`"),
+        (CLIP.path, "nowhere", "no gateway .*nowhere"),
+        ("no such file.mp3", DOCUMENTED, "no such file.mp3"),
+        (EXAMPLES, DOCUMENTED, "examples"),
+    ],
+)
+def test_what_a_client_cannot_do_is_one_line(program: tuple[str | Path, ...], file: str | Path, url: str, named: str) -> None:
+    done = run(*program, file, MURMUR_GATEWAY_URL=url)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.search(named, only_line(done.stderr))
+
+
+def test_a_subscriber_whose_broker_is_away_ends_with_one_line() -> None:
+    done = run(sys.executable, EXAMPLES / "subscribe.py", "--bootstrap", "127.0.0.1:1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert only_line(done.stderr).startswith("no Kafka broker answers at 127.0.0.1:1 ")
 
 
 def test_the_webhook_receiver_checks_the_signature_and_prints_the_text(gateway: str, tmp_path: Path) -> None:
