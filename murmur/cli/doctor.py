@@ -85,7 +85,7 @@ def _model(settings: "Settings") -> Check:
     try:
         model = catalogue.resolve(name, settings.models_dir)
     except MurmurError as error:
-        return Check("model", f"{name} is not known", str(error))
+        return Check("model", f"{name} cannot be used", str(error))
     chosen = "" if settings.model else f"; chosen by device (without MURMUR_MODEL `murmur run` uses {catalogue.RUN_DEFAULT})"
     path = catalogue.cached(model)
     where = f"at {path}" if path else f"not here: the first use downloads it from {model.repository}"
