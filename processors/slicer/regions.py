@@ -1,8 +1,9 @@
 """Speech probabilities to spoken regions, each given out as soon as nothing that follows can change it. Pure.
 
 Fed by `vad`; feeds `cutter`. The rules are those of faster-whisper's `get_speech_timestamps`, so that its users get the
-same regions; a test compares the two over every clip. Two differ: speech without any silence that grows too long is cut where
-it is weakest, between two words, and not wherever it happens to be; and what is short and never likely is no speech.
+same regions; a test compares the two over every clip. Two differ: speech that grows too long is cut at the longest silence of
+its second half, which mostly ends a sentence, and where there is none between two words; and what is short and never likely is
+no speech.
 """
 
 from collections import deque
@@ -44,7 +45,7 @@ class Regions:
         self._start: int | None = None  # of the speech that is going on
         self._padded_start = 0  # the same, with its padding
         self._silence = 0  # where it last fell silent; 0: it has not
-        self._cut = self._resume = 0  # the last short silence in it: where it began, where speech went on after it
+        self._silences: list[Span] = []  # the short ones in it: where each began, where speech went on after it
         self._peak = 0.0  # its highest probability, also of the part that was cut off
         self._recent: deque[tuple[float, int]] = deque(maxlen=WEAKEST_WITHIN_WINDOWS)  # of this speech: probability, place
         self._closed: Region | None = None  # still without the padding at its end, which what follows decides
@@ -80,9 +81,9 @@ class Regions:
         self._stretches.step(probability, self._now)
         speech = probability >= self._threshold
         if speech and self._silence:
+            if self._now - self._silence > SHORT_SILENCE_SAMPLES:
+                self._silences.append((self._silence, self._now))
             self._silence = 0
-            if self._resume < self._cut:
-                self._resume = self._now
         if self._start is None:
             self._peak = probability
             return self._begin(self._now) if speech else self._settle()
@@ -90,33 +91,37 @@ class Regions:
         certain: list[Region] = []
         self._recent.append((probability, self._now))
         if self._now - self._start > self._max_speech:
-            if not self._cut:
-                return self._split_where_weakest()
             certain = self._split()
         if self._start is not None and probability < self._silence_below:
             self._fall_silent()
         return certain
 
     def _split(self) -> list[Region]:
-        """Speech that is too long ends at its last short silence."""
-        cut, resume = self._cut, self._resume
-        self._close(cut)
-        return self._begin(resume) if resume >= cut else []
-
-    def _split_where_weakest(self) -> list[Region]:
-        """Between two words, late in this speech; the speech that goes on begins there."""
+        """Speech that is too long ends, and begins anew."""
         assert self._start is not None
+        if self._silence and self._now - self._silence > SHORT_SILENCE_SAMPLES:
+            self._close(self._silence)
+            return []
         half = self._start + self._max_speech / 2
+        late = [silence for silence in self._silences if silence[0] > half]
+        if late:
+            return self._split_at(*max(late, key=lambda silence: (silence[1] - silence[0], silence)))
         _, weakest = min((window for window in self._recent if window[1] > half), key=lambda window: (window[0], -window[1]))
-        self._close(weakest)
-        return self._begin(weakest)
+        return self._split_at(weakest, weakest)
+
+    def _split_at(self, cut: int, resume: int) -> list[Region]:
+        """What has been heard since then belongs to the speech that goes on."""
+        silences = [silence for silence in self._silences if silence[0] >= resume]
+        recent = [window for window in self._recent if window[1] >= resume]
+        self._close(cut)
+        certain = self._begin(resume)
+        self._silences = silences
+        self._recent.extend(recent)
+        return certain
 
     def _fall_silent(self) -> None:
         self._silence = self._silence or self._now
-        lasted = self._now - self._silence
-        if lasted > SHORT_SILENCE_SAMPLES:
-            self._cut = self._silence
-        if lasted >= self._min_silence:
+        if self._now - self._silence >= self._min_silence:
             self._close(self._silence)
 
     def _close(self, end: int) -> None:
@@ -125,7 +130,8 @@ class Regions:
         if self._peak >= DOUBTFUL or sum(b - a for a, b in speech) >= DOUBTFUL_SAMPLES:
             self._closed = Region((self._padded_start, end), speech)
         self._start = None
-        self._silence = self._cut = self._resume = 0
+        self._silence = 0
+        self._silences = []
         self._recent.clear()
 
     def _begin(self, start: int) -> list[Region]:

@@ -13,13 +13,14 @@ from schemas.segment import Segment, Word
 
 # The detector's windows are 32 ms long, and a soft sound at either end of speech stays below its threshold.
 ONSET_S = RELEASE_S = 0.05
+LATE_S = 0.15  # so far into speech a time stamp still means the silence before it
 REACH_S = 0.6  # so far an end in the middle of speech is moved to its edge
 
 
 def snapped(segments: Sequence[Segment], speech: Sequence[Stretch]) -> tuple[Segment, ...]:
     """With ends at the edges of speech that are near. The model gives the silence beside a text to the text, or closes it before
     its last sound; an alignment does the same with words. None is moved over a neighbour."""
-    rests = [(0.0, speech[0][0]), *((a, b) for (_, a), (b, _) in pairwise(speech)), (speech[-1][1], inf)] if speech else []
+    rests = _rests(speech)
     wanted = [_edges(segment, speech, rests) for segment in segments]
     made: list[Segment] = []
     for at, (segment, (start, end)) in enumerate(zip(segments, wanted, strict=True)):
@@ -28,6 +29,22 @@ def snapped(segments: Sequence[Segment], speech: Sequence[Stretch]) -> tuple[Seg
         bounds = max(start, min(lower, segment.start)), min(end, max(upper, segment.end))
         made.append(_between(segment, *bounds, speech) if _overlaps(segment, speech) else segment)
     return tuple(made)
+
+
+def rest_at(at: float, speech: Sequence[Stretch]) -> float:
+    """Where decoding goes on after a time stamp: in the silence that it means. It may stand before the last sound of a word,
+    which would be read twice, or after the first sound of the next, which would be lost. What is left before the end is read."""
+    for begin, end in _rests(speech)[:-1]:
+        if begin - REACH_S <= at <= end + LATE_S:
+            return min(max(at, begin), max(begin, end - ONSET_S))
+    return at
+
+
+def _rests(speech: Sequence[Stretch]) -> list[Stretch]:
+    """The silence before, between and after."""
+    if not speech:
+        return []
+    return [(0.0, speech[0][0]), *((a, b) for (_, a), (b, _) in pairwise(speech)), (speech[-1][1], inf)]
 
 
 def _edges(segment: Segment, speech: Sequence[Stretch], rests: Sequence[Stretch]) -> Stretch:

@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from processors.transcriber import guard, spoken
-from processors.transcriber.edges import snapped
+from processors.transcriber import echo, spoken
+from processors.transcriber.edges import rest_at, snapped
 from processors.transcriber.engine import Engine, Samples, Window, WindowText
 from processors.transcriber.spoken import Stretch
 from processors.transcriber.times import shifted
@@ -46,12 +46,13 @@ class ChunkText:
 @dataclass(frozen=True, slots=True)
 class _Part:
     """A stretch of the chunk that waits for the model, in samples. `probability`: of its language, where that was detected.
-    `passed_over`: the model has read it and wrote nothing."""
+    `is_rest`: of a window that was read up to there. `passed_over`: the model has read it and wrote nothing."""
 
     start: int
     end: int
     options: DecodingOptions
     probability: float | None = None
+    is_rest: bool = False
     passed_over: bool = False
 
 
@@ -101,20 +102,13 @@ class ChunkWindows:
         elif text.runaway and part.options.prompt is not None:
             self._read.warnings[PROMPT_DROPPED] = None
             self._again(part, prompt=None)
-        elif not part.passed_over or self._is_new(part, text):
-            self._keep(part, text)
-        else:
+        elif text.runaway and part.passed_over:
             self._given_up.append(part)
+        else:
+            self._keep(part, text)
         if not self._waiting and self._gaps_are_due:
             self._gaps_are_due = False
             self._waiting.extend(self._gaps())
-
-    def _is_new(self, part: _Part, text: WindowText) -> bool:
-        """What was passed over is neither invented now nor the end of what is there, whose time stamp was early."""
-        segments = text.segments if text.tail is None else (*text.segments, text.tail)
-        words = guard.words(" ".join(segment.text for segment in segments))
-        earlier = [segment.text for segment in self._read.segments if segment.start < part.start / SAMPLE_RATE_HZ]
-        return not text.runaway and guard.words(" ".join(earlier))[-len(words) :] != words
 
     def _gaps(self) -> Iterator[_Part]:
         """Speech beside texts that the model passed over, to be read once more by itself; the prompt may be why."""
@@ -125,13 +119,13 @@ class ChunkWindows:
             until = min([end + GAP_MARGIN_S, *(a for a, _ in around if a >= end)])
             bounds = max(0, round(begin * SAMPLE_RATE_HZ)), min(len(self._samples), round(until * SAMPLE_RATE_HZ))
             if not any(part.start < bounds[1] and bounds[0] < part.end for part in self._given_up):
-                yield _Part(*bounds, options, passed_over=True)
+                yield _Part(*bounds, options, is_rest=True, passed_over=True)
 
     def _split(self, part: _Part, text: WindowText) -> None:
         for each in reversed(text.parts):
             options = part.options.model_copy(update={"language": each.language})
             start, end = part.start + each.start, part.start + each.end
-            self._waiting.appendleft(_Part(start, end, options, each.probability, part.passed_over))
+            self._waiting.appendleft(_Part(start, end, options, each.probability, part.is_rest, part.passed_over))
 
     def _again(self, part: _Part, **changes: object) -> None:
         self._waiting.appendleft(replace(part, options=part.options.model_copy(update=changes)))
@@ -141,21 +135,37 @@ class ChunkWindows:
         self._read.windows += 1
         self._read.warnings |= dict.fromkeys(text.warnings)
         probability = text.language_probability if part.probability is None else part.probability
-        read_to = part.start + round(text.read_to_s * SAMPLE_RATE_HZ)
+        read_to = self._rest_at(part, part.start + round(text.read_to_s * SAMPLE_RATE_HZ))
         segments = text.segments
         if self._goes_on(part, read_to, PASSED_OVER_S if text.at_rest else REST_S):
             changes = {"language": text.language, **({"prompt": None} if text.at_rest else {})}
             options = part.options.model_copy(update=changes)
-            self._waiting.appendleft(_Part(read_to, part.end, options, probability, part.passed_over or text.at_rest))
+            passed_over = part.passed_over or text.at_rest
+            self._waiting.appendleft(_Part(read_to, part.end, options, probability, True, passed_over))
         elif text.tail is not None:
             segments = (*segments, text.tail)
-        self._read.segments += [shifted(segment, part.start / SAMPLE_RATE_HZ) for segment in segments]
+        self._read.segments += self._placed(part, segments)
         if segments and part.passed_over and self._options.prompt is not None:
             self._read.warnings[PROMPT_DROPPED] = None
         if segments:
             seconds, best = self._read.languages.get(text.language, (0.0, 0.0))
             seconds += sum(segment.end - segment.start for segment in segments)
             self._read.languages[text.language] = seconds, max(best, probability)
+
+    def _placed(self, part: _Part, segments: Sequence[Segment]) -> list[Segment]:
+        """In the time of the chunk; without what the window before has written already."""
+        begin_s = part.start / SAMPLE_RATE_HZ
+        if part.is_rest:
+            before = [segment for segment in self._read.segments if segment.start < begin_s]
+            left = echo.without(echo.repeated(before, segments), segments)
+            if segments and not left:
+                self._given_up.append(part)
+            segments = left
+        return [shifted(segment, begin_s) for segment in segments]
+
+    def _rest_at(self, part: _Part, read_to: int) -> int:
+        rest = round(rest_at(read_to / SAMPLE_RATE_HZ, self._speech) * SAMPLE_RATE_HZ)
+        return rest if part.start < rest <= part.end else read_to
 
     def _goes_on(self, part: _Part, read_to: int, rest_s: float) -> bool:
         """More speech than that is left; and the loop comes to an end."""

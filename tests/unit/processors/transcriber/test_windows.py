@@ -173,10 +173,24 @@ def test_a_part_that_ends_early_goes_on_before_the_next_part_begins() -> None:
     assert [window.options.language for window in model.asked] == [None, "en", "en", "it"]
 
 
+def test_it_goes_on_in_the_silence_that_the_time_stamp_means() -> None:
+    early = scripted(wrote(segment(0, 3.7, "in a glass.")), wrote(segment(0, 6, "What I learned")))
+    read_chunk(early, 10, [(0, 4), (5, 10)])
+    assert early.places[1][0] == 4  # after the last sound of the glass
+    late = scripted(wrote(segment(0, 5.1, "in a glass.")), wrote(segment(0, 5, "What I learned")))
+    read_chunk(late, 10, [(0, 4), (5, 10)])
+    assert late.places[1][0] == 4.95  # before the first sound of what follows
+
+
+def test_what_is_read_again_and_only_repeats_the_end_of_the_text_is_left_out() -> None:
+    model = scripted(wrote(segment(0, 5, "It looks broken in a glass.")), wrote(segment(0, 0.5, "in a glass.")))
+    assert texts(read_chunk(model, 6)) == ["It looks broken in a glass."]
+
+
 def test_a_window_knows_the_pauses_inside_it_in_its_own_samples() -> None:
     model = scripted(wrote(segment(0, 4, "one")), wrote(segment(0, 6, "two")))
     read_chunk(model, 10, [(0, 2.5), (3.5, 4.5), (5.5, 10)])
-    assert [[at / SAMPLE_RATE_HZ for at in window.pauses] for window in model.asked] == [[3, 5], [1]]
+    assert [[at / SAMPLE_RATE_HZ for at in window.pauses] for window in model.asked] == [[3, 5], [0.5]]  # it goes on at 4.5
 
 
 def test_the_language_of_the_first_window_carries_on() -> None:

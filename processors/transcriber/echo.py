@@ -1,0 +1,36 @@
+"""Words that are written twice where decoding goes on: the time stamp stood before the last sound of what was read. Pure.
+
+Fed by `windows` with the text so far and the text of the window that goes on.
+"""
+
+from collections.abc import Sequence
+
+from processors.transcriber.guard import words
+from schemas.segment import Segment
+
+FEWEST = 2  # one word may well be said twice, unless nothing follows it
+
+
+def repeated(before: Sequence[Segment], after: Sequence[Segment]) -> int:
+    """How many words at the beginning of `after` are those at the end of `before`."""
+    said, again = (words(" ".join(segment.text for segment in segments)) for segments in (before, after))
+    fewest = min(FEWEST, len(again)) or FEWEST
+    return next((n for n in range(min(len(said), len(again)), fewest - 1, -1) if said[-n:] == again[:n]), 0)
+
+
+def without(count: int, segments: Sequence[Segment]) -> list[Segment]:
+    """The segments without their first words."""
+    left = list(segments)
+    while left and count >= len(left[0].text.split()):
+        count -= len(left.pop(0).text.split())
+    if left and count:
+        left[0] = _cut(left[0], count)
+    return left
+
+
+def _cut(segment: Segment, count: int) -> Segment:
+    """It begins where its first word that is left does: as aligned, else as if all words were equally long."""
+    text = segment.text.split()
+    kept = None if segment.words is None else segment.words[count:]
+    start = kept[0].start if kept else segment.start + (segment.end - segment.start) * count / len(text)
+    return segment.model_copy(update={"start": round(start, 3), "text": " ".join(text[count:]), "words": kept})
