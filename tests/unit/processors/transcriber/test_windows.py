@@ -183,7 +183,7 @@ def test_it_goes_on_in_the_silence_that_the_time_stamp_means() -> None:
 
 
 def test_what_is_read_again_and_only_repeats_the_end_of_the_text_is_left_out() -> None:
-    model = scripted(wrote(segment(0, 5, "It looks broken in a glass.")), wrote(segment(0, 0.5, "in a glass.")))
+    model = scripted(wrote(segment(0, 5, "It looks broken in a glass.")), wrote(segment(0, 1, "in a glass.")))
     assert texts(read_chunk(model, 6)) == ["It looks broken in a glass."]
 
 
