@@ -19,7 +19,7 @@ from benchmarks.speech.recordings import RATE_HZ, Part, Recording, Samples, Spee
 
 ROOM_NOISE = 0.0008  # the standard deviation of the noise in the recordings
 EDGE_S = 0.1  # of a recording's own surroundings that stay before and after its speech, where the pause is long enough
-HUSH = 0.004  # the loudness below which a voice pauses
+QUIET = 0.004  # the loudness below which a voice pauses
 LONGEST_HUSH_S = 0.12  # the speech detector takes it for no pause; shorter still, and words lose their consonants
 TELEPHONE_BAND_HZ = (300, 3_400)
 TELEPHONE_RATE_HZ = 8_000
@@ -79,10 +79,10 @@ def without_hush(recording: Recording) -> Recording:
     step = RATE_HZ // 100
     loudness = [float(np.sqrt(np.mean(samples[at : at + step] ** 2))) for at in range(0, len(samples), step)]
     kept: list[Samples] = []
-    hushed = 0
+    quiet_blocks = 0
     for number, level in enumerate(loudness):
-        hushed = hushed + 1 if level < HUSH else 0
-        if hushed * step <= LONGEST_HUSH_S * RATE_HZ:
+        quiet_blocks = quiet_blocks + 1 if level < QUIET else 0
+        if quiet_blocks * step <= LONGEST_HUSH_S * RATE_HZ:
             kept.append(samples[number * step : (number + 1) * step])
     before, after = recording.samples[begin - edge : begin], recording.samples[end : end + edge]
     spoken = Part(EDGE_S, EDGE_S + sum(map(len, kept)) / RATE_HZ, part.text)

@@ -65,7 +65,7 @@ class Passage:
 
 
 class Recordings:
-    """Passages with speech: the first of every file, then the next of every file that has more. `skipped` is told of each file
+    """Passages with speech: the first of every file, then the next of every file that has more. `skipped` gets each file
     that cannot be read or in which nobody speaks, and why."""
 
     def __init__(self, paths: Sequence[Path], slicing: SlicingOptions, max_audio_s: float, skipped: Skipped) -> None:

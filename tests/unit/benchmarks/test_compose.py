@@ -48,9 +48,9 @@ def test_the_shortest_and_the_longest_pause_are_among_them() -> None:
 
 
 def test_hushes_between_words_are_shortened() -> None:
-    voice, hush = tone(0.5).samples[RATE_HZ // 5 : -RATE_HZ // 5], np.zeros(RATE_HZ, np.float32)
+    voice, silence = tone(0.5).samples[RATE_HZ // 5 : -RATE_HZ // 5], np.zeros(RATE_HZ, np.float32)
     edge = np.zeros(RATE_HZ // 5, np.float32)
-    halting = Recording("halting", "en", np.concatenate([edge, voice, hush, voice, edge]), (Part(0.2, 2.2, "la la"),))
+    halting = Recording("halting", "en", np.concatenate([edge, voice, silence, voice, edge]), (Part(0.2, 2.2, "la la"),))
     fluent = compose.without_hush(halting)
     (part,) = fluent.parts
     assert part.end - part.start == pytest.approx(1.0 + compose.LONGEST_HUSH_S, abs=0.02)

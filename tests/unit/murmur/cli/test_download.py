@@ -1,4 +1,4 @@
-"""A download in the foreground: what is here is left alone, what cannot be had is an error, and what comes is told."""
+"""A download in the foreground: what is here is left alone, what cannot be had is an error, and the progress is shown."""
 
 import io
 from pathlib import Path

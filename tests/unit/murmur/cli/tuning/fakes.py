@@ -1,4 +1,4 @@
-"""A model that writes what it is told for each window, on a clock that only reading moves."""
+"""A model that writes a script for each window, on a clock that only reading moves."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
