@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from processors.transcriber.guard import words
 from schemas.segment import Segment
 
-FEWEST = 2  # one word may well be said twice, unless nothing follows it
+LETTERS = 4  # one short word may well be said twice: no, and, the
 
 
 def repeated(before: Sequence[Segment], after: Sequence[Segment]) -> int:
     """How many words at the beginning of `after` are those at the end of `before`."""
     said, again = (words(" ".join(segment.text for segment in segments)) for segments in (before, after))
-    fewest = min(FEWEST, len(again)) or FEWEST
-    return next((n for n in range(min(len(said), len(again)), fewest - 1, -1) if said[-n:] == again[:n]), 0)
+    count = next((n for n in range(min(len(said), len(again)), 0, -1) if said[-n:] == again[:n]), 0)
+    return 0 if count == 1 and len(again) > 1 and len(again[0]) < LETTERS else count
 
 
 def without(count: int, segments: Sequence[Segment]) -> list[Segment]:

@@ -13,8 +13,8 @@ from schemas.segment import Segment, Word
 
 # The detector's windows are 32 ms long, and a soft sound at either end of speech stays below its threshold.
 ONSET_S = RELEASE_S = 0.05
-LATE_S = 0.15  # so far into speech a time stamp still means the silence before it
-REACH_S = 0.6  # so far an end in the middle of speech is moved to its edge
+REACH_S = 0.6  # a time stamp may stand so far inside speech and mean its edge
+LATE_S = 0.25  # and so far beyond a silence and mean its beginning, where no word tells: there is text that begins soon after it
 
 
 def snapped(segments: Sequence[Segment], speech: Sequence[Stretch]) -> tuple[Segment, ...]:
@@ -52,7 +52,12 @@ def _edges(segment: Segment, speech: Sequence[Stretch], rests: Sequence[Stretch]
     unchanged = segment.start, segment.end
     if not _overlaps(segment, speech):
         return unchanged
-    before, after = _nearest(rests, segment.start), _nearest(rests, segment.end)
+    before = _near(rests, segment.start, REACH_S)
+    after = _near(rests, segment.end, REACH_S if segment.words else LATE_S)
+    if segment.words:  # a silence beyond which a word lies is not the one that was meant
+        first, last = segment.words[0], segment.words[-1]
+        before = before if before and first.end > before[1] else None
+        after = after if after and (last.start < after[0] or last.end <= after[1]) else None
     start = round(before[1] - ONSET_S, 3) if before else segment.start
     end = round(after[0] + RELEASE_S, 3) if after else segment.end
     return (start, end) if start < min(end, segment.end) and segment.start < end else unchanged
@@ -62,11 +67,10 @@ def _overlaps(segment: Segment, speech: Sequence[Stretch]) -> bool:
     return any(a < segment.end and segment.start < b for a, b in speech)
 
 
-def _nearest(rests: Sequence[Stretch], at: float) -> Stretch | None:
-    """The silence that holds that time, or begins or ends so near that it was meant."""
-    distances = [(max(a - at, at - b, 0.0), (a, b)) for a, b in rests]
-    distance, rest = min(distances, default=(inf, (0.0, 0.0)))
-    return rest if distance <= REACH_S else None
+def _near(rests: Sequence[Stretch], at: float, late_s: float) -> Stretch | None:
+    """The silence that holds that time; else the nearest that it stands before by REACH_S, or after by so little."""
+    near = [(max(a - at, at - b, 0.0), (a, b)) for a, b in rests if a - REACH_S <= at <= b + late_s]
+    return min(near)[1] if near else None
 
 
 def _between(segment: Segment, start: float, end: float, speech: Sequence[Stretch]) -> Segment:

@@ -24,14 +24,19 @@ BEFORE = [segment("Light bends."), segment("It looks broken in a glass.")]
         ("in a glass. What I learned", 3),
         ("In a glass", 3),
         ("a glass, what", 2),
-        ("glass. What I learned", 0),  # one word may be said twice
-        ("glass.", 1),  # unless nothing follows it
+        ("glass. What I learned", 1),
+        ("glass.", 1),
         ("broken glass", 0),
         ("", 0),
     ],
 )
 def test_words_that_end_what_is_there_and_begin_what_follows_are_repeated(after: str, count: int) -> None:
     assert repeated(BEFORE, [segment(after)]) == count
+
+
+@pytest.mark.parametrize(("after", "count"), [("No, I did not", 0), ("No.", 1)])
+def test_one_short_word_may_be_said_twice_unless_nothing_follows_it(after: str, count: int) -> None:
+    assert repeated([segment("I said no")], [segment(after)]) == count
 
 
 def test_they_are_taken_from_the_text_and_the_words_and_the_segment_begins_later() -> None:
