@@ -56,7 +56,7 @@ def _edges(segment: Segment, speech: Sequence[Stretch], rests: Sequence[Stretch]
     after = _near(rests, segment.end, REACH_S if segment.words else LATE_S)
     if segment.words:  # a silence beyond which a word lies is not the one that was meant
         first, last = segment.words[0], segment.words[-1]
-        before = before if before and first.end > before[1] else None
+        before = before if before and (first.end > before[1] or first.start >= before[0]) else None
         after = after if after and (last.start < after[0] or last.end <= after[1]) else None
     start = round(before[1] - ONSET_S, 3) if before else segment.start
     end = round(after[0] + RELEASE_S, 3) if after else segment.end

@@ -21,11 +21,13 @@ Samples = NDArray[np.int16] | NDArray[np.float32]
 @dataclass(frozen=True, slots=True, eq=False)
 class Window:
     """What the model reads at once: a chunk or a part of it, mono at 16 kHz, and how to read it. `options.language=None`:
-    detected. `pauses`: samples between which speech rests, where the window may be cut."""
+    detected. `pauses`: samples between which speech rests, where the window may be cut. `joins_s`: times in the window at which
+    the slicer has taken a long pause out; no segment reaches over one."""
 
     samples: Samples
     options: DecodingOptions
     pauses: tuple[int, ...] = ()
+    joins_s: tuple[float, ...] = ()
 
     @property
     def duration_s(self) -> float:

@@ -4,7 +4,7 @@ Fed by the slicer's regions (`ChunkReady.pieces` and `.speech`, in samples of th
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from schemas.work import SAMPLE_RATE_HZ, Span
 
@@ -21,6 +21,12 @@ def in_chunk(pieces: Sequence[Span], speech: Sequence[Span]) -> list[Stretch]:
         found += [(a - start + at, b - start + at) for a, b in inside]
         at += end - start
     return found
+
+
+def joins(pieces: Sequence[Span]) -> list[float]:
+    """Where in the chunk one piece ends and the next begins."""
+    lengths = [end - start for start, end in _in_seconds(pieces)]
+    return list(accumulate(lengths[:-1]))
 
 
 def pauses(speech: Sequence[Stretch]) -> list[float]:

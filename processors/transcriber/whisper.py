@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from murmur.errors import Invalid
-from processors.transcriber import guard, languages, prompts, segments, words
+from processors.transcriber import guard, joins, languages, prompts, segments, words
 from processors.transcriber.decoding import SAMPLES_PER_TRY, TEMPERATURES, Decoded, with_fallback
 from processors.transcriber.engine import Group, LanguagePart, Window, WindowText
 from processors.transcriber.features import OneThreadFilters, frames, waveform
@@ -110,7 +110,8 @@ class WhisperEngine:
         fitted = batch[0].options.encoder_window == "fit"
         decoded = with_fallback(len(batch), generate, TEMPERATURES[:1] if fitted else TEMPERATURES)
         rows = [_Row(*each, self._split(each[2], each[0])) for each in zip(batch, heard, decoded, strict=True)]
-        placed = self._words(encoded, tokenizers, rows) if group.words else [None] * len(rows)
+        aligned = group.words or any(joins.spanned(s.start, s.end, row.window.joins_s) for row in rows for s in row.split.spans)
+        placed = self._words(encoded, tokenizers, rows) if aligned else [None] * len(rows)
         return [self._text(row, words, prompt) for row, words in zip(rows, placed, strict=True)]
 
     def _check_language(self, language: str | None) -> None:
@@ -244,8 +245,10 @@ class WhisperEngine:
         closed = len(row.split.spans)
         return WindowText(
             *row.heard,
-            segments=tuple(segment for segment in made[:closed] if segment.text),
-            tail=next((segment for segment in made[closed:] if segment.text), None),
+            segments=tuple(
+                self._asked(row, part) for whole in made[:closed] for part in joins.parted(whole, row.window.joins_s) if part.text
+            ),
+            tail=next((self._asked(row, segment) for segment in made[closed:] if segment.text), None),
             read_to_s=row.split.read_to_s,
             at_rest=row.split.at_rest,
             runaway=row.split.overrun
@@ -253,6 +256,10 @@ class WhisperEngine:
             or guard.runaway(decoded.text, row.window.duration_s, decoded.compression_ratio),
             warnings=prompt.warnings,
         )
+
+    def _asked(self, row: "_Row", segment: Segment) -> Segment:
+        """Words that were aligned for a join only are not given out."""
+        return segment if row.window.options.words else segment.model_copy(update={"words": None})
 
     def _segment(self, row: "_Row", span: Span, placed: tuple[Word, ...] | None) -> Segment:
         from faster_whisper.transcribe import get_compression_ratio

@@ -69,12 +69,15 @@ class _Read:
 
 
 class ChunkWindows:
-    """`speech`: where in the chunk somebody speaks."""
+    """`speech`: where in the chunk somebody speaks. `joins_s`: times at which a long pause was taken out of it."""
 
-    def __init__(self, samples: Samples, options: DecodingOptions, speech: Sequence[Stretch]) -> None:
+    def __init__(
+        self, samples: Samples, options: DecodingOptions, speech: Sequence[Stretch], joins_s: Sequence[float] = ()
+    ) -> None:
         self._samples = samples
         self._options = options
         self._speech = speech
+        self._joins_s = joins_s
         self._pauses = [round(at * SAMPLE_RATE_HZ) for at in spoken.pauses(speech)]
         self._waiting = deque([_Part(0, len(samples), options)])
         self._read = _Read()
@@ -88,7 +91,9 @@ class ChunkWindows:
             return None
         part = self._waiting[0]
         pauses = tuple(at - part.start for at in self._pauses if part.start < at < part.end)
-        return Window(self._samples[part.start : part.end], part.options, pauses)
+        begin_s, end_s = part.start / SAMPLE_RATE_HZ, part.end / SAMPLE_RATE_HZ
+        joins_s = tuple(join - begin_s for join in self._joins_s if begin_s < join < end_s)
+        return Window(self._samples[part.start : part.end], part.options, pauses, joins_s)
 
     def take(self, text: WindowText) -> None:
         """What the model wrote for `next`."""
@@ -190,7 +195,7 @@ class ChunkWindows:
 
 def of_chunk(samples: Samples, options: DecodingOptions, pieces: Sequence[Span], speech: Sequence[Span]) -> ChunkWindows:
     """`pieces` and `speech` as a `ChunkReady` has them."""
-    return ChunkWindows(samples, options, spoken.in_chunk(pieces, speech))
+    return ChunkWindows(samples, options, spoken.in_chunk(pieces, speech), spoken.joins(pieces))
 
 
 def read(engine: Engine, windows: ChunkWindows) -> ChunkText:

@@ -101,6 +101,19 @@ def test_a_segment_begins_and_ends_where_speech_does(found: Stretch, speech: lis
     assert ends(snapped([segment(*found)], speech)) == [ends_now]
 
 
+def test_an_end_is_not_moved_over_a_pause_that_a_word_of_it_lies_beyond() -> None:
+    """The model closes a text 0.35 s after a pause: with words in that time it means what it says."""
+    speech = [(0.0, 6.9), (7.8, 9.0)]
+    beyond = segment(0, 8.16, (6.5, 6.8), (8.08, 8.16))
+    (made,) = snapped([beyond], speech)
+    assert made.end == 8.16
+    assert word_ends(made)[-1] == (8.08, 8.16)
+    before = segment(0, 8.16, (6.0, 6.5), (6.5, 6.8))
+    assert snapped([before], speech)[0].end == 6.95
+    assert snapped([segment(0, 8.16)], speech)[0].end == 8.16  # without words it may be either
+    assert snapped([segment(0, 8.0)], speech)[0].end == 6.95
+
+
 def test_without_segments_there_is_nothing_to_snap() -> None:
     assert snapped([], [(0, 1)]) == ()
 
