@@ -28,6 +28,7 @@ from schemas.topics import DEAD_LETTERS, TOPICS, Topic
 
 ANSWER_S = 10.0  # a refused password is told much sooner
 REQUEST_S = 30.0
+LEADERS_S = 120.0  # a busy single broker elects leaders for all topics within seconds, a starved one takes a minute
 ASK_AGAIN_S = 0.05
 _END = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 DEAD_LETTER_BYTES = 2 * 1024 * 1024  # the largest record of another topic, 1 MiB, in base64, with its provenance
@@ -237,14 +238,14 @@ def _wait_until_served(kafka: Kafka, created: Mapping[str, int]) -> None:
     """A topic is announced before its partitions have leaders; until then requests are refused. A client that has once
     seen a partition without one goes on believing it, so each try is a new client's."""
     waiting = {TopicPartition(name, number): _END for name, partitions in created.items() for number in range(partitions)}
-    until = time.monotonic() + REQUEST_S
+    until = time.monotonic() + LEADERS_S
     while waiting:
         admin = AdminClient(kafka.client_config("topics"))
         answers = admin.list_offsets(waiting, request_timeout=REQUEST_S)
         waiting = {place: _END for place, future in answers.items() if future.exception(timeout=REQUEST_S) is not None}
         if waiting:
             if time.monotonic() > until:
-                raise KafkaFault(f"no leader after {REQUEST_S:.0f} s: {', '.join(sorted({p.topic for p in waiting}))}")
+                raise KafkaFault(f"no leader after {LEADERS_S:.0f} s: {', '.join(sorted({p.topic for p in waiting}))}")
             time.sleep(ASK_AGAIN_S)
 
 
