@@ -1,6 +1,6 @@
 """How a text is to be made: model, decoding, slicing. What one caller asked for, else the settings, else what suits the model.
 
-Gateway and intake cook by it; `identity.plan` puts all of it into the work's name.
+Gateway and intake use it; `identity.plan` puts all of it into the work's name.
 """
 
 from dataclasses import dataclass, replace

@@ -63,7 +63,7 @@ class Submissions:
         wanted = asked(form.fields, self._resources.model)
         if wanted.webhook_url is not None and self._resources.settings.webhook_secret is None:
             raise Problem(400, "no_webhook_secret", "No webhook can be signed here: the operator must set MURMUR_WEBHOOK_SECRET.")
-        cooked = recipe(
+        options = recipe(
             self._resources.settings,
             self._resources.model,
             language=wanted.language,
@@ -81,7 +81,7 @@ class Submissions:
             submitted_at=datetime.now(UTC),
             webhook_url=wanted.webhook_url,
         )
-        work = identity.plan(form.stored.audio_id, form.stored.ref, for_file(cooked, form.filename), job.owner)
+        work = identity.plan(form.stored.audio_id, form.stored.ref, for_file(options, form.filename), job.owner)
         return JobRequested(job=job, work=work, result=await asyncio.to_thread(self._transcripts.find, work.work_id))
 
 

@@ -58,7 +58,7 @@ class Model:
     def transcribe(self, batch: Sequence[Window]) -> list[WindowText]:
         (window,) = batch
         self.asked.append(window)
-        assert len(self.asked) <= CALLS_MAX, "it goes on for ever"
+        assert len(self.asked) <= CALLS_MAX, "it never ends"
         return [self.answer(window)]
 
     @property

@@ -1,4 +1,4 @@
-"""Texts that a model invented or repeated are told from what people really say."""
+"""Texts that a model invented or repeated are distinguished from real speech."""
 
 import zlib
 
