@@ -6,6 +6,7 @@ COPY requirements.lock pyproject.toml README.md LICENSE ./
 COPY schemas schemas
 COPY murmur murmur
 COPY producers producers
+COPY runtime runtime
 COPY processors processors
 COPY sinks sinks
 # The lock holds the tools of development too: only what murmur itself depends on is installed, in the locked versions.

@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.figures import conditions, latency_ms
 from murmur.dev import Dev
 from murmur.gateway_client import ENDED, GatewayClient, Refused
-from murmur.settings import Settings
+from runtime.settings import Settings
 
 AUDIO = Path(__file__).parents[1] / "examples/audio"
 SHORT, LONG = AUDIO / "en-command.wav", AUDIO / "en-two-minutes.flac"

@@ -14,14 +14,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.figures import conditions, spread
-from murmur.kafka import topics
-from murmur.kafka.client import Kafka
-from murmur.kafka.messages import Partition
-from murmur.objects.directory import DirectoryStore
-from murmur.objects.transcripts import Transcripts
-from murmur.settings import Settings
 from processors.coordinator.stage import Coordinator
 from processors.coordinator.tables import CHANGELOGS, CacheEntry, Change, JobState
+from runtime.kafka import topics
+from runtime.kafka.client import Kafka
+from runtime.kafka.messages import Partition
+from runtime.objects.directory import DirectoryStore
+from runtime.objects.transcripts import Transcripts
+from runtime.settings import Settings
 from schemas.record import ObjectRef
 from schemas.topics import REQUESTS
 from scripts.services import supervisor

@@ -14,8 +14,6 @@ from pathlib import Path
 from benchmarks.figures import conditions, spread
 from murmur.dev import Dev
 from murmur.gateway_client import GatewayClient
-from murmur.models import catalogue
-from murmur.settings import Settings
 from processors.slicer.decode import open_audio
 from processors.slicer.slicing import Cut, Slicer
 from processors.slicer.vad import load_session
@@ -23,6 +21,8 @@ from processors.transcriber.engine import Engine
 from processors.transcriber.features import from_pcm
 from processors.transcriber.loading import load
 from processors.transcriber.windows import ChunkWindows, of_chunk, read
+from runtime.models import catalogue
+from runtime.settings import Settings
 from schemas.options import DecodingOptions, SlicingOptions
 
 CLIPS = sorted(path for path in (Path(__file__).parents[1] / "examples/audio").iterdir() if path.suffix != ".json")

@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.table import Table
 
 from murmur.dev import Dev
-from murmur.errors import MurmurError
-from murmur.settings import Settings
+from runtime.errors import MurmurError
+from runtime.settings import Settings
 
 AUDIO = Path(__file__).parent / "audio"
 CLIPS = (

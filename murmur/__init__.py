@@ -1,4 +1,5 @@
-"""murmur: event-driven speech-to-text on Kafka. This package holds what the stages share; it knows none of them.
+"""murmur: event-driven speech-to-text on Kafka. This package is the application: the command line and the embedded mode.
 
-The stages are in `producers/`, `processors/` and `sinks/`; what travels between them is in `schemas/`.
+It puts together the stages in `producers/`, `processors/` and `sinks/`. What they share is in `runtime/`, what travels between
+them in `schemas/`.
 """

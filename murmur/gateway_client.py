@@ -12,7 +12,7 @@ from urllib.parse import quote
 import httpx
 import orjson
 
-from murmur.errors import MurmurError, UsageError
+from runtime.errors import MurmurError, UsageError
 
 ENDED = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
 PREFIX = "/api/transcribe/async"

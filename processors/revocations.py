@@ -3,8 +3,8 @@
 import logging
 import threading
 
-from murmur.kafka.client import Kafka, KafkaFault
-from murmur.kafka.follower import Follower
+from runtime.kafka.client import Kafka, KafkaFault
+from runtime.kafka.follower import Follower
 from schemas.topics import REVOCATIONS
 from schemas.work import RunRevoked
 

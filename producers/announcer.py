@@ -7,10 +7,10 @@ from urllib.parse import quote_plus
 
 import orjson
 
-from murmur.kafka.client import Kafka
-from murmur.kafka.messages import Output
-from murmur.kafka.writer import Writer
-from murmur.objects import ObjectInfo
+from runtime.kafka.client import Kafka
+from runtime.kafka.messages import Output
+from runtime.kafka.writer import Writer
+from runtime.objects import ObjectInfo
 from schemas.topics import UPLOADS
 
 ACK_POLL_S = 0.2  # how soon a stop is noticed while the broker is away

@@ -10,7 +10,7 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from murmur.objects import ObjectInfo
+from runtime.objects import ObjectInfo
 
 log = logging.getLogger(__name__)
 EMPTY_PATIENCE = 10  # an empty file is mostly one that somebody is about to fill: it rests so many times longer

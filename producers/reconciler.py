@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from murmur.errors import Retry, UsageError
-from murmur.kafka.client import Kafka, KafkaFault
-from murmur.kafka.follower import Follower
-from murmur.kafka.progress import GroupProgress
-from murmur.objects import ObjectInfo, ObjectStore
-from murmur.objects.directory import DirectoryStore
-from murmur.resources import Resources, Stage
-from murmur.settings import Settings
 from producers.announcer import Announcer
 from producers.incoming import is_free, is_meant
+from runtime.errors import Retry, UsageError
+from runtime.kafka.client import Kafka, KafkaFault
+from runtime.kafka.follower import Follower
+from runtime.kafka.progress import GroupProgress
+from runtime.objects import ObjectInfo, ObjectStore
+from runtime.objects.directory import DirectoryStore
+from runtime.resources import Resources, Stage
+from runtime.settings import Settings
 from schemas.jobs import JobRequested
 from schemas.record import ObjectRef
 from schemas.topics import REQUESTS, UPLOADS
@@ -29,7 +29,9 @@ log = logging.getLogger(__name__)
 TURN_S = 0.5  # how often it looks whether intake has come far enough, and whether store and broker answer
 GRACE = timedelta(seconds=10)  # an event may be so much later than its object without being lost: MinIO's queue waits 3 s
 STARTING = "the first listing is not done"
-GRACES_OF_DOUBT = 2  # after an outage: stores also lose the events of the first objects after it, which are too young at first
+RECHECKS_AFTER_OUTAGE = (
+    2  # after an outage: stores also lose the events of the first objects after it, which are too young at first
+)
 
 
 def build(resources: Resources) -> Stage:
@@ -146,7 +148,7 @@ class Reconciler:
             self._objects.check(self._settings.uploads_bucket)
             if self._intake.broker_was_away() or self._away is not None:  # then events may have been lost
                 self._round, self._due_s = None, now_s
-                self._doubt_s = now_s + GRACES_OF_DOUBT * self._grace_s
+                self._doubt_s = now_s + RECHECKS_AFTER_OUTAGE * self._grace_s
             if self._round is None and now_s >= self._due_s:
                 self._round = self._begin()
                 self._due_s = now_s + (self._grace_s if now_s < self._doubt_s else self._interval_s)

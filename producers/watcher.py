@@ -12,14 +12,14 @@ from pathlib import Path
 
 from watchfiles import watch
 
-from murmur.errors import Retry, UsageError
-from murmur.kafka.client import Kafka
-from murmur.objects import NotFound
-from murmur.objects.directory import DirectoryStore
-from murmur.objects.store import BadKey
-from murmur.resources import Resources, Stage
 from producers.announcer import Announcer
 from producers.incoming import Settling, is_free, is_meant
+from runtime.errors import Retry, UsageError
+from runtime.kafka.client import Kafka
+from runtime.objects import NotFound
+from runtime.objects.directory import DirectoryStore
+from runtime.objects.store import BadKey
+from runtime.resources import Resources, Stage
 
 log = logging.getLogger(__name__)
 LOOK_S = (0.02, 0.25)  # shortest and longest time between looks at files that rest

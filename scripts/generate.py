@@ -1,6 +1,6 @@
 """Writes what is made from the code: JSON Schemas, `.env.example`, the pages of settings and commands, the topics table.
 
-Fed by `schemas/topics.py` and `murmur/settings.py`. `make generate` writes; `--check` only says what differs (exit code 1).
+Fed by `schemas/topics.py` and `runtime/settings.py`. `make generate` writes; `--check` only says what differs (exit code 1).
 """
 
 import argparse
@@ -16,7 +16,7 @@ import orjson
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from murmur.settings import Settings
+from runtime.settings import Settings
 from schemas.record import Record
 from schemas.topics import DAY_MS, TOPICS, Topic
 from schemas.transcript import Transcript
@@ -88,7 +88,7 @@ def settings_page() -> str:
     lines = [
         "# Settings",
         "",
-        "Made from `murmur/settings.py` by `make generate`. The command line wins over the environment, the environment over a",
+        "Made from `runtime/settings.py` by `make generate`. The command line wins over the environment, the environment over a",
         "file `.env` in the working directory, that over the default. `murmur config` prints what holds, with secrets masked.",
         "Units are in the names. [`.env.example`](../.env.example) has the same list, ready to be copied.",
     ]

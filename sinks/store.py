@@ -7,14 +7,14 @@ older one that ends later writes none.
 import logging
 from collections.abc import Iterable
 
-from murmur.formats import FORMATS
-from murmur.kafka.each import EachRecord
-from murmur.kafka.loop import Loop
-from murmur.kafka.messages import Output, Received
-from murmur.objects import NotFound, ObjectStore
-from murmur.objects.store import BadKey
-from murmur.objects.transcripts import Transcripts
-from murmur.resources import Resources, Stage
+from runtime.formats import FORMATS
+from runtime.kafka.each import EachRecord
+from runtime.kafka.loop import Loop
+from runtime.kafka.messages import Output, Received
+from runtime.objects import NotFound, ObjectStore
+from runtime.objects.store import BadKey
+from runtime.objects.transcripts import Transcripts
+from runtime.resources import Resources, Stage
 from schemas.codec import Undecodable
 from schemas.record import ObjectRef
 from schemas.topics import TRANSCRIPTS

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from murmur.settings import Settings
+from runtime.settings import Settings
 
 if TYPE_CHECKING:
     from scripts.services.supervisor import Services

@@ -18,10 +18,11 @@ ROOT = Path(__file__).resolve().parent.parent
 STAGES = {"producers", "processors", "sinks"}
 MAY_IMPORT = {
     "schemas": {"schemas"},
-    "murmur": {"schemas", "murmur"},
-    "producers": {"schemas", "murmur", "producers"},
-    "processors": {"schemas", "murmur", "processors"},
-    "sinks": {"schemas", "murmur", "sinks"},
+    "runtime": {"schemas", "runtime"},
+    "producers": {"schemas", "runtime", "producers"},
+    "processors": {"schemas", "runtime", "processors"},
+    "sinks": {"schemas", "runtime", "sinks"},
+    "murmur": {"schemas", "runtime", "murmur"} | STAGES,
 }
 ML = {"av", "ctranslate2", "faster_whisper", "huggingface_hub", "onnxruntime", "tokenizers"}
 SLOW_TO_IMPORT = ML | {"aiohttp", "aiokafka", "boto3", "faust", "numpy"}
@@ -78,11 +79,6 @@ def top(dotted: str) -> str:
     return dotted.partition(".")[0]
 
 
-def names_stages(file: Path) -> bool:
-    """`murmur/cli` and `murmur/dev`, as modules or packages: they put the stages together."""
-    return bool(re.match(r"murmur\.(cli|dev)(\.|$)", name(file)))
-
-
 def closure(start: str) -> set[str]:
     """Every module of ours and top-level package of others that importing `start` loads."""
     files = {name(file): file for file in SOURCES}
@@ -105,23 +101,19 @@ def test_there_is_source_to_check() -> None:
 
 @pytest.mark.parametrize("file", SOURCES, ids=name)
 def test_imports_run_one_way(file: Path) -> None:
-    allowed = MAY_IMPORT[top(name(file))] | (STAGES if names_stages(file) else set())
     ours = {dotted for dotted in imports(file) if top(dotted) in MAY_IMPORT}
-    assert {dotted for dotted in ours if top(dotted) not in allowed} == set()
-    if names_stages(file):
-        assert {dotted for dotted in imports_at_load(file) if top(dotted) in STAGES} == set(), "import stages inside functions"
+    assert {dotted for dotted in ours if top(dotted) not in MAY_IMPORT[top(name(file))]} == set()
 
 
-@pytest.mark.parametrize("file", [file for file in SOURCES if top(name(file)) == "murmur"], ids=name)
-def test_only_cli_and_dev_know_the_stages_by_name(file: Path) -> None:
+@pytest.mark.parametrize("file", [file for file in SOURCES if top(name(file)) in ("schemas", "runtime")], ids=name)
+def test_what_stages_share_does_not_know_them_by_name(file: Path) -> None:
     strings = {node.value for node in ast.walk(tree(file)) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    named = {text for text in strings if re.fullmatch(r"(producers|processors|sinks)(\.\w+)+", text)}
-    assert named == set() or names_stages(file)
+    assert {text for text in strings if re.fullmatch(r"(producers|processors|sinks|murmur)(\.\w+)+", text)} == set()
 
 
 @pytest.mark.parametrize("file", SOURCES, ids=name)
 def test_only_the_settings_read_the_environment(file: Path) -> None:
-    if name(file) == "murmur.settings":
+    if name(file) == "runtime.settings":
         return
     reads = [node for node in ast.walk(tree(file)) if isinstance(node, ast.Attribute) and node.attr in ("environ", "environb")]
     calls = [node for node in ast.walk(tree(file)) if isinstance(node, ast.Attribute) and node.attr in ("getenv", "putenv")]
@@ -146,9 +138,9 @@ def test_importing_any_other_module_loads_no_model_library(file: Path) -> None:
 @pytest.mark.parametrize("file", SOURCES, ids=name)
 def test_kafka_and_s3_clients_stay_in_their_places(file: Path) -> None:
     libraries = {top(dotted) for dotted in imports(file)}
-    if not name(file).startswith(("murmur.kafka", "sinks.metrics")):
+    if not name(file).startswith(("runtime.kafka", "sinks.metrics")):
         assert libraries.isdisjoint({"confluent_kafka", "aiokafka", "faust"})
-    if not name(file).startswith("murmur.objects"):
+    if not name(file).startswith("runtime.objects"):
         assert libraries.isdisjoint({"boto3", "botocore"})
 
 

@@ -17,8 +17,8 @@ import typer
 import yaml  # type: ignore[import-untyped]
 
 from murmur.cli import app
-from murmur.cli.stages import STAGES
-from murmur.settings import Settings
+from murmur.stages import STAGES
+from runtime.settings import Settings
 from scripts import generate
 
 ROOT = Path(__file__).resolve().parent.parent

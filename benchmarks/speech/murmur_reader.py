@@ -7,10 +7,6 @@ from pathlib import Path
 
 import ctranslate2
 
-from murmur import identity
-from murmur.models import catalogue
-from murmur.recipe import Recipe
-from murmur.settings import Settings
 from processors.coordinator import assembly
 from processors.coordinator.tables import ChunkState, WorkState
 from processors.slicer.decode import open_audio
@@ -20,6 +16,10 @@ from processors.transcriber import windows
 from processors.transcriber.features import from_pcm
 from processors.transcriber.loading import load
 from processors.transcriber.results import transcribed
+from runtime import identity
+from runtime.effective_options import EffectiveOptions
+from runtime.models import catalogue
+from runtime.settings import Settings
 from schemas.jobs import Work
 from schemas.options import DecodingOptions, SlicingOptions
 from schemas.record import ObjectRef
@@ -45,7 +45,7 @@ class MurmurReader:
         """The same file and options give the same transcript."""
         ctranslate2.set_random_seed(0)
         audio_id = hashlib.sha256(data).hexdigest()
-        work = identity.plan(audio_id, NOWHERE, Recipe(self._model.ref, decoding, slicing), "default")
+        work = identity.plan(audio_id, NOWHERE, EffectiveOptions(self._model.ref, decoding, slicing), "default")
         events = list(self._slicer.slice(io.BytesIO(data), slicing))
         cuts = {event.chunk.span: event for event in events if isinstance(event, Cut)}
         closed = next(event for event in events if isinstance(event, Closed))

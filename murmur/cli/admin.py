@@ -20,8 +20,8 @@ def _buckets() -> None:
 def topics_apply() -> None:
     """Create the topics that are missing and report what differs. Never shrinks or deletes; safe to repeat."""
     from murmur.cli import load
-    from murmur.kafka import topics as admin
-    from murmur.kafka.client import Kafka
+    from runtime.kafka import topics as admin
+    from runtime.kafka.client import Kafka
 
     settings = load.settings()
     for line in admin.apply(Kafka.from_settings(settings), settings).lines():
@@ -32,7 +32,7 @@ def topics_apply() -> None:
 def buckets_apply() -> None:
     """Create the buckets and attach the notification of uploads, as far as the store lets a client. Safe to repeat."""
     from murmur.cli import load
-    from murmur.objects import buckets as admin
+    from runtime.objects import buckets as admin
 
     for line in admin.apply(load.settings()).lines():
         typer.echo(line)

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from murmur.cli import admin, config, dev, dlq, doctor, jobs, reconcile, run, transcribe, tune
-from murmur.errors import MurmurError, UsageError
+from runtime.errors import MurmurError, UsageError
 
 EXIT_CODES = """
 Exit codes: 0 done; 1 it could not be done (one line on stderr says why); 2 wrong use or set-up (the line says how to fix

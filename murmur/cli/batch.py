@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from murmur.cli import notes
-from murmur.cli.telling import Telling
-from murmur.errors import UsageError
+from murmur.cli.progress import Reporter
 from murmur.gateway_client import ENDED, GatewayClient, Refused
+from runtime.errors import UsageError
 
 IN_HAND = 16  # enough to keep every worker busy; more would only fill the disk with copies
 PAUSE_S, LONGEST_PAUSE_S = 0.05, 0.5
@@ -19,10 +19,10 @@ class Batch:
     """`wait(seconds)` between two looks may raise what has become of the system, or say True when it was stopped."""
 
     def __init__(
-        self, gateway: GatewayClient, tell: Telling, wait: Callable[[float], bool], out: Path | None, formats: list[str]
+        self, gateway: GatewayClient, reporter: Reporter, wait: Callable[[float], bool], out: Path | None, formats: list[str]
     ) -> None:
         self._gateway = gateway
-        self._tell = tell
+        self._tell = reporter
         self._wait = wait
         self._out = out
         self._formats = formats

@@ -11,11 +11,12 @@ import threading
 from types import FrameType
 from typing import NoReturn
 
-from murmur import health, logs
-from murmur.cli import load, stages
-from murmur.errors import MurmurError, UsageError
-from murmur.resources import Stage, from_settings
-from murmur.settings import Settings
+from murmur import stages
+from murmur.cli import load
+from runtime import health, logs
+from runtime.errors import MurmurError, UsageError
+from runtime.resources import Stage, from_settings
+from runtime.settings import Settings
 
 log = logging.getLogger(__name__)
 USAGE_EXIT = 2
@@ -25,7 +26,7 @@ POLL_S = 0.1
 STOP_S = 8.0  # less than the parent waits; what was not settled by then is done again elsewhere
 
 
-class Life:
+class StageRunner:
     """The stage's thread. Signals are taken by the main one, which no call into a library keeps from them."""
 
     def __init__(self, name: str, settings: Settings) -> None:
@@ -70,7 +71,7 @@ def run_here(name: str) -> int:
     settings = load.settings()
     logs.set_up(settings)
     try:
-        Life(name, settings).run()
+        StageRunner(name, settings).run()
     except UsageError:
         raise
     except MurmurError as error:  # what a broker or store said; the place where it was noticed tells nothing

@@ -9,7 +9,7 @@ import typer
 def config(json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False) -> None:
     """Print every setting with its effective value; secrets are masked. Settings come from MURMUR_… and ./.env."""
     from murmur.cli import load
-    from murmur.settings import Settings
+    from runtime.settings import Settings
 
     values = load.settings().model_dump(mode="json")
     if json:

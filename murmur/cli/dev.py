@@ -27,10 +27,10 @@ def dev(
     Drop audio or video into the inbox, or open the printed address. Any Kafka client reads the topics at the printed broker,
     also `murmur dlq list` with MURMUR_KAFKA_BOOTSTRAP set to it. Ctrl-C stops it.
     """
-    from murmur import logs
     from murmur.cli import download, load
     from murmur.dev import Dev
-    from murmur.models import catalogue
+    from runtime import logs
+    from runtime.models import catalogue
 
     settings = load.settings(inbox=inbox, outbox=outbox, data_dir=data, gateway_host=host, gateway_port=port, model=model)
     logs.set_up(settings)

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from murmur.errors import UsageError
+from runtime.errors import UsageError
 
 if TYPE_CHECKING:
-    from murmur.kafka.client import Kafka
+    from runtime.kafka.client import Kafka
     from schemas.deadletter import DeadLetter
 
 app = typer.Typer(no_args_is_help=True, help="Records that could not be understood.", rich_markup_mode=None)
@@ -52,7 +52,7 @@ def replay(
     reason: Annotated[str | None, typer.Option(help="only those with this reason")] = None,
 ) -> None:
     """Write dead letters to their topics again, byte for byte. What is still not understood becomes a dead letter again."""
-    from murmur.kafka import deadletters
+    from runtime.kafka import deadletters
 
     if not (letter_ids or all_of_them or reason):
         raise UsageError("say which: IDs, --reason WORD, or --all")
@@ -68,7 +68,7 @@ def replay(
 def _kafka() -> "Kafka":
     """A broker that is known to answer: else a client would ask it for a long time."""
     from murmur.cli import load
-    from murmur.kafka.client import Kafka
+    from runtime.kafka.client import Kafka
 
     kafka = Kafka.from_settings(load.settings())
     kafka.brokers(BROKER_S)
@@ -76,7 +76,7 @@ def _kafka() -> "Kafka":
 
 
 def _letters(kafka: "Kafka") -> "list[DeadLetter]":
-    from murmur.kafka import deadletters
+    from runtime.kafka import deadletters
 
     return deadletters.read_all(kafka)
 

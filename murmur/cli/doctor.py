@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from murmur.errors import MurmurError
+from runtime.errors import MurmurError
 
 if TYPE_CHECKING:
-    from murmur.settings import Settings
+    from runtime.settings import Settings
 
 MIN_FREE_BYTES = 2 * 1024**3
 BROKER_S = 5.0
@@ -79,7 +79,7 @@ def _names() -> Check:
 
 
 def _model(settings: "Settings") -> Check:
-    from murmur.models import catalogue
+    from runtime.models import catalogue
 
     name = settings.model or catalogue.default_for(settings.device)
     try:
@@ -134,15 +134,15 @@ def _guarded(name: str, fix: str, check: Callable[[], str]) -> Check:
 
 
 def _broker(settings: "Settings") -> str:
-    from murmur.kafka.client import Kafka
+    from runtime.kafka.client import Kafka
 
     brokers = Kafka.from_settings(settings).brokers(BROKER_S)
     return f"{len(brokers)} at {', '.join(brokers)}"
 
 
 def _topics(settings: "Settings") -> str:
-    from murmur.kafka import topics
-    from murmur.kafka.client import Kafka
+    from runtime.kafka import topics
+    from runtime.kafka.client import Kafka
 
     kafka = Kafka.from_settings(settings)
     kafka.brokers(BROKER_S)
@@ -151,7 +151,7 @@ def _topics(settings: "Settings") -> str:
 
 
 def _store(settings: "Settings") -> str:
-    from murmur.objects import open as stores
+    from runtime.objects import open as stores
 
     store = stores.from_settings(settings)
     for bucket in (settings.uploads_bucket, settings.work_bucket, settings.results_bucket):

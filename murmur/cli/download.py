@@ -6,9 +6,9 @@ import threading
 from concurrent.futures import Future
 from pathlib import Path
 
-from murmur.cli.telling import Telling, telling
-from murmur.models import catalogue
-from murmur.models.catalogue import Model
+from murmur.cli.progress import Reporter, reporting
+from runtime.models import catalogue
+from runtime.models.catalogue import Model
 
 INTERRUPTED = 130
 
@@ -18,13 +18,13 @@ def in_foreground(model: Model) -> None:
     if catalogue.cached(model) is not None:
         return
     try:
-        with telling(sys.stderr) as tell:
-            fetch(model, tell)
+        with reporting(sys.stderr) as reporter:
+            fetch(model, reporter)
     except KeyboardInterrupt:
         os._exit(INTERRUPTED)
 
 
-def fetch(model: Model, tell: Telling) -> Path:
+def fetch(model: Model, reporter: Reporter) -> Path:
     """The model's folder. Blocks; raises UsageError with the ways out.
 
     KeyboardInterrupt comes through at once, and the caller must then end the process by `os._exit`: the hub's client works in
@@ -32,12 +32,12 @@ def fetch(model: Model, tell: Telling) -> Path:
     """
     if (path := catalogue.cached(model)) is not None:
         return path
-    tell.note(f"the model {model.ref.name} is not here yet; downloading it from {model.repository}")
+    reporter.note(f"the model {model.ref.name} is not here yet; downloading it from {model.repository}")
     found: Future[Path] = Future()
 
     def work() -> None:
         try:
-            found.set_result(catalogue.fetch(model, lambda done, total: tell.download(model.ref.name, done, total)))
+            found.set_result(catalogue.fetch(model, lambda done, total: reporter.download(model.ref.name, done, total)))
         except BaseException as error:  # raised again by `result`
             found.set_exception(error)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from murmur.cli import notes, options
-from murmur.errors import UsageError
+from runtime.errors import UsageError
 
 if TYPE_CHECKING:
     from murmur.gateway_client import GatewayClient

@@ -6,8 +6,8 @@ from difflib import get_close_matches
 
 from pydantic import ValidationError
 
-from murmur.errors import UsageError
-from murmur.settings import Settings, unknown_names
+from runtime.errors import UsageError
+from runtime.settings import Settings, unknown_names
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from murmur.models.catalogue import Model
+    from runtime.models.catalogue import Model
 
 
 class Task(StrEnum):
@@ -33,8 +33,8 @@ def fields(language: str | None, task: Task | None, words: bool, track: int | No
 
 def check_language(text: str | None, model: "Model") -> None:
     """Before anything is downloaded or started. Raises UsageError when the model lacks the language."""
-    from murmur import languages
-    from murmur.errors import Invalid, UsageError
+    from runtime import languages
+    from runtime.errors import Invalid, UsageError
 
     try:
         languages.check(languages.parse(text or ""), model.languages, model.ref.name)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from murmur.errors import UsageError
+from runtime.errors import UsageError
 
 UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
@@ -15,10 +15,10 @@ def reconcile(
     since: Annotated[str, typer.Option(help="how far back: a number with h, d or w, such as 30d")] = "7d",
 ) -> None:
     """Announce every object of the uploads bucket that has no job yet, once. Safe beside the running stage."""
-    from murmur import logs
     from murmur.cli import load
-    from murmur.resources import from_settings
     from producers.reconciler import reconcile_once
+    from runtime import logs
+    from runtime.resources import from_settings
 
     lookback = duration(since)
     settings = load.settings()

@@ -17,8 +17,8 @@ from typing import Annotated
 
 import typer
 
-from murmur.cli import stages
-from murmur.errors import UsageError
+from murmur import stages
+from runtime.errors import UsageError
 
 log = logging.getLogger(__name__)
 STOP_S = 15.0
@@ -37,10 +37,10 @@ def run(
     stages finish what is in their hands; a second one ends them at once. Exits with 2 when the set-up is wrong, with --once
     also with the code of the stage that ended: 70 it failed, 128 and more a signal.
     """
-    from murmur import logs
     from murmur.cli import load
-    from murmur.models import catalogue
-    from murmur.resources import from_settings
+    from runtime import logs
+    from runtime.models import catalogue
+    from runtime.resources import from_settings
 
     settings = load.settings()
     logs.set_up(settings)
@@ -68,12 +68,12 @@ class Child:
     """One stage's process, and when it may be started again."""
 
     def __init__(self, name: str) -> None:
-        from murmur.supervision import Pauses
+        from runtime.supervision import RestartBackoff
 
         self.name = name
         self.process: subprocess.Popen[bytes] | None = None
         self._line: socket.socket | None = None
-        self._pauses = Pauses()
+        self._backoff = RestartBackoff()
         self._start_s = 0.0
         self._began_s = 0.0
 
@@ -94,7 +94,7 @@ class Child:
             return None
         self.process = None
         now_s = time.monotonic()
-        self._start_s = now_s + self._pauses.after(now_s - self._began_s)
+        self._start_s = now_s + self._backoff.after(now_s - self._began_s)
         return code
 
     def last_words(self) -> str:
@@ -115,7 +115,7 @@ class Parent:
         self._children = [Child(name) for name in names]
         self._once = once
         self._stopping = threading.Event()
-        self._insisted = threading.Event()
+        self._forced = threading.Event()
 
     def run(self) -> int:
         """The exit code."""
@@ -141,7 +141,7 @@ class Parent:
     def _asked(self, _number: int, _frame: FrameType | None) -> None:
         """The first signal asks, the second insists."""
         if self._stopping.is_set():
-            self._insisted.set()
+            self._forced.set()
         self._stopping.set()
 
     def _stop_all(self) -> None:
@@ -150,7 +150,7 @@ class Parent:
             process.terminate()
         deadline_s = time.monotonic() + STOP_S
         while any(process.poll() is None for process in processes):
-            if time.monotonic() > deadline_s or self._insisted.wait(POLL_S):
+            if time.monotonic() > deadline_s or self._forced.wait(POLL_S):
                 for process in processes:
                     process.kill()
                     process.wait()

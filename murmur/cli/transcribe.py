@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from murmur.cli import options
-from murmur.errors import UsageError
+from runtime.errors import UsageError
 
 if TYPE_CHECKING:
-    from murmur.settings import Settings
+    from runtime.settings import Settings
 
 STAGES = ("gateway", "coordinator", "slicer", "transcriber")
 MODEL_S = 600.0  # the longest time that a model may take to load, once it is here
@@ -40,8 +40,8 @@ def transcribe(
     Standard output has the names of the files that were written, standard error the rest: bars on a terminal, else plain lines.
     Exits with 1 when any file could not be transcribed; the others are written all the same. Nothing else is left behind.
     """
-    from murmur import logs
     from murmur.cli import load
+    from runtime import logs
 
     wanted = _formats(formats)
     _check(files, out, wanted)
@@ -78,23 +78,23 @@ def _transcribe(settings: "Settings", files: list[Path], fields: dict[str, str],
     """How many files failed."""
     from murmur.cli import download, load
     from murmur.cli.batch import Batch
-    from murmur.cli.telling import telling
+    from murmur.cli.progress import reporting
     from murmur.dev import Dev
     from murmur.gateway_client import GatewayClient
-    from murmur.models import catalogue
+    from runtime.models import catalogue
 
-    with telling(sys.stderr) as tell:
-        load.warn_of_misspelt(tell.note)
+    with reporting(sys.stderr) as reporter:
+        load.warn_of_misspelt(reporter.note)
         system = Dev(settings, STAGES)
         model = catalogue.of(system.settings)
         options.check_language(fields.get("language"), model)
-        download.fetch(model, tell)
+        download.fetch(model, reporter)
         with system:
-            tell.note(f"loading the model {model.ref.name}")
+            reporter.note(f"loading the model {model.ref.name}")
             system.wait_ready(MODEL_S)
             assert system.address is not None
             with GatewayClient(system.address) as gateway:
-                return Batch(gateway, tell, system.wait, out, formats).run(files, fields)
+                return Batch(gateway, reporter, system.wait, out, formats).run(files, fields)
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
@@ -111,7 +111,7 @@ def _leave(code: int) -> NoReturn:
 
 
 def _formats(text: str) -> list[str]:
-    from murmur.formats import FORMATS
+    from runtime.formats import FORMATS
 
     wanted = list(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
     if not wanted or any(name not in FORMATS for name in wanted):

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from murmur.cli import options
-from murmur.errors import UsageError
+from runtime.errors import UsageError
 
 if TYPE_CHECKING:
-    from murmur.cli.telling import Telling
+    from murmur.cli.progress import Reporter
     from murmur.cli.tuning.report import Report
     from murmur.cli.tuning.verdict import Defaults
-    from murmur.models.catalogue import Model
-    from murmur.settings import Settings
+    from runtime.models.catalogue import Model
+    from runtime.settings import Settings
 
 INTERRUPTED = 130
 # What is measured, as it is when nobody has set it.
@@ -39,11 +39,11 @@ def tune(
     true text to compare with: a setting is advised when it writes the words that full writes (at most 0.2 % differ) for less
     than 0.9 of the CPU. A quiet machine gives the best figures. The report is on standard output, the rest on standard error.
     """
-    from murmur import logs
     from murmur.cli import load
-    from murmur.cli.telling import telling
+    from murmur.cli.progress import reporting
     from murmur.cli.tuning import recordings, report
-    from murmur.models import catalogue
+    from runtime import logs
+    from runtime.models import catalogue
 
     files = recordings.files(audio)
     settings = load.settings(model=model, log_level="ERROR")
@@ -51,8 +51,8 @@ def tune(
     chosen = catalogue.resolve(settings.model or catalogue.default_for(settings.device), settings.models_dir)
     options.check_language(language, chosen)
     try:
-        with telling(sys.stderr) as tell:
-            found = _report(settings, chosen, language, files, minutes * 60, tell)
+        with reporting(sys.stderr) as reporter:
+            found = _report(settings, chosen, language, files, minutes * 60, reporter)
     except KeyboardInterrupt:  # no thread may keep the process: not of the download, and not one that reads a chunk
         os._exit(INTERRUPTED)
     if json:
@@ -64,32 +64,32 @@ def tune(
 
 
 def _report(
-    settings: "Settings", model: "Model", language: str | None, files: list[Path], time_s: float, tell: "Telling"
+    settings: "Settings", model: "Model", language: str | None, files: list[Path], time_s: float, reporter: "Reporter"
 ) -> "Report":
     """Raises UsageError when there is nothing to measure with."""
-    from murmur import languages
     from murmur.cli import download
     from murmur.cli.tuning import verdict
     from murmur.cli.tuning.measuring import Budget, Clock, Cores, Measuring
     from murmur.cli.tuning.reader import load
     from murmur.cli.tuning.recordings import Recordings
     from murmur.cli.tuning.report import Report
-    from murmur.recipe import recipe
+    from runtime import languages
+    from runtime.effective_options import effective_options
 
     only = model.languages[0] if len(model.languages) == 1 else None
-    how = recipe(settings.model_copy(update=VARIED), model, language=languages.parse(language or "") or only)
+    how = effective_options(settings.model_copy(update=VARIED), model, language=languages.parse(language or "") or only)
     default = _defaults(settings, model)
-    recordings = Recordings(files, how.slicing, settings.max_audio_s, tell.failed)
+    recordings = Recordings(files, how.slicing, settings.max_audio_s, reporter.failed)
     passages = recordings.passages()
     first = next(passages, None)
     if first is None:
         why = "nobody speaks in any file" if recordings.silent else "no file can be read as audio"
         raise UsageError(f"{why}: name a folder of recordings with --audio")
-    download.fetch(model, tell)
-    tell.note(f"loading the model {model.ref.name}")
+    download.fetch(model, reporter)
+    reporter.note(f"loading the model {model.ref.name}")
     reader = load(model, settings, 1)
     clock = Clock() if default.replicas else Clock(cost_s=Clock().wall_s)
-    budget = Budget(time_s, clock, lambda share: tell.share("measuring", share))
+    budget = Budget(time_s, clock, lambda share: reporter.share("measuring", share))
     work = Measuring(how.decoding, how.slicing.max_chunk_s, budget, clock)
     windows = work.windows(reader, chain([first], passages))
     encoder = verdict.best_encoder(windows, default.encoder)

@@ -9,11 +9,11 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from murmur.errors import MurmurError
-from murmur.kafka.embedded import EmbeddedBroker
-from murmur.kafka.messages import Output
-from murmur.kafka.writer import Writer
-from murmur.settings import Settings
+from runtime.errors import MurmurError
+from runtime.kafka.embedded import EmbeddedBroker
+from runtime.kafka.messages import Output
+from runtime.kafka.writer import Writer
+from runtime.settings import Settings
 from schemas import codec
 from schemas.jobs import TERMINAL, CancelRequested, JobChanged, JobRequested
 from schemas.topics import CANCELLATIONS, REQUESTS

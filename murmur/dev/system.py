@@ -12,15 +12,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self, TextIO
 
-from murmur.cli import stages
+from murmur import stages
 from murmur.dev import seed
-from murmur.errors import UsageError
-from murmur.kafka.embedded import EmbeddedBroker
-from murmur.models import catalogue
-from murmur.objects.directory import DirectoryStore
-from murmur.resources import Resources, Stage
-from murmur.settings import Settings
-from murmur.supervision import Supervised
+from runtime.errors import UsageError
+from runtime.kafka.embedded import EmbeddedBroker
+from runtime.models import catalogue
+from runtime.objects.directory import DirectoryStore
+from runtime.resources import Resources, Stage
+from runtime.settings import Settings
+from runtime.supervision import Supervised
 
 log = logging.getLogger(__name__)
 STOP_S = 2.5  # all stages together; what hangs longer is left behind with the process

@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from murmur.models import catalogue
 from processors.coordinator.tables import ChunkState, WorkState
+from runtime.models import catalogue
 from schemas.segment import Segment
 from schemas.transcript import Transcript
 from schemas.warning import TranscriptWarning

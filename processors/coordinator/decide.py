@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from murmur.kafka.messages import Output
-from murmur.objects import keys
 from processors.coordinator import assembly, reports
 from processors.coordinator.tables import CacheEntry, Change, ChunkState, JobState, Tables, WorkState, chunk_table_key
+from runtime.kafka.messages import Output
+from runtime.objects import keys
 from schemas.jobs import CancelRequested, Job, JobRequested, State, Work
 from schemas.record import Failure, ObjectRef
 from schemas.topics import CHUNKS_BULK, CHUNKS_INTERACTIVE, DECODES, PROGRESS, REVOCATIONS

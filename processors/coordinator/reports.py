@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from murmur.kafka.messages import Output
-from murmur.objects import names
+from runtime.kafka.messages import Output
+from runtime.objects import names
 from schemas import codec
 from schemas.jobs import Job, JobChanged, ResultSummary, State, Work
 from schemas.record import ObjectRef

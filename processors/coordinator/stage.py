@@ -9,16 +9,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from murmur.kafka import changelog, topics
-from murmur.kafka.client import Kafka
-from murmur.kafka.loop import Loop, LoopOptions
-from murmur.kafka.messages import Output, Partition, Received, Step
-from murmur.objects import NotFound
-from murmur.objects.transcripts import Transcripts
-from murmur.resources import Resources, Stage
-from murmur.settings import Settings
 from processors.coordinator.decide import Context, Decision, decide
 from processors.coordinator.tables import CHANGELOGS, Change, Tables
+from runtime.kafka import changelog, topics
+from runtime.kafka.client import Kafka
+from runtime.kafka.loop import Loop, LoopOptions
+from runtime.kafka.messages import Output, Partition, Received, Step
+from runtime.objects import NotFound
+from runtime.objects.transcripts import Transcripts
+from runtime.resources import Resources, Stage
+from runtime.settings import Settings
 from schemas.codec import Undecodable
 from schemas.jobs import TERMINAL, CancelRequested, JobChanged, JobRequested
 from schemas.topics import CANCELLATIONS, CHUNK_RESULTS, REQUESTS
@@ -90,7 +90,7 @@ class Coordinator:
             return
         tables = {number: Tables() for number in arrived}
         entries = 0
-        with _no_garbage():
+        with _gc_paused():
             for partition, key, value in changelog.newest(self._kafka, list(CHANGELOGS.values()), arrived):
                 tables[partition.number].apply(Change.read(partition.topic, key, value))
                 entries += 1
@@ -106,7 +106,7 @@ class Coordinator:
 
 
 @contextmanager
-def _no_garbage() -> Iterator[None]:
+def _gc_paused() -> Iterator[None]:
     """While tables grow everything is kept: looking for garbage again and again takes a third of the time."""
     collects = gc.isenabled()
     gc.disable()

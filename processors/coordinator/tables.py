@@ -13,8 +13,8 @@ from typing import Any, Literal, get_args
 
 import orjson
 
-from murmur.errors import MurmurError
-from murmur.kafka.messages import Output
+from runtime.errors import MurmurError
+from runtime.kafka.messages import Output
 from schemas import topics
 from schemas.jobs import Job, State, Work
 from schemas.record import Lane, ObjectRef, Time, Value

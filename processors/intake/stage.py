@@ -9,18 +9,18 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
-from murmur import identity
-from murmur.kafka.each import EachRecord
-from murmur.kafka.loop import Loop
-from murmur.kafka.messages import Output, Received
-from murmur.objects import NotFound, ObjectInfo, ObjectStore
-from murmur.objects.names import result_keys
-from murmur.objects.store import BadKey
-from murmur.objects.transcripts import Transcripts
-from murmur.recipe import Recipe, for_file, recipe
-from murmur.resources import Resources, Stage
-from murmur.settings import Settings
 from processors.intake.events import Dropped, Event, ListBucket, normalise
+from runtime import identity
+from runtime.effective_options import EffectiveOptions, effective_options, for_file
+from runtime.kafka.each import EachRecord
+from runtime.kafka.loop import Loop
+from runtime.kafka.messages import Output, Received
+from runtime.objects import NotFound, ObjectInfo, ObjectStore
+from runtime.objects.names import result_keys
+from runtime.objects.store import BadKey
+from runtime.objects.transcripts import Transcripts
+from runtime.resources import Resources, Stage
+from runtime.settings import Settings
 from schemas.jobs import Job, JobRequested
 from schemas.topics import REQUESTS, UPLOADS
 
@@ -32,7 +32,7 @@ OWNER = "default"
 
 
 def build(resources: Resources) -> Stage:
-    intake = Intake(resources.objects, resources.settings, recipe(resources.settings, resources.model))
+    intake = Intake(resources.objects, resources.settings, effective_options(resources.settings, resources.model))
     return Loop("intake", resources.kafka, [UPLOADS], EachRecord(intake))
 
 
@@ -43,7 +43,7 @@ class Intake:
         self,
         objects: ObjectStore,
         settings: Settings,
-        how: Recipe,
+        how: EffectiveOptions,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._objects = objects

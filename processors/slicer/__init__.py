@@ -5,7 +5,7 @@ spoken regions), `cutter` (regions to chunks), `slicing` (these joined, one file
 records) and `stage` (many files, Kafka).
 """
 
-from murmur.resources import Resources, Stage
+from runtime.resources import Resources, Stage
 
 
 def build(resources: Resources) -> Stage:

@@ -12,8 +12,8 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition
 
-from murmur.errors import Invalid
 from processors.slicer.reader import Reader
+from runtime.errors import Invalid
 from schemas.options import RawFormat
 from schemas.work import AudioTrack
 

@@ -17,11 +17,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from murmur.errors import Invalid
 from processors.slicer.audio import OpenAudio, Seekable
 from processors.slicer.containers import open_container, track_order
 from processors.slicer.reader import Reader
 from processors.slicer.track import Track
+from runtime.errors import Invalid
 from schemas.options import RawFormat
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from murmur.errors import Invalid
 from processors.slicer.audio import Decoder, OpenAudio, Samples, Seekable
 from processors.slicer.cutter import Chunk, Cutter
 from processors.slicer.regions import Regions
 from processors.slicer.vad import Session, SpeechDetector
+from runtime.errors import Invalid
 from schemas.options import SlicingOptions
 from schemas.work import SAMPLE_RATE_HZ, AudioInfo, Span
 

@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
-from murmur.kafka.loop import Loop
-from murmur.kafka.messages import Partition, Received, Step
-from murmur.resources import Resources, Stage
 from processors.revocations import Revocations
 from processors.slicer.decode import open_audio
 from processors.slicer.slicing import Slicer
 from processors.slicer.vad import load_session
-from processors.slicer.worker import FileWork, Workshop, failed, is_small
+from processors.slicer.worker import FileWork, SlicerContext, failed, is_small
+from runtime.kafka.loop import Loop
+from runtime.kafka.messages import Partition, Received, Step
+from runtime.resources import Resources, Stage
 from schemas.record import Failure
 from schemas.topics import DECODES
 from schemas.work import DecodeRequested
@@ -40,7 +40,7 @@ class Follower(Protocol):
 def build(resources: Resources) -> Stage:
     settings = resources.settings
     revocations = Revocations(resources.kafka, "slicer")
-    workshop = Workshop(
+    context = SlicerContext(
         objects=resources.objects,
         work_bucket=settings.work_bucket,
         slicer=Slicer(open_audio, load_session(), settings.max_audio_s),
@@ -48,14 +48,14 @@ def build(resources: Resources) -> Stage:
         revoked=revocations.revoked,
         max_bytes=settings.max_upload_bytes,
     )
-    return Loop("slicer", resources.kafka, [DECODES], SlicerHandler(workshop, settings.slicer_files, revocations))
+    return Loop("slicer", resources.kafka, [DECODES], SlicerHandler(context, settings.slicer_files, revocations))
 
 
 class SlicerHandler:
-    """Implements `murmur.kafka.messages.Handler`."""
+    """Implements `runtime.kafka.messages.Handler`."""
 
-    def __init__(self, workshop: Workshop, places: int, revocations: Follower) -> None:
-        self._workshop = workshop
+    def __init__(self, context: SlicerContext, places: int, revocations: Follower) -> None:
+        self._context = context
         self._places = places
         self._revocations = revocations
         self._following = False
@@ -121,7 +121,7 @@ class SlicerHandler:
                 yield failed(record, request, Failure(reason="crashes_decoder", message=message))
                 continue
             yield Step(begins=[record])
-            work = FileWork(record, self._workshop, self._say)
+            work = FileWork(record, self._context, self._say)
             self._running.append(work)
             self._threads.submit(work.run)
 

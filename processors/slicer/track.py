@@ -11,7 +11,6 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
-from murmur.errors import Invalid
 from processors.slicer.audio import BLOCK_SAMPLES, Samples
 from processors.slicer.clock import Clock, origin_of
 from processors.slicer.containers import BAD_INPUT, decoder_of, tracks_of
@@ -19,6 +18,7 @@ from processors.slicer.declared import declared_if_short, expected_end_s
 from processors.slicer.faults import BadPackets, warning
 from processors.slicer.reader import Reader
 from processors.slicer.resample import Resampler
+from runtime.errors import Invalid
 from schemas.warning import TranscriptWarning
 from schemas.work import SAMPLE_RATE_HZ, AudioInfo
 

@@ -9,14 +9,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from murmur.errors import Invalid, Retry
-from murmur.identity import SLICER_VERSION
-from murmur.kafka.messages import Output, Received, Step
-from murmur.objects import NotFound, ObjectStore, StoreUnavailable
-from murmur.objects.keys import chunk_key
 from processors.slicer.audio import Seekable
 from processors.slicer.cutter import Chunk
 from processors.slicer.slicing import Closed, Cut, Event, Opened, Slicer
+from runtime.errors import Invalid, Retry
+from runtime.identity import SLICER_VERSION
+from runtime.kafka.messages import Output, Received, Step
+from runtime.objects import NotFound, ObjectStore, StoreUnavailable
+from runtime.objects.keys import chunk_key
 from schemas.record import Failure, Lane
 from schemas.topics import CHUNK_RESULTS, CHUNKS_BULK, CHUNKS_INTERACTIVE
 from schemas.work import (
@@ -46,7 +46,7 @@ class _Revoked(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
+class SlicerContext:
     """What all files share."""
 
     objects: ObjectStore
@@ -61,15 +61,15 @@ class FileWork:
     """`give` is called in the worker's thread with every Step, or with the error that is a bug; it may block, but not longer
     than until the work `is_stopped`. The last Step settles the record, unless the work was stopped."""
 
-    def __init__(self, record: Received, workshop: Workshop, give: Callable[["FileWork", Step | Exception], None]) -> None:
+    def __init__(self, record: Received, context: SlicerContext, give: Callable[["FileWork", Step | Exception], None]) -> None:
         assert isinstance(record.event, DecodeRequested)
         self.record = record
         self.request = record.event
-        self._workshop = workshop
+        self._context = context
         self._give = give
         self._stop = threading.Event()
         self._opened = False
-        self._lane = _Lane(self.request, workshop.interactive_max_s)
+        self._lane = _Lane(self.request, context.interactive_max_s)
         self._through = _published_through(record.note)
 
     @property
@@ -87,7 +87,7 @@ class FileWork:
     def _check(self) -> None:
         if self._stop.is_set():
             raise _Stopped
-        if self._workshop.revoked(self.request.work.work_id, self.request.run):
+        if self._context.revoked(self.request.work.work_id, self.request.run):
             raise _Revoked
 
     def run(self) -> None:
@@ -135,10 +135,10 @@ class FileWork:
         """From the start, whatever was done before: the same bytes are cut in the same places, and published ones skipped."""
         self._check()
         work = self.request.work
-        if (work.audio.size_bytes or 0) > self._workshop.max_bytes:  # a drop: the gateway refuses such an upload itself
-            raise Invalid("too_large", f"{work.audio.size_bytes} bytes; up to {self._workshop.max_bytes} are taken")
-        with self._workshop.objects.open(work.audio) as file:
-            for event in self._workshop.slicer.slice(_Checked(file, self._check), work.slicing):
+        if (work.audio.size_bytes or 0) > self._context.max_bytes:  # a drop: the gateway refuses such an upload itself
+            raise Invalid("too_large", f"{work.audio.size_bytes} bytes; up to {self._context.max_bytes} are taken")
+        with self._context.objects.open(work.audio) as file:
+            for event in self._context.slicer.slice(_Checked(file, self._check), work.slicing):
                 self._take(event)
 
     def _take(self, event: Event) -> None:
@@ -161,9 +161,9 @@ class FileWork:
         work = self.request.work
         key = chunk_key(work.slice_id, chunk.span)
         try:
-            stored = self._workshop.objects.put(self._workshop.work_bucket, key, pcm)
+            stored = self._context.objects.put(self._context.work_bucket, key, pcm)
         except NotFound as error:
-            raise StoreUnavailable(f"the bucket {self._workshop.work_bucket!r} is missing") from error
+            raise StoreUnavailable(f"the bucket {self._context.work_bucket!r} is missing") from error
         ready = ChunkReady(
             work_id=work.work_id,
             run=self.request.run,

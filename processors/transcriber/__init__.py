@@ -1,6 +1,6 @@
 """The transcriber: chunks of speech in (`chunks.*`), their text out (`chunk-results`), through a resident Whisper model."""
 
-from murmur.resources import Resources, Stage
+from runtime.resources import Resources, Stage
 
 
 def build(resources: Resources) -> Stage:

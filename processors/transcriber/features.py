@@ -5,8 +5,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from murmur.errors import Invalid
 from processors.transcriber.engine import Samples
+from runtime.errors import Invalid
 from schemas.options import DecodingOptions
 from schemas.work import SAMPLE_RATE_HZ
 

@@ -8,12 +8,12 @@ import os
 from collections.abc import Collection
 from typing import Literal
 
-from murmur.errors import UsageError
-from murmur.models import catalogue, folder
-from murmur.models.catalogue import Model
-from murmur.models.hub import Progress
-from murmur.settings import Settings
 from processors.transcriber.whisper import WhisperEngine
+from runtime.errors import UsageError
+from runtime.models import catalogue, folder
+from runtime.models.catalogue import Model
+from runtime.models.hub import Progress
+from runtime.settings import Settings
 
 log = logging.getLogger(__name__)
 

@@ -5,10 +5,10 @@ Called by `stage` when a chunk is read.
 
 import logging
 
-from murmur import metrics
 from processors.transcriber.spoken import Stretch
 from processors.transcriber.times import restore, restore_stretch
 from processors.transcriber.windows import ChunkText
+from runtime import metrics
 from schemas.warning import TranscriptWarning
 from schemas.work import ChunkReady, ChunkTranscribed
 

@@ -14,19 +14,19 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from murmur.errors import Invalid, UsageError
-from murmur.kafka.loop import Loop, LoopOptions
-from murmur.kafka.messages import Output, Partition, Received, Step
-from murmur.objects import NotFound, ObjectStore, StoreUnavailable
-from murmur.resources import Resources, Stage
 from processors.revocations import Revocations
 from processors.transcriber import results
 from processors.transcriber.batching import Turns
 from processors.transcriber.engine import Engine, Group, Window
 from processors.transcriber.features import from_pcm
-from processors.transcriber.heard import Heard, request_id
+from processors.transcriber.recent_results import RecentResults, request_id
 from processors.transcriber.windows import ChunkWindows, of_chunk
 from processors.transcriber.workers import Result, Workers
+from runtime.errors import Invalid, UsageError
+from runtime.kafka.loop import Loop, LoopOptions
+from runtime.kafka.messages import Output, Partition, Received, Step
+from runtime.objects import NotFound, ObjectStore, StoreUnavailable
+from runtime.resources import Resources, Stage
 from schemas.options import ModelRef
 from schemas.record import Failure, Lane
 from schemas.topics import CHUNK_RESULTS, CHUNKS_BULK, CHUNKS_INTERACTIVE
@@ -103,7 +103,7 @@ class Held:
 
 
 class Transcriber:
-    """See `murmur.kafka.messages.Handler`."""
+    """See `runtime.kafka.messages.Handler`."""
 
     def __init__(
         self, model: ModelRef, objects: ObjectStore, revocations: Revoked, workers: Workers[Held], clock: Clock = time.monotonic
@@ -115,7 +115,7 @@ class Transcriber:
         self._clock = clock
         self._turns = Turns()
         self._held: dict[tuple[Partition, int], Held] = {}
-        self._heard = Heard()
+        self._recent = RecentResults()
         self._fetchers = ThreadPoolExecutor(FETCHERS, thread_name_prefix="chunk-audio")
 
     def not_ready(self) -> str | None:
@@ -201,7 +201,7 @@ class Transcriber:
     def _repeats(self) -> Iterator[Step]:
         """What has been answered before is answered again."""
         for held in list(self._held.values()):
-            if (answer := self._heard.answer(held.request)) is not None:
+            if (answer := self._recent.answer(held.request)) is not None:
                 yield self._settled(held, "repeated", answer)
 
     def _firsts(self) -> list[Held]:
@@ -283,5 +283,5 @@ class Transcriber:
         if event is None:
             return Step(settles=record)
         report = WorkReported(work_id=chunk.work_id, run=chunk.run, event=event)
-        self._heard.remember(held.request, report)
+        self._recent.remember(held.request, report)
         return Step(outputs=[Output(CHUNK_RESULTS, chunk.work_id, report)], settles=record)

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from murmur.errors import Invalid
 from processors.transcriber import guard, joins, languages, prompts, segments, words
 from processors.transcriber.decoding import SAMPLES_PER_TRY, TEMPERATURES, Decoded, with_fallback
 from processors.transcriber.engine import Group, LanguagePart, Window, WindowText
 from processors.transcriber.features import OneThreadFilters, frames, waveform
 from processors.transcriber.prompts import Prompt
 from processors.transcriber.segments import Span, Split
+from runtime.errors import Invalid
 from schemas.options import DecodingOptions
 from schemas.segment import Segment, Word
 from schemas.work import SAMPLE_RATE_HZ
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 OPENING, CLOSING = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"  # punctuation that belongs to the next or the last word
-Heard = tuple[str, float]  # a language and its probability
+DetectedLanguage = tuple[str, float]  # a language and its probability
 Mel = np.ndarray[Any, Any]
 SAMPLES_PER_FRAME = 320  # of the encoder's output
 
@@ -84,21 +84,21 @@ class WhisperEngine:
             self._check_language(window.options.language)
         mel = np.stack([self._mel(window, group.frames) for window in batch])
         encoded = self._whisper.encode(mel)
-        heard = self._languages(encoded, batch)
+        detected = self._detect_languages(encoded, batch)
         parts = self._parts(encoded, batch)
         # What has several languages is decoded with the rest of its batch, and that text is not used: it is rare.
-        texts = [WindowText(*each) for each in heard] if all(parts) else self._decode(mel, encoded, batch, heard)
+        texts = [WindowText(*each) for each in detected] if all(parts) else self._decode(mel, encoded, batch, detected)
         inference_s = (time.perf_counter() - started) / len(batch)
         return [
-            WindowText(*heard[row], parts=parts[row], inference_s=inference_s)
+            WindowText(*detected[row], parts=parts[row], inference_s=inference_s)
             if parts[row]
             else replace(text, inference_s=inference_s)
             for row, text in enumerate(texts)
         ]
 
-    def _decode(self, mel: Mel, encoded: Any, batch: Sequence[Window], heard: Sequence[Heard]) -> list[WindowText]:
+    def _decode(self, mel: Mel, encoded: Any, batch: Sequence[Window], detected: Sequence[DetectedLanguage]) -> list[WindowText]:
         group = self.group(batch[0])
-        tokenizers = [self._tokenizer(lang, window.options.task) for (lang, _), window in zip(heard, batch, strict=True)]
+        tokenizers = [self._tokenizer(lang, window.options.task) for (lang, _), window in zip(detected, batch, strict=True)]
         prompt = prompts.fitted(group.prompt, self._plain, self._whisper.max_length // 2 - 1)
         starts = [self._whisper.get_prompt(tokenizer, prompt.tokens, without_timestamps=False) for tokenizer in tokenizers]
 
@@ -109,7 +109,7 @@ class WhisperEngine:
         # A fitted window that reads badly is decoded again in full, which is better than sampling.
         fitted = batch[0].options.encoder_window == "fit"
         decoded = with_fallback(len(batch), generate, TEMPERATURES[:1] if fitted else TEMPERATURES)
-        rows = [_Row(*each, self._split(each[2], each[0])) for each in zip(batch, heard, decoded, strict=True)]
+        rows = [_Row(*each, self._split(each[2], each[0])) for each in zip(batch, detected, decoded, strict=True)]
         aligned = group.words or any(joins.spanned(s.start, s.end, row.window.joins_s) for row in rows for s in row.split.spans)
         placed = self._words(encoded, tokenizers, rows) if aligned else [None] * len(rows)
         return [self._text(row, words, prompt) for row, words in zip(rows, placed, strict=True)]
@@ -133,16 +133,16 @@ class WhisperEngine:
         mel: Mel = pad_or_trim(self._features(waveform(window.samples))[..., :-1], length)
         return mel
 
-    def _languages(self, encoded: Any, batch: Sequence[Window]) -> list[Heard]:
-        """What was asked for, else what is heard."""
+    def _detect_languages(self, encoded: Any, batch: Sequence[Window]) -> list[DetectedLanguage]:
+        """The language that was asked for, else the one that the model detects."""
         if not self._multilingual:
             return [("en", 1.0)] * len(batch)
         if all(window.options.language for window in batch):
             return [(window.options.language or "", 1.0) for window in batch]
-        heard = [ranked[0] for ranked in self._whisper.model.detect_language(encoded)]
+        best = [ranked[0] for ranked in self._whisper.model.detect_language(encoded)]
         return [
             (window.options.language, 1.0) if window.options.language else (token[2:-2], probability)
-            for window, (token, probability) in zip(batch, heard, strict=True)
+            for window, (token, probability) in zip(batch, best, strict=True)
         ]
 
     def _parts(self, encoded: Any, batch: Sequence[Window]) -> list[tuple[LanguagePart, ...]]:
@@ -244,7 +244,7 @@ class WhisperEngine:
         made = [self._segment(row, span, placed[at] if placed else None) for at, span in enumerate(spans)]
         closed = len(row.split.spans)
         return WindowText(
-            *row.heard,
+            *row.language,
             segments=tuple(
                 self._asked(row, part) for whole in made[:closed] for part in joins.parted(whole, row.window.joins_s) if part.text
             ),
@@ -269,7 +269,7 @@ class WhisperEngine:
             start=round(span.start, 2),
             end=round(span.end, 2),
             text=text,
-            language=row.heard[0],
+            language=row.language[0],
             avg_logprob=row.decoded.avg_logprob,
             no_speech_prob=row.decoded.no_speech_prob,
             compression_ratio=get_compression_ratio(text),
@@ -282,7 +282,7 @@ class _Row:
     """One window of a batch, decoded."""
 
     window: Window
-    heard: Heard
+    language: DetectedLanguage
     decoded: Decoded
     split: Split
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
-from murmur.errors import Invalid
 from processors.transcriber.engine import Engine, Window, WindowText
+from runtime.errors import Invalid
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -10,14 +10,6 @@ from uuid import UUID
 import orjson
 from aiohttp import web
 
-from murmur import metrics
-from murmur.formats import FORMATS
-from murmur.kafka.async_producer import AsyncProducer
-from murmur.kafka.messages import Output
-from murmur.objects import NotFound
-from murmur.objects.transcripts import Transcripts
-from murmur.resources import Resources
-from murmur.stats import Stats
 from producers.gateway.events import EventStreams
 from producers.gateway.feed import Freshness, Wakeups
 from producers.gateway.form import MAX_BYTES, OVERHEAD_BYTES, expect_continue, malformed
@@ -26,6 +18,14 @@ from producers.gateway.problems import Problem
 from producers.gateway.status import PREFIX, Documents, message, status_url
 from producers.gateway.submit import Submissions
 from producers.gateway.view import JobView, View
+from runtime import metrics
+from runtime.formats import FORMATS
+from runtime.kafka.async_producer import AsyncProducer
+from runtime.kafka.messages import Output
+from runtime.objects import NotFound
+from runtime.objects.transcripts import Transcripts
+from runtime.resources import Resources
+from runtime.stats import Stats
 from schemas.jobs import CancelRequested, State
 from schemas.topics import CANCELLATIONS
 

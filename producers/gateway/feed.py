@@ -9,13 +9,13 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 
-from murmur.errors import Retry, UsageError
-from murmur.kafka.async_producer import AsyncProducer
-from murmur.kafka.client import Kafka, KafkaFault
-from murmur.kafka.ends import Ends
-from murmur.kafka.follower import Follower
-from murmur.kafka.messages import Partition
 from producers.gateway.view import View
+from runtime.errors import Retry, UsageError
+from runtime.kafka.async_producer import AsyncProducer
+from runtime.kafka.client import Kafka, KafkaFault
+from runtime.kafka.ends import Ends
+from runtime.kafka.follower import Follower
+from runtime.kafka.messages import Partition
 from schemas.topics import JOBS, PROGRESS, REQUESTS
 
 log = logging.getLogger(__name__)

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from murmur.models import catalogue
-from murmur.models.catalogue import Model
+from runtime.models import catalogue
+from runtime.models.catalogue import Model
 
 
 def models_document(model: Model, readiness: Mapping[str, str | None]) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from http import HTTPStatus
 import orjson
 from aiohttp import web
 
-from murmur import metrics
-from murmur.errors import Invalid, Retry
+from runtime import metrics
+from runtime.errors import Invalid, Retry
 
 log = logging.getLogger(__name__)
 Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]

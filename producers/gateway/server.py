@@ -9,14 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 from aiohttp import web
 
-from murmur.errors import MurmurError, UsageError
-from murmur.kafka.async_producer import AsyncProducer
-from murmur.resources import Resources
-from murmur.stats import Stats
 from producers.gateway.app import Api, Parts, Readiness
 from producers.gateway.feed import Feed, Freshness, Wakeups
 from producers.gateway.problems import Connection, guarded
 from producers.gateway.view import View, view_path
+from runtime.errors import MurmurError, UsageError
+from runtime.kafka.async_producer import AsyncProducer
+from runtime.resources import Resources
+from runtime.stats import Stats
 
 log = logging.getLogger(__name__)
 THREADS = 32  # uploads and transcripts on their way to or from the store at the same time

@@ -4,11 +4,11 @@ import asyncio
 from typing import Any
 from uuid import UUID
 
-from murmur.formats import document, segment_document
-from murmur.objects import NotFound
-from murmur.objects.transcripts import Transcripts
 from producers.gateway.progress import Progress
 from producers.gateway.view import JobView, View
+from runtime.formats import document, segment_document
+from runtime.objects import NotFound
+from runtime.objects.transcripts import Transcripts
 from schemas.segment import Segment
 from schemas.transcript import Transcript
 

@@ -7,19 +7,19 @@ from uuid import UUID, uuid4
 
 from aiohttp import web
 
-from murmur import identity, metrics
-from murmur.errors import Retry
-from murmur.kafka.async_producer import AsyncProducer, Unacknowledged
-from murmur.kafka.messages import Output
-from murmur.objects import keys
-from murmur.objects.transcripts import Transcripts
-from murmur.recipe import for_file, recipe
-from murmur.resources import Resources
-from producers.gateway.asked import asked
 from producers.gateway.form import Form, check_length, read_form
 from producers.gateway.problems import Problem
+from producers.gateway.submission import parse_submission
 from producers.gateway.upload import Incoming, Memory
 from producers.gateway.view import View
+from runtime import identity, metrics
+from runtime.effective_options import effective_options, for_file
+from runtime.errors import Retry
+from runtime.kafka.async_producer import AsyncProducer, Unacknowledged
+from runtime.kafka.messages import Output
+from runtime.objects import keys
+from runtime.objects.transcripts import Transcripts
+from runtime.resources import Resources
 from schemas.jobs import Job, JobRequested
 from schemas.topics import REQUESTS
 
@@ -60,10 +60,10 @@ class Submissions:
         return requested
 
     async def _planned(self, job_id: UUID, form: Form) -> JobRequested:
-        wanted = asked(form.fields, self._resources.model)
+        wanted = parse_submission(form.fields, self._resources.model)
         if wanted.webhook_url is not None and self._resources.settings.webhook_secret is None:
             raise Problem(400, "no_webhook_secret", "No webhook can be signed here: the operator must set MURMUR_WEBHOOK_SECRET.")
-        options = recipe(
+        options = effective_options(
             self._resources.settings,
             self._resources.model,
             language=wanted.language,

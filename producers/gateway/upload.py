@@ -9,9 +9,9 @@ import hashlib
 import logging
 from dataclasses import dataclass
 
-from murmur.errors import MurmurError
-from murmur.objects import ObjectStore, Upload
 from producers.gateway.problems import Problem
+from runtime.errors import MurmurError
+from runtime.objects import ObjectStore, Upload
 from schemas.record import ObjectRef
 
 log = logging.getLogger(__name__)

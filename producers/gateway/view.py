@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from murmur.kafka.messages import Partition, Received
-from murmur.settings import Settings
 from producers.gateway.progress import ProgressBook
+from runtime.kafka.messages import Partition, Received
+from runtime.settings import Settings
 from schemas import codec
 from schemas.jobs import TERMINAL, CancelRequested, Job, JobChanged, JobRequested, ResultSummary, State
 from schemas.options import ModelRef

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from murmur.errors import MurmurError
+from runtime.errors import MurmurError
 from scripts.services import cache, supervisor
 from scripts.services.cache import MissingToolchain, ServiceError
 

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from murmur.settings import Settings
+from runtime.settings import Settings
 
 PREFIX = "MURMUR_"
 

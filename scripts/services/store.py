@@ -12,9 +12,9 @@ from pathlib import Path
 
 from confluent_kafka import Consumer, TopicPartition
 
-from murmur.objects import buckets
-from murmur.objects.s3 import S3Store
-from murmur.settings import Settings
+from runtime.objects import buckets
+from runtime.objects.s3 import S3Store
+from runtime.settings import Settings
 from schemas.topics import UPLOADS
 from scripts.services import cache, envfile, ports
 from scripts.services.cache import Artifact, ServiceError

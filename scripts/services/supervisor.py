@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from murmur.kafka import client, topics
+from runtime.kafka import client, topics
 from scripts.services import build, cache, envfile
 from scripts.services.cache import ServiceError, say
 from scripts.services.kafka import CLASSES, Kafka

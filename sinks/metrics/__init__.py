@@ -4,7 +4,7 @@ Fed by `jobs` (counted by a Faust app) and by the topics that hold waiting work;
 repeated record does no harm here: a figure is off by one job until its window has passed.
 """
 
-from murmur.resources import Resources, Stage
+from runtime.resources import Resources, Stage
 
 
 def build(resources: Resources) -> Stage:

@@ -16,7 +16,7 @@ from typing import Any
 import faust
 import orjson
 
-from murmur.kafka.client import HEARTBEAT_MS, SESSION_TIMEOUT_MS, Kafka
+from runtime.kafka.client import HEARTBEAT_MS, SESSION_TIMEOUT_MS, Kafka
 from schemas import codec
 from schemas.jobs import TERMINAL, JobChanged
 from schemas.stats import JobFigures, JobSeries

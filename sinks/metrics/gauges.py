@@ -11,7 +11,7 @@ from itertools import groupby
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from murmur.stats import oldest_unfinished, totals
+from runtime.stats import oldest_unfinished, totals
 from schemas.stats import JobFigures, JobSeries, QueueFigures
 
 LABELS = ("window", "state", "lane", "model")

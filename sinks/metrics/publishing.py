@@ -7,9 +7,9 @@ import logging
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
-from murmur.errors import Retry
-from murmur.kafka.async_producer import AsyncProducer
-from murmur.kafka.messages import Output
+from runtime.errors import Retry
+from runtime.kafka.async_producer import AsyncProducer
+from runtime.kafka.messages import Output
 from schemas.stats import JobFigures, QueueFigures, StatsPublished
 from schemas.topics import STATS
 

@@ -8,7 +8,7 @@ import threading
 import time
 
 AGAIN_S = 60.0
-TALKATIVE = (
+NOISY_LOGGERS = (
     "aiokafka",
     "aiokafka.client",
     "aiokafka.cluster",
@@ -44,7 +44,7 @@ class Once(logging.Filter):
 _once = Once()
 
 
-def hush() -> None:
+def throttle_logs() -> None:
     """Safe to repeat. A filter of a parent is not asked for its children's lines, so each logger has it."""
-    for name in TALKATIVE:
+    for name in NOISY_LOGGERS:
         logging.getLogger(name).addFilter(_once)

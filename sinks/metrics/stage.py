@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry
 
-from murmur.errors import UsageError
-from murmur.kafka.async_producer import AsyncProducer
-from murmur.kafka.client import Kafka, KafkaFault
-from murmur.kafka.ends import Ends
+from runtime.errors import UsageError
+from runtime.kafka.async_producer import AsyncProducer
+from runtime.kafka.client import Kafka, KafkaFault
+from runtime.kafka.ends import Ends
 from schemas.topics import JOBS, METRICS_UNFINISHED_CHANGELOG, METRICS_WINDOWS_CHANGELOG, STATS
 from sinks.metrics.gauges import Gauges
 from sinks.metrics.publishing import Figures, Publisher
-from sinks.metrics.quiet import hush
+from sinks.metrics.quiet import throttle_logs
 from sinks.metrics.waiting import Waiting
 from sinks.metrics.watchdog import Watchdog
 
@@ -74,7 +74,7 @@ class MetricsSink:
     async def _main(self, gauges: Gauges, waiting: Waiting) -> None:
         from sinks.metrics.app import Counter
 
-        hush()
+        throttle_logs()
         counter = Counter(self._kafka)
         producer = AsyncProducer(self._kafka, "metrics", "metrics")
         producer.open()

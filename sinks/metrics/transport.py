@@ -15,7 +15,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from mode.threads import WorkerThread
 
-from murmur.kafka.client import Kafka
+from runtime.kafka.client import Kafka
 
 log = logging.getLogger(__name__)
 FETCH_WAIT_MS = 500
@@ -24,7 +24,7 @@ FETCH_WAIT_MS = 500
 STOP_S = 1.0
 
 
-class LeftBehind(WorkerThread):
+class DaemonWorkerThread(WorkerThread):
     """Keeps nobody: a thread that hangs after a crash is waited for a moment only, and the process ends without it."""
 
     def __init__(self, service: Any, **kwargs: Any) -> None:
@@ -103,7 +103,7 @@ class Consumer(driver.Consumer):
     thread_type: type[Thread] = Thread
 
     def _new_consumer_thread(self) -> Thread:
-        return self.thread_type(self, loop=self.loop, beacon=self.beacon, Worker=LeftBehind)
+        return self.thread_type(self, loop=self.loop, beacon=self.beacon, Worker=DaemonWorkerThread)
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109
         """A copy: the live set may become empty in the other thread, which would mean all partitions."""

@@ -18,12 +18,12 @@ from datetime import UTC, datetime
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from murmur.errors import UsageError
-from murmur.kafka.client import Kafka, KafkaFault
-from murmur.kafka.ends import Ends
-from murmur.kafka.follower import Follower
-from murmur.kafka.messages import Partition, Received
-from murmur.kafka.pertopic import group_of
+from runtime.errors import UsageError
+from runtime.kafka.client import Kafka, KafkaFault
+from runtime.kafka.ends import Ends
+from runtime.kafka.follower import Follower
+from runtime.kafka.messages import Partition, Received
+from runtime.kafka.per_topic import group_of
 from schemas.jobs import JobRequested
 from schemas.record import Lane
 from schemas.stats import QueueFigures

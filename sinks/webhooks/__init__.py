@@ -9,7 +9,7 @@ delivery follow each other within a minute and live in this process: what is giv
 is no schedule over days and no dead letter of a delivery yet.
 """
 
-from murmur.resources import Resources, Stage
+from runtime.resources import Resources, Stage
 
 
 def build(resources: Resources) -> Stage:

@@ -13,7 +13,7 @@ from typing import Literal
 import aiohttp
 from yarl import URL
 
-from murmur.webhooks import Signer
+from runtime.webhooks import Signer
 from sinks.webhooks.addresses import AddressRefused, Guard
 
 Outcome = Literal["delivered", "refused", "redirected", "failed", "unreachable", "timed_out", "forbidden_address", "bad_url"]

@@ -13,10 +13,10 @@ from typing import Literal, Protocol
 
 from yarl import URL
 
-from murmur import metrics
-from murmur.errors import Retry
-from murmur.objects import NotFound
-from murmur.webhooks import url_problem
+from runtime import metrics
+from runtime.errors import Retry
+from runtime.objects import NotFound
+from runtime.webhooks import url_problem
 from schemas.codec import Undecodable
 from schemas.jobs import JobChanged
 from schemas.transcript import Transcript

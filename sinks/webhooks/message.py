@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from murmur.formats import document
+from runtime.formats import document
 from schemas.jobs import TERMINAL, JobChanged
 from schemas.record import Failure
 from schemas.transcript import Transcript

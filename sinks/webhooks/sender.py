@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from murmur.objects.transcripts import Transcripts
+from runtime.objects.transcripts import Transcripts
 from schemas.jobs import JobChanged
 from schemas.transcript import Transcript
 from sinks.webhooks.attempt import Poster

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from murmur import metrics, webhooks
-from murmur.kafka.loop import Loop, LoopOptions
-from murmur.kafka.messages import Partition, Received, Step
-from murmur.objects.transcripts import Transcripts
-from murmur.resources import Resources, Stage
+from runtime import metrics, webhooks
+from runtime.kafka.loop import Loop, LoopOptions
+from runtime.kafka.messages import Partition, Received, Step
+from runtime.objects.transcripts import Transcripts
+from runtime.resources import Resources, Stage
 from schemas.codec import Undecodable
 from schemas.jobs import JobChanged
 from schemas.topics import JOBS
@@ -60,7 +60,7 @@ def now() -> datetime:
 
 
 class WebhookHandler:
-    """See `murmur.kafka.messages.Handler`. `sender` is None without a secret: then nothing is sent, since nothing unsigned is."""
+    """See `runtime.kafka.messages.Handler`. `sender` is None without a secret: nothing unsigned is sent."""
 
     def __init__(self, sender: Deliveries | None, clock: Callable[[], datetime]) -> None:
         self._sender = sender

@@ -11,8 +11,8 @@ from pathlib import Path
 import orjson
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from murmur.kafka.client import Kafka
-from murmur.kafka.loop import Loop
+from runtime.kafka.client import Kafka
+from runtime.kafka.loop import Loop
 from schemas.topics import Topic
 
 ROOT = Path(__file__).parents[2]

@@ -9,10 +9,10 @@ from typing import Any
 import orjson
 from confluent_kafka import Producer
 
-from murmur.kafka.client import Kafka, KafkaFault
-from murmur.kafka.each import EachRecord
-from murmur.kafka.loop import Loop, LoopOptions
-from murmur.kafka.messages import Output, Partition, Received, Step
+from runtime.kafka.client import Kafka, KafkaFault
+from runtime.kafka.each import EachRecord
+from runtime.kafka.loop import Loop, LoopOptions
+from runtime.kafka.messages import Output, Partition, Received, Step
 from schemas.topics import BY_NAME, CHUNKS_BULK
 
 for_ever = threading.Event()

@@ -10,10 +10,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from murmur.kafka import topics
-from murmur.kafka.client import Kafka
-from murmur.kafka.embedded import EmbeddedBroker
-from murmur.settings import Settings
+from runtime.kafka import topics
+from runtime.kafka.client import Kafka
+from runtime.kafka.embedded import EmbeddedBroker
+from runtime.settings import Settings
 from scripts.services.supervisor import Services
 
 PARTITIONS = 4

@@ -5,8 +5,8 @@ import time
 import pytest
 from confluent_kafka import TopicPartition
 
-from murmur.kafka.client import Kafka
-from murmur.kafka.embedded import EmbeddedBroker
+from runtime.kafka.client import Kafka
+from runtime.kafka.embedded import EmbeddedBroker
 from schemas.topics import CHUNKS_BULK, REQUESTS, UPLOADS
 from tests.contract.brokers import child, committed, member, says, take, wait_until, whole, write
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import pytest
 from confluent_kafka import Producer
 
-from murmur.kafka import changelog
-from murmur.kafka.client import Kafka, KafkaFault
-from murmur.kafka.messages import Partition
+from runtime.kafka import changelog
+from runtime.kafka.client import Kafka, KafkaFault
+from runtime.kafka.messages import Partition
 from schemas.topics import JOBS_CHANGELOG, WORKS_CHANGELOG
 from tests.contract.brokers import write
 

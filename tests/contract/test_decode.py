@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from murmur.errors import Invalid, Retry
 from processors.slicer.audio import BLOCK_SAMPLES, Samples, Seekable
 from processors.slicer.decode import open_audio
+from runtime.errors import Invalid, Retry
 from schemas.work import AudioInfo
 from tests.contract.media import Sound, media, speech
 

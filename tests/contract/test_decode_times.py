@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from murmur.errors import Invalid
 from processors.slicer.clock import MAX_JUMP_S, MIN_GAP_S
+from runtime.errors import Invalid
 from tests.contract.media import Sound, decoded, found_s, media, part, speech
 
 FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from murmur.errors import Invalid
 from processors.slicer.audio import Samples
 from processors.slicer.decode import open_audio
 from processors.slicer.slicing import Closed, Cut, Event, Opened, Slicer
 from processors.slicer.vad import load_session
+from runtime.errors import Invalid
 from schemas.options import RawFormat, SlicingOptions
 from tests.contract.media import Sound, decoded, found_s, media, part, speech
 

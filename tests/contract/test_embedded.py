@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer
 
-from murmur.errors import UsageError
-from murmur.kafka import embedded
-from murmur.kafka.backlog import ADMITTED_BYTES, FULL_BYTES
-from murmur.kafka.client import Kafka
-from murmur.kafka.embedded import EmbeddedBroker
-from murmur.kafka.messages import Output
-from murmur.kafka.writer import Writer
+from runtime.errors import UsageError
+from runtime.kafka import embedded
+from runtime.kafka.backlog import ADMITTED_BYTES, FULL_BYTES
+from runtime.kafka.client import Kafka
+from runtime.kafka.embedded import EmbeddedBroker
+from runtime.kafka.messages import Output
+from runtime.kafka.writer import Writer
 from schemas.topics import CHUNKS_BULK, DEAD_LETTERS, DECODES, REQUESTS, Topic
 from tests.contract.brokers import PATIENCE_S, member, take, wait_until
 

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from murmur.errors import Invalid, UsageError
-from murmur.models import catalogue
-from murmur.settings import Settings
 from processors.transcriber import windows
 from processors.transcriber.engine import Window, WindowText
 from processors.transcriber.loading import load, usable_cores
 from processors.transcriber.whisper import WhisperEngine
 from processors.transcriber.windows import ChunkWindows
+from runtime.errors import Invalid, UsageError
+from runtime.models import catalogue
+from runtime.settings import Settings
 from schemas.options import DecodingOptions
 from schemas.segment import Segment
 from tests.clips import AUDIO, CLIPS, Clip, word_errors, words

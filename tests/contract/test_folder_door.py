@@ -14,17 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from murmur.errors import UsageError
-from murmur.kafka.embedded import EmbeddedBroker
-from murmur.kafka.follower import Follower
-from murmur.models import catalogue
-from murmur.objects.directory import DirectoryStore
-from murmur.resources import Resources, Stage
-from murmur.settings import Settings
 from processors import intake
 from processors.intake.events import Dropped, normalise
 from producers import reconciler, watcher
 from producers.announcer import Announcer
+from runtime.errors import UsageError
+from runtime.kafka.embedded import EmbeddedBroker
+from runtime.kafka.follower import Follower
+from runtime.models import catalogue
+from runtime.objects.directory import DirectoryStore
+from runtime.resources import Resources, Stage
+from runtime.settings import Settings
 from schemas.jobs import JobRequested
 from schemas.topics import REQUESTS, UPLOADS
 

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from murmur.errors import Retry
-from murmur.kafka.client import Kafka
-from murmur.kafka.each import EachRecord
-from murmur.kafka.follower import Follower, Start
-from murmur.kafka.loop import Loop, LoopOptions
-from murmur.kafka.messages import Output, Partition, Received, Step
+from runtime.errors import Retry
+from runtime.kafka.client import Kafka
+from runtime.kafka.each import EachRecord
+from runtime.kafka.follower import Follower, Start
+from runtime.kafka.loop import Loop, LoopOptions
+from runtime.kafka.messages import Output, Partition, Received, Step
 from schemas import codec
 from schemas.codec import Undecodable
 from schemas.deadletter import DeadLetter

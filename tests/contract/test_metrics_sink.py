@@ -13,12 +13,12 @@ import pytest
 from confluent_kafka import Producer
 from prometheus_client import CollectorRegistry
 
-from murmur.errors import UsageError
-from murmur.kafka.client import Kafka, KafkaFault
-from murmur.kafka.embedded import EmbeddedBroker
-from murmur.kafka.follower import Follower
-from murmur.kafka.pertopic import group_of
-from murmur.stats import Stats
+from runtime.errors import UsageError
+from runtime.kafka.client import Kafka, KafkaFault
+from runtime.kafka.embedded import EmbeddedBroker
+from runtime.kafka.follower import Follower
+from runtime.kafka.per_topic import group_of
+from runtime.stats import Stats
 from schemas import codec
 from schemas.jobs import JobChanged, State
 from schemas.stats import JobFigures, StatsPublished

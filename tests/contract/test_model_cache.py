@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from murmur.models.catalogue import DEMO_DIR, PINNED
+from runtime.models.catalogue import DEMO_DIR, PINNED
 from tests.hub import hub
 
 OFFLINE = """
-from murmur.errors import UsageError
-from murmur.models.catalogue import fetch, resolve
+from runtime.errors import UsageError
+from runtime.models.catalogue import fetch, resolve
 try:
     print(fetch(resolve("{name}"), lambda done, total: None))
 except UsageError as error:
@@ -23,7 +23,7 @@ except UsageError as error:
 
 ONLINE = """
 import json
-from murmur.models.catalogue import fetch, resolve
+from runtime.models.catalogue import fetch, resolve
 told = []
 path = fetch(resolve("{name}"), lambda done, total: told.append((done, total)))
 print(json.dumps([str(path), told]))

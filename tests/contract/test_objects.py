@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from murmur.objects import NotFound, ObjectStore
-from murmur.objects.directory import DirectoryStore
-from murmur.objects.s3 import S3Store
-from murmur.objects.store import BadKey
+from runtime.objects import NotFound, ObjectStore
+from runtime.objects.directory import DirectoryStore
+from runtime.objects.s3 import S3Store
+from runtime.objects.store import BadKey
 from schemas.record import ObjectRef
 
 if TYPE_CHECKING:

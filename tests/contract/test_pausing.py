@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 
 from confluent_kafka import Consumer
 
-from murmur.kafka.client import Kafka
-from murmur.kafka.loop import Loop, LoopOptions
-from murmur.kafka.messages import Partition, Received, Step
+from runtime.kafka.client import Kafka
+from runtime.kafka.loop import Loop, LoopOptions
+from runtime.kafka.messages import Partition, Received, Step
 from schemas.topics import UPLOADS
 from tests.contract.brokers import member, running, wait_until, write
 

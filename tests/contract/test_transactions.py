@@ -15,13 +15,13 @@ from datetime import UTC, datetime
 
 from confluent_kafka import TopicPartition
 
-from murmur.errors import Retry
-from murmur.kafka.client import Kafka, KafkaFault
-from murmur.kafka.commits import TransactionalCommits
-from murmur.kafka.ends import Ends
-from murmur.kafka.loop import Loop, LoopOptions
-from murmur.kafka.messages import Output, Partition, Received, Step
-from murmur.kafka.writer import Writer
+from runtime.errors import Retry
+from runtime.kafka.client import Kafka, KafkaFault
+from runtime.kafka.commits import TransactionalCommits
+from runtime.kafka.ends import Ends
+from runtime.kafka.loop import Loop, LoopOptions
+from runtime.kafka.messages import Output, Partition, Received, Step
+from runtime.kafka.writer import Writer
 from schemas import codec
 from schemas.jobs import CancelRequested
 from schemas.topics import CANCELLATIONS, CHUNKS_BULK, DEAD_LETTERS, UPLOADS

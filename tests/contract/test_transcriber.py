@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from murmur.kafka.client import Kafka
-from murmur.models import catalogue
-from murmur.objects.directory import DirectoryStore
-from murmur.resources import Resources, Stage
-from murmur.settings import Settings
 from processors.transcriber import stage
+from runtime.kafka.client import Kafka
+from runtime.models import catalogue
+from runtime.objects.directory import DirectoryStore
+from runtime.resources import Resources, Stage
+from runtime.settings import Settings
 from schemas import codec
 from schemas.options import DecodingOptions
 from schemas.record import Lane, ObjectRef

@@ -10,12 +10,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from murmur.errors import Retry
-from murmur.kafka.async_producer import AsyncProducer
-from murmur.kafka.client import Kafka
-from murmur.kafka.messages import Output, Partition
 from producers.gateway.feed import Feed, Freshness, Wakeups
 from producers.gateway.view import View
+from runtime.errors import Retry
+from runtime.kafka.async_producer import AsyncProducer
+from runtime.kafka.client import Kafka
+from runtime.kafka.messages import Output, Partition
 from schemas.jobs import Job, JobChanged, JobRequested, State, Work
 from schemas.options import ModelRef
 from schemas.record import ObjectRef

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from murmur.dev import Dev
-from murmur.settings import Settings
+from runtime.settings import Settings
 from tests.pipeline.client import Client
 
 READY_S = 60.0

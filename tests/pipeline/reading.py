@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from murmur.dev import Dev
-from murmur.kafka.follower import Follower
-from murmur.kafka.messages import Received
+from runtime.kafka.follower import Follower
+from runtime.kafka.messages import Received
 from schemas.jobs import TERMINAL, JobChanged
 from schemas.record import Record
 from schemas.topics import CHUNK_RESULTS, JOBS, Topic

@@ -3,7 +3,7 @@
 import socket
 from pathlib import Path
 
-from murmur.cli import stages
+from murmur import stages
 from tests.pipeline.client import Client
 from tests.pipeline.command import Murmur
 from tests.pipeline.processes import Process

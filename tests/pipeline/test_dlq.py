@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from murmur.dev import Dev
-from murmur.kafka import deadletters
-from murmur.kafka.messages import Received
-from murmur.kafka.writer import Writer
+from runtime.kafka import deadletters
+from runtime.kafka.messages import Received
+from runtime.kafka.writer import Writer
 from schemas import codec
 from schemas.codec import Undecodable
 from schemas.deadletter import DeadLetter

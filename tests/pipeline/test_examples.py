@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from murmur.dev import Dev
-from murmur.settings import Settings
+from runtime.settings import Settings
 from tests.clips import BY_NAME, word_errors
 from tests.pipeline.client import Client
 from tests.pipeline.command import ROOT, only_line

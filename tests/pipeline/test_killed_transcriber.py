@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from murmur.cli.stages import STAGES
 from murmur.dev import Dev
-from murmur.kafka.follower import Follower
-from murmur.settings import Settings
+from murmur.stages import STAGES
+from runtime.kafka.follower import Follower
+from runtime.settings import Settings
 from schemas.topics import CHUNK_RESULTS
 from schemas.work import ChunkTranscribed, WorkReported
 from tests.clips import BY_NAME, word_errors

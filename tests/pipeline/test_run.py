@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from murmur.kafka.embedded import EmbeddedBroker
+from runtime.kafka.embedded import EmbeddedBroker
 from tests.pipeline.command import Murmur, only_line
 from tests.pipeline.supervised import ALL, alive, children, on_directory, ready, start
 from tests.waiting import wait_until

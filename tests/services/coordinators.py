@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from murmur.kafka import topics
-from murmur.kafka.client import Kafka
-from murmur.kafka.follower import Follower
+from runtime.kafka import topics
+from runtime.kafka.client import Kafka
+from runtime.kafka.follower import Follower
 from schemas import codec
 from schemas.jobs import Job, JobRequested, Work
 from schemas.options import DecodingOptions, ModelRef

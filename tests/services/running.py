@@ -21,9 +21,9 @@ import boto3
 from botocore.config import Config
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
 
-from murmur.kafka import client
-from murmur.kafka.progress import GroupProgress
-from murmur.settings import Settings
+from runtime.kafka import client
+from runtime.kafka.progress import GroupProgress
+from runtime.settings import Settings
 from schemas.topics import JOBS, REQUESTS, TRANSCRIPTS, UPLOADS, Topic
 from scripts.services import ports
 from scripts.services.kafka import Kafka

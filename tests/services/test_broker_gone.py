@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from murmur.kafka import client, commits, topics
-from murmur.kafka.client import KafkaFault
-from murmur.kafka.follower import Follower
-from murmur.kafka.loop import Loop
-from murmur.settings import Settings
 from processors.revocations import Revocations
+from runtime.kafka import client, commits, topics
+from runtime.kafka.client import KafkaFault
+from runtime.kafka.follower import Follower
+from runtime.kafka.loop import Loop
+from runtime.settings import Settings
 from schemas import codec
 from schemas.topics import CHUNKS_BULK, REVOCATIONS, UPLOADS
 from schemas.work import RunRevoked

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from murmur.objects import buckets
-from murmur.objects.s3 import S3Store
-from murmur.settings import Settings
+from runtime.objects import buckets
+from runtime.objects.s3 import S3Store
+from runtime.settings import Settings
 from scripts.services.store import Store
 from scripts.services.supervisor import Services
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
-from murmur.kafka.loop import Loop, LoopOptions
-from murmur.kafka.messages import Partition
-from murmur.objects.directory import DirectoryStore
-from murmur.objects.transcripts import Transcripts
 from processors.coordinator.stage import INPUTS, Coordinator
 from processors.coordinator.tables import Tables
+from runtime.kafka.loop import Loop, LoopOptions
+from runtime.kafka.messages import Partition
+from runtime.objects.directory import DirectoryStore
+from runtime.objects.transcripts import Transcripts
 from schemas import codec
 from schemas.jobs import CancelRequested
 from schemas.record import Record

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import orjson
 import pytest
 
-from murmur.kafka.messages import Output, Partition, Received
-from murmur.models import catalogue
-from murmur.objects.s3 import S3Store
-from murmur.recipe import recipe
 from processors.intake.stage import Intake
+from runtime.effective_options import effective_options
+from runtime.kafka.messages import Output, Partition, Received
+from runtime.models import catalogue
+from runtime.objects.s3 import S3Store
 from schemas.jobs import JobRequested
 from schemas.topics import REQUESTS
 from tests.services.running import Installation, Json, in_base64, spoken
@@ -100,7 +100,7 @@ def watched(system: Installation) -> Iterator[Watched]:
     objects = S3Store(settings)
     reads: list[str] = []
     objects.client.meta.events.register("before-call.s3.GetObject", lambda params, **_: reads.append(params["url_path"]))
-    yield Watched(Intake(objects, settings, recipe(settings, catalogue.resolve("demo"))), reads)
+    yield Watched(Intake(objects, settings, effective_options(settings, catalogue.resolve("demo"))), reads)
     objects.client.close()
 
 

@@ -14,9 +14,9 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from murmur.objects.s3 import S3Store
-from murmur.settings import Settings
 from producers.announcer import created
+from runtime.objects.s3 import S3Store
+from runtime.settings import Settings
 from schemas.topics import JOBS, UPLOADS
 from tests.pipeline.client import Client
 from tests.services.running import ENDED, Installation, dropped_key, spoken

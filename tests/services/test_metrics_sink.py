@@ -16,9 +16,9 @@ from uuid import UUID
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from murmur.kafka.client import Kafka
-from murmur.kafka.progress import GroupProgress
-from murmur.stats import Stats
+from runtime.kafka.client import Kafka
+from runtime.kafka.progress import GroupProgress
+from runtime.stats import Stats
 from schemas import codec
 from schemas.jobs import JobChanged
 from schemas.topics import JOBS

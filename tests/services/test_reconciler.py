@@ -13,7 +13,7 @@ from urllib.request import urlopen
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from murmur.objects.s3 import S3Store
+from runtime.objects.s3 import S3Store
 from schemas.topics import REQUESTS
 from scripts.services import ports, supervisor
 from scripts.services.kafka import Kafka

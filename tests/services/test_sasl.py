@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from murmur.errors import MurmurError
-from murmur.kafka import topics
-from murmur.kafka.client import Kafka
-from murmur.kafka.each import EachRecord
-from murmur.kafka.loop import Loop, LoopOptions
-from murmur.kafka.messages import Output, Received
+from runtime.errors import MurmurError
+from runtime.kafka import topics
+from runtime.kafka.client import Kafka
+from runtime.kafka.each import EachRecord
+from runtime.kafka.loop import Loop, LoopOptions
+from runtime.kafka.messages import Output, Received
 from schemas.topics import CHUNKS_BULK, UPLOADS
 from scripts.services import envfile
 from scripts.services.kafka import PASSWORD, USER

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer
 
-from murmur.objects import s3
-from murmur.objects.s3 import S3Store
-from murmur.objects.s3_errors import translated
-from murmur.objects.store import BadKey, NotFound, StoreUnavailable
+from runtime.objects import s3
+from runtime.objects.s3 import S3Store
+from runtime.objects.s3_errors import translated
+from runtime.objects.store import BadKey, NotFound, StoreUnavailable
 from schemas.record import ObjectRef
 from scripts.services import supervisor
 from scripts.services.kafka import Kafka

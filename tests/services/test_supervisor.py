@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
-from murmur.settings import Settings
+from runtime.settings import Settings
 from scripts.services import envfile, ports, supervisor
 from scripts.services.cache import ServiceError
 from scripts.services.kafka import Kafka

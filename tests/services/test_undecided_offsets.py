@@ -12,9 +12,9 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.protocol.transaction import TxnOffsetCommitRequest
 from confluent_kafka import KafkaException, TopicPartition
 
-from murmur.kafka import client, loop, topics
-from murmur.kafka.loop import Loop, LoopOptions
-from murmur.settings import Settings
+from runtime.kafka import client, loop, topics
+from runtime.kafka.loop import Loop, LoopOptions
+from runtime.settings import Settings
 from schemas.topics import CHUNKS_BULK, UPLOADS
 from scripts.services import supervisor
 from scripts.services.supervisor import Services

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from murmur.models import catalogue
+from runtime.models import catalogue
 from scripts import models
 from tests.clips import BY_NAME, word_errors
 from tests.pipeline.command import Murmur

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from murmur.cli.tuning.figures import Chunk, Reading
-from murmur.models.catalogue import Model
-from murmur.settings import Settings
+from runtime.models.catalogue import Model
+from runtime.settings import Settings
 from schemas.options import DecodingOptions
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from murmur.cli.tuning.figures import Chunk
-from murmur.errors import Invalid, UsageError
-from murmur.formats import FORMATS
+from runtime.errors import Invalid, UsageError
+from runtime.formats import FORMATS
 from schemas.options import SlicingOptions
 from schemas.work import SAMPLE_RATE_HZ
 
@@ -104,8 +104,8 @@ class Recordings:
         """The file is closed before its last one is given."""
         import numpy as np
 
-        from murmur.recipe import RAW_FORMATS
         from processors.slicer.decode import open_audio
+        from runtime.effective_options import RAW_FORMATS
 
         kept: list[Samples] = []
         raw_format = RAW_FORMATS.get(path.suffix.lower())

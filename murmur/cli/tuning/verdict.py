@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from murmur.cli.tuning.figures import FULL, EncoderChoice, Figure, Measured, SideBySide
-from murmur.models.catalogue import FITTED_MARGIN_S
 from murmur.word_errors import Score
+from runtime.models.catalogue import FITTED_MARGIN_S
 
 WORDS_MIN = 200  # with fewer there is nothing to judge by
 WORDS_FOR_RATE = 500  # with fewer, one word is more than the rate that is allowed

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 import pytest
 from pydantic import SecretStr
 
-from murmur.kafka.client import Kafka
-from murmur.kafka.embedded import EmbeddedBroker
-from murmur.models import catalogue
-from murmur.objects.directory import DirectoryStore
-from murmur.resources import Resources
-from murmur.settings import Settings
 from producers.gateway import build
+from runtime.kafka.client import Kafka
+from runtime.kafka.embedded import EmbeddedBroker
+from runtime.models import catalogue
+from runtime.objects.directory import DirectoryStore
+from runtime.resources import Resources
+from runtime.settings import Settings
 from tests.contract.gateway.house import House
 from tests.waiting import wait_until
 

@@ -11,12 +11,12 @@ from uuid import uuid4
 import orjson
 from confluent_kafka import Producer
 
-from murmur.kafka.client import Kafka
-from murmur.kafka.follower import Follower
-from murmur.objects.directory import DirectoryStore
-from murmur.objects.transcripts import Transcripts
-from murmur.settings import Settings
 from producers.gateway import Gateway
+from runtime.kafka.client import Kafka
+from runtime.kafka.follower import Follower
+from runtime.objects.directory import DirectoryStore
+from runtime.objects.transcripts import Transcripts
+from runtime.settings import Settings
 from schemas import codec
 from schemas.jobs import JobChanged, JobRequested, ResultSummary, State
 from schemas.record import Record

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from murmur.models import catalogue
+from runtime.models import catalogue
 from tests.contract.gateway.house import (
     API,
     MULTIPART,

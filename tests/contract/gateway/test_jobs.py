@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from murmur.kafka.follower import Follower
+from runtime.kafka.follower import Follower
 from schemas.jobs import CancelRequested, JobRequested, ResultSummary, State
 from schemas.record import Failure
 from schemas.segment import Segment

@@ -12,16 +12,16 @@ import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
-from murmur.kafka.client import Kafka
-from murmur.kafka.embedded import EmbeddedBroker
-from murmur.models import catalogue
-from murmur.objects.directory import DirectoryStore
-from murmur.resources import Resources
-from murmur.settings import Settings
 from producers.gateway import Gateway, build
 from producers.gateway.form import read_form
 from producers.gateway.problems import Problem
 from producers.gateway.upload import Incoming, Memory
+from runtime.kafka.client import Kafka
+from runtime.kafka.embedded import EmbeddedBroker
+from runtime.models import catalogue
+from runtime.objects.directory import DirectoryStore
+from runtime.resources import Resources
+from runtime.settings import Settings
 from tests.contract.gateway.house import API, MULTIPART, House, multipart
 from tests.waiting import wait_until
 

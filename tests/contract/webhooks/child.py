@@ -6,11 +6,11 @@ from pathlib import Path
 import orjson
 from pydantic import SecretStr
 
-from murmur.kafka.client import Kafka
-from murmur.models import catalogue
-from murmur.objects.directory import DirectoryStore
-from murmur.resources import Resources
-from murmur.settings import Settings
+from runtime.kafka.client import Kafka
+from runtime.models import catalogue
+from runtime.objects.directory import DirectoryStore
+from runtime.resources import Resources
+from runtime.settings import Settings
 from sinks.webhooks import build
 from tests.ended import SECRET
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from murmur.objects.directory import DirectoryStore
-from murmur.objects.transcripts import Transcripts
+from runtime.objects.directory import DirectoryStore
+from runtime.objects.transcripts import Transcripts
 from tests.contract.webhooks.receiver import Receiver
 from tests.ended import transcript
 

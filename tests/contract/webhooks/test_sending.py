@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from murmur.objects.directory import DirectoryStore
-from murmur.objects.transcripts import Transcripts
-from murmur.webhooks import Signer
+from runtime.objects.directory import DirectoryStore
+from runtime.objects.transcripts import Transcripts
+from runtime.webhooks import Signer
 from schemas.jobs import JobChanged
 from sinks.webhooks.addresses import Guard
 from sinks.webhooks.attempt import Poster

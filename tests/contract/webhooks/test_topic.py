@@ -15,12 +15,12 @@ import orjson
 import pytest
 from pydantic import SecretStr
 
-from murmur.kafka.client import Kafka
-from murmur.kafka.loop import Loop
-from murmur.models import catalogue
-from murmur.objects.directory import DirectoryStore
-from murmur.resources import Resources
-from murmur.settings import Settings
+from runtime.kafka.client import Kafka
+from runtime.kafka.loop import Loop
+from runtime.models import catalogue
+from runtime.objects.directory import DirectoryStore
+from runtime.resources import Resources
+from runtime.settings import Settings
 from schemas import codec
 from schemas.deadletter import DeadLetter
 from schemas.jobs import JobChanged

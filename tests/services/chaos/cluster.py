@@ -15,8 +15,8 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
 
-from murmur.kafka import client, topics
-from murmur.objects import buckets
+from runtime.kafka import client, topics
+from runtime.objects import buckets
 from scripts.services import envfile, ports
 from scripts.services.process import Process
 from tests.waiting import wait_until

@@ -11,10 +11,10 @@ from typing import Self
 import orjson
 from confluent_kafka import KafkaException, Producer
 
-from murmur.kafka.client import Kafka
-from murmur.kafka.ends import Ends
-from murmur.kafka.follower import Follower
-from murmur.kafka.messages import Received
+from runtime.kafka.client import Kafka
+from runtime.kafka.ends import Ends
+from runtime.kafka.follower import Follower
+from runtime.kafka.messages import Received
 from schemas import codec
 from schemas.jobs import CancelRequested, JobRequested
 from schemas.topics import CANCELLATIONS, CHUNK_RESULTS, CHUNKS_BULK, CHUNKS_INTERACTIVE, DECODES, REQUESTS, Topic

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from murmur.kafka.client import Kafka, KafkaFault
-from murmur.kafka.follower import Follower
-from murmur.kafka.messages import Partition, Received
+from runtime.kafka.client import Kafka, KafkaFault
+from runtime.kafka.follower import Follower
+from runtime.kafka.messages import Partition, Received
 from schemas.deadletter import DeadLetter
 from schemas.jobs import TERMINAL, Job, JobChanged, JobRequested
 from schemas.topics import CHUNK_RESULTS, DEAD_LETTERS, JOBS, REQUESTS, TRANSCRIPTS

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from murmur.dev import folders, with_folders
-from murmur.errors import UsageError
-from murmur.settings import Settings
+from runtime.errors import UsageError
+from runtime.settings import Settings
 
 
 def test_the_outbox_lies_beside_the_inbox_unless_it_is_set(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from murmur.errors import UsageError
 from murmur.gateway_client import GatewayClient, Refused, Unreachable
+from runtime.errors import UsageError
 
 ENDED = (200, b'{"state": "SUCCESS"}')
 AWAY = (503, b'{"detail": "the broker is away", "reason": "unavailable"}')

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from murmur.objects import ObjectInfo
 from producers.incoming import Settling, is_free, is_meant
+from runtime.objects import ObjectInfo
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="leases are Linux's")
 

@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from murmur.errors import UsageError
-from murmur.kafka.client import Kafka
-from murmur.models import catalogue
-from murmur.objects import ObjectInfo
-from murmur.objects.directory import DirectoryStore
-from murmur.resources import Resources
-from murmur.settings import Settings
 from processors.intake.events import Dropped, normalise
 from producers.announcer import created
 from producers.reconciler import Ledger, build
+from runtime.errors import UsageError
+from runtime.kafka.client import Kafka
+from runtime.models import catalogue
+from runtime.objects import ObjectInfo
+from runtime.objects.directory import DirectoryStore
+from runtime.resources import Resources
+from runtime.settings import Settings
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -7,12 +7,12 @@ from uuid import UUID
 
 import pytest
 
-from murmur.formats import FORMATS
-from murmur.kafka.messages import Partition, Received
-from murmur.objects import StoreUnavailable
-from murmur.objects.directory import DirectoryStore
-from murmur.objects.names import result_keys
-from murmur.objects.transcripts import Transcripts
+from runtime.formats import FORMATS
+from runtime.kafka.messages import Partition, Received
+from runtime.objects import StoreUnavailable
+from runtime.objects.directory import DirectoryStore
+from runtime.objects.names import result_keys
+from runtime.objects.transcripts import Transcripts
 from schemas.codec import Undecodable
 from schemas.jobs import Job, ResultSummary
 from schemas.options import DecodingOptions, ModelRef

@@ -4,7 +4,7 @@ import hashlib
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from murmur.objects.names import result_keys
+from runtime.objects.names import result_keys
 from schemas.jobs import Job
 from tests.services.chaos import clips
 from tests.services.chaos.bench import RECONCILED_S, Bench, Row

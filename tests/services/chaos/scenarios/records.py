@@ -1,6 +1,6 @@
 """The topics hold what they should not: every record again, late and out of order, and records that are none."""
 
-from murmur.kafka.follower import Follower
+from runtime.kafka.follower import Follower
 from schemas.jobs import JobRequested
 from schemas.topics import CANCELLATIONS, CHUNK_RESULTS, CHUNKS_BULK, CHUNKS_INTERACTIVE, DECODES, REQUESTS
 from tests.services.chaos import hostile

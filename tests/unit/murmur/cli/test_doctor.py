@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from murmur.cli.doctor import examine
-from murmur.models.catalogue import DEMO_DIR
-from murmur.settings import Settings
+from runtime.models.catalogue import DEMO_DIR
+from runtime.settings import Settings
 
 
 def names(tmp_path: Path) -> tuple[str, str | None]:

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from murmur.cli import download
-from murmur.cli.telling import Lines
-from murmur.errors import UsageError
-from murmur.models import catalogue
-from murmur.models.catalogue import Model
-from murmur.models.hub import Progress
+from murmur.cli.progress import Lines
+from runtime.errors import UsageError
+from runtime.models import catalogue
+from runtime.models.catalogue import Model
+from runtime.models.hub import Progress
 
 BASE = catalogue.resolve("base")
 

@@ -7,8 +7,8 @@ from uuid import UUID
 import orjson
 import pytest
 
-from murmur.errors import MurmurError
 from processors.coordinator.tables import CHANGELOGS, FORGOTTEN_MAX, CacheEntry, Change, JobState, TableName, Tables
+from runtime.errors import MurmurError
 from schemas.jobs import Job
 from schemas.record import ObjectRef
 

@@ -9,16 +9,16 @@ from typing import BinaryIO
 
 import pytest
 
-from murmur import identity
-from murmur.kafka.messages import Partition, Received
-from murmur.models import catalogue
-from murmur.objects import ObjectInfo, ObjectStore, StoreUnavailable
-from murmur.objects.directory import DirectoryStore
-from murmur.objects.keys import transcript_key
-from murmur.objects.names import result_keys
-from murmur.recipe import recipe
-from murmur.settings import Settings
 from processors.intake.stage import Intake
+from runtime import identity
+from runtime.effective_options import effective_options
+from runtime.kafka.messages import Partition, Received
+from runtime.models import catalogue
+from runtime.objects import ObjectInfo, ObjectStore, StoreUnavailable
+from runtime.objects.directory import DirectoryStore
+from runtime.objects.keys import transcript_key
+from runtime.objects.names import result_keys
+from runtime.settings import Settings
 from schemas.codec import Undecodable
 from schemas.jobs import JobRequested
 from schemas.record import ObjectRef
@@ -36,7 +36,7 @@ def objects(tmp_path: Path) -> DirectoryStore:
 
 
 def intake(objects: ObjectStore, settings: Settings = SETTINGS) -> Intake:
-    return Intake(objects, settings, recipe(settings, catalogue.resolve("demo")), lambda: NOW)
+    return Intake(objects, settings, effective_options(settings, catalogue.resolve("demo")), lambda: NOW)
 
 
 def event(key: str, bucket: str = "uploads", how: str = "Put") -> bytes:

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from murmur.identity import slice_id
-from murmur.kafka.messages import Partition, Received
-from murmur.objects.directory import DirectoryStore
 from processors.slicer.decode import open_audio
 from processors.slicer.slicing import Slicer
 from processors.slicer.vad import load_session
-from processors.slicer.worker import Workshop
+from processors.slicer.worker import SlicerContext
+from runtime.identity import slice_id
+from runtime.kafka.messages import Partition, Received
+from runtime.objects.directory import DirectoryStore
 from schemas.jobs import Work
 from schemas.options import ModelRef, SlicingOptions
 from schemas.record import Lane, ObjectRef
@@ -33,8 +33,8 @@ class Bench:
         return DirectoryStore({name: self.root / name for name in ("uploads", "work")})
 
     @property
-    def workshop(self) -> Workshop:
-        return Workshop(self.store, "work", SLICER, 30.0, self._revoked, self.max_bytes)
+    def context(self) -> SlicerContext:
+        return SlicerContext(self.store, "work", SLICER, 30.0, self._revoked, self.max_bytes)
 
     def _revoked(self, work_id: str, run: str) -> bool:
         return (work_id, run) in self.revoked

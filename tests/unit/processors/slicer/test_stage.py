@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from murmur.kafka.messages import Partition, Received, Step
 from processors.slicer.stage import WAITING_MAX, SlicerHandler
 from processors.slicer.worker import SMALL_BYTES
+from runtime.kafka.messages import Partition, Received, Step
 from schemas.work import DecodeRequested, SliceClosed, WorkFailed, WorkReported
 from tests.unit.processors.slicer.bench import Bench
 
@@ -31,7 +31,7 @@ class NoRevocations:
 
 @pytest.fixture
 def handler(bench: Bench) -> Iterator[SlicerHandler]:
-    made = SlicerHandler(bench.workshop, PLACES, NoRevocations())
+    made = SlicerHandler(bench.context, PLACES, NoRevocations())
     yield made
     made.close()
 
@@ -154,7 +154,7 @@ def test_a_bug_in_a_thread_ends_the_stage(bench: Bench) -> None:
     def broken(_work_id: str, _run: str) -> bool:
         raise RuntimeError("a bug")
 
-    handler = SlicerHandler(replace(bench.workshop, revoked=broken), PLACES, NoRevocations())
+    handler = SlicerHandler(replace(bench.context, revoked=broken), PLACES, NoRevocations())
     with pytest.raises(RuntimeError, match="a bug"):
         until_settled(handler, [bench.request()])
     handler.close()
@@ -163,7 +163,7 @@ def test_a_bug_in_a_thread_ends_the_stage(bench: Bench) -> None:
 def test_closing_stops_the_threads_and_the_follower_and_may_be_repeated(bench: Bench) -> None:
     follower = NoRevocations()
     others = set(threading.enumerate())  # a whole system of another test may be running in this process
-    handler = SlicerHandler(bench.workshop, PLACES, follower)
+    handler = SlicerHandler(bench.context, PLACES, follower)
     handler.assigned([Partition("decodes", 0)])
     handler.assigned([Partition("decodes", 1)])
     list(handler.handle([bench.request("en-two-minutes.flac", offset=offset) for offset in range(PLACES)]))

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from murmur.kafka.messages import Received, Step
 from processors.slicer.worker import FileWork
+from runtime.kafka.messages import Received, Step
 from schemas.record import Lane
 from schemas.work import ChunkReady, SliceClosed, SliceOpened, Span, WorkEvent, WorkFailed, WorkReported
 from tests.unit.processors.slicer.bench import AUDIO, WORK_ID, Bench
@@ -15,7 +15,7 @@ from tests.unit.processors.slicer.bench import AUDIO, WORK_ID, Bench
 def said_of(bench: Bench, record: Received) -> list[Step]:
     """All that the work says, run to its end in this thread."""
     said: list[Step | Exception] = []
-    FileWork(record, bench.workshop, lambda _, step: said.append(step)).run()
+    FileWork(record, bench.context, lambda _, step: said.append(step)).run()
     steps = [step for step in said if isinstance(step, Step)]
     assert steps == said
     return steps
@@ -63,7 +63,7 @@ def test_a_chunks_audio_lies_in_the_store_before_its_record_is_given(bench: Benc
             assert ready.audio.key == f"chunks/{ready.chunk_id}"
             sizes.append((len(bench.store.get("work", ready.audio.key)), ready.speech_s * 32_000))
 
-    FileWork(bench.request(), bench.workshop, give).run()
+    FileWork(bench.request(), bench.context, give).run()
     assert sizes
     assert all(found == expected for found, expected in sizes)
 
@@ -159,7 +159,7 @@ def test_a_run_that_is_revoked_on_the_way_stops_at_its_next_block(bench: Bench) 
         said.append(step)
         bench.revoked.add((WORK_ID, "0-0"))
 
-    FileWork(record, bench.workshop, give).run()
+    FileWork(record, bench.context, give).run()
     assert said[-1] == Step(settles=record)
     assert len(said) < 4
 
@@ -176,7 +176,7 @@ def test_a_store_that_goes_away_and_comes_back_costs_nothing(bench: Bench) -> No
             (bench.root / "work").rename(bench.root / "elsewhere")
             away.set()
 
-    thread = threading.Thread(target=FileWork(record, bench.workshop, give).run)
+    thread = threading.Thread(target=FileWork(record, bench.context, give).run)
     thread.start()
     assert away.wait(10)
     (bench.root / "elsewhere").rename(bench.root / "work")
@@ -191,7 +191,7 @@ def test_a_stopped_work_ends_without_settling_even_while_the_store_is_away(bench
     record = bench.request()
     (bench.root / "uploads").rename(bench.root / "elsewhere")
     said: list[Step | Exception] = []
-    work = FileWork(record, bench.workshop, lambda _, step: said.append(step))
+    work = FileWork(record, bench.context, lambda _, step: said.append(step))
     thread = threading.Thread(target=work.run)
     thread.start()
     work.stop()

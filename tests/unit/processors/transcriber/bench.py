@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from murmur.kafka.messages import Partition, Received, Step
-from murmur.objects.directory import DirectoryStore
 from processors.transcriber.engine import Group, Window, WindowText
 from processors.transcriber.stage import Held, Transcriber
 from processors.transcriber.workers import Workers
+from runtime.kafka.messages import Partition, Received, Step
+from runtime.objects.directory import DirectoryStore
 from schemas.options import DecodingOptions, ModelRef
 from schemas.record import Lane, ObjectRef
 from schemas.segment import Segment

@@ -2,8 +2,8 @@
 
 import pytest
 
-from murmur.models import catalogue
 from processors.transcriber.loading import best_compute_type
+from runtime.models import catalogue
 
 CPU = {"int8", "int8_float32", "float32"}
 GPU = {"int8", "int8_float32", "float32", "float16", "int8_float16"}

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from murmur.errors import Invalid
 from processors.transcriber.features import OneThreadFilters, frames, from_pcm, waveform
+from runtime.errors import Invalid
 from schemas.options import DecodingOptions
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from murmur.errors import UsageError
-from murmur.models import catalogue
-from murmur.settings import Settings
 from processors.transcriber import loading
+from runtime.errors import UsageError
+from runtime.models import catalogue
+from runtime.settings import Settings
 
 MODEL = catalogue.resolve("demo")
 

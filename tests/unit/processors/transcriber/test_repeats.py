@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from murmur.kafka.messages import Partition, Received
+from runtime.kafka.messages import Partition, Received
 from schemas.options import DecodingOptions
 from schemas.work import ChunkReady
 from tests.unit.processors.transcriber.bench import SECOND, System

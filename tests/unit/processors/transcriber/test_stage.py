@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from murmur.errors import Invalid, UsageError
-from murmur.kafka.messages import Partition
-from murmur.objects import StoreUnavailable
-from murmur.objects.directory import DirectoryStore
 from processors.transcriber.engine import Window, WindowText
 from processors.transcriber.stage import Held, Transcriber
 from processors.transcriber.workers import Workers
+from runtime.errors import Invalid, UsageError
+from runtime.kafka.messages import Partition
+from runtime.objects import StoreUnavailable
+from runtime.objects.directory import DirectoryStore
 from schemas.options import ModelRef
 from tests.unit.processors.transcriber.bench import MODEL, Revoked, StandIn, System, text
 from tests.waiting import wait_until

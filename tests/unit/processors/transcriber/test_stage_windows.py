@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 
-from murmur.errors import Invalid
 from processors.transcriber.engine import Window, WindowText
+from runtime.errors import Invalid
 from schemas.options import DecodingOptions
 from schemas.segment import Segment
 from tests.unit.processors.transcriber.bench import StandIn, System, text

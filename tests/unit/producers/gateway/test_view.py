@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from murmur.kafka.messages import Partition, Received
 from producers.gateway.view import View
+from runtime.kafka.messages import Partition, Received
 from schemas import codec
 from schemas.jobs import CancelRequested, Job, JobChanged, JobRequested, ResultSummary, State, Work
 from schemas.options import ModelRef

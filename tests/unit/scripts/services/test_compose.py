@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from murmur.settings import Settings
+from runtime.settings import Settings
 from scripts.services import compose
 from scripts.services.cache import MissingToolchain, ServiceError
 from scripts.services.compose import FILE, KAFKA, KAFKA_PORT, OVERRIDE, STORE, STORE_PORT, Compose, ComposedKafka, ComposedStore

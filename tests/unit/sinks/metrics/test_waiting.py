@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from murmur.kafka.messages import Partition
+from runtime.kafka.messages import Partition
 from sinks.metrics.waiting import Unsettled, figures
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from murmur.objects import NotFound, StoreUnavailable
+from runtime.objects import NotFound, StoreUnavailable
 from schemas.codec import Undecodable
 from schemas.transcript import Transcript
 from sinks.webhooks import delivery

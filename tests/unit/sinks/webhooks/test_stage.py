@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from murmur.kafka.messages import Partition, Received, Step
+from runtime.kafka.messages import Partition, Received, Step
 from schemas.codec import Undecodable
 from schemas.jobs import JobChanged
 from sinks.webhooks.sender import Finished

@@ -10,7 +10,7 @@ import pytest
 
 from murmur.cli.tuning import recordings
 from murmur.cli.tuning.recordings import Recordings, files, quietest
-from murmur.errors import UsageError
+from runtime.errors import UsageError
 from schemas.options import SlicingOptions
 from schemas.work import SAMPLE_RATE_HZ
 from tests.clips import BY_NAME

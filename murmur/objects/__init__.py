@@ -1,8 +1,0 @@
-"""The object store: audio, chunk audio, transcripts. One small protocol, one module for each kind of store.
-
-Fed by every stage that has bytes too large for a record; read by the stage that the record went to.
-"""
-
-from murmur.objects.store import NotFound, ObjectInfo, ObjectStore, StoreUnavailable, Upload
-
-__all__ = ["NotFound", "ObjectInfo", "ObjectStore", "StoreUnavailable", "Upload"]

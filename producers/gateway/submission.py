@@ -1,0 +1,107 @@
+"""What a submission's fields ask for, checked. Pure; every refusal says what would be right."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from producers.gateway.form import malformed
+from producers.gateway.problems import Problem
+from runtime import languages
+from runtime.errors import Invalid
+from runtime.models.catalogue import ALIASES, Model
+from runtime.webhooks import url_problem
+from schemas.options import Task
+from schemas.record import Lane
+
+TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off", "")
+URL_MAX = 2048
+TRACK_DIGITS_MAX = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionOptions:
+    """None: not asked for."""
+
+    language: str | None = None
+    task: Task | None = None
+    words: bool | None = None
+    multilingual: bool | None = None
+    prompt: str | None = None
+    lane: Lane | None = None
+    webhook_url: str | None = None
+    track: int | None = None
+
+
+def parse_submission(fields: Mapping[str, str], model: Model) -> SubmissionOptions:
+    """`model`: the one that is served. Fields that are not known are left alone. Raises Problem 400."""
+    _check_model(fields.get("model", "").strip(), model.ref.name)
+    return SubmissionOptions(
+        language=_language(fields.get("language", ""), model),
+        task=_task(fields.get("task", "")),
+        words=_flag(fields, "words"),
+        multilingual=_flag(fields, "multilingual"),
+        prompt=fields.get("prompt") or None,
+        lane=_lane(fields.get("lane", "")),
+        webhook_url=_url(fields.get("webhook_url", "").strip()),
+        track=_track(fields.get("track", "").strip()),
+    )
+
+
+def _check_model(wanted: str, served: str) -> None:
+    if wanted and ALIASES.get(wanted, wanted) != served:
+        raise Problem(400, "unknown_model", f"The model {wanted[:80]!r} is not served here; {served!r} is.", served=[served])
+
+
+def _language(text: str, model: Model) -> str | None:
+    try:
+        code = languages.parse(text)
+        languages.check(code, model.languages, model.ref.name)
+    except Invalid as error:
+        detail = str(error)
+        raise Problem(400, error.reason, f"{detail[0].upper()}{detail[1:]}.", known=model.languages) from error
+    return code
+
+
+def _task(text: str) -> Task | None:
+    match text.strip().lower():
+        case "":
+            return None
+        case "transcribe" | "translate" as task:
+            return task
+    raise malformed(f"The task {text[:20]!r} is not known: use 'transcribe' or 'translate'.")
+
+
+def _lane(text: str) -> Lane | None:
+    match text.strip().lower():
+        case "":
+            return None
+        case "interactive" | "bulk" as lane:
+            return lane
+    raise malformed(f"The lane {text[:20]!r} is not known: use 'interactive' or 'bulk', or leave it out.")
+
+
+def _track(text: str) -> int | None:
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= TRACK_DIGITS_MAX):
+        raise malformed(f"The track {text[:20]!r} is not a number of an audio track: they count from 0.")
+    return int(text)
+
+
+def _flag(fields: Mapping[str, str], name: str) -> bool | None:
+    if name not in fields:
+        return None
+    text = fields[name].strip().lower()
+    if text not in TRUE + FALSE:
+        raise malformed(f"The field {name!r} is 'true' or 'false', not {text[:20]!r}.")
+    return text in TRUE
+
+
+def _url(text: str) -> str | None:
+    if not text:
+        return None
+    problem = url_problem(text)
+    if problem is not None or len(text) > URL_MAX or re.search(r"[\s\x00-\x20\x7f\\]", text):
+        why = problem or "has blanks, control characters or backslashes, or is too long"
+        raise malformed(f"The webhook_url must be an absolute http or https URL of at most {URL_MAX} characters; this one {why}.")
+    return text

@@ -1,0 +1,47 @@
+"""Derived ids: the same content, asked for in the same way, has the same name everywhere. No clock and no randomness here.
+
+Fed by gateway and intake, which name works and jobs; everything after them only passes the names on.
+"""
+
+import hashlib
+import uuid
+
+import orjson
+
+from runtime.effective_options import EffectiveOptions
+from schemas.jobs import Work
+from schemas.options import SlicingOptions
+from schemas.record import ObjectRef
+
+PIPELINE_VERSION = 2  # raise it when the same audio and options would give another text
+SLICER_VERSION = 2  # raise it when the same audio and options would be cut elsewhere
+_DROPS = uuid.UUID("6d75726d-7572-5d72-8f70-730000000001")  # namespace of the job ids of dropped objects
+
+
+def digest(value: object) -> str:
+    """SHA-256 of a JSON value with its keys sorted."""
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def slice_id(audio_id: str, slicing: SlicingOptions) -> str:
+    return digest([audio_id, slicing.model_dump(), SLICER_VERSION])
+
+
+def plan(audio_id: str, audio: ObjectRef, options: EffectiveOptions, owner: str) -> Work:
+    """The work that answers this request. Owners do not share works: who asks must not learn what others uploaded."""
+    model, decoding, slicing = options.model, options.decoding, options.slicing
+    what = [audio_id, model.model_dump(), decoding.model_dump(), slicing.model_dump(), PIPELINE_VERSION, owner]
+    return Work(
+        work_id=digest(what),
+        audio_id=audio_id,
+        slice_id=slice_id(audio_id, slicing),
+        audio=audio,
+        model=model,
+        decoding=decoding,
+        slicing=slicing,
+    )
+
+
+def drop_job_id(bucket: str, key: str, version: str) -> uuid.UUID:
+    """`version`: the object's version id, or its eTag where the bucket is not versioned. Taken from HEAD, never an event."""
+    return uuid.uuid5(_DROPS, "\n".join((bucket, key, version)))

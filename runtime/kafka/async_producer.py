@@ -1,0 +1,124 @@
+"""Writes single records from asyncio code and waits for the broker's acknowledgement. Fed by the gateway.
+
+A plain producer with one polling thread; delivery reports hop to the event loop.
+"""
+
+import asyncio
+import logging
+import threading
+from datetime import UTC, datetime
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from runtime.errors import Retry
+from runtime.kafka.client import Kafka
+from runtime.kafka.messages import Output
+from schemas import codec
+from schemas.record import Record
+
+log = logging.getLogger(__name__)
+DELIVERY_MS = 1500  # librdkafka gives a record up after this, so that it is not delivered long after the caller was told no
+ANSWER_S = 1.9
+POLL_S = 0.2
+CHECK_S = 1.5
+
+
+class Unacknowledged(Retry):
+    """The broker has not said that it has the record; it may have it all the same."""
+
+
+class AsyncProducer:
+    """For one event loop. `source` names the stage in the CloudEvents headers."""
+
+    def __init__(self, kafka: Kafka, client: str, source: str) -> None:
+        self._kafka = kafka
+        self._client = client
+        self._source = f"murmur/{source}"
+        self._producer: Producer | None = None
+        self._polling: threading.Thread | None = None
+        self._closed = threading.Event()
+        self.away: str | None = None
+
+    def open(self) -> None:
+        """Connects in the background; a broker that is away is no error here."""
+        self._producer = self._kafka.producer(self._client, **{"message.timeout.ms": DELIVERY_MS})
+        self._polling = threading.Thread(target=self._poll, args=(self._producer,), name=f"{self._client}-delivery", daemon=True)
+        self._polling.start()
+
+    async def send(self, output: Output) -> None:
+        """Returns once every replica has the record. Raises Unacknowledged when the broker does not say so within two
+        seconds, and Retry when the record was not even handed over."""
+        acknowledged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        handed_over = False
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                value, headers = self._bytes(output)
+                await asyncio.to_thread(self._kafka.hold, output.topic.name, len(output.key) + len(value or b""))
+                self._produce(output, value, headers, acknowledged)
+                handed_over = True
+                await acknowledged
+        except TimeoutError:
+            message = f"the broker did not take a record of {output.topic.name} in time"
+            raise Unacknowledged(message) if handed_over else Retry(message) from None
+
+    def check(self) -> None:
+        """Asks the broker for a sign of life and keeps in `away` why there is none. Blocks up to 1.5 s."""
+        assert self._producer is not None
+        try:
+            self._producer.list_topics(self._kafka.prefix + "requests", timeout=CHECK_S)
+        except KafkaException as error:
+            self.away = f"the broker does not answer: {error.args[0].str()}"
+        else:
+            self.away = None
+
+    def cluster_id(self) -> str:
+        """The cluster's own name. Blocks; raises Retry when the broker does not answer."""
+        assert self._producer is not None
+        try:
+            return str(self._producer.list_topics(self._kafka.prefix + "requests", timeout=CHECK_S).cluster_id)
+        except KafkaException as error:
+            raise Retry(f"the broker does not answer: {error.args[0].str()}") from error
+
+    def close(self) -> None:
+        """Idempotent. What is not acknowledged by now was not promised to anybody."""
+        self._closed.set()
+        if self._polling is not None:
+            self._polling.join()
+        if self._producer is not None:
+            self._producer.purge()
+            self._producer.flush(POLL_S)
+            self._producer = None
+
+    def _produce(self, output: Output, value: bytes | None, headers: codec.Headers, acknowledged: "asyncio.Future[None]") -> None:
+        assert self._producer is not None
+        loop = asyncio.get_running_loop()
+
+        def delivered(error: KafkaError | None, _message: Message) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self._settle, acknowledged, error)
+
+        try:
+            self._producer.produce(
+                self._kafka.name(output.topic), key=output.key, value=value, headers=[*headers], on_delivery=delivered
+            )
+        except BufferError as error:
+            raise Retry("too many records wait for the broker") from error
+
+    def _settle(self, acknowledged: "asyncio.Future[None]", error: KafkaError | None) -> None:
+        if error is not None:
+            self.away = f"the broker did not take a record: {error.str()}"
+        if acknowledged.done():  # whoever waited has gone
+            return
+        if error is None:
+            acknowledged.set_result(None)
+        else:
+            acknowledged.set_exception(Unacknowledged(f"the broker did not take a record: {error.str()}"))
+
+    def _bytes(self, output: Output) -> tuple[bytes | None, codec.Headers]:
+        if isinstance(output.value, Record):
+            return codec.encode(output.value), codec.headers(output.value, self._source, datetime.now(UTC))
+        return output.value, []
+
+    def _poll(self, producer: Producer) -> None:
+        while not self._closed.is_set():
+            producer.poll(POLL_S)

@@ -1,0 +1,196 @@
+"""One Kafka cluster: where it is, how to log in, what every client of murmur's has in common.
+
+Made from the settings (`from_settings`) or by the embedded broker; loops, followers and the gateway get their clients here.
+"""
+
+import logging
+import ssl
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
+
+from runtime.errors import MurmurError, UsageError
+from runtime.kafka.messages import Partition, Received
+from runtime.settings import Settings
+from schemas.topics import Topic
+
+log = logging.getLogger(__name__)
+Config = dict[str, Any]
+SESSION_TIMEOUT_MS = 10_000
+HEARTBEAT_MS = 500
+REPEAT_S = 10.0
+
+
+class KafkaFault(MurmurError):
+    """The broker refused something for good, or a delivery failed. The stage ends; what was not committed is read again."""
+
+
+def nothing_to_hold(topic: str, size_bytes: int) -> None:
+    """A real broker holds no producer back."""
+
+
+@dataclass(frozen=True)
+class Kafka:
+    """`common`: librdkafka settings of every client. `hold(topic, size_bytes)`, called before every record is produced, may
+    block (embedded broker)."""
+
+    bootstrap: str
+    prefix: str = "murmur."
+    common: Mapping[str, Any] = field(default_factory=dict)
+    consumer_extra: Mapping[str, Any] = field(default_factory=dict)
+    instance: str | None = None
+    transactions: bool = True
+    hold: Callable[[str, int], None] = nothing_to_hold
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "Kafka":
+        """Raises UsageError for a log-in or an authority that no broker could be met with."""
+        return cls(settings.kafka_bootstrap, settings.topic_prefix, _security(settings), instance=settings.instance)
+
+    def name(self, topic: Topic) -> str:
+        """The topic's name on the broker."""
+        return self.prefix + topic.name
+
+    def group(self, stage: str) -> str:
+        """The consumer group of a stage."""
+        return self.prefix + stage
+
+    def brokers(self, timeout_s: float) -> list[str]:
+        """The cluster's brokers, as host:port. Raises KafkaFault, with what is wrong about credentials or TLS if that is it."""
+        said: list[KafkaError] = []
+        producer = Producer({**self.client_config("brokers"), "error_cb": said.append})
+        until_s = time.monotonic() + timeout_s
+        while True:
+            try:
+                return [f"{broker.host}:{broker.port}" for broker in producer.list_topics(timeout=1.0).brokers.values()]
+            except KafkaException as error:
+                producer.poll(0)
+                if refused := next(filter(None, map(_refusal, said)), None):
+                    raise KafkaFault(refused) from error
+                if time.monotonic() > until_s:
+                    raise KafkaFault(self._silence(said)) from error
+
+    def _silence(self, said: Sequence[KafkaError]) -> str:
+        """A TLS listener only closes a plain connection, so librdkafka may have nothing to say."""
+        last = next((error.str() for error in reversed(said) if error.code() != KafkaError._ALL_BROKERS_DOWN), "no answer")
+        return f"no broker at {self.bootstrap}; check MURMUR_KAFKA_BOOTSTRAP and MURMUR_KAFKA_SECURITY_PROTOCOL ({last})"
+
+    def client_config(self, client: str) -> Config:
+        return {
+            **self.common,
+            "bootstrap.servers": self.bootstrap,
+            "client.id": f"murmur-{client}",
+            "error_cb": ClientErrors(),
+            "log_level": 0,  # librdkafka writes to stderr, a line for every attempt to connect; error_cb says the same
+            "reconnect.backoff.ms": 100,
+            "reconnect.backoff.max.ms": 2000,
+        }
+
+    def producer(self, client: str, **extra: Any) -> Producer:
+        """Idempotent, acks from all replicas, no lingering; Java's partitioner, so that all agree on a key's place."""
+        return Producer(
+            {
+                **self.client_config(client),
+                "enable.idempotence": True,
+                "acks": "all",
+                "linger.ms": 0,
+                "partitioner": "murmur2_random",
+                "compression.type": "lz4",
+                "message.max.bytes": 2 * 1024 * 1024,  # a dead letter holds a record of 1 MiB in base64
+                "queue.buffering.max.messages": 100_000,
+                **extra,
+            }
+        )
+
+    def consumer(self, group: str, **extra: Any) -> Consumer:
+        """Reads committed records only, and commits only when told."""
+        return Consumer(
+            {
+                **self.client_config(group),
+                "group.id": self.group(group),
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "auto.offset.reset": "earliest",
+                "isolation.level": "read_committed",
+                "session.timeout.ms": SESSION_TIMEOUT_MS,
+                "heartbeat.interval.ms": HEARTBEAT_MS,
+                "max.poll.interval.ms": 900_000,
+                "fetch.message.max.bytes": 4 * 1024 * 1024,
+                **self.consumer_extra,
+                **extra,
+            }
+        )
+
+
+def _security(settings: Settings) -> Config:
+    """What librdkafka would refuse when a client is made is said here by the names of the settings."""
+    protocol = settings.kafka_security_protocol
+    common: Config = {"security.protocol": protocol}
+    if protocol.startswith("SASL"):
+        user, password = settings.kafka_sasl_username, settings.kafka_sasl_password
+        if not user or not password:
+            raise UsageError(f"{protocol} needs MURMUR_KAFKA_SASL_USERNAME and MURMUR_KAFKA_SASL_PASSWORD")
+        common["sasl.mechanism"] = settings.kafka_sasl_mechanism
+        common["sasl.username"] = user
+        common["sasl.password"] = password.get_secret_value()
+    if protocol.endswith("SSL") and settings.kafka_ssl_ca_file:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(settings.kafka_ssl_ca_file)
+        except OSError as error:
+            raise UsageError(f"MURMUR_KAFKA_SSL_CA_FILE={settings.kafka_ssl_ca_file} is no certificate: {error}") from error
+        common["ssl.ca.location"] = str(settings.kafka_ssl_ca_file)
+    return common
+
+
+def received(message: Message, prefix: str) -> Received:
+    """The message as the rest of murmur knows it. Not for messages that are errors."""
+    return Received(
+        partition_of(message, prefix),
+        message.offset() or 0,
+        message.key(),
+        message.value(),
+        tuple((name, value.encode() if isinstance(value, str) else value) for name, value in _pairs(message)),
+        message.timestamp()[1],
+    )
+
+
+def partition_of(message: Message, prefix: str) -> Partition:
+    return Partition((message.topic() or "").removeprefix(prefix), message.partition() or 0)
+
+
+def _pairs(message: Message) -> list[tuple[str, str | bytes | None]]:
+    headers = message.headers() or []
+    return list(headers.items()) if isinstance(headers, dict) else list(headers)
+
+
+class ClientErrors:
+    """An error_cb. librdkafka says some things only there: a wrong password, for one. It goes on trying, so each is a log
+    line, and a repeated one is written every ten seconds. `refused`: what is wrong about credentials or TLS, for a person."""
+
+    def __init__(self) -> None:
+        self.refused: str | None = None
+        self._last_s: dict[int, float] = {}
+
+    def __call__(self, error: KafkaError) -> None:
+        refusal = _refusal(error)
+        self.refused = refusal or self.refused
+        now_s = time.monotonic()
+        if now_s - self._last_s.get(error.code(), -REPEAT_S) < REPEAT_S:
+            return
+        self._last_s[error.code()] = now_s
+        if refusal:
+            log.error(refusal)
+        else:
+            log.warning("kafka: %s", error.str())
+
+
+def _refusal(error: KafkaError) -> str | None:
+    """What a person has to mend, which no new attempt will."""
+    if error.code() == KafkaError._AUTHENTICATION:
+        return f"the broker refuses the credentials; check MURMUR_KAFKA_SASL_USERNAME, _PASSWORD and _MECHANISM ({error.str()})"
+    if error.code() == KafkaError._SSL:
+        return f"no TLS with the broker; check MURMUR_KAFKA_SSL_CA_FILE and MURMUR_KAFKA_SECURITY_PROTOCOL ({error.str()})"
+    return None

@@ -1,0 +1,37 @@
+"""A handler for stages whose work is one quick call for each record: intake, the store sink."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from runtime.kafka.messages import Output, Partition, Received, Step
+from schemas.codec import Undecodable
+
+ROOM = 100
+
+
+class EachRecord:
+    """Calls `function` with one record after the other, in order, and settles each.
+
+    What it raises: Retry: the loop waits and offers the record again; Undecodable: a dead letter; else: the stage ends.
+    """
+
+    def __init__(self, function: Callable[[Received], Iterable[Output]]) -> None:
+        self._function = function
+
+    def room(self, topic: str) -> int:
+        return ROOM
+
+    def handle(self, records: Sequence[Received]) -> Iterable[Step]:
+        for record in records:
+            try:
+                yield Step(outputs=list(self._function(record)), settles=record)
+            except Undecodable as undecodable:
+                yield Step(settles=record, dead=undecodable)
+
+    def assigned(self, partitions: Sequence[Partition]) -> None:
+        """Nothing is kept between records."""
+
+    def revoked(self, partitions: Sequence[Partition]) -> None:
+        """Nothing is kept between records."""
+
+    def close(self) -> None:
+        """Nothing is kept between records."""

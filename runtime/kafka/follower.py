@@ -1,0 +1,106 @@
+"""Reads whole topics, every partition, outside any consumer group: for views, revocations and the recovery of tables.
+
+Offsets are the caller's own business. Committed records only; a position counts control records too.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
+
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, Message, TopicPartition
+
+from runtime.kafka.client import Kafka, KafkaFault, partition_of, received
+from runtime.kafka.ends import Ends
+from runtime.kafka.messages import Partition, Received
+from schemas import codec
+from schemas.record import Record
+from schemas.topics import BY_NAME, Topic
+
+log = logging.getLogger(__name__)
+Start = Mapping[Partition, int] | Literal["beginning", "end"]
+BATCH_MAX = 1000
+
+
+class Follower:
+    """`start`: where to begin; a partition that a mapping does not name begins at its beginning. For one thread at a time,
+    except `end_offsets()` and `positions()`, which any thread may call."""
+
+    def __init__(self, kafka: Kafka, topics: Sequence[Topic], start: Start = "beginning") -> None:
+        self._kafka = kafka
+        self._topics = tuple(topics)
+        self._start = start
+        self._ends = Ends(kafka, topics)
+        self._consumer: Consumer | None = None
+        self._positions: dict[Partition, int] = {}
+
+    def open(self) -> None:
+        """Assigns the partitions. Raises UsageError when a topic is missing, KafkaFault when the broker does not answer."""
+        if self._consumer is not None:
+            return
+        ends = self._ends.now() if self._start == "end" else {}
+        places = []
+        for partition in self._ends.partitions():
+            offset = ends.get(partition, self._offset(partition))
+            places.append(TopicPartition(self._kafka.prefix + partition.topic, partition.number, offset))
+            self._positions[partition] = max(offset, 0)
+        self._consumer = self._kafka.consumer("follower", **{"enable.partition.eof": True})
+        self._consumer.assign(places)
+
+    def poll(self, timeout_s: float) -> list[Received]:
+        """What has come since; waits up to `timeout_s` for the first. `event` is None for what cannot be decoded."""
+        self.open()
+        assert self._consumer is not None
+        first = self._consumer.poll(timeout_s)
+        if first is None:
+            return []
+        received = [self._receive(message) for message in (first, *self._consumer.consume(BATCH_MAX, 0))]
+        return [record for record in received if record is not None]
+
+    def positions(self) -> dict[Partition, int]:
+        """The next offset to read of each partition."""
+        return dict(self._positions)
+
+    def end_offsets(self, topics: Sequence[Topic] | None = None) -> dict[Partition, int]:
+        """Where the topics end now, by asking the broker. Blocks; raises KafkaFault when it does not answer."""
+        return self._ends.now(topics)
+
+    def reached(self, ends: Mapping[Partition, int]) -> bool:
+        """Everything before `ends` was read."""
+        return all(self._positions.get(partition, 0) >= end for partition, end in ends.items())
+
+    def close(self) -> None:
+        if self._consumer is not None:
+            self._consumer.close()
+            self._consumer = None
+        self._ends.close()
+
+    def _offset(self, partition: Partition) -> int:
+        if isinstance(self._start, str):
+            return OFFSET_BEGINNING if self._start == "beginning" else OFFSET_END
+        return self._start.get(partition, OFFSET_BEGINNING)
+
+    def _receive(self, message: Message) -> Received | None:
+        partition, offset = partition_of(message, self._kafka.prefix), message.offset() or 0
+        if error := message.error():
+            if error.code() == KafkaError._PARTITION_EOF:
+                self._positions[partition] = max(offset, self._positions.get(partition, 0))
+            elif error.fatal():
+                raise KafkaFault(error.str())
+            else:
+                log.warning("a follower of %s: %s", partition.topic, error.str())
+            return None
+        self._positions[partition] = offset + 1
+        record = received(message, self._kafka.prefix)
+        return replace(record, event=_decoded(partition.topic, record.value))
+
+
+def _decoded(topic: str, value: bytes | None) -> Record | None:
+    kind = BY_NAME[topic].value
+    if kind is None or value is None:
+        return None
+    try:
+        return codec.decode(kind, value)
+    except codec.Undecodable as undecodable:
+        log.error("a follower of %s skips a record: %s: %s", topic, undecodable.reason, undecodable)
+        return None

@@ -1,0 +1,311 @@
+"""A folder for each bucket, a file for each object: the store of `murmur dev`. Files that people put there are objects too.
+
+Half-written objects are hidden files in the same folder, locked by their writer and renamed when they are whole; so a
+writer may be killed at any moment. Nothing is flushed to the disk by force: a power cut may take the last seconds.
+"""
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import logging
+import mimetypes
+import os
+import secrets
+import stat
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from runtime.objects.store import BadKey, NotFound, ObjectInfo, StoreUnavailable
+from schemas.record import ObjectRef
+
+log = logging.getLogger(__name__)
+KEY_BYTES_MAX = 1024  # S3's own limits, and those of most file systems
+SEGMENT_BYTES_MAX = 255
+TEMP_PREFIX, TEMP_SUFFIX = ".murmur-", ".part"
+LAST_TIME_S = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+
+
+class DirectoryStore:
+    """See `ObjectStore`. The eTag is made of size and time of change; a content type is guessed from the name.
+
+    Symlinks below a bucket's folder are not followed. HEAD gives no SHA-256: anybody may have changed the file since.
+    """
+
+    def __init__(self, buckets: Mapping[str, Path]) -> None:
+        self._buckets = dict(buckets)
+
+    def create(self) -> None:
+        """Makes the folders that are missing."""
+        for folder in self._buckets.values():
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def folder(self, bucket: str) -> Path:
+        """Where the bucket lies, free of symlinks. Raises NotFound: no such bucket; StoreUnavailable: the folder is away."""
+        if bucket not in self._buckets:
+            raise NotFound(f"there is no bucket {bucket!r}")
+        folder = Path(os.path.realpath(self._buckets[bucket]))
+        if not folder.is_dir():
+            raise StoreUnavailable(f"the folder {folder} of the bucket {bucket!r} is missing")
+        return folder
+
+    def sweep(self) -> int:
+        """Removes what writers left that are no longer alive; says how much. Safe beside living writers."""
+        swept = 0
+        for bucket, configured in self._buckets.items():
+            if not configured.is_dir():
+                continue
+            root = self.folder(bucket)
+            for place, _folders, names in os.walk(root):
+                for path in (Path(place, name) for name in names if _is_temp(name)):
+                    if _remove_abandoned(path):
+                        swept += 1
+                        _prune(path.parent, root)
+        return swept
+
+    def put(self, bucket: str, key: str, data: bytes, *, content_type: str | None = None) -> ObjectInfo:
+        upload = self.upload(bucket, key, content_type=content_type)
+        try:
+            upload.write(data)
+            return upload.complete()
+        finally:
+            upload.abort()
+
+    def upload(self, bucket: str, key: str, *, content_type: str | None = None) -> "DirectoryUpload":
+        root, path = self._path(bucket, key)
+        with _writing(bucket, key):
+            if path.is_dir():
+                raise BadKey(key, "there is a folder of this name")
+            return DirectoryUpload(bucket, key, root, path, _create_temp(path.parent))
+
+    def get(self, bucket: str, key: str) -> bytes:
+        with self.open(ObjectRef(bucket=bucket, key=key)) as file, _reading(bucket, key):
+            return file.read()
+
+    def open(self, ref: ObjectRef) -> BinaryIO:
+        _root, path = self._path(ref.bucket, ref.key)
+        with _reading(ref.bucket, ref.key):
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode) or (ref.etag is not None and ref.etag != _etag(found)):
+            os.close(handle)
+            raise NotFound(f"{ref.bucket}/{ref.key} is not that version any more")
+        return os.fdopen(handle, "rb")
+
+    def head(self, bucket: str, key: str) -> ObjectInfo:
+        _root, path = self._path(bucket, key)
+        with _reading(bucket, key):
+            found = path.lstat()
+        if not stat.S_ISREG(found.st_mode):
+            raise NotFound(f"{bucket}/{key} is not a file")
+        return _info(bucket, key, found)
+
+    def list(self, bucket: str, prefix: str = "") -> Iterator[ObjectInfo]:
+        root = self.folder(bucket)
+        parent = prefix.rpartition("/")[0]
+        try:
+            start = self._path(bucket, parent)[1] if parent else root
+        except BadKey:
+            return  # no key begins like this
+        folders = [start]
+        while folders:
+            for entry in _entries(folders.pop()):
+                key = entry.path[len(str(root)) + 1 :]
+                if entry.is_dir(follow_symlinks=False) and (f"{key}/".startswith(prefix) or prefix.startswith(f"{key}/")):
+                    folders.append(Path(entry.path))
+                elif entry.is_file(follow_symlinks=False) and key.startswith(prefix) and _is_key(key):
+                    with contextlib.suppress(FileNotFoundError):  # gone since: not in the list
+                        yield _info(bucket, key, entry.stat(follow_symlinks=False))
+
+    def delete(self, bucket: str, key: str) -> None:
+        root, path = self._path(bucket, key)
+        with contextlib.suppress(NotFound), _writing(bucket, key):
+            self.head(bucket, key)
+            path.unlink(missing_ok=True)
+            _prune(path.parent, root)
+
+    def check(self, bucket: str) -> None:
+        with _writing(bucket, ""), os.scandir(self.folder(bucket)):
+            return
+
+    def _path(self, bucket: str, key: str) -> tuple[Path, Path]:
+        """The bucket's folder, and the object's file in it."""
+        root = self.folder(bucket)
+        _check(key)
+        path = root / key
+        if os.path.realpath(path.parent) != str(path.parent):
+            raise BadKey(key, "it leads through a symlink")
+        return root, path
+
+
+class DirectoryUpload:
+    """See `Upload`. Its hidden file stays locked while it is written, so that nobody sweeps it away."""
+
+    def __init__(self, bucket: str, key: str, root: Path, path: Path, file: BinaryIO) -> None:
+        self._bucket, self._key = bucket, key
+        self._root, self._path = root, path
+        self._file = file
+        self._hash = hashlib.sha256()
+
+    def write(self, data: bytes) -> None:
+        with _writing(self._bucket, self._key):
+            self._file.write(data)
+        self._hash.update(data)
+
+    def complete(self) -> ObjectInfo:
+        with _writing(self._bucket, self._key):
+            self._file.flush()
+            now_ns = time.time_ns()  # the file system's own clock may tick only every 4 ms: too coarse for an eTag
+            os.utime(self._file.fileno(), ns=(now_ns, now_ns))
+            Path(self._file.name).replace(self._path)
+            found = os.fstat(self._file.fileno())
+            self._file.close()
+        return _info(self._bucket, self._key, found, self._hash.hexdigest())
+
+    def abort(self) -> None:
+        if self._file.closed:
+            return
+        with _writing(self._bucket, self._key):
+            Path(self._file.name).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # what could not be written before cannot be written now
+                self._file.close()
+            _prune(self._path.parent, self._root)
+
+
+def _check(key: str) -> None:
+    """Raises BadKey for what cannot be a file below the bucket's folder, under exactly this name."""
+    try:
+        size_bytes = len(key.encode())
+    except UnicodeEncodeError:
+        raise BadKey(key, "it is not Unicode text") from None
+    if size_bytes > KEY_BYTES_MAX:
+        raise BadKey(key, f"it is longer than {KEY_BYTES_MAX} bytes")
+    if "\0" in key:
+        raise BadKey(key, "it contains a NUL")
+    for segment in key.split("/"):
+        if segment in ("", ".", ".."):
+            raise BadKey(key, "it has an empty, '.' or '..' segment")
+        if len(segment.encode()) > SEGMENT_BYTES_MAX:
+            raise BadKey(key, f"a segment of it is longer than {SEGMENT_BYTES_MAX} bytes")
+        if _is_temp(segment):
+            raise BadKey(key, "this name is kept for objects in the making")
+
+
+def _is_key(key: str) -> bool:
+    """False for hidden halves of objects, and for file names that are no text."""
+    try:
+        _check(key)
+    except BadKey as error:
+        if not _is_temp(key.rpartition("/")[2]):
+            log.warning("left out of the listing: %s", error)
+        return False
+    return True
+
+
+def _is_temp(name: str) -> bool:
+    return name.startswith(TEMP_PREFIX) and name.endswith(TEMP_SUFFIX)
+
+
+def _info(bucket: str, key: str, found: os.stat_result, sha256: str | None = None) -> ObjectInfo:
+    modified_s = min(max(found.st_mtime, 0.0), LAST_TIME_S)  # a file may claim a year that no calendar has
+    return ObjectInfo(
+        bucket,
+        key,
+        found.st_size,
+        _etag(found),
+        datetime.fromtimestamp(modified_s, UTC),
+        sha256=sha256,
+        content_type=mimetypes.guess_type(key)[0],
+    )
+
+
+def _etag(found: os.stat_result) -> str:
+    return f"{found.st_size:x}-{found.st_mtime_ns:x}"
+
+
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """What is in the folder; nothing if it went away or may not be read."""
+    try:
+        with os.scandir(folder) as entries:
+            yield from entries
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except PermissionError as error:
+        log.warning("left out of the listing: %s", error)
+
+
+def _create_temp(folder: Path) -> BinaryIO:
+    """A new hidden file, locked. Again when somebody removes the empty folder, or sweeps the file, in between."""
+    while True:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            file = (folder / f"{TEMP_PREFIX}{secrets.token_hex(8)}{TEMP_SUFFIX}").open("xb")
+        except FileNotFoundError:
+            continue
+        except FileExistsError:  # also when the folder was there and has gone before it was looked at
+            if any(_is_in_the_way(place) for place in (folder, *folder.parents)):
+                raise
+            continue
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(file.fileno()).st_nlink:
+                return file
+        file.close()
+
+
+def _is_in_the_way(place: Path) -> bool:
+    """Something, and not a folder: asked with one call, as it may go at any moment."""
+    try:
+        return not stat.S_ISDIR(place.lstat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def _remove_abandoned(path: Path) -> bool:
+    """Only a living writer holds the lock."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink(missing_ok=True)
+    except (BlockingIOError, FileNotFoundError):
+        return False
+    return True
+
+
+def _prune(folder: Path, root: Path) -> None:
+    """Removes the folder and its parents below the bucket's as far as they are empty."""
+    while folder != root:
+        try:
+            folder.rmdir()
+        except OSError:  # not empty, or gone: both are fine
+            return
+        folder = folder.parent
+
+
+@contextlib.contextmanager
+def _reading(bucket: str, key: str) -> Iterator[None]:
+    """A file that may not be read is not an object; waiting for it would stop everything behind it."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, FileNotFoundError | NotADirectoryError | PermissionError) or error.errno in (
+            errno.ELOOP,
+            errno.ENAMETOOLONG,
+        ):
+            raise NotFound(f"{bucket}/{key}: {error.strerror}") from error
+        raise StoreUnavailable(f"{bucket}/{key}: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def _writing(bucket: str, key: str) -> Iterator[None]:
+    try:
+        yield
+    except (FileExistsError, NotADirectoryError, IsADirectoryError):
+        raise BadKey(key, "a part of it is an object already, or it is a folder") from None
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise BadKey(key, "the path is too long for the file system") from error
+        raise StoreUnavailable(f"{bucket}/{key}: {error.strerror}") from error

@@ -1,0 +1,307 @@
+"""Any S3 store as an object store, through boto3: whole-body and per-part SHA-256, verified by the store.
+
+Used by every stage where `MURMUR_STORE=s3`; `directory.py` is its small sibling.
+"""
+
+import base64
+import hashlib
+import io
+import logging
+import threading
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from runtime.errors import MurmurError, UsageError
+from runtime.objects.s3_errors import absent_is_fine, beyond_the_end, checked_key, has_detail, may_be_its_folder, translated
+from runtime.objects.store import ObjectInfo, StoreUnavailable
+from runtime.settings import Settings
+from schemas.record import ObjectRef
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef, HeadObjectOutputTypeDef, PutObjectOutputTypeDef
+
+log = logging.getLogger(__name__)
+PART_BYTES = 8 * 1024**2  # also the largest body that is sent in one request; S3 wants at least 5 MiB a part
+PARTS_OF_A_SIZE = 1000  # then the parts grow, since no upload may have more than 10,000
+READ_AHEAD_BYTES = 1024**2
+CONNECT_TIMEOUT_S = 2.0
+READ_TIMEOUT_S = 10.0
+ATTEMPTS = 2  # the consumer loop has patience; a call has not
+CONNECTIONS = 32
+PAGE_KEYS = 1000  # of a listing; S3's own limit
+FOLDER_RACES = 3  # a put beside the last delete of a folder: one in a hundred meets it, and the next try passes
+
+
+def connect(settings: Settings) -> "S3Client":
+    """A boto3 client for these settings: thread-safe, bounded in time and attempts. Raises UsageError."""
+    import boto3.session  # 0.2 s that `import runtime.objects` must not cost
+    from botocore.config import Config
+
+    secret = settings.s3_secret_key
+    config = Config(
+        connect_timeout=CONNECT_TIMEOUT_S,
+        read_timeout=READ_TIMEOUT_S,
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        max_pool_connections=CONNECTIONS,
+        s3={"addressing_style": "path" if settings.s3_path_style else "virtual"},
+        request_checksum_calculation="when_required",  # ours is SHA-256, and older stores choke on boto3's CRC
+        response_checksum_validation="when_required",
+    )
+    try:
+        return boto3.session.Session().client(
+            "s3",
+            endpoint_url=settings.s3_endpoint,
+            aws_access_key_id=settings.s3_access_key,
+            aws_secret_access_key=secret.get_secret_value() if secret else None,
+            region_name=settings.s3_region,
+            verify=str(settings.s3_ca_file) if settings.s3_ca_file else None,
+            config=config,
+        )
+    except ValueError as error:
+        raise UsageError(f"MURMUR_S3_ENDPOINT is no address of a store: {error}") from error
+
+
+class S3Store:
+    """See `store.ObjectStore`. The client is made at the first call."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._client: S3Client | None = None
+
+    @property
+    def client(self) -> "S3Client":
+        if self._client is None:
+            with self._lock:
+                if self._client is None:
+                    self._client = connect(self._settings)
+        return self._client
+
+    def put(self, bucket: str, key: str, data: bytes, *, content_type: str | None = None) -> ObjectInfo:
+        digest = hashlib.sha256(data)
+        body = {"Body": data, "ChecksumSHA256": _base64(digest.digest()), **_typed(content_type)}
+        with translated(bucket, key):
+            answer = self._put(Bucket=bucket, Key=checked_key(key), **body)
+        verified = digest.hexdigest() if answer.get("ChecksumSHA256") == body["ChecksumSHA256"] else None
+        return _written(answer, (bucket, key), len(data), content_type, verified)
+
+    def upload(self, bucket: str, key: str, *, content_type: str | None = None) -> "S3Upload":
+        return S3Upload(self, bucket, checked_key(key), content_type)
+
+    def get(self, bucket: str, key: str) -> bytes:
+        with translated(bucket, key):
+            return self.client.get_object(Bucket=bucket, Key=checked_key(key))["Body"].read()
+
+    def open(self, ref: ObjectRef) -> BinaryIO:
+        """The first block is read at once, so what is missing is NotFound here; so is a version that was replaced."""
+        reader = io.BufferedReader(_Ranges(self.client, ref), READ_AHEAD_BYTES)
+        reader.peek(1)
+        return reader
+
+    def head(self, bucket: str, key: str) -> ObjectInfo:
+        with translated(bucket, key):
+            answer = self._head(Bucket=bucket, Key=checked_key(key))
+        whole = answer.get("ChecksumSHA256") if answer.get("ChecksumType") == "FULL_OBJECT" else None
+        return ObjectInfo(
+            bucket=bucket,
+            key=key,
+            size_bytes=answer["ContentLength"],
+            etag=_etag(answer),
+            modified_at=answer["LastModified"],
+            version_id=answer.get("VersionId") or None,
+            sha256=base64.b64decode(whole).hex() if whole else None,
+            content_type=answer.get("ContentType"),
+            metadata=answer.get("Metadata", {}),
+        )
+
+    def list(self, bucket: str, prefix: str = "") -> Iterator[ObjectInfo]:
+        paginator = self.client.get_paginator("list_objects_v2")
+        pages = iter(paginator.paginate(Bucket=bucket, Prefix=prefix, PaginationConfig={"PageSize": PAGE_KEYS}))
+        while True:
+            with translated(bucket, prefix):
+                page = next(pages, None)
+            if page is None:
+                return
+            for item in page.get("Contents", []):
+                yield ObjectInfo(bucket, item["Key"], item["Size"], _etag(item), item["LastModified"])
+
+    def delete(self, bucket: str, key: str) -> None:
+        with absent_is_fine(), translated(bucket, key):
+            self.client.delete_object(Bucket=bucket, Key=checked_key(key))
+
+    def check(self, bucket: str) -> None:
+        """An answer to the second attempt only does not count: a store that restarts is seen to be away, and loses events."""
+        with translated(bucket):
+            answer = self.client.list_objects_v2(Bucket=bucket, MaxKeys=1)  # HEAD could not say why it is refused
+        if answer["ResponseMetadata"]["RetryAttempts"]:
+            raise StoreUnavailable("the store was away a moment ago")
+
+    def _put(self, **request: Any) -> "PutObjectOutputTypeDef":
+        from botocore.exceptions import ClientError
+
+        for _ in range(FOLDER_RACES):
+            try:
+                return self.client.put_object(**request)
+            except ClientError as error:
+                if not may_be_its_folder(error):
+                    raise
+        return self.client.put_object(**request)
+
+    def _head(self, **at: Any) -> "HeadObjectOutputTypeDef":
+        from botocore.exceptions import ClientError
+
+        try:
+            return self.client.head_object(**at, ChecksumMode="ENABLED")
+        except ClientError as error:
+            if not has_detail(error):
+                self.client.get_object(**at, Range="bytes=0-0")  # raises the same with a reason
+            raise
+
+
+class S3Upload:
+    """See `store.Upload`. A small body goes in one request, so the store verifies its SHA-256 as a whole."""
+
+    def __init__(self, store: S3Store, bucket: str, key: str, content_type: str | None) -> None:
+        self._store = store
+        self._at: dict[str, Any] = {"Bucket": bucket, "Key": key}
+        self._content_type = content_type
+        self._buffer = bytearray()
+        self._parts: list[CompletedPartTypeDef] = []
+        self._size_bytes = 0
+        self._upload_id: str | None = None
+
+    def write(self, data: bytes) -> None:
+        self._buffer += data
+        while len(self._buffer) > (part_bytes := PART_BYTES * (1 + len(self._parts) // PARTS_OF_A_SIZE)):
+            self._send(bytes(memoryview(self._buffer)[:part_bytes]))
+            del self._buffer[:part_bytes]
+
+    def complete(self) -> ObjectInfo:
+        bucket, key = self._at["Bucket"], self._at["Key"]
+        if self._upload_id is None:
+            return self._store.put(bucket, key, bytes(self._buffer), content_type=self._content_type)
+        self._send(bytes(self._buffer))
+        with translated(bucket, key):
+            answer = self._store.client.complete_multipart_upload(
+                **self._at, UploadId=self._upload_id, MultipartUpload={"Parts": self._parts}
+            )
+        self._upload_id = None
+        return _written(answer, (bucket, key), self._size_bytes, self._content_type)
+
+    def abort(self) -> None:
+        """While the store is away its parts stay behind; stores clean up such uploads after a day or by a lifecycle rule."""
+        self._buffer.clear()
+        upload_id, self._upload_id = self._upload_id, None
+        if upload_id is None:
+            return
+        try:
+            with absent_is_fine(), translated(self._at["Bucket"], self._at["Key"]):
+                self._store.client.abort_multipart_upload(**self._at, UploadId=upload_id)
+        except MurmurError as error:
+            log.warning("the parts of an unfinished upload stay in the store: %s", error)
+
+    def _send(self, part: bytes) -> None:
+        with translated(self._at["Bucket"], self._at["Key"]):
+            if self._upload_id is None:
+                begun = self._store.client.create_multipart_upload(
+                    **self._at, ChecksumAlgorithm="SHA256", **_typed(self._content_type)
+                )
+                self._upload_id = begun["UploadId"]
+            number, digest = len(self._parts) + 1, _base64(hashlib.sha256(part).digest())
+            answer = self._store.client.upload_part(
+                **self._at, UploadId=self._upload_id, PartNumber=number, Body=part, ChecksumSHA256=digest
+            )
+        self._parts.append({"PartNumber": number, "ETag": answer["ETag"], "ChecksumSHA256": digest})
+        self._size_bytes += len(part)
+
+
+class _Ranges(io.RawIOBase):
+    """One version of an object, by ranged requests. The first answer tells its size and pins its eTag."""
+
+    def __init__(self, client: "S3Client", ref: ObjectRef) -> None:
+        self._client = client
+        self._at: dict[str, Any] = {"Bucket": ref.bucket, "Key": checked_key(ref.key)}
+        if ref.version_id:
+            self._at["VersionId"] = ref.version_id
+        if ref.etag:
+            self._at["IfMatch"] = f'"{ref.etag}"'
+        self._position = 0
+        self._size_bytes: int | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size_bytes or 0}[whence]
+        if start + offset < 0:
+            raise ValueError(f"negative position {start + offset}")
+        self._position = start + offset
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._range(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def readall(self) -> bytes:
+        return self._range((self._size_bytes or 0) - self._position)
+
+    def _range(self, wanted_bytes: int) -> bytes:
+        end = self._position + wanted_bytes
+        if self._size_bytes is not None:
+            end = min(end, self._size_bytes)
+        if end <= self._position:
+            return b""
+        with beyond_the_end(), translated(self._at["Bucket"], self._at["Key"]):
+            answer = self._client.get_object(**self._at, Range=f"bytes={self._position}-{end - 1}")
+            data = answer["Body"].read()
+            self._pin(answer)
+            self._position += len(data)
+            return data
+        self._size_bytes = self._position  # an empty object has no first byte to ask for
+        return b""
+
+    def _pin(self, answer: Mapping[str, Any]) -> None:
+        if etag := answer.get("ETag"):
+            self._at["IfMatch"] = etag
+        whole = answer.get("ContentRange", "").rpartition("/")[2]
+        self._size_bytes = int(whole) if whole else answer["ContentLength"]
+
+
+def _typed(content_type: str | None) -> dict[str, Any]:
+    return {"ContentType": content_type} if content_type else {}
+
+
+def _etag(answer: Any) -> str:
+    """Without quotes. Empty for a file that was put into versitygw's folder past it."""
+    return str(answer.get("ETag", "")).strip('"')
+
+
+def _base64(digest: bytes) -> str:
+    return base64.b64encode(digest).decode()
+
+
+def _written(
+    answer: Any, at: tuple[str, str], size_bytes: int, content_type: str | None, sha256: str | None = None
+) -> ObjectInfo:
+    """What the answer to a write tells. Its `Date` is the store's clock; no second request for the object's own time."""
+    at_store = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+    return ObjectInfo(
+        bucket=at[0],
+        key=at[1],
+        size_bytes=size_bytes,
+        etag=_etag(answer),
+        modified_at=parsedate_to_datetime(at_store) if at_store else datetime.now(UTC),
+        version_id=answer.get("VersionId") or None,
+        sha256=sha256,
+        content_type=content_type,
+    )

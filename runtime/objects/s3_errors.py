@@ -1,0 +1,148 @@
+"""What an S3 store says, in murmur's few words: NotFound, StoreUnavailable, BadKey; UsageError for a wrong set-up.
+
+Used by `s3.py` and `buckets.py`. The codes are those of AWS, MinIO and versitygw.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from runtime.errors import UsageError
+from runtime.objects.store import BadKey, NotFound, StoreUnavailable
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+
+KEY_BYTES = 1024
+NOT_FOUND = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "NotFound", "404", "PreconditionFailed", "412"})
+DENIED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+UNKNOWN_KEY = "XAdminUserNotFound"  # versitygw's word for an access key that it does not know, with status 404
+# versitygw: there are keys below this one; or were a moment ago, and their folder is just going away.
+TAKEN_BY_FOLDER = "ExistingObjectIsDirectory"
+# So MinIO says it, once in thousands of times; and of who really may not, who is told so a moment later.
+LOST_ITS_FOLDER = "AccessDenied"
+# Not the key's fault, although the status says that the request was wrong: it arrived damaged or late, or overlapped.
+TRANSIENT = frozenset(
+    {
+        "BadDigest",
+        "XAmzContentChecksumMismatch",
+        "XAmzContentSHA256Mismatch",
+        "IncompleteBody",
+        "RequestTimeout",
+        "RequestTimeTooSkewed",
+        "ExpiredToken",
+        "NoSuchUpload",
+        "InvalidPart",
+        "OperationAborted",
+        "ConditionalRequestConflict",
+        "SlowDown",
+    }
+)
+KEY_REFUSED = frozenset(
+    {
+        "KeyTooLongError",
+        "InvalidURI",
+        "XMinioInvalidObjectName",
+        "XMinioInvalidResourceName",
+        "DirectoryObjectContainsData",  # versitygw: a key that ends in `/`, with content
+        "ObjectParentIsFile",  # versitygw: a key below an object's
+        TAKEN_BY_FOLDER,
+    }
+)
+NO_BODY = frozenset({"400", "Bad Request"})  # what HEAD says of any wrong request: it has no body to say more
+
+
+def checked_key(key: str) -> str:
+    """The key, if any store could take it. A segment of dots never reaches a store: HTTP clients resolve it on the way."""
+    if not key:
+        raise BadKey(key, "it is empty")
+    try:
+        size_bytes = len(key.encode())
+    except UnicodeEncodeError:
+        raise BadKey(key, "it is not Unicode text") from None
+    if size_bytes > KEY_BYTES:
+        raise BadKey(key, f"{size_bytes} bytes; a store takes {KEY_BYTES}")
+    if "\0" in key:
+        raise BadKey(key, "it has a zero byte")
+    if not {".", ".."}.isdisjoint(key.split("/")):
+        raise BadKey(key, "it has a segment `.` or `..`")
+    return key
+
+
+@contextmanager
+def translated(bucket: str, key: str = "") -> Iterator[None]:
+    """boto3's errors become murmur's. An answer that fits none of them stays what it is: a bug."""
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ParamValidationError, SSLError
+
+    try:
+        yield
+    except ClientError as error:
+        meaning = _meaning(error, bucket, key)
+        if meaning is None:
+            raise
+        raise meaning from error
+    except ParamValidationError as error:
+        raise UsageError(f"the store's settings are wrong: {error}") from error
+    except NoCredentialsError as error:
+        raise UsageError("no credentials for the store: set MURMUR_S3_ACCESS_KEY and MURMUR_S3_SECRET_KEY") from error
+    except SSLError as error:
+        raise StoreUnavailable(f"no TLS with the store; check MURMUR_S3_CA_FILE and MURMUR_S3_ENDPOINT: {error}", 5.0) from error
+    except BotoCoreError as error:
+        raise StoreUnavailable(f"the store does not answer: {error}") from error
+
+
+@contextmanager
+def absent_is_fine() -> Iterator[None]:
+    """For deleting: an object that is not there is what was wanted. A missing bucket is not."""
+    try:
+        yield
+    except NotFound as error:
+        if error.__cause__ is not None and _code(error.__cause__) == "NoSuchBucket":
+            raise
+
+
+@contextmanager
+def beyond_the_end() -> Iterator[None]:
+    """For reading: the range begins where the object ends, so there is nothing to read."""
+    from botocore.exceptions import ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        if _status(error) != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise
+
+
+def _meaning(error: "ClientError", bucket: str, key: str) -> Exception | None:
+    code, status = _code(error), _status(error)
+    what = f"{bucket}/{key}" if key else bucket
+    if code in NOT_FOUND:
+        return NotFound(f"{what}: {'replaced meanwhile' if status == HTTPStatus.PRECONDITION_FAILED else 'not there'}")
+    if status == HTTPStatus.NOT_IMPLEMENTED:
+        return None
+    if code in TRANSIENT or status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
+        return StoreUnavailable(f"the store cannot take {what} now: {code}")
+    if status in DENIED or code == UNKNOWN_KEY:
+        return StoreUnavailable(f"the store refuses the credentials for {what}: {code}; check MURMUR_S3_ACCESS_KEY", 5.0)
+    if code in KEY_REFUSED:
+        return BadKey(key, f"the store refuses it: {code}")
+    return None
+
+
+def may_be_its_folder(error: "ClientError") -> bool:
+    """Of a put: the folder that it goes to is just going away with its last object, or coming."""
+    return _code(error) in (TAKEN_BY_FOLDER, LOST_ITS_FOLDER)
+
+
+def has_detail(error: "ClientError") -> bool:
+    """False: a bare "bad request", which only the same question by GET can explain."""
+    return _code(error) not in NO_BODY
+
+
+def _code(error: BaseException) -> str:
+    return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
+
+
+def _status(error: "ClientError") -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))

@@ -1,0 +1,56 @@
+"""Finished transcripts in the work bucket. Written by the coordinator; read by it, by gateways and by the store sink."""
+
+import threading
+from collections import OrderedDict
+
+from runtime.objects import keys
+from runtime.objects.store import NotFound, ObjectStore
+from schemas import codec
+from schemas.record import ObjectRef
+from schemas.transcript import Transcript
+
+RECENT = 256
+
+
+class Transcripts:
+    """Remembers the last few. From any thread."""
+
+    def __init__(self, objects: ObjectStore, bucket: str) -> None:
+        self._objects = objects
+        self._bucket = bucket
+        self._recent: OrderedDict[str, Transcript] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def write(self, transcript: Transcript) -> ObjectRef:
+        """Blocks. Raises StoreUnavailable. Writing again overwrites with the same."""
+        key = keys.transcript_key(transcript.work_id)
+        info = self._objects.put(self._bucket, key, codec.encode(transcript), content_type="application/json")
+        self._remember(key, transcript)
+        return info.ref
+
+    def read(self, work_id: str) -> Transcript:
+        """Blocks. Raises NotFound, StoreUnavailable, or Undecodable for a file that somebody else wrote there."""
+        key = keys.transcript_key(work_id)
+        with self._lock:
+            if key in self._recent:
+                self._recent.move_to_end(key)
+                return self._recent[key]
+        transcript = codec.decode(Transcript, self._objects.get(self._bucket, key))
+        if transcript.work_id != work_id:
+            raise codec.Undecodable("wrong_work", f"{key} holds the transcript of {transcript.work_id}")
+        self._remember(key, transcript)
+        return transcript
+
+    def find(self, work_id: str) -> ObjectRef | None:
+        """Where a finished transcript of this work is, if there is one. Blocks; raises StoreUnavailable."""
+        try:
+            return self._objects.head(self._bucket, keys.transcript_key(work_id)).ref
+        except NotFound:
+            return None
+
+    def _remember(self, key: str, transcript: Transcript) -> None:
+        with self._lock:
+            self._recent[key] = transcript
+            self._recent.move_to_end(key)
+            while len(self._recent) > RECENT:
+                self._recent.popitem(last=False)

@@ -1,0 +1,44 @@
+"""What every stage's `build()` is given, and what it must give back.
+
+Made by `murmur run` from the settings, and by `murmur/dev` around the embedded broker; the stages do not know which.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from runtime.kafka.client import Kafka
+from runtime.models.catalogue import Model
+from runtime.objects import ObjectStore
+from runtime.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    settings: Settings
+    kafka: Kafka
+    objects: ObjectStore
+    model: Model
+
+
+def from_settings(settings: Settings) -> Resources:
+    """For `murmur run`. Raises UsageError when the model is not known."""
+    from runtime.models import catalogue
+    from runtime.objects import open as stores
+
+    kafka, objects = Kafka.from_settings(settings), stores.from_settings(settings)
+    return Resources(settings, kafka, objects, catalogue.of(settings))
+
+
+class Stage(Protocol):
+    """A stage, built and not yet running."""
+
+    name: str
+
+    def run(self) -> None:
+        """Works until `stop()`; blocks. Raises what ended it, if that was not `stop()`."""
+
+    def stop(self) -> None:
+        """Asks `run()` to return soon. From any thread, any number of times."""
+
+    def not_ready(self) -> str | None:
+        """None when it can do its work, else why not, for `/readyz`."""

@@ -1,0 +1,117 @@
+"""How the system is doing, for whoever asks: follows `stats` and adds up what the metrics sink says of each partition.
+
+Fed by `sinks/metrics`; read by the gateway (`GET /api/stats`) and by the metrics sink's own gauges.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from runtime.errors import UsageError
+from runtime.kafka.client import Kafka, KafkaFault
+from runtime.kafka.follower import Follower
+from schemas.jobs import TERMINAL
+from schemas.stats import JobFigures, JobSeries, QueueFigures, StatsPublished
+from schemas.topics import STATS
+
+log = logging.getLogger(__name__)
+POLL_S = 0.5
+AGAIN_S = 1.0
+STALE = timedelta(seconds=150)  # the sink writes every figure at least once a minute
+BY: dict[str, Callable[[JobSeries], str]] = {
+    "state": lambda row: row.state,
+    "lane": lambda row: row.lane or "auto",
+    "model": lambda row: row.model,
+    "owner": lambda row: row.owner,
+}
+
+
+class Stats:
+    """`start()` and `stop()` its thread; `latest()` from any thread. A broker that is away is waited for."""
+
+    def __init__(self, kafka: Kafka) -> None:
+        self._kafka = kafka
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._known: dict[str, StatsPublished] = {}
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="stats", daemon=True)
+        self._thread.start()
+
+    def stop(self, wait_s: float | None = None) -> None:
+        """Idempotent; finished on return, or after `wait_s`: a thread that waits for a broker that is away is left behind."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(wait_s)
+
+    def latest(self, now: datetime | None = None) -> dict[str, Any]:
+        """JSON-ready; see `summary`. Never blocks."""
+        return summary(dict(self._known).values(), now or datetime.now(UTC))
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            follower = Follower(self._kafka, (STATS,))
+            try:
+                while not self._stopping.is_set():
+                    for record in follower.poll(POLL_S):
+                        if isinstance(record.event, StatsPublished):
+                            self._known[record.event.name] = record.event
+            except (KafkaFault, UsageError) as error:
+                log.warning("figures wait: %s", error)
+                self._stopping.wait(AGAIN_S)
+            finally:
+                follower.close()
+
+
+def summary(published: Iterable[StatsPublished], now: datetime) -> dict[str, Any]:
+    """`stale`: no metrics sink has written lately, or none ever. `windows`: for minute, hour and day the totals of ended
+    jobs, and the same by state, lane, model and owner; a mean or ratio of nothing is null."""
+    published = list(published)
+    jobs = [known.figures for known in published if isinstance(known.figures, JobFigures)]
+    queues = [known.figures for known in published if isinstance(known.figures, QueueFigures)]
+    rows = [row for figures in jobs for row in figures.series]
+    oldest = oldest_unfinished(jobs, queues)
+    return {
+        "at": max((known.at for known in published), default=now).isoformat(),
+        "stale": not published or any(now - known.at > STALE for known in published),
+        "windows": {name: _window([row for row in rows if row.window == name]) for name in ("minute", "hour", "day")},
+        "started_jobs": sum(figures.started for figures in jobs),
+        "oldest_job_age_s": None if oldest is None else round(max(0.0, (now - oldest).total_seconds()), 3),
+        "queued_audio_s": queues[0].queued_audio_s if queues else None,
+    }
+
+
+def oldest_unfinished(jobs: Iterable[JobFigures], queues: Iterable[QueueFigures]) -> datetime | None:
+    """When the oldest job that has not ended was submitted, as far as the topics tell: the oldest of the started jobs, of
+    the requests that wait for the coordinator, and of the decodes that wait for the slicer."""
+    times = [figures.oldest_submitted_at for figures in jobs] + [queue.oldest_waiting_since for queue in queues]
+    return min((time for time in times if time is not None), default=None)
+
+
+def _window(rows: list[JobSeries]) -> dict[str, Any]:
+    ended = [row for row in rows if row.state in TERMINAL]
+    by = {}
+    for name, label in BY.items():
+        counted = rows if name == "state" else ended
+        by[name] = {value: totals([row for row in counted if label(row) == value]) for value in sorted({*map(label, counted)})}
+    return {"totals": totals(ended), "by": by}
+
+
+def totals(rows: Iterable[JobSeries]) -> dict[str, float | None]:
+    rows = list(rows)
+    succeeded = sum(row.jobs for row in rows if row.state == "SUCCESS")
+    return {
+        "jobs": sum(row.jobs for row in rows),
+        "audio_s": round(sum(row.audio_s for row in rows), 3),
+        "queue_wait_s": _ratio(sum(row.wait_s for row in rows), sum(row.waited for row in rows)),
+        "real_time_factor": _ratio(sum(row.worked_s for row in rows), sum(row.worked_audio_s for row in rows)),
+        "cache_hits": sum(row.cache_hits for row in rows),
+        "cache_hit_ratio": _ratio(sum(row.cache_hits for row in rows), succeeded),
+    }
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return round(part / whole, 4) if whole else None

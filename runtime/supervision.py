@@ -1,0 +1,82 @@
+"""Keeps a stage running in a thread: built, run, and when it fails, built and run again after a pause.
+
+Used by `murmur/dev`. `murmur run` does the same with processes, and with the same pauses.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from runtime.errors import MurmurError, UsageError
+from runtime.resources import Stage
+
+log = logging.getLogger(__name__)
+FIRST_PAUSE_S = 0.2
+LONGEST_PAUSE_S = 5.0
+CALM_S = 30.0  # what ran for so long has recovered: its next pause is short again
+
+
+class RestartBackoff:
+    """Before each new life: 0.2 s, doubling up to 5 s."""
+
+    def __init__(self) -> None:
+        self._next_s = FIRST_PAUSE_S
+
+    def after(self, uptime_s: float) -> float:
+        """How long to wait after a life that lasted so long."""
+        pause_s = FIRST_PAUSE_S if uptime_s > CALM_S else self._next_s
+        self._next_s = min(2 * pause_s, LONGEST_PAUSE_S)
+        return pause_s
+
+
+class Supervised:
+    """`build` makes a fresh stage for every life. `on_end` is called when there is no further life, with the reason."""
+
+    def __init__(self, name: str, build: Callable[[], Stage], on_end: Callable[[str, BaseException | None], None]) -> None:
+        self.name = name
+        self._build = build
+        self._on_end = on_end
+        self._stopping = threading.Event()
+        self._stage: Stage | None = None
+        self._thread = threading.Thread(target=self._live, name=name, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Asks; `join()` waits."""
+        self._stopping.set()
+        stage = self._stage
+        if stage is not None:
+            stage.stop()
+
+    def join(self, timeout_s: float) -> bool:
+        """Whether it has ended."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def not_ready(self) -> str | None:
+        stage = self._stage
+        return stage.not_ready() if stage is not None else f"{self.name} is starting"
+
+    def _live(self) -> None:
+        pauses = RestartBackoff()
+        while not self._stopping.is_set():
+            began_s = time.monotonic()
+            try:
+                self._stage = self._build()
+                if self._stopping.is_set():  # asked while it was being built
+                    break
+                self._stage.run()
+                break
+            except UsageError as error:
+                self._on_end(self.name, error)
+                return
+            except MurmurError as error:  # what a broker or store said; the place where it was noticed tells nothing
+                log.error("%s failed and starts again: %s", self.name, error)
+            except Exception:
+                log.exception("%s failed and starts again", self.name)
+            self._stage = None
+            self._stopping.wait(pauses.after(time.monotonic() - began_s))
+        self._on_end(self.name, None)

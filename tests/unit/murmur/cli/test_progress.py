@@ -1,0 +1,38 @@
+"""Plain lines: few of them, and what was written on standard output."""
+
+import io
+from pathlib import Path
+
+import pytest
+
+from murmur.cli.batch import write_whole
+from murmur.cli.progress import Lines, reporting
+
+
+def test_a_stream_that_is_no_terminal_gets_a_line_for_every_tenth(capsys: pytest.CaptureFixture[str]) -> None:
+    stream = io.StringIO()
+    with reporting(stream) as reporter:
+        for percent in range(101):
+            reporter.share(Path("a.wav"), percent / 100)
+        reporter.written(Path("a.txt"))
+        reporter.failed(Path("b.wav"), "no sound (no_audio)")
+    lines = stream.getvalue().splitlines()
+    assert lines == [*(f"a.wav: {tenth * 10} %" for tenth in range(11)), "b.wav: no sound (no_audio)"]
+    assert capsys.readouterr().out == "a.txt\n"
+
+
+def test_a_download_tells_how_much_there_is() -> None:
+    stream = io.StringIO()
+    reporter = Lines(stream)
+    reporter.download("large-v3", 0, 0)  # before the hub has said how large it is
+    reporter.download("large-v3", 1_600_000_000, 3_200_000_000)
+    assert stream.getvalue() == "downloading the model large-v3: 50 %, 1600 of 3200 MB\n"
+
+
+def test_a_result_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    write_whole(tmp_path / "out" / "a.txt", b"text")
+    assert (tmp_path / "out" / "a.txt").read_bytes() == b"text"
+    (tmp_path / "taken.txt").mkdir()
+    with pytest.raises(OSError):
+        write_whole(tmp_path / "taken.txt", b"text")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "taken.txt"]

@@ -1,0 +1,71 @@
+"""What was answered lately: which requests are the same, and what is not remembered."""
+
+from typing import Any
+
+import pytest
+
+from processors.transcriber.recent_results import RecentResults, request_id
+from schemas.options import DecodingOptions, ModelRef
+from schemas.record import ObjectRef
+from schemas.work import ChunkLost, ChunkReady, ChunkTranscribed, WorkEvent, WorkReported
+
+CHUNK = ChunkReady(
+    work_id="a" * 64,
+    run="0-1",
+    slice_id="b" * 64,
+    span=(0, 16_000),
+    pieces=((0, 16_000),),
+    audio=ObjectRef(bucket="work", key="chunks/1"),
+    model=ModelRef(name="demo", revision="1"),
+    decoding=DecodingOptions(),
+    lane="bulk",
+)
+TEXT = ChunkTranscribed(
+    span=(0, 16_000), attempt=0, speech_s=1.0, language=None, language_probability=0.0, segments=(), inference_s=0.125
+)
+ANOTHER: dict[str, object] = {
+    "work_id": "c" * 64,
+    "run": "0-2",
+    "span": (0, 8_000),
+    "pieces": ((0, 8_000),),
+    "attempt": 1,
+    "decoding": DecodingOptions(language="de"),
+    "model": ModelRef(name="demo", revision="2"),
+}
+
+
+def answered(event: WorkEvent) -> WorkReported:
+    return WorkReported(work_id="a" * 64, run="0-1", event=event)
+
+
+def same(**changes: Any) -> bool:
+    return request_id(CHUNK.model_copy(update=changes)) == request_id(CHUNK)
+
+
+@pytest.mark.parametrize("field", ANOTHER)
+def test_what_asks_for_another_text_is_another_request(field: str) -> None:
+    assert not same(**{field: ANOTHER[field]})
+
+
+def test_a_repeat_may_come_by_another_lane_and_from_another_copy_of_the_audio() -> None:
+    assert same(lane="interactive", audio=ObjectRef(bucket="work", key="chunks/1", version_id="2", etag="e", size_bytes=9))
+
+
+def test_an_answer_is_given_again_as_it_was() -> None:
+    recent = RecentResults()
+    assert recent.answer(b"one") is None
+    recent.remember(b"one", answered(TEXT))
+    assert recent.answer(b"one") == TEXT
+
+
+def test_lost_audio_is_not_remembered_since_it_may_come_back() -> None:
+    recent = RecentResults()
+    recent.remember(b"one", answered(ChunkLost(span=(0, 16_000))))
+    assert recent.answer(b"one") is None
+
+
+def test_the_oldest_answer_is_forgotten_first_and_one_given_again_is_new() -> None:
+    recent = RecentResults(2)
+    for request in (b"one", b"two", b"one", b"three"):
+        recent.remember(request, answered(TEXT))
+    assert [request for request in (b"one", b"two", b"three") if recent.answer(request)] == [b"one", b"three"]

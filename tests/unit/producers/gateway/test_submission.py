@@ -1,0 +1,115 @@
+"""What the fields of a submission may say, and what the refusals name."""
+
+import pytest
+
+from producers.gateway.form import display_name
+from producers.gateway.problems import Problem
+from producers.gateway.submission import SubmissionOptions, parse_submission
+from runtime.models import catalogue
+
+DEMO = catalogue.resolve("demo")
+
+
+def test_nothing_said_asks_for_nothing() -> None:
+    assert parse_submission({}, DEMO) == SubmissionOptions()
+
+
+def test_everything_said_is_understood() -> None:
+    fields = {
+        "model": "demo",
+        "language": " PT ",
+        "task": "translate",
+        "words": "true",
+        "multilingual": "0",
+        "prompt": "Ana, Belém",
+        "lane": "bulk",
+        "webhook_url": "https://example.org:8443/hook?x=1",
+        "track": " 2 ",
+    }
+    assert parse_submission(fields, DEMO) == SubmissionOptions(
+        "pt", "translate", True, False, "Ana, Belém", "bulk", "https://example.org:8443/hook?x=1", 2
+    )
+
+
+def test_auto_leaves_the_language_to_the_model() -> None:
+    assert parse_submission({"language": "auto"}, DEMO).language is None
+
+
+@pytest.mark.parametrize("text", ["pt", "pt-PT", "pt_BR", "Portuguese", "PORTUGUESE"])
+def test_a_language_may_be_a_code_a_name_or_a_tag(text: str) -> None:
+    assert parse_submission({"language": text}, DEMO).language == "pt"
+
+
+def test_a_language_that_the_model_lacks_is_refused_with_those_that_it_has() -> None:
+    with pytest.raises(Problem, match=r"The model demo does not know French \(fr\)") as refused:
+        parse_submission({"language": "French"}, DEMO)
+    assert refused.value.status == 400
+    assert refused.value.document["reason"] == "unsupported_language"
+    assert refused.value.document["known"] == ("en", "pt")
+
+
+def test_the_served_model_may_be_named_by_its_alias() -> None:
+    assert parse_submission({"model": "turbo"}, catalogue.resolve("large-v3-turbo")) == SubmissionOptions()
+
+
+def test_another_model_is_refused_with_the_name_of_the_one_that_is_served() -> None:
+    with pytest.raises(Problem) as refused:
+        parse_submission({"model": "large-v3"}, DEMO)
+
+    assert refused.value.status == 400
+    assert refused.value.document["served"] == ["demo"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("language", "portugues"),
+        ("language", "xx"),
+        ("track", "-1"),
+        ("track", "1000"),
+        ("track", "the second"),
+        ("track", "²"),
+        ("task", "sing"),
+        ("lane", "fast"),
+        ("words", "maybe"),
+        ("multilingual", "2"),
+        ("webhook_url", "ftp://example.org/"),
+        ("webhook_url", "example.org/hook"),
+        ("webhook_url", "http:///hook"),
+        ("webhook_url", "http://[::1/hook"),
+        ("webhook_url", "http://example.org:port/"),
+        ("webhook_url", "http://example.org/a b"),
+        ("webhook_url", "http://example.org/\r\nX: y"),
+        ("webhook_url", "http://example.org\\@127.0.0.1/"),
+        ("webhook_url", "http://example.org/" + "a" * 2048),
+    ],
+)
+def test_what_is_not_known_is_refused(name: str, value: str) -> None:
+    with pytest.raises(Problem) as refused:
+        parse_submission({name: value}, DEMO)
+
+    assert refused.value.status == 400
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("meeting.mp4", "meeting.mp4"),
+        ("../../etc/passwd", "passwd"),
+        ("C:\\Users\\ana\\nota.wav", "nota.wav"),
+        ("a\x00b\r\nc\x7f.wav", "abc.wav"),
+        ("a\u202egpj.wav", "agpj.wav"),
+        ("a\udcff.wav", "a.wav"),
+        ("ação 🎧.mp3", "ação 🎧.mp3"),
+        ("", "audio"),
+        (None, "audio"),
+        ("  ", "audio"),
+        ("/", "audio"),
+    ],
+)
+def test_a_file_name_is_made_fit_to_be_shown(given: str | None, shown: str) -> None:
+    assert display_name(given) == shown
+
+
+def test_a_long_file_name_is_cut() -> None:
+    assert len(display_name("ü" * 4096)) == 255

@@ -1,0 +1,74 @@
+"""The S3 client: made of the settings, at the first call, with an end to its patience."""
+
+import time
+from pathlib import Path
+
+import pytest
+from botocore.stub import Stubber
+
+from runtime.errors import UsageError
+from runtime.objects import open as objects_open
+from runtime.objects import s3
+from runtime.objects.directory import DirectoryStore
+from runtime.objects.s3 import S3Store
+from runtime.objects.store import StoreUnavailable
+from runtime.settings import Settings
+from scripts.services import ports
+
+
+def settings(**fields: object) -> Settings:
+    given = {"s3_endpoint": "http://127.0.0.1:9", "s3_access_key": "key", "s3_secret_key": "secret", **fields}
+    return Settings(_env_file=None, **given)  # type: ignore[arg-type]
+
+
+def test_the_settings_reach_the_client(tmp_path: Path) -> None:
+    client = s3.connect(settings(s3_region="eu-north-1", s3_path_style=False))
+    assert (client.meta.endpoint_url, client.meta.region_name) == ("http://127.0.0.1:9", "eu-north-1")
+    assert client.meta.config.s3 == {"addressing_style": "virtual"}  # type: ignore[attr-defined]
+    assert client.meta.config.retries["total_max_attempts"] == s3.ATTEMPTS  # type: ignore[attr-defined]
+
+
+def test_a_store_that_is_away_is_said_to_be_unavailable_within_seconds() -> None:
+    store = S3Store(settings(s3_endpoint=f"http://127.0.0.1:{ports.free(1)[0]}"))
+    began = time.monotonic()
+    with pytest.raises(StoreUnavailable):
+        store.head("drops", "a.wav")
+    with pytest.raises(StoreUnavailable):
+        store.check("drops")
+    with pytest.raises(StoreUnavailable):
+        list(store.list("drops"))
+    assert time.monotonic() - began < 20
+
+
+def test_a_put_that_meets_the_end_of_its_folder_is_tried_again() -> None:
+    """MinIO and versitygw were seen to answer so to a put beside the last delete of a folder."""
+    store = S3Store(settings())
+    with Stubber(store.client) as stub:
+        stub.add_client_error("put_object", "AccessDenied", http_status_code=403)
+        stub.add_client_error("put_object", "ExistingObjectIsDirectory", http_status_code=409)
+        stub.add_response("put_object", {"ETag": '"tag"', "ResponseMetadata": {"HTTPHeaders": {}}})
+        assert store.put("drops", "folder/a.wav", b"speech").etag == "tag"
+        stub.assert_no_pending_responses()
+
+
+def test_who_may_not_put_is_told_so() -> None:
+    store = S3Store(settings())
+    with Stubber(store.client) as stub:
+        for _ in range(s3.FOLDER_RACES + 1):
+            stub.add_client_error("put_object", "AccessDenied", http_status_code=403)
+        with pytest.raises(StoreUnavailable, match="MURMUR_S3_ACCESS_KEY"):
+            store.put("drops", "a.wav", b"speech")
+
+
+def test_an_endpoint_that_is_none_is_said_to_be_wrong() -> None:
+    with pytest.raises(UsageError, match="MURMUR_S3_ENDPOINT"):
+        S3Store(settings(s3_endpoint="store.example:9000/")).check("drops")
+
+
+def test_the_settings_choose_the_store(tmp_path: Path) -> None:
+    assert isinstance(objects_open.from_settings(settings(store="s3")), S3Store)
+    directory = objects_open.from_settings(settings(store="directory", store_dir=tmp_path, uploads_bucket="drops"))
+    assert isinstance(directory, DirectoryStore)
+    (tmp_path / "drops").mkdir()
+    directory.put("drops", "a.wav", b"speech")
+    assert (tmp_path / "drops" / "a.wav").read_bytes() == b"speech"
