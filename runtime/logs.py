@@ -1,37 +1,128 @@
-"""Log lines: text for people, JSON lines for machines. Set up once by the command line; modules only use `logging`."""
+"""Log lines: an event name and fields, made by structlog. One pipeline for our own lines and for those of libraries.
+
+Modules get a logger with `get_logger(__name__)`; the command line calls `set_up()` once. Until then warnings and worse go to
+stderr as text. Names and fields are listed in `docs/logs.md`.
+"""
 
 import logging
+import re
 import sys
-from datetime import UTC, datetime
+from collections.abc import MutableMapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, TextIO
 
-import orjson
+import structlog
+from structlog.dev import Column, ConsoleRenderer, KeyValueColumnFormatter, plain_traceback
+from structlog.stdlib import BoundLogger, ProcessorFormatter
+from structlog.typing import Processor
 
-from runtime.settings import Settings
+if TYPE_CHECKING:
+    from runtime.settings import Settings
 
+Fields = MutableMapping[str, Any]
 NOISY = ("faster_whisper", "botocore", "boto3", "urllib3", "aiokafka", "faust", "mode", "aiohttp.access", "watchfiles", "httpx")
+EVENT_WIDTH = 20
+MASKED = "***"
+SECRETS = re.compile(
+    r"(?<=://)[^/@\s]+(?=@)"  # user and password in a URL
+    r"|(?<=X-Amz-Signature=)\w+|(?<=X-Amz-Security-Token=)[^&\s]+"  # a presigned URL
+    r"|(?<=whsec_)[\w+/=-]+"
+)
 
 
-class JsonLines(logging.Formatter):
-    """One object a line: time (UTC), level, logger, message, and the traceback where there is one."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname,
-            "logger": record.name,
-            "thread": record.threadName,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return orjson.dumps(line).decode()
+def get_logger(name: str) -> BoundLogger:
+    """`log.info("job.ended", job_id=…)`: the event is a noun and a past participle; `error` may be the exception itself."""
+    logger: BoundLogger = structlog.stdlib.get_logger(name)
+    return logger
 
 
-def set_up(settings: Settings) -> None:
+def stage(name: str) -> AbstractContextManager[None]:
+    """Within it every line of this thread carries the stage's name."""
+    return structlog.contextvars.bound_contextvars(stage=name)
+
+
+def set_up(settings: "Settings") -> None:
     """To stderr; standard output belongs to what a command prints."""
     handler = logging.StreamHandler(sys.stderr)
-    text = logging.Formatter("%(asctime)s %(levelname)-7s %(threadName)s: %(message)s", "%H:%M:%S")
-    handler.setFormatter(JsonLines() if settings.log_format == "json" else text)
+    handler.setFormatter(formatter("json") if settings.log_format == "json" else formatter("text", sys.stderr))
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def formatter(log_format: str, stream: TextIO | None = None) -> ProcessorFormatter:
+    """Text is coloured when `stream` is a terminal."""
+    shared: list[Processor] = [ProcessorFormatter.remove_processors_meta, _plain_values]
+    processors: list[Processor]
+    if log_format == "json":
+        renderer = structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
+        processors = [*shared, structlog.processors.format_exc_info, renderer]
+    else:
+        processors = [_without_logger, *shared, _console(colors=stream is not None and stream.isatty())]
+    return ProcessorFormatter(foreign_pre_chain=FIRST, processors=processors)
+
+
+def _with_stage(_logger: object, _method: str, fields: Fields) -> Fields:
+    """A line of a stage's own package has its name, whatever thread writes it."""
+    match str(fields.get("logger", "")).split("."):
+        case ["producers" | "processors" | "sinks", package, _, *_]:
+            fields.setdefault("stage", package)
+    return fields
+
+
+def _without_logger(_logger: object, _method: str, fields: Fields) -> Fields:
+    """In text the names of our events say where they come from; a library's line needs its logger."""
+    if fields["_from_structlog"]:
+        fields.pop("logger", None)
+    return fields
+
+
+def _plain_values(_logger: object, _method: str, fields: Fields) -> Fields:
+    """Errors become their text, and what looks like a secret is masked."""
+    for key, value in fields.items():
+        if isinstance(value, float):
+            fields[key] = round(value, 3)
+        elif isinstance(value, BaseException):
+            fields[key] = SECRETS.sub(MASKED, str(value) or repr(value))
+        elif isinstance(value, str):
+            fields[key] = SECRETS.sub(MASKED, value)
+    return fields
+
+
+def _console(colors: bool) -> ConsoleRenderer:
+    """Time, level, event, stage, then the fields in the order in which they were given."""
+    renderer = ConsoleRenderer(colors=colors, pad_event_to=EVENT_WIDTH, sort_keys=False, exception_formatter=plain_traceback)
+    styles = ConsoleRenderer.get_default_column_styles(colors)
+    field = KeyValueColumnFormatter(styles.kv_key, styles.kv_value, styles.reset, _shown)
+    event = KeyValueColumnFormatter(None, styles.bright, styles.reset, _one_line, width=EVENT_WIDTH)
+    kept = [column for column in renderer.columns if column.key in ("timestamp", "level")]
+    renderer.columns = [*kept, Column("event", event), Column("stage", field), Column("", field)]
+    return renderer
+
+
+def _shown(value: object) -> str:
+    """In quotes where it could be taken for several fields or for something to obey: names of files are other people's."""
+    text = str(value)
+    return text if text.isprintable() and text and not set(text) & set(" ='\"") else repr(text)
+
+
+def _one_line(text: object) -> str:
+    """Libraries write messages of several lines, and may repeat what others wrote."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(text))
+
+
+FIRST: list[Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    _with_stage,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+structlog.configure(
+    processors=[structlog.stdlib.filter_by_level, *FIRST, ProcessorFormatter.wrap_for_formatter],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    wrapper_class=BoundLogger,
+    cache_logger_on_first_use=True,
+)
+if logging.lastResort is not None:
+    logging.lastResort.setFormatter(formatter("text"))

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
 
 from runtime.settings import Settings
 
@@ -43,6 +45,13 @@ def services() -> Iterator["Services"]:
             yield services
     except MissingToolchain as error:
         refuse(f"no real services: {error}")
+
+
+@pytest.fixture
+def logged() -> Iterator[list[EventDict]]:
+    """Every line that murmur logs while the test runs, of any level and thread, as fields; nothing is written."""
+    with capture_logs() as lines:
+        yield lines
 
 
 @pytest.fixture(autouse=True, scope="session")

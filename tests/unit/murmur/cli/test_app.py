@@ -10,7 +10,19 @@ import pytest
 from murmur.cli import main
 from scripts.cli_page import commands
 
-HEAVY = ("confluent_kafka", "httpx", "aiohttp", "boto3", "numpy", "av", "ctranslate2", "onnxruntime", "pydantic", "rich.progress")
+HEAVY = (
+    "confluent_kafka",
+    "httpx",
+    "aiohttp",
+    "boto3",
+    "numpy",
+    "av",
+    "ctranslate2",
+    "onnxruntime",
+    "pydantic",
+    "rich.progress",
+    "structlog",
+)
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:

@@ -1,0 +1,150 @@
+"""Log lines as they are written: text for people, JSON for machines, one pipeline for our own and for those of libraries."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from runtime import logs
+
+JOB_ID = UUID("0b0c7d3e-5a0e-4f3c-9a54-0d1d2c3b4a59")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@contextmanager
+def written(log_format: str, stream: io.StringIO) -> Iterator[io.StringIO]:
+    """Every line of the loggers below `runtime` goes to the stream."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logs.formatter(log_format, stream))
+    logger = logging.getLogger("runtime")
+    level = logger.level
+    logger.setLevel("INFO")
+    logger.addHandler(handler)
+    try:
+        yield stream
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+@pytest.fixture
+def text() -> Iterator[io.StringIO]:
+    with written("text", io.StringIO()) as stream:
+        yield stream
+
+
+@pytest.fixture
+def lines() -> Iterator[io.StringIO]:
+    with written("json", io.StringIO()) as stream:
+        yield stream
+
+
+log = logs.get_logger("runtime.test")
+library = logging.getLogger("runtime.library")
+
+
+def test_a_line_of_text_is_time_level_event_and_fields(text: io.StringIO) -> None:
+    log.info("job.ended", file="my talk.mp3", cached=False, audio_s=1.23456)
+    time, rest = text.getvalue().split(" ", 1)
+    assert datetime.fromisoformat(time).tzinfo == UTC
+    assert rest.split() == ["[info", "]", "job.ended", "file='my", "talk.mp3'", "cached=False", "audio_s=1.235"]
+
+
+def test_a_line_of_json_carries_the_same(lines: io.StringIO) -> None:
+    log.info("job.ended", file="Grüße.mp3", job_id=JOB_ID, cached=False)
+    (line,) = lines.getvalue().splitlines()
+    fields = json.loads(line)
+    assert datetime.fromisoformat(fields.pop("timestamp")).tzinfo == UTC
+    assert fields == {
+        "level": "info",
+        "event": "job.ended",
+        "logger": "runtime.test",
+        "file": "Grüße.mp3",
+        "job_id": str(JOB_ID),
+        "cached": False,
+    }
+
+
+def test_lines_of_libraries_pass_the_same_pipeline(lines: io.StringIO) -> None:
+    library.warning("no broker at %s", "host:9092")
+    fields = json.loads(lines.getvalue())
+    assert (fields["event"], fields["level"], fields["logger"]) == ("no broker at host:9092", "warning", "runtime.library")
+    assert fields["timestamp"].endswith("Z")
+
+
+def test_text_names_the_logger_of_a_library(text: io.StringIO) -> None:
+    library.warning("no broker")
+    log.warning("client.failed")
+    of_library, ours = text.getvalue().splitlines()
+    assert of_library.endswith(" logger=runtime.library")
+    assert "logger=" not in ours
+
+
+def test_colours_are_for_terminals_only(text: io.StringIO) -> None:
+    with written("text", Terminal()) as terminal:
+        log.error("stage.failed", error="x")
+    assert "\x1b[" in terminal.getvalue()
+    assert "\x1b" not in text.getvalue()
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\x1b[2J", "a b=c", "\udc80", "\x9b2J"])
+def test_a_name_can_neither_begin_a_line_nor_command_a_terminal(name: str, text: io.StringIO) -> None:
+    log.info("file.announced", file=name)
+    library.info("announced %s", name)
+    for line in text.getvalue().splitlines():
+        assert line.isprintable()
+    assert len(text.getvalue().splitlines()) == 2
+    assert f"file={name!r}" in text.getvalue()
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\udc80", "Ä"])
+def test_any_name_of_a_file_can_be_written_as_json(name: str, lines: io.StringIO) -> None:
+    log.info("file.announced", file=name)
+    assert json.loads(lines.getvalue().encode(errors="backslashreplace"))["file"] == name
+
+
+@pytest.mark.parametrize(
+    "leak",
+    [
+        "http://user:OPENSESAME@host/path",
+        "https://host/key?X-Amz-Signature=OPENSESAME&X-Amz-Date=1",
+        "https://host/key?X-Amz-Security-Token=OPENSESAME",
+        "whsec_OPENSESAME",
+    ],
+)
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_secrets_are_masked(leak: str, log_format: str) -> None:
+    with written(log_format, io.StringIO()) as stream:
+        log.info("webhook.attempted", url=leak)
+        log.warning("webhook.attempted", error=OSError(f"no answer from {leak}"))
+        library.warning("no answer from %s", leak)
+    assert len(stream.getvalue().splitlines()) == 3
+    assert "SESAME" not in stream.getvalue()
+    assert stream.getvalue().count("***") == 3
+
+
+def test_a_stage_names_its_lines_and_only_its_own(lines: io.StringIO) -> None:
+    with logs.stage("coordinator"):
+        log.info("tables.restored")
+    log.info("tables.restored")
+    within, after = map(json.loads, lines.getvalue().splitlines())
+    assert within["stage"] == "coordinator"
+    assert "stage" not in after
+
+
+def test_a_traceback_is_one_field_of_json(lines: io.StringIO) -> None:
+    try:
+        raise ValueError("a bug")
+    except ValueError:
+        log.exception("stage.failed")
+    fields = json.loads(lines.getvalue())
+    assert fields["exception"].splitlines()[-1] == "ValueError: a bug"
