@@ -12,6 +12,7 @@ from urllib.parse import quote
 import httpx
 import orjson
 
+from runtime.backoff import Backoff
 from runtime.errors import MurmurError, UsageError
 
 ENDED = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
@@ -19,7 +20,6 @@ PREFIX = "/api/transcribe/async"
 CONNECT_S = 5.0
 ANSWER_S = 600.0  # the answer to a large upload comes when the store has taken it
 PATIENCE_S = 60.0  # a gateway that starts again, or cannot say yet, is asked again for so long
-PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
 
 
 class Refused(MurmurError):
@@ -67,8 +67,9 @@ class GatewayClient:
         """Every status that differs from the one before, to the terminal one. Polls, slower as time goes by; a gateway that
         goes away after its first answer is waited for."""
         last: dict[str, Any] | None = None
-        pause_s, silent_s = PAUSE_S, 0.0
+        backoff, silent_s = Backoff(0.05, 1.0, factor=1.2), 0.0
         while True:
+            pause_s = backoff.next_s()
             try:
                 status, silent_s = self.status(task_id), 0.0
             except (Refused, Unreachable, Broken) as error:
@@ -82,7 +83,6 @@ class GatewayClient:
                     return
                 last = status
             sleep(pause_s)
-            pause_s = min(LONGEST_PAUSE_S, pause_s * 1.2)
 
     def close(self) -> None:
         self._http.close()

@@ -8,12 +8,11 @@ import threading
 import time
 from collections.abc import Callable
 
+from runtime.backoff import Backoff
 from runtime.errors import MurmurError, UsageError
 from runtime.resources import Stage
 
 log = logging.getLogger(__name__)
-FIRST_PAUSE_S = 0.2
-LONGEST_PAUSE_S = 5.0
 CALM_S = 30.0  # what ran for so long has recovered: its next pause is short again
 
 
@@ -21,13 +20,13 @@ class RestartBackoff:
     """Before each new life: 0.2 s, doubling up to 5 s."""
 
     def __init__(self) -> None:
-        self._next_s = FIRST_PAUSE_S
+        self._backoff = Backoff(0.2, 5.0)
 
     def after(self, uptime_s: float) -> float:
         """How long to wait after a life that lasted so long."""
-        pause_s = FIRST_PAUSE_S if uptime_s > CALM_S else self._next_s
-        self._next_s = min(2 * pause_s, LONGEST_PAUSE_S)
-        return pause_s
+        if uptime_s > CALM_S:
+            self._backoff.reset()
+        return self._backoff.next_s()
 
 
 class Supervised:

@@ -36,7 +36,7 @@ def pauses(count: int, seed: int, shortest_s: float = 0.2, longest_s: float = 8.
 def join(name: str, recordings: Sequence[Recording], pauses_s: Sequence[float]) -> Recording:
     """One after another, with so much time between the end of speech and the next speech; half a second around all.
 
-    `pauses_s`: one fewer than recordings. RestartBackoff inside of a recording stay as they are.
+    `pauses_s`: one fewer than recordings. Pauses inside a recording stay as they are.
     """
     gaps = [0.5, *pauses_s, 0.5]
     joined: list[Samples] = []

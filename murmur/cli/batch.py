@@ -8,10 +8,10 @@ from typing import Any
 from murmur.cli import notes
 from murmur.cli.progress import Reporter
 from murmur.gateway_client import ENDED, GatewayClient, Refused
+from runtime.backoff import Backoff
 from runtime.errors import UsageError
 
 IN_HAND = 16  # enough to keep every worker busy; more would only fill the disk with copies
-PAUSE_S, LONGEST_PAUSE_S = 0.05, 0.5
 BAD_REQUEST = 400
 
 
@@ -31,14 +31,15 @@ class Batch:
 
     def run(self, files: list[Path], fields: dict[str, str]) -> int:
         """How many files failed. Blocks until all have ended."""
-        waiting, failed, pause_s = deque(files), 0, PAUSE_S
+        waiting, failed, backoff = deque(files), 0, Backoff(0.05, 0.5, factor=1.2)
         while waiting or self._under_way:
             while waiting and len(self._under_way) < IN_HAND:
                 failed += not self._send(waiting.popleft(), fields)
             before = len(self._under_way)
             failed += sum(not self._look(task_id, path) for task_id, path in list(self._under_way.items()))
-            pause_s = PAUSE_S if len(self._under_way) < before else min(LONGEST_PAUSE_S, pause_s * 1.2)
-            if self._under_way and self._wait(pause_s):
+            if len(self._under_way) < before:
+                backoff.reset()
+            if self._under_way and self._wait(backoff.next_s()):
                 return failed + len(waiting) + len(self._under_way)
         return failed
 

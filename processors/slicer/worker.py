@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from processors.slicer.audio import Seekable
 from processors.slicer.cutter import Chunk
 from processors.slicer.slicing import Closed, Cut, Event, Opened, Slicer
+from runtime.backoff import store_backoff
 from runtime.errors import Invalid, Retry
 from runtime.identity import SLICER_VERSION
 from runtime.kafka.messages import Output, Received, Step
@@ -34,7 +35,6 @@ from schemas.work import (
 
 log = logging.getLogger(__name__)
 SMALL_BYTES = 2 * 1024 * 1024  # half an hour of a voice message's Opus, a minute of WAV
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 15.0
 
 
 class _Stopped(Exception):
@@ -120,16 +120,15 @@ class FileWork:
 
     def _patiently(self, attempt: Callable[[], None]) -> None:
         """A store that is away is waited for: what is accepted does not fail for it."""
-        pause_s = FIRST_PAUSE_S
+        backoff = store_backoff()
         while True:
             try:
                 return attempt()
             except Retry as error:
-                wait_s = max(pause_s, error.after_s)
+                wait_s = backoff.next_s(error.after_s)
                 log.warning("work %s waits %.1f s: %s", self.request.work.work_id, wait_s, error)
             self._stop.wait(wait_s)
             self._check()
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     def _slice(self) -> None:
         """From the start, whatever was done before: the same bytes are cut in the same places, and published ones skipped."""

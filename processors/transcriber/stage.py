@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -22,6 +22,7 @@ from processors.transcriber.features import from_pcm
 from processors.transcriber.recent_results import RecentResults, request_id
 from processors.transcriber.windows import ChunkWindows, of_chunk
 from processors.transcriber.workers import Result, Workers
+from runtime.backoff import Backoff, store_backoff
 from runtime.errors import Invalid, UsageError
 from runtime.kafka.loop import Loop, LoopOptions
 from runtime.kafka.messages import Output, Partition, Received, Step
@@ -37,7 +38,6 @@ NAME = "transcriber"
 FETCHERS = 8
 ROUNDS_AHEAD = 2  # batches per replica and lane that are fetched while the replicas work
 MOST_ATTEMPTS = 3  # of a chunk whose workers died
-BACKOFF_S = (0.5, 1.0, 2.0, 5.0)  # between tries while the store is away
 Clock = Callable[[], float]
 
 
@@ -84,7 +84,7 @@ class Held:
     chunk: ChunkReady
     request: bytes
     fetch: "Future[NDArray[np.int16]] | None" = None
-    tries: int = 0
+    backoff: Backoff = field(default_factory=store_backoff)
     next_try_s: float = 0.0
     windows: ChunkWindows | None = None
     window: Window | None = None
@@ -234,8 +234,7 @@ class Transcriber:
         except NotFound:
             yield self._settled(held, "lost", ChunkLost(span=held.chunk.span))
         except StoreUnavailable as error:
-            wait_s = BACKOFF_S[min(held.tries, len(BACKOFF_S) - 1)]
-            held.tries += 1
+            wait_s = held.backoff.next_s()
             held.next_try_s = self._clock() + wait_s
             log.warning(
                 "%s: the audio of %s cannot be had now (next try in %.1f s): %s", NAME, held.chunk.chunk_id, wait_s, error

@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 from yarl import URL
 
 from runtime import metrics
+from runtime.backoff import store_backoff
 from runtime.errors import Retry
 from runtime.objects import NotFound
 from runtime.webhooks import url_problem
@@ -26,7 +27,6 @@ from sinks.webhooks.attempt import Answer
 log = logging.getLogger(__name__)
 PAUSES_S = (1.0, 5.0, 15.0)  # before the second attempt, the third, the last
 PATIENCE_S = 60.0  # a receiver that wants to be left alone for longer is given up
-STORE_PAUSES_S = (1.0, 2.0, 5.0, 15.0)
 ATTEMPTS_MAX = 256  # under way side by side
 HOST_ATTEMPTS_MAX = 8  # of them for one host: thirty dead hosts leave room for others
 HOST_SHARE = 256  # in hand for one host that struggles; what comes on top is given up at once
@@ -106,7 +106,7 @@ class Courier:
 
     async def _attempt(self, event: JobChanged, host: Host) -> Answer:
         """Writes the body anew each time, so that those who wait hold none. A store that is away is no attempt."""
-        away = 0
+        backoff, away = store_backoff(), False
         while True:
             async with host.places, self._places:
                 try:
@@ -117,10 +117,10 @@ class Courier:
                     metrics.WEBHOOK_ATTEMPTS.labels(answer.outcome).inc()
                     return answer
                 except Retry as error:
-                    pause_s = max(error.after_s, STORE_PAUSES_S[min(away, len(STORE_PAUSES_S) - 1)])
-                    if away == 0:
+                    pause_s = backoff.next_s(error.after_s)
+                    if not away:
                         log.warning("webhook waits id=%s: %s", message.webhook_id(event), error)
-            away += 1
+            away = True
             await self._sleep(pause_s)
 
     async def _transcript(self, event: JobChanged) -> Transcript | None:
