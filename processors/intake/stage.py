@@ -5,9 +5,10 @@ Safe to run twice over the same event: all ids are derived from the object.
 
 import hashlib
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+
+from cachetools import LRUCache
 
 from processors.intake.events import Dropped, Event, ListBucket, normalise
 from runtime import identity
@@ -51,7 +52,7 @@ class Intake:
         self._recipe = how
         self._transcripts = Transcripts(objects, settings.work_bucket)
         self._now = now
-        self._hashes: OrderedDict[tuple[str, str, str], str] = OrderedDict()
+        self._hashes: LRUCache[tuple[str, str, str], str] = LRUCache(HASHES_REMEMBERED)
 
     def __call__(self, record: Received) -> Iterator[Output]:
         at = datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
@@ -128,8 +129,6 @@ class Intake:
             return identity.digest(["too large to read", *version])
         if version not in self._hashes:
             self._hashes[version] = self._read(info)
-            if len(self._hashes) > HASHES_REMEMBERED:
-                self._hashes.popitem(last=False)
         return self._hashes[version]
 
     def _read(self, info: ObjectInfo) -> str:

@@ -5,10 +5,11 @@ while the first is in hand, and is settled after it.
 """
 
 import queue
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
+
+from cachetools import FIFOCache
 
 from processors.revocations import Revocations
 from processors.slicer.decode import open_audio
@@ -62,7 +63,7 @@ class SlicerHandler:
         self._threads = ThreadPoolExecutor(places, thread_name_prefix="slicer")
         self._waiting: list[Received] = []
         self._running: list[FileWork] = []
-        self._done: OrderedDict[str, None] = OrderedDict()
+        self._done: FIFOCache[str, None] = FIFOCache(REMEMBERED)
         self._said: queue.Queue[tuple[FileWork, Step | Exception]] = queue.Queue(UNTAKEN_MAX)
 
     def room(self, topic: str) -> int:
@@ -131,8 +132,6 @@ class SlicerHandler:
     def _remember(self, request: DecodeRequested) -> None:
         """All that there is to say of it has been handed to the loop."""
         self._done[request.event_id] = None
-        if len(self._done) > REMEMBERED:
-            self._done.popitem(last=False)
 
     def _has_place(self, request: DecodeRequested) -> bool:
         if is_small(request):

@@ -4,7 +4,8 @@ Fed and asked by `stage`. Holds answers only, no audio; what is not remembered i
 """
 
 import hashlib
-from collections import OrderedDict
+
+from cachetools import FIFOCache
 
 from schemas import codec
 from schemas.work import ChunkLost, ChunkReady, WorkEvent, WorkReported
@@ -24,17 +25,13 @@ class RecentResults:
     """The last answers, at most `most`; the oldest is forgotten first."""
 
     def __init__(self, most: int = REMEMBERED) -> None:
-        self._most = most
-        self._answers: OrderedDict[bytes, bytes] = OrderedDict()
+        self._answers: FIFOCache[bytes, bytes] = FIFOCache(most)
 
     def remember(self, request: bytes, answer: WorkReported) -> None:
         """As bytes, which are smaller. That audio is gone is not remembered: the same run may write it again."""
         if isinstance(answer.event, ChunkLost):
             return
         self._answers[request] = codec.encode(answer)
-        self._answers.move_to_end(request)
-        if len(self._answers) > self._most:
-            self._answers.popitem(last=False)
 
     def answer(self, request: bytes) -> WorkEvent | None:
         """What was answered to this request; None when that is not known."""

@@ -4,8 +4,9 @@ Bounded: the works that were silent longest are forgotten first; their jobs then
 """
 
 import threading
-from collections import OrderedDict
 from dataclasses import dataclass, field
+
+from cachetools import FIFOCache
 
 from schemas.segment import Segment
 from schemas.work import Span, WorkProgressed
@@ -33,8 +34,7 @@ class ProgressBook:
     """Safe to call from several threads."""
 
     def __init__(self, works_max: int = WORKS_MAX) -> None:
-        self._works_max = works_max
-        self._works: OrderedDict[str, _Work] = OrderedDict()
+        self._works: FIFOCache[str, _Work] = FIFOCache(works_max)  # by their last event
         self._lock = threading.Lock()
 
     def note(self, event: WorkProgressed) -> None:
@@ -42,13 +42,11 @@ class ProgressBook:
         with self._lock:
             work = self._works.get(event.work_id)
             if work is None or work.run != event.run:
-                work = self._works[event.work_id] = _Work(event.run)
+                work = _Work(event.run)
             work.share = max(work.share, event.share)
             if len(work.chunks) < CHUNKS_MAX or event.span in work.chunks:
                 work.chunks[event.span] = event.segments
-            self._works.move_to_end(event.work_id)
-            if len(self._works) > self._works_max:
-                self._works.popitem(last=False)
+            self._works[event.work_id] = work
 
     def of(self, work_id: str) -> Progress:
         with self._lock:

@@ -1,7 +1,8 @@
 """Finished transcripts in the work bucket. Written by the coordinator; read by it, by gateways and by the store sink."""
 
 import threading
-from collections import OrderedDict
+
+from cachetools import LRUCache
 
 from runtime.objects import keys
 from runtime.objects.store import NotFound, ObjectStore
@@ -18,7 +19,7 @@ class Transcripts:
     def __init__(self, objects: ObjectStore, bucket: str) -> None:
         self._objects = objects
         self._bucket = bucket
-        self._recent: OrderedDict[str, Transcript] = OrderedDict()
+        self._recent: LRUCache[str, Transcript] = LRUCache(RECENT)
         self._lock = threading.Lock()
 
     def write(self, transcript: Transcript) -> ObjectRef:
@@ -33,7 +34,6 @@ class Transcripts:
         key = keys.transcript_key(work_id)
         with self._lock:
             if key in self._recent:
-                self._recent.move_to_end(key)
                 return self._recent[key]
         transcript = codec.decode(Transcript, self._objects.get(self._bucket, key))
         if transcript.work_id != work_id:
@@ -51,6 +51,3 @@ class Transcripts:
     def _remember(self, key: str, transcript: Transcript) -> None:
         with self._lock:
             self._recent[key] = transcript
-            self._recent.move_to_end(key)
-            while len(self._recent) > RECENT:
-                self._recent.popitem(last=False)

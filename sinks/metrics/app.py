@@ -8,13 +8,13 @@ expire what they have recovered, so memory and changelog would grow for ever.
 
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import faust
 import orjson
+from cachetools import FIFOCache
 
 from runtime.kafka.client import HEARTBEAT_MS, SESSION_TIMEOUT_MS, Kafka
 from schemas import codec
@@ -45,7 +45,7 @@ class Counter:
         transport.install(self.app, kafka)
         self.windows: Any = self.app.Table("windows", key_type=bytes, value_type=bytes)
         self.unfinished: Any = self.app.Table("unfinished", key_type=bytes, value_type=bytes)
-        self._recent: OrderedDict[tuple[bytes, str], None] = OrderedDict()
+        self._recent: FIFOCache[tuple[bytes, str], None] = FIFOCache(REMEMBERED)
         self.failure: BaseException | None = None
         jobs = self.app.topic(self._jobs, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
         self.app.agent(jobs, name="metrics")(self._read)
@@ -117,8 +117,6 @@ class Counter:
         if (key, state) in self._recent:
             return True
         self._recent[key, state] = None
-        if len(self._recent) > REMEMBERED:
-            self._recent.popitem(last=False)
         return False
 
     def _follow(self, key: bytes, job: JobChanged, partition: int) -> None:

@@ -4,10 +4,11 @@ Fed by `jobs`. What was in hand at a crash or a stop is delivered after the rest
 """
 
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+from cachetools import FIFOCache
 
 from runtime import metrics, webhooks
 from runtime.kafka.loop import Loop, LoopOptions
@@ -66,7 +67,7 @@ class WebhookHandler:
         self._sender = sender
         self._clock = clock
         self._held: dict[str, list[Received]] = {}  # by webhook-id; more than one where a record was repeated
-        self._delivered: OrderedDict[str, None] = OrderedDict()
+        self._delivered: FIFOCache[str, None] = FIFOCache(REMEMBERED)
         self._complained = False
 
     def room(self, topic: str) -> int:
@@ -123,8 +124,6 @@ class WebhookHandler:
             raise end
         if end == "delivered":
             self._delivered[which] = None
-            if len(self._delivered) > REMEMBERED:
-                self._delivered.popitem(last=False)
         dead = end if isinstance(end, Undecodable) else None
         for record in self._held.pop(which, []):
             yield Step(settles=record, dead=dead)
