@@ -19,12 +19,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from runtime.objects.store import BadKey, NotFound, ObjectInfo, StoreUnavailable
+from runtime.objects.store import SEGMENT_BYTES_MAX, BadKey, NotFound, ObjectInfo, StoreUnavailable, checked_key
 from schemas.record import ObjectRef
 
 log = logging.getLogger(__name__)
-KEY_BYTES_MAX = 1024  # S3's own limits, and those of most file systems
-SEGMENT_BYTES_MAX = 255
 TEMP_PREFIX, TEMP_SUFFIX = ".murmur-", ".part"
 LAST_TIME_S = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
@@ -177,17 +175,9 @@ class DirectoryUpload:
 
 def _check(key: str) -> None:
     """Raises BadKey for what cannot be a file below the bucket's folder, under exactly this name."""
-    try:
-        size_bytes = len(key.encode())
-    except UnicodeEncodeError:
-        raise BadKey(key, "it is not Unicode text") from None
-    if size_bytes > KEY_BYTES_MAX:
-        raise BadKey(key, f"it is longer than {KEY_BYTES_MAX} bytes")
-    if "\0" in key:
-        raise BadKey(key, "it contains a NUL")
-    for segment in key.split("/"):
-        if segment in ("", ".", ".."):
-            raise BadKey(key, "it has an empty, '.' or '..' segment")
+    for segment in checked_key(key).split("/"):
+        if not segment:
+            raise BadKey(key, "it has an empty segment")
         if len(segment.encode()) > SEGMENT_BYTES_MAX:
             raise BadKey(key, f"a segment of it is longer than {SEGMENT_BYTES_MAX} bytes")
         if _is_temp(segment):

@@ -2,9 +2,9 @@
 
 import hashlib
 
+from runtime.objects.store import KEY_BYTES_MAX, SEGMENT_BYTES_MAX
+
 RESULT_FORMATS = ("json", "txt", "srt", "vtt")
-KEY_BYTES_MAX = 1024  # of S3
-SEGMENT_BYTES_MAX = 255  # of MinIO, versitygw, and most file systems
 
 
 def result_keys(key: str) -> tuple[str, ...]:

@@ -14,8 +14,8 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from runtime.errors import MurmurError, UsageError
-from runtime.objects.s3_errors import absent_is_fine, beyond_the_end, checked_key, has_detail, may_be_its_folder, translated
-from runtime.objects.store import ObjectInfo, StoreUnavailable
+from runtime.objects.s3_errors import absent_is_fine, beyond_the_end, has_detail, may_be_its_folder, translated
+from runtime.objects.store import ObjectInfo, StoreUnavailable, checked_key
 from runtime.settings import Settings
 from schemas.record import ObjectRef
 

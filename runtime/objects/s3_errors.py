@@ -14,7 +14,6 @@ from runtime.objects.store import BadKey, NotFound, StoreUnavailable
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
-KEY_BYTES = 1024
 NOT_FOUND = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "NotFound", "404", "PreconditionFailed", "412"})
 DENIED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 UNKNOWN_KEY = "XAdminUserNotFound"  # versitygw's word for an access key that it does not know, with status 404
@@ -51,23 +50,6 @@ KEY_REFUSED = frozenset(
     }
 )
 NO_BODY = frozenset({"400", "Bad Request"})  # what HEAD says of any wrong request: it has no body to say more
-
-
-def checked_key(key: str) -> str:
-    """The key, if any store could take it. A segment of dots never reaches a store: HTTP clients resolve it on the way."""
-    if not key:
-        raise BadKey(key, "it is empty")
-    try:
-        size_bytes = len(key.encode())
-    except UnicodeEncodeError:
-        raise BadKey(key, "it is not Unicode text") from None
-    if size_bytes > KEY_BYTES:
-        raise BadKey(key, f"{size_bytes} bytes; a store takes {KEY_BYTES}")
-    if "\0" in key:
-        raise BadKey(key, "it has a zero byte")
-    if not {".", ".."}.isdisjoint(key.split("/")):
-        raise BadKey(key, "it has a segment `.` or `..`")
-    return key
 
 
 @contextmanager

@@ -11,6 +11,9 @@ from typing import BinaryIO, Protocol
 from runtime.errors import Invalid, MurmurError, Retry
 from schemas.record import ObjectRef
 
+KEY_BYTES_MAX = 1024  # of S3
+SEGMENT_BYTES_MAX = 255  # of MinIO, versitygw, and most file systems
+
 
 class NotFound(MurmurError):
     """There is no such object (or bucket)."""
@@ -25,6 +28,24 @@ class BadKey(Invalid):
 
     def __init__(self, key: str, why: str) -> None:
         super().__init__("bad_key", f"the object key {key[:80]!r} cannot be used: {why}")
+
+
+def checked_key(key: str) -> str:
+    """The key, if any store could take it; else raises BadKey. A segment of dots never reaches a store: HTTP clients resolve it
+    on the way."""
+    if not key:
+        raise BadKey(key, "it is empty")
+    try:
+        size_bytes = len(key.encode())
+    except UnicodeEncodeError:
+        raise BadKey(key, "it is not Unicode text") from None
+    if size_bytes > KEY_BYTES_MAX:
+        raise BadKey(key, f"{size_bytes} bytes; a store takes {KEY_BYTES_MAX}")
+    if "\0" in key:
+        raise BadKey(key, "it has a zero byte")
+    if not {".", ".."}.isdisjoint(key.split("/")):
+        raise BadKey(key, "it has a segment `.` or `..`")
+    return key
 
 
 @dataclass(frozen=True, slots=True)
