@@ -3,7 +3,8 @@
 import logging
 import threading
 
-from runtime.kafka.client import Kafka, KafkaFault
+from runtime.errors import BrokerAway
+from runtime.kafka.client import Kafka
 from runtime.kafka.follower import Follower
 from schemas.topics import REVOCATIONS
 from schemas.work import RunRevoked
@@ -54,8 +55,8 @@ class Revocations:
         while not self._stopping.is_set():
             try:
                 self._follower.open()
-            except KafkaFault as fault:
-                log.debug("revocations: %s", fault)
+            except BrokerAway as away:
+                log.debug("revocations: %s", away)
                 self._stopping.wait(POLL_S)
             else:
                 return

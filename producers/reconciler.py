@@ -13,10 +13,10 @@ from pathlib import Path
 
 from producers.announcer import Announcer
 from producers.incoming import is_free, is_meant
-from runtime.errors import Retry, UsageError
-from runtime.kafka.client import Kafka, KafkaFault
+from runtime.errors import KafkaFault, Retry, UsageError
+from runtime.kafka.client import Kafka
 from runtime.kafka.follower import Follower
-from runtime.kafka.progress import GroupProgress
+from runtime.kafka.messages import Partition
 from runtime.objects import ObjectInfo, ObjectStore
 from runtime.objects.directory import DirectoryStore
 from runtime.resources import Resources, Stage
@@ -27,6 +27,7 @@ from schemas.topics import REQUESTS, UPLOADS
 
 log = logging.getLogger(__name__)
 TURN_S = 0.5  # how often it looks whether intake has come far enough, and whether store and broker answer
+ANSWER_S = 5.0
 GRACE = timedelta(seconds=10)  # an event may be so much later than its object without being lost: MinIO's queue waits 3 s
 STARTING = "the first listing is not done"
 RECHECKS_AFTER_OUTAGE = (
@@ -83,7 +84,7 @@ def _version(bucket: str, key: str, etag: str | None) -> int:
 class Round:
     """What was missing when the bucket was listed, and where `uploads` ended before."""
 
-    ends: Mapping[int, int]
+    ends: Mapping[Partition, int]
     missing: list[ObjectInfo]
 
 
@@ -137,16 +138,15 @@ class Reconciler:
 
     def _open(self) -> None:
         self._requests = Follower(self._kafka, [REQUESTS])
-        self._intake = GroupProgress(self._kafka, "intake", UPLOADS)
+        self._outages = self._kafka.offsets.outages()
 
     def _close(self) -> None:
         self._requests.close()
-        self._intake.close()
 
     def _turn(self, now_s: float) -> None:
         try:
             self._objects.check(self._settings.uploads_bucket)
-            if self._intake.broker_was_away() or self._away is not None:  # then events may have been lost
+            if self._broker_was_away() or self._away is not None:  # then events may have been lost
                 self._round, self._due_s = None, now_s
                 self._doubt_s = now_s + RECHECKS_AFTER_OUTAGE * self._grace_s
             if self._round is None and now_s >= self._due_s:
@@ -162,8 +162,13 @@ class Reconciler:
                 log.warning("reconciler waits: %s", error)
             self._away = str(error)
 
+    def _broker_was_away(self) -> bool:
+        """Since this was asked last."""
+        before, self._outages = self._outages, self._kafka.offsets.outages()
+        return self._outages > before
+
     def _begin(self) -> Round:
-        ends = self._intake.ends()
+        ends = self._kafka.offsets.nonempty_ends((UPLOADS,), ANSWER_S)
         self._catch_up()
         now = datetime.now(UTC)
         self._ledger.forget(now)
@@ -175,7 +180,7 @@ class Reconciler:
         assert self._round is not None
         if not self._round.missing:
             return 0
-        if not self._intake.passed(self._round.ends):
+        if not self._kafka.offsets.has_read("intake", self._round.ends, ANSWER_S):
             return None
         self._catch_up()
         now = datetime.now(UTC)

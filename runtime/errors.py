@@ -1,9 +1,11 @@
 """The few words that failure has, the same in every stage. What each does to the job: docs/delivery.md.
 
 MurmurError
-├── Retry        not now: a store or broker is away; the loop waits and offers the record again
-├── Invalid      this input can never work: a typed, terminal FAILURE that the submitter sees
-└── UsageError   the person at the keyboard can fix it; the message says how (exit code 2)
+├── Retry            not now: the store or the broker is away; whoever asked waits and asks again
+│   └── BrokerAway   the broker does not answer, or cannot be reached; so is Unacknowledged (async_producer.py)
+├── Invalid          this input can never work: a typed, terminal FAILURE that the submitter sees
+├── UsageError       the person at the keyboard can fix it; the message says how (exit code 2)
+└── KafkaFault       the stage cannot go on with its clients: it stops without committing, and its supervisor starts it again
 
 schemas.codec.Undecodable   not understood: a dead letter
 anything else               a bug: the stage stops without committing, and its supervisor starts it again
@@ -27,6 +29,14 @@ class Retry(MurmurError):
     def __init__(self, message: str, after_s: float = 1.0) -> None:
         super().__init__(message)
         self.after_s = after_s
+
+
+class BrokerAway(Retry):
+    """The broker does not answer, or cannot be reached. The message says what to check, if that is known."""
+
+
+class KafkaFault(MurmurError):
+    """The broker has refused something for good, or a record was not delivered. What was not committed is read again."""
 
 
 class Invalid(MurmurError):

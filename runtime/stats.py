@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from runtime.errors import UsageError
-from runtime.kafka.client import Kafka, KafkaFault
+from runtime.errors import Retry, UsageError
+from runtime.kafka.client import Kafka
 from runtime.kafka.follower import Follower
 from schemas.jobs import TERMINAL
 from schemas.stats import JobFigures, JobSeries, QueueFigures, StatsPublished
@@ -59,7 +59,7 @@ class Stats:
                     for record in follower.poll(POLL_S):
                         if isinstance(record.event, StatsPublished):
                             self._known[record.event.name] = record.event
-            except (KafkaFault, UsageError) as error:
+            except (Retry, UsageError) as error:
                 log.warning("figures wait: %s", error)
                 self._stopping.wait(AGAIN_S)
             finally:

@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from producers.gateway.view import View
 from runtime.errors import Retry, UsageError
 from runtime.kafka.async_producer import AsyncProducer
-from runtime.kafka.client import Kafka, KafkaFault
-from runtime.kafka.ends import Ends
+from runtime.kafka.client import Kafka
 from runtime.kafka.follower import Follower
 from runtime.kafka.messages import Partition
 from schemas.topics import JOBS, PROGRESS, REQUESTS
@@ -34,21 +33,14 @@ class Feed:
         self._view = view
         self._moved = moved
         self._stopping = threading.Event()
-        self._ends = Ends(kafka, (REQUESTS,), FRESH_WITHIN_S)
         self.not_ready: str | None = "the view has not been read yet"
 
     def run(self) -> None:
         """Until `stop()`. A broker that is away, or topics that are missing, are waited for."""
-        try:
-            self._keep_following()
-        finally:
-            self._ends.close()
-
-    def _keep_following(self) -> None:
         while not self._stopping.is_set():
             try:
                 self._follow()
-            except (Retry, KafkaFault, UsageError) as error:
+            except (Retry, UsageError) as error:
                 log.warning("the view waits: %s", error)
                 self.not_ready = str(error)
                 self._stopping.wait(AGAIN_S)
@@ -60,17 +52,13 @@ class Feed:
         """Where `requests` ends now. Blocks; raises Retry when the broker does not say."""
         if self.not_ready is not None:
             raise Retry(f"jobs cannot be looked up yet: {self.not_ready}")
-        try:
-            return self._ends.now()
-        except KafkaFault as error:
-            raise Retry(str(error)) from error
+        return self._kafka.offsets.ends((REQUESTS,), FRESH_WITHIN_S)
 
     def _follow(self) -> None:
         start = self._view.follow(self._producer.cluster_id())
         follower = Follower(self._kafka, (REQUESTS, JOBS, PROGRESS), start)
         try:
             ends = follower.end_offsets((REQUESTS, JOBS))
-            self._ends.now()  # connects, so that the first question of a client need not wait for that
             self.not_ready = self.not_ready and "the view is catching up"
             while not self._stopping.is_set():
                 self._turn(follower, ends)

@@ -13,9 +13,8 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
-
+from runtime.errors import BrokerAway
+from runtime.kafka.offsets import Offsets
 from schemas.topics import DECODES, REQUESTS, Topic
 
 log = logging.getLogger(__name__)
@@ -31,7 +30,6 @@ ARRIVAL_S = 1.0  # what has not reached the broker after so long was never sent
 ASK_AGAIN_S = 0.02
 WARN_AFTER_S = 10.0
 REQUEST_S = 5.0
-_LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 
 
 class Unread:
@@ -74,14 +72,13 @@ class Unread:
 class _Log:
     """One topic: its unread records, and how to learn how far its readers are."""
 
-    def __init__(self, admin: AdminClient, prefix: str, topic: Topic, partitions: int) -> None:
+    def __init__(self, offsets: Offsets, topic: Topic) -> None:
         self.name = topic.name
         self.turn = threading.Lock()  # one producer at a time: while it waits, the others wait behind it
         self._mutex = threading.Lock()
         self._unread = Unread()
-        self._admin = admin
-        self._groups = [prefix + reader for reader in topic.readers]
-        self._places = [TopicPartition(prefix + topic.name, number) for number in range(partitions)]
+        self._offsets = offsets
+        self._topic = topic
 
     def add(self, size_bytes: int) -> None:
         with self._mutex:
@@ -98,29 +95,25 @@ class _Log:
     def _ask(self) -> bool:
         """False: no answer, so nothing is known."""
         try:
-            ends = self._admin.list_offsets(dict.fromkeys(self._places, _LATEST), request_timeout=REQUEST_S)
-            end = sum(future.result().offset for future in ends.values())
-            committed = [self._committed(group) for group in self._groups]
-        except KafkaException as error:
-            log.warning("the embedded broker does not say how far the readers of %s are: %s", self.name, error)
+            end = sum(self._offsets.ends((self._topic,), REQUEST_S).values())
+            committed = [self._committed(reader) for reader in self._topic.readers]
+        except BrokerAway as away:
+            log.warning("nothing is known of the readers of %s: %s", self.name, away)
             return False
         with self._mutex:
             self._unread.settle(end, committed, time.monotonic())
         return True
 
-    def _committed(self, group: str) -> int | None:
-        request = ConsumerGroupTopicPartitions(group, [TopicPartition(p.topic, p.partition) for p in self._places])
-        answer = self._admin.list_consumer_group_offsets([request], request_timeout=REQUEST_S)[group].result()
-        offsets = [place.offset for place in answer.topic_partitions if place.offset >= 0]
-        return sum(offsets) if offsets else None
+    def _committed(self, reader: str) -> int | None:
+        offsets = self._offsets.committed(reader, (self._topic,), REQUEST_S)
+        return sum(offsets.values()) if offsets else None
 
 
 class Backlog:
     """For one embedded broker. `hold()` from any thread."""
 
-    def __init__(self, bootstrap: str, prefix: str, topics: Sequence[Topic], partitions: int) -> None:
-        self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
-        self._logs = {topic.name: _Log(self._admin, prefix, topic, partitions) for topic in topics if topic.readers}
+    def __init__(self, offsets: Offsets, topics: Sequence[Topic]) -> None:
+        self._logs = {topic.name: _Log(offsets, topic) for topic in topics if topic.readers}
         self._released = threading.Event()
 
     def hold(self, topic: str, size_bytes: int) -> None:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
-from runtime.kafka.client import Kafka, KafkaFault, partition_of
-from runtime.kafka.ends import Ends
+from runtime.errors import BrokerAway, KafkaFault
+from runtime.kafka.client import Kafka, partition_of
 from runtime.kafka.messages import Partition
 from schemas.topics import Topic
 
@@ -54,7 +54,7 @@ def read(kafka: Kafka, topics: Sequence[Topic], numbers: Sequence[int]) -> Itera
     """Every record of these partitions, each partition in order. Blocks until the end; raises KafkaFault."""
     consumer = kafka.consumer("changelog", **READING)
     try:
-        left = {p: end for p, end in Ends(kafka, topics).now().items() if p.number in numbers and end > 0}
+        left = {p: end for p, end in _ends(kafka, topics).items() if p.number in numbers and end > 0}
         _learn_leaders(kafka, consumer, topics)
         consumer.assign([TopicPartition(kafka.prefix + p.topic, p.number, OFFSET_BEGINNING) for p in left])
         progress_s = time.monotonic()
@@ -66,6 +66,14 @@ def read(kafka: Kafka, topics: Sequence[Topic], numbers: Sequence[int]) -> Itera
                 raise KafkaFault(f"changelogs have stopped for {PATIENCE_S:.0f} s before their end: {sorted(left)}")
     finally:
         consumer.close()
+
+
+def _ends(kafka: Kafka, topics: Sequence[Topic]) -> dict[Partition, int]:
+    """The partitions are assigned already, so a broker that is away cannot be waited for here."""
+    try:
+        return kafka.offsets.ends(topics)
+    except BrokerAway as away:
+        raise KafkaFault(f"changelogs cannot be read: {away}") from away
 
 
 def _learn_leaders(kafka: Kafka, consumer: Consumer, topics: Sequence[Topic]) -> None:

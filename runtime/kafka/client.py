@@ -3,29 +3,23 @@
 Made from the settings (`from_settings`) or by the embedded broker; loops, followers and the gateway get their clients here.
 """
 
-import logging
 import ssl
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
+from confluent_kafka import Consumer, Message, Producer
 
-from runtime.errors import MurmurError, UsageError
+from runtime.errors import UsageError
+from runtime.kafka.client_errors import ClientErrors
 from runtime.kafka.messages import Partition, Received
+from runtime.kafka.offsets import Offsets
 from runtime.settings import Settings
 from schemas.topics import Topic
 
-log = logging.getLogger(__name__)
 Config = dict[str, Any]
 SESSION_TIMEOUT_MS = 10_000
 HEARTBEAT_MS = 500
-REPEAT_S = 10.0
-
-
-class KafkaFault(MurmurError):
-    """The broker refused something for good, or a delivery failed. The stage ends; what was not committed is read again."""
 
 
 def nothing_to_hold(topic: str, size_bytes: int) -> None:
@@ -35,7 +29,7 @@ def nothing_to_hold(topic: str, size_bytes: int) -> None:
 @dataclass(frozen=True)
 class Kafka:
     """`common`: librdkafka settings of every client. `hold(topic, size_bytes)`, called before every record is produced, may
-    block (embedded broker)."""
+    block (embedded broker). One object for each process and cluster, so that what it shares is shared by all stages."""
 
     bootstrap: str
     prefix: str = "murmur."
@@ -44,6 +38,10 @@ class Kafka:
     instance: str | None = None
     transactions: bool = True
     hold: Callable[[str, int], None] = nothing_to_hold
+    offsets: Offsets = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "offsets", Offsets(self.prefix, self.client_config("offsets")))
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Kafka":
@@ -59,24 +57,8 @@ class Kafka:
         return self.prefix + stage
 
     def brokers(self, timeout_s: float) -> list[str]:
-        """The cluster's brokers, as host:port. Raises KafkaFault, with what is wrong about credentials or TLS if that is it."""
-        said: list[KafkaError] = []
-        producer = Producer({**self.client_config("brokers"), "error_cb": said.append})
-        until_s = time.monotonic() + timeout_s
-        while True:
-            try:
-                return [f"{broker.host}:{broker.port}" for broker in producer.list_topics(timeout=1.0).brokers.values()]
-            except KafkaException as error:
-                producer.poll(0)
-                if refused := next(filter(None, map(_refusal, said)), None):
-                    raise KafkaFault(refused) from error
-                if time.monotonic() > until_s:
-                    raise KafkaFault(self._silence(said)) from error
-
-    def _silence(self, said: Sequence[KafkaError]) -> str:
-        """A TLS listener only closes a plain connection, so librdkafka may have nothing to say."""
-        last = next((error.str() for error in reversed(said) if error.code() != KafkaError._ALL_BROKERS_DOWN), "no answer")
-        return f"no broker at {self.bootstrap}; check MURMUR_KAFKA_BOOTSTRAP and MURMUR_KAFKA_SECURITY_PROTOCOL ({last})"
+        """The cluster's brokers, as host:port. Raises BrokerAway, with what is wrong about credentials or TLS if that is it."""
+        return self.offsets.brokers(timeout_s)
 
     def client_config(self, client: str) -> Config:
         return {
@@ -164,33 +146,3 @@ def partition_of(message: Message, prefix: str) -> Partition:
 def _pairs(message: Message) -> list[tuple[str, str | bytes | None]]:
     headers = message.headers() or []
     return list(headers.items()) if isinstance(headers, dict) else list(headers)
-
-
-class ClientErrors:
-    """An error_cb. librdkafka says some things only there: a wrong password, for one. It goes on trying, so each is a log
-    line, and a repeated one is written every ten seconds. `refused`: what is wrong about credentials or TLS, for a person."""
-
-    def __init__(self) -> None:
-        self.refused: str | None = None
-        self._last_s: dict[int, float] = {}
-
-    def __call__(self, error: KafkaError) -> None:
-        refusal = _refusal(error)
-        self.refused = refusal or self.refused
-        now_s = time.monotonic()
-        if now_s - self._last_s.get(error.code(), -REPEAT_S) < REPEAT_S:
-            return
-        self._last_s[error.code()] = now_s
-        if refusal:
-            log.error(refusal)
-        else:
-            log.warning("kafka: %s", error.str())
-
-
-def _refusal(error: KafkaError) -> str | None:
-    """What a person has to mend, which no new attempt will."""
-    if error.code() == KafkaError._AUTHENTICATION:
-        return f"the broker refuses the credentials; check MURMUR_KAFKA_SASL_USERNAME, _PASSWORD and _MECHANISM ({error.str()})"
-    if error.code() == KafkaError._SSL:
-        return f"no TLS with the broker; check MURMUR_KAFKA_SSL_CA_FILE and MURMUR_KAFKA_SECURITY_PROTOCOL ({error.str()})"
-    return None

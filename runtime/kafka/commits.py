@@ -12,7 +12,8 @@ from typing import Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from runtime.kafka.client import Kafka, KafkaFault
+from runtime.errors import KafkaFault
+from runtime.kafka.client import Kafka
 from runtime.kafka.messages import Partition, Received, Step
 from runtime.kafka.per_topic import PerTopic
 from runtime.kafka.timeouts import ClientHung, call_with_timeout

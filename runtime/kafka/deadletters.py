@@ -5,7 +5,8 @@ from datetime import datetime
 
 from confluent_kafka import KafkaError
 
-from runtime.kafka.client import Kafka, KafkaFault
+from runtime.errors import KafkaFault
+from runtime.kafka.client import Kafka
 from runtime.kafka.follower import Follower
 from runtime.kafka.messages import Output, Received
 from schemas.codec import Undecodable
@@ -33,7 +34,7 @@ def letter(record: Received, stage: str, why: Undecodable, now: datetime) -> Out
 
 
 def read_all(kafka: Kafka) -> list[DeadLetter]:
-    """Every dead letter there is now, oldest first. Blocks; raises KafkaFault or UsageError."""
+    """Every dead letter there is now, oldest first. Blocks; raises BrokerAway or UsageError."""
     follower = Follower(kafka, [DEAD_LETTERS])
     try:
         ends, letters = follower.end_offsets(), []

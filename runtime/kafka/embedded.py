@@ -44,27 +44,27 @@ class EmbeddedBroker:
 
     def __init__(self, topics: Sequence[Topic] = TOPICS, partitions: int = 4, prefix: str = "murmur.") -> None:
         self._library = _library()
-        self._prefix = prefix
         self._partitions = partitions
         self._client, self._cluster = _start(self._library)
         self.bootstrap: str = self._library.rd_kafka_mock_cluster_bootstraps(self._cluster).decode()
         for topic in topics:
             self._create(prefix + topic.name, partitions)
-        self._backlog = Backlog(self.bootstrap, prefix, topics, partitions)
-
-    def kafka(self) -> Kafka:
-        """What every stage in this process is given."""
-        return Kafka(
+        self._kafka = Kafka(
             self.bootstrap,
-            self._prefix,
+            prefix,
             consumer_extra={
                 "fetch.wait.max.ms": FETCH_WAIT_MS,
                 "session.timeout.ms": SESSION_TIMEOUT_MS,
                 "heartbeat.interval.ms": HEARTBEAT_MS,
             },
             transactions=False,
-            hold=self._backlog.hold,
+            hold=self._hold,
         )
+        self._backlog = Backlog(self._kafka.offsets, topics)
+
+    def kafka(self) -> Kafka:
+        """What every stage in this process is given: the same object each time."""
+        return self._kafka
 
     def partition(self, key: str) -> int:
         """Where a record with that key goes, as every producer of murmur's decides it."""
@@ -80,6 +80,7 @@ class EmbeddedBroker:
         if self._cluster is None:
             return
         self._backlog.release()
+        self._kafka.offsets.close()
         time.sleep(_MOMENT_S)
         cluster, client = self._cluster, self._client
         self._cluster = self._client = None
@@ -91,6 +92,9 @@ class EmbeddedBroker:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+    def _hold(self, topic: str, size_bytes: int) -> None:
+        self._backlog.hold(topic, size_bytes)
 
     def _create(self, name: str, partitions: int) -> None:
         time.sleep(_MOMENT_S)

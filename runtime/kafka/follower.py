@@ -10,8 +10,8 @@ from typing import Literal
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, Message, TopicPartition
 
-from runtime.kafka.client import Kafka, KafkaFault, partition_of, received
-from runtime.kafka.ends import Ends
+from runtime.errors import KafkaFault
+from runtime.kafka.client import Kafka, partition_of, received
 from runtime.kafka.messages import Partition, Received
 from schemas import codec
 from schemas.record import Record
@@ -30,17 +30,16 @@ class Follower:
         self._kafka = kafka
         self._topics = tuple(topics)
         self._start = start
-        self._ends = Ends(kafka, topics)
         self._consumer: Consumer | None = None
         self._positions: dict[Partition, int] = {}
 
     def open(self) -> None:
-        """Assigns the partitions. Raises UsageError when a topic is missing, KafkaFault when the broker does not answer."""
+        """Assigns the partitions. Raises UsageError when a topic is missing, BrokerAway when the broker does not answer."""
         if self._consumer is not None:
             return
-        ends = self._ends.now() if self._start == "end" else {}
+        ends = self._kafka.offsets.ends(self._topics) if self._start == "end" else {}
         places = []
-        for partition in self._ends.partitions():
+        for partition in self._kafka.offsets.partitions(self._topics):
             offset = ends.get(partition, self._offset(partition))
             places.append(TopicPartition(self._kafka.prefix + partition.topic, partition.number, offset))
             self._positions[partition] = max(offset, 0)
@@ -62,8 +61,8 @@ class Follower:
         return dict(self._positions)
 
     def end_offsets(self, topics: Sequence[Topic] | None = None) -> dict[Partition, int]:
-        """Where the topics end now, by asking the broker. Blocks; raises KafkaFault when it does not answer."""
-        return self._ends.now(topics)
+        """Where the topics end now, by asking the broker. Blocks; raises BrokerAway when it does not answer."""
+        return self._kafka.offsets.ends(self._topics if topics is None else topics)
 
     def reached(self, ends: Mapping[Partition, int]) -> bool:
         """Everything before `ends` was read."""
@@ -73,7 +72,6 @@ class Follower:
         if self._consumer is not None:
             self._consumer.close()
             self._consumer = None
-        self._ends.close()
 
     def _offset(self, partition: Partition) -> int:
         if isinstance(self._start, str):

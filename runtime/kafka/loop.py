@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from runtime.errors import Retry, UsageError
+from runtime.errors import BrokerAway, KafkaFault, Retry, UsageError
 from runtime.kafka import deadletters
-from runtime.kafka.client import ClientErrors, Kafka, KafkaFault, partition_of, received
+from runtime.kafka.client import Kafka, partition_of, received
+from runtime.kafka.client_errors import ClientErrors
 from runtime.kafka.commits import AckedCommits, Commits, TransactionalCommits
 from runtime.kafka.messages import Handler, Partition, Received, Step
 from runtime.kafka.per_topic import PerTopic, group_of
@@ -35,7 +36,7 @@ COMMITTED_S = 30.0  # offsets that a dead owner's transaction holds are known af
 class LoopOptions:
     """`assignment`: "range" where inputs must stay co-partitioned. `group_per_topic`: see `per_topic.py`; not with transactions.
     `drain_s`: how long a stop waits for work in hand.
-    `check`: what must hold before it joins; asked again for as long as it raises KafkaFault."""
+    `check`: what must hold before it joins; asked again for as long as it raises BrokerAway."""
 
     batch_max: int = 200
     commit_interval_s: float = 0.2
@@ -105,10 +106,10 @@ class Loop:
             try:
                 self._kafka.brokers(LOOK_S)
                 check(self._kafka)
-            except KafkaFault as fault:
-                if str(fault) != self._waits:
-                    log.warning("%s waits: %s", self.name, fault)
-                self._waits = str(fault)
+            except BrokerAway as away:
+                if str(away) != self._waits:
+                    log.warning("%s waits: %s", self.name, away)
+                self._waits = str(away)
                 self._stopping.wait(LOOK_S)
             else:
                 self._waits = None

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 
-from runtime.kafka.client import KafkaFault
+from runtime.errors import KafkaFault
 
 
 def call_with_timeout(limit_s: float, what: str, call: Callable[[], object]) -> None:

@@ -5,6 +5,7 @@ and what the operator set more generously than wanted is left alone.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,8 +22,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
-from runtime.errors import UsageError
-from runtime.kafka.client import Kafka, KafkaFault
+from runtime.errors import KafkaFault, UsageError
+from runtime.kafka.client import Kafka
 from runtime.settings import Settings
 from schemas.topics import DEAD_LETTERS, TOPICS, Topic
 
@@ -106,7 +107,8 @@ def plan(topics: Sequence[Topic], existing: Mapping[str, Existing], settings: Se
 
 
 def apply(kafka: Kafka, settings: Settings, topics: Sequence[Topic] = TOPICS) -> Report:
-    """Blocks until the cluster has done it. Safe to repeat. Raises KafkaFault when it refuses or does not answer."""
+    """Blocks until the cluster has done it. Safe to repeat. Raises BrokerAway when the cluster does not answer, KafkaFault when
+    it refuses."""
     kafka.brokers(ANSWER_S)
     admin = AdminClient(kafka.client_config("topics"))
     try:
@@ -127,15 +129,8 @@ def apply(kafka: Kafka, settings: Settings, topics: Sequence[Topic] = TOPICS) ->
 
 def check(kafka: Kafka, topics: Sequence[Topic] = TOPICS) -> None:
     """At the coordinator's start. Raises UsageError when a topic is missing, or when topics that meet in one partition
-    number have not the same number of partitions; KafkaFault when the broker does not answer."""
-    kafka.brokers(ANSWER_S)
-    admin = AdminClient(kafka.client_config("topics"))
-    try:
-        counts = {topic.name: kept for topic in topics if (kept := _partitions(admin, kafka.name(topic))) is not None}
-    except KafkaException as error:
-        raise KafkaFault(f"the broker does not answer: {error.args[0].str()}") from error
-    if missing := [kafka.name(topic) for topic in topics if topic.name not in counts]:
-        raise UsageError(f"missing topics: {', '.join(missing)}. Run `murmur topics apply`.")
+    number have not the same number of partitions; BrokerAway when the broker does not answer."""
+    counts = Counter(partition.topic for partition in kafka.offsets.partitions(topics))
     together = {kafka.name(topic): counts[topic.name] for topic in topics if topic.co_partitioned}
     if len(set(together.values())) > 1:
         listed = ", ".join(f"{name} {count}" for name, count in sorted(together.items()))
@@ -194,13 +189,6 @@ def _unequal(topics: Sequence[Topic], existing: Mapping[str, Existing], settings
         for topic in topics
         if topic.name in existing and not _may_grow(topic) and existing[topic.name].partitions < settings.topic_partitions
     ]
-
-
-def _partitions(admin: AdminClient, name: str) -> int | None:
-    metadata = admin.list_topics(name, timeout=REQUEST_S).topics[name]
-    if metadata.error is not None and metadata.error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-        raise KafkaException(metadata.error)
-    return len(metadata.partitions) or None
 
 
 def _read(admin: AdminClient, kafka: Kafka, topics: Sequence[Topic]) -> dict[str, Existing]:

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from runtime.kafka.client import Kafka, KafkaFault
+from runtime.errors import KafkaFault
+from runtime.kafka.client import Kafka
 from runtime.kafka.messages import Output
 from schemas import codec
 from schemas.record import Record

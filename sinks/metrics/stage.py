@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry
 
-from runtime.errors import UsageError
+from runtime.errors import KafkaFault, UsageError
 from runtime.kafka.async_producer import AsyncProducer
-from runtime.kafka.client import Kafka, KafkaFault
-from runtime.kafka.ends import Ends
+from runtime.kafka.client import Kafka
 from schemas.topics import JOBS, METRICS_UNFINISHED_CHANGELOG, METRICS_WINDOWS_CHANGELOG, STATS
 from sinks.metrics.gauges import Gauges
 from sinks.metrics.publishing import Figures, Publisher
@@ -119,9 +118,9 @@ class MetricsSink:
 
 def check(kafka: Kafka) -> None:
     """Faust says that it is ready without its topics, too. Raises UsageError when one is missing or the changelogs have not
-    as many partitions as `jobs`; KafkaFault when the broker does not answer."""
-    ends = Ends(kafka, (JOBS, STATS, *CHANGELOGS), ANSWER_S)
-    counts = Counts(partition.topic for partition in ends.partitions())
+    as many partitions as `jobs`; BrokerAway when the broker does not answer."""
+    partitions = kafka.offsets.partitions((JOBS, STATS, *CHANGELOGS), ANSWER_S)
+    counts = Counts(partition.topic for partition in partitions)
     for changelog in CHANGELOGS:
         if counts[changelog.name] != counts[JOBS.name]:
             raise UsageError(

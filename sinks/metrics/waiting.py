@@ -12,15 +12,12 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
-
-from runtime.errors import UsageError
-from runtime.kafka.client import Kafka, KafkaFault
-from runtime.kafka.ends import Ends
+from runtime.errors import Retry, UsageError
+from runtime.kafka.client import Kafka
 from runtime.kafka.follower import Follower
 from runtime.kafka.messages import Partition, Received
 from runtime.kafka.per_topic import group_of
@@ -75,7 +72,6 @@ class Waiting:
 
     def __init__(self, kafka: Kafka) -> None:
         self._kafka = kafka
-        self._ends = Ends(kafka, tuple(READERS), REQUEST_S)
         self._stopping = threading.Event()
         self.figures: QueueFigures | None = None
 
@@ -87,46 +83,38 @@ class Waiting:
         while not self._stopping.is_set():
             try:
                 self._watch()
-            except (KafkaFault, KafkaException, UsageError) as error:
+            except (Retry, UsageError) as error:
                 log.warning("what waits is not known: %s", error)
                 self.figures = None
                 self._stopping.wait(AGAIN_S)
 
     def _watch(self) -> None:
-        groups = {group: self._kafka.consumer(group) for group in set(READERS.values())}
-        follower: Follower | None = None
+        offsets = self._committed()
+        follower = Follower(self._kafka, tuple(READERS), offsets)
         try:
-            places = self._ends.partitions()
-            offsets = self._committed(groups, places)
-            follower = Follower(self._kafka, tuple(READERS), offsets)
-            self._follow(follower, groups, {place: Unsettled(offsets.get(place, 0)) for place in places})
+            places = self._kafka.offsets.partitions(READERS, REQUEST_S)
+            self._follow(follower, {place: Unsettled(offsets.get(place, 0)) for place in places})
         finally:
-            for consumer in groups.values():
-                consumer.close()
-            if follower is not None:
-                follower.close()
+            follower.close()
 
-    def _follow(self, follower: Follower, groups: Mapping[str, Consumer], unsettled: Mapping[Partition, Unsettled]) -> None:
-        ends = self._ends.now()
+    def _follow(self, follower: Follower, unsettled: Mapping[Partition, Unsettled]) -> None:
+        ends = self._kafka.offsets.ends(READERS, REQUEST_S)
         ask_s = 0.0
         while not self._stopping.is_set():
             for record in follower.poll(POLL_S):
                 _add(unsettled[record.partition], record)
             if time.monotonic() >= ask_s:
                 ask_s = time.monotonic() + ASK_S
-                for place, offset in self._committed(groups, tuple(unsettled)).items():
+                for place, offset in self._committed().items():
                     unsettled[place].settle(offset)
             if self.figures is not None or follower.reached(ends):
                 self.figures = figures(unsettled)
 
-    def _committed(self, groups: Mapping[str, Consumer], places: Sequence[Partition]) -> dict[Partition, int]:
-        """Asks without joining the groups. What was never committed is left out: all of it waits."""
-        offsets = {}
+    def _committed(self) -> dict[Partition, int]:
+        """What was never committed is left out: all of it waits."""
+        offsets: dict[Partition, int] = {}
         for topic, group in READERS.items():
-            wanted = [TopicPartition(self._kafka.name(topic), p.number) for p in places if p.topic == topic.name]
-            for place in groups[group].committed(wanted, timeout=REQUEST_S):
-                if place.offset >= 0:
-                    offsets[Partition(topic.name, place.partition)] = place.offset
+            offsets |= self._kafka.offsets.committed(group, (topic,), REQUEST_S)
         return offsets
 
 

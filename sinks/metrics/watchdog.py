@@ -6,7 +6,7 @@ Asked by the stage a few times a second.
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from runtime.kafka.client import KafkaFault
+from runtime.errors import KafkaFault
 
 SESSIONS = 3  # without a heartbeat for so many, the broker has long given our partitions to somebody else
 STUCK_S = 60.0

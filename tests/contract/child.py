@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 from confluent_kafka import Producer
 
-from runtime.kafka.client import Kafka, KafkaFault
+from runtime.errors import KafkaFault
+from runtime.kafka.client import Kafka
 from runtime.kafka.each import EachRecord
 from runtime.kafka.loop import Loop, LoopOptions
 from runtime.kafka.messages import Output, Partition, Received, Step

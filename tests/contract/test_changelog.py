@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import pytest
 from confluent_kafka import Producer
 
+from runtime.errors import KafkaFault
 from runtime.kafka import changelog
-from runtime.kafka.client import Kafka, KafkaFault
+from runtime.kafka.client import Kafka
 from runtime.kafka.messages import Partition
 from schemas.topics import JOBS_CHANGELOG, WORKS_CHANGELOG
 from tests.contract.brokers import write

@@ -13,8 +13,8 @@ import pytest
 from confluent_kafka import Producer
 from prometheus_client import CollectorRegistry
 
-from runtime.errors import UsageError
-from runtime.kafka.client import Kafka, KafkaFault
+from runtime.errors import BrokerAway, UsageError
+from runtime.kafka.client import Kafka
 from runtime.kafka.embedded import EmbeddedBroker
 from runtime.kafka.follower import Follower
 from runtime.kafka.per_topic import group_of
@@ -301,7 +301,7 @@ def _asserts_isolation(kafka: Kafka) -> None:
 def test_without_a_broker_it_says_so_and_ends() -> None:
     with running(Kafka("127.0.0.1:1", "murmur.")) as life:
         assert life.over.wait(PATIENCE_S)
-    assert isinstance(life.ended[0], KafkaFault)
+    assert isinstance(life.ended[0], BrokerAway)
 
 
 def test_topics_that_are_missing_are_named(kafka: Kafka) -> None:

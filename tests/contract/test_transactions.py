@@ -15,10 +15,9 @@ from datetime import UTC, datetime
 
 from confluent_kafka import TopicPartition
 
-from runtime.errors import Retry
-from runtime.kafka.client import Kafka, KafkaFault
+from runtime.errors import KafkaFault, Retry
+from runtime.kafka.client import Kafka
 from runtime.kafka.commits import TransactionalCommits
-from runtime.kafka.ends import Ends
 from runtime.kafka.loop import Loop, LoopOptions
 from runtime.kafka.messages import Output, Partition, Received, Step
 from runtime.kafka.writer import Writer
@@ -78,7 +77,7 @@ def all_committed(kafka: Kafka, count: int) -> bool:
 
 def everything(kafka: Kafka, isolation: str = "read_committed") -> list[bytes]:
     """All copies up to the end as it is now. Blocks until no transaction before that end is open."""
-    left = {p: end for p, end in Ends(kafka, [CHUNKS_BULK]).now().items() if end > 0}
+    left = {p: end for p, end in kafka.offsets.ends([CHUNKS_BULK]).items() if end > 0}
     reader = kafka.consumer("reads-all", **{"isolation.level": isolation, "enable.partition.eof": True})
     values = []
     try:
@@ -167,7 +166,7 @@ def test_a_dead_letter_never_carries_the_offset_past_a_record_that_waits(real_ka
         wait_until(lambda: committed(real_kafka, "stage", CANCELLATIONS).offset == 2, "both")
     assert [record.offset for record in second.seen] == [0]
     assert len(whole(real_kafka, DEAD_LETTERS, 1)) == 1
-    assert sum(end > 0 for end in Ends(real_kafka, [DEAD_LETTERS]).now().values()) == 1
+    assert sum(end > 0 for end in real_kafka.offsets.ends([DEAD_LETTERS]).values()) == 1
 
 
 def test_what_was_produced_before_a_kill_is_never_seen_and_is_done_again(real_kafka: Kafka) -> None:

@@ -22,7 +22,6 @@ from botocore.config import Config
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
 
 from runtime.kafka import client
-from runtime.kafka.progress import GroupProgress
 from runtime.settings import Settings
 from schemas.topics import JOBS, REQUESTS, TRANSCRIPTS, UPLOADS, Topic
 from scripts.services import ports
@@ -202,12 +201,9 @@ class Installation:
         self._has_read_all("coordinator", REQUESTS)
 
     def _has_read_all(self, stage: str, topic: Topic) -> None:
-        progress = GroupProgress(client.Kafka.from_settings(self.store.settings()), stage, topic)
-        try:
-            ends = progress.ends()
-            wait_until(lambda: progress.passed(ends), f"{stage} to come to the end of {topic.name}")
-        finally:
-            progress.close()
+        offsets = client.Kafka.from_settings(self.store.settings()).offsets
+        ends = offsets.nonempty_ends([topic])
+        wait_until(lambda: offsets.has_read(stage, ends), f"{stage} to come to the end of {topic.name}")
 
     def requests(self, key: str) -> list[Json]:
         """All requests for jobs of the object with this key, once intake has read everything."""

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from processors.revocations import Revocations
+from runtime.errors import BrokerAway, KafkaFault
 from runtime.kafka import client, commits, topics
-from runtime.kafka.client import KafkaFault
 from runtime.kafka.follower import Follower
 from runtime.kafka.loop import Loop
 from runtime.settings import Settings
@@ -52,7 +52,7 @@ def test_who_follows_a_topic_since_before_there_was_a_broker_reads_what_comes(ow
     follower, revocations = Follower(kafka, [REVOCATIONS]), Revocations(kafka, "slicer")
     revocations.start()
     with closing(follower):
-        with pytest.raises(KafkaFault):
+        with pytest.raises(BrokerAway):
             follower.poll(0.1)
         assert not revocations.revoked("a" * 64, "run")
         own_kafka.start()

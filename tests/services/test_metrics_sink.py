@@ -17,7 +17,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from runtime.kafka.client import Kafka
-from runtime.kafka.progress import GroupProgress
+from runtime.kafka.messages import Partition
 from runtime.stats import Stats
 from schemas import codec
 from schemas.jobs import JobChanged
@@ -46,10 +46,10 @@ class Teller:
         self._ends: dict[int, int] = {}
         self.ended = self.unfinished = 0
 
-    def ends(self) -> dict[int, int]:
+    def ends(self) -> dict[Partition, int]:
         """What a group has committed that has read everything told until now."""
         with self._lock:
-            return dict(self._ends)
+            return {Partition(JOBS.name, number): end for number, end in self._ends.items()}
 
     def tell(self, before_commit: Callable[[int], None] = lambda _number: None) -> None:
         """One transaction, again until it is committed. `before_commit` is given the last job's number."""
@@ -117,12 +117,11 @@ def telling(teller: Teller) -> Iterator[None]:
 class House:
     """The sink under `murmur run`, a teller, and what is read from outside."""
 
-    def __init__(self, cluster: Cluster, stats: Stats, progress: GroupProgress) -> None:
+    def __init__(self, cluster: Cluster, stats: Stats) -> None:
         self.cluster = cluster
         self.kafka = cluster.kafka
         self.teller = Teller(cluster.kafka)
         self._stats = stats
-        self._progress = progress
 
     @property
     def sink(self) -> Member:
@@ -131,7 +130,7 @@ class House:
     def lag_is_gone(self) -> None:
         """Returns when what was told until now is read and committed."""
         ends = self.teller.ends()
-        wait_until(lambda: self._progress.passed(ends), "a lag of 0 on jobs", 60.0)
+        wait_until(lambda: self.kafka.offsets.has_read("metrics", ends), "a lag of 0 on jobs", 60.0)
 
     def back_s(self) -> float:
         """How long it takes until something told from now on is read and committed: who is dead cannot have read it."""
@@ -156,13 +155,12 @@ class House:
 @pytest.fixture
 def own(own_kafka: Broker, tmp_path: Path) -> Iterator[House]:
     with Cluster(tmp_path, on_directory(own_kafka.bootstrap, tmp_path, "figures."), {"metrics": 1}) as cluster:
-        stats, progress = Stats(cluster.kafka), GroupProgress(cluster.kafka, "metrics", JOBS)
+        stats = Stats(cluster.kafka)
         stats.start()
         try:
-            yield House(cluster, stats, progress)
+            yield House(cluster, stats)
         finally:
             stats.stop(5)
-            progress.close()
 
 
 def test_after_each_fault_all_is_read_and_committed_within_half_a_minute_and_the_counts_are_right(

@@ -12,7 +12,6 @@ import orjson
 from confluent_kafka import KafkaException, Producer
 
 from runtime.kafka.client import Kafka
-from runtime.kafka.ends import Ends
 from runtime.kafka.follower import Follower
 from runtime.kafka.messages import Received
 from schemas import codec
@@ -35,7 +34,7 @@ class Stutter:
         self._follower = Follower(kafka, REPEATED, "end")
         self._producer = kafka.producer("stutter")
         self._chance = random.Random(seed)
-        self._partitions = {topic.name: len(Ends(kafka, [topic]).partitions()) for topic in REPEATED}
+        self._partitions = {topic.name: len(kafka.offsets.partitions([topic])) for topic in REPEATED}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="stutter", daemon=True)
         self._due: list[tuple[float, Received]] = []
@@ -100,9 +99,9 @@ def poison(kafka: Kafka, topics: Sequence[Topic]) -> int:
             (b"k", None),
             (b"k", future),
         ]
-        for place in Ends(kafka, [topic]).partitions():
+        for place in kafka.offsets.partitions([topic]):
             write(kafka, producer, topic, bad, place.number)
-    return 5 * sum(len(Ends(kafka, [topic]).partitions()) for topic in topics)
+    return 5 * sum(len(kafka.offsets.partitions([topic])) for topic in topics)
 
 
 def write(

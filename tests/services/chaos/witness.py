@@ -9,7 +9,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from runtime.kafka.client import Kafka, KafkaFault
+from runtime.errors import BrokerAway
+from runtime.kafka.client import Kafka
 from runtime.kafka.follower import Follower
 from runtime.kafka.messages import Partition, Received
 from schemas.deadletter import DeadLetter
@@ -54,7 +55,7 @@ class Witness:
     def _ends(self) -> dict[Partition, int] | None:
         try:
             return dict(self._follower.end_offsets())
-        except KafkaFault:
+        except BrokerAway:
             return None
 
     def _follow(self) -> None:

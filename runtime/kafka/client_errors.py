@@ -1,0 +1,57 @@
+"""What librdkafka says only to an error_cb: that it cannot connect, or that the broker refuses the credentials.
+
+Every client has one of these; librdkafka goes on trying, so none of it is an exception.
+"""
+
+import logging
+import time
+
+from confluent_kafka import KafkaError
+
+log = logging.getLogger(__name__)
+REPEAT_S = 10.0
+
+
+class KeptErrors:
+    """Keeps what a person may ask for. `refused`: what is wrong about credentials or TLS, and how to fix it. `last`: the last
+    error of a connection. `outages`: how often no broker was connected any more."""
+
+    def __init__(self) -> None:
+        self.refused: str | None = None
+        self.last: str | None = None
+        self.outages = 0
+
+    def __call__(self, error: KafkaError) -> None:
+        self.refused = _refusal(error) or self.refused
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:
+            self.outages += 1
+        else:
+            self.last = error.str()
+
+
+class ClientErrors(KeptErrors):
+    """Writes each to the log as well, a repeated one every ten seconds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last_s: dict[int, float] = {}
+
+    def __call__(self, error: KafkaError) -> None:
+        super().__call__(error)
+        now_s = time.monotonic()
+        if now_s - self._last_s.get(error.code(), -REPEAT_S) < REPEAT_S:
+            return
+        self._last_s[error.code()] = now_s
+        if refusal := _refusal(error):
+            log.error(refusal)
+        else:
+            log.warning("kafka: %s", error.str())
+
+
+def _refusal(error: KafkaError) -> str | None:
+    """What a person has to fix, since no new attempt will."""
+    if error.code() == KafkaError._AUTHENTICATION:
+        return f"the broker refuses the credentials; check MURMUR_KAFKA_SASL_USERNAME, _PASSWORD and _MECHANISM ({error.str()})"
+    if error.code() == KafkaError._SSL:
+        return f"no TLS with the broker; check MURMUR_KAFKA_SSL_CA_FILE and MURMUR_KAFKA_SECURITY_PROTOCOL ({error.str()})"
+    return None

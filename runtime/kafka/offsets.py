@@ -1,0 +1,185 @@
+"""What the cluster says of its topics and groups: brokers, partitions, end offsets, committed offsets.
+
+Asked over one admin client for each `Kafka` object, so one per process and cluster: a client costs three to four threads, and
+behind the fetch of a reading consumer a question would wait. Feeds whoever must have read all that was written so far.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+
+from runtime.errors import BrokerAway, UsageError
+from runtime.kafka.client_errors import KeptErrors
+from runtime.kafka.messages import Partition
+from schemas.topics import Topic
+
+Answer = TypeVar("Answer")
+ANSWER_S = 10.0
+ATTEMPT_S = 1.0  # a refused password is noticed between attempts
+_EARLIEST = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
+_LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+
+
+@dataclass(frozen=True, slots=True)
+class _Connection:
+    admin: AdminClient
+    errors: KeptErrors
+
+
+class Offsets:
+    """From any thread. Calls block, the first one connects, later ones take about a millisecond. All raise BrokerAway when the
+    broker does not answer within `answer_s`, and those that name topics raise UsageError when one is missing.
+
+    After an unanswered question the client is replaced: one that has seen a partition without a leader goes on believing it."""
+
+    def __init__(self, prefix: str, config: Mapping[str, Any]) -> None:
+        self._prefix = prefix
+        self._config = config
+        self._lock = threading.Lock()
+        self._connection: _Connection | None = None
+        self._numbers: dict[str, tuple[int, ...]] = {}
+        self._earlier_outages = 0
+
+    def brokers(self, answer_s: float = ANSWER_S) -> list[str]:
+        """As host:port. The error says what is wrong about credentials or TLS if that is it."""
+        connection, until_s = self._connected(), time.monotonic() + answer_s
+        while True:
+            try:
+                found = connection.admin.list_topics(timeout=ATTEMPT_S).brokers.values()
+                return [f"{broker.host}:{broker.port}" for broker in found]
+            except KafkaException as error:
+                connection.admin.poll(0)
+                if connection.errors.refused or time.monotonic() > until_s:
+                    self._replace(connection)
+                    raise BrokerAway(connection.errors.refused or self._unreachable(connection.errors)) from error
+
+    def partitions(self, topics: Iterable[Topic], answer_s: float = ANSWER_S) -> list[Partition]:
+        """The number of partitions of a topic is asked once per connection: it is not changed while anything runs."""
+        numbers = {topic.name: self._numbers_of(topic, answer_s) for topic in topics}
+        if missing := [self._prefix + name for name, found in numbers.items() if not found]:
+            raise UsageError(f"missing topics: {', '.join(missing)}. Run `murmur topics apply`.")
+        return [Partition(name, number) for name, found in numbers.items() for number in found]
+
+    def ends(self, topics: Iterable[Topic], answer_s: float = ANSWER_S) -> dict[Partition, int]:
+        """The offset that the next record of each partition will have. Uncommitted records count."""
+        return self._listed(self.partitions(topics, answer_s), _LATEST, answer_s)
+
+    def nonempty_ends(self, topics: Iterable[Topic], answer_s: float = ANSWER_S) -> dict[Partition, int]:
+        """Of the partitions that hold a record: others may end above 0, too, after their records were deleted by age."""
+        places = self.partitions(topics, answer_s)
+        starts, ends = self._listed(places, _EARLIEST, answer_s), self._listed(places, _LATEST, answer_s)
+        return {place: end for place, end in ends.items() if starts[place] < end}
+
+    def committed(self, stage: str, topics: Iterable[Topic], answer_s: float = ANSWER_S) -> dict[Partition, int]:
+        """What the stage's group has committed, asked without joining it. Partitions without a commit are left out."""
+        return self._committed(stage, self.partitions(topics, answer_s), answer_s)
+
+    def has_read(self, stage: str, ends: Mapping[Partition, int], answer_s: float = ANSWER_S) -> bool:
+        """The stage's group has committed everything before `ends`."""
+        committed = self._committed(stage, ends, answer_s)
+        return all(committed.get(place, 0) >= end for place, end in ends.items())
+
+    def outages(self) -> int:
+        """Grows whenever no broker is connected any more and whenever a question was not answered. Does not block; counts from
+        the first question on."""
+        with self._lock:
+            connection = self._connection
+            if connection is None:
+                return self._earlier_outages
+            connection.admin.poll(0)  # serves the error callback
+            return self._earlier_outages + connection.errors.outages
+
+    def close(self) -> None:
+        """Idempotent. The next question connects again."""
+        with self._lock:
+            ended, self._connection = self._connection, None
+        del ended  # outside of the lock: it waits for its threads
+
+    def _connected(self) -> _Connection:
+        with self._lock:
+            if self._connection is None:
+                errors = KeptErrors()
+                config: dict[str, Any] = {**self._config, "error_cb": errors}
+                self._connection = _Connection(AdminClient(config), errors)
+            return self._connection
+
+    def _replace(self, failed: _Connection) -> None:
+        """Others may still wait for answers of the failed client: it ends when the last of them lets it go."""
+        with self._lock:
+            if self._connection is failed:
+                self._connection = None
+                self._numbers = {}
+                self._earlier_outages += max(1, failed.errors.outages)
+
+    def _unreachable(self, errors: KeptErrors) -> str:
+        """A TLS listener only closes a plain connection, so librdkafka may have nothing to say."""
+        return (
+            f"no broker at {self._config['bootstrap.servers']}; check MURMUR_KAFKA_BOOTSTRAP and MURMUR_KAFKA_SECURITY_PROTOCOL "
+            f"({errors.last or 'no answer'})"
+        )
+
+    def _ask(self, what: str, question: Callable[[AdminClient], Answer], answer_s: float) -> Answer:
+        if self._connection is None:
+            self.brokers(answer_s)  # its error says why, where other requests only time out
+        connection = self._connected()
+        connection.admin.poll(0)
+        try:
+            return question(connection.admin)
+        except (KafkaException, FutureTimeout) as error:
+            self._replace(connection)
+            raise BrokerAway(f"the broker does not say {what}: {error}") from error
+
+    def _numbers_of(self, topic: Topic, answer_s: float) -> tuple[int, ...]:
+        """Empty: there is no such topic."""
+        if known := self._numbers.get(topic.name):
+            return known
+        name = self._prefix + topic.name
+
+        def ask(admin: AdminClient) -> tuple[int, ...]:
+            metadata = admin.list_topics(name, timeout=answer_s).topics[name]
+            if metadata.error is not None and metadata.error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise KafkaException(metadata.error)
+            return tuple(sorted(metadata.partitions))
+
+        found = self._ask(f"how many partitions {name} has", ask, answer_s)
+        if found:
+            self._numbers[topic.name] = found
+        return found
+
+    def _committed(self, stage: str, partitions: Iterable[Partition], answer_s: float) -> dict[Partition, int]:
+        if not (places := self._places(partitions)):
+            return {}
+        group = self._prefix + stage
+        request = ConsumerGroupTopicPartitions(group, places)
+
+        def ask(admin: AdminClient) -> list[TopicPartition]:
+            answer = admin.list_consumer_group_offsets([request], request_timeout=answer_s)[group].result(answer_s)
+            if refused := next((place.error for place in answer.topic_partitions if place.error is not None), None):
+                raise KafkaException(refused)
+            return list(answer.topic_partitions)
+
+        offsets = self._ask(f"what the group {group} has committed", ask, answer_s)
+        return {self._partition(place): place.offset for place in offsets if place.offset >= 0}
+
+    def _listed(self, partitions: Iterable[Partition], which: OffsetSpec, answer_s: float) -> dict[Partition, int]:
+        if not (places := self._places(partitions)):
+            return {}
+
+        def ask(admin: AdminClient) -> dict[TopicPartition, int]:
+            answers = admin.list_offsets(dict.fromkeys(places, which), request_timeout=answer_s)
+            return {place: int(answer.result(answer_s).offset) for place, answer in answers.items()}
+
+        found = self._ask("where its topics begin and end", ask, answer_s)
+        return {self._partition(place): offset for place, offset in found.items()}
+
+    def _places(self, partitions: Iterable[Partition]) -> list[TopicPartition]:
+        return [TopicPartition(self._prefix + partition.topic, partition.number) for partition in partitions]
+
+    def _partition(self, place: TopicPartition) -> Partition:
+        return Partition(place.topic.removeprefix(self._prefix), place.partition)

@@ -1,0 +1,118 @@
+"""What a cluster says of its topics and groups, on every broker: ends, committed offsets, and that it was away."""
+
+import threading
+from dataclasses import replace
+
+import pytest
+from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from runtime.errors import BrokerAway, UsageError
+from runtime.kafka import offsets
+from runtime.kafka.client import Kafka
+from runtime.kafka.embedded import EmbeddedBroker
+from runtime.kafka.messages import Partition
+from schemas.topics import JOBS, REQUESTS, REVOCATIONS
+from tests.contract.brokers import wait_until, write
+
+
+def commit(kafka: Kafka, group: str, *places: tuple[int, int]) -> None:
+    consumer = kafka.consumer(group)
+    try:
+        consumer.commit(
+            offsets=[TopicPartition(kafka.name(REQUESTS), number, offset) for number, offset in places], asynchronous=False
+        )
+    finally:
+        consumer.close()
+
+
+def test_the_end_of_a_partition_is_the_offset_of_its_next_record(kafka: Kafka) -> None:
+    write(kafka, REQUESTS, [(b"key", b"value")] * 3, partition=1)
+
+    assert kafka.offsets.ends([REQUESTS]) == {Partition("requests", number): 3 * (number == 1) for number in range(4)}
+    assert kafka.offsets.nonempty_ends([REQUESTS, JOBS]) == {Partition("requests", 1): 3}
+
+
+def test_a_partition_whose_records_were_all_deleted_is_empty(real_kafka: Kafka) -> None:
+    write(real_kafka, REQUESTS, [(b"key", b"value")] * 3, partition=1)
+    admin = AdminClient(real_kafka.client_config("test"))
+    for deleted in admin.delete_records([TopicPartition(real_kafka.name(REQUESTS), 1, 3)]).values():
+        deleted.result(10)
+
+    assert real_kafka.offsets.ends([REQUESTS])[Partition("requests", 1)] == 3
+    assert real_kafka.offsets.nonempty_ends([REQUESTS]) == {}
+
+
+def test_a_group_has_committed_what_its_members_said_and_nothing_elsewhere(kafka: Kafka) -> None:
+    assert kafka.offsets.committed("stage", [REQUESTS]) == {}
+    commit(kafka, "stage", (0, 5), (2, 7))
+
+    assert kafka.offsets.committed("stage", [REQUESTS, JOBS]) == {Partition("requests", 0): 5, Partition("requests", 2): 7}
+    assert kafka.offsets.committed("another", [REQUESTS]) == {}
+
+
+@pytest.mark.parametrize(("end", "read"), [({}, True), ({0: 5, 2: 7}, True), ({0: 6}, False), ({1: 1}, False)])
+def test_a_group_has_read_what_it_has_committed(kafka: Kafka, end: dict[int, int], read: bool) -> None:
+    commit(kafka, "stage", (0, 5), (2, 7))
+
+    assert kafka.offsets.has_read("stage", {Partition("requests", number): offset for number, offset in end.items()}) is read
+
+
+def test_missing_topics_are_named_with_what_to_do(real_kafka: Kafka) -> None:
+    absent = Kafka(real_kafka.bootstrap, f"{real_kafka.prefix}absent.")
+    with pytest.raises(UsageError, match=r"missing topics: .*absent\.jobs, .*absent\.requests. Run `murmur topics apply`"):
+        absent.offsets.ends([JOBS, REQUESTS])
+
+
+def test_threads_that_ask_at_once_share_one_client(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[AdminClient] = []
+
+    def making(config: dict[str, object]) -> AdminClient:
+        made.append(AdminClient(config))  # type: ignore[arg-type]
+        return made[-1]
+
+    monkeypatch.setattr(offsets, "AdminClient", making)
+    fresh, start, answers = replace(kafka), threading.Barrier(8), []
+
+    def ask() -> None:
+        start.wait(10)
+        answers.append(fresh.offsets.ends([JOBS, REVOCATIONS]))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert len(answers) == 8
+    assert len(made) == 1
+
+
+def test_a_broker_that_goes_away_is_an_outage_even_when_nobody_asks_for_offsets() -> None:
+    with EmbeddedBroker() as broker:
+        known = Kafka(broker.bootstrap).offsets  # not the broker's own, which ends with it
+        known.ends([JOBS])
+        assert known.outages() == 0
+    wait_until(lambda: known.outages() > 0, "the end of the connection to be noticed")
+    before = known.outages()
+    with pytest.raises(BrokerAway):
+        known.ends([JOBS], 0.5)
+    assert known.outages() > before
+
+
+def test_after_a_question_that_was_not_answered_a_new_client_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    with EmbeddedBroker() as broker:
+        known = Kafka(broker.bootstrap).offsets
+        known.ends([JOBS])
+        failed = known._connection
+        with monkeypatch.context() as patch:
+            patch.setattr(AdminClient, "list_offsets", refused)
+            with pytest.raises(BrokerAway, match="no leader"):
+                known.ends([JOBS])
+        assert known.outages() == 1
+        assert sum(known.ends([JOBS]).values()) == 0
+        assert known._connection is not failed
+
+
+def refused(*_: object, **__: object) -> None:
+    raise KafkaException("no leader")
