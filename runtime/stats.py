@@ -3,7 +3,6 @@
 Fed by `sinks/metrics`; read by the gateway (`GET /api/stats`) and by the metrics sink's own gauges.
 """
 
-import logging
 import threading
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
@@ -12,11 +11,12 @@ from typing import Any
 from runtime.errors import Retry, UsageError
 from runtime.kafka.client import Kafka
 from runtime.kafka.follower import Follower
+from runtime.logs import get_logger
 from schemas.jobs import TERMINAL
 from schemas.stats import JobFigures, JobSeries, QueueFigures, StatsPublished
 from schemas.topics import STATS
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 POLL_S = 0.5
 AGAIN_S = 1.0
 STALE = timedelta(seconds=150)  # the sink writes every figure at least once a minute
@@ -60,7 +60,7 @@ class Stats:
                         if isinstance(record.event, StatsPublished):
                             self._known[record.event.name] = record.event
             except (Retry, UsageError) as error:
-                log.warning("figures wait: %s", error)
+                log.warning("stats.waiting", error=error, wait_s=AGAIN_S)
                 self._stopping.wait(AGAIN_S)
             finally:
                 follower.close()

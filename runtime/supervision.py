@@ -3,16 +3,16 @@
 Used by `murmur/dev`. `murmur run` does the same with processes, and with the same pauses.
 """
 
-import logging
 import threading
 import time
 from collections.abc import Callable
 
+from runtime import logs
 from runtime.backoff import Backoff
 from runtime.errors import MurmurError, UsageError
 from runtime.resources import Stage
 
-log = logging.getLogger(__name__)
+log = logs.get_logger(__name__)
 CALM_S = 30.0  # what ran for so long has recovered: its next pause is short again
 
 
@@ -60,6 +60,10 @@ class Supervised:
         return stage.not_ready() if stage is not None else f"{self.name} is starting"
 
     def _live(self) -> None:
+        with logs.stage(self.name):
+            self._run_until_stopped()
+
+    def _run_until_stopped(self) -> None:
         pauses = RestartBackoff()
         while not self._stopping.is_set():
             began_s = time.monotonic()
@@ -73,9 +77,9 @@ class Supervised:
                 self._on_end(self.name, error)
                 return
             except MurmurError as error:  # what a broker or store said; the place where it was noticed tells nothing
-                log.error("%s failed and starts again: %s", self.name, error)
+                log.error("stage.failed", error=error)
             except Exception:
-                log.exception("%s failed and starts again", self.name)
+                log.exception("stage.failed")
             self._stage = None
             self._stopping.wait(pauses.after(time.monotonic() - began_s))
         self._on_end(self.name, None)

@@ -18,7 +18,7 @@ from runtime.errors import MurmurError, UsageError
 from runtime.resources import Stage, from_settings
 from runtime.settings import Settings
 
-log = logging.getLogger(__name__)
+log = logs.get_logger(__name__)
 USAGE_EXIT = 2
 FAILED_EXIT = 70
 ORPHANED_EXIT = 71
@@ -46,7 +46,7 @@ class StageRunner:
             pass
         self._thread.join(STOP_S)
         if self._thread.is_alive():
-            log.warning("%s does not stop within %.0f s and is left", self._name, STOP_S)
+            log.warning("stage.left", stage=self._name, wait_s=STOP_S)
         if self._failure is not None:
             raise self._failure
 
@@ -57,13 +57,17 @@ class StageRunner:
 
     def _live(self) -> None:
         try:
-            self._stage = stages.build(self._name, from_settings(self._settings))
-            if self._asked.is_set():  # before there was a stage to ask
-                return
-            with health.serving(self._settings, self._stage):
-                self._stage.run()
+            with logs.stage(self._name):
+                self._run_stage()
         except BaseException as error:  # raised again where it can be told
             self._failure = error
+
+    def _run_stage(self) -> None:
+        self._stage = stages.build(self._name, from_settings(self._settings))
+        if self._asked.is_set():  # before there was a stage to ask
+            return
+        with health.serving(self._settings, self._stage):
+            self._stage.run()
 
 
 def run_here(name: str) -> int:
@@ -75,10 +79,10 @@ def run_here(name: str) -> int:
     except UsageError:
         raise
     except MurmurError as error:  # what a broker or store said; the place where it was noticed tells nothing
-        log.error("%s failed: %s", name, error)
+        log.error("stage.failed", stage=name, error=error)
         return FAILED_EXIT
     except Exception:
-        log.exception("%s failed", name)
+        log.exception("stage.failed", stage=name)
         return FAILED_EXIT
     return 0
 

@@ -5,7 +5,6 @@ coordinator's memory, so that an inbox file that was done is not done again. Onc
 asked for again, and cancelled again: the broker keeps only a few MiB, and holds a producer back for readers that are there.
 """
 
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
@@ -13,12 +12,13 @@ from runtime.errors import MurmurError
 from runtime.kafka.embedded import EmbeddedBroker
 from runtime.kafka.messages import Output
 from runtime.kafka.writer import Writer
+from runtime.logs import get_logger
 from runtime.settings import Settings
 from schemas import codec
 from schemas.jobs import TERMINAL, CancelRequested, JobChanged, JobRequested
 from schemas.topics import CANCELLATIONS, REQUESTS
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 FLUSH_S = 30.0
 
 
@@ -39,7 +39,7 @@ def remember(broker: EmbeddedBroker, settings: Settings) -> list[Output]:
     finally:
         view.close()
     if ended or unfinished:
-        log.info("from the last run: %d ended jobs, %d that go on now", ended, len(unfinished))
+        log.info("jobs.restored", ended=ended, unfinished=len(unfinished))
     return [output for requested, cancelled in unfinished for output in _asked(requested, cancelled)]
 
 

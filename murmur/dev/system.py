@@ -5,7 +5,6 @@ pipeline tests and `murmur transcribe` run it.
 """
 
 import fcntl
-import logging
 import threading
 import time
 from collections.abc import Sequence
@@ -16,13 +15,14 @@ from murmur import stages
 from murmur.dev import seed
 from runtime.errors import UsageError
 from runtime.kafka.embedded import EmbeddedBroker
+from runtime.logs import get_logger
 from runtime.models import catalogue
 from runtime.objects.directory import DirectoryStore
 from runtime.resources import Resources, Stage
 from runtime.settings import Settings
 from runtime.supervision import Supervised
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 STOP_S = 2.5  # all stages together; what hangs longer is left behind with the process
 
 
@@ -100,7 +100,7 @@ class Dev:
         deadline_s = time.monotonic() + STOP_S
         left = [s.name for s in self._running.values() if not s.join(max(0.0, deadline_s - time.monotonic()))]
         if left:
-            log.warning("left behind: %s", ", ".join(left))
+            log.warning("stage.left", stages=left)
         elif self.broker is not None:
             self.broker.close()
         self.broker = None

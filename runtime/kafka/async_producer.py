@@ -4,7 +4,6 @@ A plain producer with one polling thread; delivery reports hop to the event loop
 """
 
 import asyncio
-import logging
 import threading
 from datetime import UTC, datetime
 
@@ -16,7 +15,6 @@ from runtime.kafka.messages import Output
 from schemas import codec
 from schemas.record import Record
 
-log = logging.getLogger(__name__)
 DELIVERY_MS = 1500  # librdkafka gives a record up after this, so that it is not delivered long after the caller was told no
 ANSWER_S = 1.9
 POLL_S = 0.2

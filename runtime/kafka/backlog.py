@@ -7,7 +7,6 @@ Readers are the consumer groups that `Topic.readers` names, from their first com
 follower, or is not running: followers poll all the time, so they are given one second to read what was there.
 """
 
-import logging
 import threading
 import time
 from collections import deque
@@ -15,9 +14,10 @@ from collections.abc import Sequence
 
 from runtime.errors import BrokerAway
 from runtime.kafka.offsets import Offsets
+from runtime.logs import get_logger
 from schemas.topics import DECODES, REQUESTS, Topic
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 MIB = 1024 * 1024
 FULL_BYTES = 4 * MIB
 # What is asked for becomes decodes. With room for both, the coordinator never waits for the slicer, which may be waiting
@@ -98,7 +98,7 @@ class _Log:
             end = sum(self._offsets.ends((self._topic,), REQUEST_S).values())
             committed = [self._committed(reader) for reader in self._topic.readers]
         except BrokerAway as away:
-            log.warning("nothing is known of the readers of %s: %s", self.name, away)
+            log.warning("backlog.unknown", topic=self.name, error=away)
             return False
         with self._mutex:
             self._unread.settle(end, committed, time.monotonic())
@@ -138,7 +138,7 @@ class Backlog:
                 return
             if not warned and time.monotonic() - since_s > WARN_AFTER_S:
                 warned = True
-                log.warning("%s is full: its readers are %d MiB behind, so its writers wait", entry.name, FULL_BYTES // MIB)
+                log.warning("topic.full", topic=entry.name, size_bytes=FULL_BYTES)
 
     def _has_room(self, entry: _Log, size_bytes: int) -> bool:
         decodes = self._logs.get(DECODES.name)

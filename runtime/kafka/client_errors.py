@@ -3,12 +3,13 @@
 Every client has one of these; librdkafka goes on trying, so none of it is an exception.
 """
 
-import logging
 import time
 
 from confluent_kafka import KafkaError
 
-log = logging.getLogger(__name__)
+from runtime.logs import get_logger
+
+log = get_logger(__name__)
 REPEAT_S = 10.0
 
 
@@ -43,9 +44,9 @@ class ClientErrors(KeptErrors):
             return
         self._last_s[error.code()] = now_s
         if refusal := _refusal(error):
-            log.error(refusal)
+            log.error("client.refused", error=refusal)
         else:
-            log.warning("kafka: %s", error.str())
+            log.warning("client.failed", error=error.str())
 
 
 def _refusal(error: KafkaError) -> str | None:

@@ -3,7 +3,6 @@
 Offsets are the caller's own business. Committed records only; a position counts control records too.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
@@ -13,11 +12,12 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, 
 from runtime.errors import KafkaFault
 from runtime.kafka.client import Kafka, partition_of, received
 from runtime.kafka.messages import Partition, Received
+from runtime.logs import get_logger
 from schemas import codec
 from schemas.record import Record
 from schemas.topics import BY_NAME, Topic
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 Start = Mapping[Partition, int] | Literal["beginning", "end"]
 BATCH_MAX = 1000
 
@@ -86,19 +86,20 @@ class Follower:
             elif error.fatal():
                 raise KafkaFault(error.str())
             else:
-                log.warning("a follower of %s: %s", partition.topic, error.str())
+                log.warning("client.failed", topic=partition.topic, error=error.str())
             return None
         self._positions[partition] = offset + 1
         record = received(message, self._kafka.prefix)
-        return replace(record, event=_decoded(partition.topic, record.value))
+        return replace(record, event=_decoded(record))
 
 
-def _decoded(topic: str, value: bytes | None) -> Record | None:
+def _decoded(record: Received) -> Record | None:
+    topic, partition = record.partition
     kind = BY_NAME[topic].value
-    if kind is None or value is None:
+    if kind is None or record.value is None:
         return None
     try:
-        return codec.decode(kind, value)
-    except codec.Undecodable as undecodable:
-        log.error("a follower of %s skips a record: %s: %s", topic, undecodable.reason, undecodable)
+        return codec.decode(kind, record.value)
+    except codec.Undecodable as bad:
+        log.error("record.skipped", topic=topic, partition=partition, offset=record.offset, reason=bad.reason, error=bad)
         return None

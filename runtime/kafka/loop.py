@@ -3,7 +3,6 @@
 The order that all delivery promises rest on is in `_turn`. What an error means is in `runtime/errors.py`.
 """
 
-import logging
 import threading
 import time
 import uuid
@@ -22,10 +21,11 @@ from runtime.kafka.messages import Handler, Partition, Received, Step
 from runtime.kafka.per_topic import PerTopic, group_of
 from runtime.kafka.timeouts import ClientHung
 from runtime.kafka.writer import Writer
+from runtime.logs import get_logger
 from schemas import codec
 from schemas.topics import BY_NAME, Topic
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 IDLE_WAIT_S = 0.1  # nothing in hand: how long a poll may sleep, and so how soon stop() is noticed
 BUSY_WAIT_S = 0.01  # something in hand: how soon its result is noticed
 LOOK_S = 0.5  # how long a broker that is not there is looked for, and then waited for
@@ -108,7 +108,7 @@ class Loop:
                 check(self._kafka)
             except BrokerAway as away:
                 if str(away) != self._waits:
-                    log.warning("%s waits: %s", self.name, away)
+                    log.warning("consumer.waiting", error=away, wait_s=LOOK_S)
                 self._waits = str(away)
                 self._stopping.wait(LOOK_S)
             else:
@@ -159,14 +159,17 @@ class Loop:
                 if step.settles is not None:
                     settled.add((step.settles.partition, step.settles.offset))
         except Retry as error:
-            log.warning("%s waits %.1f s: %s", self.name, error.after_s, error)
+            log.warning("consumer.waiting", error=error, wait_s=error.after_s)
             self._again = [record for record in offered if (record.partition, record.offset) not in settled]
             self._again_s = time.monotonic() + error.after_s
 
     def _with_dead_letter(self, step: Step) -> Step:
         if step.dead is None or step.settles is None:
             return step
-        log.error("%s: dead letter: %s: %s", self.name, step.dead.reason, step.dead)
+        (topic, partition), offset = step.settles.partition, step.settles.offset
+        log.error(
+            "record.dead_lettered", topic=topic, partition=partition, offset=offset, reason=step.dead.reason, error=step.dead
+        )
         letter = deadletters.letter(step.settles, self.name, step.dead, datetime.now(UTC))
         return Step(outputs=[*step.outputs, letter], settles=step.settles)
 
@@ -228,7 +231,7 @@ class Loop:
             raise UsageError(f"a topic is missing ({error.str()}): run `murmur topics apply`")
         if error.fatal() or error.code() == KafkaError._FATAL:  # the latter: another process has our group.instance.id
             raise KafkaFault(error.str())
-        log.warning("%s: %s", self.name, error.str())
+        log.warning("client.failed", error=error.str())
 
     def _on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         self._joined = True
@@ -237,7 +240,7 @@ class Loop:
         if places:
             self._commits.assigned(self._committed(consumer, places))  # before the handler looks at what the last owner wrote
             self._handler.assigned(partitions)
-        log.info("%s reads %s", self.name, ", ".join(f"{p.topic}/{p.number}" for p in sorted(self._assigned)) or "nothing")
+        log.info("partitions.assigned", partitions=[f"{p.topic}/{p.number}" for p in sorted(self._assigned)])
 
     def _on_revoke(self, places: list[TopicPartition], *, lost: bool) -> None:
         partitions = {self._partition(place) for place in places}
@@ -253,7 +256,7 @@ class Loop:
         try:
             return consumer.committed(places, COMMITTED_S)
         except KafkaException as error:
-            log.error("%s: the committed offsets stay undecided (%s)", self.name, error.args[0].str())
+            log.error("offsets.undecided", error=error.args[0].str())
         try:
             self._commits.clear(places)
             return consumer.committed(places, COMMITTED_S)

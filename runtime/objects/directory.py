@@ -8,7 +8,6 @@ import contextlib
 import errno
 import fcntl
 import hashlib
-import logging
 import mimetypes
 import os
 import secrets
@@ -19,10 +18,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from runtime.logs import get_logger
 from runtime.objects.store import SEGMENT_BYTES_MAX, BadKey, NotFound, ObjectInfo, StoreUnavailable, checked_key
 from schemas.record import ObjectRef
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 TEMP_PREFIX, TEMP_SUFFIX = ".murmur-", ".part"
 LAST_TIME_S = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
@@ -190,7 +190,7 @@ def _is_key(key: str) -> bool:
         _check(key)
     except BadKey as error:
         if not _is_temp(key.rpartition("/")[2]):
-            log.warning("left out of the listing: %s", error)
+            log.warning("object.ignored", object=key, error=error)
         return False
     return True
 
@@ -224,7 +224,7 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
     except (FileNotFoundError, NotADirectoryError):
         return
     except PermissionError as error:
-        log.warning("left out of the listing: %s", error)
+        log.warning("object.ignored", object=str(folder), error=error)
 
 
 def _create_temp(folder: Path) -> BinaryIO:

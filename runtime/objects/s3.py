@@ -6,7 +6,6 @@ Used by every stage where `MURMUR_STORE=s3`; `directory.py` is its small sibling
 import base64
 import hashlib
 import io
-import logging
 import threading
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from runtime.errors import MurmurError, UsageError
+from runtime.logs import get_logger
 from runtime.objects.s3_errors import absent_is_fine, beyond_the_end, has_detail, may_be_its_folder, translated
 from runtime.objects.store import ObjectInfo, StoreUnavailable, checked_key
 from runtime.settings import Settings
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef, HeadObjectOutputTypeDef, PutObjectOutputTypeDef
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 PART_BYTES = 8 * 1024**2  # also the largest body that is sent in one request; S3 wants at least 5 MiB a part
 PARTS_OF_A_SIZE = 1000  # then the parts grow, since no upload may have more than 10,000
 READ_AHEAD_BYTES = 1024**2
@@ -201,7 +201,7 @@ class S3Upload:
             with absent_is_fine(), translated(self._at["Bucket"], self._at["Key"]):
                 self._store.client.abort_multipart_upload(**self._at, UploadId=upload_id)
         except MurmurError as error:
-            log.warning("the parts of an unfinished upload stay in the store: %s", error)
+            log.warning("upload.orphaned", bucket=self._at["Bucket"], object=self._at["Key"], error=error)
 
     def _send(self, part: bytes) -> None:
         with translated(self._at["Bucket"], self._at["Key"]):

@@ -90,7 +90,7 @@ class Coordinator:
     @property
     def partitions(self) -> int:
         """How many partitions of `requests` it said it reads, last."""
-        said = [line for line in self.log.read_text().splitlines() if "coordinator reads" in line]
+        said = [line for line in self.log.read_text().splitlines() if " partitions.assigned " in line]
         return said[-1].count("requests/") if said else 0
 
 

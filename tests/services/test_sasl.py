@@ -1,7 +1,6 @@
 """Kafka with a password: everything works over SASL_PLAINTEXT, and a wrong password is called that, within seconds."""
 
 import json
-import logging
 import os
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from structlog.typing import EventDict
 
 from runtime.errors import MurmurError
 from runtime.kafka import topics
@@ -107,7 +107,7 @@ def test_a_wrong_password_is_what_the_commands_complain_of(wrong: dict[str, str]
 @pytest.mark.filterwarnings("ignore:Producer abort_transaction failed during close:RuntimeWarning")
 @pytest.mark.parametrize("transactional", [False, True])
 def test_a_stage_with_a_wrong_password_says_so_in_its_log_and_to_whoever_asks_whether_it_is_ready(
-    wrong: dict[str, str], transactional: bool, caplog: pytest.LogCaptureFixture
+    wrong: dict[str, str], transactional: bool, logged: list[EventDict]
 ) -> None:
     kafka = Kafka.from_settings(envfile.settings(wrong))
     loop = Loop("stage", kafka, [UPLOADS], EachRecord(copy), LoopOptions(transactional=transactional))
@@ -115,7 +115,9 @@ def test_a_stage_with_a_wrong_password_says_so_in_its_log_and_to_whoever_asks_wh
     with running(loop):
         wait_until(lambda: REFUSED in (loop.not_ready() or ""), "the reason why it is not ready")
     assert time.monotonic() - began_s < SOON_S  # stopped meanwhile, though nothing could begin
-    assert [record for record in caplog.records if record.levelno == logging.ERROR and REFUSED in record.getMessage()]
+    assert [
+        line for line in logged if (line["event"], line["log_level"]) == ("client.refused", "error") and REFUSED in line["error"]
+    ]
 
 
 def test_the_check_at_a_stages_start_names_a_wrong_password(wrong: dict[str, str]) -> None:
