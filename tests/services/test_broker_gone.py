@@ -89,7 +89,7 @@ def test_a_transaction_that_can_be_neither_committed_nor_aborted_ends_the_stage(
         call()
         own_kafka.process.kill()
 
-    monkeypatch.setattr(commits, "within", call_and_pull_the_plug)
+    monkeypatch.setattr(commits, "call_with_timeout", call_and_pull_the_plug)
     monkeypatch.setattr(commits, "FLUSH_S", 1.0)
     kafka = with_topics(own_kafka)
     write(kafka, UPLOADS, [(b"key", b"value")])

@@ -22,17 +22,19 @@ class Terminal(io.StringIO):
 
 @contextmanager
 def written(log_format: str, stream: io.StringIO) -> Iterator[io.StringIO]:
-    """Every line of the loggers below `runtime` goes to the stream."""
+    """Every line of the loggers below `runtime` goes to the stream, and nowhere else: pytest's reports take no lone surrogates."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logs.formatter(log_format, stream))
     logger = logging.getLogger("runtime")
     level = logger.level
     logger.setLevel("INFO")
+    logger.propagate = False
     logger.addHandler(handler)
     try:
         yield stream
     finally:
         logger.removeHandler(handler)
+        logger.propagate = True
         logger.setLevel(level)
 
 
@@ -96,7 +98,7 @@ def test_colours_are_for_terminals_only(text: io.StringIO) -> None:
     assert "\x1b" not in text.getvalue()
 
 
-@pytest.mark.parametrize("name", ["a\nb", "\x1b[2J", "a b=c", "\udc80", "\x9b2J"])
+@pytest.mark.parametrize("name", ["a\nb", "\x1b[2J", "a b=c", "\udc80", "\x9b2J"], ids=ascii)
 def test_a_name_can_neither_begin_a_line_nor_command_a_terminal(name: str, text: io.StringIO) -> None:
     log.info("file.announced", file=name)
     library.info("announced %s", name)
@@ -106,7 +108,7 @@ def test_a_name_can_neither_begin_a_line_nor_command_a_terminal(name: str, text:
     assert f"file={name!r}" in text.getvalue()
 
 
-@pytest.mark.parametrize("name", ["a\nb", "\udc80", "Ä"])
+@pytest.mark.parametrize("name", ["a\nb", "\udc80", "Ä"], ids=ascii)
 def test_any_name_of_a_file_can_be_written_as_json(name: str, lines: io.StringIO) -> None:
     log.info("file.announced", file=name)
     assert json.loads(lines.getvalue().encode(errors="backslashreplace"))["file"] == name
