@@ -22,7 +22,8 @@ class Terminal(io.StringIO):
 
 @contextmanager
 def written(log_format: str, stream: io.StringIO) -> Iterator[io.StringIO]:
-    """Every line of the loggers below `runtime` goes to the stream, and nowhere else: pytest's reports take no lone surrogates."""
+    """Every line of the loggers below `runtime` goes to the stream. Within a test it goes nowhere else: pytest-xdist's reports
+    take no lone surrogates."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logs.formatter(log_format, stream))
     logger = logging.getLogger("runtime")
@@ -99,9 +100,10 @@ def test_colours_are_for_terminals_only(text: io.StringIO) -> None:
 
 
 @pytest.mark.parametrize("name", ["a\nb", "\x1b[2J", "a b=c", "\udc80", "\x9b2J"], ids=ascii)
-def test_a_name_can_neither_begin_a_line_nor_command_a_terminal(name: str, text: io.StringIO) -> None:
-    log.info("file.announced", file=name)
-    library.info("announced %s", name)
+def test_a_name_can_neither_begin_a_line_nor_command_a_terminal(name: str) -> None:
+    with written("text", io.StringIO()) as text:
+        log.info("file.announced", file=name)
+        library.info("announced %s", name)
     for line in text.getvalue().splitlines():
         assert line.isprintable()
     assert len(text.getvalue().splitlines()) == 2
@@ -109,8 +111,9 @@ def test_a_name_can_neither_begin_a_line_nor_command_a_terminal(name: str, text:
 
 
 @pytest.mark.parametrize("name", ["a\nb", "\udc80", "Ä"], ids=ascii)
-def test_any_name_of_a_file_can_be_written_as_json(name: str, lines: io.StringIO) -> None:
-    log.info("file.announced", file=name)
+def test_any_name_of_a_file_can_be_written_as_json(name: str) -> None:
+    with written("json", io.StringIO()) as lines:
+        log.info("file.announced", file=name)
     assert json.loads(lines.getvalue().encode(errors="backslashreplace"))["file"] == name
 
 
