@@ -62,6 +62,15 @@ def document(transcript: Transcript) -> dict[str, Any]:
     }
 
 
+def answer(transcript: Transcript) -> dict[str, Any]:
+    """What a program is answered, by the gateway and by a webhook: the text, and how it came about."""
+    whole = document(transcript)
+    return {
+        "transcription": {name: whole[name] for name in ("text", "segments", "language", "duration")},
+        **{name: whole[name] for name in ("model", "processing_time", "warnings", "audio_info")},
+    }
+
+
 def segment_document(segment: Segment) -> dict[str, Any]:
     written: dict[str, Any] = {
         "start": segment.start,

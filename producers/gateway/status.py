@@ -6,7 +6,7 @@ from uuid import UUID
 
 from producers.gateway.progress import Progress
 from producers.gateway.view import JobView, View
-from runtime.formats import document, segment_document
+from runtime.formats import answer, segment_document
 from runtime.objects import NotFound
 from runtime.objects.transcripts import Transcripts
 from schemas.segment import Segment
@@ -71,17 +71,7 @@ class Documents:
         return self._view.progress.of(job.work_id)
 
     def _result(self, job: JobView) -> dict[str, Any]:
-        transcript = self._transcripts.read(job.work_id)
-        whole = document(transcript)
-        return {
-            "success": True,
-            "transcription": {name: whole[name] for name in ("text", "segments", "language", "duration")},
-            "model": whole["model"],
-            "processing_time": transcript.processing_s,
-            "warnings": whole["warnings"],
-            "audio_info": whole["audio_info"],
-            "cached": job.cached,
-        }
+        return {"success": True, **answer(self._transcripts.read(job.work_id)), "cached": job.cached}
 
 
 def _model(job: JobView) -> dict[str, str]:

@@ -7,13 +7,13 @@ from typing import Any
 
 import orjson
 
-from runtime.formats import document
+from runtime.formats import answer
 from schemas.jobs import TERMINAL, JobChanged
 from schemas.record import Failure
 from schemas.transcript import Transcript
 
 CANCELLED = Failure(reason="cancelled", message="the job was cancelled")
-TOLD = ("text", "segments", "language", "duration")
+TOLD = ("transcription", "processing_time", "audio_info")
 
 
 def is_wanted(event: JobChanged) -> bool:
@@ -30,10 +30,8 @@ def body(event: JobChanged, transcript: Transcript | None) -> bytes:
     """`transcript`: of a success; else None. Times in seconds; `total_time` is from submitted to ended."""
     said: dict[str, Any] = {"task_id": str(event.job.job_id), "success": transcript is not None}
     if transcript is not None:
-        whole = document(transcript)
-        said["transcription"] = {name: whole[name] for name in TOLD}
-        said["processing_time"] = transcript.processing_s
-        said["audio_info"] = whole["audio_info"]
+        whole = answer(transcript)
+        said |= {name: whole[name] for name in TOLD}
     else:
         error = CANCELLED if event.state == "REVOKED" else event.error
         said["error"] = error and {"reason": error.reason, "message": error.message}
