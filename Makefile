@@ -44,10 +44,11 @@ chaos: setup ## the long fault run on real Kafka (half an hour): kills, zombies,
 unit: setup ## only the fast tests
 	@$(BIN)/python -m pytest tests/unit
 
-check: setup ## ruff, format, mypy strict, import directions, limits, generated files
+check: setup ## ruff, format, mypy strict, dead code, import directions, limits, generated files
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
+	@$(BIN)/vulture
 	@$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py
 
 fix: setup ## let ruff fix what it can

@@ -148,7 +148,8 @@ def test_the_embedded_broker_knows_where_a_key_will_lie() -> None:
     assert places == {key: (hashed & 0x7FFFFFFF) % PARTITIONS for key, hashed in MURMUR2.items()}
 
 
-def test_an_aborted_record_is_not_read(kafka: Kafka, no_transactions_in_embedded: None) -> None:
+@pytest.mark.usefixtures("no_transactions_in_embedded")
+def test_an_aborted_record_is_not_read(kafka: Kafka) -> None:
     producer = kafka.producer("tests", **{"transactional.id": f"{kafka.prefix}aborts"})
     producer.init_transactions(30)
     for value, end in ((b"aborted", producer.abort_transaction), (b"committed", producer.commit_transaction)):

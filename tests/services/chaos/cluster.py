@@ -47,7 +47,6 @@ class Member:
             "PYTHONFAULTHANDLER": "1",  # kill -ABRT shows where one hangs
         }
         self._parent = Process(name, folder / name, leashed=True)
-        self._exits = 0
 
     @property
     def address(self) -> str:

@@ -9,7 +9,6 @@ import pytest
 from processors.transcriber.languages import parts
 
 RATE = 16_000
-Truth = Sequence[tuple[float, float, str]]
 
 
 def seconds(*times: float) -> list[int]:
