@@ -5,8 +5,11 @@ a test compares.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Generic, Literal, cast
 
+from typing_extensions import TypeVar
+
+from schemas import codec
 from schemas.deadletter import DeadLetter
 from schemas.jobs import CancelRequested, JobChanged, JobRequested
 from schemas.record import Record
@@ -16,15 +19,17 @@ from schemas.work import ChunkReady, DecodeRequested, RunRevoked, WorkProgressed
 
 Cleanup = Literal["delete", "compact"]
 DAY_MS = 86_400_000
+E_co = TypeVar("E_co", bound=Record | None, covariant=True, default=Record | None)
 
 
 @dataclass(frozen=True, slots=True)
-class Topic:
-    """One topic. `value` is None where the bytes are somebody else's (store events, table changelogs)."""
+class Topic(Generic[E_co]):
+    """One topic of events of type `E_co`. `value` is None where the bytes are somebody else's (store events, table changelogs):
+    a `Topic[None]`. Without a type: any topic."""
 
     name: str
     key: str
-    value: type[Record] | None
+    value: type[E_co] | None
     cleanup: Cleanup
     writers: tuple[str, ...]
     readers: tuple[str, ...]
@@ -32,8 +37,17 @@ class Topic:
     co_partitioned: bool = False
     transactional: bool = False  # written in transactions: readers must read committed records only
 
+    @property
+    def record(self) -> type[Record] | None:
+        """`value` as what it always is, whatever `E_co` stands for."""
+        return cast(type[Record] | None, self.value)
 
-UPLOADS = Topic("uploads", "the store's", None, "delete", ("stores", "watcher", "reconciler"), ("intake",))
+    def decode(self, value: bytes | None) -> E_co:
+        """The event that a record of this topic carries; None in a `Topic[None]`. Raises Undecodable."""
+        return cast(E_co, None if self.record is None else codec.decode(self.record, value))
+
+
+UPLOADS: Topic[None] = Topic("uploads", "the store's", None, "delete", ("stores", "watcher", "reconciler"), ("intake",))
 REQUESTS = Topic(
     "requests",
     "work_id",
@@ -83,7 +97,7 @@ DEAD_LETTERS = Topic(
 )
 
 
-def changelog(table: str, key: str) -> Topic:
+def changelog(table: str, key: str) -> Topic[None]:
     """The compacted topic that one of the coordinator's tables is rebuilt from."""
     return Topic(
         f"coordinator-{table}-changelog",
@@ -102,8 +116,12 @@ JOBS_CHANGELOG = changelog("jobs", "job_id")
 CHUNKS_CHANGELOG = changelog("chunks", "work_id and span")
 CACHE_CHANGELOG = changelog("cache", "work_id")
 # Named by Faust: <group>-<table>-changelog. As many partitions as `jobs`.
-METRICS_WINDOWS_CHANGELOG = Topic("metrics-windows-changelog", "kind of job", None, "compact", ("metrics",), ("metrics",))
-METRICS_UNFINISHED_CHANGELOG = Topic("metrics-unfinished-changelog", "job_id", None, "compact", ("metrics",), ("metrics",))
+METRICS_WINDOWS_CHANGELOG: Topic[None] = Topic(
+    "metrics-windows-changelog", "kind of job", None, "compact", ("metrics",), ("metrics",)
+)
+METRICS_UNFINISHED_CHANGELOG: Topic[None] = Topic(
+    "metrics-unfinished-changelog", "job_id", None, "compact", ("metrics",), ("metrics",)
+)
 
 TOPICS: tuple[Topic, ...] = (
     UPLOADS,
@@ -126,4 +144,4 @@ TOPICS: tuple[Topic, ...] = (
     METRICS_WINDOWS_CHANGELOG,
     METRICS_UNFINISHED_CHANGELOG,
 )
-BY_NAME = {topic.name: topic for topic in TOPICS}
+BY_NAME: dict[str, Topic] = {topic.name: topic for topic in TOPICS}

@@ -120,8 +120,8 @@ def _topic_row(topic: Topic) -> str:
 
 
 def _value(topic: Topic) -> str:
-    if topic.value is not None:
-        return f"[`{_type(topic.value)}`](../{_schema_path(topic.value)})"
+    if topic.record is not None:
+        return f"[`{_type(topic.record)}`](../{_schema_path(topic.record)})"
     return "an entry of the table" if topic.writers == topic.readers else "the store's event"
 
 
@@ -154,7 +154,7 @@ def json_schema(kind: type[Record]) -> str:
 
 def records() -> tuple[type[Record], ...]:
     """Every record: the value of a topic, or, like the transcript, an object in the store."""
-    return tuple(dict.fromkeys([topic.value for topic in TOPICS if topic.value] + [Transcript]))
+    return tuple(dict.fromkeys([topic.record for topic in TOPICS if topic.record] + [Transcript]))
 
 
 def between_markers(path: Path, name: str, text: str) -> str:

@@ -39,10 +39,9 @@ class StoreSink:
         self._bucket = bucket
         self._transcripts = transcripts
 
-    def __call__(self, record: Received) -> Iterable[Output]:
+    def __call__(self, record: Received[TranscriptCompleted]) -> Iterable[Output]:
         """Raises Undecodable where no waiting would help: the record is kept, and can be replayed once it is mended."""
         event = record.event
-        assert isinstance(event, TranscriptCompleted)
         if not event.result.files:
             return ()  # a job of the gateway's: its caller fetches the text there
         if event.job.dropped is not None and self._overwritten(event.job.dropped):

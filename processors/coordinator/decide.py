@@ -29,6 +29,7 @@ from schemas.work import (
     WorkReported,
 )
 
+Event = JobRequested | CancelRequested | WorkReported
 DECODES_MAX = 2  # the first, and one more when chunk audio has gone
 
 
@@ -51,7 +52,7 @@ class Decision:
     transcript: Transcript | None = None
 
 
-def decide(tables: Tables, event: JobRequested | CancelRequested | WorkReported, context: Context) -> Decision:
+def decide(tables: Tables, event: Event, context: Context) -> Decision:
     if isinstance(event, JobRequested):
         return _requested(tables, event, context)
     if isinstance(event, CancelRequested):

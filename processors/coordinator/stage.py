@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from processors.coordinator.decide import Context, Decision, decide
+from processors.coordinator.decide import Context, Decision, Event, decide
 from processors.coordinator.tables import CHANGELOGS, Change, Tables
 from runtime.kafka import changelog, topics
 from runtime.kafka.client import Kafka
@@ -20,13 +20,12 @@ from runtime.objects.transcripts import Transcripts
 from runtime.resources import Resources, Stage
 from runtime.settings import Settings
 from schemas.codec import Undecodable
-from schemas.jobs import TERMINAL, CancelRequested, JobChanged, JobRequested
-from schemas.topics import CANCELLATIONS, CHUNK_RESULTS, REQUESTS
+from schemas.jobs import TERMINAL, JobChanged, JobRequested
+from schemas.topics import CANCELLATIONS, CHUNK_RESULTS, REQUESTS, Topic
 from schemas.transcript import Transcript
-from schemas.work import WorkReported
 
 log = logging.getLogger(__name__)
-INPUTS = (REQUESTS, CANCELLATIONS, CHUNK_RESULTS)
+INPUTS: tuple[Topic[Event], ...] = (REQUESTS, CANCELLATIONS, CHUNK_RESULTS)
 
 
 def build(resources: Resources) -> Stage:
@@ -49,16 +48,14 @@ class Coordinator:
     def room(self, topic: str) -> int:
         return 200
 
-    def handle(self, records: Sequence[Received]) -> Iterable[Step]:
+    def handle(self, records: Sequence[Received[Event]]) -> Iterable[Step]:
         for record in records:
             yield Step(outputs=self._outputs(record, datetime.now(UTC)), settles=record)
 
-    def _outputs(self, record: Received, now: datetime) -> list[Output]:
+    def _outputs(self, record: Received[Event], now: datetime) -> list[Output]:
         """Decides, stores, and only then changes the tables: Retry from the store leaves everything as it was."""
-        event = record.event
-        assert isinstance(event, JobRequested | CancelRequested | WorkReported)
         tables = self._tables[record.partition.number]
-        decision = decide(tables, event, self._context(tables, record, now))
+        decision = decide(tables, record.event, self._context(tables, record, now))
         if decision.transcript is not None:
             self._transcripts.write(decision.transcript)
         decision.changes.extend(tables.expired(now, self._settings.job_memory_s, self._settings.cache_entries))
@@ -67,7 +64,7 @@ class Coordinator:
         _tell(decision)
         return [*decision.outputs, *(change.output(record.partition.number) for change in decision.changes)]
 
-    def _context(self, tables: Tables, record: Received, now: datetime) -> Context:
+    def _context(self, tables: Tables, record: Received[Event], now: datetime) -> Context:
         place = f"{record.partition.number}-{record.offset}"
         finished = self._finished(tables, record.event) if isinstance(record.event, JobRequested) else None
         return Context(place, now, self._settings.work_bucket, finished)

@@ -54,7 +54,7 @@ class Intake:
         self._now = now
         self._hashes: LRUCache[tuple[str, str, str], str] = LRUCache(HASHES_REMEMBERED)
 
-    def __call__(self, record: Received) -> Iterator[Output]:
+    def __call__(self, record: Received[None]) -> Iterator[Output]:
         at = datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
         for event in normalise(record.value, self._settings.event_dialect):
             for info in self._found(event, at):

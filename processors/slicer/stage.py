@@ -61,7 +61,7 @@ class SlicerHandler:
         self._revocations = revocations
         self._following = False
         self._threads = ThreadPoolExecutor(places, thread_name_prefix="slicer")
-        self._waiting: list[Received] = []
+        self._waiting: list[Received[DecodeRequested]] = []
         self._running: list[FileWork] = []
         self._done: FIFOCache[str, None] = FIFOCache(REMEMBERED)
         self._said: queue.Queue[tuple[FileWork, Step | Exception]] = queue.Queue(UNTAKEN_MAX)
@@ -69,7 +69,7 @@ class SlicerHandler:
     def room(self, topic: str) -> int:
         return max(0, self._places + WAITING_MAX - len(self._running) - len(self._waiting))
 
-    def handle(self, records: Sequence[Received]) -> Iterator[Step]:
+    def handle(self, records: Sequence[Received[DecodeRequested]]) -> Iterator[Step]:
         self._waiting += records
         yield from self._take_said()
         yield from self._begin()
@@ -108,7 +108,6 @@ class SlicerHandler:
     def _begin(self) -> Iterator[Step]:
         for record in list(self._waiting):
             request = record.event
-            assert isinstance(request, DecodeRequested)
             if request.event_id in self._done:
                 self._waiting.remove(record)
                 yield Step(settles=record)  # which the loop does after all that was said of the first is acknowledged

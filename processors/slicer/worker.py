@@ -61,8 +61,9 @@ class FileWork:
     """`give` is called in the worker's thread with every Step, or with the error that is a bug; it may block, but not longer
     than until the work `is_stopped`. The last Step settles the record, unless the work was stopped."""
 
-    def __init__(self, record: Received, context: SlicerContext, give: Callable[["FileWork", Step | Exception], None]) -> None:
-        assert isinstance(record.event, DecodeRequested)
+    def __init__(
+        self, record: Received[DecodeRequested], context: SlicerContext, give: Callable[["FileWork", Step | Exception], None]
+    ) -> None:
         self.record = record
         self.request = record.event
         self._context = context
@@ -186,7 +187,7 @@ def is_small(request: DecodeRequested) -> bool:
     return size_bytes is not None and size_bytes <= SMALL_BYTES
 
 
-def failed(record: Received, request: DecodeRequested, failure: Failure) -> Step:
+def failed(record: Received[DecodeRequested], request: DecodeRequested, failure: Failure) -> Step:
     """The work can never succeed, and the record is settled."""
     return Step(outputs=[_report(request, WorkFailed(failure=failure))], settles=record)
 

@@ -80,7 +80,7 @@ class Held:
     """A chunk in hand. `request` tells repeats. `fetch` runs while its audio is on the way; `windows` is set once it is here.
     `window` is the one to decode now, `running` while a worker has it."""
 
-    record: Received
+    record: Received[ChunkReady]
     chunk: ChunkReady
     request: bytes
     fetch: "Future[NDArray[np.int16]] | None" = None
@@ -128,7 +128,7 @@ class Transcriber:
         most = ROUNDS_AHEAD * engine.replicas * engine.batch_size
         return max(0, most - sum(held.record.topic == topic for held in self._held.values()))
 
-    def handle(self, records: Sequence[Received]) -> Iterable[Step]:
+    def handle(self, records: Sequence[Received[ChunkReady]]) -> Iterable[Step]:
         if not self._workers.started:
             self._workers.start()
             self._revocations.start()
@@ -152,9 +152,8 @@ class Transcriber:
         self._workers.close()
         self._revocations.stop()
 
-    def _take(self, record: Received) -> Iterator[Step]:
+    def _take(self, record: Received[ChunkReady]) -> Iterator[Step]:
         chunk = record.event
-        assert isinstance(chunk, ChunkReady)  # the loop decodes by topic
         if chunk.model != self._model:
             raise UsageError(
                 f"this transcriber holds the model {self._model.name} at {self._model.revision}; a chunk asks for "

@@ -127,13 +127,14 @@ def _security(settings: Settings) -> Config:
     return common
 
 
-def received(message: Message, prefix: str) -> Received:
-    """The message as the rest of murmur knows it. Not for messages that are errors."""
+def received(message: Message, prefix: str) -> Received[None]:
+    """The message as the rest of murmur sees it, not decoded. Not for messages that are errors."""
     return Received(
         partition_of(message, prefix),
         message.offset() or 0,
         message.key(),
         message.value(),
+        None,
         tuple((name, value.encode() if isinstance(value, str) else value) for name, value in _pairs(message)),
         message.timestamp()[1],
     )

@@ -4,7 +4,6 @@ Offsets are the caller's own business. Committed records only; a position counts
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Literal
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, Message, TopicPartition
@@ -90,16 +89,15 @@ class Follower:
             return None
         self._positions[partition] = offset + 1
         record = received(message, self._kafka.prefix)
-        return replace(record, event=_decoded(record))
+        return record.carrying(_decoded(record))
 
 
 def _decoded(record: Received) -> Record | None:
     topic, partition = record.partition
-    kind = BY_NAME[topic].value
-    if kind is None or record.value is None:
+    if record.value is None:
         return None
     try:
-        return codec.decode(kind, record.value)
+        return BY_NAME[topic].decode(record.value)
     except codec.Undecodable as bad:
         log.error("record.skipped", topic=topic, partition=partition, offset=record.offset, reason=bad.reason, error=bad)
         return None

@@ -2,11 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Generic, NamedTuple, Protocol
+
+from typing_extensions import TypeVar
 
 from schemas.codec import Undecodable
 from schemas.record import Record
 from schemas.topics import Topic
+
+E = TypeVar("E", bound=Record | None)
+E_co = TypeVar("E_co", bound=Record | None, covariant=True, default=Record | None)
+E_contra = TypeVar("E_contra", bound=Record | None, contravariant=True)
 
 
 class Partition(NamedTuple):
@@ -17,8 +23,8 @@ class Partition(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
-    """One record as it lies in the log. `event` is the decoded value, None where the topic's bytes are somebody else's.
+class Received(Generic[E_co]):
+    """One record as it lies in the log. `event` is its decoded value, of the type that the topic carries (`Topic.decode`).
 
     `attempts`: how often work on it had begun before and was never finished (its worker died). `note`: what the last
     worker left for whoever takes over.
@@ -28,15 +34,20 @@ class Received:
     offset: int
     key: bytes | None
     value: bytes | None
+    event: E_co
     headers: Sequence[tuple[str, bytes | None]] = ()
     timestamp_ms: int = 0
-    event: Record | None = None
     attempts: int = 0
     note: str | None = None
 
     @property
     def topic(self) -> str:
         return self.partition.topic
+
+    def carrying(self, event: E, attempts: int = 0, note: str | None = None) -> "Received[E]":
+        """The same record, decoded."""
+        fields = (self.partition, self.offset, self.key, self.value, event, self.headers, self.timestamp_ms)
+        return Received(*fields, attempts, note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +77,14 @@ class Step:
     dead: Undecodable | None = None
 
 
-class Handler(Protocol):
-    """The work of a stage. All calls come from the loop's thread."""
+class Handler(Protocol[E_contra]):
+    """The work of a stage on events of type `E_contra`. All calls come from the loop's thread."""
 
     def room(self, topic: str) -> int:
         """How many more records of that topic it can take in hand now. 0: the loop pauses the topic. One more may come all the
         same, with the partition that it is in."""
 
-    def handle(self, records: Sequence[Received]) -> Iterable[Step]:
+    def handle(self, records: Sequence[Received[E_contra]]) -> Iterable[Step]:
         """Called at every turn, also with no records; yields what happened since. May raise Retry: what was not settled
         of `records` is offered again. Any other error ends the stage."""
 

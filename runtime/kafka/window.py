@@ -47,7 +47,7 @@ class Window:
         return min(self._in_hand, default=self._next)
 
     def metadata(self, *, leaving: bool = False) -> str:
-        """`leaving`: the worker goes in peace, so what is in hand did not harm it and is not counted."""
+        """`leaving`: a clean shutdown, in which records in hand are not counted as crashes."""
         begun = {o for o, begun in self._in_hand.items() if begun and not leaving}
         attempts = {o: self._attempts.get(o, 0) + (o in begun) for o in self._in_hand}
         attempts = {o: count for o, count in attempts.items() if count}
@@ -60,7 +60,7 @@ class Window:
 
 
 def _parse(metadata: str | None) -> tuple[dict[int, int], dict[int, str]]:
-    """Somebody else's metadata is no reason to stop: it counts as none."""
+    """Metadata that we did not write counts as none."""
     try:
         data = json.loads(metadata or "{}")
         return (

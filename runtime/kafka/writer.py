@@ -70,6 +70,11 @@ class Writer:
         self.poll()
         return not self._outstanding
 
+    def close(self) -> None:
+        """Closes the producer. What the broker has not taken by now was not promised to anybody."""
+        self.producer.purge()
+        self.producer.close()
+
     def _bytes(self, output: Output) -> tuple[bytes | None, codec.Headers]:
         if isinstance(output.value, Record):
             return codec.encode(output.value), codec.headers(output.value, self._source, datetime.now(UTC))

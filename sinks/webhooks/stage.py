@@ -66,18 +66,16 @@ class WebhookHandler:
     def __init__(self, sender: Deliveries | None, clock: Callable[[], datetime]) -> None:
         self._sender = sender
         self._clock = clock
-        self._held: dict[str, list[Received]] = {}  # by webhook-id; more than one where a record was repeated
+        self._held: dict[str, list[Received[JobChanged]]] = {}  # by webhook-id; more than one where a record was repeated
         self._delivered: FIFOCache[str, None] = FIFOCache(REMEMBERED)
         self._complained = False
 
     def room(self, topic: str) -> int:
         return max(0, IN_HAND_MAX - sum(len(records) for records in self._held.values()))
 
-    def handle(self, records: Sequence[Received]) -> Iterator[Step]:
+    def handle(self, records: Sequence[Received[JobChanged]]) -> Iterator[Step]:
         for record in records:
-            event = record.event
-            assert isinstance(event, JobChanged)  # the loop decodes by topic
-            if not self._take(record, event):
+            if not self._take(record):
                 yield Step(settles=record)
         if self._sender is not None:
             for which, end in self._sender.finished():
@@ -102,8 +100,9 @@ class WebhookHandler:
         if self._sender is not None:
             self._sender.close()
 
-    def _take(self, record: Received, event: JobChanged) -> bool:
+    def _take(self, record: Received[JobChanged]) -> bool:
         """Whether it is in hand now; else there is nothing to do for it."""
+        event = record.event
         which = webhook_id(event)
         if not is_wanted(event) or which in self._delivered:
             return False

@@ -12,7 +12,7 @@ import orjson
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from runtime.kafka.client import Kafka
-from runtime.kafka.loop import Loop
+from runtime.resources import Stage
 from schemas.topics import Topic
 
 ROOT = Path(__file__).parents[2]
@@ -96,22 +96,22 @@ def committed(kafka: Kafka, group: str, topic: Topic, partition: int = 0) -> Top
 
 
 @contextmanager
-def running(loop: Loop) -> Iterator[list[BaseException]]:
-    """The loop in a thread, joined at the end. Yields what ended it; an error that the test did not take out is raised."""
+def running(stage: Stage) -> Iterator[list[BaseException]]:
+    """The stage in a thread, joined at the end. Yields what ended it; an error that the test did not take out is raised."""
     ended: list[BaseException] = []
 
     def run() -> None:
         try:
-            loop.run()
+            stage.run()
         except BaseException as error:
             ended.append(error)
 
-    thread = threading.Thread(target=run, name=f"loop-{loop.name}")
+    thread = threading.Thread(target=run, name=f"loop-{stage.name}")
     thread.start()
     try:
         yield ended
     finally:
-        loop.stop()
+        stage.stop()
         thread.join(PATIENCE_S)
         assert not thread.is_alive()
     if ended:

@@ -222,7 +222,7 @@ def test_work_that_killed_its_worker_is_counted(kafka: Kafka) -> None:
     assert [(record.offset, record.attempts) for record in handler.taken] == [(0, 1)]
 
 
-def test_a_worker_that_leaves_in_peace_counts_nothing_and_leaves_its_notes(kafka: Kafka) -> None:
+def test_a_worker_that_shuts_down_cleanly_counts_nothing_and_leaves_its_notes(kafka: Kafka) -> None:
     write(kafka, UPLOADS, numbered(3), partition=0)
     first = ByHand()
     first.begin = {0, 1}

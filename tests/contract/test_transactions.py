@@ -17,9 +17,9 @@ from confluent_kafka import TopicPartition
 
 from runtime.errors import KafkaFault, Retry
 from runtime.kafka.client import Kafka
-from runtime.kafka.commits import TransactionalCommits
 from runtime.kafka.loop import Loop, LoopOptions
 from runtime.kafka.messages import Output, Partition, Received, Step
+from runtime.kafka.transactional import TransactionalCommits
 from runtime.kafka.writer import Writer
 from schemas import codec
 from schemas.jobs import CancelRequested
@@ -285,12 +285,12 @@ def test_steps_of_revoked_partitions_are_not_written(real_kafka: Kafka) -> None:
         wait_until(lambda: consumer.poll(0.1) is None and len(consumer.assignment()) == 4, "all partitions")
         commits = TransactionalCommits(real_kafka, consumer, Writer(real_kafka, producer, "stage"))
         commits.open(lambda: False)
-        records = [Received(Partition(UPLOADS.name, number), 0, b"key", b"%d" % number) for number in (0, 1)]
+        records = [Received(Partition(UPLOADS.name, number), 0, b"key", b"%d" % number, None) for number in (0, 1)]
         for record in records:
             commits.receive(record.partition, record.offset)
-            commits.take(Step(outputs=[Output(CHUNKS_BULK, b"key", record.value)], settles=record))
+            commits.write(Step(outputs=[Output(CHUNKS_BULK, b"key", record.value)], settles=record))
         commits.revoked([records[0].partition], lost=True)
-        commits.advance()
+        commits.commit()
         assert commits.in_hand == 0
         assert everything(real_kafka) == [b"1"]
         assert committed(real_kafka, "stage", UPLOADS, 0).offset < 0

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ import pytest
 
 from murmur.dev import Dev
 from runtime.kafka import deadletters
-from runtime.kafka.messages import Received
 from runtime.kafka.writer import Writer
 from schemas import codec
 from schemas.codec import Undecodable
@@ -108,7 +108,7 @@ def test_a_good_record_that_died_is_handled_when_it_is_replayed(system: Dev, cli
     assert isinstance(record.event, JobRequested)
     job_id = uuid.uuid4()
     request = record.event.model_copy(update={"job": record.event.job.model_copy(update={"job_id": job_id})})
-    died = Received(record.partition, 1_000_000, record.key, codec.encode(request), record.headers, record.timestamp_ms)
+    died = replace(record, offset=1_000_000, value=codec.encode(request))
     kafka = system.resources.kafka
     writer = Writer(kafka, kafka.producer("test"), "test")
     writer.send(deadletters.letter(died, "coordinator", Undecodable("unknown_version", "test"), datetime.now(UTC)))

@@ -13,7 +13,7 @@ import pytest
 
 from processors.revocations import Revocations
 from runtime.errors import BrokerAway, KafkaFault
-from runtime.kafka import client, commits, topics
+from runtime.kafka import client, topics, transactional
 from runtime.kafka.follower import Follower
 from runtime.kafka.loop import Loop
 from runtime.settings import Settings
@@ -89,8 +89,8 @@ def test_a_transaction_that_can_be_neither_committed_nor_aborted_ends_the_stage(
         call()
         own_kafka.process.kill()
 
-    monkeypatch.setattr(commits, "call_with_timeout", call_and_pull_the_plug)
-    monkeypatch.setattr(commits, "FLUSH_S", 1.0)
+    monkeypatch.setattr(transactional, "call_with_timeout", call_and_pull_the_plug)
+    monkeypatch.setattr(transactional, "FLUSH_S", 1.0)
     kafka = with_topics(own_kafka)
     write(kafka, UPLOADS, [(b"key", b"value")])
     ended: list[BaseException] = []

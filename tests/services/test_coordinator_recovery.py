@@ -50,7 +50,7 @@ def text(span: tuple[int, int]) -> ChunkTranscribed:
 def fill(own: House) -> dict[Topic, int]:
     """Writes the life of every job; returns how many records each topic has per partition."""
     producer = own.kafka.producer("tests")
-    written = dict.fromkeys(INPUTS, 0)
+    written: dict[Topic, int] = dict.fromkeys(INPUTS, 0)
     for number in range(PARTITIONS):
         events = _lives(number)
         for topic, event in events:

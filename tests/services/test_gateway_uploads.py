@@ -88,7 +88,7 @@ class Watched:
     reads: list[str]
 
     def take(self, event: bytes) -> JobRequested:
-        (output,) = self.intake(Received(Partition("uploads", 0), 0, None, event, (), 0))
+        (output,) = self.intake(Received(Partition("uploads", 0), 0, None, event, None))
         assert isinstance(output, Output)
         assert isinstance(output.value, JobRequested)
         return output.value

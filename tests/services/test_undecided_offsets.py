@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.protocol.transaction import TxnOffsetCommitRequest
 from confluent_kafka import KafkaException, TopicPartition
 
-from runtime.kafka import client, loop, topics
+from runtime.kafka import client, topics, transactional
 from runtime.kafka.loop import Loop, LoopOptions
 from runtime.settings import Settings
 from schemas.topics import CHUNKS_BULK, UPLOADS
@@ -55,7 +55,7 @@ async def late_offset(kafka: client.Kafka) -> None:
 def test_a_successor_of_the_same_name_clears_it_away_and_reads_everything(
     kafka: client.Kafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "COMMITTED_S", 3.0)
+    monkeypatch.setattr(transactional, "COMMITTED_S", 3.0)
     write(kafka, UPLOADS, [(b"key", b"value")])
     reader = kafka.consumer("stage")
     assert reader.committed([TopicPartition(kafka.name(UPLOADS), 0)], 10)[0].offset < 0

@@ -9,17 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import cast
 
 import orjson
 import pytest
 from pydantic import SecretStr
 
 from runtime.kafka.client import Kafka
-from runtime.kafka.loop import Loop
 from runtime.models import catalogue
 from runtime.objects.directory import DirectoryStore
-from runtime.resources import Resources
+from runtime.resources import Resources, Stage
 from runtime.settings import Settings
 from schemas import codec
 from schemas.deadletter import DeadLetter
@@ -32,9 +30,9 @@ from tests.ended import SECRET, ended
 
 
 @pytest.fixture
-def stage(kafka: Kafka, objects: DirectoryStore) -> Callable[[], Loop]:
+def stage(kafka: Kafka, objects: DirectoryStore) -> Callable[[], Stage]:
     settings = Settings(webhook_secret=SecretStr(SECRET), webhook_allow_private=True)
-    return lambda: cast(Loop, build(Resources(settings, kafka, objects, catalogue.resolve("demo"))))
+    return lambda: build(Resources(settings, kafka, objects, catalogue.resolve("demo")))
 
 
 def publish(kafka: Kafka, *events: JobChanged) -> None:
@@ -45,7 +43,7 @@ def offset(kafka: Kafka) -> int:
     return int(committed(kafka, "webhooks", JOBS).offset)
 
 
-def test_from_the_jobs_topic_to_the_receiver(kafka: Kafka, receiver: Receiver, stage: Callable[[], Loop]) -> None:
+def test_from_the_jobs_topic_to_the_receiver(kafka: Kafka, receiver: Receiver, stage: Callable[[], Stage]) -> None:
     url = receiver.url("/ok")
     quiet = [ended(None, 1, "SUCCESS"), ended(url, 2, "STARTED")]
     publish(kafka, *quiet, ended(url, 2, "SUCCESS"), ended(url, 3), ended(url, 4, "REVOKED"), ended(url, 3))
@@ -57,7 +55,7 @@ def test_from_the_jobs_topic_to_the_receiver(kafka: Kafka, receiver: Receiver, s
     assert {got.said["success"] for got in receiver.got} == {True, False}
 
 
-def test_a_record_is_committed_only_after_its_delivery(kafka: Kafka, receiver: Receiver, stage: Callable[[], Loop]) -> None:
+def test_a_record_is_committed_only_after_its_delivery(kafka: Kafka, receiver: Receiver, stage: Callable[[], Stage]) -> None:
     publish(kafka, ended(receiver.url("/ok"), 1), ended(receiver.url("/slow"), 2), ended(receiver.url("/ok"), 3))
 
     with running(stage()):
@@ -73,7 +71,7 @@ def test_a_record_is_committed_only_after_its_delivery(kafka: Kafka, receiver: R
 
 
 def test_a_sender_that_dies_between_the_answer_and_the_commit_repeats_the_same_id(
-    kafka: Kafka, objects: DirectoryStore, tmp_path: Path, stage: Callable[[], Loop]
+    kafka: Kafka, objects: DirectoryStore, tmp_path: Path, stage: Callable[[], Stage]
 ) -> None:
     victims: list[int] = []
 
@@ -96,7 +94,7 @@ def test_a_sender_that_dies_between_the_answer_and_the_commit_repeats_the_same_i
 
 
 def test_a_store_that_is_away_is_waited_for(
-    kafka: Kafka, receiver: Receiver, objects: DirectoryStore, tmp_path: Path, stage: Callable[[], Loop]
+    kafka: Kafka, receiver: Receiver, objects: DirectoryStore, tmp_path: Path, stage: Callable[[], Stage]
 ) -> None:
     (tmp_path / "work").rename(tmp_path / "away")
     publish(kafka, ended(receiver.url("/ok"), 1, "SUCCESS"), ended(receiver.url("/ok"), 2))
@@ -111,7 +109,7 @@ def test_a_store_that_is_away_is_waited_for(
 
 
 def test_a_transcript_that_is_gone_becomes_a_dead_letter(
-    kafka: Kafka, receiver: Receiver, objects: DirectoryStore, stage: Callable[[], Loop]
+    kafka: Kafka, receiver: Receiver, objects: DirectoryStore, stage: Callable[[], Stage]
 ) -> None:
     objects.delete("work", next(iter(objects.list("work"))).key)
     publish(kafka, ended(receiver.url("/ok"), 1, "SUCCESS"), ended(receiver.url("/ok"), 2))
@@ -130,14 +128,14 @@ def test_without_a_secret_nothing_is_sent_and_nothing_waits(
     publish(kafka, ended(receiver.url("/ok")))
     unsigned = build(Resources(Settings(webhook_allow_private=True), kafka, objects, catalogue.resolve("demo")))
 
-    with caplog.at_level(logging.INFO), running(cast(Loop, unsigned)):
+    with caplog.at_level(logging.INFO), running(unsigned):
         wait_until(lambda: offset(kafka) == 1, "it is settled")
 
     assert receiver.got == []
     assert "set MURMUR_WEBHOOK_SECRET" in caplog.text
 
 
-def test_old_jobs_are_not_told_again_when_the_group_is_new(kafka: Kafka, receiver: Receiver, stage: Callable[[], Loop]) -> None:
+def test_old_jobs_are_not_told_again_when_the_group_is_new(kafka: Kafka, receiver: Receiver, stage: Callable[[], Stage]) -> None:
     url = receiver.url("/ok")
     publish(kafka, ended(url, 1, at=datetime.now(UTC) - timedelta(days=8)), ended(url, 2))
 

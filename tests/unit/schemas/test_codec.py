@@ -129,7 +129,7 @@ def test_headers_are_the_cloudevents_attributes_in_binary_mode() -> None:
 
 
 def test_every_kind_of_record_has_a_type_of_its_own() -> None:
-    kinds = {topic.value for topic in TOPICS if topic.value}
+    kinds = {topic.record for topic in TOPICS if topic.record}
     assert len({kind.cloud_event_type() for kind in kinds}) == len(kinds)
 
 

@@ -52,7 +52,7 @@ def sink(objects: DirectoryStore) -> StoreSink:
     return StoreSink(objects, "results", Transcripts(objects, "work"))
 
 
-def completed(files: tuple[str, ...], transcript: Transcript | None = TRANSCRIPT, **job: Any) -> Received:
+def completed(files: tuple[str, ...], transcript: Transcript | None = TRANSCRIPT, **job: Any) -> Received[TranscriptCompleted]:
     event = TranscriptCompleted(
         job=Job(job_id=UUID(int=1), filename="a.wav", submitted_at=NOW, **{"source": "drop", **job}),
         work_id=WORK_ID,

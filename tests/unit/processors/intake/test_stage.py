@@ -45,7 +45,7 @@ def event(key: str, bucket: str = "uploads", how: str = "Put") -> bytes:
 
 
 def requests(stage: Intake, value: bytes | None, timestamp_ms: int = 0) -> list[JobRequested]:
-    outputs = list(stage(Received(Partition("uploads", 0), 0, None, value, timestamp_ms=timestamp_ms)))
+    outputs = list(stage(Received(Partition("uploads", 0), 0, None, value, None, timestamp_ms=timestamp_ms)))
     found = [output.value for output in outputs if isinstance(output.value, JobRequested)]
     assert [(output.topic, output.key) for output in outputs] == [(REQUESTS, request.work.work_id) for request in found]
     return found

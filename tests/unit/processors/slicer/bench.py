@@ -49,7 +49,7 @@ class Bench:
         partition: int = 0,
         note: str | None = None,
         attempts: int = 0,
-    ) -> Received:
+    ) -> Received[DecodeRequested]:
         """The clip (or the data under its name) is stored, and asked for in chunks of at most 4 s."""
         content = (AUDIO / clip).read_bytes() if data is None else data
         audio = self.store.put("uploads", f"{offset}/{clip}", content).ref

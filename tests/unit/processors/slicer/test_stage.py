@@ -36,7 +36,7 @@ def handler(bench: Bench) -> Iterator[SlicerHandler]:
     made.close()
 
 
-def until_settled(handler: SlicerHandler, records: list[Received]) -> list[Step]:
+def until_settled(handler: SlicerHandler, records: list[Received[DecodeRequested]]) -> list[Step]:
     """Turns of the loop until every record is settled."""
     steps: list[Step] = []
     pause = threading.Event()
@@ -106,9 +106,8 @@ def test_a_partition_that_goes_takes_its_files_along(handler: SlicerHandler, ben
     assert begun(steps) == [50]
 
 
-def repeat(record: Received, **changes: object) -> Received:
+def repeat(record: Received[DecodeRequested], **changes: object) -> Received[DecodeRequested]:
     """The same request, once more on the topic."""
-    assert isinstance(record.event, DecodeRequested)
     partition = Partition("decodes", record.partition.number + 1)
     event = record.event.model_copy(update=changes)
     return replace(record, partition=partition, offset=record.offset + 100, event=event)

@@ -8,11 +8,11 @@ import pytest
 from processors.slicer.worker import FileWork
 from runtime.kafka.messages import Received, Step
 from schemas.record import Lane
-from schemas.work import ChunkReady, SliceClosed, SliceOpened, Span, WorkEvent, WorkFailed, WorkReported
+from schemas.work import ChunkReady, DecodeRequested, SliceClosed, SliceOpened, Span, WorkEvent, WorkFailed, WorkReported
 from tests.unit.processors.slicer.bench import AUDIO, WORK_ID, Bench
 
 
-def said_of(bench: Bench, record: Received) -> list[Step]:
+def said_of(bench: Bench, record: Received[DecodeRequested]) -> list[Step]:
     """All that the work says, run to its end in this thread."""
     said: list[Step | Exception] = []
     FileWork(record, bench.context, lambda _, step: said.append(step)).run()
@@ -33,7 +33,7 @@ def events(steps: list[Step]) -> list[WorkEvent]:
     return [output.value.event for step in steps for output in step.outputs if isinstance(output.value, WorkReported)]
 
 
-def failure(bench: Bench, record: Received) -> str:
+def failure(bench: Bench, record: Received[DecodeRequested]) -> str:
     (step,) = said_of(bench, record)
     (event,) = events([step])
     assert isinstance(event, WorkFailed)

@@ -91,7 +91,7 @@ class System:
         attempts: int = 0,
         seconds: int = 1,
         **changes: object,
-    ) -> Received:
+    ) -> Received[ChunkReady]:
         """Speech from end to end."""
         self.offset += 1
         key = f"chunks/{self.offset}"
@@ -112,7 +112,7 @@ class System:
         ).model_copy(update=changes)
         return Received(Partition(f"chunks.{lane}", 0), self.offset, None, b"", event=chunk, attempts=attempts)
 
-    def turn(self, *records: Received) -> list[Step]:
+    def turn(self, *records: Received[ChunkReady]) -> list[Step]:
         new = list(self.handler.handle(records))
         self.steps += new
         return new

@@ -10,9 +10,8 @@ from schemas.work import ChunkReady
 from tests.unit.processors.transcriber.bench import SECOND, System
 
 
-def repeat(record: Received, partition: int = 1, changes: dict[str, object] | None = None) -> Received:
+def repeat(record: Received[ChunkReady], partition: int = 1, changes: dict[str, object] | None = None) -> Received[ChunkReady]:
     """The same request, once more on the topic."""
-    assert isinstance(record.event, ChunkReady)
     event = record.event.model_copy(update=changes or {})
     return replace(record, partition=Partition(record.topic, partition), offset=record.offset + 100, event=event)
 

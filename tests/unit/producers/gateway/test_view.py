@@ -125,7 +125,7 @@ def test_an_unknown_job_is_none(view: View) -> None:
 
 def test_what_cannot_be_understood_moves_the_offset_and_nothing_else(view: View) -> None:
     partition = Partition(JOBS.name, 3)
-    assert view.apply([Received(partition, 8, b"k", b"not json")], {partition: 9}) == set()
+    assert view.apply([Received(partition, 8, b"k", b"not json", None)], {partition: 9}) == set()
 
     assert view.offsets() == {partition: 9}
     assert view.counts() == {}

@@ -50,7 +50,7 @@ def handler(sender: Deliveries) -> WebhookHandler:
     return WebhookHandler(sender, lambda: NOW)
 
 
-def record(event: JobChanged, offset: int = 0, partition: int = 0) -> Received:
+def record(event: JobChanged, offset: int = 0, partition: int = 0) -> Received[JobChanged]:
     return Received(Partition("jobs", partition), offset, b"key", b"value", event=event)
 
 

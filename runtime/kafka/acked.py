@@ -1,0 +1,131 @@
+"""Commits of stages that are at least once: outputs acknowledged, then the contiguous prefix of settled records.
+
+A crash in between repeats records; outputs carry derived ids, so a repeat is recognised.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from runtime.errors import KafkaFault
+from runtime.kafka.client import Kafka
+from runtime.kafka.messages import Partition, Received, Step
+from runtime.kafka.per_topic import PerTopic
+from runtime.kafka.window import Window
+from runtime.kafka.writer import Writer
+
+FLUSH_S = 10.0
+COMMITTED_S = 60.0  # how long a broker may take to say where the last owner left off
+_MOVED = {  # the group is moving: the partition's next owner reads the records again
+    KafkaError.REBALANCE_IN_PROGRESS,
+    KafkaError.ILLEGAL_GENERATION,
+    KafkaError.UNKNOWN_MEMBER_ID,
+    KafkaError._NO_OFFSET,
+    KafkaError._STATE,
+}
+
+
+class AckedCommits:
+    """`interval_s`: the longest time that settled records may be repeated by a crash."""
+
+    def __init__(self, kafka: Kafka, consumer: Consumer | PerTopic, writer: Writer, interval_s: float) -> None:
+        self._kafka = kafka
+        self._consumer = consumer
+        self._writer = writer
+        self._interval_s = interval_s
+        self._windows: dict[Partition, Window] = {}
+        self._committed: dict[Partition, tuple[int, str]] = {}
+        self._waiting: deque[tuple[int, Received, str | None]] = deque()  # (after output number, record, note | settled)
+        self._next_commit_s = 0.0
+
+    def open(self, stopping: Callable[[], bool]) -> None:
+        """Nothing to wait for."""
+
+    def assigned(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        try:
+            committed = consumer.committed(places, COMMITTED_S)
+        except KafkaException as error:
+            raise KafkaFault(f"the committed offsets are not known: {error.args[0].str()}") from error
+        for place in committed:
+            self._windows[self._partition(place)] = Window(place.metadata)
+
+    def receive(self, partition: Partition, offset: int) -> tuple[int, str | None]:
+        return self._windows.setdefault(partition, Window()).add(offset)
+
+    def write(self, step: Step) -> None:
+        for output in step.outputs:
+            self._writer.send(output)
+        for record, note in step.notes:
+            self._waiting.append((self._writer.sent, record, note))
+        if step.begins:
+            for record in step.begins:
+                if window := self._windows.get(record.partition):
+                    window.begin(record.offset)
+            self._commit()
+        if step.settles is not None:
+            self._waiting.append((self._writer.sent, step.settles, None))
+
+    def commit(self) -> None:
+        self._writer.poll()
+        self._apply()
+        if time.monotonic() >= self._next_commit_s:
+            self._commit()
+
+    def revoked(self, partitions: Iterable[Partition], *, lost: bool) -> None:
+        partitions = set(partitions)
+        if not lost:
+            self._writer.flush(FLUSH_S)
+            self._apply()
+            self._commit(leaving=True)
+        self._waiting = deque(entry for entry in self._waiting if entry[1].partition not in partitions)
+        for partition in partitions:
+            self._windows.pop(partition, None)
+            self._committed.pop(partition, None)
+
+    @property
+    def in_hand(self) -> int:
+        return sum(window.in_hand for window in self._windows.values())
+
+    def finish(self) -> None:
+        self._writer.flush(FLUSH_S)
+        self._apply()
+        self._commit(leaving=True)
+
+    def close(self) -> None:
+        self._writer.close()
+
+    def _apply(self) -> None:
+        """What waits for acknowledgements that have come counts from now on."""
+        acknowledged = self._writer.acknowledged
+        while self._waiting and self._waiting[0][0] <= acknowledged:
+            _, record, note = self._waiting.popleft()
+            if window := self._windows.get(record.partition):
+                if note is None:
+                    window.settle(record.offset)
+                else:
+                    window.note(record.offset, note)
+
+    def _commit(self, *, leaving: bool = False) -> None:
+        """Synchronous: what is said to have begun must be on the broker before it begins."""
+        self._next_commit_s = time.monotonic() + self._interval_s
+        due: dict[Partition, tuple[int, str]] = {}
+        for partition, window in self._windows.items():
+            if (position := window.position) is not None:
+                state = (position, window.metadata(leaving=leaving))
+                if state != self._committed.get(partition):
+                    due[partition] = state
+        if not due:
+            return
+        places = [TopicPartition(self._kafka.prefix + p.topic, p.number, o, m) for p, (o, m) in due.items()]
+        try:
+            self._consumer.commit(offsets=places, asynchronous=False)
+        except KafkaException as error:
+            if error.args[0].code() not in _MOVED:
+                raise KafkaFault(f"offsets were not committed: {error.args[0].str()}") from error
+            return
+        self._committed |= due
+
+    def _partition(self, place: TopicPartition) -> Partition:
+        return Partition(place.topic.removeprefix(self._kafka.prefix), place.partition)

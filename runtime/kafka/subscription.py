@@ -1,0 +1,92 @@
+"""What a loop reads: topics in a consumer group, of which those without room are paused. For the loop's thread.
+
+Assignments and revocations come while `poll()` is under way, and the last one in `close()`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+
+from runtime.errors import KafkaFault, UsageError
+from runtime.kafka.client import Kafka, partition_of
+from runtime.kafka.messages import Partition
+from runtime.kafka.per_topic import PerTopic
+from runtime.logs import get_logger
+from schemas.topics import Topic
+
+log = get_logger(__name__)
+OnAssign = Callable[[Consumer, list[TopicPartition]], None]
+OnRevoke = Callable[[set[Partition], bool], None]  # the partitions; whether they are lost, so that nothing can be committed
+
+
+class Subscription:
+    """`on_assign` is called before the first record of a partition; `on_revoke` when no more will come of it."""
+
+    def __init__(self, kafka: Kafka, consumer: Consumer | PerTopic, on_assign: OnAssign, on_revoke: OnRevoke) -> None:
+        self.assigned: set[Partition] = set()
+        self._kafka = kafka
+        self._consumer = consumer
+        self._on_assign = on_assign
+        self._on_revoke = on_revoke
+        self._paused: set[Partition] = set()
+        self._arrived: list[Message] = []  # off the broker, not yet returned
+
+    def open(self, topics: Iterable[Topic]) -> None:
+        self._consumer.subscribe(
+            [self._kafka.name(topic) for topic in topics],
+            on_assign=self._assign,
+            on_revoke=lambda _consumer, places: self._revoke(places, lost=False),
+            on_lost=lambda _consumer, places: self._revoke(places, lost=True),
+        )
+
+    def poll(self, room: Mapping[str, int], most: int, wait_s: float) -> list[Message]:
+        """Up to `most` records of what is there; waits for the first, and never to fill it. `room`: how many of each topic can be
+        taken. Raises UsageError and KafkaFault."""
+        self._pause(room)
+        most = min(most, min((places for places in room.values() if places > 0), default=1))
+        if (first := self._consumer.poll(wait_s)) is None:
+            return []
+        self._arrived = [first]  # where a revocation finds it, which may come while more is asked for
+        more = self._consumer.consume(most - 1, 0) if most > 1 else []
+        arrived, self._arrived = [*self._arrived, *more], []
+        return [message for message in arrived if not self._is_error(message)]
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    def _pause(self, room: Mapping[str, int]) -> None:
+        full = {partition for partition in self.assigned if room[partition.topic] <= 0}
+        # Those that have gone are resumed, too: the client would keep them paused if they came back.
+        self._change(self._consumer.pause, full - self._paused)
+        self._change(self._consumer.resume, self._paused - full)
+        self._paused = full
+
+    def _change(self, pause_or_resume: Callable[[list[TopicPartition]], None], partitions: set[Partition]) -> None:
+        if partitions:
+            pause_or_resume([TopicPartition(self._kafka.prefix + p.topic, p.number) for p in partitions])
+
+    def _is_error(self, message: Message) -> bool:
+        """Raises what the client does not get over by itself."""
+        error = message.error()
+        if error is None:
+            return False
+        if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise UsageError(f"a topic is missing ({error.str()}): run `murmur topics apply`")
+        if error.fatal() or error.code() == KafkaError._FATAL:  # the latter: another process has our group.instance.id
+            raise KafkaFault(error.str())
+        log.warning("client.failed", error=error.str())
+        return True
+
+    def _assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        self.assigned |= self._partitions(places)
+        self._on_assign(consumer, places)
+
+    def _revoke(self, places: Sequence[TopicPartition], *, lost: bool) -> None:
+        partitions = self._partitions(places)
+        self._on_revoke(partitions, lost)
+        self.assigned -= partitions
+        self._change(self._consumer.resume, self._paused & partitions)  # the client would keep it paused if it came back
+        self._arrived = [message for message in self._arrived if partition_of(message, self._kafka.prefix) not in partitions]
+
+    def _partitions(self, places: Iterable[TopicPartition]) -> set[Partition]:
+        return {Partition(place.topic.removeprefix(self._kafka.prefix), place.partition) for place in places}

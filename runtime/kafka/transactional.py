@@ -1,0 +1,175 @@
+"""Commits of the coordinator: outputs and offsets of a turn in one Kafka transaction, all or nothing.
+
+What librdkafka and the broker do when an owner dies, and the figures of the settings: docs/decisions/0001.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+
+from runtime.errors import KafkaFault
+from runtime.kafka.client import Kafka
+from runtime.kafka.messages import Partition, Step
+from runtime.kafka.timeouts import ClientHung, call_with_timeout
+from runtime.kafka.writer import Writer
+from runtime.logs import get_logger
+
+log = get_logger(__name__)
+TRANSACTION_S = 10.0
+FLUSH_S = 10.0
+OPEN_S = 30.0  # a broker that is starting; longer than it needs to decide what a predecessor left open
+COMMITTED_S = 30.0  # offsets that a dead owner's transaction holds are known after TRANSACTION_S and the broker's scan
+CALL_S = 12.0  # longer than a call with its own limit of FLUSH_S may take
+ABORT_S = 2.0
+
+
+def producer_config(kafka: Kafka, stage: str) -> dict[str, Any]:
+    """Settings of a producer of transactions. Without the short backoff a hop waits 100 ms for the last one's markers."""
+    return {
+        "transactional.id": f"{kafka.group(stage)}-{kafka.instance or uuid.uuid4()}",
+        "transaction.timeout.ms": round(TRANSACTION_S * 1000),
+        "message.timeout.ms": round(TRANSACTION_S * 1000),
+        "retry.backoff.ms": 5,
+        "retry.backoff.max.ms": 5,
+        # For how long it takes the group's coordinator to be the broker that it was. librdkafka 2.16 waits for one that has
+        # restarted until then (librdkafka 5511), which is 15 minutes unless set.
+        "metadata.max.age.ms": 1000,
+    }
+
+
+class TransactionalCommits:
+    """One transaction a turn. Any error ends the process: what was not committed is read again after the restart.
+
+    The handler settles every record in the turn that it got it; begins and notes have no meaning here.
+    """
+
+    def __init__(self, kafka: Kafka, consumer: Consumer, writer: Writer) -> None:
+        self._kafka = kafka
+        self._consumer = consumer
+        self._writer = writer
+        self._steps: list[Step] = []
+        self._in_hand: set[tuple[Partition, int]] = set()
+        self._hung = False
+
+    def open(self, stopping: Callable[[], bool]) -> None:
+        """Aborts what a predecessor of the same name left open, and shuts it out. Blocks until that is done or `stopping()`;
+        raises KafkaFault."""
+        until_s = time.monotonic() + OPEN_S
+        while not stopping():
+            try:
+                self._writer.producer.init_transactions(1.0)
+                return
+            except KafkaException as error:
+                self._writer.poll()  # only here it is heard that the broker refuses the password, for one
+                if not error.args[0].retriable() or time.monotonic() > until_s:
+                    raise KafkaFault(f"transactions cannot begin: {error.args[0].str()}") from error
+
+    def assigned(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        """Blocks until no transaction of the last owner can still commit offsets of these partitions. Where to go on is the
+        broker's business."""
+        try:
+            consumer.committed(places, COMMITTED_S)
+            return
+        except KafkaException as error:
+            log.error("offsets.undecided", error=error.args[0].str())
+        self._clear(places)
+        try:
+            consumer.committed(places, COMMITTED_S)
+        except KafkaException as error:
+            raise KafkaFault(f"the committed offsets are not known: {error.args[0].str()}") from error
+
+    def receive(self, partition: Partition, offset: int) -> tuple[int, str | None]:
+        self._in_hand.add((partition, offset))
+        return 0, None
+
+    def write(self, step: Step) -> None:
+        self._steps.append(step)
+
+    def commit(self) -> None:
+        if steps := self._due():
+            self._commit(steps)
+            self._in_hand -= {(step.settles.partition, step.settles.offset) for step in steps if step.settles}
+
+    def revoked(self, partitions: Iterable[Partition], *, lost: bool) -> None:
+        gone = set(partitions)
+        self._in_hand = {entry for entry in self._in_hand if entry[0] not in gone}
+        self._steps = [step for step in self._steps if step.settles is None or step.settles.partition not in gone]
+
+    @property
+    def in_hand(self) -> int:
+        return len(self._in_hand)
+
+    def finish(self) -> None:
+        """Every turn ends with its commit: nothing is left."""
+
+    def close(self) -> None:
+        if not self._hung:
+            self._writer.close()
+
+    def _due(self) -> list[Step]:
+        """Takes out the steps whose record has none before it that is still in hand: an offset speaks for all before it.
+        A dead letter behind a record that waits for the store has to wait, too."""
+        settled = {(step.settles.partition, step.settles.offset) for step in self._steps if step.settles}
+        first: dict[Partition, int] = {}
+        for partition, offset in self._in_hand - settled:
+            first[partition] = min(offset, first.get(partition, offset))
+        due: list[Step] = []
+        waiting: list[Step] = []
+        for step in self._steps:
+            record = step.settles
+            held = record is not None and record.offset > first.get(record.partition, record.offset)
+            (waiting if held else due).append(step)
+        self._steps = waiting
+        return due
+
+    def _commit(self, steps: Iterable[Step]) -> None:
+        offsets: dict[Partition, int] = {}
+        with self._transaction("a transaction failed") as producer:
+            for step in steps:
+                for output in step.outputs:
+                    self._writer.send(output)
+                if record := step.settles:
+                    offsets[record.partition] = max(offsets.get(record.partition, 0), record.offset + 1)
+            self._send_offsets([TopicPartition(self._kafka.prefix + p.topic, p.number, o) for p, o in offsets.items()])
+            producer.commit_transaction(FLUSH_S)
+            self._writer.poll()
+
+    def _clear(self, places: list[TopicPartition]) -> None:
+        """An offset that a predecessor of our name sent when its transaction was already over hangs: no end of a transaction
+        is written after it. The end of one of ours is, since we have its producer id. This one takes no effect itself."""
+        with self._transaction("offsets cannot be cleared away") as producer:
+            self._send_offsets([TopicPartition(place.topic, place.partition, 0) for place in places])
+            producer.abort_transaction(FLUSH_S)
+
+    def _send_offsets(self, places: list[TopicPartition]) -> None:
+        """librdkafka 2.16 heeds no time limit here: a broker that restarts meanwhile is waited for without end."""
+        producer, group = self._writer.producer, self._consumer.consumer_group_metadata()
+        call_with_timeout(CALL_S, "a transaction", lambda: producer.send_offsets_to_transaction(places, group, FLUSH_S))
+
+    @contextmanager
+    def _transaction(self, failure: str) -> Iterator[Producer]:
+        """Begins one, which the caller ends. Raises KafkaFault with `failure` when anything in it fails."""
+        producer = self._writer.producer
+        try:
+            producer.begin_transaction()
+            yield producer
+        except ClientHung:
+            self._hung = True  # the producer does not come back: closing it would not, either
+            raise
+        except (KafkaException, KafkaFault) as error:
+            reason = str(error) if isinstance(error, KafkaFault) else error.args[0].str()
+            self._abort(f"{failure}: {reason}", error)
+
+    def _abort(self, failure: str, cause: Exception) -> NoReturn:
+        """Frees the readers at once, who would wait for the transaction's timeout otherwise. Nothing else rests on it, but a
+        producer that could not abort cannot be closed: librdkafka 2.16 would wait for that even when the broker is back."""
+        try:
+            self._writer.producer.abort_transaction(ABORT_S)
+        except KafkaException as error:
+            self._hung = True
+            raise ClientHung(f"{failure}; the broker has to abort it: {error.args[0].str()}") from cause
+        raise KafkaFault(failure) from cause
