@@ -4,15 +4,15 @@ For the watcher, and for the reconciler where the bucket is a folder.
 """
 
 import fcntl
-import logging
 import os
 import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+from runtime.logs import get_logger
 from runtime.objects import ObjectInfo
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 EMPTY_PATIENCE = 10  # an empty file is mostly one that somebody is about to fill: it rests so many times longer
 UNFINISHED = (".part", ".crdownload", ".tmp", ".partial", ".download", ".opdownload", ".filepart", ".aria2", ".!ut", "~")
 BESIDE = (".part", ".crdownload", ".aria2")  # browsers keep the final name's place with a file, and write into another
@@ -33,7 +33,7 @@ def is_free(path: Path) -> bool:
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        log.debug("not taken: %s", error)
+        log.debug("file.skipped", error=error)
         return False
     try:
         return not _open_for_writing(handle)
@@ -56,7 +56,7 @@ def _open_for_writing(handle: int) -> bool:
     except BlockingIOError:
         return True
     except OSError as error:  # another owner's file, or a file system without leases
-        log.debug("no lease: %s", error)
+        log.debug("lease.refused", error=error)
     return False
 
 

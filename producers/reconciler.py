@@ -3,7 +3,6 @@
 An object is announced only after intake has passed the end that `uploads` had before the bucket was listed, and once.
 """
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -17,6 +16,7 @@ from runtime.errors import KafkaFault, Retry, UsageError
 from runtime.kafka.client import Kafka
 from runtime.kafka.follower import Follower
 from runtime.kafka.messages import Partition
+from runtime.logs import get_logger
 from runtime.objects import ObjectInfo, ObjectStore
 from runtime.objects.directory import DirectoryStore
 from runtime.resources import Resources, Stage
@@ -25,7 +25,7 @@ from schemas.jobs import JobRequested
 from schemas.record import ObjectRef
 from schemas.topics import REQUESTS, UPLOADS
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 TURN_S = 0.5  # how often it looks whether intake has come far enough, and whether store and broker answer
 ANSWER_S = 5.0
 GRACE = timedelta(seconds=10)  # an event may be so much later than its object without being lost: MinIO's queue waits 3 s
@@ -153,13 +153,13 @@ class Reconciler:
                 self._round = self._begin()
                 self._due_s = now_s + (self._grace_s if now_s < self._doubt_s else self._interval_s)
                 if self._round.missing:
-                    log.info("%d objects have no job yet; events that are on their way go first", len(self._round.missing))
+                    log.debug("jobs.awaited", objects=len(self._round.missing))
             self._away = None
             if self._round is not None and self._finish() is not None:
                 self._round = None
         except (Retry, KafkaFault) as error:
             if self._away in (None, STARTING):
-                log.warning("reconciler waits: %s", error)
+                log.warning("reconciler.waiting", error=error)
             self._away = str(error)
 
     def _broker_was_away(self) -> bool:
@@ -188,7 +188,7 @@ class Reconciler:
         if self._stopping.is_set() or (missing and not self._announce(missing, now)):
             return None
         for info in missing:
-            log.info("there was no job for %r of %s: announced", info.key, info.modified_at.isoformat(timespec="seconds"))
+            log.info("event.missed", file=info.key, modified_at=info.modified_at.isoformat(timespec="seconds"))
             self._ledger.announced(info, now)
         return len(missing)
 

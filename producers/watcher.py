@@ -3,7 +3,6 @@
 At its start it goes through all that is there; what was announced before is recognised by intake and coordinator.
 """
 
-import logging
 import threading
 import time
 from collections.abc import Iterable
@@ -16,12 +15,13 @@ from producers.announcer import Announcer
 from producers.incoming import Settling, is_free, is_meant
 from runtime.errors import Retry, UsageError
 from runtime.kafka.client import Kafka
+from runtime.logs import get_logger
 from runtime.objects import NotFound
 from runtime.objects.directory import DirectoryStore
 from runtime.objects.store import BadKey
 from runtime.resources import Resources, Stage
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 LOOK_S = (0.02, 0.25)  # shortest and longest time between looks at files that rest
 LOOKS_PER_REST = 4
 AWAY_S = 1.0  # how often a folder that is away is looked for
@@ -54,7 +54,7 @@ class Watcher:
             try:
                 self._watch(self._objects.folder(self._bucket))
             except (Retry, NotFound, FileNotFoundError) as away:
-                log.warning("the inbox is away: %s", away)
+                log.warning("inbox.waiting", error=away, wait_s=AWAY_S)
                 self._watching = False
                 self._stopping.wait(AWAY_S)
 
@@ -102,7 +102,7 @@ class Watcher:
             try:
                 self._settling.see(self._objects.head(self._bucket, key), time.monotonic())
             except BadKey as error:
-                log.warning("not taken: %s", error)
+                log.warning("file.skipped", file=key, error=error)
             except NotFound:
                 self._settling.gone(key)
                 self._see_all(f"{key}/")  # a folder that came with what is in it
@@ -112,4 +112,4 @@ class Watcher:
         if whole and self._announcer.announce(whole, datetime.now(UTC), self._stopping):
             for info in whole:
                 self._settling.take(info)
-                log.info("announced %r, %d bytes", info.key, info.size_bytes)
+                log.debug("file.announced", file=info.key, size_bytes=info.size_bytes)

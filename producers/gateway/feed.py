@@ -4,7 +4,6 @@ Event-loop code waits on `Wakeups` for a job or work that changed, and on `Fresh
 """
 
 import asyncio
-import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
@@ -15,9 +14,10 @@ from runtime.kafka.async_producer import AsyncProducer
 from runtime.kafka.client import Kafka
 from runtime.kafka.follower import Follower
 from runtime.kafka.messages import Partition
+from runtime.logs import get_logger
 from schemas.topics import JOBS, PROGRESS, REQUESTS
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 POLL_S = 0.2
 AGAIN_S = 1.0  # between attempts to reach the broker
 FRESH_WITHIN_S = 1.0  # an unknown id is looked for this long before the answer is "ask again"
@@ -41,7 +41,7 @@ class Feed:
             try:
                 self._follow()
             except (Retry, UsageError) as error:
-                log.warning("the view waits: %s", error)
+                log.warning("view.waiting", error=error, wait_s=AGAIN_S)
                 self.not_ready = str(error)
                 self._stopping.wait(AGAIN_S)
 

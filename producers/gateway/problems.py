@@ -3,7 +3,6 @@
 `guarded` wraps the whole application; `Connection` covers what fails before a request exists.
 """
 
-import logging
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,8 +13,9 @@ from aiohttp import web
 
 from runtime import metrics
 from runtime.errors import Invalid, Retry
+from runtime.logs import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 KEPT_HEADERS = ("Allow",)
 
@@ -75,7 +75,7 @@ async def _answered(answer: Answer, request: web.BaseRequest) -> web.StreamRespo
     except ConnectionError:  # the client has gone: nobody reads this, but the metrics count it
         return Problem(400, "disconnected", "The connection was lost.").response()
     except Exception:
-        log.exception("a request failed: %s %s", request.method, _route(request))
+        log.exception("request.failed", method=request.method, route=_route(request))
         return Problem(500, "internal_error", "Something went wrong here; the log of the gateway says what.").response()
 
 
@@ -111,7 +111,7 @@ class Connection(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            log.error("a connection failed", exc_info=exc)
+            log.error("connection.failed", exc_info=exc)
         if request.writer.output_size > 0:
             raise ConnectionError("an answer had begun; it cannot become an error any more")
         detail = "This is not a request that this server can read."

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import threading
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,10 +14,11 @@ from producers.gateway.problems import Connection, guarded
 from producers.gateway.view import View, view_path
 from runtime.errors import MurmurError, UsageError
 from runtime.kafka.async_producer import AsyncProducer
+from runtime.logs import get_logger
 from runtime.resources import Resources
 from runtime.stats import Stats
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 THREADS = 32  # uploads and transcripts on their way to or from the store at the same time
 IDLE_S = 15.0  # a connection that sends no whole request header for so long is closed; shorter than any proxy's patience
 LINGER_S = 5.0  # how long a refused body is still read, so that the client sees the refusal
@@ -113,7 +113,7 @@ class Gateway:
             where = f"{settings.gateway_host}:{settings.gateway_port}"
             raise UsageError(f"the gateway cannot listen on {where}: {error.strerror}. Set MURMUR_GATEWAY_PORT") from error
         self.address = _address(settings.gateway_host, listening.sockets[0].getsockname()[1])
-        log.info("listening on %s", self.address)
+        log.info("gateway.started", url=self.address)
         try:
             yield
         finally:

@@ -1,7 +1,6 @@
 """A submission becomes a job: the file into the work bucket, the request onto `requests`, and only then 202."""
 
 import asyncio
-import logging
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -17,13 +16,14 @@ from runtime.effective_options import effective_options, for_file
 from runtime.errors import Retry
 from runtime.kafka.async_producer import AsyncProducer, Unacknowledged
 from runtime.kafka.messages import Output
+from runtime.logs import get_logger
 from runtime.objects import keys
 from runtime.objects.transcripts import Transcripts
 from runtime.resources import Resources
 from schemas.jobs import Job, JobRequested
 from schemas.topics import REQUESTS
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 
 class Submissions:
@@ -56,7 +56,14 @@ class Submissions:
             raise
         await asyncio.to_thread(self._view.accept, requested)
         metrics.UPLOAD_BYTES.inc(form.stored.size_bytes)
-        log.info("accepted %s: %s, %d bytes", job_id, form.filename, form.stored.size_bytes)
+        log.info(
+            "job.requested",
+            file=form.filename,
+            size_bytes=form.stored.size_bytes,
+            source="http",
+            job_id=str(job_id),
+            work_id=requested.work.work_id,
+        )
         return requested
 
     async def _planned(self, job_id: UUID, form: Form) -> JobRequested:

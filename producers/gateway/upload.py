@@ -6,15 +6,15 @@ Fed piece by piece by the form; hashing and writing happen in threads.
 import asyncio
 import contextlib
 import hashlib
-import logging
 from dataclasses import dataclass
 
 from producers.gateway.problems import Problem
 from runtime.errors import MurmurError
+from runtime.logs import get_logger
 from runtime.objects import ObjectStore, Upload
 from schemas.record import ObjectRef
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 IN_MEMORY_BYTES = 8 * 1024 * 1024  # up to this size: one PUT, verified by the store
 BLOCK_BYTES = 1024 * 1024  # what a stream is written in
 
@@ -99,7 +99,7 @@ class Incoming:
             if self._complete:
                 self._objects.delete(self._bucket, self._key)
         except MurmurError as error:
-            log.warning("an upload without a job stays in the store: %s/%s: %s", self._bucket, self._key, error)
+            log.warning("upload.orphaned", bucket=self._bucket, object=self._key, error=error)
 
 
 def too_large(max_bytes: int) -> Problem:
