@@ -1,15 +1,15 @@
 """The runs that nobody waits for any more, as slicers and transcribers see them. Follows `revocations` whole."""
 
-import logging
 import threading
 
 from runtime.errors import BrokerAway
 from runtime.kafka.client import Kafka
 from runtime.kafka.follower import Follower
+from runtime.logs import get_logger
 from schemas.topics import REVOCATIONS
 from schemas.work import RunRevoked
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 POLL_S = 0.2
 
 
@@ -45,7 +45,7 @@ class Revocations:
                     if isinstance(record.event, RunRevoked):
                         self._runs[record.event.work_id] = record.event.run
         except Exception as error:
-            log.exception("revocations can no longer be followed")
+            log.exception("revocations.lost")
             self._failed = error
         finally:
             self._follower.close()
@@ -56,7 +56,7 @@ class Revocations:
             try:
                 self._follower.open()
             except BrokerAway as away:
-                log.debug("revocations: %s", away)
+                log.debug("revocations.waiting", error=away, wait_s=POLL_S)
                 self._stopping.wait(POLL_S)
             else:
                 return

@@ -4,13 +4,13 @@ Fed by the coordinator. Writing again overwrites with the same. The files of a k
 older one that ends later writes none.
 """
 
-import logging
 from collections.abc import Iterable
 
 from runtime.formats import FORMATS
 from runtime.kafka.each import EachRecord
 from runtime.kafka.loop import Loop
 from runtime.kafka.messages import Output, Received
+from runtime.logs import get_logger
 from runtime.objects import NotFound, ObjectStore
 from runtime.objects.store import BadKey
 from runtime.objects.transcripts import Transcripts
@@ -20,7 +20,7 @@ from schemas.record import ObjectRef
 from schemas.topics import TRANSCRIPTS
 from schemas.transcript import Transcript, TranscriptCompleted
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 
 def build(resources: Resources) -> Stage:
@@ -45,7 +45,7 @@ class StoreSink:
         if not event.result.files:
             return ()  # a job of the gateway's: its caller fetches the text there
         if event.job.dropped is not None and self._overwritten(event.job.dropped):
-            log.info("job %s: wrote nothing, %r is another object by now", event.job.job_id, event.job.dropped.key)
+            log.debug("files.skipped", job_id=str(event.job.job_id), file=event.job.dropped.key, reason="overwritten")
             return ()
         transcript = event.transcript or self._read(event.work_id)
         for key in event.result.files:
@@ -56,7 +56,7 @@ class StoreSink:
                 self._objects.put(self._bucket, key, form.write(transcript), content_type=form.content_type)
             except BadKey as error:
                 raise Undecodable("bad_key", str(error)) from error
-        log.info("job %s: wrote %s", event.job.job_id, list(event.result.files))
+        log.debug("files.written", job_id=str(event.job.job_id), objects=list(event.result.files))
         return ()
 
     def _overwritten(self, dropped: ObjectRef) -> bool:

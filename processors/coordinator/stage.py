@@ -4,27 +4,28 @@ Fed by `requests`, `cancellations` and `chunk-results`, which are co-partitioned
 """
 
 import gc
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from processors.coordinator.decide import Context, Decision, Event, decide
+from processors.coordinator import job_log
+from processors.coordinator.decide import Context, Event, decide
 from processors.coordinator.tables import CHANGELOGS, Change, Tables
 from runtime.kafka import changelog, topics
 from runtime.kafka.client import Kafka
 from runtime.kafka.loop import Loop, LoopOptions
 from runtime.kafka.messages import Output, Partition, Received, Step
+from runtime.logs import get_logger
 from runtime.objects import NotFound
 from runtime.objects.transcripts import Transcripts
 from runtime.resources import Resources, Stage
 from runtime.settings import Settings
 from schemas.codec import Undecodable
-from schemas.jobs import TERMINAL, JobChanged, JobRequested
+from schemas.jobs import JobRequested
 from schemas.topics import CANCELLATIONS, CHUNK_RESULTS, REQUESTS, Topic
 from schemas.transcript import Transcript
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 INPUTS: tuple[Topic[Event], ...] = (REQUESTS, CANCELLATIONS, CHUNK_RESULTS)
 
 
@@ -61,7 +62,7 @@ class Coordinator:
         decision.changes.extend(tables.expired(now, self._settings.job_memory_s, self._settings.cache_entries))
         for change in decision.changes:
             tables.apply(change)
-        _tell(decision)
+        job_log.log_ended(decision.outputs, decision.transcript)
         return [*decision.outputs, *(change.output(record.partition.number) for change in decision.changes)]
 
     def _context(self, tables: Tables, record: Received[Event], now: datetime) -> Context:
@@ -77,7 +78,7 @@ class Coordinator:
         try:
             return self._transcripts.read(work_id)
         except (NotFound, Undecodable) as error:
-            log.warning("the transcript of %s is transcribed again: %s", work_id, error)
+            log.warning("transcript.lost", work_id=work_id, error=error)
             return None
 
     def assigned(self, partitions: Sequence[Partition]) -> None:
@@ -92,7 +93,7 @@ class Coordinator:
                 tables[partition.number].apply(Change.read(partition.topic, key, value))
                 entries += 1
         self._tables |= tables
-        log.info("tables of partitions %s recovered: %d entries", arrived, entries)
+        log.info("tables.restored", partitions=arrived, entries=entries)
 
     def revoked(self, partitions: Sequence[Partition]) -> None:
         for partition in partitions:
@@ -112,12 +113,3 @@ def _gc_paused() -> Iterator[None]:
     finally:
         if collects:
             gc.enable()
-
-
-def _tell(decision: Decision) -> None:
-    """One line for every job that ends."""
-    for output in decision.outputs:
-        job = output.value
-        if isinstance(job, JobChanged) and job.state in TERMINAL:
-            why = f" reason={job.error.reason}" if job.error else ""
-            log.info("job ended job=%s state=%s cached=%s%s", job.job.job_id, job.state, job.cached, why)

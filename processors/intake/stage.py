@@ -4,7 +4,6 @@ Safe to run twice over the same event: all ids are derived from the object.
 """
 
 import hashlib
-import logging
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -16,6 +15,7 @@ from runtime.effective_options import EffectiveOptions, effective_options, for_f
 from runtime.kafka.each import EachRecord
 from runtime.kafka.loop import Loop
 from runtime.kafka.messages import Output, Received
+from runtime.logs import get_logger
 from runtime.objects import NotFound, ObjectInfo, ObjectStore
 from runtime.objects.names import result_keys
 from runtime.objects.store import BadKey
@@ -25,7 +25,7 @@ from runtime.settings import Settings
 from schemas.jobs import Job, JobRequested
 from schemas.topics import REQUESTS, UPLOADS
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 BLOCK_BYTES = 1024 * 1024
 HASHES_REMEMBERED = 1000  # repeated events, and listings, do not read the objects again
 CLOCK_SKEW = timedelta(minutes=5)  # between store and broker, when a listing stands for an event
@@ -67,7 +67,7 @@ class Intake:
             return self._first_found(event)
         if isinstance(event, ListBucket) and event.bucket == uploads:
             return self._listed_since(at - CLOCK_SKEW)
-        log.debug("ignored: %s", event)
+        log.debug("event.ignored", notification=str(event))
         return ()
 
     def _first_found(self, event: Dropped) -> list[ObjectInfo]:
@@ -76,7 +76,7 @@ class Intake:
                 return [self._objects.head(event.bucket, key)]
             except (NotFound, BadKey):
                 continue
-        log.info("skipped, there is no such object (any more): %r in %s", event.keys[0], event.bucket)
+        log.info("file.skipped", file=event.keys[0], bucket=event.bucket, reason="gone")
         return []
 
     def _listed_since(self, since: datetime) -> Iterator[ObjectInfo]:
@@ -87,15 +87,22 @@ class Intake:
 
     def _request(self, info: ObjectInfo) -> Iterator[Output]:
         if info.key.endswith("/") and not info.size_bytes:
-            log.debug("ignored: %r is how a store shows an empty folder", info.key)
+            log.debug("file.skipped", file=info.key, reason="empty_folder")
             return
         try:
             audio_id = self._audio_id(info)
         except NotFound as error:
-            log.info("skipped, it changed while it was read, so another event follows: %s", error)
+            log.info("file.skipped", file=info.key, reason="changed", error=error)  # another event follows
             return
         request = self._requested(info, audio_id)
-        log.info("drop %r is job %s, work %s", info.key, request.job.job_id, request.work.work_id)
+        log.info(
+            "job.requested",
+            file=info.key,
+            size_bytes=info.size_bytes,
+            source="drop",
+            job_id=str(request.job.job_id),
+            work_id=request.work.work_id,
+        )
         yield Output(REQUESTS, request.work.work_id, request)
 
     def _requested(self, info: ObjectInfo, audio_id: str) -> JobRequested:

@@ -3,7 +3,6 @@
 Fed by `stage` with a DecodeRequested; what it has to say goes back as Steps. Outlives a store that goes away.
 """
 
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from runtime.backoff import store_backoff
 from runtime.errors import Invalid, Retry
 from runtime.identity import SLICER_VERSION
 from runtime.kafka.messages import Output, Received, Step
+from runtime.logs import get_logger
 from runtime.objects import NotFound, ObjectStore, StoreUnavailable
 from runtime.objects.keys import chunk_key
 from schemas.record import Failure, Lane
@@ -33,7 +33,7 @@ from schemas.work import (
     WorkReported,
 )
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 SMALL_BYTES = 2 * 1024 * 1024  # half an hour of a voice message's Opus, a minute of WAV
 
 
@@ -96,7 +96,8 @@ class FileWork:
         began_s = time.monotonic()
         outcome = self._run()
         work_id = self.request.work.work_id
-        log.info("file.sliced work=%s run=%s %s in %.1f s", work_id, self.request.run, outcome, time.monotonic() - began_s)
+        took_s = time.monotonic() - began_s
+        log.debug("file.sliced", work_id=work_id, run=self.request.run, outcome=outcome, processing_s=took_s)
 
     def _run(self) -> str:
         try:
@@ -127,7 +128,7 @@ class FileWork:
                 return attempt()
             except Retry as error:
                 wait_s = backoff.next_s(error.after_s)
-                log.warning("work %s waits %.1f s: %s", self.request.work.work_id, wait_s, error)
+                log.warning("file.waiting", work_id=self.request.work.work_id, error=error, wait_s=wait_s)
             self._stop.wait(wait_s)
             self._check()
 

@@ -3,19 +3,19 @@
 Called by `workers` in a thread of its own; gives a `whisper.WhisperEngine`.
 """
 
-import logging
 import os
 from collections.abc import Collection
 from typing import Literal
 
 from processors.transcriber.whisper import WhisperEngine
 from runtime.errors import UsageError
+from runtime.logs import get_logger
 from runtime.models import catalogue, folder
 from runtime.models.catalogue import Model
 from runtime.models.hub import Progress
 from runtime.settings import Settings
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 
 def load(model: Model, settings: Settings, progress: Progress) -> WhisperEngine:
@@ -44,8 +44,12 @@ def load(model: Model, settings: Settings, progress: Progress) -> WhisperEngine:
     except Exception as error:  # CTranslate2, the tokenizer and JSON raise many kinds; each means files that do not fit
         raise UsageError(f"the model {model.ref.name} in {path} cannot be loaded on {device}: {error}") from error
     log.info(
-        "model loaded name=%s revision=%s device=%s compute_type=%s replicas=%d",
-        *(model.ref.name, model.ref.revision, device, whisper.model.compute_type, replicas),
+        "model.loaded",
+        model=model.ref.name,
+        revision=model.ref.revision,
+        device=device,
+        compute_type=whisper.model.compute_type,
+        replicas=replicas,
     )
     return WhisperEngine(whisper, replicas, settings.batch_size if device == "cuda" else 1)
 

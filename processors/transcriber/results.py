@@ -3,16 +3,15 @@
 Called by `stage` when a chunk is read.
 """
 
-import logging
-
 from processors.transcriber.spoken import Stretch
 from processors.transcriber.times import restore, restore_stretch
 from processors.transcriber.windows import ChunkText
 from runtime import metrics
+from runtime.logs import get_logger
 from schemas.warning import TranscriptWarning
 from schemas.work import ChunkReady, ChunkTranscribed
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 
 def report(chunk: ChunkReady, text: ChunkText) -> None:
@@ -21,9 +20,7 @@ def report(chunk: ChunkReady, text: ChunkText) -> None:
     for stretch in text.unread:
         start, end = restore_stretch(stretch, chunk.pieces)
         metrics.UNREAD_SPEECH_SECONDS.inc(stretch[1] - stretch[0])
-        log.warning(
-            "speech without text work_id=%s chunk_id=%s start_s=%.2f end_s=%.2f", chunk.work_id, chunk.chunk_id, start, end
-        )
+        log.debug("speech.unread", work_id=chunk.work_id, chunk_id=chunk.chunk_id, start_s=start, end_s=end)
 
 
 def transcribed(chunk: ChunkReady, text: ChunkText) -> ChunkTranscribed:

@@ -4,7 +4,6 @@ It holds no state that a restart would miss: a chunk is settled only together wi
 way, with the result of the first; while that is in hand, it waits. A chunk of several windows joins one batch for each.
 """
 
-import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,6 +25,7 @@ from runtime.backoff import Backoff, store_backoff
 from runtime.errors import Invalid, UsageError
 from runtime.kafka.loop import Loop, LoopOptions
 from runtime.kafka.messages import Output, Partition, Received, Step
+from runtime.logs import get_logger
 from runtime.objects import NotFound, ObjectStore, StoreUnavailable
 from runtime.resources import Resources, Stage
 from schemas.options import ModelRef
@@ -33,7 +33,7 @@ from schemas.record import Failure, Lane
 from schemas.topics import CHUNK_RESULTS, CHUNKS_BULK, CHUNKS_INTERACTIVE
 from schemas.work import ChunkLost, ChunkReady, WorkEvent, WorkFailed, WorkReported
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 NAME = "transcriber"
 FETCHERS = 8
 ROUNDS_AHEAD = 2  # batches per replica and lane that are fetched while the replicas work
@@ -72,7 +72,7 @@ class DownloadLog:
         tenths = 10 * done_bytes // total_bytes if total_bytes else 0
         if total_bytes and tenths > self._tenths:
             self._tenths = tenths
-            log.info("model download name=%s percent=%d bytes=%d of_bytes=%d", self._model, 10 * tenths, done_bytes, total_bytes)
+            log.info("model.downloading", model=self._model, percent=10 * tenths, done_bytes=done_bytes, size_bytes=total_bytes)
 
 
 @dataclass(slots=True, eq=False)
@@ -235,9 +235,7 @@ class Transcriber:
         except StoreUnavailable as error:
             wait_s = held.backoff.next_s()
             held.next_try_s = self._clock() + wait_s
-            log.warning(
-                "%s: the audio of %s cannot be had now (next try in %.1f s): %s", NAME, held.chunk.chunk_id, wait_s, error
-            )
+            log.warning("chunk.waiting", work_id=held.chunk.work_id, chunk_id=held.chunk.chunk_id, error=error, wait_s=wait_s)
         except Invalid as invalid:
             yield self._settled(held, invalid.failure.reason, WorkFailed(failure=invalid.failure))
         else:
@@ -274,9 +272,16 @@ class Transcriber:
         """The end of a chunk: its result, if there is one, its one log line, and its offset."""
         record, chunk = held.record, held.chunk
         self._held.pop((record.partition, record.offset), None)
-        log.info(
-            "chunk transcribed work_id=%s run=%s span=%d-%d attempt=%d lane=%s speech_s=%.2f inference_s=%.3f outcome=%s",
-            *(chunk.work_id, chunk.run, *chunk.span, chunk.attempt, held.lane, chunk.speech_s, inference_s, outcome),
+        log.debug(
+            "chunk.transcribed",
+            work_id=chunk.work_id,
+            chunk_id=chunk.chunk_id,
+            run=chunk.run,
+            attempt=chunk.attempt,
+            lane=held.lane,
+            outcome=outcome,
+            speech_s=chunk.speech_s,
+            inference_s=inference_s,
         )
         if event is None:
             return Step(settles=record)

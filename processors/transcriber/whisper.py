@@ -4,7 +4,6 @@ Its traps (each guarded here, measured beforehand): an empty batch is a segmenta
 error; a batch must have one encoder length and one prompt length; alignment takes one language at a time.
 """
 
-import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from processors.transcriber.features import OneThreadFilters, frames, waveform
 from processors.transcriber.prompts import Prompt
 from processors.transcriber.segments import Span, Split
 from runtime.errors import Invalid
+from runtime.logs import get_logger
 from schemas.options import DecodingOptions
 from schemas.segment import Segment, Word
 from schemas.work import SAMPLE_RATE_HZ
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from faster_whisper import WhisperModel
     from faster_whisper.tokenizer import Tokenizer
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 OPENING, CLOSING = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"  # punctuation that belongs to the next or the last word
 DetectedLanguage = tuple[str, float]  # a language and its probability
 Mel = np.ndarray[Any, Any]
@@ -75,7 +75,7 @@ class WhisperEngine:
                 raise
             half = (len(batch) + 1) // 2
             self.batch_size = min(self.batch_size, half)
-            log.warning("the device is out of memory at %d windows; from now on at most %d", len(batch), self.batch_size)
+            log.warning("batch.halved", windows=len(batch), batch_size=self.batch_size, error=error)
         return [*self.transcribe(batch[:half]), *self.transcribe(batch[half:])]
 
     def _transcribe(self, batch: Sequence[Window], group: Group) -> list[WindowText]:

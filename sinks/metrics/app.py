@@ -6,7 +6,6 @@ The windows lie inside the tables' values: Faust's own windowed tables write no 
 expire what they have recovered, so memory and changelog would grow for ever.
 """
 
-import logging
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ import orjson
 from cachetools import FIFOCache
 
 from runtime.kafka.client import HEARTBEAT_MS, SESSION_TIMEOUT_MS, Kafka
+from runtime.logs import get_logger
 from schemas import codec
 from schemas.jobs import TERMINAL, JobChanged
 from schemas.stats import JobFigures, JobSeries
@@ -25,7 +25,7 @@ from sinks.metrics import transport
 from sinks.metrics.folding import folded
 from sinks.metrics.windows import Entry, Kind, added_up, kind_of, measured
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 REMEMBERED = 50_000  # states of jobs that were counted lately
 FORGOTTEN_S = 7 * 86_400.0  # a job of which no end was heard for so long is none any more
 
@@ -101,8 +101,15 @@ class Counter:
         """No `await`: nothing comes between reading an entry and writing it."""
         try:
             job = codec.decode(JobChanged, message.value)
-        except codec.Undecodable as undecodable:
-            log.error("%s@%d is not counted: %s: %s", message.tp, message.offset, undecodable.reason, undecodable)
+        except codec.Undecodable as bad:
+            log.error(
+                "record.skipped",
+                topic=message.topic,
+                partition=message.partition,
+                offset=message.offset,
+                reason=bad.reason,
+                error=bad,
+            )
             return
         if self._known(message.key, job.state):
             return

@@ -3,17 +3,17 @@
 Fed by the stage every few seconds.
 """
 
-import logging
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from runtime.errors import Retry
 from runtime.kafka.async_producer import AsyncProducer
 from runtime.kafka.messages import Output
+from runtime.logs import get_logger
 from schemas.stats import JobFigures, QueueFigures, StatsPublished
 from schemas.topics import STATS
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 AT_LEAST_EVERY = timedelta(seconds=60)
 Figures = JobFigures | QueueFigures
 
@@ -50,4 +50,4 @@ class Publisher:
                 await self._producer.send(Output(STATS, published.name, published))
                 self._news.said(published)
         except Retry as error:
-            log.warning("figures are not published: %s", error)
+            log.warning("stats.waiting", error=error)

@@ -4,7 +4,6 @@ Fed by `app.py` and `waiting.py`; feeds `stats` and the Prometheus registry.
 """
 
 import asyncio
-import logging
 import threading
 import time
 from collections import Counter as Counts
@@ -18,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from runtime.errors import KafkaFault, UsageError
 from runtime.kafka.async_producer import AsyncProducer
 from runtime.kafka.client import Kafka
+from runtime.logs import get_logger
 from schemas.topics import JOBS, METRICS_UNFINISHED_CHANGELOG, METRICS_WINDOWS_CHANGELOG, STATS
 from sinks.metrics.gauges import Gauges
 from sinks.metrics.publishing import Figures, Publisher
@@ -28,7 +28,7 @@ from sinks.metrics.watchdog import Watchdog
 if TYPE_CHECKING:
     from sinks.metrics.app import Counter
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 LOOK_S = 0.25
 SNAPSHOT_S = 2.0
 FORGET_S = 60.0
@@ -96,7 +96,7 @@ class MetricsSink:
         error = counter.crash or (start.exception() if start.done() else TimeoutError(f"after {START_S:.0f} s"))
         if error is not None:
             raise KafkaFault(f"Faust does not start: {error!r}") from error
-        log.info("metrics counts jobs")
+        log.debug("faust.started")
 
     async def _watch(self, counter: "Counter", publisher: Publisher, gauges: Gauges, waiting: Waiting) -> None:
         """Until `stop()`. Raises FaustFault when Faust no longer works."""
@@ -174,6 +174,6 @@ async def _within(work: Coroutine[Any, Any, None], timeout_s: float) -> None:
     task = asyncio.ensure_future(work)
     done, _ = await asyncio.wait({task}, timeout=timeout_s)
     if not done:
-        log.warning("Faust does not stop and is left behind")
+        log.warning("faust.left", wait_s=timeout_s)
     elif error := task.exception():
-        log.warning("Faust stopped with %r", error)
+        log.warning("faust.failed", error=repr(error))

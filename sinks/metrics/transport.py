@@ -4,7 +4,6 @@ Used by `app.py`. What is overridden here was seen to fail in Faust 0.15 (docs/d
 """
 
 import asyncio
-import logging
 import ssl
 import time
 from collections.abc import Iterable, Mapping
@@ -16,8 +15,9 @@ from faust.types import TP
 from mode.threads import WorkerThread
 
 from runtime.kafka.client import Kafka
+from runtime.logs import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 FETCH_WAIT_MS = 500
 
 
@@ -36,7 +36,7 @@ class DaemonWorkerThread(WorkerThread):
         try:
             super().run()
         except (Exception, asyncio.CancelledError) as error:
-            log.error("Faust's consumer thread has ended: %r", error)
+            log.error("faust.failed", error=repr(error))
 
     def stop(self) -> None:
         """Called on the event loop's thread, which it blocks."""

@@ -8,7 +8,6 @@ group commits up to its first unsettled record, so what it has settled behind th
 job count until the transcriber has skipped them.
 """
 
-import logging
 import threading
 import time
 from collections import deque
@@ -21,13 +20,14 @@ from runtime.kafka.client import Kafka
 from runtime.kafka.follower import Follower
 from runtime.kafka.messages import Partition, Received
 from runtime.kafka.per_topic import group_of
+from runtime.logs import get_logger
 from schemas.jobs import JobRequested
 from schemas.record import Lane
 from schemas.stats import QueueFigures
 from schemas.topics import CHUNKS_BULK, CHUNKS_INTERACTIVE, DECODES, REQUESTS, Topic
 from schemas.work import ChunkReady
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 READERS: Mapping[Topic, str] = {
     REQUESTS: "coordinator",
     DECODES: "slicer",
@@ -84,7 +84,7 @@ class Waiting:
             try:
                 self._watch()
             except (Retry, UsageError) as error:
-                log.warning("what waits is not known: %s", error)
+                log.warning("backlog.unknown", error=error, wait_s=AGAIN_S)
                 self.figures = None
                 self._stopping.wait(AGAIN_S)
 

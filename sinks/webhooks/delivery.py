@@ -4,7 +4,6 @@ Fed by `sender`. A receiver that is dead keeps a few places busy and no more, so
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from yarl import URL
 from runtime import metrics
 from runtime.backoff import store_backoff
 from runtime.errors import Retry
+from runtime.logs import get_logger
 from runtime.objects import NotFound
 from runtime.webhooks import url_problem
 from schemas.codec import Undecodable
@@ -24,7 +24,7 @@ from schemas.transcript import Transcript
 from sinks.webhooks import message
 from sinks.webhooks.attempt import Answer
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 PAUSES_S = (1.0, 5.0, 15.0)  # before the second attempt, the third, the last
 PATIENCE_S = 60.0  # a receiver that wants to be left alone for longer is given up
 ATTEMPTS_MAX = 256  # under way side by side
@@ -97,7 +97,12 @@ class Courier:
             answer = await self._attempt(event, host)
             attempts += 1
             if answer.outcome == "delivered":
-                log.info("webhook delivered id=%s to=%s attempts=%d", message.webhook_id(event), name, attempts)
+                log.debug(
+                    "webhook.delivered",
+                    **_ids(event),
+                    host=name,
+                    attempts=attempts,
+                )
                 return "delivered"
             pause_s = next(pauses, None)
             if pause_s is None or not answer.is_worth_another or (answer.after_s or 0) > PATIENCE_S:
@@ -119,7 +124,12 @@ class Courier:
                 except Retry as error:
                     pause_s = backoff.next_s(error.after_s)
                     if not away:
-                        log.warning("webhook waits id=%s: %s", message.webhook_id(event), error)
+                        log.warning(
+                            "webhook.waiting",
+                            **_ids(event),
+                            error=error,
+                            wait_s=pause_s,
+                        )
             away = True
             await self._sleep(pause_s)
 
@@ -145,11 +155,19 @@ class Courier:
                 del self._hosts[key]
 
 
+def _ids(event: JobChanged) -> dict[str, str]:
+    return {"job_id": str(event.job.job_id), "webhook_id": message.webhook_id(event)}
+
+
 def _given_up(event: JobChanged, to: str | None, attempts: int, answer: Answer) -> End:
     """The URL itself is not logged: it may carry a secret."""
     metrics.WEBHOOKS_GIVEN_UP.labels(answer.outcome).inc()
     log.warning(
-        "webhook given up id=%s to=%s attempts=%d outcome=%s: %s",
-        *(message.webhook_id(event), to, attempts, answer.outcome, answer.detail),
+        "webhook.given_up",
+        **_ids(event),
+        host=to,
+        attempts=attempts,
+        outcome=answer.outcome,
+        error=answer.detail,
     )
     return "given_up"

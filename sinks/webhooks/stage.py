@@ -3,7 +3,6 @@
 Fed by `jobs`. What was in hand at a crash or a stop is delivered after the restart, under the same `webhook-id`.
 """
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -13,6 +12,7 @@ from cachetools import FIFOCache
 from runtime import metrics, webhooks
 from runtime.kafka.loop import Loop, LoopOptions
 from runtime.kafka.messages import Partition, Received, Step
+from runtime.logs import get_logger
 from runtime.objects.transcripts import Transcripts
 from runtime.resources import Resources, Stage
 from schemas.codec import Undecodable
@@ -23,7 +23,7 @@ from sinks.webhooks.attempt import Poster
 from sinks.webhooks.message import is_wanted, webhook_id
 from sinks.webhooks.sender import Finished, Sender
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 NAME = "webhooks"
 IN_HAND_MAX = 1024  # records are small and leave no metadata; many, so that a failing host does not hold the others up
 REMEMBERED = 10_000  # ids that were delivered: a repeated record is not sent again by the same process
@@ -110,10 +110,10 @@ class WebhookHandler:
             self._held[which].append(record)
             return True
         if self._clock() - event.changed_at > OLDEST:
-            return _not_sent(which, "too_old", f"the job ended at {event.changed_at.isoformat()}")
+            return _not_sent(event, "too_old", f"the job ended at {event.changed_at.isoformat()}")
         if self._sender is None:
             self._complain()
-            return _not_sent(which, "no_secret", "nothing is sent unsigned")
+            return _not_sent(event, "no_secret", "nothing is sent unsigned")
         self._held[which] = [record]
         self._sender.send(which, event)
         return True
@@ -135,11 +135,11 @@ class WebhookHandler:
     def _complain(self) -> None:
         if not self._complained:
             self._complained = True
-            log.error("webhooks are asked for and cannot be signed: set MURMUR_WEBHOOK_SECRET. None is sent until then")
+            log.error("webhooks.refused", error="none can be signed and none is sent: set MURMUR_WEBHOOK_SECRET")
 
 
-def _not_sent(which: str, outcome: str, why: str) -> bool:
+def _not_sent(event: JobChanged, outcome: str, why: str) -> bool:
     """False: it is not in hand."""
     metrics.WEBHOOKS_GIVEN_UP.labels(outcome).inc()
-    log.warning("webhook given up id=%s outcome=%s: %s", which, outcome, why)
+    log.warning("webhook.given_up", job_id=str(event.job.job_id), webhook_id=webhook_id(event), outcome=outcome, error=why)
     return False

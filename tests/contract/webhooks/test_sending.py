@@ -1,7 +1,6 @@
 """Webhooks and real receivers: what is sent, what is tried again, and where nothing goes."""
 
 import contextlib
-import re
 import socket
 import ssl
 import subprocess
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.typing import EventDict
 
 from runtime.objects.directory import DirectoryStore
 from runtime.objects.transcripts import Transcripts
@@ -97,20 +97,25 @@ def test_what_a_receiver_does_decides_how_often_it_is_asked(
     assert receiver.at("/ok") == []
 
 
-def test_a_receiver_that_is_not_there_is_given_up(objects: DirectoryStore, caplog: pytest.LogCaptureFixture) -> None:
+def given_up(logged: list[EventDict]) -> list[tuple[int, str]]:
+    """Attempts and outcome of every webhook that the log says was given up."""
+    return [(line["attempts"], line["outcome"]) for line in logged if line["event"] == "webhook.given_up"]
+
+
+def test_a_receiver_that_is_not_there_is_given_up(objects: DirectoryStore, logged: list[EventDict]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         assert end(objects, f"http://127.0.0.1:{taken.getsockname()[1]}/") == "given_up"
-    assert "attempts=3 outcome=unreachable" in caplog.text
+    assert given_up(logged) == [(3, "unreachable")]
 
 
 def test_a_receiver_that_hangs_has_its_time_and_no_more(
-    receiver: Receiver, objects: DirectoryStore, caplog: pytest.LogCaptureFixture
+    receiver: Receiver, objects: DirectoryStore, logged: list[EventDict]
 ) -> None:
     began_s = time.monotonic()
     assert end(objects, receiver.url("/slow"), timeout_s=0.2) == "given_up"
     assert time.monotonic() - began_s < 10
-    assert "attempts=3 outcome=timed_out" in caplog.text
+    assert given_up(logged) == [(3, "timed_out")]
 
 
 def test_a_huge_answer_is_not_read(receiver: Receiver, objects: DirectoryStore) -> None:
@@ -120,11 +125,12 @@ def test_a_huge_answer_is_not_read(receiver: Receiver, objects: DirectoryStore) 
 
 
 def test_a_certificate_that_nobody_vouches_for_is_no_receiver(
-    objects: DirectoryStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    objects: DirectoryStore, tmp_path: Path, logged: list[EventDict]
 ) -> None:
     with tls_server(tmp_path) as port:
         assert end(objects, f"https://127.0.0.1:{port}/") == "given_up"
-    assert "attempts=3 outcome=unreachable: SSLCertVerificationError" in caplog.text
+    assert given_up(logged) == [(3, "unreachable")]
+    assert logged[-1]["error"].startswith("SSLCertVerificationError")
 
 
 def test_a_server_that_does_not_speak_tls_is_no_receiver(receiver: Receiver, objects: DirectoryStore) -> None:
@@ -142,25 +148,26 @@ def test_a_server_that_does_not_speak_tls_is_no_receiver(receiver: Receiver, obj
 )  # fmt: skip
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_no_spelling_of_an_address_inside_gets_a_connection(
-    objects: DirectoryStore, host: str, scheme: str, caplog: pytest.LogCaptureFixture
+    objects: DirectoryStore, host: str, scheme: str, logged: list[EventDict]
 ) -> None:
     with listening() as (server, port):
         assert end(objects, f"{scheme}://{host}:{port}/x", allow_private=False) == "given_up"
         with pytest.raises(BlockingIOError):
             server.accept()
-    assert re.search(r"outcome=(forbidden_address|unreachable|bad_url)", caplog.text)
+    ((_, outcome),) = given_up(logged)
+    assert outcome in ("forbidden_address", "unreachable", "bad_url")
 
 
 @pytest.mark.parametrize("host", ["169.254.169.254", "[fd00:ec2::254]", "100.100.100.200", "0.0.0.0", "[fe80::1]", "224.0.0.1"])
 def test_a_metadata_service_is_refused_even_where_private_addresses_are_not(
-    objects: DirectoryStore, host: str, caplog: pytest.LogCaptureFixture
+    objects: DirectoryStore, host: str, logged: list[EventDict]
 ) -> None:
     assert end(objects, f"http://{host}/latest/meta-data", allow_private=True) == "given_up"
-    assert "attempts=1 outcome=forbidden_address" in caplog.text
+    assert given_up(logged) == [(1, "forbidden_address")]
 
 
 def test_a_name_that_leads_inside_is_refused_when_it_is_dialled(
-    objects: DirectoryStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    objects: DirectoryStore, monkeypatch: pytest.MonkeyPatch, logged: list[EventDict]
 ) -> None:
     """Whatever the resolver answered before: what counts is where the connection would go."""
     with listening() as (server, port):
@@ -169,7 +176,7 @@ def test_a_name_that_leads_inside_is_refused_when_it_is_dialled(
         assert end(objects, f"http://rebinds.example:{port}/", allow_private=False) == "given_up"
         with pytest.raises(BlockingIOError):
             server.accept()
-    assert "attempts=1 outcome=forbidden_address" in caplog.text
+    assert given_up(logged) == [(1, "forbidden_address")]
 
 
 def test_proxies_and_credentials_of_the_environment_are_not_used(
@@ -196,7 +203,7 @@ def test_a_receiver_that_hangs_delays_nobody_else(receiver: Receiver, objects: D
 
 
 def test_a_name_that_is_never_resolved_has_its_time_and_holds_up_neither_others_nor_the_end(
-    receiver: Receiver, objects: DirectoryStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    receiver: Receiver, objects: DirectoryStore, monkeypatch: pytest.MonkeyPatch, logged: list[EventDict]
 ) -> None:
     answered = threading.Event()
     resolve = socket.getaddrinfo
@@ -217,7 +224,7 @@ def test_a_name_that_is_never_resolved_has_its_time_and_holds_up_neither_others_
     finally:
         answered.set()
     assert sorted(found.values()) == ["delivered", *["given_up"] * 20]
-    assert caplog.text.count("attempts=3 outcome=timed_out") == 20
+    assert given_up(logged) == [(3, "timed_out")] * 20
 
 
 def test_close_ends_what_hangs_within_two_seconds(receiver: Receiver, objects: DirectoryStore) -> None:

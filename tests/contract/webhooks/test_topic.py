@@ -1,6 +1,5 @@
 """The webhook sink on its topic: from a job's record to its receiver, and what survives a crash."""
 
-import logging
 import os
 import signal
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 import orjson
 import pytest
 from pydantic import SecretStr
+from structlog.typing import EventDict
 
 from runtime.kafka.client import Kafka
 from runtime.models import catalogue
@@ -123,16 +123,16 @@ def test_a_transcript_that_is_gone_becomes_a_dead_letter(
 
 
 def test_without_a_secret_nothing_is_sent_and_nothing_waits(
-    kafka: Kafka, receiver: Receiver, objects: DirectoryStore, caplog: pytest.LogCaptureFixture
+    kafka: Kafka, receiver: Receiver, objects: DirectoryStore, logged: list[EventDict]
 ) -> None:
     publish(kafka, ended(receiver.url("/ok")))
     unsigned = build(Resources(Settings(webhook_allow_private=True), kafka, objects, catalogue.resolve("demo")))
 
-    with caplog.at_level(logging.INFO), running(unsigned):
+    with running(unsigned):
         wait_until(lambda: offset(kafka) == 1, "it is settled")
 
     assert receiver.got == []
-    assert "set MURMUR_WEBHOOK_SECRET" in caplog.text
+    assert ["set MURMUR_WEBHOOK_SECRET" in line["error"] for line in logged if line["log_level"] == "error"] == [True]
 
 
 def test_old_jobs_are_not_told_again_when_the_group_is_new(kafka: Kafka, receiver: Receiver, stage: Callable[[], Stage]) -> None:

@@ -1,11 +1,11 @@
 """Chunks of several windows at the transcriber: each window joins a batch; the chunk is begun once and answered once."""
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from prometheus_client import REGISTRY
+from structlog.typing import EventDict
 
 from processors.transcriber.engine import Window, WindowText
 from runtime.errors import Invalid
@@ -132,19 +132,17 @@ def first_second_only(seconds: int) -> Callable[[Sequence[Window]], list[WindowT
     return write
 
 
-def test_speech_without_text_is_a_warning_in_the_time_of_the_file(
-    system: System, seen: Seen, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_speech_without_text_is_a_warning_in_the_time_of_the_file(system: System, seen: Seen, logged: list[EventDict]) -> None:
     seen.wrong = first_second_only(5)
     pieces = ((160_000, 192_000), (320_000, 368_000))  # 10 to 12 s and 20 to 23 s
     system.turn(system.chunk(seconds=5, pieces=pieces, speech=pieces))
-    with caplog.at_level(logging.WARNING):
-        system.until(system.settled, "the chunk")
+    system.until(system.settled, "the chunk")
     (answer,) = system.answers()
     assert [(each.start, each.end) for each in answer.segments] == [(10, 11.0)]
     assert [(warning.code, warning.start, warning.end) for warning in answer.warnings] == [("no_text", 11, 23)]
-    assert [line.getMessage() for line in caplog.records if "speech without text" in line.getMessage()] == [
-        f"speech without text work_id={'a' * 64} chunk_id={'b' * 64}/16000-96000 start_s=11.00 end_s=23.00"
+    line = {"work_id": "a" * 64, "chunk_id": f"{'b' * 64}/16000-96000", "start_s": 11.0, "end_s": 23.0}
+    assert [line for line in logged if line["event"] == "speech.unread"] == [
+        {"event": "speech.unread", "log_level": "debug", **line}
     ]
 
 

@@ -4,11 +4,11 @@ Real receivers are in tests/contract/webhooks.
 """
 
 import asyncio
-import logging
 from collections.abc import Coroutine
 from typing import Any
 
 import pytest
+from structlog.typing import EventDict
 
 from runtime.objects import NotFound, StoreUnavailable
 from schemas.codec import Undecodable
@@ -67,19 +67,23 @@ def test_what_fails_for_a_while_is_tried_again_with_the_same_id_and_body(slept: 
     assert len(set(receiver.got)) == 1
 
 
-def test_what_keeps_failing_is_given_up_in_one_line_without_the_urls_secret(
-    slept: Slept, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_keeps_failing_is_given_up_in_one_line_without_the_urls_secret(slept: Slept, logged: list[EventDict]) -> None:
     receiver = Receiver(DOWN)
-    with caplog.at_level(logging.INFO):
-        assert done(Courier(read, receiver.post, sleep=slept).deliver(ended(URL))) == "given_up"
+    assert done(Courier(read, receiver.post, sleep=slept).deliver(ended(URL))) == "given_up"
 
     assert len(receiver.got) == 4
-    (line,) = caplog.messages
-    assert line == (
-        "webhook given up id=msg_00000000-0000-0000-0000-000000000001_failure to=receiver.example:443 attempts=4 "
-        "outcome=failed: status 500"
-    )
+    assert logged == [
+        {
+            "event": "webhook.given_up",
+            "log_level": "warning",
+            "job_id": "00000000-0000-0000-0000-000000000001",
+            "webhook_id": "msg_00000000-0000-0000-0000-000000000001_failure",
+            "host": "receiver.example:443",
+            "attempts": 4,
+            "outcome": "failed",
+            "error": "status 500",
+        }
+    ]
 
 
 @pytest.mark.parametrize("outcome", ["refused", "redirected", "forbidden_address", "bad_url"])

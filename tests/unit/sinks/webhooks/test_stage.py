@@ -1,10 +1,10 @@
 """The handler: what it takes in hand, what it settles at once, what it forgets."""
 
-import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from structlog.typing import EventDict
 
 from runtime.kafka.messages import Partition, Received, Step
 from schemas.codec import Undecodable
@@ -127,21 +127,20 @@ def test_room_ends_when_the_window_is_full(handler: WebhookHandler, sender: Deli
 
 
 def test_jobs_that_ended_long_ago_are_not_told_when_the_group_begins_anew(
-    handler: WebhookHandler, sender: Deliveries, caplog: pytest.LogCaptureFixture
+    handler: WebhookHandler, sender: Deliveries, logged: list[EventDict]
 ) -> None:
     old = ended(URL, 1, at=NOW - timedelta(days=7, seconds=1))
     young = ended(URL, 2, at=NOW - timedelta(days=6, hours=23))
     assert settled(handler.handle([record(old, 0), record(young, 1)])) == [(0, 0)]
     assert len(sender.sent) == 1
-    assert "outcome=too_old" in caplog.text
+    assert [line["outcome"] for line in logged if line["event"] == "webhook.given_up"] == ["too_old"]
 
 
-def test_without_a_secret_nothing_is_sent_and_the_log_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_without_a_secret_nothing_is_sent_and_the_log_says_so_once(logged: list[EventDict]) -> None:
     handler = WebhookHandler(None, lambda: NOW)
     handler.assigned([Partition("jobs", 0)])
     assert settled(handler.handle([record(job(1), 0), record(job(2), 1)])) == [(0, 0), (0, 1)]
-    errors = [line for line in caplog.records if line.levelno == logging.ERROR]
-    assert len(errors) == 1
-    assert "MURMUR_WEBHOOK_SECRET" in errors[0].getMessage()
-    assert caplog.text.count("webhook given up") == 2
+    (error,) = [line["error"] for line in logged if line["log_level"] == "error"]
+    assert "MURMUR_WEBHOOK_SECRET" in error
+    assert [line["event"] for line in logged].count("webhook.given_up") == 2
     handler.close()
