@@ -5,7 +5,6 @@ A plain producer with one polling thread; delivery reports hop to the event loop
 
 import asyncio
 import threading
-from datetime import UTC, datetime
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -13,7 +12,6 @@ from runtime.errors import Retry
 from runtime.kafka.client import Kafka
 from runtime.kafka.messages import Output
 from schemas import codec
-from schemas.record import Record
 
 DELIVERY_MS = 1500  # librdkafka gives a record up after this, so that it is not delivered long after the caller was told no
 ANSWER_S = 1.9
@@ -50,7 +48,7 @@ class AsyncProducer:
         handed_over = False
         try:
             async with asyncio.timeout(ANSWER_S):
-                value, headers = self._bytes(output)
+                value, headers = output.encoded(self._source)
                 await asyncio.to_thread(self._kafka.hold, output.topic.name, len(output.key) + len(value or b""))
                 self._produce(output, value, headers, acknowledged)
                 handed_over = True
@@ -111,11 +109,6 @@ class AsyncProducer:
             acknowledged.set_result(None)
         else:
             acknowledged.set_exception(Unacknowledged(f"the broker did not take a record: {error.str()}"))
-
-    def _bytes(self, output: Output) -> tuple[bytes | None, codec.Headers]:
-        if isinstance(output.value, Record):
-            return codec.encode(output.value), codec.headers(output.value, self._source, datetime.now(UTC))
-        return output.value, []
 
     def _poll(self, producer: Producer) -> None:
         while not self._closed.is_set():

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Generic, NamedTuple, Protocol
 
 from typing_extensions import TypeVar
 
+from schemas import codec
 from schemas.codec import Undecodable
 from schemas.record import Record
 from schemas.topics import Topic
@@ -58,6 +60,12 @@ class Output:
     key: str | bytes
     value: Record | bytes | None
     partition: int | None = None
+
+    def encoded(self, source: str) -> tuple[bytes | None, codec.Headers]:
+        """Value and headers as they travel, written by `source` now. Only records have headers."""
+        if isinstance(self.value, Record):
+            return codec.encode(self.value), codec.headers(self.value, source, datetime.now(UTC))
+        return self.value, []
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,11 @@
 Calls come from one thread: the delivery reports are served by `poll()`.
 """
 
-from datetime import UTC, datetime
-
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from runtime.errors import KafkaFault
 from runtime.kafka.client import Kafka
 from runtime.kafka.messages import Output
-from schemas import codec
-from schemas.record import Record
 
 
 class Writer:
@@ -38,7 +34,7 @@ class Writer:
     def send(self, output: Output) -> None:
         """Queues one output. Blocks only while the queue is full or the embedded broker holds its producers back."""
         number = self._sent + 1
-        value, headers = self._bytes(output)
+        value, headers = output.encoded(self._source)
         self._kafka.hold(output.topic.name, len(output.key) + len(value or b""))
         while True:
             try:
@@ -74,11 +70,6 @@ class Writer:
         """Closes the producer. What the broker has not taken by now was not promised to anybody."""
         self.producer.purge()
         self.producer.close()
-
-    def _bytes(self, output: Output) -> tuple[bytes | None, codec.Headers]:
-        if isinstance(output.value, Record):
-            return codec.encode(output.value), codec.headers(output.value, self._source, datetime.now(UTC))
-        return output.value, []
 
     def _delivered(self, number: int, error: KafkaError | None) -> None:
         self._outstanding.pop(number, None)
