@@ -15,6 +15,7 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from schemas.topics import Topic
 
 SLICE_S = 0.02  # how long the first topic is waited for while another may have something
+SHORTEST_S = 0.001  # librdkafka waits whole milliseconds: less than one is no wait, and asking again would be a busy loop
 
 
 def group_of(stage: str, topic: Topic) -> str:
@@ -44,7 +45,7 @@ class PerTopic:
                 self._turns.append(consumer := self._turns.pop(0))
                 if (message := consumer.poll(0)) is not None:
                     return message
-            if (left_s := until_s - time.monotonic()) <= 0:
+            if (left_s := until_s - time.monotonic()) < SHORTEST_S:
                 return None
             if (message := self._first.poll(min(left_s, SLICE_S))) is not None:
                 return message
