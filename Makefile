@@ -61,9 +61,10 @@ generate: setup ## rewrite what is made from the code: JSON Schemas, .env.exampl
 lock: setup ## resolve requirements.lock anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes --no-header pyproject.toml -o requirements.lock
 
-bench: setup ## measure latency and throughput side by side (a quiet machine, two minutes)
+bench: setup ## measure latency, throughput and a job's own cost side by side (a quiet machine, five minutes)
 	@$(BIN)/python -m benchmarks.latency
 	@$(BIN)/python -m benchmarks.throughput
+	@$(BIN)/python -m benchmarks.overhead
 
 clean: ## remove ./.venv and ./.murmur
 	@rm -rf .venv .murmur .mypy_cache .ruff_cache .pytest_cache

@@ -8,40 +8,23 @@ import logging
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from benchmarks.bare import Bare
 from benchmarks.figures import conditions, spread
 from murmur.dev import Dev
 from murmur.gateway_client import GatewayClient
-from processors.slicer.decode import open_audio
-from processors.slicer.slicing import Cut, Slicer
-from processors.slicer.vad import load_session
-from processors.transcriber.engine import Engine
-from processors.transcriber.features import from_pcm
-from processors.transcriber.loading import load
-from processors.transcriber.windows import ChunkWindows, of_chunk, read
-from runtime.models import catalogue
 from runtime.settings import Settings
-from schemas.options import DecodingOptions, SlicingOptions
 
 CLIPS = sorted(path for path in (Path(__file__).parents[1] / "examples/audio").iterdir() if path.suffix != ".json")
-OPTIONS = SlicingOptions(max_chunk_s=10)
 READY_S = 120.0
 
 
-def bare(engine: Engine, slicer: Slicer) -> float:
+def bare(engine: Bare) -> float:
     """Seconds for all clips."""
-
-    def sliced(path: Path) -> list[ChunkWindows]:
-        with path.open("rb") as file:
-            cuts = [event for event in slicer.slice(file, OPTIONS) if isinstance(event, Cut)]
-        return [of_chunk(from_pcm(cut.pcm), DecodingOptions(), cut.chunk.pieces, cut.chunk.speech) for cut in cuts]
-
+    clips = [path.read_bytes() for path in CLIPS]
     began_s = time.perf_counter()
-    with ThreadPoolExecutor(engine.replicas) as pool:
-        chunks = [chunk for found in pool.map(sliced, CLIPS) for chunk in found]
-        list(pool.map(lambda chunk: read(engine, chunk), chunks))
+    engine.transcribe(clips)
     return time.perf_counter() - began_s
 
 
@@ -63,15 +46,13 @@ def system() -> float:
 
 def main(rounds: int) -> None:
     logging.disable(logging.WARNING)
-    engine = load(catalogue.resolve("demo"), Settings(model="demo"), lambda done, total: None)
-    engine.warm_up()
-    slicer = Slicer(open_audio, load_session(), 36_000.0)
-    bare(engine, slicer)  # pages, caches, branch predictors: not counted
+    engine = Bare(Settings(model="demo").compute_type)
+    bare(engine)  # pages, caches, branch predictors: not counted
     pairs = []
     for number in range(rounds):
-        pairs.append((bare(engine, slicer), system()))
+        pairs.append((bare(engine), system()))
         print(f"round {number + 1}: bare {pairs[-1][0]:.2f} s, system {pairs[-1][1]:.2f} s", flush=True)
-    print(f"\n{conditions()}; {len(CLIPS)} clips, {engine.replicas} replicas")
+    print(f"\n{conditions()}; {len(CLIPS)} clips, {engine.engine.replicas} replicas")
     print(f"bare engine   {spread([pair[0] for pair in pairs])} s")
     print(f"whole system  {spread([pair[1] for pair in pairs])} s")
     print(f"bare / system {spread([pair[0] / pair[1] for pair in pairs])} (1.00: the pipeline costs nothing)")

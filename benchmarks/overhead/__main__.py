@@ -1,0 +1,77 @@
+"""CPU seconds of many short jobs over HTTP, beside the bare engine and faster-whisper on the same clips, in one run.
+
+`python -m benchmarks.overhead [--clips N] [--in-flight N] [--rounds N] [--compute-type T] [--polls] [--alone] [--texts FILE]`.
+Rounds are interleaved; each starts the system anew, with an empty cache. Clients wait by server-sent events.
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from benchmarks.bare import Bare
+from benchmarks.figures import conditions
+from benchmarks.overhead import report
+from benchmarks.overhead.client import Client
+from benchmarks.overhead.clips import short_clips
+from benchmarks.overhead.faster_whisper import FasterWhisper
+from benchmarks.overhead.report import Round
+from benchmarks.overhead.system import System
+
+SETTLE_S, IDLE_S = 5.0, 5.0  # after the start, and then measured without jobs
+FIRST = 8  # clips that are read once before anything is counted
+Engines = Sequence[Callable[[Sequence[bytes]], None]]
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.overhead", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--clips", type=int, default=60)
+    parser.add_argument("--in-flight", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--compute-type", default="float32", help="the demo model's own is float32")
+    parser.add_argument("--polls", action="store_true", help="wait by polls of the status, as `murmur watch` does")
+    parser.add_argument("--alone", action="store_true", help="the system only")
+    parser.add_argument("--texts", type=Path, help="write the texts there, a line a clip, to compare two versions")
+    return parser.parse_args()
+
+
+def cpu_s(transcribe: Callable[[Sequence[bytes]], None], clips: Sequence[bytes]) -> float:
+    began_s = time.process_time()
+    transcribe(clips)
+    return time.process_time() - began_s
+
+
+def measured(options: argparse.Namespace, clips: Sequence[bytes], engines: Engines) -> Round:
+    """One round. Writes the texts if asked for."""
+    with System(options.compute_type) as system:
+        time.sleep(SETTLE_S)
+        ready = system.spent()
+        time.sleep(IDLE_S)
+        idle = system.spent()
+        answers = Client(system.address, by_polls=options.polls).transcribe(clips, options.in_flight)
+        done = system.spent()
+    if options.texts:
+        options.texts.write_text("\n".join(answers.texts) + "\n")
+    bare_s, reference_s = [cpu_s(transcribe, clips) for transcribe in engines] or (0.0, 0.0)
+    return Round(idle.since(ready), done.since(idle), ready.process_s, answers.polls, bare_s, reference_s)
+
+
+def main() -> None:
+    options = arguments()
+    clips = short_clips(options.clips)
+    engines: Engines = []
+    if not options.alone:
+        bare = Bare(options.compute_type)
+        engines = [bare.transcribe, FasterWhisper(options.compute_type, bare.engine.replicas).transcribe]
+    for transcribe in engines:
+        transcribe(clips[:FIRST])
+    rounds: list[Round] = []
+    for _ in range(options.rounds):
+        rounds.append(measured(options, clips, engines))
+        print(rounds[-1].line(len(clips)), flush=True)
+    print(f"\n{conditions()}; {len(clips)} clips, {options.in_flight} in flight, {options.compute_type}")
+    print(report.table(rounds, len(clips)))
+
+
+if __name__ == "__main__":
+    main()
