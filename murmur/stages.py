@@ -1,4 +1,4 @@
-"""The names of all stages and where each is built. Nothing of a stage is imported before it is asked for."""
+"""The names of all stages and where each is built. A stage is imported only when it is built."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from runtime.errors import UsageError
 
-if TYPE_CHECKING:  # the command line names the stages in its help, and must stay quick
+if TYPE_CHECKING:  # the help of the command line lists the stages, and must stay quick
     from runtime.resources import Resources, Stage
 
 STAGES = {
@@ -25,18 +25,18 @@ STAGES = {
 
 
 def of(store: str) -> list[str]:
-    """What `all` means: a bucket announces its objects itself, a folder needs the watcher."""
+    """What `all` means: an S3 store sends notifications itself, a directory needs the watcher."""
     return [name for name in STAGES if name != "watcher" or store == "directory"]
 
 
 def check(name: str) -> None:
-    """Raises UsageError for a name that is none."""
+    """Raises UsageError for an unknown name."""
     if name not in STAGES:
-        raise UsageError(f"there is no stage {name!r}. There are: {', '.join(STAGES)}")
+        raise UsageError(f"unknown stage {name!r}. Stages: {', '.join(STAGES)}")
 
 
 def build(name: str, resources: Resources) -> Stage:
-    """Raises UsageError for a name that is none, or for what the stage finds missing."""
+    """Raises UsageError for an unknown name, or for something that the stage needs and does not find."""
     check(name)
     stage: Stage = import_module(STAGES[name]).build(resources)
     return stage

@@ -1,6 +1,6 @@
-"""How far one text is from another: words aligned by edit distance, each difference by its kind. Pure.
+"""Word errors between two texts: words aligned by edit distance, differences counted by kind. Pure.
 
-Fed by `murmur tune`, which compares two transcripts, and by the benchmarks, which compare a transcript with what was said.
+Used by `murmur tune`, which compares two transcripts, and by the benchmarks, which compare a transcript with the spoken text.
 """
 
 import re
@@ -71,7 +71,7 @@ class Score:
 
     @property
     def error_rate(self) -> float:
-        """Any word where nothing was said is infinitely wrong."""
+        """Infinite for any word where nothing was spoken."""
         return self.errors / self.words if self.words else float("inf" if self.errors else 0)
 
     @property
@@ -81,7 +81,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One place of the alignment; the word that is not there is empty."""
+    """One position of the alignment; a missing word is empty."""
 
     kind: Kind
     spoken: str

@@ -20,9 +20,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="MURMUR_", env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True)
 
     # Kafka
-    kafka_bootstrap: str = Field("127.0.0.1:9092", description="host:port of one or more brokers, with commas between")
+    kafka_bootstrap: str = Field("127.0.0.1:9092", description="host:port of one or more brokers, separated by commas")
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        "PLAINTEXT", description="how to talk to the brokers"
+        "PLAINTEXT", description="protocol of the brokers"
     )
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
         "SCRAM-SHA-512", description="used when the protocol is SASL_…"
@@ -30,88 +30,88 @@ class Settings(BaseSettings):
     kafka_sasl_username: str | None = Field(None, description="used when the protocol is SASL_…")
     kafka_sasl_password: SecretStr | None = Field(None, description="used when the protocol is SASL_…")
     kafka_ssl_ca_file: Path | None = Field(None, description="certificate authority of the brokers; unset: the system's")
-    topic_prefix: str = Field("murmur.", description="what every topic and consumer group of this installation begins with")
-    topic_partitions: int = Field(8, ge=1, le=1000, description="partitions of every topic at `murmur topics apply`")
-    topic_replication: int = Field(1, ge=1, description="copies of every partition; 3 in a cluster")
+    topic_prefix: str = Field("murmur.", description="prefix of every topic and consumer group of this installation")
+    topic_partitions: int = Field(8, ge=1, le=1000, description="partitions of every topic that `murmur topics apply` creates")
+    topic_replication: int = Field(1, ge=1, description="replicas of every partition; 3 in a cluster")
     instance: str | None = Field(
-        None, description="a stable name of this process, such as a pod's; gives transactional.id and group.instance.id"
+        None, description="a stable name of this process, such as a pod's; becomes transactional.id and group.instance.id"
     )
 
     # Object store
-    store: Literal["s3", "directory"] = Field("s3", description="where objects live")
-    store_dir: Path = Field(Path(".murmur/store"), description="the directory store's root; a folder per bucket")
+    store: Literal["s3", "directory"] = Field("s3", description="kind of object store")
+    store_dir: Path = Field(Path(".murmur/store"), description="root of the directory store; a folder per bucket")
     s3_endpoint: str | None = Field(None, description="URL of an S3 store; unset: AWS")
     s3_access_key: str | None = Field(None, description="unset: the usual AWS credential chain")
-    s3_secret_key: SecretStr | None = Field(None, description="belongs to the access key")
+    s3_secret_key: SecretStr | None = Field(None, description="the access key's secret")
     s3_region: str = Field("us-east-1", description="region of the buckets")
     s3_path_style: bool = Field(True, description="bucket in the path (MinIO and most others), not in the host name")
     s3_ca_file: Path | None = Field(None, description="certificate authority of the store; unset: the system's")
-    uploads_bucket: str = Field("uploads", description="watched: what is dropped here is transcribed")
-    work_bucket: str = Field("work", description="gateway uploads, chunk audio, transcripts by work; not watched")
-    results_bucket: str = Field("results", description="the files for people")
+    uploads_bucket: str = Field("uploads", description="watched: objects put here are transcribed")
+    work_bucket: str = Field("work", description="gateway uploads, chunk audio, the transcript of each work; not watched")
+    results_bucket: str = Field("results", description="the result files for users")
     s3_notification_arn: str = Field(
         "arn:minio:sqs::MURMUR:kafka",
-        description="where `murmur buckets apply` lets the uploads bucket announce; `none`: it attaches nothing",
+        description="target that `murmur buckets apply` attaches to the uploads bucket; `none`: attach nothing",
     )
     event_dialect: Literal["auto", "raw", "encoded"] = Field(
-        "auto", description="how keys of events without a top-level Key are written: versitygw raw, AWS encoded"
+        "auto", description="encoding of keys in events without a top-level Key: versitygw raw, AWS encoded"
     )
 
     # Model
     model: str | None = Field(
         None,
-        description="a name, a CTranslate2 folder, or a repository id; unset: base, and on a GPU large-v3-turbo (not in run)",
+        description="name, CTranslate2 folder, or repository id; unset: base, or large-v3-turbo on a GPU (not in `murmur run`)",
     )
     models_dir: Path | None = Field(
         None,
-        description="a folder of models by name, looked into before the hub; all stages need the same",
+        description="a folder of models by name, searched before the hub; all stages need the same",
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the model runs")
     compute_type: str = Field(
-        "auto", description="CTranslate2's: int8, float16, int8_float16, float32, …; auto: what suits model and device"
+        "auto", description="CTranslate2's: int8, float16, int8_float16, float32, …; auto: by model and device"
     )
-    model_replicas: int = Field(0, ge=0, description="chunks transcribed side by side on a CPU; 0: one per core")
+    model_replicas: int = Field(0, ge=0, description="chunks transcribed in parallel on a CPU; 0: one per core")
     batch_size: int = Field(16, ge=1, le=256, description="chunks in one GPU batch; a CPU replica takes one at a time")
-    beam_size: int = Field(5, ge=1, le=20, description="width of the search; changes the text, so all stages must agree")
+    beam_size: int = Field(5, ge=1, le=20, description="beam width; changes the text, so all stages need the same")
     encoder_window: Literal["full", "fit"] | None = Field(
-        None, description="full encodes 30 s for every chunk, fit a chunk's length: faster; unset: what suits the model"
+        None, description="full: encode 30 s for every chunk; fit: only the chunk's length, faster; unset: the model's default"
     )
     encoder_margin_s: float | None = Field(
-        None, ge=0, le=30, description="fit: silence that is encoded after a chunk; unset: what suits the model"
+        None, ge=0, le=30, description="fit: silence that is encoded after a chunk; unset: the model's default"
     )
     encoder_bucket_s: float | None = Field(
-        None, gt=0, le=30, description="fit: encoded lengths are multiples of this; unset: what suits the model"
+        None, gt=0, le=30, description="fit: encoded lengths are multiples of this; unset: the model's default"
     )
-    max_chunk_s: float | None = Field(None, ge=1, le=30, description="longest chunk; unset: what suits the model")
+    max_chunk_s: float | None = Field(None, ge=1, le=30, description="longest chunk; unset: the model's default")
 
     # Limits
     max_upload_bytes: int = Field(2 * 1024**3, ge=1, description="largest upload or drop")
     max_audio_s: float = Field(10 * 3600.0, gt=0, description="longest audio, counted while decoding")
     interactive_max_s: float = Field(30.0, ge=0, description="files up to this length take the fast lane")
-    slicer_files: int = Field(4, ge=2, description="files decoded side by side; one place is kept for short ones")
+    slicer_files: int = Field(4, ge=2, description="files decoded in parallel; one slot is reserved for small ones")
     job_memory_s: int = Field(14 * DAY_S, description="how long an ended job is remembered, so that it cannot run again")
     cache_entries: int = Field(100_000, ge=0, description="finished works remembered per partition")
 
     # Gateway
     gateway_host: str = Field("127.0.0.1", description="address to listen on")
     gateway_port: int = Field(8511, ge=0, le=65535, description="port to listen on; 0: any free one")
-    gateway_url: str = Field("http://127.0.0.1:8511", description="where `murmur submit` and its siblings find the gateway")
+    gateway_url: str = Field("http://127.0.0.1:8511", description="the gateway that `murmur submit`, `status` and so on use")
     health_port: int | None = Field(
-        None, ge=1, le=65535, description="where a stage of `murmur run` answers /livez, /readyz and /metrics; unset: nowhere"
+        None, ge=1, le=65535, description="port where a stage of `murmur run` serves /livez, /readyz and /metrics; unset: none"
     )
-    data_dir: Path = Field(Path(".murmur"), description="what a process keeps on disk: views, and all of `murmur dev`")
+    data_dir: Path = Field(Path(".murmur"), description="local state of a process: views, and all data of `murmur dev`")
 
     # Folder and reconciler
     inbox: Path | None = Field(None, description="`murmur dev`: the watched folder; unset: <data>/inbox")
-    outbox: Path | None = Field(None, description="`murmur dev`: the results; unset: `transcripts` beside the inbox")
-    settle_s: float = Field(1.0, ge=0, description="a file must have been left alone for so long before it is taken")
+    outbox: Path | None = Field(None, description="`murmur dev`: folder for the results; unset: `transcripts` next to the inbox")
+    settle_s: float = Field(1.0, ge=0, description="a file is processed once it has not changed for this long")
     reconcile_interval_s: float = Field(300.0, gt=0, description="how often the bucket is compared with the jobs")
-    reconcile_lookback_s: int = Field(7 * DAY_S, description="older objects are left alone; less than job_memory_s")
+    reconcile_lookback_s: int = Field(7 * DAY_S, description="older objects are ignored; less than job_memory_s")
 
     # Webhooks
     webhook_secret: SecretStr | None = Field(None, description="signs webhooks: whsec_… (Standard Webhooks)")
     webhook_allow_private: bool = Field(False, description="also deliver to private and loopback addresses")
-    webhook_timeout_s: float = Field(15.0, gt=0, description="for one attempt")
+    webhook_timeout_s: float = Field(15.0, gt=0, description="time limit for one attempt")
 
     # Logs
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least severe line to write")
@@ -119,8 +119,8 @@ class Settings(BaseSettings):
 
 
 def unknown_names() -> list[str]:
-    """What the environment and `.env` set by a name of ours that no setting has: misspelt, mostly. Without their values."""
+    """Names with our prefix in the environment and `.env` that are not settings, mostly misspelt ones. Without their values."""
     prefix, file = Settings.model_config["env_prefix"], Settings.model_config["env_file"]
-    said = {*os.environ, *(dotenv_values(str(file)) if file else ())}
-    ours = {name.upper() for name in said if name.upper().startswith(prefix)}
+    present = {*os.environ, *(dotenv_values(str(file)) if file else ())}
+    ours = {name.upper() for name in present if name.upper().startswith(prefix)}
     return sorted(ours - {f"{prefix}{field}".upper() for field in Settings.model_fields})

@@ -1,4 +1,4 @@
-"""The page of commands, `docs/cli.md`, from the command line itself. Fed to `scripts/generate.py`."""
+"""The page of commands, `docs/cli.md`, generated from the command line's own help. Used by `scripts/generate.py`."""
 
 import re
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ from murmur.cli.app import EXIT_CODES
 
 HEAD = """# Commands
 
-Made from `murmur/cli` by `make generate`. `--help` after a command says the same on a terminal; `murmur --install-completion`
-teaches a shell to complete them. Every setting of [settings.md](settings.md) holds for every command.
+Generated from `murmur/cli` by `make generate`; the same text as `--help`. `murmur --install-completion` installs shell
+completion. All settings in [settings.md](settings.md) apply to every command.
 """
 
 
@@ -54,5 +54,5 @@ def _one_line(text: str) -> str:
 
 
 def _safe(text: str) -> str:
-    """Inside Markdown: `<data>` would be taken for a tag."""
+    """Escapes for Markdown: `<data>` would be parsed as a tag."""
     return re.sub(r"<(\w+)>", r"&lt;\1&gt;", text)

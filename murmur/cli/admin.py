@@ -1,4 +1,4 @@
-"""`murmur topics apply` and `murmur buckets apply`: what the cluster and the store must have before `murmur run`."""
+"""`murmur topics apply` and `murmur buckets apply`: create what `murmur run` needs in the cluster and the store."""
 
 import typer
 
@@ -18,7 +18,7 @@ def _buckets() -> None:
 
 @topics.command("apply", epilog="Example: murmur topics apply")
 def topics_apply() -> None:
-    """Create the topics that are missing and report what differs. Never shrinks or deletes; safe to repeat."""
+    """Create missing topics and report differences. Never removes topics or partitions; safe to repeat."""
     from murmur.cli import load
     from runtime.kafka import topics as admin
     from runtime.kafka.client import Kafka
@@ -30,7 +30,7 @@ def topics_apply() -> None:
 
 @buckets.command("apply", epilog="Example: murmur buckets apply")
 def buckets_apply() -> None:
-    """Create the buckets and attach the notification of uploads, as far as the store lets a client. Safe to repeat."""
+    """Create the buckets and attach the notification of the uploads bucket, if the store supports that. Safe to repeat."""
     from murmur.cli import load
     from runtime.objects import buckets as admin
 

@@ -1,4 +1,4 @@
-"""The `murmur` command itself: groups the commands, and turns errors that a person can fix into one clear line."""
+"""The `murmur` command: groups the commands, and prints errors that the user can fix as one line."""
 
 import sys
 
@@ -8,7 +8,7 @@ from murmur.cli import admin, config, dev, dlq, doctor, jobs, reconcile, run, tr
 from runtime.errors import MurmurError, UsageError
 
 EXIT_CODES = """
-Exit codes: 0 done; 1 it could not be done (one line on stderr says why); 2 wrong use or set-up (the line says how to fix
+Exit codes: 0 success; 1 failure (one line on stderr says why); 2 wrong usage or configuration (the line says how to fix
 it); 130 interrupted.
 """
 
@@ -42,12 +42,12 @@ app.add_typer(dlq.app, name="dlq")
 
 
 def main() -> None:
-    """The entry point. UsageError and wrong options exit with 2, other MurmurErrors and the system's with 1, Ctrl-C with 130."""
+    """The entry point. Exit code 2 for UsageError and wrong options, 1 for other MurmurErrors and OSError, 130 for Ctrl-C."""
     try:
         app()
     except MurmurError as error:
         print(f"murmur: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, UsageError) else 1)
-    except OSError as error:  # no permission, a full disk: a person can fix it, and the line names the file
+    except OSError as error:  # no permission, a full disk: the user can fix it, and the line names the file
         print(f"murmur: {error}", file=sys.stderr)
         sys.exit(1)

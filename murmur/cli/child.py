@@ -1,6 +1,6 @@
 """One stage in this process: what `murmur run` starts, and what runs in a container with `--once`.
 
-Exit codes: 0 asked to stop; 2 wrong set-up (starting again cannot help); 70 the stage failed; 71 its parent is gone.
+Exit codes: 0 stopped by a signal; 2 wrong set-up (a restart cannot help); 70 the stage failed; 71 its parent is gone.
 """
 
 import logging
@@ -23,26 +23,26 @@ USAGE_EXIT = 2
 FAILED_EXIT = 70
 ORPHANED_EXIT = 71
 POLL_S = 0.1
-STOP_S = 8.0  # less than the parent waits; what was not settled by then is done again elsewhere
+STOP_S = 8.0  # less than the parent waits; records that are not settled by then are processed again elsewhere
 
 
 class StageRunner:
-    """The stage's thread. Signals are taken by the main one, which no call into a library keeps from them."""
+    """The stage's thread. Signals are handled by the main thread, which is never blocked in a library call."""
 
     def __init__(self, name: str, settings: Settings) -> None:
         self._name = name
         self._settings = settings
         self._stage: Stage | None = None
-        self._asked = threading.Event()
+        self._stopping = threading.Event()
         self._failure: BaseException | None = None
-        self._thread = threading.Thread(target=self._live, name=name, daemon=True)
+        self._thread = threading.Thread(target=self._run_thread, name=name, daemon=True)
 
     def run(self) -> None:
-        """Blocks until SIGTERM or Ctrl-C, and then for as long as the stage may take to stop. Raises what ended it."""
-        signal.signal(signal.SIGTERM, self._ask)
-        signal.signal(signal.SIGINT, self._ask)
+        """Blocks until SIGTERM or Ctrl-C, and then for as long as the stage may take to stop. Raises the stage's error."""
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, self._stop)
         self._thread.start()
-        while self._thread.is_alive() and not self._asked.wait(POLL_S):
+        while self._thread.is_alive() and not self._stopping.wait(POLL_S):
             pass
         self._thread.join(STOP_S)
         if self._thread.is_alive():
@@ -50,21 +50,21 @@ class StageRunner:
         if self._failure is not None:
             raise self._failure
 
-    def _ask(self, _number: int, _frame: FrameType | None) -> None:
-        self._asked.set()
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self._stopping.set()
         if self._stage is not None:
             self._stage.stop()
 
-    def _live(self) -> None:
+    def _run_thread(self) -> None:
         try:
             with logs.stage(self._name):
                 self._run_stage()
-        except BaseException as error:  # raised again where it can be told
+        except BaseException as error:  # raised again in the main thread
             self._failure = error
 
     def _run_stage(self) -> None:
         self._stage = stages.build(self._name, from_settings(self._settings))
-        if self._asked.is_set():  # before there was a stage to ask
+        if self._stopping.is_set():  # before the stage existed
             return
         with health.serving(self._settings, self._stage):
             self._stage.run()
@@ -78,7 +78,7 @@ def run_here(name: str) -> int:
         StageRunner(name, settings).run()
     except UsageError:
         raise
-    except MurmurError as error:  # what a broker or store said; the place where it was noticed tells nothing
+    except MurmurError as error:  # a broker or store; a traceback would add nothing
         log.error("stage.failed", stage=name, error=error)
         return FAILED_EXIT
     except Exception:
@@ -88,8 +88,7 @@ def run_here(name: str) -> int:
 
 
 def leave(code: int) -> NoReturn:
-    """At once: what is broken must not live on in its threads, and threads that are deep in a library call must not meet a
-    half-ended interpreter."""
+    """Exits immediately: broken threads must not go on, and threads in a library call must not see interpreter shutdown."""
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -97,26 +96,26 @@ def leave(code: int) -> NoReturn:
 
 
 def main(name: str) -> NoReturn:
-    """Standard input is a line to the parent: its end is the parent's end, and a wrong set-up is told through it."""
+    """Standard input is a socket to the parent: end of file means that the parent is gone, and a UsageError is written to it."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         code = run_here(name)
     except UsageError as usage:
-        _tell_parent(str(usage))
+        _report_to_parent(str(usage))
         code = USAGE_EXIT
     leave(code)
 
 
-def _tell_parent(words: str) -> None:
+def _report_to_parent(message: str) -> None:
     try:
-        os.write(0, words.encode())
+        os.write(0, message.encode())
     except OSError:  # a pipe, or closed: started by something else
-        print(f"murmur: {words}", file=sys.stderr)
+        print(f"murmur: {message}", file=sys.stderr)
 
 
 def _end_with_parent() -> None:
-    """Blocks until the line from the parent ends, which it does however the parent ended."""
-    while os.read(0, 1):  # not sys.stdin: the interpreter could not end while a thread waits in it
+    """Blocks until end of file, which comes however the parent ended."""
+    while os.read(0, 1):  # not sys.stdin: the interpreter could not exit while a thread waits in it
         pass
     os._exit(ORPHANED_EXIT)
 

@@ -29,7 +29,7 @@ def settings_default(default: object, value: object) -> bool:
 
 
 def version() -> None:
-    """Print the versions of murmur and of what it stands on."""
+    """Print the versions of murmur and its main dependencies."""
     from importlib.metadata import version as installed
 
     typer.echo(f"murmur {installed('murmur')}")

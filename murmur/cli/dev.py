@@ -16,16 +16,16 @@ MODEL_S = 600.0  # the longest time that a model may take to load
 
 def dev(
     inbox: Annotated[Path | None, typer.Option(help="watched folder [default: <data>/inbox]")] = None,
-    outbox: Annotated[Path | None, typer.Option(help="result files [default: `transcripts` beside the inbox]")] = None,
-    data: Annotated[Path | None, typer.Option(help="everything else that is kept [default: .murmur]")] = None,
+    outbox: Annotated[Path | None, typer.Option(help="result files [default: `transcripts` next to the inbox]")] = None,
+    data: Annotated[Path | None, typer.Option(help="all other data [default: .murmur]")] = None,
     host: Annotated[str | None, typer.Option(help="address to listen on [default: 127.0.0.1]")] = None,
     port: Annotated[int | None, typer.Option(help="port to listen on; 0: any free one [default: 8511]")] = None,
     model: Annotated[str | None, typer.Option(help=options.MODEL_HELP)] = None,
 ) -> None:
     """Run the whole system in one process: no Kafka, no S3 store, no account.
 
-    Drop audio or video into the inbox, or open the printed address. Any Kafka client reads the topics at the printed broker,
-    also `murmur dlq list` with MURMUR_KAFKA_BOOTSTRAP set to it. Ctrl-C stops it.
+    Drop audio or video into the inbox, or open the printed address. Kafka clients can read the topics at the printed broker;
+    so can `murmur dlq list`, with MURMUR_KAFKA_BOOTSTRAP set to it. Ctrl-C stops it.
     """
     from murmur.cli import download, load
     from murmur.dev import Dev
@@ -44,27 +44,27 @@ def dev(
         if system.address:
             typer.echo(f"murmur is ready: {system.address}")
             typer.echo(f"  drop files into  {system.settings.inbox}")
-            typer.echo(f"  results come to  {system.settings.outbox}")
+            typer.echo(f"  find results in  {system.settings.outbox}")
             typer.echo(f"  model            {served.ref.name}, revision {served.ref.revision}")
             if system.broker is not None:
                 typer.echo(f"  Kafka clients    {system.broker.bootstrap}")
             for warning in catalogue.warnings_of(served.ref):
                 typer.echo(f"  note             {warning.message}")
         system.wait()
-    os._exit(0)  # a stage that hangs in a library call must not keep the process
+    os._exit(0)  # a stage that hangs in a library call must not keep the process running
 
 
 def _stop_on_signals(stop: Callable[[], None]) -> None:
-    """The first signal asks, the second insists."""
+    """The first signal stops gracefully, the second forces."""
     from murmur.cli import download
 
-    asked = False
+    stopping = False
 
     def handle(_number: int, _frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
+        nonlocal stopping
+        if stopping:
             os._exit(download.INTERRUPTED)
-        asked = True
+        stopping = True
         stop()
 
     signal.signal(signal.SIGINT, handle)

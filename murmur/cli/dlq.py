@@ -1,4 +1,4 @@
-"""`murmur dlq`: dead letters, listed, shown whole, and replayed to the topic that they came from."""
+"""`murmur dlq`: lists dead letters, prints them in full, and replays them to the topics that they came from."""
 
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from runtime.kafka.client import Kafka
     from schemas.deadletter import DeadLetter
 
-app = typer.Typer(no_args_is_help=True, help="Records that could not be understood.", rich_markup_mode=None)
+app = typer.Typer(no_args_is_help=True, help="Dead letters: records that could not be processed.", rich_markup_mode=None)
 BROKER_S = 5.0
 LetterId = Annotated[str, typer.Argument(metavar="ID", help="as `murmur dlq list` prints it: topic-partition@offset")]
 
@@ -47,26 +47,26 @@ def show(letter_id: LetterId, raw: Annotated[bool, typer.Option("--raw", help="o
 
 @app.command("replay", epilog="Example: murmur dlq replay --reason wrong_schema")
 def replay(
-    letter_ids: Annotated[list[str] | None, typer.Argument(metavar="ID...", help="which ones")] = None,
+    letter_ids: Annotated[list[str] | None, typer.Argument(metavar="ID...", help="ids as `murmur dlq list` prints them")] = None,
     all_of_them: Annotated[bool, typer.Option("--all", help="every dead letter")] = False,
     reason: Annotated[str | None, typer.Option(help="only those with this reason")] = None,
 ) -> None:
-    """Write dead letters to their topics again, byte for byte. What is still not understood becomes a dead letter again."""
+    """Write dead letters back to their topics, byte for byte. Those that still cannot be decoded become dead letters again."""
     from runtime.kafka import deadletters
 
     if not (letter_ids or all_of_them or reason):
-        raise UsageError("say which: IDs, --reason WORD, or --all")
+        raise UsageError("name the dead letters to replay: IDs, --reason REASON, or --all")
     kafka = _kafka()
     chosen = [letter for letter in _letters(kafka) if not letter_ids or letter.subject in letter_ids]
     chosen = [letter for letter in chosen if reason is None or letter.reason == reason]
     if missing := set(letter_ids or ()) - {letter.subject for letter in chosen}:
-        raise UsageError(f"there is no dead letter {', '.join(sorted(missing))}: `murmur dlq list` shows all")
+        raise UsageError(f"no dead letter {', '.join(sorted(missing))}: `murmur dlq list` lists all")
     deadletters.replay(kafka, chosen)
     typer.echo(f"replayed {len(chosen)}")
 
 
 def _kafka() -> "Kafka":
-    """A broker that is known to answer: else a client would ask it for a long time."""
+    """Checks first that the broker answers: a client would keep retrying for a long time."""
     from murmur.cli import load
     from runtime.kafka.client import Kafka
 
@@ -85,11 +85,11 @@ def _one(letter_id: str) -> "DeadLetter":
     for letter in _letters(_kafka()):
         if letter.subject == letter_id:
             return letter
-    raise UsageError(f"there is no dead letter {letter_id}: `murmur dlq list` shows all")
+    raise UsageError(f"no dead letter {letter_id}: `murmur dlq list` lists all")
 
 
 def _text(raw: bytes | None) -> str:
-    """UTF-8 where it is that, else hexadecimal: nothing is written to a terminal that could steer it."""
+    """UTF-8 if possible, else hexadecimal: no control sequences reach the terminal."""
     if raw is None:
         return "(none)"
     text = raw.decode(errors="replace")

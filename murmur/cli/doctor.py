@@ -1,4 +1,4 @@
-"""`murmur doctor`: checks what a newcomer can get wrong, and says how to fix each."""
+"""`murmur doctor`: checks the usual mistakes of a set-up, and says how to fix each."""
 
 import platform
 import shutil
@@ -29,10 +29,10 @@ class Check:
     needed_by: str = "dev"
 
 
-def doctor(json: Annotated[bool, typer.Option("--json", help="one JSON object a check")] = False) -> None:
+def doctor(json: Annotated[bool, typer.Option("--json", help="one JSON object per check")] = False) -> None:
     """Check names of settings, model, device, disk, port, broker, topics and store. Exits with 1 when something must be fixed.
 
-    Broker, topics and store matter only to `murmur run`; `murmur dev` brings its own.
+    Broker, topics and store are needed for `murmur run` only; `murmur dev` has its own.
     """
     from murmur.cli import load
 
@@ -61,7 +61,7 @@ def examine(settings: "Settings") -> Iterator[Check]:
     yield _port(settings)
     yield _guarded("broker", "start Kafka there, or set MURMUR_KAFKA_BOOTSTRAP", lambda: _broker(settings))
     yield _guarded("topics", "run `murmur topics apply`", lambda: _topics(settings))
-    yield _guarded("store", "set MURMUR_S3_ENDPOINT and its keys, then run `murmur buckets apply`", lambda: _store(settings))
+    yield _guarded("store", "set MURMUR_S3_ENDPOINT and the keys, then run `murmur buckets apply`", lambda: _store(settings))
 
 
 def _python() -> Check:
@@ -69,13 +69,13 @@ def _python() -> Check:
 
 
 def _names() -> Check:
-    """A misspelt setting is ignored, and its default used without a word."""
+    """A misspelt setting is ignored silently, and the default is used."""
     from murmur.cli import load
 
     misspelt = load.misspelt()
     if not misspelt:
-        return Check("settings", "every MURMUR_ name that is set is one")
-    return Check("settings", f"no setting: {misspelt}", "fix or unset them; `murmur config` lists all names")
+        return Check("settings", "no unknown MURMUR_ names")
+    return Check("settings", f"unknown: {misspelt}", "fix or unset them; `murmur config` lists all names")
 
 
 def _model(settings: "Settings") -> Check:
@@ -88,7 +88,7 @@ def _model(settings: "Settings") -> Check:
         return Check("model", f"{name} cannot be used", str(error))
     chosen = "" if settings.model else f"; chosen by device (without MURMUR_MODEL `murmur run` uses {catalogue.RUN_DEFAULT})"
     path = catalogue.cached(model)
-    where = f"at {path}" if path else f"not here: the first use downloads it from {model.repository}"
+    where = f"at {path}" if path else f"not downloaded yet: the first use downloads it from {model.repository}"
     return Check("model", f"{model.ref.name}, revision {model.ref.revision}, {where}{chosen}")
 
 
@@ -97,8 +97,8 @@ def _device(settings: "Settings") -> Check:
 
     gpus = ctranslate2.get_cuda_device_count()
     if settings.device == "cuda" and not gpus:
-        return Check("device", "no GPU is seen", "install murmur[gpu] and the NVIDIA driver, or set MURMUR_DEVICE=cpu")
-    return Check("device", f"{gpus} GPU" if gpus else "CPU; no GPU is seen")
+        return Check("device", "no GPU found", "install murmur[gpu] and the NVIDIA driver, or set MURMUR_DEVICE=cpu")
+    return Check("device", f"{gpus} GPU" if gpus else "CPU; no GPU found")
 
 
 def _disk(settings: "Settings") -> Check:
@@ -107,7 +107,7 @@ def _disk(settings: "Settings") -> Check:
         folder = folder.parent
     free_bytes = shutil.disk_usage(folder).free
     found = f"{free_bytes / 1024**3:.0f} GiB free at {folder}"
-    return Check("disk", found, None if free_bytes > MIN_FREE_BYTES else "make room, or set MURMUR_DATA_DIR")
+    return Check("disk", found, None if free_bytes > MIN_FREE_BYTES else "free some space, or set MURMUR_DATA_DIR")
 
 
 def _port(settings: "Settings") -> Check:
@@ -115,13 +115,13 @@ def _port(settings: "Settings") -> Check:
     try:
         family = socket.getaddrinfo(settings.gateway_host, None)[0][0]
     except OSError as error:
-        return Check("port", f"{settings.gateway_host} is no address: {error.strerror}", "set MURMUR_GATEWAY_HOST")
+        return Check("port", f"{settings.gateway_host} is not a valid address: {error.strerror}", "set MURMUR_GATEWAY_HOST")
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((settings.gateway_host, settings.gateway_port))
         except OSError as error:
-            fix = "is a murmur running there already? Else set MURMUR_GATEWAY_HOST and MURMUR_GATEWAY_PORT"
+            fix = "stop the program that uses it (another murmur?), or set MURMUR_GATEWAY_HOST and MURMUR_GATEWAY_PORT"
             return Check("port", f"{where} cannot be used: {error.strerror}", fix)
     return Check("port", f"{where} is free")
 
@@ -147,7 +147,7 @@ def _topics(settings: "Settings") -> str:
     kafka = Kafka.from_settings(settings)
     kafka.brokers(BROKER_S)
     topics.check(kafka)
-    return f"all there, as {kafka.prefix}…"
+    return f"all present, with the prefix {kafka.prefix}"
 
 
 def _store(settings: "Settings") -> str:
@@ -156,4 +156,4 @@ def _store(settings: "Settings") -> str:
     store = stores.from_settings(settings)
     for bucket in (settings.uploads_bucket, settings.work_bucket, settings.results_bucket):
         store.check(bucket)
-    return f"{settings.s3_endpoint or 'AWS' if settings.store == 's3' else settings.store_dir}: all three buckets answer"
+    return f"{settings.s3_endpoint or 'AWS' if settings.store == 's3' else settings.store_dir}: all three buckets can be read"

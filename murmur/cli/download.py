@@ -14,7 +14,7 @@ INTERRUPTED = 130
 
 
 def in_foreground(model: Model) -> None:
-    """Blocks until the model is here; Ctrl-C ends the process. Raises UsageError with the ways out."""
+    """Blocks until the model is downloaded; Ctrl-C ends the process. Raises UsageError with the alternatives."""
     if catalogue.cached(model) is not None:
         return
     try:
@@ -25,14 +25,14 @@ def in_foreground(model: Model) -> None:
 
 
 def fetch(model: Model, reporter: Reporter) -> Path:
-    """The model's folder. Blocks; raises UsageError with the ways out.
+    """The model's folder. Blocks; raises UsageError with the alternatives.
 
-    KeyboardInterrupt comes through at once, and the caller must then end the process by `os._exit`: the hub's client works in
-    threads that an ordinary end would wait for. A later call goes on where this one was interrupted, if the hub can.
+    KeyboardInterrupt is raised immediately, and the caller must then end the process with `os._exit`: the hub's client works in
+    threads that a normal exit would wait for. A later call resumes an interrupted download if the hub supports that.
     """
     if (path := catalogue.cached(model)) is not None:
         return path
-    reporter.note(f"the model {model.ref.name} is not here yet; downloading it from {model.repository}")
+    reporter.note(f"downloading the model {model.ref.name} from {model.repository}")
     found: Future[Path] = Future()
 
     def work() -> None:

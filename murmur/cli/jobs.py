@@ -1,4 +1,4 @@
-"""`murmur submit`, `status`, `watch`, `cancel`, `result`: a running gateway from the command line."""
+"""`murmur submit`, `status`, `watch`, `cancel`, `result`: commands for a running gateway."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,26 +14,26 @@ if TYPE_CHECKING:
     from murmur.gateway_client import GatewayClient
 
 TaskId = Annotated[str, typer.Argument(metavar="TASK_ID", help="as `murmur submit` printed it")]
-AsJson = Annotated[bool, typer.Option("--json", help="print the gateway's own answer, also when it refuses")]
+AsJson = Annotated[bool, typer.Option("--json", help="print the gateway's JSON response, also that of an error")]
 NOT_DONE = 1
 
 
 def submit(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="audio or video")],
     language: options.Language = None,
-    model: Annotated[str | None, typer.Option(help="the model that must answer [default: the one that is served]")] = None,
+    model: Annotated[str | None, typer.Option(help="reject the file unless this model is served [default: any]")] = None,
     task: options.AskedTask = None,
     words: options.Words = False,
     track: options.Track = None,
-    webhook_url: Annotated[str | None, typer.Option(help="gets a signed POST when the job has ended")] = None,
+    webhook_url: Annotated[str | None, typer.Option(help="receives a signed POST when the job has ended")] = None,
     json: AsJson = False,
 ) -> None:
-    """Send files to a gateway and print their task ids, one a line. `murmur watch TASK_ID` follows one.
+    """Send files to a gateway and print their task ids, one per line. `murmur watch TASK_ID` follows one.
 
-    The gateway is where MURMUR_GATEWAY_URL says. Ends at the first file that is refused.
+    MURMUR_GATEWAY_URL names the gateway. Stops at the first file that is rejected.
     """
     if missing := [str(path) for path in files if not path.is_file()]:
-        raise UsageError(f"there is no file {', '.join(missing)}")
+        raise UsageError(f"no such file: {', '.join(missing)}")
     more = {"model": model, "webhook_url": webhook_url}
     fields = options.fields(language, task, words, track) | {name: value for name, value in more.items() if value is not None}
     with _gateway(json) as gateway:
@@ -43,7 +43,7 @@ def submit(
 
 
 def status(task_id: TaskId, json: AsJson = False) -> None:
-    """Print how a job stands. Exits with 1 when it failed or was cancelled."""
+    """Print the state of a job. Exits with 1 when it failed or was cancelled."""
     with _gateway(json) as gateway:
         answer = gateway.status(task_id)
     _print(answer) if json else typer.echo(_line(answer))
@@ -51,8 +51,8 @@ def status(task_id: TaskId, json: AsJson = False) -> None:
 
 
 def watch(task_id: TaskId, json: AsJson = False) -> None:
-    """Follow a job to its end, printing text as it comes, which is not in the order of the file. Exits with 1 when it fails or
-    is cancelled."""
+    """Follow a job to its end, printing segments as they arrive, which is not in the order of the file. Exits with 1 when the
+    job fails or is cancelled."""
     shown: set[tuple[float, float, str]] = set()
     answer: dict[str, Any] = {}
     with _gateway(json) as gateway:
@@ -73,7 +73,7 @@ def watch(task_id: TaskId, json: AsJson = False) -> None:
 
 
 def cancel(task_id: TaskId, json: AsJson = False) -> None:
-    """Cancel a job. Others that wait for the same audio keep it. Exits with 1 when it has ended already."""
+    """Cancel a job. Other jobs with the same audio are not affected. Exits with 1 when the job has already ended."""
     with _gateway(json) as gateway:
         answer = gateway.cancel(task_id)
     _print(answer) if json else typer.echo(answer["message"])
@@ -83,14 +83,14 @@ def result(
     task_id: TaskId,
     format: Annotated[str, typer.Option("--format", "-f", help="txt, srt, vtt, tsv or json")] = "txt",
 ) -> None:
-    """Print a finished job's transcript. Exits with 1 when there is none."""
+    """Print the transcript of a finished job. Exits with 1 when there is none."""
     with _gateway() as gateway:
         typer.echo(gateway.transcript(task_id, format), nl=False)
 
 
 @contextmanager
 def _gateway(json: bool = False) -> "Iterator[GatewayClient]":
-    """With `json` a refusal is printed as the gateway wrote it, before the line on stderr."""
+    """With `json` the document of an error response is printed, before the line on stderr."""
     from murmur.cli import load
     from murmur.gateway_client import GatewayClient, Refused
 
@@ -110,15 +110,15 @@ def _print(answer: dict[str, Any]) -> None:
 
 
 def _segments(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    """Those of the result once there is one. A transcript that is gone from the store leaves none."""
+    """Those of the result once there is one; none if the transcript is no longer in the store."""
     result = answer.get("result")
     segments: list[dict[str, Any]] = result["transcription"]["segments"] if result else answer["progress"]["segments"]
     return segments
 
 
 def _line(answer: dict[str, Any]) -> str:
-    why = f" ({answer['error']['reason']})" if answer.get("error") else ""
-    return f"{answer['state']}: {answer['message']}{why}"
+    reason = f" ({answer['error']['reason']})" if answer.get("error") else ""
+    return f"{answer['state']}: {answer['message']}{reason}"
 
 
 def _exit_by(answer: dict[str, Any]) -> None:

@@ -1,10 +1,10 @@
-"""A result's warnings as lines for a terminal. Fed by the gateway's status document. Pure."""
+"""A result's warnings as lines for a terminal, from the gateway's status document. Pure."""
 
 from typing import Any
 
 
 def lines(status: dict[str, Any]) -> list[str]:
-    """One for each warning, with its time in the file where it has one. None before the result is there."""
+    """One for each warning, with its time in the file if it has one. Empty while there is no result."""
     result = status.get("result") or {}
     return [_line(warning) for warning in result.get("warnings", [])]
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Task(StrEnum):
-    """What the model is asked to write."""
+    """What the model writes: the spoken text, or its translation into English."""
 
     TRANSCRIBE = "transcribe"
     TRANSLATE = "translate"
@@ -19,20 +19,23 @@ class Task(StrEnum):
 MODEL_HELP = "a model's name or folder [default: base on a CPU, large-v3-turbo on a GPU]"
 Language = Annotated[str | None, typer.Option(help="a code or a name, such as pt or Portuguese [default: detected]")]
 AskedTask = Annotated[Task | None, typer.Option("--task", help="transcribe, or translate into English")]
-Words = Annotated[bool, typer.Option("--words", help="also the time of every word, in the json result")]
+Words = Annotated[bool, typer.Option("--words", help="include the time of every word in the json result")]
 
 
-Track = Annotated[int | None, typer.Option(min=0, max=999, help="audio track, counted from 0 [default: by flag and speech]")]
+Track = Annotated[
+    int | None,
+    typer.Option(min=0, max=999, help="audio track, counted from 0 [default: the default track, or the first with speech]"),
+]
 
 
 def fields(language: str | None, task: Task | None, words: bool, track: int | None) -> dict[str, str]:
-    """As fields of a submission; what was not said is left out."""
-    said = {"language": language, "task": task, "words": "true" if words else None, "track": track}
-    return {name: str(value) for name, value in said.items() if value is not None}
+    """As fields of a submission, without those that were not given."""
+    values = {"language": language, "task": task, "words": "true" if words else None, "track": track}
+    return {name: str(value) for name, value in values.items() if value is not None}
 
 
 def check_language(text: str | None, model: "Model") -> None:
-    """Before anything is downloaded or started. Raises UsageError when the model lacks the language."""
+    """Called before anything is downloaded or started. Raises UsageError when the model does not support the language."""
     from runtime import languages
     from runtime.errors import Invalid, UsageError
 

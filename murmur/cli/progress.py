@@ -1,6 +1,6 @@
-"""How a command tells what it does: bars on a terminal, plain lines everywhere else. Fed by `murmur transcribe` and `dev`.
+"""Progress of a command: bars on a terminal, plain lines everywhere else. Used by `transcribe`, `tune`, `dev` and `run`.
 
-Names of written files go to standard output, for the next program in a pipe; all else goes to the given stream.
+Names of written files go to standard output, for the next program in a pipe; everything else goes to the given stream.
 """
 
 import sys
@@ -16,19 +16,19 @@ MB = 1_000_000
 
 
 class Reporter(Protocol):
-    """All of it from one thread, but `download`, which may come from several."""
+    """To be called from one thread, except `download`, which may be called from several."""
 
-    def download(self, name: str, here_bytes: int, total_bytes: int) -> None: ...
+    def download(self, name: str, done_bytes: int, total_bytes: int) -> None: ...
 
     def note(self, text: str) -> None:
-        """Something that takes a while begins, or a person should know it."""
+        """A message for the user, or the start of something that takes a while."""
 
-    def share(self, what: Path | str, share: float) -> None:
-        """So much of the file, or of another task, is done, of 1."""
+    def progress(self, task: Path | str, share: float) -> None:
+        """The share of the file, or of another task, that is done: 0 to 1."""
 
     def written(self, result: Path) -> None: ...
 
-    def failed(self, path: Path, why: str) -> None: ...
+    def failed(self, path: Path, reason: str) -> None: ...
 
 
 @contextmanager
@@ -46,41 +46,41 @@ def reporting(stream: TextIO) -> Iterator[Reporter]:
         TextColumn("{task.percentage:>3.0f} %"),
         TimeElapsedColumn(),
     )
-    # A pipe on standard output must get the names of files and nothing else.
+    # A pipe on standard output must receive the names of files and nothing else.
     with Progress(*columns, console=Console(file=stream), redirect_stdout=sys.stdout.isatty()) as progress:
         yield Bars(progress)
 
 
 class Lines:
-    """A line for every tenth that is done."""
+    """A line for every 10 % of progress."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._tenths: dict[str, int] = {}
 
-    def download(self, name: str, here_bytes: int, total_bytes: int) -> None:
+    def download(self, name: str, done_bytes: int, total_bytes: int) -> None:
         if total_bytes:
-            self._at(f"downloading the model {name}", here_bytes / total_bytes, f", {_megabytes(here_bytes, total_bytes)}")
+            self._show(f"downloading the model {name}", done_bytes / total_bytes, f", {_megabytes(done_bytes, total_bytes)}")
 
     def note(self, text: str) -> None:
-        self._say(text)
+        self._print(text)
 
-    def share(self, what: Path | str, share: float) -> None:
-        self._at(str(what), share)
+    def progress(self, task: Path | str, share: float) -> None:
+        self._show(str(task), share)
 
     def written(self, result: Path) -> None:
         print(result, flush=True)
 
-    def failed(self, path: Path, why: str) -> None:
-        self._say(f"{path}: {why}")
+    def failed(self, path: Path, reason: str) -> None:
+        self._print(f"{path}: {reason}")
 
-    def _at(self, what: str, share: float, more: str = "") -> None:
+    def _show(self, task: str, share: float, details: str = "") -> None:
         tenth = int(share * 10)
-        if tenth > self._tenths.get(what, -1):
-            self._tenths[what] = tenth
-            self._say(f"{what}: {tenth * 10} %{more}")
+        if tenth > self._tenths.get(task, -1):
+            self._tenths[task] = tenth
+            self._print(f"{task}: {tenth * 10} %{details}")
 
-    def _say(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         print(line, file=self._stream, flush=True)
 
 
@@ -91,32 +91,32 @@ class Bars:
         self._progress = progress
         self._bars: dict[str, TaskID] = {}
 
-    def download(self, name: str, here_bytes: int, total_bytes: int) -> None:
+    def download(self, name: str, done_bytes: int, total_bytes: int) -> None:
         if total_bytes:
-            self._at(f"downloading {name}", here_bytes / total_bytes, f": {_megabytes(here_bytes, total_bytes)}")
+            self._show(f"downloading {name}", done_bytes / total_bytes, f": {_megabytes(done_bytes, total_bytes)}")
 
     def note(self, text: str) -> None:
         self._print(text)
 
-    def share(self, what: Path | str, share: float) -> None:
-        self._at(str(what), share)
+    def progress(self, task: Path | str, share: float) -> None:
+        self._show(str(task), share)
 
     def written(self, result: Path) -> None:
         print(result, flush=True)
 
-    def failed(self, path: Path, why: str) -> None:
+    def failed(self, path: Path, reason: str) -> None:
         if (bar := self._bars.pop(str(path), None)) is not None:
             self._progress.remove_task(bar)
-        self._print(f"{path}: {why}")
+        self._print(f"{path}: {reason}")
 
-    def _at(self, what: str, share: float, more: str = "") -> None:
-        if what not in self._bars:
-            self._bars[what] = self._progress.add_task(what, total=1.0)
-        self._progress.update(self._bars[what], completed=share, description=what + more)
+    def _show(self, task: str, share: float, details: str = "") -> None:
+        if task not in self._bars:
+            self._bars[task] = self._progress.add_task(task, total=1.0)
+        self._progress.update(self._bars[task], completed=share, description=task + details)
 
     def _print(self, line: str) -> None:
         self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _megabytes(here_bytes: int, total_bytes: int) -> str:
-    return f"{here_bytes / MB:.0f} of {total_bytes / MB:.0f} MB"
+def _megabytes(done_bytes: int, total_bytes: int) -> str:
+    return f"{done_bytes / MB:.0f} of {total_bytes / MB:.0f} MB"

@@ -1,4 +1,4 @@
-"""`murmur reconcile --since`: one look at the uploads bucket, further back than the reconciler stage looks."""
+"""`murmur reconcile --since`: one comparison of the uploads bucket, further back than the reconciler stage looks."""
 
 import re
 from datetime import timedelta
@@ -14,7 +14,7 @@ UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 def reconcile(
     since: Annotated[str, typer.Option(help="how far back: a number with h, d or w, such as 30d")] = "7d",
 ) -> None:
-    """Announce every object of the uploads bucket that has no job yet, once. Safe beside the running stage."""
+    """Announce every object in the uploads bucket that has no job yet, once. Safe while the reconciler stage is running."""
     from murmur.cli import load
     from producers.reconciler import reconcile_once
     from runtime import logs

@@ -1,7 +1,7 @@
-"""`murmur run STAGE...`: stages against a configured broker and store, one process each, kept alive by this one.
+"""`murmur run STAGE...`: stages with a configured broker and store, one process each, restarted by this one.
 
-Fed by the settings alone, so that every child sees what its parent saw. A child that ends is started again after 0.2 to 5 s;
-children end with their parent, however that ends.
+Configured by the settings alone, so that every child sees the same as its parent. A child that ends is restarted after 0.2 to
+5 s; children end with their parent, however that ends.
 """
 
 import logging
@@ -24,18 +24,18 @@ log = logging.getLogger(__name__)
 STOP_S = 15.0
 POLL_S = 0.1
 USAGE_EXIT = 2
-WORDS_MAX_BYTES = 65_536
+MESSAGE_MAX_BYTES = 65_536
 
 
 def run(
     names: Annotated[list[str], typer.Argument(metavar="STAGE...", help=f"{', '.join(stages.STAGES)}, or all")],
-    once: Annotated[bool, typer.Option("--once", help="end when a stage ends: something else starts it again")] = False,
+    once: Annotated[bool, typer.Option("--once", help="exit when a stage ends: something else restarts it")] = False,
 ) -> None:
-    """Run stages against the configured broker and store, each in a process of its own, restarted when it dies.
+    """Run stages with the configured broker and store, each in a process of its own that is restarted when it ends.
 
-    One stage with --once runs in this very process: for containers, where the cluster restarts it. SIGTERM and Ctrl-C let the
-    stages finish what is in their hands; a second one ends them at once. Exits with 2 when the set-up is wrong, with --once
-    also with the code of the stage that ended: 70 it failed, 128 and more a signal.
+    A single stage with --once runs in this process: for containers, where the cluster restarts it. SIGTERM and Ctrl-C stop the
+    stages gracefully; a second one kills them. Exits with 2 when the configuration is wrong; with --once also with the exit
+    code of the stage: 70 for a failure, 128 and more for a signal.
     """
     from murmur.cli import load
     from runtime import logs
@@ -45,23 +45,23 @@ def run(
     settings = load.settings()
     logs.set_up(settings)
     load.warn_of_misspelt()
-    wanted = stages.of(settings.store) if "all" in names else list(dict.fromkeys(names))
-    for name in wanted:
+    chosen = stages.of(settings.store) if "all" in names else list(dict.fromkeys(names))
+    for name in chosen:
         stages.check(name)
-    if len(wanted) > 1 and settings.health_port is not None:
-        raise UsageError("MURMUR_HEALTH_PORT is one stage's: unset it, or run every stage by a `murmur run` of its own")
+    if len(chosen) > 1 and settings.health_port is not None:
+        raise UsageError("MURMUR_HEALTH_PORT serves one stage: unset it, or run every stage with a `murmur run` of its own")
     if settings.model is None:
-        log.info("no model is set, every stage uses %s; MURMUR_MODEL, the same for all, chooses another", catalogue.RUN_DEFAULT)
-    if "transcriber" in wanted and sys.stderr.isatty():  # else the transcriber downloads it, and its log tells how far it is
+        log.info("no model is set, every stage uses %s; to change it, set MURMUR_MODEL for all stages", catalogue.RUN_DEFAULT)
+    if "transcriber" in chosen and sys.stderr.isatty():  # else the transcriber downloads it, and logs the progress
         from murmur.cli import download
 
         download.in_foreground(catalogue.of(settings))
-    if once and len(wanted) == 1:
+    if once and len(chosen) == 1:
         from murmur.cli import child
 
-        child.leave(child.run_here(wanted[0]))
-    from_settings(settings)  # what is wrong for every stage is said once
-    raise typer.Exit(Parent(wanted, once=once).run())
+        child.leave(child.run_here(chosen[0]))
+    from_settings(settings)  # an error that concerns every stage is reported once
+    raise typer.Exit(Parent(chosen, once=once).run())
 
 
 class Child:
@@ -72,7 +72,7 @@ class Child:
 
         self.name = name
         self.process: subprocess.Popen[bytes] | None = None
-        self._line: socket.socket | None = None
+        self._socket: socket.socket | None = None
         self._backoff = RestartBackoff()
         self._start_s = 0.0
         self._began_s = 0.0
@@ -81,11 +81,11 @@ class Child:
         now_s = time.monotonic()
         if self.process is not None or now_s < self._start_s:
             return
-        # Nothing is ever written to the child: that this end is closed tells it that its parent is gone.
-        self._line, line = socket.socketpair()
+        # Nothing is ever written to the child: end of file on its end means that its parent is gone.
+        self._socket, for_child = socket.socketpair()
         command = [sys.executable, "-m", "murmur.cli.child", self.name]
-        with line:  # a session of its own, so that Ctrl-C on a terminal reaches the children through this process alone
-            self.process = subprocess.Popen(command, stdin=line.fileno(), start_new_session=True)
+        with for_child:  # a session of its own, so that Ctrl-C on a terminal reaches the children through this process alone
+            self.process = subprocess.Popen(command, stdin=for_child.fileno(), start_new_session=True)
         self._began_s = now_s
 
     def ended(self) -> int | None:
@@ -97,19 +97,19 @@ class Child:
         self._start_s = now_s + self._backoff.after(now_s - self._began_s)
         return code
 
-    def last_words(self) -> str:
-        """What it said to this process alone before it ended: how its set-up is wrong."""
-        assert self._line is not None
-        with self._line as line:
-            line.setblocking(False)  # a process that the child left behind may hold the other end open
+    def message(self) -> str:
+        """What it wrote to this process before it ended: the UsageError of its set-up."""
+        assert self._socket is not None
+        with self._socket as connection:
+            connection.setblocking(False)  # a process started by the child may hold the other end open
             try:
-                return line.recv(WORDS_MAX_BYTES).decode(errors="replace")
+                return connection.recv(MESSAGE_MAX_BYTES).decode(errors="replace")
             except OSError:
                 return ""
 
 
 class Parent:
-    """Starts and restarts; `run()` blocks until a signal comes, or with `once` until any child ends."""
+    """Starts and restarts; `run()` blocks until a signal arrives, or with `once` until any child ends."""
 
     def __init__(self, names: Sequence[str], *, once: bool) -> None:
         self._children = [Child(name) for name in names]
@@ -119,27 +119,27 @@ class Parent:
 
     def run(self) -> int:
         """The exit code."""
-        signal.signal(signal.SIGTERM, self._asked)
-        signal.signal(signal.SIGINT, self._asked)
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal)
         try:
             while not self._stopping.is_set():
                 for one in self._children:
                     one.start_if_due()
-                    if (code := one.ended()) is not None and self._over(one, code):
+                    if (code := one.ended()) is not None and self._is_final(one, code):
                         return code if code >= 0 else 128 - code
                 self._stopping.wait(POLL_S)
             return 0
         finally:
             self._stop_all()
 
-    def _over(self, ended: Child, code: int) -> bool:
-        """Whether this end ends everything: with --once, or when starting again cannot help."""
-        words = ended.last_words()
-        _say(f"{ended.name}: {words}" if code == USAGE_EXIT else f"{ended.name} ended with {code}")
+    def _is_final(self, ended: Child, code: int) -> bool:
+        """Whether all others end with this child: with --once, or when a restart cannot help."""
+        message = ended.message()
+        _print(f"{ended.name}: {message}" if code == USAGE_EXIT else f"{ended.name} ended with {code}")
         return self._once or code == USAGE_EXIT
 
-    def _asked(self, _number: int, _frame: FrameType | None) -> None:
-        """The first signal asks, the second insists."""
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        """The first signal stops gracefully, the second forces."""
         if self._stopping.is_set():
             self._forced.set()
         self._stopping.set()
@@ -156,5 +156,5 @@ class Parent:
                     process.wait()
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     print(f"murmur: {text}", file=sys.stderr, flush=True)

@@ -1,6 +1,6 @@
 """`murmur transcribe FILE...`: local files to text, without a broker or a gateway running elsewhere.
 
-It runs the embedded system for as long as it takes, and asks it over HTTP like anybody else.
+It runs the embedded system for as long as it takes, and uses it over HTTP like any client.
 """
 
 import os
@@ -27,31 +27,33 @@ INTERRUPTED, TERMINATED = 130, 143
 
 def transcribe(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="audio or video")],
-    out: Annotated[Path | None, typer.Option(help="folder for the results [default: beside each file]")] = None,
+    out: Annotated[Path | None, typer.Option(help="folder for the results [default: that of each file]")] = None,
     model: Annotated[str | None, typer.Option(help=options.MODEL_HELP)] = None,
     language: options.Language = None,
     task: options.AskedTask = None,
     words: options.Words = False,
     track: options.Track = None,
-    formats: Annotated[str, typer.Option(help="which results, with commas: txt, srt, vtt, tsv, json")] = DEFAULT_FORMATS,
+    formats: Annotated[
+        str, typer.Option(help="formats of the results, separated by commas: txt, srt, vtt, tsv, json")
+    ] = DEFAULT_FORMATS,
 ) -> None:
     """Transcribe local files. Results are named like the file without its extension: talk.mp3 gives talk.txt, talk.srt …
 
-    Standard output has the names of the files that were written, standard error the rest: bars on a terminal, else plain lines.
-    Exits with 1 when any file could not be transcribed; the others are written all the same. Nothing else is left behind.
+    The names of written files go to standard output, progress and errors to standard error. Exits with 1 when any file could
+    not be transcribed; the results of the others are written all the same.
     """
     from murmur.cli import load
     from runtime import logs
 
-    wanted = _formats(formats)
-    _check(files, out, wanted)
+    names = _formats(formats)
+    _check(files, out, names)
     fields = options.fields(language, task, words, track)
     signal.signal(signal.SIGTERM, _terminate)
     try:
         with tempfile.TemporaryDirectory(prefix="murmur-", ignore_cleanup_errors=True) as data:
             settings = load.settings(**_own(Path(data), model, files))
             logs.set_up(settings)
-            failed = _transcribe(settings, files, fields, out, wanted)
+            failed = _transcribe(settings, files, fields, out, names)
     except KeyboardInterrupt:
         _leave(INTERRUPTED)
     except SystemExit as end:
@@ -60,7 +62,7 @@ def transcribe(
 
 
 def _own(data: Path, model: str | None, files: list[Path]) -> dict[str, object]:
-    """What does not come from the environment: it must touch no folder of a `murmur dev`, and take files of any size."""
+    """Settings that override the environment: no folder of a `murmur dev` may be touched, and files may have any size."""
     largest_bytes = max(path.stat().st_size for path in files)
     return {
         "model": model,
@@ -98,13 +100,13 @@ def _transcribe(settings: "Settings", files: list[Path], fields: dict[str, str],
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
-    """SIGTERM tidies up as Ctrl-C does."""
+    """SIGTERM cleans up as Ctrl-C does."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     raise SystemExit(TERMINATED)
 
 
 def _leave(code: int) -> NoReturn:
-    """Threads that are deep in a library call must neither keep the process nor meet a half-ended interpreter."""
+    """Exits immediately: threads in a library call must neither keep the process running nor see interpreter shutdown."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
@@ -113,33 +115,33 @@ def _leave(code: int) -> NoReturn:
 def _formats(text: str) -> list[str]:
     from runtime.formats import FORMATS
 
-    wanted = list(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
-    if not wanted or any(name not in FORMATS for name in wanted):
-        raise UsageError(f"--formats {text!r}: name one or more of {', '.join(FORMATS)}, with commas between")
-    return wanted
+    names = list(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
+    if not names or any(name not in FORMATS for name in names):
+        raise UsageError(f"--formats {text!r}: give one or more of {', '.join(FORMATS)}, separated by commas")
+    return names
 
 
 def _check(files: list[Path], out: Path | None, formats: list[str]) -> None:
     """Before any work: every file can be read, every result can be written, and no two would have one name."""
     if missing := [str(path) for path in files if not path.exists()]:
-        raise UsageError(f"there is no file {', '.join(missing)}")
+        raise UsageError(f"no such file: {', '.join(missing)}")
     if unreadable := [str(path) for path in files if not path.is_file() or not os.access(path, os.R_OK)]:
-        raise UsageError(f"not a file that can be read: {', '.join(unreadable)}")
+        raise UsageError(f"not a readable file: {', '.join(unreadable)}")
     for folder in {out or path.parent for path in files}:
         _check_folder(folder)
     results = [(out or path.parent).resolve() / path.stem for path in files]
     if doubled := {result.name for result in results if results.count(result) > 1}:
         names = ", ".join(f"{name}.{formats[0]}" for name in sorted(doubled))
-        raise UsageError(f"several files would be written as {names}: give them to separate calls, each with its own --out")
+        raise UsageError(f"several results would be named {names}: transcribe the files separately, each with its own --out")
     inputs = {path.resolve() for path in files}
     if any(result.with_name(f"{result.name}.{name}") in inputs for result in results for name in formats):
         raise UsageError("a result would overwrite one of the files: choose another folder with --out")
 
 
 def _check_folder(folder: Path) -> None:
-    """It may be missing; it is made with the first result."""
+    """It may be missing; it is created with the first result."""
     there = folder.absolute()
     while not there.exists():
         there = there.parent
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        raise UsageError(f"no results can be written to {folder}: choose another folder with --out")
+        raise UsageError(f"cannot write results to {folder}: choose another folder with --out")

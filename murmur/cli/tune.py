@@ -1,4 +1,4 @@
-"""`murmur tune`: which settings suit a model on this machine, measured on a person's own recordings.
+"""`murmur tune`: the best settings for a model on this machine, measured on the user's own recordings.
 
 The work is in `murmur.cli.tuning`; this is the command around it.
 """
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from runtime.settings import Settings
 
 INTERRUPTED = 130
-# What is measured, as it is when nobody has set it.
+# The measured settings, with their values when unset.
 VARIED: dict[str, int | None] = {"encoder_window": None, "encoder_margin_s": None, "max_chunk_s": None, "model_replicas": 0}
 
 
 def tune(
-    audio: Annotated[Path | None, typer.Option(help="a folder of your recordings, read with the folders in it")] = None,
+    audio: Annotated[Path | None, typer.Option(help="a folder of your recordings, including its subfolders")] = None,
     model: Annotated[str | None, typer.Option(help=options.MODEL_HELP)] = None,
     language: options.Language = None,
     minutes: Annotated[float, typer.Option(min=0.05, help="time to spend, after the model is loaded")] = 2.0,
@@ -35,9 +35,10 @@ def tune(
 ) -> None:
     """Measure speed and agreement on your own recordings, and print the settings to copy.
 
-    Reads the same speech with the encoder windows full and fit, at several chunk limits, and with 1, 2 … replicas. There is no
-    true text to compare with: a setting is advised when it writes the words that full writes (at most 0.2 % differ) for less
-    than 0.9 of the CPU. A quiet machine gives the best figures. The report is on standard output, the rest on standard error.
+    Transcribes the same speech with the encoder windows full and fit, at several chunk limits, and with 1, 2 … replicas. As
+    there is no reference text, texts are compared with those of full: a setting is recommended if at most 0.2 % of the words
+    differ and it uses less than 90 % of the CPU time. A quiet machine gives the best figures. The report goes to standard
+    output, progress to standard error.
     """
     from murmur.cli import load
     from murmur.cli.progress import reporting
@@ -53,7 +54,7 @@ def tune(
     try:
         with reporting(sys.stderr) as reporter:
             found = _report(settings, chosen, language, files, minutes * 60, reporter)
-    except KeyboardInterrupt:  # no thread may keep the process: not of the download, and not one that reads a chunk
+    except KeyboardInterrupt:  # no thread may keep the process running: neither the download's nor one that transcribes
         os._exit(INTERRUPTED)
     if json:
         import orjson
@@ -77,20 +78,20 @@ def _report(
     from runtime.effective_options import effective_options
 
     only = model.languages[0] if len(model.languages) == 1 else None
-    how = effective_options(settings.model_copy(update=VARIED), model, language=languages.parse(language or "") or only)
+    effective = effective_options(settings.model_copy(update=VARIED), model, language=languages.parse(language or "") or only)
     default = _defaults(settings, model)
-    recordings = Recordings(files, how.slicing, settings.max_audio_s, reporter.failed)
+    recordings = Recordings(files, effective.slicing, settings.max_audio_s, reporter.failed)
     passages = recordings.passages()
     first = next(passages, None)
     if first is None:
-        why = "nobody speaks in any file" if recordings.silent else "no file can be read as audio"
-        raise UsageError(f"{why}: name a folder of recordings with --audio")
+        reason = "no file contains speech" if recordings.silent else "no file can be read as audio"
+        raise UsageError(f"{reason}: name a folder of recordings with --audio")
     download.fetch(model, reporter)
     reporter.note(f"loading the model {model.ref.name}")
     reader = load(model, settings, 1)
     clock = Clock() if default.replicas else Clock(cost_s=Clock().wall_s)
-    budget = Budget(time_s, clock, lambda share: reporter.share("measuring", share))
-    work = Measuring(how.decoding, how.slicing.max_chunk_s, budget, clock)
+    budget = Budget(time_s, clock, lambda share: reporter.progress("measuring", share))
+    work = Measuring(effective.decoding, effective.slicing.max_chunk_s, budget, clock)
     windows = work.windows(reader, chain([first], passages))
     encoder = verdict.best_encoder(windows, default.encoder)
     cores = Cores(default.replicas, lambda count: load(model, settings, count)) if default.replicas else None
@@ -109,7 +110,7 @@ def _defaults(settings: "Settings", model: "Model") -> "Defaults":
 
 
 def _now(settings: "Settings") -> dict[str, str]:
-    """What is set today of that which is measured."""
+    """The measured settings that are set now, with their values."""
     values = {name: getattr(settings, name) for name in VARIED}
     return {f"MURMUR_{name.upper()}": _plain(value) for name, value in values.items() if value != VARIED[name]}
 

@@ -1,4 +1,4 @@
-"""The embedded mode: the whole system in one process, and how it goes on after a restart."""
+"""The embedded mode: the whole system in one process, and how it resumes after a restart."""
 
 from murmur.dev.system import Dev, folders, with_folders
 

@@ -1,8 +1,8 @@
-"""A fresh embedded broker knows nothing: tells it what the data directory knows.
+"""The embedded broker starts empty: this module fills it from the data directory.
 
-The gateway's view keeps every job's last record and its request. Before any stage starts, ended jobs go into the
-coordinator's memory, so that an inbox file that was done is not done again. Once the stages run, jobs that have not ended are
-asked for again, and cancelled again: the broker keeps only a few MiB, and holds a producer back for readers that are there.
+The gateway's view stores every job's last record and its request. Before any stage starts, ended jobs are written to the
+coordinator's changelog, so that inbox files are not processed again. Once the stages run, requests and cancellations of
+unfinished jobs are published again: the broker keeps only a few MiB, and blocks a producer while its consumers lag.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,7 +23,7 @@ FLUSH_S = 30.0
 
 
 def remember(broker: EmbeddedBroker, settings: Settings) -> list[Output]:
-    """Before the stages start. Blocks; returns what was asked for and has not ended, for `ask_again`."""
+    """Called before the stages start. Blocks; returns the requests of unfinished jobs, for `request_again`."""
     from producers.gateway.view import View, view_path
 
     if not view_path(settings).exists():
@@ -40,16 +40,16 @@ def remember(broker: EmbeddedBroker, settings: Settings) -> list[Output]:
         view.close()
     if ended or unfinished:
         log.info("jobs.restored", ended=ended, unfinished=len(unfinished))
-    return [output for requested, cancelled in unfinished for output in _asked(requested, cancelled)]
+    return [output for requested, cancelled in unfinished for output in _requests(requested, cancelled)]
 
 
-def ask_again(broker: EmbeddedBroker, outputs: Sequence[Output]) -> None:
-    """While the stages run. Blocks until the broker has everything; a job that was requested twice is one job."""
+def request_again(broker: EmbeddedBroker, outputs: Sequence[Output]) -> None:
+    """Called while the stages run. Blocks until the broker has everything; a job that is requested twice is one job."""
     kafka = broker.kafka()
     _send(Writer(kafka, kafka.producer("seed"), "dev"), outputs)
 
 
-def _asked(requested: bytes, cancelled: bytes | None) -> Iterator[Output]:
+def _requests(requested: bytes, cancelled: bytes | None) -> Iterator[Output]:
     request = codec.decode(JobRequested, requested)
     yield Output(REQUESTS, request.work.work_id, request)
     if cancelled is not None:
@@ -63,12 +63,12 @@ def _send(writer: Writer, outputs: Iterable[Output]) -> int:
         writer.poll()
         count += 1
     if not writer.flush(FLUSH_S):
-        raise MurmurError("the embedded broker does not take what the last run left")
+        raise MurmurError("the embedded broker did not acknowledge the jobs of the last run")
     return count
 
 
 def _memories(broker: EmbeddedBroker, raw_jobs: Iterator[bytes], job_memory_s: float) -> Iterator[Output]:
-    """Ended jobs as the coordinator remembers them, in the partition where a repeat of their request would come."""
+    """Ended jobs as entries of the coordinator's table, in the partition of their requests."""
     from processors.coordinator.tables import Change, JobState
 
     now = datetime.now(UTC)

@@ -1,7 +1,7 @@
 """The whole system in one process: embedded broker, a directory as object store, every stage in a thread.
 
-Built from the same `build()` functions as `murmur run`; what is different is only what they are given. `murmur dev`, the
-pipeline tests and `murmur transcribe` run it.
+Built from the same `build()` functions as `murmur run`; only their resources differ. Used by `murmur dev`, `murmur transcribe`
+and the pipeline tests.
 """
 
 import fcntl
@@ -23,11 +23,11 @@ from runtime.settings import Settings
 from runtime.supervision import Supervised
 
 log = get_logger(__name__)
-STOP_S = 2.5  # all stages together; what hangs longer is left behind with the process
+STOP_S = 2.5  # all stages together; one that hangs longer ends with the process
 
 
 class Dev:
-    """`start()`, then `wait()` until somebody calls `stop()`; `close()` ends everything and is idempotent."""
+    """`start()`, then `wait()` until `stop()` is called; `close()` ends everything and is idempotent."""
 
     def __init__(self, settings: Settings, only: Sequence[str] = tuple(stages.STAGES)) -> None:
         self.settings = with_folders(settings)
@@ -60,10 +60,10 @@ class Dev:
         self._running = {name: self._supervised(name) for name in self._only}
         for stage in self._running.values():
             stage.start()
-        seed.ask_again(self.broker, unfinished)
+        seed.request_again(self.broker, unfinished)
 
     def not_ready(self) -> dict[str, str | None]:
-        """Of every stage, why it cannot work yet; None when it can."""
+        """For every stage, why it cannot work yet; None when it can."""
         return {name: stage.not_ready() for name, stage in self._running.items()}
 
     @property
@@ -72,7 +72,7 @@ class Dev:
         return getattr(self._gateway, "address", None)
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Whether it was stopped. Raises what made a stage impossible."""
+        """Whether it was stopped. Raises the error that ended a stage for good."""
         stopped = self._stopped.wait(timeout_s)
         if self._failure is not None:
             raise self._failure
@@ -88,7 +88,7 @@ class Dev:
                 return
 
     def stop(self) -> None:
-        """Asks `wait()` to return. From any thread, and from signal handlers."""
+        """Makes `wait()` return. May be called from any thread and from signal handlers."""
         self._stopped.set()
 
     def close(self) -> None:
@@ -136,7 +136,7 @@ class Dev:
 
 
 def with_folders(settings: Settings) -> Settings:
-    """The settings with inbox, outbox and data made absolute, and what `dev` chooses for itself."""
+    """The settings with absolute paths for inbox, outbox and data, the directory store, and a model chosen by device."""
     data_dir = settings.data_dir.absolute()
     inbox = (settings.inbox or data_dir / "inbox").absolute()
     outbox = (settings.outbox or inbox.parent / "transcripts").absolute()
@@ -147,12 +147,12 @@ def with_folders(settings: Settings) -> Settings:
 
 
 def folders(settings: Settings) -> tuple[Path, Path]:
-    """Inbox and outbox. Raises UsageError when one lies inside the other: results would be taken for new audio."""
+    """Inbox and outbox. Raises UsageError when one contains the other: results would be taken as input."""
     assert settings.inbox is not None
     assert settings.outbox is not None
     inbox, outbox = settings.inbox.resolve(), settings.outbox.resolve()
     if inbox.is_relative_to(outbox) or outbox.is_relative_to(inbox):
-        raise UsageError(f"inbox ({inbox}) and outbox ({outbox}) must not lie inside each other: set --outbox elsewhere")
+        raise UsageError(f"inbox ({inbox}) and outbox ({outbox}) must not contain each other: set --outbox to another folder")
     return inbox, outbox
 
 

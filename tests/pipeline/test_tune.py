@@ -29,8 +29,8 @@ def test_speed_and_agreement_of_a_folder_and_what_to_set(murmur: Murmur) -> None
     assert done.stdout.startswith("demo on ")
     for row in ("full (default)", "fit, 2 s", "fit, 5 s", "fit, 8 s"):
         assert f"\n{row} " in done.stdout
-    assert "Too little speech to judge encoder windows by" in done.stdout
-    assert "Settings to copy:\nMURMUR_MODEL_REPLICAS=" in done.stdout or "No settings are advised." in done.stdout
+    assert "Too little speech to compare encoder windows" in done.stdout
+    assert "Settings to copy:\nMURMUR_MODEL_REPLICAS=" in done.stdout or "No settings are recommended." in done.stdout
     assert f"{folder / 'bad.mp3'}: skipped: " in done.stderr
     assert "en-command.txt" not in done.stderr
     assert "measuring: 100 %" in done.stderr
@@ -54,7 +54,7 @@ def test_json_is_one_object_on_standard_output(murmur: Murmur) -> None:
         (("--audio", "recordings"), "empty"),
         (("--audio", "recordings", "--model", "nosuch"), "nosuch"),
         (("--audio", "recordings", "--language", "French"), "French"),
-        (("--audio", "recordings"), "nobody speaks"),
+        (("--audio", "recordings"), "no file contains speech"),
         (("--audio", "recordings"), "no file can be read"),
     ],
 )

@@ -1,5 +1,5 @@
-"""What is behind `murmur tune`: speed and agreement of settings, measured on a person's own recordings.
+"""The measurement of `murmur tune`: speed and agreement of settings on the user's own recordings.
 
-`recordings` cuts files into passages, `measuring` has them read in different ways, `verdict` says what follows from the figures,
-`report` shows it. Only `recordings` and `reader` know the stages; the rest is pure.
+`recordings` splits files into passages, `measuring` transcribes them with different settings, `verdict` draws conclusions
+from the figures, `report` formats them. Only `recordings` and `reader` depend on the stages; the rest is pure.
 """

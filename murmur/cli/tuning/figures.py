@@ -1,4 +1,4 @@
-"""What is measured, and of what. Fed by `measuring`; `verdict` and `report` read it. Pure."""
+"""The measured figures and their subjects. Filled by `measuring`, read by `verdict` and `report`. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ SAMPLE_BYTES = 2
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """`pcm`: s16le mono 16 kHz. `pieces` and `speech` as a `ChunkReady` has them."""
+    """`pcm`: s16le mono 16 kHz. `pieces` and `speech` as in `ChunkReady`."""
 
     pcm: bytes
     pieces: tuple[Span, ...]
@@ -25,14 +25,14 @@ class Chunk:
 
 
 class Passage(Protocol):
-    """A stretch of a recording in which somebody speaks."""
+    """A part of a recording that contains speech."""
 
     def chunks(self, max_chunk_s: float) -> Sequence[Chunk]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """`language`: the one that was heard; None without any text. `refitted`: windows that were decoded again in full."""
+    """`language`: the detected one; None without any text. `refitted`: number of windows that were decoded again in full."""
 
     text: str
     language: str | None
@@ -40,7 +40,7 @@ class Reading:
 
 
 class Reader(Protocol):
-    """A model in memory. Safe from as many threads as it has replicas."""
+    """A loaded model. May be called from as many threads as it has replicas."""
 
     def read(self, chunk: Chunk, decoding: DecodingOptions) -> Reading: ...
 
@@ -67,8 +67,8 @@ FULL = EncoderChoice("full")
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One way of reading some speech. `+`: of two passages together. `cost_s`: CPU seconds; on a GPU, seconds.
-    `difference`: from the words of the reference, whose own is zero."""
+    """One set of settings on some speech; `+` adds up two passages. `cost_s`: CPU seconds; on a GPU, wall seconds.
+    `difference`: to the words of the reference, for which it is zero."""
 
     speech_s: float = 0.0
     cost_s: float = 0.0
@@ -99,7 +99,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class SideBySide:
-    """Replicas at work: seconds of speech a second, and the CPU cores that they had on average."""
+    """Replicas in parallel: seconds of speech per second, and the average number of CPU cores that they used."""
 
     speed: float
     cores: float
@@ -107,7 +107,7 @@ class SideBySide:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """All figures of one run; what the time did not reach is empty. `is_all`: the windows read all that there is to read.
+    """All figures of one run; empty where the time was too short. `is_all`: the windows were measured on all of the recordings.
     `replicas`: by their number."""
 
     windows: dict[EncoderChoice, Figure]

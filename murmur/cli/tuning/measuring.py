@@ -1,6 +1,6 @@
-"""The same speech read in different ways: encoder windows, chunk limits, replicas. Each for its share of the time.
+"""The same speech with different settings: encoder windows, chunk limits, replicas. Each for its share of the time.
 
-Fed with passages by `recordings`; gives figures to `verdict`. Knows the model and the clock by their protocols only.
+Gets passages from `recordings`; returns figures for `verdict`. Depends on the protocols of model and clock only.
 """
 
 import time
@@ -14,19 +14,19 @@ from schemas.options import DecodingOptions
 
 FIT_MARGINS_S = (2.0, 5.0, 8.0)
 CHUNK_LIMITS_S = (10.0, 20.0, 30.0)
-WINDOWS_SHARE, CHUNK_LIMITS_SHARE = 0.6, 0.85  # of the time, when these end; the rest is for replicas
+WINDOWS_SHARE, CHUNK_LIMITS_SHARE = 0.6, 0.85  # share of the time at which these end; the rest is for replicas
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """`cost_s`: what a way of reading is judged by."""
+    """`cost_s`: the cost by which settings are compared."""
 
     wall_s: Callable[[], float] = time.perf_counter
     cost_s: Callable[[], float] = time.process_time
 
 
 class Budget:
-    """Time that may be spent, from now on. `report`: the share that is gone."""
+    """Time that may be spent, starting now. `report` receives the share that is used."""
 
     def __init__(self, total_s: float, clock: Clock, report: Callable[[float], None]) -> None:
         self._clock, self._report = clock, report
@@ -34,7 +34,7 @@ class Budget:
         self._began_s = clock.wall_s()
 
     def left_s(self, until_share: float = 1.0) -> float:
-        """Until that share of all the time is gone; negative afterwards."""
+        """Until that share of the time is used; negative afterwards."""
         spent_s = self._clock.wall_s() - self._began_s
         self._report(min(spent_s / self._total_s, 1.0))
         return self._total_s * until_share - spent_s
@@ -45,7 +45,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A passage and how it is read: in one language, as the system would settle it for a file."""
+    """A passage and its options: one language, as the system would determine it for a file."""
 
     passage: Passage
     decoding: DecodingOptions
@@ -53,23 +53,23 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Cores:
-    """Of a CPU. `load` gives a reader with as many replicas."""
+    """CPU cores. `load` returns a reader with that many replicas."""
 
     count: int
     load: Callable[[int], Reader]
 
 
 class Measuring:
-    """`decoding` and `max_chunk_s` are what holds for the model; what is measured varies them."""
+    """`decoding` and `max_chunk_s` are the model's defaults; the measurements vary them."""
 
     def __init__(self, decoding: DecodingOptions, max_chunk_s: float, budget: Budget, clock: Clock) -> None:
         self._decoding, self._max_chunk_s = decoding, max_chunk_s
         self._budget, self._clock = budget, clock
-        self._sources: list[Source] = []  # what was read in all windows
+        self._sources: list[Source] = []  # transcribed in all windows
         self._is_all = True
 
     def windows(self, reader: Reader, passages: Iterable[Passage]) -> dict[EncoderChoice, Figure]:
-        """Chunk after chunk in every window, one chunk at least, if there is any. `full` is the reference."""
+        """Every chunk in every window, at least one chunk if there is any. `full` is the reference."""
         figures = dict.fromkeys(self._choices, Figure())
         for passage in passages:
             chunks = passage.chunks(self._max_chunk_s)
@@ -87,7 +87,7 @@ class Measuring:
         return figures
 
     def others(self, windows: dict[EncoderChoice, Figure], best: EncoderChoice, reader: Reader, cores: Cores | None) -> Measured:
-        """All that is measured with the best window, on what was read in all of them."""
+        """Everything that is measured with the best window, on the passages that were transcribed in all windows."""
         speed = windows[best].speed
         limits = self._limits(reader, best, speed)
         replicas: dict[int, SideBySide] = {}
@@ -98,7 +98,7 @@ class Measuring:
         return Measured(windows, self._is_all, limits, replicas)
 
     def _limits(self, reader: Reader, best: EncoderChoice, speed: float) -> dict[float, Figure]:
-        """Passage after passage at every limit, while there is time. The model's own limit is the reference."""
+        """Every passage at every limit, while there is time. The model's default is the reference."""
         limits = [self._max_chunk_s, *(limit for limit in CHUNK_LIMITS_S if limit != self._max_chunk_s)]
         figures = dict.fromkeys(limits, Figure())
         for source in self._sources:
@@ -113,7 +113,7 @@ class Measuring:
         return dict(sorted(figures.items())) if figures[self._max_chunk_s].chunks else {}
 
     def _replicas(self, reader: Reader, best: EncoderChoice, speed: float, counts: Sequence[int]) -> dict[int, SideBySide]:
-        """Every thread reads the same chunks, so that all end at about the same time."""
+        """Every thread transcribes the same chunks, so that all end at about the same time."""
         each_s = self._budget.left_s() / len(counts)
         chosen: list[tuple[Chunk, DecodingOptions]] = []
         speech_s = 0.0

@@ -1,4 +1,4 @@
-"""The model of `murmur tune`, as the transcriber loads it and reads chunks with it."""
+"""The model of `murmur tune`, loaded and used as in the transcriber."""
 
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ class ModelReader:
 
 
 def load(model: Model, settings: Settings, replicas: int) -> ModelReader:
-    """Blocks until the model is warm. What is sampled is the same in every run with one replica. Raises UsageError."""
+    """Blocks until the model is warmed up. Sampling is reproducible with one replica. Raises UsageError."""
     import ctranslate2
 
     from processors.transcriber import loading

@@ -1,6 +1,6 @@
-"""Files of a folder to passages of a minute or two, decoded once, which can be cut into chunks again and again.
+"""Files of a folder as passages of a minute or two, decoded once, which can be cut into chunks repeatedly.
 
-Feeds `measuring`. The order of the files is shuffled, always the same way, so that a short run has something of everything.
+Input of `measuring`. The order of the files is shuffled with a fixed seed, so that a short run covers a sample of them.
 """
 
 import random
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 
 SEED = 0
 PASSAGE_S = 120
-SPLIT_WITHIN_S = 10  # a passage ends where its last seconds are the quietest
+SPLIT_WITHIN_S = 10  # a passage ends at the quietest point of its last seconds
 QUIET_MS = 300
 Skipped = Callable[[Path, str], None]
 
 
 def files(audio: Path | None) -> list[Path]:
-    """Every file of the folder and of those in it, but hidden ones and transcripts. Raises UsageError when there is none."""
+    """Every file in the folder and its subfolders, except hidden ones and transcripts. Raises UsageError when there is none."""
     if audio is None:
         raise UsageError("tune measures with your own recordings: name a folder of them with --audio")
     if not audio.is_dir():
-        raise UsageError(f"there is no folder {audio}: name one that has recordings with --audio")
+        raise UsageError(f"no such folder: {audio}. Name one that has recordings with --audio")
     found = sorted(path for path in audio.rglob("*") if _is_candidate(path.relative_to(audio)) and path.is_file())
     if not found:
         raise UsageError(f"the folder {audio} is empty: name one that has recordings with --audio")
-    random.Random(SEED).shuffle(found)  # noqa: S311  -- an order, no secret
+    random.Random(SEED).shuffle(found)  # noqa: S311  -- an order, not a secret
     return found
 
 
@@ -65,12 +65,12 @@ class Passage:
 
 
 class Recordings:
-    """Passages with speech: the first of every file, then the next of every file that has more. `skipped` gets each file
-    that cannot be read or in which nobody speaks, and why."""
+    """Passages with speech: the first of every file, then the next of every file that has more. `skipped` receives each file
+    that cannot be read or contains no speech, with the reason."""
 
     def __init__(self, paths: Sequence[Path], slicing: SlicingOptions, max_audio_s: float, skipped: Skipped) -> None:
         self._paths, self._slicing, self._max_audio_s, self._skipped = paths, slicing, max_audio_s, skipped
-        self.files = 0  # of which there was a passage
+        self.files = 0  # with at least one passage
         self.silent = 0
 
     def passages(self) -> Iterator[Passage]:
@@ -98,10 +98,10 @@ class Recordings:
             return
         if not found:
             self.silent += 1
-            self._skipped(path, "skipped: nobody speaks in it")
+            self._skipped(path, "skipped: it contains no speech")
 
     def _stretches(self, path: Path) -> Iterator["Samples"]:
-        """The file is closed before its last one is given."""
+        """The file is closed before its last stretch is yielded."""
         import numpy as np
 
         from processors.slicer.decode import open_audio
@@ -121,7 +121,7 @@ class Recordings:
 
 
 def quietest(samples: "Samples") -> int:
-    """The middle of the quietest moment of the last seconds."""
+    """The middle of the quietest moment in the last seconds."""
     import numpy as np
 
     width = QUIET_MS * SAMPLE_RATE_HZ // 1000

@@ -1,7 +1,4 @@
-"""Figures and verdict as a person reads them, and as JSON. Pure.
-
-Fed by `verdict`; printed by `murmur tune`.
-"""
+"""Figures and verdict as text and as JSON, for `murmur tune`. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,12 +6,12 @@ from dataclasses import dataclass
 from murmur.cli.tuning.figures import FULL, EncoderChoice, Figure, Measured
 from murmur.cli.tuning.verdict import Defaults, Verdict, agrees, is_judged, share
 
-DIFFERENCES_MAX = 8  # so many are shown
+DIFFERENCES_MAX = 8  # shown
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`now`: values of the settings that hold on this machine, by variable."""
+    """`now`: the measured settings that are set on this machine, by variable."""
 
     model: str
     files: int
@@ -29,7 +26,7 @@ class Report:
 
     @property
     def unset(self) -> list[str]:
-        """Set today, and not advised."""
+        """Variables that are set now, but not recommended."""
         return [name for name in self.now if name not in self.verdict.settings]
 
 
@@ -55,7 +52,7 @@ def _windows(report: Report) -> Iterator[str]:
         "of full",
         "speed",
         f"of {report.full.difference.words} words differ",
-        "read again in full",
+        "decoded again in full",
     ]
     rows = [
         [
@@ -121,7 +118,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 
 def _shown(report: Report) -> EncoderChoice:
-    """The window whose differences a person wants to see: one that was refused, the default before others; else the chosen."""
+    """The window whose differences are of interest: a rejected one, preferably the default; otherwise the chosen one."""
     chosen, default = report.verdict.encoder, report.default.encoder
     if chosen != FULL:
         return chosen if default == FULL else default
@@ -134,10 +131,10 @@ def _differences(report: Report) -> Iterator[str]:
     found = report.measured.windows[choice].difference.differences
     if found:
         yield ""
-        yield f"What differs, as full -> {choice} (both make mistakes: full is no true text):"
+        yield f"Differences, as full -> {choice} (both make mistakes: full is not a reference text):"
         yield from (f"  {text}" for text in found[:DIFFERENCES_MAX])
     if len(found) > DIFFERENCES_MAX:
-        yield f"  and {_many(len(found) - DIFFERENCES_MAX, 'more place')}"
+        yield f"  and {len(found) - DIFFERENCES_MAX} more"
 
 
 def _settings(report: Report) -> Iterator[str]:
@@ -146,11 +143,11 @@ def _settings(report: Report) -> Iterator[str]:
         yield "Settings to copy:"
         yield from (f"{name}={value}" for name, value in settings.items())
     elif not is_judged(report.full.difference.words):
-        yield "No settings are advised."
+        yield "No settings are recommended."
     else:
-        yield f"No settings are needed: what {report.model} does by default is right here."
+        yield f"No settings are needed: the defaults of {report.model} are the best here."
     for name in report.unset:
-        yield f"Set today, and not advised here: {name}={report.now[name]}"
+        yield f"Set now, but not recommended here: {name}={report.now[name]}"
 
 
 def _many(count: int, noun: str) -> str:

@@ -1,6 +1,6 @@
-"""What follows from the figures: which settings suit these recordings on this machine, in words and as lines to copy. Pure.
+"""Conclusions from the figures: the best settings for these recordings on this machine, as text and as lines to copy. Pure.
 
-Fed by `measuring`; shown by `report`. What a model does by default stays, unless something else is clearly better.
+Input from `measuring`, shown by `report`. A model's defaults are kept unless something else is clearly better.
 """
 
 from collections.abc import Mapping
@@ -10,16 +10,16 @@ from murmur.cli.tuning.figures import FULL, EncoderChoice, Figure, Measured, Sid
 from murmur.word_errors import Score
 from runtime.models.catalogue import FITTED_MARGIN_S
 
-WORDS_MIN = 200  # with fewer there is nothing to judge by
-WORDS_FOR_RATE = 500  # with fewer, one word is more than the rate that is allowed
+WORDS_MIN = 200  # fewer are not enough to decide
+WORDS_FOR_RATE = 500  # with fewer, one word is more than the allowed rate
 DIFFERENT_MAX = 0.002  # of the words
-WORTHWHILE = 0.9  # what costs more than that of the other is no gain
+WORTHWHILE = 0.9  # a higher ratio of costs is not a gain
 SAME_CORES = 0.95
 
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What the model does without settings. `replicas`: None on a GPU, where their number cannot be set."""
+    """The model's defaults. `replicas`: None on a GPU, where their number cannot be set."""
 
     encoder: EncoderChoice
     max_chunk_s: float
@@ -27,13 +27,13 @@ class Defaults:
 
     @property
     def cost(self) -> str:
-        """What ways of reading are compared by."""
+        """The cost by which settings are compared."""
         return "time" if self.replicas is None else "CPU"
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`sentences`: one for each thing that was measured. `settings`: those that differ from the defaults, by variable."""
+    """`sentences`: one for each measurement. `settings`: those that differ from the defaults, by variable."""
 
     encoder: EncoderChoice
     sentences: tuple[str, ...]
@@ -41,7 +41,7 @@ class Verdict:
 
 
 def agrees(difference: Score) -> bool:
-    """So few words differ that it may be called the same text."""
+    """So few words differ that the texts count as equal."""
     return difference.errors <= (difference.words * DIFFERENT_MAX if difference.words >= WORDS_FOR_RATE else 1)
 
 
@@ -50,23 +50,23 @@ def is_judged(words: int) -> bool:
 
 
 def best_encoder(windows: Mapping[EncoderChoice, Figure], default: EncoderChoice) -> EncoderChoice:
-    """One that agrees with `full`: the default or a wide margin, unless the cheapest saves another tenth of what `full` costs.
-    A narrow margin has its bad moments, which a short measurement may miss."""
+    """One that agrees with `full`: the default or a wide margin, unless the cheapest saves another tenth of `full`'s cost.
+    A narrow margin fails on a few passages, which a short measurement may miss."""
     full = windows[FULL]
     if not is_judged(full.difference.words):
         return default
     good = [choice for choice in windows if choice != FULL and _is_good(windows, choice, default)]
     if not good:
         return FULL
-    wanted = (default, EncoderChoice("fit", FITTED_MARGIN_S), max(good, key=lambda choice: choice.margin_s))
-    usual = next(choice for choice in wanted if choice in good)
+    preferred = (default, EncoderChoice("fit", FITTED_MARGIN_S), max(good, key=lambda choice: choice.margin_s))
+    usual = next(choice for choice in preferred if choice in good)
     cheapest = min(good, key=lambda choice: windows[choice].cost_s)
     saved_s = windows[usual].cost_s - windows[cheapest].cost_s
     return cheapest if saved_s > (1 - WORTHWHILE) * windows[FULL].cost_s else usual
 
 
 def _is_good(windows: Mapping[EncoderChoice, Figure], choice: EncoderChoice, default: EncoderChoice) -> bool:
-    """The default needs no gain."""
+    """The default does not have to be cheaper."""
     return agrees(windows[choice].difference) and (choice == default or _is_cheaper(windows[choice], windows[FULL]))
 
 
@@ -91,7 +91,7 @@ def _fastest(replicas: Mapping[int, SideBySide]) -> int:
 
 
 def _is_disturbed(replicas: Mapping[int, SideBySide], default: int) -> bool:
-    """More threads got less CPU than the fastest: something else was using it meanwhile."""
+    """More threads got less CPU than the fastest run: something else was using it in the meantime."""
     return replicas[default].cores < SAME_CORES * replicas[_fastest(replicas)].cores
 
 
@@ -124,52 +124,53 @@ def _on_windows(measured: Measured, best: EncoderChoice, cost: str) -> str:
     windows, full = measured.windows, measured.windows[FULL]
     words = full.difference.words
     if not is_judged(words):
-        return f"Too little speech to judge encoder windows by: {_too_few(words)}. {_way_out(measured)}"
+        return f"Too little speech to compare encoder windows: {_too_few(words)}. {_way_out(measured)}"
     if best != FULL:
-        return f"fit with a margin of {best.margin_s:g} s {_writes(windows[best], full)} {cost} of full."
+        return f"Use fit with a margin of {best.margin_s:g} s: it {_writes(windows[best], full)} {cost} of full."
     nearest = min((choice for choice in windows if choice != FULL), key=lambda choice: windows[choice].difference.errors)
     if not agrees(windows[nearest].difference):
         changed = share(windows[nearest].difference)
-        return f"Keep full: fit changes {changed} of the words, even with the best margin, {nearest.margin_s:g} s."
-    return f"Keep full: fit {_writes(windows[nearest], full)} {cost}, which is not worth it."
+        return f"Use full: fit changes {changed} of the words, even with the best margin, {nearest.margin_s:g} s."
+    return f"Use full: fit {_writes(windows[nearest], full)} {cost}, which is too little gain."
 
 
 def _on_limits(limits: Mapping[float, Figure], best_s: float, default: Defaults) -> str:
     default_s = default.max_chunk_s
     if not limits:
-        return "Chunk limits were not measured: the time was too short. Give more with --minutes."
+        return "Chunk limits were not measured: the time was too short. Increase --minutes."
     words = limits[default_s].difference.words
     if not is_judged(words):
-        return f"Too little speech to judge chunk limits by: {_too_few(words)}."
+        return f"Too little speech to compare chunk limits: {_too_few(words)}."
     if best_s == default_s:
-        return f"Keep chunks of at most {default_s:g} s: no other limit writes the same words for clearly less."
-    return f"Chunks of at most {best_s:g} s: that {_writes(limits[best_s], limits[default_s])} {default.cost} of {default_s:g} s."
+        return f"Use chunks of at most {default_s:g} s: no other limit gives the same words for clearly less."
+    effect = _writes(limits[best_s], limits[default_s])
+    return f"Use chunks of at most {best_s:g} s: that {effect} {default.cost} of {default_s:g} s."
 
 
 def _on_replicas(replicas: Mapping[int, SideBySide], best: int | None) -> str:
     if best is None:
-        return "The number of replicas is for CPUs only, and was not measured."
+        return "Replicas were not measured: their number applies to CPUs only."
     if best not in replicas:
-        return "Replicas were not measured: the time was too short. Give more with --minutes."
+        return "Replicas were not measured: the time was too short. Increase --minutes."
     if _is_disturbed(replicas, best):
-        return "Replicas cannot be judged: something else used the CPU meanwhile. Measure again on a quiet machine."
+        return "Replicas cannot be compared: something else used the CPU in the meantime. Measure again on a quiet machine."
     noun = "replica transcribes" if best == 1 else "replicas transcribe"
     gain = f", {replicas[best].speed / replicas[1].speed:.1f} times as much as one" if best > 1 else ""
-    return f"{best} {noun} {replicas[best].speed:.1f} s of speech a second{gain}."
+    return f"{best} {noun} {replicas[best].speed:.1f} s of speech per second{gain}."
 
 
 def _too_few(words: int) -> str:
-    return f"{words} words, and {WORDS_MIN} are needed"
+    return f"{words} words, at least {WORDS_MIN} are needed"
 
 
 def _way_out(measured: Measured) -> str:
-    return "That was all of the recordings: add some." if measured.is_all else "Give more time with --minutes."
+    return "All recordings were used: add more." if measured.is_all else "Increase --minutes."
 
 
 def _writes(figure: Figure, reference: Figure) -> str:
     changed = figure.difference.errors
-    what = f"changes {changed} of {figure.difference.words} words" if changed else "writes the same words"
-    return f"{what} for {figure.cost_s / reference.cost_s:.2f} of the"
+    effect = f"changes {changed} of {figure.difference.words} words" if changed else "gives the same words"
+    return f"{effect} for {figure.cost_s / reference.cost_s:.2f} of the"
 
 
 def share(difference: Score) -> str:

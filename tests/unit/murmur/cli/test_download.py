@@ -1,4 +1,4 @@
-"""A download in the foreground: what is here is left alone, what cannot be had is an error, and the progress is shown."""
+"""A download in the foreground: a cached model is not downloaded, a failure is raised, and the progress is shown."""
 
 import io
 from pathlib import Path
@@ -22,14 +22,12 @@ def stream(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     return io.StringIO()
 
 
-def test_a_model_that_is_here_is_not_spoken_of(stream: io.StringIO) -> None:
+def test_a_cached_model_is_not_mentioned(stream: io.StringIO) -> None:
     assert download.fetch(catalogue.resolve("demo"), Lines(stream)) == catalogue.DEMO_DIR
     assert stream.getvalue() == ""
 
 
-def test_a_download_says_where_from_and_how_far_it_is(
-    stream: io.StringIO, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_download_reports_source_and_progress(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def fetch(model: Model, progress: Progress) -> Path:
         progress(0, 150_000_000)
         progress(150_000_000, 150_000_000)
@@ -38,13 +36,13 @@ def test_a_download_says_where_from_and_how_far_it_is(
     monkeypatch.setattr(catalogue, "fetch", fetch)
     assert download.fetch(BASE, Lines(stream)) == tmp_path
     assert stream.getvalue().splitlines() == [
-        "the model base is not here yet; downloading it from Systran/faster-whisper-base",
+        "downloading the model base from Systran/faster-whisper-base",
         "downloading the model base: 0 %, 0 of 150 MB",
         "downloading the model base: 100 %, 150 of 150 MB",
     ]
 
 
-def test_what_cannot_be_had_is_raised_where_it_was_asked_for(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_download_raises_in_the_caller(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
     def fetch(model: Model, progress: Progress) -> Path:
         raise UsageError("no hub")
 

@@ -1,4 +1,4 @@
-"""Plain lines: few of them, and what was written on standard output."""
+"""Plain lines: one for every 10 %, and the names of written files on standard output."""
 
 import io
 from pathlib import Path
@@ -9,11 +9,11 @@ from murmur.cli.batch import write_whole
 from murmur.cli.progress import Lines, reporting
 
 
-def test_a_stream_that_is_no_terminal_gets_a_line_for_every_tenth(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_terminal_there_is_a_line_for_every_tenth(capsys: pytest.CaptureFixture[str]) -> None:
     stream = io.StringIO()
     with reporting(stream) as reporter:
         for percent in range(101):
-            reporter.share(Path("a.wav"), percent / 100)
+            reporter.progress(Path("a.wav"), percent / 100)
         reporter.written(Path("a.txt"))
         reporter.failed(Path("b.wav"), "no sound (no_audio)")
     lines = stream.getvalue().splitlines()
@@ -21,7 +21,7 @@ def test_a_stream_that_is_no_terminal_gets_a_line_for_every_tenth(capsys: pytest
     assert capsys.readouterr().out == "a.txt\n"
 
 
-def test_a_download_tells_how_much_there_is() -> None:
+def test_a_download_shows_its_size() -> None:
     stream = io.StringIO()
     reporter = Lines(stream)
     reporter.download("large-v3", 0, 0)  # before the hub has said how large it is
@@ -29,7 +29,7 @@ def test_a_download_tells_how_much_there_is() -> None:
     assert stream.getvalue() == "downloading the model large-v3: 50 %, 1600 of 3200 MB\n"
 
 
-def test_a_result_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_results_are_written_atomically(tmp_path: Path) -> None:
     write_whole(tmp_path / "out" / "a.txt", b"text")
     assert (tmp_path / "out" / "a.txt").read_bytes() == b"text"
     (tmp_path / "taken.txt").mkdir()

@@ -59,7 +59,7 @@ def test_files_that_cannot_be_used_are_named_with_why(tmp_path: Path, skipped: d
     source = passages(tmp_path, skipped)
     assert len(list(source.passages())) == 1
     assert (source.files, source.silent) == (1, 1)
-    assert skipped["silence.flac"] == "skipped: nobody speaks in it"
+    assert skipped["silence.flac"] == "skipped: it contains no speech"
     assert skipped["bad.mp3"].startswith("skipped: ")
     assert set(skipped) == {"bad.mp3", "silence.flac"}
 

@@ -1,4 +1,4 @@
-"""What is advised: the cheapest that writes the same words, and the default where nothing is clearly better."""
+"""Recommendations: the cheapest settings that give the same words, and the default if nothing is clearly better."""
 
 from dataclasses import replace
 
@@ -33,7 +33,7 @@ def test_texts_agree_up_to_0_2_points_or_one_word(words: int, errors: int, is_sa
 @pytest.mark.parametrize(
     ("windows", "default", "best"),
     [
-        (SAME, FULL, fit(5)),  # what others found good, unless another is clearly cheaper
+        (SAME, FULL, fit(5)),  # the usual margin, unless another is clearly cheaper
         (SAME, fit(8), fit(8)),
         ({**SAME, fit(2): figure(30)}, fit(5), fit(2)),
         ({**SAME, fit(2): figure(33)}, fit(5), fit(5)),
@@ -64,12 +64,12 @@ def test_fewer_replicas_than_cores_only_where_they_are_clearly_faster() -> None:
     assert verdict.best_replicas({}, None) is None
 
 
-def test_replicas_that_had_less_cpu_than_fewer_of_them_are_not_judged() -> None:
+def test_replicas_that_had_less_cpu_than_fewer_of_them_are_not_compared() -> None:
     busy = Measured(SAME, True, {}, {1: SideBySide(11.0, 1.0), 2: SideBySide(9.0, 0.8)})
     found = verdict.of(busy, SMALL)
     assert (
         found.sentences[2]
-        == "Replicas cannot be judged: something else used the CPU meanwhile. Measure again on a quiet machine."
+        == "Replicas cannot be compared: something else used the CPU in the meantime. Measure again on a quiet machine."
     )
     assert "MURMUR_MODEL_REPLICAS" not in found.settings
 
@@ -77,37 +77,37 @@ def test_replicas_that_had_less_cpu_than_fewer_of_them_are_not_judged() -> None:
 def test_a_better_window_is_a_sentence_and_lines_to_copy() -> None:
     found = verdict.of(measured(SAME), SMALL)
     assert found.sentences == (
-        "fit with a margin of 5 s writes the same words for 0.42 of the CPU of full.",
-        "Keep chunks of at most 30 s: no other limit writes the same words for clearly less.",
-        "2 replicas transcribe 19.0 s of speech a second, 1.9 times as much as one.",
+        "Use fit with a margin of 5 s: it gives the same words for 0.42 of the CPU of full.",
+        "Use chunks of at most 30 s: no other limit gives the same words for clearly less.",
+        "2 replicas transcribe 19.0 s of speech per second, 1.9 times as much as one.",
     )
     assert found.settings == {"MURMUR_ENCODER_WINDOW": "fit", "MURMUR_ENCODER_MARGIN_S": "5"}
 
 
-def test_a_worse_default_is_given_up() -> None:
+def test_a_worse_default_is_replaced() -> None:
     worse = {**{fit(m): figure(40, errors=13) for m in (2, 5, 8)}, FULL: figure(100)}
     found = verdict.of(measured(worse), FITTED)
-    assert found.sentences[0] == "Keep full: fit changes 1.30 % of the words, even with the best margin, 2 s."
+    assert found.sentences[0] == "Use full: fit changes 1.30 % of the words, even with the best margin, 2 s."
     assert found.settings == {"MURMUR_ENCODER_WINDOW": "full"}
 
 
-def test_nothing_is_advised_with_too_little_speech() -> None:
+def test_nothing_is_recommended_with_too_little_speech() -> None:
     little = {choice: figure(50, words=120) for choice in SAME}
     found = verdict.of(Measured(little, False, {30.0: figure(50, words=120)}), SMALL)
     assert found.sentences == (
-        "Too little speech to judge encoder windows by: 120 words, and 200 are needed. Give more time with --minutes.",
-        "Too little speech to judge chunk limits by: 120 words, and 200 are needed.",
-        "Replicas were not measured: the time was too short. Give more with --minutes.",
+        "Too little speech to compare encoder windows: 120 words, at least 200 are needed. Increase --minutes.",
+        "Too little speech to compare chunk limits: 120 words, at least 200 are needed.",
+        "Replicas were not measured: the time was too short. Increase --minutes.",
     )
     assert found.settings == {}
 
 
-def test_where_all_was_read_more_time_is_of_no_use() -> None:
+def test_more_time_is_not_suggested_when_all_recordings_were_used() -> None:
     little = {choice: figure(50, words=120) for choice in SAME}
-    assert verdict.of(Measured(little), SMALL).sentences[0].endswith("That was all of the recordings: add some.")
+    assert verdict.of(Measured(little), SMALL).sentences[0].endswith("All recordings were used: add more.")
 
 
-def test_a_gpu_is_judged_by_time() -> None:
+def test_on_a_gpu_time_is_compared() -> None:
     found = verdict.of(Measured(SAME), replace(SMALL, replicas=None))
     assert found.sentences[0].endswith("0.42 of the time of full.")
     assert "not measured" in found.sentences[2]
@@ -118,7 +118,7 @@ def made(windows: dict[EncoderChoice, Figure], default: Defaults, now: dict[str,
     return Report("small", 3, default, figures, verdict.of(figures, default), now or {})
 
 
-def test_the_report_has_aligned_tables_then_words_then_settings() -> None:
+def test_the_report_has_aligned_tables_then_sentences_then_settings() -> None:
     lines = list(report.lines(made({**SAME, fit(8): figure(44, errors=2)}, SMALL)))
     assert lines[0] == "small on 2 CPU cores: 1.7 minutes of speech in 3 files"
     head, full, *fitted = lines[2:7]
@@ -129,24 +129,24 @@ def test_the_report_has_aligned_tables_then_words_then_settings() -> None:
     assert lines[-3:] == ["Settings to copy:", "MURMUR_ENCODER_WINDOW=fit", "MURMUR_ENCODER_MARGIN_S=5"]
 
 
-def test_words_that_differ_are_shown_and_said_to_be_no_errors_of_one_side() -> None:
+def test_differing_words_are_shown_without_calling_them_errors() -> None:
     windows = {**{fit(m): figure(40, errors=13) for m in (2, 5, 8)}, FULL: figure(100)}
     lines = list(report.lines(made(windows, SMALL)))
-    at = lines.index("What differs, as full -> fit, 2 s (both make mistakes: full is no true text):")
+    at = lines.index("Differences, as full -> fit, 2 s (both make mistakes: full is not a reference text):")
     assert lines[at + 1] == "  word 0 -> world 0"
-    assert "  and 5 more places" in lines
-    assert lines[-1] == "No settings are needed: what small does by default is right here."
+    assert "  and 5 more" in lines
+    assert lines[-1] == "No settings are needed: the defaults of small are the best here."
 
 
-def test_of_a_default_that_is_refused_the_differences_are_shown() -> None:
+def test_the_differences_of_a_rejected_default_are_shown() -> None:
     lines = list(report.lines(made({**SAME, fit(5): figure(42, errors=3)}, FITTED)))
-    assert "What differs, as full -> fit, 5 s (both make mistakes: full is no true text):" in lines
+    assert "Differences, as full -> fit, 5 s (both make mistakes: full is not a reference text):" in lines
     assert lines[-1] == "MURMUR_ENCODER_MARGIN_S=8"
 
 
-def test_a_setting_of_today_that_is_not_advised_is_named() -> None:
+def test_a_current_setting_that_is_not_recommended_is_named() -> None:
     lines = list(report.lines(made(SAME, FITTED, {"MURMUR_MAX_CHUNK_S": "10"})))
-    assert lines[-1] == "Set today, and not advised here: MURMUR_MAX_CHUNK_S=10"
+    assert lines[-1] == "Set now, but not recommended here: MURMUR_MAX_CHUNK_S=10"
 
 
 def test_json_has_all_figures() -> None:
