@@ -23,7 +23,7 @@ class Bare:
 
     def __init__(self, compute_type: str) -> None:
         settings = Settings(model="demo", compute_type=compute_type)
-        self.engine: Engine = load(catalogue.resolve("demo"), settings, lambda _done, _total: None)
+        self.engine: Engine = load(catalogue.resolve("demo"), settings)
         self.engine.warm_up()
         self._slicer = Slicer(open_audio, load_session(), 36_000.0)
 

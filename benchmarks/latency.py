@@ -4,20 +4,17 @@
 """
 
 import logging
-import tempfile
 import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
 
+from benchmarks import embedded
 from benchmarks.figures import conditions, latency_ms
-from murmur.dev import Dev
 from murmur.gateway_client import ENDED, GatewayClient, Refused
-from runtime.settings import Settings
 
 AUDIO = Path(__file__).parents[1] / "examples/audio"
 SHORT, LONG = AUDIO / "en-command.wav", AUDIO / "en-two-minutes.flac"
-READY_S = 120.0
 HITS, LONE, BUSY_FILES, BUSY_S = 200, 20, 12, 15.0
 POLL_S = 0.002
 
@@ -70,20 +67,13 @@ def busy(gateway: GatewayClient) -> tuple[list[float], list[float]]:
 
 def main() -> None:
     logging.disable(logging.WARNING)
-    with tempfile.TemporaryDirectory() as data:
-        settings = Settings(model="demo", data_dir=Path(data), gateway_port=0, log_level="ERROR")
-        with Dev(settings) as dev:
-            dev.wait_ready(READY_S)
-            assert dev.address is not None
-            with GatewayClient(dev.address) as gateway:
-                print(conditions(), flush=True)
-                print(f"answer from the cache, submit to end   {latency_ms(hits(gateway))}", flush=True)
-                print(
-                    f"lone file of 2.3 s, submit to end      {latency_ms([job(gateway, SHORT, unique()) for _ in range(LONE)])}"
-                )
-                submits, statuses = busy(gateway)
-                print(f"submit of 74 kB while the model is busy {latency_ms(submits)}")
-                print(f"status while the model is busy          {latency_ms(statuses)}")
+    with embedded.gateway() as gateway:
+        print(conditions(), flush=True)
+        print(f"answer from the cache, submit to end   {latency_ms(hits(gateway))}", flush=True)
+        print(f"lone file of 2.3 s, submit to end      {latency_ms([job(gateway, SHORT, unique()) for _ in range(LONE)])}")
+        submits, statuses = busy(gateway)
+        print(f"submit of 74 kB while the model is busy {latency_ms(submits)}")
+        print(f"status while the model is busy          {latency_ms(statuses)}")
 
 
 if __name__ == "__main__":

@@ -6,18 +6,15 @@ replicas, and with no broker, no store and no HTTP. The system gets the same cli
 
 import logging
 import sys
-import tempfile
 import time
 from pathlib import Path
 
+from benchmarks import embedded
 from benchmarks.bare import Bare
 from benchmarks.figures import conditions, spread
-from murmur.dev import Dev
-from murmur.gateway_client import GatewayClient
 from runtime.settings import Settings
 
 CLIPS = sorted(path for path in (Path(__file__).parents[1] / "examples/audio").iterdir() if path.suffix != ".json")
-READY_S = 120.0
 
 
 def bare(engine: Bare) -> float:
@@ -30,16 +27,11 @@ def bare(engine: Bare) -> float:
 
 def system() -> float:
     """Seconds for all clips, from the first submit to the last end."""
-    with tempfile.TemporaryDirectory() as data:
-        settings = Settings(model="demo", data_dir=Path(data), gateway_port=0, log_level="ERROR")
-        with Dev(settings) as dev:
-            dev.wait_ready(READY_S)
-            assert dev.address is not None
-            with GatewayClient(dev.address) as gateway:
-                began_s = time.perf_counter()
-                tasks = [gateway.submit(path, {})["task_id"] for path in CLIPS]
-                states = {status["state"] for task in tasks for status in [list(gateway.watch(task))[-1]]}
-                took_s = time.perf_counter() - began_s
+    with embedded.gateway() as gateway:
+        began_s = time.perf_counter()
+        tasks = [gateway.submit(path, {})["task_id"] for path in CLIPS]
+        states = {status["state"] for task in tasks for status in [list(gateway.watch(task))[-1]]}
+        took_s = time.perf_counter() - began_s
     assert states == {"SUCCESS"}, states
     return took_s
 

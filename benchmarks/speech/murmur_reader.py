@@ -37,7 +37,7 @@ class MurmurReader:
     def __init__(self, model: str | Path, compute_type: str = "int8") -> None:
         self._model = catalogue.resolve(str(model))
         settings = Settings(_env_file=None, device="cpu", compute_type=compute_type, model_replicas=1)
-        self._engine = load(self._model, settings, lambda done, total: None)
+        self._engine = load(self._model, settings)
         self._engine.warm_up()
         self._slicer = Slicer(open_audio, load_session(), MAX_AUDIO_S)
 

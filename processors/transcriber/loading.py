@@ -12,15 +12,28 @@ from runtime.errors import UsageError
 from runtime.logs import get_logger
 from runtime.models import catalogue, folder
 from runtime.models.catalogue import Model
-from runtime.models.hub import Progress
 from runtime.settings import Settings
 
 log = get_logger(__name__)
 
 
-def load(model: Model, settings: Settings, progress: Progress) -> WhisperEngine:
+class DownloadLog:
+    """One line for every tenth of the model that is here."""
+
+    def __init__(self, model: str) -> None:
+        self._model = model
+        self._tenths = -1
+
+    def __call__(self, done_bytes: int, total_bytes: int) -> None:
+        tenths = 10 * done_bytes // total_bytes if total_bytes else 0
+        if total_bytes and tenths > self._tenths:
+            self._tenths = tenths
+            log.info("model.downloading", model=self._model, percent=10 * tenths, done_bytes=done_bytes, size_bytes=total_bytes)
+
+
+def load(model: Model, settings: Settings) -> WhisperEngine:
     """Downloads the model if it is not here, and loads it. Blocks. Raises UsageError."""
-    path = catalogue.fetch(model, progress)
+    path = catalogue.fetch(model, DownloadLog(model.ref.name))
     folder.check(path)
     import ctranslate2
     from faster_whisper import WhisperModel

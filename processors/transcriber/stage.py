@@ -55,24 +55,10 @@ def build(resources: Resources) -> Stage:
     def load() -> Engine:
         from processors.transcriber.loading import load
 
-        return load(resources.model, resources.settings, DownloadLog(resources.model.ref.name))
+        return load(resources.model, resources.settings)
 
     transcriber = Transcriber(resources.model.ref, resources.objects, Revocations(resources.kafka, NAME), Workers(load))
     return Loop(NAME, resources.kafka, [CHUNKS_INTERACTIVE, CHUNKS_BULK], transcriber, LoopOptions(group_per_topic=True))
-
-
-class DownloadLog:
-    """One line for every tenth of the model that is here."""
-
-    def __init__(self, model: str) -> None:
-        self._model = model
-        self._tenths = -1
-
-    def __call__(self, done_bytes: int, total_bytes: int) -> None:
-        tenths = 10 * done_bytes // total_bytes if total_bytes else 0
-        if total_bytes and tenths > self._tenths:
-            self._tenths = tenths
-            log.info("model.downloading", model=self._model, percent=10 * tenths, done_bytes=done_bytes, size_bytes=total_bytes)
 
 
 @dataclass(slots=True, eq=False)

@@ -30,7 +30,7 @@ def settings(**changes: Any) -> Settings:
 
 @pytest.fixture(scope="session")
 def engine() -> WhisperEngine:
-    loaded = load(catalogue.resolve("demo"), settings(model_replicas=2), lambda done, total: None)
+    loaded = load(catalogue.resolve("demo"), settings(model_replicas=2))
     loaded.warm_up()
     return loaded
 
@@ -222,10 +222,10 @@ def test_a_window_that_does_not_fit_alone_is_an_error(engine: WhisperEngine) -> 
 
 
 def test_a_cpu_has_a_replica_for_every_core_and_takes_one_window_at_a_time() -> None:
-    loaded = load(catalogue.resolve("demo"), settings(), lambda done, total: None)
+    loaded = load(catalogue.resolve("demo"), settings())
     assert (loaded.replicas, loaded.batch_size) == (usable_cores(), 1)
 
 
 def test_a_compute_type_that_the_device_lacks_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="demo cannot be loaded on cpu"):
-        load(catalogue.resolve("demo"), settings(compute_type="float61"), lambda done, total: None)
+        load(catalogue.resolve("demo"), settings(compute_type="float61"))

@@ -34,6 +34,6 @@ def load(model: Model, settings: Settings, replicas: int) -> ModelReader:
     from processors.transcriber import loading
 
     ctranslate2.set_random_seed(SEED)
-    engine = loading.load(model, settings.model_copy(update={"model_replicas": replicas}), lambda done, total: None)
+    engine = loading.load(model, settings.model_copy(update={"model_replicas": replicas}))
     engine.warm_up()
     return ModelReader(engine)

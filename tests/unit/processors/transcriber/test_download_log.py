@@ -2,7 +2,7 @@
 
 from structlog.typing import EventDict
 
-from processors.transcriber.stage import DownloadLog
+from processors.transcriber.loading import DownloadLog
 
 
 def test_a_download_is_a_line_for_every_tenth(logged: list[EventDict]) -> None:

@@ -16,7 +16,7 @@ MODEL = catalogue.resolve("demo")
 
 
 def load(path: Path) -> None:
-    loading.load(replace(MODEL, path=path), Settings(device="cpu", model_replicas=1), lambda done, total: None)
+    loading.load(replace(MODEL, path=path), Settings(device="cpu", model_replicas=1))
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.bin", "tokenizer.json", "vocabulary.txt"])
