@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from runtime.settings import Settings
 
 Fields = MutableMapping[str, Any]
-NOISY = ("faster_whisper", "botocore", "boto3", "urllib3", "aiokafka", "faust", "mode", "aiohttp.access", "watchfiles", "httpx")
+OURS = ("murmur", "producers", "processors", "sinks", "runtime", "schemas")
 EVENT_WIDTH = 20
 MASKED = "***"
 SECRETS = re.compile(
@@ -42,12 +42,19 @@ def stage(name: str) -> AbstractContextManager[None]:
 
 
 def set_up(settings: "Settings") -> None:
-    """To stderr; standard output belongs to what a command prints."""
+    """To stderr; standard output belongs to what a command prints. The level is ours: of libraries only warnings and worse."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter("json") if settings.log_format == "json" else formatter("text", sys.stderr))
-    logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
-    for name in NOISY:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    handler.addFilter(_is_ours_or_a_warning)
+    logging.basicConfig(level=max(logging.getLevelName(settings.log_level), logging.WARNING), handlers=[handler], force=True)
+    for name in OURS:
+        logging.getLogger(name).setLevel(settings.log_level)
+
+
+def hide(*names: str, below: int = logging.WARNING) -> None:
+    """From now on less severe lines of these loggers are not written."""
+    for logger in map(logging.getLogger, names):
+        logger.setLevel(max(below, logger.getEffectiveLevel()))
 
 
 def formatter(log_format: str, stream: TextIO | None = None) -> ProcessorFormatter:
@@ -58,8 +65,13 @@ def formatter(log_format: str, stream: TextIO | None = None) -> ProcessorFormatt
         renderer = structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
         processors = [*shared, structlog.processors.format_exc_info, renderer]
     else:
-        processors = [_without_logger, *shared, _console(colors=stream is not None and stream.isatty())]
+        processors = [_for_people, *shared, _console(colors=stream is not None and stream.isatty())]
     return ProcessorFormatter(foreign_pre_chain=FIRST, processors=processors)
+
+
+def _is_ours_or_a_warning(record: logging.LogRecord) -> bool:
+    """Faust logs under the names of our modules that subclass it; structlog marks its records."""
+    return record.levelno >= logging.WARNING or hasattr(record, "_logger")
 
 
 def _with_stage(_logger: object, _method: str, fields: Fields) -> Fields:
@@ -70,11 +82,10 @@ def _with_stage(_logger: object, _method: str, fields: Fields) -> Fields:
     return fields
 
 
-def _without_logger(_logger: object, _method: str, fields: Fields) -> Fields:
-    """In text the names of our events say where they come from; a library's line needs its logger."""
-    if fields["_from_structlog"]:
-        fields.pop("logger", None)
-    return fields
+def _for_people(_logger: object, _method: str, fields: Fields) -> Fields:
+    """Without what does not apply, and without the logger: our events say where they come from, a library's line does not."""
+    dropped = {"logger"} if fields["_from_structlog"] else set()
+    return {key: value for key, value in fields.items() if value is not None and key not in dropped}
 
 
 def _plain_values(_logger: object, _method: str, fields: Fields) -> Fields:
@@ -102,7 +113,7 @@ def _console(colors: bool) -> ConsoleRenderer:
 
 def _shown(value: object) -> str:
     """In quotes where it could be taken for several fields or for something to obey: names of files are other people's."""
-    text = str(value)
+    text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
     return text if text.isprintable() and text and not set(text) & set(" ='\"") else repr(text)
 
 

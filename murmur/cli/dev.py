@@ -1,5 +1,6 @@
 """`murmur dev`: the whole system in one process."""
 
+import logging
 import os
 import signal
 from collections.abc import Callable
@@ -11,6 +12,8 @@ import typer
 
 from murmur.cli import options
 
+# Their INFO lines repeat what `dev` prints, or have no use where every stage has all partitions.
+HIDDEN = ("runtime.kafka", "processors.coordinator.stage", "producers.gateway.server", "sinks.metrics.stage")
 MODEL_S = 600.0  # the longest time that a model may take to load
 
 
@@ -34,6 +37,8 @@ def dev(
 
     settings = load.settings(inbox=inbox, outbox=outbox, data_dir=data, gateway_host=host, gateway_port=port, model=model)
     logs.set_up(settings)
+    if settings.log_level != "DEBUG":
+        logs.hide(*HIDDEN)
     load.warn_of_misspelt()
     system = Dev(settings)
     served = catalogue.of(system.settings)
@@ -51,6 +56,8 @@ def dev(
             for warning in catalogue.warnings_of(served.ref):
                 typer.echo(f"  note             {warning.message}")
         system.wait()
+        logs.hide("runtime.kafka", below=logging.ERROR)  # the broker closes before its last clients, which would report that
+    logs.get_logger(__name__).info("murmur.stopped")
     os._exit(0)  # a stage that hangs in a library call must not keep the process running
 
 

@@ -1,15 +1,14 @@
 """Settings for a command: values of the command line override environment, `.env` and defaults."""
 
-import logging
-from collections.abc import Callable
 from difflib import get_close_matches
 
 from pydantic import ValidationError
 
 from runtime.errors import UsageError
+from runtime.logs import get_logger
 from runtime.settings import Settings, unknown_names
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 
 def settings(**options: object) -> Settings:
@@ -23,10 +22,10 @@ def settings(**options: object) -> Settings:
         raise UsageError(f"the file .env cannot be read ({error}): fix it or remove it") from error
 
 
-def warn_of_misspelt(warn: Callable[[str], None] = log.warning) -> None:
+def warn_of_misspelt() -> None:
     """One line if names are set that are not settings: they are ignored, and the defaults of the intended ones are used."""
     if names := misspelt():
-        warn(f"unknown settings, ignored: {names}; `murmur config` lists all names")
+        log.warning("settings.ignored", names=names, hint="these are not settings; `murmur config` lists all names")
 
 
 def misspelt() -> str | None:

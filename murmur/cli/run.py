@@ -4,7 +4,6 @@ Configured by the settings alone, so that every child sees the same as its paren
 5 s; children end with their parent, however that ends.
 """
 
-import logging
 import signal
 import socket
 import subprocess
@@ -13,14 +12,16 @@ import threading
 import time
 from collections.abc import Sequence
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from murmur import stages
 from runtime.errors import UsageError
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from structlog.stdlib import BoundLogger
+
 STOP_S = 15.0
 POLL_S = 0.1
 USAGE_EXIT = 2
@@ -42,6 +43,7 @@ def run(
     from runtime.models import catalogue
     from runtime.resources import from_settings
 
+    log = logs.get_logger(__name__)
     settings = load.settings()
     logs.set_up(settings)
     load.warn_of_misspelt()
@@ -51,7 +53,7 @@ def run(
     if len(chosen) > 1 and settings.health_port is not None:
         raise UsageError("MURMUR_HEALTH_PORT serves one stage: unset it, or run every stage with a `murmur run` of its own")
     if settings.model is None:
-        log.info("no model is set, every stage uses %s; to change it, set MURMUR_MODEL for all stages", catalogue.RUN_DEFAULT)
+        log.info("model.defaulted", model=catalogue.RUN_DEFAULT, hint="to change it, set MURMUR_MODEL for all stages")
     if "transcriber" in chosen and sys.stderr.isatty():  # else the transcriber downloads it, and logs the progress
         from murmur.cli import download
 
@@ -59,9 +61,15 @@ def run(
     if once and len(chosen) == 1:
         from murmur.cli import child
 
-        child.leave(child.run_here(chosen[0]))
+        code = child.run_here(chosen[0])
+        if code == 0:
+            log.info("murmur.stopped")
+        child.leave(code)
     from_settings(settings)  # an error that concerns every stage is reported once
-    raise typer.Exit(Parent(chosen, once=once).run())
+    code = Parent(chosen, log, once=once).run()
+    if code == 0:
+        log.info("murmur.stopped")
+    raise typer.Exit(code)
 
 
 class Child:
@@ -111,8 +119,9 @@ class Child:
 class Parent:
     """Starts and restarts; `run()` blocks until a signal arrives, or with `once` until any child ends."""
 
-    def __init__(self, names: Sequence[str], *, once: bool) -> None:
+    def __init__(self, names: Sequence[str], log: "BoundLogger", *, once: bool) -> None:
         self._children = [Child(name) for name in names]
+        self._log = log
         self._once = once
         self._stopping = threading.Event()
         self._forced = threading.Event()
@@ -135,7 +144,10 @@ class Parent:
     def _is_final(self, ended: Child, code: int) -> bool:
         """Whether all others end with this child: with --once, or when a restart cannot help."""
         message = ended.message()
-        _print(f"{ended.name}: {message}" if code == USAGE_EXIT else f"{ended.name} ended with {code}")
+        if code == USAGE_EXIT:
+            print(f"murmur: {ended.name}: {message}", file=sys.stderr, flush=True)
+        else:
+            self._log.error("stage.ended", stage=ended.name, exit_code=code)
         return self._once or code == USAGE_EXIT
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
@@ -154,7 +166,3 @@ class Parent:
                 for process in processes:
                     process.kill()
                     process.wait()
-
-
-def _print(text: str) -> None:
-    print(f"murmur: {text}", file=sys.stderr, flush=True)

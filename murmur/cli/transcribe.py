@@ -86,7 +86,8 @@ def _transcribe(settings: "Settings", files: list[Path], fields: dict[str, str],
     from runtime.models import catalogue
 
     with reporting(sys.stderr) as reporter:
-        load.warn_of_misspelt(reporter.note)
+        if names := load.misspelt():
+            reporter.note(f"unknown settings, ignored: {names}; `murmur config` lists all names")
         system = Dev(settings, STAGES)
         model = catalogue.of(system.settings)
         options.check_language(fields.get("language"), model)

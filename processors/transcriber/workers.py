@@ -1,6 +1,5 @@
 """The threads that run the engine, one batch each, and what came of it. The stage's loop asks; nothing here knows of Kafka."""
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -11,7 +10,6 @@ from typing import Generic, TypeVar
 from processors.transcriber.engine import Engine, Window, WindowText
 from runtime.errors import Invalid
 
-log = logging.getLogger(__name__)
 T = TypeVar("T")
 Result = WindowText | Invalid
 JOIN_S = 2.0  # a batch cannot be stopped: a thread that is still at it is left behind, and dies with the process

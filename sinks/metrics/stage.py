@@ -96,7 +96,7 @@ class MetricsSink:
         error = counter.crash or (start.exception() if start.done() else TimeoutError(f"after {START_S:.0f} s"))
         if error is not None:
             raise KafkaFault(f"Faust does not start: {error!r}") from error
-        log.debug("faust.started")
+        log.info("faust.started")
 
     async def _watch(self, counter: "Counter", publisher: Publisher, gauges: Gauges, waiting: Waiting) -> None:
         """Until `stop()`. Raises FaustFault when Faust no longer works."""

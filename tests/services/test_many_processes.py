@@ -39,7 +39,7 @@ def test_a_killed_coordinators_tables_move_to_the_other_and_come_back(cluster: C
         took_s = timed(run, range(100, 116), first.kill_for_good)
         print(f"one coordinator takes over after {took_s:.1f} s")
         first.start()
-        wait_until(lambda: "tables of partitions" in first.log(), "tables to come back to the first", 60)
+        wait_until(lambda: " tables.restored " in first.log(), "tables to come back to the first", 60)
         run.submit(range(116, 124))
         run.wait_ended()
         second.kill_for_good()

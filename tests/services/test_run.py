@@ -44,7 +44,7 @@ def test_all_stages_work_a_killed_one_comes_back_and_none_outlives_its_parent(
         wait_until(lambda: jobs_of(client, "day") == 1, "the job in the metrics")
         before = children(parent.pid)
         assert sorted(before) == ALL
-        ends = [line for line in parent.log.read_text().splitlines() if "ended with" in line]
-        assert ends == ["murmur: slicer ended with -9"]
+        (end,) = [line for line in parent.log.read_text().splitlines() if " stage.ended " in line]
+        assert end.endswith(" stage=slicer exit_code=-9")
         parent.kill()
     wait_until(lambda: not any(map(alive, before.values())), "all children to end with their parent", 10)

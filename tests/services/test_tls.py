@@ -149,7 +149,7 @@ def test_a_file_becomes_a_transcript_and_is_counted_over_tls(house: House) -> No
         closing(_plain_s3(house)) as s3,
     ):
         client = Client(at)
-        wait_until(lambda: stages.said("metrics counts jobs") and _answers(client), "all stages to be ready", 90)
+        wait_until(lambda: stages.said("faust.started") and _answers(client), "all stages to be ready", 90)
         s3.put_object(Bucket="uploads", Key="a call.wav", Body=spoken())
         task_id = client.submit(_clip(house.folder))
         assert client.ended(task_id)["state"] == "SUCCESS"

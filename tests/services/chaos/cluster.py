@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[3]
 COMMAND = [sys.executable, "-c", "from murmur.cli import main; main()", "run"]
 READY_S = 90.0  # two cores, and a dozen interpreters that start at once
 STOP_S = 30.0
-ENDED = re.compile(r"murmur: \w+ ended with (-?\d+)")
+ENDED = re.compile(r".* stage\.ended +stage=\w+ exit_code=(-?\d+)")
 KILLED = ("-9", "137")
 SHAPE = {"gateway": 2, "coordinator": 2, "slicer": 2, "transcriber": 3}
 
@@ -163,7 +163,7 @@ class Cluster:
     def crashes(self) -> list[str]:
         """What the parents said of children that ended by themselves, not by a kill."""
         ends = ((name, ENDED.match(line)) for name, member in self.members.items() for line in member.log().splitlines())
-        return [f"{name}: {end[0]}" for name, end in ends if end is not None and end[1] not in KILLED]
+        return [f"{name} ended with {end[1]}" for name, end in ends if end is not None and end[1] not in KILLED]
 
 
 def on_directory(bootstrap: str, folder: Path, prefix: str = "chaos.") -> dict[str, str]:
