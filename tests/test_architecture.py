@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import lru_cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,19 @@ def test_there_is_source_to_check() -> None:
 def test_imports_run_one_way(file: Path) -> None:
     ours = {dotted for dotted in imports(file) if top(dotted) in MAY_IMPORT}
     assert {dotted for dotted in ours if top(dotted) not in MAY_IMPORT[top(name(file))]} == set()
+
+
+@pytest.mark.parametrize("depth", [2, 9], ids=["packages", "modules"])
+def test_nothing_imports_itself_through_others(depth: int) -> None:
+    """Also not by imports in functions. A package's `__init__`, which only passes names on, is left out."""
+    modules = {name(file): file for file in SOURCES if file.name != "__init__.py"}
+    arrows: dict[str, set[str]] = {}
+    for module, file in modules.items():
+        part = ".".join(module.split(".")[:depth])
+        found = {".".join(dotted.split(".")[:depth]) for dotted in imports(file) if dotted in modules}
+        arrows.setdefault(part, set()).update(found - {part})
+    assert any(arrows.values())
+    TopologicalSorter(arrows).prepare()  # raises CycleError, which names the circle
 
 
 @pytest.mark.parametrize("file", [file for file in SOURCES if top(name(file)) in ("schemas", "runtime")], ids=name)
