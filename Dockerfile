@@ -1,5 +1,5 @@
 # One image for every stage; the stage is the argument: `docker run murmur run --once coordinator`.
-# Without arguments it runs all stages. The GPU libraries are not in it (see docs/decisions and the [gpu] extra).
+# Without arguments it runs all stages. It has no GPU libraries (see the [gpu] extra in pyproject.toml).
 FROM python:3.12-slim AS build
 WORKDIR /src
 COPY requirements.lock pyproject.toml README.md LICENSE ./
@@ -9,7 +9,7 @@ COPY producers producers
 COPY runtime runtime
 COPY processors processors
 COPY sinks sinks
-# The lock holds the tools of development too: only what murmur itself depends on is installed, in the locked versions.
+# The lock file also has the development tools: only murmur's own dependencies are installed, in the locked versions.
 RUN grep -E '^[A-Za-z0-9._-]+==' requirements.lock | sed 's/ *\\$//' > constraints.txt \
     && python -m venv /app \
     && /app/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt .
@@ -20,7 +20,7 @@ COPY --from=build /app /app
 ENV PATH=/app/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     MURMUR_DATA_DIR=/data \
-    # models that are downloaded stay with the data
+    # downloaded models are kept with the data
     HF_HOME=/data/hub \
     MURMUR_LOG_FORMAT=json \
     # encoding on a CPU is up to a quarter cheaper when malloc keeps its large blocks

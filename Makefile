@@ -1,4 +1,4 @@
-# Every target shares ./.venv, made by `make setup` from requirements.lock.
+# All targets use ./.venv, which `make setup` creates from requirements.lock.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
@@ -11,31 +11,31 @@ TIERS := tests/unit tests/contract tests/pipeline tests/speech tests/services
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(STAMP) ## make ./.venv from the lock file (does nothing when nothing changed)
+setup: $(STAMP) ## create ./.venv from the lock file (does nothing if it is up to date)
 
 $(STAMP): requirements.lock pyproject.toml
 	@scripts/setup.sh $(PYTHON)
 	@touch $@
 
-demo: setup ## transcribe the bundled clips over HTTP and show what happened
+demo: setup ## transcribe the bundled clips over HTTP and show texts and times
 	@$(BIN)/python -m examples.demo
 
 dev: setup ## run the whole system in one process: http://127.0.0.1:8511
 	@$(BIN)/murmur dev
 
-test: check ## everything: checks, unit, contract, pipeline, speech, services
+test: check ## all checks and tests: unit, contract, pipeline, speech, services
 	@$(BIN)/python -m scripts.models
 	@$(BIN)/python -m scripts.services build
 	@$(BIN)/python -m pytest $(TIERS) -m "not services or beside" --numprocesses 2 --dist loadfile --no-loadscope-reorder
 	@$(BIN)/python -m pytest tests/services -m "not beside"
 
-models: setup ## original Whisper weights, tiny.en and base, into a cache outside the checkout (220 MB)
+models: setup ## download original Whisper weights, tiny.en and base, into a cache outside the checkout (220 MB)
 	@$(BIN)/python -m scripts.models
 
-services: setup ## real Kafka, MinIO and versitygw on loopback (built once, 5-8 minutes), with an env file each in .services
+services: setup ## start Kafka, MinIO and versitygw on loopback (built once, 5-8 minutes), with an env file each in .services
 	@$(BIN)/python -m scripts.services up
 
-services-stop: setup ## end them, also those of a killed earlier run
+services-stop: setup ## stop them, including those of a killed earlier run
 	@$(BIN)/python -m scripts.services down
 
 chaos: setup ## the long fault run on real Kafka (half an hour): kills, zombies, outages, bad networks, repeats, poison
@@ -55,10 +55,10 @@ fix: setup ## let ruff fix what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-generate: setup ## rewrite what is made from the code: JSON Schemas, .env.example, tables in docs
+generate: setup ## rewrite the generated files: JSON Schemas, .env.example, tables in docs
 	@$(BIN)/python scripts/generate.py
 
-lock: setup ## resolve requirements.lock anew from pyproject.toml
+lock: setup ## update requirements.lock from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes --no-header pyproject.toml -o requirements.lock
 
 bench: setup ## measure latency, throughput and a job's own cost side by side (a quiet machine, five minutes)

@@ -1,1 +1,1 @@
-"""The outside world to topics: gateway, watcher, reconciler."""
+"""External input to topics: gateway, watcher, reconciler."""

@@ -1,4 +1,4 @@
-"""Events of objects that no store announced, in MinIO's dialect: from the watcher and the reconciler to `uploads`."""
+"""Publishes events for objects without one, in MinIO's format: from the watcher and the reconciler to `uploads`."""
 
 import threading
 from collections.abc import Iterable
@@ -13,11 +13,11 @@ from runtime.kafka.writer import Writer
 from runtime.objects import ObjectInfo
 from schemas.topics import UPLOADS
 
-ACK_POLL_S = 0.2  # how soon a stop is noticed while the broker is away
+ACK_POLL_S = 0.2  # how soon a stop is noticed while the broker is unavailable
 
 
 class Announcer:
-    """From one thread."""
+    """For use by one thread."""
 
     def __init__(self, kafka: Kafka, source: str) -> None:
         self._source = source
@@ -34,7 +34,7 @@ class Announcer:
 
 
 def created(info: ObjectInfo, source: str, now: datetime) -> bytes:
-    """The event that MinIO would have written."""
+    """The event as MinIO would have written it."""
     name = "s3:ObjectCreated:Put"
     record = {
         "eventVersion": "2.0",

@@ -1,6 +1,6 @@
-"""When is a file in the inbox whole? By its name, by whether somebody has it open for writing, and by rest.
+"""Decides when a file in the inbox is complete: by its name, by whether it is open for writing, and by its last change.
 
-For the watcher, and for the reconciler where the bucket is a folder.
+Used by the watcher, and by the reconciler if the bucket is a folder.
 """
 
 import fcntl
@@ -13,21 +13,21 @@ from runtime.logs import get_logger
 from runtime.objects import ObjectInfo
 
 log = get_logger(__name__)
-EMPTY_PATIENCE = 10  # an empty file is mostly one that somebody is about to fill: it rests so many times longer
+EMPTY_FACTOR = 10  # an empty file is usually about to be written to: it must be unchanged this many times longer
 UNFINISHED = (".part", ".crdownload", ".tmp", ".partial", ".download", ".opdownload", ".filepart", ".aria2", ".!ut", "~")
-BESIDE = (".part", ".crdownload", ".aria2")  # browsers keep the final name's place with a file, and write into another
+BESIDE = (".part", ".crdownload", ".aria2")  # browsers reserve the final name with an empty file, and write to another
 NOT_MEANT = {"desktop.ini", "thumbs.db"}
 
 
 def is_meant(key: str) -> bool:
-    """False for hidden files and folders, for downloads under way, and for what systems put into folders."""
+    """False for hidden files and folders, for unfinished downloads, and for files of the operating system."""
     last = key.rpartition("/")[2].lower()
     hidden = any(segment.startswith(".") for segment in key.split("/"))
     return not (hidden or last.endswith(UNFINISHED) or last.startswith("~") or last in NOT_MEANT)
 
 
 def is_free(path: Path) -> bool:
-    """Nobody writes to the file, as far as can be told; and it may be read."""
+    """Whether the file is readable and, as far as can be determined, not open for writing."""
     if any(path.with_name(path.name + ending).exists() for ending in BESIDE):
         return False
     try:
@@ -42,10 +42,10 @@ def is_free(path: Path) -> bool:
 
 
 def _open_for_writing(handle: int) -> bool:
-    """Linux grants a read lease only while nobody has the file open for writing. Elsewhere rest alone has to tell.
+    """Linux grants a read lease only while no process has the file open for writing. Elsewhere only the time decides.
 
-    The lease is given back at once. Whoever opens the file in between makes the kernel send us a signal: SIGURG, which
-    does nothing, where the usual SIGIO would end the process.
+    The lease is released immediately. If the file is opened in between, the kernel sends a signal: SIGURG, which is ignored,
+    because the default SIGIO would end the process.
     """
     if not hasattr(fcntl, "F_SETLEASE"):
         return False
@@ -67,7 +67,7 @@ class _Resting:
 
 
 class Settling:
-    """Which files have been left alone for long enough. Pure: told what was seen and when, says what is due.
+    """Which files have been unchanged for long enough. Pure: gets observations with their times, returns what is due.
 
     Every version of a file is due once.
     """
@@ -78,7 +78,7 @@ class Settling:
         self._taken: dict[str, str] = {}  # key: eTag
 
     def see(self, info: ObjectInfo, now_s: float) -> None:
-        """The file looks like this now."""
+        """The current state of the file."""
         if self._taken.get(info.key) == info.etag:
             self._resting.pop(info.key, None)
             return
@@ -91,8 +91,8 @@ class Settling:
         self._taken.pop(key, None)
 
     def due(self, now_s: float) -> list[ObjectInfo]:
-        """Long enough at rest. They stay due until they are taken, or seen changed."""
-        return [resting.info for resting in self._resting.values() if now_s - resting.since_s >= self._patience_s(resting)]
+        """Files that are unchanged for long enough. They stay due until they are taken, or observed to have changed."""
+        return [resting.info for resting in self._resting.values() if now_s - resting.since_s >= self._settle_time_s(resting)]
 
     def take(self, info: ObjectInfo) -> None:
         """This version was announced."""
@@ -103,5 +103,5 @@ class Settling:
     def resting(self) -> list[str]:
         return list(self._resting)
 
-    def _patience_s(self, resting: _Resting) -> float:
-        return self._settle_s * (1 if resting.info.size_bytes else EMPTY_PATIENCE)
+    def _settle_time_s(self, resting: _Resting) -> float:
+        return self._settle_s * (1 if resting.info.size_bytes else EMPTY_FACTOR)

@@ -1,6 +1,6 @@
-"""Every object gets its job, also when its event was lost: compares the uploads bucket with `requests`, announces the rest.
+"""Creates the jobs of objects whose events were lost: compares the uploads bucket with `requests`, announces what is missing.
 
-An object is announced only after intake has passed the end that `uploads` had before the bucket was listed, and once.
+An object is announced once, and only after intake has consumed `uploads` up to its end before the bucket was listed.
 """
 
 import threading
@@ -26,9 +26,11 @@ from schemas.record import ObjectRef
 from schemas.topics import REQUESTS, UPLOADS
 
 log = get_logger(__name__)
-TURN_S = 0.5  # how often it looks whether intake has come far enough, and whether store and broker answer
+TURN_S = 0.5  # how often it checks intake's position, and whether store and broker are available
 ANSWER_S = 5.0
-GRACE = timedelta(seconds=10)  # an event may be so much later than its object without being lost: MinIO's queue waits 3 s
+GRACE = timedelta(
+    seconds=10
+)  # an event may be this much later than its object without being lost: MinIO polls its queue every 3 s
 STARTING = "the first listing is not done"
 RECHECKS_AFTER_OUTAGE = (
     2  # after an outage: stores also lose the events of the first objects after it, which are too young at first
@@ -36,12 +38,12 @@ RECHECKS_AFTER_OUTAGE = (
 
 
 def build(resources: Resources) -> Stage:
-    """Raises UsageError when objects would be looked at for longer than their jobs are remembered."""
+    """Raises UsageError when the lookback exceeds the time for which jobs are remembered."""
     return Reconciler(resources, timedelta(seconds=resources.settings.reconcile_lookback_s))
 
 
 def reconcile_once(resources: Resources, lookback: timedelta) -> int:
-    """One round, however far back; says how many objects were announced. Waits for intake. For `murmur reconcile --since`."""
+    """One round with any lookback; returns the number of announced objects. Waits for intake. For `murmur reconcile --since`."""
     return Reconciler(resources, lookback, bounded=False).once()
 
 
@@ -51,7 +53,7 @@ class Ledger:
     def __init__(self, lookback: timedelta, grace: timedelta) -> None:
         self._lookback = lookback
         self._grace = grace
-        self._known: dict[int, datetime] = {}  # by version of an object: asked for, or announced
+        self._known: dict[int, datetime] = {}  # by version of an object: requested or announced
 
     def requested(self, audio: ObjectRef, at: datetime) -> None:
         """There is a job for this version of the object."""
@@ -61,7 +63,7 @@ class Ledger:
         self._known[_version(info.bucket, info.key, info.etag)] = at
 
     def missing(self, listing: Iterable[ObjectInfo], now: datetime) -> list[ObjectInfo]:
-        """Neither asked for nor announced; old enough for its event to be lost, young enough to be looked at."""
+        """Neither requested nor announced; older than the grace period and within the lookback."""
         youngest, oldest = now - self._grace, now - self._lookback
         return [
             info
@@ -70,26 +72,26 @@ class Ledger:
         ]
 
     def forget(self, now: datetime) -> None:
-        """What is older than the lookback is not looked for any more. A day longer, for clocks that disagree."""
+        """Drops entries older than the lookback and a day, for clocks that disagree."""
         oldest = now - self._lookback - timedelta(days=1)
         self._known = {version: at for version, at in self._known.items() if at >= oldest}
 
 
 def _version(bucket: str, key: str, etag: str | None) -> int:
-    """A number for a version of an object, since there may be millions. By eTag: a listing knows no version ids."""
+    """A number for a version of an object, since there may be millions. By eTag: a listing has no version ids."""
     return hash((bucket, key, etag))
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What was missing when the bucket was listed, and where `uploads` ended before."""
+    """The objects that were missing in a listing, and the end offsets of `uploads` before it."""
 
     ends: Mapping[Partition, int]
     missing: list[ObjectInfo]
 
 
 class Reconciler:
-    """A stage. A round is due at every interval; at its start, and when store or broker are back, at once and twice more."""
+    """A stage. A round is due at every interval; at the start, and when store or broker are back, immediately and twice more."""
 
     name = "reconciler"
 
@@ -108,7 +110,7 @@ class Reconciler:
         self._stopping = threading.Event()
         self._round: Round | None = None
         self._due_s = 0.0
-        self._doubt_s = 0.0  # until then objects come of age whose events may have been lost
+        self._recheck_until_s = 0.0  # objects whose events may have been lost reach the grace period by then
         self._away: str | None = STARTING
 
     def run(self) -> None:
@@ -148,10 +150,10 @@ class Reconciler:
             self._objects.check(self._settings.uploads_bucket)
             if self._broker_was_away() or self._away is not None:  # then events may have been lost
                 self._round, self._due_s = None, now_s
-                self._doubt_s = now_s + RECHECKS_AFTER_OUTAGE * self._grace_s
+                self._recheck_until_s = now_s + RECHECKS_AFTER_OUTAGE * self._grace_s
             if self._round is None and now_s >= self._due_s:
                 self._round = self._begin()
-                self._due_s = now_s + (self._grace_s if now_s < self._doubt_s else self._interval_s)
+                self._due_s = now_s + (self._grace_s if now_s < self._recheck_until_s else self._interval_s)
                 if self._round.missing:
                     log.debug("jobs.awaited", objects=len(self._round.missing))
             self._away = None
@@ -163,7 +165,7 @@ class Reconciler:
             self._away = str(error)
 
     def _broker_was_away(self) -> bool:
-        """Since this was asked last."""
+        """Since the last call."""
         before, self._outages = self._outages, self._kafka.offsets.outages()
         return self._outages > before
 
@@ -176,7 +178,7 @@ class Reconciler:
         return Round(ends, [info for info in self._ledger.missing(listing, now) if self._is_whole(info)])
 
     def _finish(self) -> int | None:
-        """Announces what is still missing, as soon as intake has come far enough; None before."""
+        """Announces what is still missing, once intake has reached the ends; None before."""
         assert self._round is not None
         if not self._round.missing:
             return 0
@@ -193,11 +195,11 @@ class Reconciler:
         return len(missing)
 
     def _announce(self, missing: list[ObjectInfo], now: datetime) -> bool:
-        """With a producer of its own: rounds that miss something are rare, and one that failed stays so."""
+        """With a producer of its own: rounds with missing objects are rare, and a failed producer is not reused."""
         return Announcer(self._kafka, self.name).announce(missing, now, self._stopping)
 
     def _catch_up(self) -> None:
-        """Reads `requests` to its end as it is now."""
+        """Reads `requests` up to its current end."""
         ends = self._requests.end_offsets()
         while not (self._requests.reached(ends) or self._stopping.is_set()):
             for record in self._requests.poll(TURN_S):
@@ -207,7 +209,7 @@ class Reconciler:
 
 
 def _whole_file(objects: ObjectStore, bucket: str) -> Callable[[ObjectInfo], bool]:
-    """In a folder there may be files that somebody is still writing; an S3 object is whole when it is listed."""
+    """A folder may contain files that are still being written; an S3 object is complete when it is listed."""
     if not isinstance(objects, DirectoryStore):
         return lambda info: True
     store = objects

@@ -1,6 +1,6 @@
-"""A folder as a bucket that announces its objects: files that are whole become events in `uploads`.
+"""A folder as a bucket with notifications: complete files become events in `uploads`.
 
-At its start it goes through all that is there; what was announced before is recognised by intake and coordinator.
+At start it lists all files; those announced before are recognised by intake and coordinator.
 """
 
 import threading
@@ -22,20 +22,20 @@ from runtime.objects.store import BadKey
 from runtime.resources import Resources, Stage
 
 log = get_logger(__name__)
-LOOK_S = (0.02, 0.25)  # shortest and longest time between looks at files that rest
+LOOK_S = (0.02, 0.25)  # shortest and longest interval of checking unchanged files
 LOOKS_PER_REST = 4
-AWAY_S = 1.0  # how often a folder that is away is looked for
+AWAY_S = 1.0  # how often a missing folder is looked for
 
 
 def build(resources: Resources) -> Stage:
-    """Raises UsageError: a bucket that is no folder announces by itself."""
+    """Raises UsageError: S3 buckets send notifications themselves."""
     if not isinstance(resources.objects, DirectoryStore):
         raise UsageError("the watcher is for MURMUR_STORE=directory; other stores send their events to Kafka themselves")
     return Watcher(resources.kafka, resources.objects, resources.settings.uploads_bucket, resources.settings.settle_s)
 
 
 class Watcher:
-    """A stage. While the folder is away it waits, and then goes through all of it again."""
+    """A stage. While the folder is missing it waits, and then lists it again."""
 
     name = "watcher"
 
@@ -65,7 +65,7 @@ class Watcher:
         return None if self._watching else "the inbox is not watched yet"
 
     def _watch(self, folder: Path) -> None:
-        """Until stopped, or until the folder goes away."""
+        """Until stopped, or until the folder is removed or replaced."""
         look_ms = int(self._look_s * 1000)
         changes = watch(
             folder,
@@ -81,8 +81,8 @@ class Watcher:
         watched = folder.stat().st_ino
         for changed in changes:
             if folder.stat().st_ino != watched:
-                raise FileNotFoundError(f"{folder} is another folder now")
-            if not self._watching:  # the watch stands: what comes from here on is seen, and all that is there is seen now
+                raise FileNotFoundError(f"{folder} has been replaced by another folder")
+            if not self._watching:  # the watch is active: later changes are reported, existing files are listed now
                 self._see_all("")
                 self._watching = True
             self._see_changed({path[len(str(folder)) + 1 :] for _change, path in changed})
@@ -105,7 +105,7 @@ class Watcher:
                 log.warning("file.skipped", file=key, error=error)
             except NotFound:
                 self._settling.gone(key)
-                self._see_all(f"{key}/")  # a folder that came with what is in it
+                self._see_all(f"{key}/")  # a folder that was moved here with its contents
 
     def _announce(self, folder: Path) -> None:
         whole = [info for info in self._settling.due(time.monotonic()) if is_free(folder / info.key)]

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Makes ./.venv and installs exactly what requirements.lock names. Safe to run again: only differences are installed.
+# Creates ./.venv and installs exactly requirements.lock. Safe to repeat: only differences are installed.
 # Usage: scripts/setup.sh [python]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${1:-python3}
 
 if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
-    echo "murmur needs Python 3.11 or newer; '$python' is $("$python" -V 2>&1). Say: make PYTHON=python3.12 setup" >&2
+    echo "murmur needs Python 3.11 or newer; '$python' is $("$python" -V 2>&1). Run: make PYTHON=python3.12 setup" >&2
     exit 1
 fi
 if [ ! -x .venv/bin/python ]; then
-    echo "making ./.venv ($("$python" -V))"
+    echo "creating ./.venv ($("$python" -V))"
     "$python" -m venv .venv
 fi
 uv_pin=$(grep -oE '^uv==[0-9.]+' requirements.lock)

@@ -1,4 +1,4 @@
-"""The HTTP door: takes uploads, publishes requests, answers for jobs from its own view of the topics."""
+"""The HTTP interface: accepts uploads, publishes requests, and answers status requests from its own view of the topics."""
 
 from producers.gateway.server import Gateway, build
 

@@ -1,4 +1,4 @@
-"""The HTTP interface: which address does what. Handlers find the job, and let the modules beside this one do the rest."""
+"""The HTTP routes and their handlers. A handler finds the job; the other modules of this package do the rest."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -41,7 +41,7 @@ Readiness = Callable[[], Mapping[str, str | None]]
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the handlers work with. `readiness`: name of a stage or service -> why it is not ready, None when it is."""
+    """The parts that the handlers use. `readiness`: name of a stage or service -> why it is not ready, None when it is."""
 
     resources: Resources
     producer: AsyncProducer
@@ -88,14 +88,14 @@ class Api:
     async def submit(self, request: web.Request) -> web.Response:
         requested = await self._submissions.take(request)
         where = status_url(requested.job.job_id)
-        said = {
+        body = {
             "success": True,
             "task_id": str(requested.job.job_id),
             "status_url": where,
-            "message": "accepted; ask the status_url how it goes",
+            "message": "accepted; the status_url shows its progress",
             "submission_time": requested.job.submitted_at,
         }
-        return _json(said, 202, {"Location": where})
+        return _json(body, 202, {"Location": where})
 
     async def status(self, request: web.Request) -> web.Response:
         return _json(await self._documents.status(await self._job(request)))
@@ -106,7 +106,7 @@ class Api:
     async def transcript(self, request: web.Request) -> web.Response:
         name = request.match_info["format"]
         if name not in FORMATS:
-            raise Problem(404, "unknown_format", f"There is no transcript.{name[:20]}.", formats=list(FORMATS))
+            raise Problem(404, "unknown_format", f"The format {name[:20]!r} is unknown.", formats=list(FORMATS))
         job = await self._job(request)
         if job.state != "SUCCESS":
             after_s = None if job.ended else 1.0
@@ -122,13 +122,13 @@ class Api:
         job = await self._job(request)
         if job.state in ("SUCCESS", "FAILURE"):
             raise Problem(409, "ended", "The job has ended; there is nothing to cancel.", state=job.state)
-        said = {"task_id": str(job.job_id), "state": job.state, "message": "already cancelled"}
+        body = {"task_id": str(job.job_id), "state": job.state, "message": "already cancelled"}
         if job.state != "REVOKED":
             cancellation = CancelRequested(job_id=job.job_id, work_id=job.work_id, requested_at=datetime.now(UTC))
             await self._parts.producer.send(Output(CANCELLATIONS, job.work_id, cancellation))
             await asyncio.to_thread(self._view.cancel, cancellation)
-            said["message"] = "cancellation requested"
-        return _json(said, 202)
+            body["message"] = "cancellation requested"
+        return _json(body, 202)
 
     async def jobs(self, request: web.Request) -> web.Response:
         """The newest jobs, and how many there are in each state."""
@@ -154,9 +154,9 @@ class Api:
         return _json({"status": "alive"})
 
     async def ready(self, _request: web.Request) -> web.Response:
-        missing = {name: why for name, why in self._parts.readiness().items() if why is not None}
+        missing = {name: reason for name, reason in self._parts.readiness().items() if reason is not None}
         if missing:
-            detail = "; ".join(f"{name}: {why}" for name, why in missing.items())
+            detail = "; ".join(f"{name}: {reason}" for name, reason in missing.items())
             raise Problem(503, "not_ready", f"Not ready yet: {detail}", after_s=1.0, waiting_for=missing)
         return _json({"status": "ready"})
 
@@ -165,7 +165,7 @@ class Api:
         return web.Response(body=self._page, content_type="text/html", charset="utf-8", headers=headers)
 
     async def _job(self, request: web.Request) -> JobView:
-        """Raises Problem 404 only when every gateway would; Retry while this one cannot know."""
+        """Raises Problem 404 only when every gateway would; Retry while this one's view is not up to date."""
         text = request.match_info["task_id"]
         try:
             job_id = UUID(text)
@@ -180,16 +180,16 @@ class Api:
         return job
 
 
-def _json(said: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    answer = web.Response(body=orjson.dumps(said), status=status, content_type="application/json", headers=headers)
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+def _json(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    response = web.Response(body=orjson.dumps(body), status=status, content_type="application/json", headers=headers)
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _limit(request: web.Request) -> int:
     text = request.query.get("limit", str(LIST_DEFAULT))
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= 1):
-        raise malformed("The limit is a whole number from 1 on.")
+        raise malformed("The limit must be a whole number of at least 1.")
     return min(int(text), LIST_MAX)
 
 
@@ -200,4 +200,4 @@ def _one_of(request: web.Request, name: str, values: tuple[State, ...]) -> State
     for value in values:
         if value == text.upper():
             return value
-    raise malformed(f"The {name} is one of {', '.join(values)}.")
+    raise malformed(f"The {name} must be one of {', '.join(values)}.")

@@ -1,6 +1,6 @@
 """Progress as server-sent events: `status` when the state changes, `progress` with the new segments, then the end.
 
-A client that comes back is told everything so far again, so nothing is kept for it here.
+A client that reconnects gets everything so far again, so nothing is stored for it.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from producers.gateway.view import JobView, View
 from schemas.work import Span
 
 HEARTBEAT_S = 15.0
-STUCK_S = 30.0  # a client that takes nothing for so long is gone
+STUCK_S = 30.0  # a client that reads nothing for this long is disconnected
 HEADERS = {
     "Content-Type": "text/event-stream",
     "Cache-Control": "no-store",
@@ -31,15 +31,15 @@ class EventStreams:
         self._wakeups = wakeups
 
     async def stream(self, request: web.Request, job: JobView) -> web.StreamResponse:
-        """Ends after the status that tells the terminal state, result included."""
+        """Ends after the status event with the terminal state and the result."""
         response = web.StreamResponse(headers=HEADERS)
         await response.prepare(request)
         with self._wakeups.listen(str(job.job_id), job.work_id) as changed, contextlib.suppress(ConnectionError):
-            await self._tell(response, job, changed)
+            await self._send_changes(response, job, changed)
             await response.write_eof()
-        return response  # a client that has gone needs no end
+        return response  # a client that has disconnected needs no end of stream
 
-    async def _tell(self, response: web.StreamResponse, job: JobView, changed: asyncio.Event) -> None:
+    async def _send_changes(self, response: web.StreamResponse, job: JobView, changed: asyncio.Event) -> None:
         seen: set[Span] = set()
         state, share = "", 0.0
         while True:
@@ -58,7 +58,7 @@ class EventStreams:
 
 
 async def _wait(changed: asyncio.Event, response: web.StreamResponse) -> None:
-    """Until something changed; a comment now and then keeps the connection open."""
+    """Until something changed; a comment keeps the connection open."""
     while True:
         try:
             async with asyncio.timeout(HEARTBEAT_S):
@@ -77,4 +77,4 @@ async def _write(response: web.StreamResponse, data: bytes) -> None:
         async with asyncio.timeout(STUCK_S):
             await response.write(data)
     except TimeoutError:
-        raise ConnectionResetError("the client takes nothing any more") from None
+        raise ConnectionResetError("the client has stopped reading") from None

@@ -1,6 +1,6 @@
 """Reads a submission's multipart body as a stream: fields and one file, in any order.
 
-Hostile input is expected: too many parts, long fields, silence in the middle, no end. Feeds `submit.py`.
+Expects hostile input: too many parts, long fields, stalled bodies, missing ends. Used by `submit.py`.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ FIELD_BYTES_MAX = 16 * 1024
 FIELDS_MAX = 32
 PIECE_BYTES = 256 * 1024
 FILENAME_MAX = 255
-SILENCE_S = 30.0  # an upload that brings less than this much in this time is cut off
+STALLED_S = 30.0  # an upload that delivers less than PROGRESS_BYTES in this time is aborted
 PROGRESS_BYTES = 8 * 1024
-OVERHEAD_BYTES = 1024 * 1024  # what a body may have beside its file
+OVERHEAD_BYTES = 1024 * 1024  # of a body, in addition to its file
 T = TypeVar("T")
 
 
@@ -32,29 +32,29 @@ class Form:
     stored: Stored
 
 
-async def read_form(request: web.Request, incoming: Incoming, silence_s: float = SILENCE_S) -> Form:
-    """The whole body, its file stored. Raises Problem for whatever is wrong with it, StoreUnavailable."""
+async def read_form(request: web.Request, incoming: Incoming, stalled_s: float = STALLED_S) -> Form:
+    """Reads the whole body and stores its file. Raises Problem for any error in it, and StoreUnavailable."""
     reader = await _multipart(request)
     fields: dict[str, str] = {}
     filename, stored = "", None
-    while (part := await _patient(reader.next(), silence_s)) is not None:
+    while (part := await _with_timeout(reader.next(), stalled_s)) is not None:
         if not isinstance(part, BodyPartReader) or not part.name:
-            raise malformed("Every part needs a name, and no part may have parts itself.")
+            raise malformed("Every part needs a name, and parts must not be nested.")
         if part.name == "file":
             if stored is not None:
-                raise malformed("One file at a time: there are two parts named 'file'.")
+                raise malformed("Only one file per request: there are two parts named 'file'.")
             filename = display_name(part.filename)
-            async for piece in _pieces(part, silence_s):
+            async for piece in _pieces(part, stalled_s):
                 await incoming.write(piece)
             stored = await incoming.finish()
         elif part.filename is not None:
-            raise malformed(f"The file belongs into the field 'file', not {part.name[:80]!r}.")
+            raise malformed(f"The file must be in the field 'file', not {part.name[:80]!r}.")
         else:
-            fields[part.name] = await _field(part, silence_s)
+            fields[part.name] = await _field(part, stalled_s)
             if len(fields) > FIELDS_MAX:
                 raise malformed(f"More than {FIELDS_MAX} fields.")
     if stored is None:
-        raise malformed("There is no file: send it as the field 'file' of a multipart/form-data body.")
+        raise malformed("The file is missing: send it as the field 'file' of a multipart/form-data body.")
     return Form(fields, filename, stored)
 
 
@@ -97,22 +97,22 @@ async def _multipart(request: web.Request) -> MultipartReader:
         raise malformed(f"The body cannot be read: {error}") from error
 
 
-async def _pieces(part: BodyPartReader, silence_s: float) -> AsyncIterator[bytes]:
+async def _pieces(part: BodyPartReader, stalled_s: float) -> AsyncIterator[bytes]:
     while not part.at_eof():
-        yield await _patient(_some(part), silence_s)
+        yield await _with_timeout(_read_some(part), stalled_s)
 
 
-async def _some(part: BodyPartReader) -> bytes:
-    """Enough to call it progress; less only at the end of the part."""
+async def _read_some(part: BodyPartReader) -> bytes:
+    """At least PROGRESS_BYTES; less only at the end of the part."""
     some = bytearray()
     while len(some) < PROGRESS_BYTES and not part.at_eof():
         some += await part.read_chunk(PIECE_BYTES)
     return bytes(some)
 
 
-async def _field(part: BodyPartReader, silence_s: float) -> str:
+async def _field(part: BodyPartReader, stalled_s: float) -> str:
     value = bytearray()
-    async for piece in _pieces(part, silence_s):
+    async for piece in _pieces(part, stalled_s):
         value += piece
         if len(value) > FIELD_BYTES_MAX:
             raise malformed(f"The field {str(part.name)[:80]!r} is longer than {FIELD_BYTES_MAX} bytes.")
@@ -122,12 +122,12 @@ async def _field(part: BodyPartReader, silence_s: float) -> str:
         raise malformed(f"The field {str(part.name)[:80]!r} is not UTF-8.") from None
 
 
-async def _patient(reading: Awaitable[T], silence_s: float) -> T:
-    """Raises Problem 408 when nothing comes for too long, 400 when what comes is not multipart."""
+async def _with_timeout(reading: Awaitable[T], stalled_s: float) -> T:
+    """Raises Problem 408 when the body stalls, 400 when it is not multipart."""
     try:
-        async with asyncio.timeout(silence_s):
+        async with asyncio.timeout(stalled_s):
             return await reading
     except TimeoutError:
-        raise Problem(408, "too_slow", f"Nothing more of the body came within {silence_s:.0f} s.") from None
+        raise Problem(408, "too_slow", f"The body stalled for {stalled_s:.0f} s.") from None
     except (ValueError, AssertionError, RuntimeError, HttpProcessingError, web.RequestPayloadError) as error:
         raise malformed("The body is not well-formed multipart/form-data, or it ends too early.") from error

@@ -1,4 +1,4 @@
-"""What `/api/models` says of the model that is served. Pure."""
+"""The document of `/api/models`. Pure."""
 
 from collections.abc import Mapping
 from typing import Any

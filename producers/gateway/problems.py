@@ -1,4 +1,4 @@
-"""Every error as application/problem+json (RFC 9457), the framework's own and the unexpected included.
+"""Every error as application/problem+json (RFC 9457), including the framework's own and unexpected ones.
 
 `guarded` wraps the whole application; `Connection` covers what fails before a request exists.
 """
@@ -16,12 +16,12 @@ from runtime.errors import Invalid, Retry
 from runtime.logs import get_logger
 
 log = get_logger(__name__)
-Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 KEPT_HEADERS = ("Allow",)
 
 
 class Problem(Exception):
-    """An answer that is an error. `reason` is a stable word for programs, `detail` a sentence for people."""
+    """An error response. `reason` is a stable code for programs, `detail` a sentence for people."""
 
     def __init__(self, status: int, reason: str, detail: str, *, after_s: float | None = None, **more: object) -> None:
         super().__init__(detail)
@@ -37,21 +37,21 @@ class Problem(Exception):
         }
 
     def response(self, headers: Mapping[str, str] | None = None) -> web.Response:
-        answer = web.Response(
+        response = web.Response(
             body=orjson.dumps(self.document), status=self.status, content_type="application/problem+json", headers=headers
         )
-        answer.headers["Cache-Control"] = "no-store"
+        response.headers["Cache-Control"] = "no-store"
         if self.after_s is not None:
-            answer.headers["Retry-After"] = str(max(1, math.ceil(self.after_s)))
-        return answer
+            response.headers["Retry-After"] = str(max(1, math.ceil(self.after_s)))
+        return response
 
 
-def guarded(answer: Answer) -> Answer:
-    """Turns whatever `answer` raises into a problem, and measures it by route."""
+def guarded(handler: Handler) -> Handler:
+    """Turns every exception of `handler` into a problem, and measures its time by route."""
 
     async def guard(request: web.BaseRequest) -> web.StreamResponse:
         began_s = time.perf_counter()
-        response = await _answered(answer, request)
+        response = await _handled(handler, request)
         if not response.prepared:
             response.headers["X-Content-Type-Options"] = "nosniff"
         took_s = time.perf_counter() - began_s
@@ -61,9 +61,9 @@ def guarded(answer: Answer) -> Answer:
     return guard
 
 
-async def _answered(answer: Answer, request: web.BaseRequest) -> web.StreamResponse:
+async def _handled(handler: Handler, request: web.BaseRequest) -> web.StreamResponse:
     try:
-        return await answer(request)
+        return await handler(request)
     except Problem as problem:
         return problem.response()
     except Retry as error:
@@ -72,20 +72,20 @@ async def _answered(answer: Answer, request: web.BaseRequest) -> web.StreamRespo
         return Problem(400, error.failure.reason, error.failure.message).response()
     except web.HTTPException as error:
         return _of_framework(error, request)
-    except ConnectionError:  # the client has gone: nobody reads this, but the metrics count it
+    except ConnectionError:  # the client has disconnected: only the metrics see this
         return Problem(400, "disconnected", "The connection was lost.").response()
     except Exception:
         log.exception("request.failed", method=request.method, route=_route(request))
-        return Problem(500, "internal_error", "Something went wrong here; the log of the gateway says what.").response()
+        return Problem(500, "internal_error", "Internal error; the gateway's log has the details.").response()
 
 
 def _of_framework(error: web.HTTPException, request: web.BaseRequest) -> web.StreamResponse:
     kept = {name: error.headers[name] for name in KEPT_HEADERS if name in error.headers}
     details = {
-        404: "There is nothing at this address.",
-        405: f"This address does not take {request.method}; it takes {kept.get('Allow', 'other methods')}.",
+        404: "There is no such path.",
+        405: f"This path does not allow {request.method}; it allows {kept.get('Allow', 'other methods')}.",
         413: "The body is too large.",
-        417: "Of the expectations only 100-continue is known.",
+        417: "The only supported expectation is 100-continue.",
     }
     reason = HTTPStatus(error.status).phrase.lower().replace(" ", "_")
     return Problem(error.status, reason, details.get(error.status, error.reason)).response(kept)
@@ -99,7 +99,7 @@ def _route(request: web.BaseRequest) -> str:
 
 
 class Connection(web.RequestHandler):
-    """One connection. What cannot even be parsed is answered as a problem, too."""
+    """One connection. Unparsable requests get a problem as well."""
 
     __slots__ = ()
 
@@ -113,8 +113,8 @@ class Connection(web.RequestHandler):
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             log.error("connection.failed", exc_info=exc)
         if request.writer.output_size > 0:
-            raise ConnectionError("an answer had begun; it cannot become an error any more")
-        detail = "This is not a request that this server can read."
-        answer = Problem(status, HTTPStatus(status).phrase.lower().replace(" ", "_"), detail).response()
-        answer.force_close()
-        return answer
+            raise ConnectionError("the response has begun; it can no longer become an error")
+        detail = "The request cannot be parsed."
+        response = Problem(status, HTTPStatus(status).phrase.lower().replace(" ", "_"), detail).response()
+        response.force_close()
+        return response

@@ -1,6 +1,6 @@
-"""How far each work is: the share of speech done and the segments so far. Fed by the `progress` topic, kept in memory.
+"""The progress of each work: share of speech done and segments so far. From the `progress` topic, kept in memory.
 
-Bounded: the works that were silent longest are forgotten first; their jobs then show no segments until they end.
+Bounded: the works without an event for the longest time are evicted first; their jobs then show no segments until they end.
 """
 
 import threading
@@ -38,7 +38,7 @@ class ProgressBook:
         self._lock = threading.Lock()
 
     def note(self, event: WorkProgressed) -> None:
-        """A chunk that is told again replaces what was known of it; a new run of the work begins anew."""
+        """A repeated chunk replaces the earlier one; a new run of the work starts from zero."""
         with self._lock:
             work = self._works.get(event.work_id)
             if work is None or work.run != event.run:

@@ -1,4 +1,4 @@
-"""The gateway as a stage: an event loop with the HTTP server, the feed's thread, and a watch on broker and store."""
+"""The gateway as a stage: an event loop with the HTTP server, the feed's thread, and a health check of broker and store."""
 
 import asyncio
 import contextlib
@@ -19,10 +19,10 @@ from runtime.resources import Resources
 from runtime.stats import Stats
 
 log = get_logger(__name__)
-THREADS = 32  # uploads and transcripts on their way to or from the store at the same time
-IDLE_S = 15.0  # a connection that sends no whole request header for so long is closed; shorter than any proxy's patience
-LINGER_S = 5.0  # how long a refused body is still read, so that the client sees the refusal
-STOP_S = 0.2  # requests in hand get this long when the stage stops, and as long again to tidy up
+THREADS = 32  # concurrent transfers of uploads and transcripts to or from the store
+IDLE_S = 15.0  # a connection without a complete request header for this long is closed; less than proxies wait
+LINGER_S = 5.0  # how long a rejected body is still read, so that the client sees the response
+STOP_S = 0.2  # requests in flight get this long when the stage stops, and as long again to clean up
 WATCH_S, WATCH_UNREADY_S, SLOW_S = 2.0, 0.2, 3.0
 
 
@@ -31,7 +31,7 @@ def build(resources: Resources) -> "Gateway":
 
 
 class Gateway:
-    """A Stage. `readiness` tells of the other stages in this process, by name; set it before `run()`."""
+    """A Stage. `readiness` is that of the other stages in this process, by name; set it before `run()`."""
 
     name = "gateway"
 
@@ -49,14 +49,14 @@ class Gateway:
         self.address: str | None = None
 
     def run(self) -> None:
-        """Serves until `stop()`; ends within a second of it, whatever store and broker do."""
+        """Serves until `stop()`; ends within a second of it, even if store or broker hang."""
         self._loop = asyncio.new_event_loop()
         self._loop.set_default_executor(ThreadPoolExecutor(THREADS, "gateway"))
         try:
             self._loop.run_until_complete(self._serve())
         finally:
             self.address = None
-            self._loop.close()  # does not wait for threads that are stuck in a store or broker
+            self._loop.close()  # does not wait for threads that hang in a call to store or broker
         if self._failure is not None:
             raise self._failure
 
@@ -145,7 +145,7 @@ class Gateway:
         try:
             self._resources.objects.check(self._resources.settings.work_bucket)
         except MurmurError as error:
-            return f"the store does not answer: {error}"
+            return f"the store is unavailable: {error}"
         return None
 
     def _run_feed(self, feed: Feed) -> None:
@@ -160,7 +160,7 @@ class Gateway:
 
 
 async def _others_end() -> None:
-    """Uploads that were cut off get a moment to remove what they wrote."""
+    """Aborted uploads get a moment to remove what they wrote."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     if others:
         _, left = await asyncio.wait(others, timeout=STOP_S)

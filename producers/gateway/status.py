@@ -1,4 +1,4 @@
-"""What the gateway says of a job: the status document, its result, the row of the list. Pure but for reading transcripts."""
+"""Documents about a job: its status, its result, its row in the list. Pure except for reading transcripts."""
 
 import asyncio
 from typing import Any
@@ -25,9 +25,9 @@ class Documents:
         self._transcripts = transcripts
 
     async def status(self, job: JobView) -> dict[str, Any]:
-        """Raises StoreUnavailable. A transcript that is gone from the store is said in the message."""
+        """Raises StoreUnavailable. If the transcript is no longer in the store, the message says so."""
         progress = self._progress(job)
-        said = {
+        document = {
             "task_id": str(job.job_id),
             "state": job.state,
             "message": message(job, progress.share),
@@ -36,15 +36,15 @@ class Documents:
         }
         if job.state == "SUCCESS":
             try:
-                said["result"] = await asyncio.to_thread(self._result, job)
+                document["result"] = await asyncio.to_thread(self._result, job)
             except NotFound:
-                said["message"] = "finished, but the transcript is no longer in the store"
+                document["message"] = "finished, but the transcript is no longer in the store"
         if job.error is not None:
-            said["error"] = {"reason": job.error.reason, "message": job.error.message}
-        return said
+            document["error"] = {"reason": job.error.reason, "message": job.error.message}
+        return document
 
     async def transcript(self, job: JobView) -> Transcript:
-        """Raises NotFound when it is gone from the store, StoreUnavailable."""
+        """Raises NotFound when it is no longer in the store, and StoreUnavailable."""
         return await asyncio.to_thread(self._transcripts.read, job.work_id)
 
     def row(self, job: JobView) -> dict[str, Any]:

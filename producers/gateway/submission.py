@@ -1,4 +1,4 @@
-"""What a submission's fields ask for, checked. Pure; every refusal says what would be right."""
+"""Validates the fields of a submission. Pure; every error says what is expected."""
 
 import re
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ TRACK_DIGITS_MAX = 3
 
 @dataclass(frozen=True, slots=True)
 class SubmissionOptions:
-    """None: not asked for."""
+    """None: not given."""
 
     language: str | None = None
     task: Task | None = None
@@ -33,7 +33,7 @@ class SubmissionOptions:
 
 
 def parse_submission(fields: Mapping[str, str], model: Model) -> SubmissionOptions:
-    """`model`: the one that is served. Fields that are not known are left alone. Raises Problem 400."""
+    """`model`: the one that is served. Unknown fields are ignored. Raises Problem 400."""
     _check_model(fields.get("model", "").strip(), model.ref.name)
     return SubmissionOptions(
         language=_language(fields.get("language", ""), model),
@@ -47,9 +47,9 @@ def parse_submission(fields: Mapping[str, str], model: Model) -> SubmissionOptio
     )
 
 
-def _check_model(wanted: str, served: str) -> None:
-    if wanted and ALIASES.get(wanted, wanted) != served:
-        raise Problem(400, "unknown_model", f"The model {wanted[:80]!r} is not served here; {served!r} is.", served=[served])
+def _check_model(name: str, served: str) -> None:
+    if name and ALIASES.get(name, name) != served:
+        raise Problem(400, "unknown_model", f"The model {name[:80]!r} is not served here; use {served!r}.", served=[served])
 
 
 def _language(text: str, model: Model) -> str | None:
@@ -68,7 +68,7 @@ def _task(text: str) -> Task | None:
             return None
         case "transcribe" | "translate" as task:
             return task
-    raise malformed(f"The task {text[:20]!r} is not known: use 'transcribe' or 'translate'.")
+    raise malformed(f"Unknown task {text[:20]!r}: use 'transcribe' or 'translate'.")
 
 
 def _lane(text: str) -> Lane | None:
@@ -77,14 +77,14 @@ def _lane(text: str) -> Lane | None:
             return None
         case "interactive" | "bulk" as lane:
             return lane
-    raise malformed(f"The lane {text[:20]!r} is not known: use 'interactive' or 'bulk', or leave it out.")
+    raise malformed(f"Unknown lane {text[:20]!r}: use 'interactive' or 'bulk', or leave it out.")
 
 
 def _track(text: str) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= TRACK_DIGITS_MAX):
-        raise malformed(f"The track {text[:20]!r} is not a number of an audio track: they count from 0.")
+        raise malformed(f"The track {text[:20]!r} is not the number of an audio track, counted from 0.")
     return int(text)
 
 
@@ -93,7 +93,7 @@ def _flag(fields: Mapping[str, str], name: str) -> bool | None:
         return None
     text = fields[name].strip().lower()
     if text not in TRUE + FALSE:
-        raise malformed(f"The field {name!r} is 'true' or 'false', not {text[:20]!r}.")
+        raise malformed(f"The field {name!r} must be 'true' or 'false', not {text[:20]!r}.")
     return text in TRUE
 
 
@@ -102,6 +102,8 @@ def _url(text: str) -> str | None:
         return None
     problem = url_problem(text)
     if problem is not None or len(text) > URL_MAX or re.search(r"[\s\x00-\x20\x7f\\]", text):
-        why = problem or "has blanks, control characters or backslashes, or is too long"
-        raise malformed(f"The webhook_url must be an absolute http or https URL of at most {URL_MAX} characters; this one {why}.")
+        reason = problem or "has blanks, control characters or backslashes, or is too long"
+        raise malformed(
+            f"The webhook_url must be an absolute http or https URL of at most {URL_MAX} characters; this one {reason}."
+        )
     return text

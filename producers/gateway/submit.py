@@ -35,7 +35,7 @@ class Submissions:
         self._memory = Memory()
 
     async def take(self, request: web.Request) -> JobRequested:
-        """Returns once the broker has the job, which is its acceptance; whatever fails before leaves nothing behind."""
+        """Returns once the broker has acknowledged the request, which accepts the job. Cleans up after earlier failures."""
         settings = self._resources.settings
         if self._producer.away is not None:
             raise Retry(self._producer.away)
@@ -49,9 +49,9 @@ class Submissions:
             await self._producer.send(Output(REQUESTS, requested.work.work_id, requested))
         except Unacknowledged:
             metrics.UPLOADS_ABORTED.labels("unacknowledged").inc()
-            raise  # the broker may have the job all the same, and then others may wait for the same work: the audio stays
+            raise  # the broker may have the request all the same, and other jobs may wait for the same work: keep the audio
         except BaseException as error:
-            metrics.UPLOADS_ABORTED.labels(_why(error)).inc()
+            metrics.UPLOADS_ABORTED.labels(_label(error)).inc()
             await incoming.discard()
             raise
         await asyncio.to_thread(self._view.accept, requested)
@@ -67,33 +67,35 @@ class Submissions:
         return requested
 
     async def _planned(self, job_id: UUID, form: Form) -> JobRequested:
-        wanted = parse_submission(form.fields, self._resources.model)
-        if wanted.webhook_url is not None and self._resources.settings.webhook_secret is None:
-            raise Problem(400, "no_webhook_secret", "No webhook can be signed here: the operator must set MURMUR_WEBHOOK_SECRET.")
+        submission = parse_submission(form.fields, self._resources.model)
+        if submission.webhook_url is not None and self._resources.settings.webhook_secret is None:
+            raise Problem(
+                400, "no_webhook_secret", "Webhooks cannot be signed here: the operator must set MURMUR_WEBHOOK_SECRET."
+            )
         options = effective_options(
             self._resources.settings,
             self._resources.model,
-            language=wanted.language,
-            task=wanted.task,
-            words=wanted.words,
-            multilingual=wanted.multilingual,
-            prompt=wanted.prompt,
-            track=wanted.track,
+            language=submission.language,
+            task=submission.task,
+            words=submission.words,
+            multilingual=submission.multilingual,
+            prompt=submission.prompt,
+            track=submission.track,
         )
         job = Job(
             job_id=job_id,
             source="http",
             filename=form.filename,
-            lane=wanted.lane,
+            lane=submission.lane,
             submitted_at=datetime.now(UTC),
-            webhook_url=wanted.webhook_url,
+            webhook_url=submission.webhook_url,
         )
         work = identity.plan(form.stored.audio_id, form.stored.ref, for_file(options, form.filename), job.owner)
         return JobRequested(job=job, work=work, result=await asyncio.to_thread(self._transcripts.find, work.work_id))
 
 
-def _why(error: BaseException) -> str:
-    """A label of few values."""
+def _label(error: BaseException) -> str:
+    """The value of a metric's label; one of a few."""
     if isinstance(error, Problem):
         return str(error.document["reason"])
     return "unavailable" if isinstance(error, Retry) else "disconnected"

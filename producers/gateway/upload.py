@@ -1,6 +1,6 @@
-"""One uploaded file on its way into the work bucket: counted, hashed, small ones whole and large ones as a stream.
+"""Writes one uploaded file to the work bucket: counted and hashed, small files in one PUT and large ones as a stream.
 
-Fed piece by piece by the form; hashing and writing happen in threads.
+`form.py` calls it piece by piece; hashing and writing happen in threads.
 """
 
 import asyncio
@@ -16,19 +16,19 @@ from schemas.record import ObjectRef
 
 log = get_logger(__name__)
 IN_MEMORY_BYTES = 8 * 1024 * 1024  # up to this size: one PUT, verified by the store
-BLOCK_BYTES = 1024 * 1024  # what a stream is written in
+BLOCK_BYTES = 1024 * 1024  # a stream is written in blocks of this size
 
 
 @dataclass(slots=True)
 class Memory:
-    """What all uploads together may hold back in memory. Beyond it even small files are written as streams."""
+    """Memory that all uploads together may use for buffering. When it is used up, small files are streamed, too."""
 
     free_bytes: int = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The file lies in the work bucket, whole."""
+    """A file that is complete in the work bucket."""
 
     audio_id: str
     ref: ObjectRef
@@ -64,13 +64,13 @@ class Incoming:
             await asyncio.to_thread(self._flush, self._upload, self._take())
 
     async def finish(self) -> Stored:
-        """Makes the object visible. An empty file is one as well: its job says what is wrong. Raises StoreUnavailable."""
+        """Makes the object visible. Empty files are accepted; their jobs fail. Raises StoreUnavailable."""
         ref = await asyncio.to_thread(self._finish, self._take())
         self._complete = True
         return Stored(self._hash.hexdigest(), ref, self._size_bytes)
 
     async def discard(self) -> None:
-        """Idempotent. A store that is away cannot be tidied; that is logged."""
+        """Idempotent. If the store is unavailable, the object stays there, which is logged."""
         self._take()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.shield(asyncio.to_thread(self._discard))

@@ -1,7 +1,7 @@
-"""What this gateway knows of every job: a SQLite file fed by `requests` (PENDING) and `jobs`, plus progress in memory.
+"""This gateway's view of every job: a SQLite file filled from `requests` (PENDING) and `jobs`, plus progress in memory.
 
-The offsets lie in the same transaction as the rows, and the cluster's id beside them. `murmur dev` reads the file to
-seed its next broker.
+Offsets are written in the same transaction as the rows, and the cluster's id is stored with them. `murmur dev` reads the file
+to fill its next broker.
 """
 
 import sqlite3
@@ -24,7 +24,7 @@ from schemas.topics import JOBS, REQUESTS
 from schemas.work import WorkProgressed
 
 LAYOUT = 2  # of the tables below; an unknown one is rebuilt from the topics
-# Clusters are counted as they are met: `seen` is the last one that spoke of the job, `told` the one that told its state.
+# Clusters are numbered as they appear: `seen` is the last one with a record of the job, `told` the one that its state is from.
 TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE offsets (topic TEXT, partition INTEGER, next INTEGER NOT NULL, PRIMARY KEY (topic, partition)) WITHOUT ROWID;
@@ -38,7 +38,7 @@ CREATE INDEX jobs_by_owner ON jobs (owner, submitted_s);
 CREATE INDEX jobs_by_time ON jobs (submitted_s);
 """
 FROM_1 = "ALTER TABLE jobs ADD COLUMN cancelled BLOB;"
-ASKED = """
+REQUESTED = """
 INSERT INTO jobs (job_id, work_id, state, owner, submitted_s, seen, requested) VALUES (?, ?, 'PENDING', ?, ?, ?, ?)
 ON CONFLICT (job_id) DO UPDATE SET seen = excluded.seen, requested = excluded.requested
 """
@@ -51,13 +51,13 @@ STORED = (REQUESTS.name, JOBS.name)
 
 
 def view_path(settings: Settings) -> Path:
-    """Where the gateway of this data directory keeps its view."""
+    """Path of the view in the data directory."""
     return settings.data_dir / "gateway" / "view.sqlite3"
 
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """A job as it was last heard of."""
+    """The last known state of a job."""
 
     job: Job
     work_id: str
@@ -91,7 +91,7 @@ class View:
         self.progress = ProgressBook()
 
     def open(self) -> None:
-        """Creates the file where there is none, or one of an unknown layout."""
+        """Creates the file if there is none, or replaces one of an unknown layout."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._writer = self._connect()
         if (layout := self._layout()) != LAYOUT:
@@ -110,8 +110,8 @@ class View:
     # Written by the feed and by submissions
 
     def follow(self, cluster_id: str) -> Mapping[Partition, int]:
-        """Where to go on reading that cluster. A cluster other than last time: from the beginning, and what it does not
-        tell of is dropped at `settled()`."""
+        """The offsets at which to resume reading that cluster. A new cluster is read from the beginning, and jobs that it does
+        not contain are dropped by `settled()`."""
         with self._writing, self._write() as sql:
             if self._meta("cluster_id") != cluster_id:
                 self._cluster += 1
@@ -124,19 +124,19 @@ class View:
         return self.offsets()
 
     def adopt(self, cluster_id: str) -> None:
-        """That cluster goes on where the last one ended, from offset 0: what is known of jobs stands."""
+        """That cluster continues the last one, from offset 0: the known jobs are kept."""
         with self._writing, self._write() as sql:
             self._reached = {}
             sql.execute("DELETE FROM offsets")
             sql.execute("INSERT OR REPLACE INTO meta VALUES ('cluster_id', ?)", (cluster_id,))
 
     def settled(self) -> None:
-        """The cluster was read to its end: jobs that only another cluster knew are dropped."""
+        """The cluster was read to its end: drops jobs that only another cluster had."""
         with self._writing, self._write() as sql:
             sql.execute("DELETE FROM jobs WHERE seen < ?", (self._cluster,))
 
     def apply(self, records: Sequence[Received], positions: Mapping[Partition, int]) -> set[str]:
-        """Takes in what the topics said; rows and positions in one transaction. Returns the jobs and works touched."""
+        """Applies records; rows and positions in one transaction. Returns the ids of the jobs and works that changed."""
         touched: set[str] = set()
         stored = {partition: offset for partition, offset in positions.items() if partition.topic in STORED}
         moved = [(*partition, offset) for partition, offset in stored.items() if self._reached.get(partition) != offset]
@@ -144,22 +144,22 @@ class View:
             return touched
         with self._writing, self._write() as sql:
             for record in records:
-                touched |= self._take_in(sql, record)
+                touched |= self._apply_one(sql, record)
             sql.executemany("INSERT OR REPLACE INTO offsets VALUES (?, ?, ?)", moved)
         self._reached = stored
         return touched
 
     def accept(self, requested: JobRequested) -> None:
-        """A request that the broker has acknowledged: readable here at once; the topic will say the same."""
+        """Adds a request that the broker has acknowledged, so that it is readable before the feed delivers it."""
         with self._writing, self._write() as sql:
-            self._asked(sql, requested, codec.encode(requested))
+            self._requested(sql, requested, codec.encode(requested))
 
     def cancel(self, cancellation: CancelRequested) -> None:
-        """A cancellation that the broker has acknowledged; for a successor of that broker."""
+        """Stores a cancellation that the broker has acknowledged, for a successor of that broker."""
         with self._writing, self._write() as sql:
             sql.execute("UPDATE jobs SET cancelled = ? WHERE job_id = ?", (codec.encode(cancellation), str(cancellation.job_id)))
 
-    # Read by everybody
+    # Read by all handlers
 
     def caught_up(self, ends: Mapping[Partition, int]) -> bool:
         """Everything before `ends` is in the view."""
@@ -172,10 +172,10 @@ class View:
 
     def newest(self, limit: int, state: State | None = None, owner: str | None = None) -> list[JobView]:
         """The jobs submitted last, newest first."""
-        asked = {"state": state, "owner": owner}
-        where = [f"{column} = ?" for column, value in asked.items() if value is not None]
+        filters = {"state": state, "owner": owner}
+        where = [f"{column} = ?" for column, value in filters.items() if value is not None]
         query = "SELECT work_id, requested, changed FROM jobs" + (f" WHERE {' AND '.join(where)}" if where else "")
-        values = [value for value in asked.values() if value is not None]
+        values = [value for value in filters.values() if value is not None]
         return [_job_view(*row) for row in self._select(f"{query} ORDER BY submitted_s DESC LIMIT ?", *values, limit)]
 
     def counts(self) -> dict[str, int]:
@@ -183,7 +183,7 @@ class View:
         return dict(self._select("SELECT state, count(*) FROM jobs GROUP BY state"))
 
     def unfinished(self) -> Iterator[tuple[bytes, bytes | None]]:
-        """Of the jobs that have not ended, oldest first: JobRequested, and CancelRequested where `cancel` was told of one."""
+        """The jobs that have not ended, oldest first: JobRequested, and CancelRequested if `cancel` has stored one."""
         query = "SELECT requested, cancelled FROM jobs WHERE state IN ('PENDING', 'STARTED') AND requested IS NOT NULL"
         yield from self._select(f"{query} ORDER BY submitted_s")
 
@@ -196,12 +196,12 @@ class View:
         rows = self._writer_or_fail().execute("SELECT topic, partition, next FROM offsets")
         return {Partition(topic, number): offset for topic, number, offset in rows}
 
-    # Inside
+    # Internal
 
-    def _take_in(self, sql: sqlite3.Connection, record: Received) -> set[str]:
+    def _apply_one(self, sql: sqlite3.Connection, record: Received) -> set[str]:
         event, raw = record.event, record.value or b""
         if isinstance(event, JobRequested):
-            self._asked(sql, event, raw)
+            self._requested(sql, event, raw)
             return {str(event.job.job_id)}
         if isinstance(event, JobChanged):
             self._changed(sql, event, raw)
@@ -209,28 +209,28 @@ class View:
         if isinstance(event, WorkProgressed):
             self.progress.note(event)
             return {event.work_id}
-        return set()  # not understood: whoever reads it as its work writes the dead letter
+        return set()  # not decoded: the stage that processes the topic writes the dead letter
 
-    def _asked(self, sql: sqlite3.Connection, event: JobRequested, raw: bytes) -> None:
+    def _requested(self, sql: sqlite3.Connection, event: JobRequested, raw: bytes) -> None:
         job = event.job
         when_s = job.submitted_at.timestamp()
-        sql.execute(ASKED, (str(job.job_id), event.work.work_id, job.owner, when_s, self._cluster, raw))
+        sql.execute(REQUESTED, (str(job.job_id), event.work.work_id, job.owner, when_s, self._cluster, raw))
 
     def _changed(self, sql: sqlite3.Connection, event: JobChanged, raw: bytes) -> None:
-        job, told = event.job, self._cluster
+        job, cluster = event.job, self._cluster
         known = sql.execute("SELECT state, told FROM jobs WHERE job_id = ?", (str(job.job_id),)).fetchone()
-        if known and known[0] in TERMINAL and not (event.state in TERMINAL and known[1] < told):
-            sql.execute("UPDATE jobs SET seen = ? WHERE job_id = ?", (told, str(job.job_id)))
-            return  # ended: only another cluster may tell another end
+        if known and known[0] in TERMINAL and not (event.state in TERMINAL and known[1] < cluster):
+            sql.execute("UPDATE jobs SET seen = ? WHERE job_id = ?", (cluster, str(job.job_id)))
+            return  # ended: only another cluster may have another end
         when_s = job.submitted_at.timestamp()
-        sql.execute(CHANGED, (str(job.job_id), event.work_id, event.state, job.owner, when_s, told, told, raw))
-        if event.state in ("SUCCESS", "FAILURE"):  # a revoked job's work may go on for others
+        sql.execute(CHANGED, (str(job.job_id), event.work_id, event.state, job.owner, when_s, cluster, cluster, raw))
+        if event.state in ("SUCCESS", "FAILURE"):  # a revoked job's work may continue for other jobs
             self.progress.forget(event.work_id)
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=10, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")  # a power cut may take the last rows, and their offsets with them
+        connection.execute("PRAGMA synchronous = NORMAL")  # a power failure may lose the last rows, together with their offsets
         return connection
 
     def _layout(self) -> int:

@@ -131,14 +131,14 @@ def test_the_view_outlives_the_gateway(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("sent", [0, 150, 100_000])
-def test_a_client_that_falls_silent_is_cut_off(tmp_path: Path, sent: int) -> None:
+def test_a_stalled_upload_is_aborted(tmp_path: Path, sent: int) -> None:
     store = DirectoryStore({"work": tmp_path})
     body = multipart([], bytes(200_000))
 
     async def take(request: web.Request) -> web.Response:
         incoming = Incoming(store, "work", "x", 10**9, Memory())
         try:
-            await read_form(request, incoming, silence_s=0.1)
+            await read_form(request, incoming, stalled_s=0.1)
         except Problem as problem:
             await incoming.discard()
             return problem.response()
