@@ -26,7 +26,10 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("exam
 MANIFESTS = sorted((ROOT / "k8s").rglob("*.yaml"))
 DEPLOYMENT = [ROOT / "docker-compose.yml", ROOT / "Dockerfile", *MANIFESTS]
 TEXTS = [*PAGES, *DEPLOYMENT, ROOT / ".env.example", *sorted(ROOT.glob("examples/*.py")), *sorted(ROOT.glob("examples/*.sh"))]
-SOURCES = sorted(f for p in ("schemas", "murmur", "producers", "processors", "sinks") for f in (ROOT / p).rglob("*.py"))
+SOURCES = sorted(
+    f for p in ("schemas", "runtime", "murmur", "producers", "processors", "sinks") for f in (ROOT / p).rglob("*.py")
+)
+LOG_METHODS = ("debug", "info", "warning", "error", "exception", "critical")
 ELSEWHERE = ("watcher",)  # a folder is watched by `murmur dev`; an installation with buckets needs no watcher
 
 
@@ -127,6 +130,30 @@ def test_every_reason_of_an_http_error_is_explained() -> None:
     assert len(problems) > 5
     problems += [HTTPStatus(status).phrase.lower().replace(" ", "_") for status in (404, 405, 417)]  # the framework's own
     assert {reason for reason in problems if f"`{reason}`" not in page} == set()
+
+
+def test_every_log_event_and_every_field_of_one_is_listed() -> None:
+    """An event that is no literal of two words, `noun.participle`, is listed nowhere."""
+    page = (ROOT / "docs/logs.md").read_text()
+    rows = re.findall(r"(?m)^\| `([a-z_]+\.[a-z_]+)` \| ([A-Z, ]+) \|", page)
+    listed = {event: set(levels.split(", ")) for event, levels in rows}
+    fields = {key for row in re.findall(r"(?m)^\| (`\w+`(?:, `\w+`)*) \|", page) for key in re.findall(r"\w+", row)}
+    logged: dict[str, set[str]] = {}
+    for call in (call for file in SOURCES for call in _log_calls(file)):
+        method = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+        level = "ERROR" if method == "exception" else method.upper()
+        logged.setdefault(ast.unparse(call.args[0]).strip("'"), set()).add(level)
+        assert {key.arg for key in call.keywords} - fields <= {None, "exc_info"}, ast.unparse(call)
+    assert len(logged) > 20
+    assert logged == listed
+
+
+def _log_calls(file: Path) -> Iterator[ast.Call]:
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in LOG_METHODS:
+            logger = ast.unparse(node.func.value)
+            if logger in ("log", "self._log") or "get_logger(" in logger:
+                yield node
 
 
 def _reasons(file: Path) -> Iterator[str]:
