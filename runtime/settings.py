@@ -114,8 +114,10 @@ class Settings(BaseSettings):
     webhook_timeout_s: float = Field(15.0, gt=0, description="time limit for one attempt")
 
     # Logs
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least severe line to write")
-    log_format: Literal["text", "json"] = Field("text", description="text for people, JSON lines for machines")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="least severe event to log; of libraries only warnings and errors"
+    )
+    log_format: Literal["text", "json"] = Field("text", description="text for people, json (one object a line) for machines")
 
 
 def unknown_names() -> list[str]:

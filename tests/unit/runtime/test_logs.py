@@ -3,6 +3,8 @@
 import io
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -153,3 +155,44 @@ def test_a_traceback_is_one_field_of_json(lines: io.StringIO) -> None:
         log.exception("stage.failed")
     fields = json.loads(lines.getvalue())
     assert fields["exception"].splitlines()[-1] == "ValueError: a bug"
+
+
+def test_of_libraries_only_warnings_and_worse_are_written_whatever_logger_they_use() -> None:
+    program = (
+        "import logging\n"
+        "from runtime import logs\n"
+        "from runtime.settings import Settings\n"
+        "logs.set_up(Settings(log_level='DEBUG'))\n"
+        "log = logs.get_logger('sinks.metrics.app')\n"
+        "for name in ('aiokafka', 'sinks.metrics.app'):\n"  # the latter: Faust's, by a class of ours
+        "    logging.getLogger(name).info('chatter')\n"
+        "    logging.getLogger(name).warning('trouble')\n"
+        "log.debug('stage.ready')\n"
+        "logs.hide('sinks.metrics')\n"
+        "log.info('stage.hidden')\n"
+        "log.warning('stage.failed')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert [line.split("] ")[1].split()[0] for line in done.stderr.splitlines()] == [
+        "trouble", "trouble", "stage.ready", "stage.failed",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("level", "written_of_it"), [("INFO", 1), ("ERROR", 0)])
+def test_what_is_hidden_is_never_more_than_the_level_lets_through(level: str, written_of_it: int) -> None:
+    program = (
+        "from runtime import logs\n"
+        "from runtime.settings import Settings\n"
+        f"logs.set_up(Settings(log_level='{level}'))\n"
+        "logs.hide('runtime')\n"
+        "logs.get_logger('runtime.kafka').warning('client.failed')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert len(done.stderr.splitlines()) == written_of_it
+
+
+def test_fields_that_do_not_apply_are_null_in_json_and_left_out_of_text() -> None:
+    with written("json", io.StringIO()) as lines, written("text", io.StringIO()) as text:
+        log.info("job.ended", reason=None, files=["a", "b"])
+    assert json.loads(lines.getvalue())["reason"] is None
+    assert text.getvalue().split()[-2:] == ["job.ended", "files=a,b"]
