@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from benchmarks.overhead.meter import Meter
 from murmur.dev import Dev
@@ -14,43 +15,50 @@ from runtime.settings import Settings
 READY_S = 120.0
 
 
-def metered() -> Meter:
-    """Counts the steps of a job. What is not here shows in the threads."""
+def steps() -> list[tuple[Any, str, str]]:
+    """Of a job: class or module, function, what the step is called. What is not here shows in the threads."""
     from processors.coordinator import stage as coordinator
-    from processors.slicer import slicing, vad
-    from processors.transcriber import stage as transcriber
-    from processors.transcriber import whisper
-    from producers.gateway import status, upload, view
-    from runtime.kafka import acked, writer
-    from runtime.objects import directory, transcripts
+    from processors.slicer.vad import SpeechDetector
+    from processors.transcriber.whisper import WhisperEngine
+    from producers.gateway.upload import Incoming
+    from producers.gateway.view import View
+    from runtime.kafka.acked import AckedCommits
+    from runtime.kafka.writer import Writer
+    from runtime.objects.directory import DirectoryStore
+    from runtime.objects.transcripts import Transcripts
     from schemas import codec
 
-    meter = Meter()
-    meter.count_generator(slicing.Slicer, "slice", "decode and cut")
-    meter.count(vad.SpeechDetector, "feed", "speech detection")
-    meter.count(vad.SpeechDetector, "finish", "speech detection")
-    meter.count(whisper.WhisperEngine, "_mel", "mel")
-    meter.count(whisper.WhisperEngine, "_transcribe", "engine, in Python")
-    meter.count_generator(transcriber.Transcriber, "handle", "transcriber, handle")
-    meter.count(coordinator, "decide", "coordinator, decide")
-    for name in ("write", "find", "read"):
-        meter.count(transcripts.Transcripts, name, f"transcripts, {name}")
-    for name in ("put", "get", "open", "head"):
-        meter.count(directory.DirectoryStore, name, f"store, {name}")
-    for name in ("accept", "apply", "get"):
-        meter.count(view.View, name, f"view, {name}")
-    meter.count(status.Documents, "_result", "status document")
-    meter.count(upload.Incoming, "_finish", "upload, hash")
-    for name in ("encode", "decode", "headers"):
-        meter.count(codec, name, f"records, {name}")
-    meter.count(writer.Writer, "send", "records, produce")
-    meter.count(acked.AckedCommits, "_commit", "offsets, commit")
-    meter.count(acked.AckedCommits, "advance", "offsets, advance")
-    return meter
+    return [
+        (SpeechDetector, "feed", "speech detection"),
+        (SpeechDetector, "finish", "speech detection"),
+        (WhisperEngine, "_mel", "mel"),
+        (WhisperEngine, "_transcribe", "engine, in Python"),
+        (coordinator, "decide", "coordinator, decide"),
+        *((Transcripts, name, f"transcripts, {name}") for name in ("write", "find", "read")),
+        *((DirectoryStore, name, f"store, {name}") for name in ("put", "get", "open", "head")),
+        *((View, name, f"view, {name}") for name in ("accept", "apply", "get")),
+        (Incoming, "_finish", "upload, hash"),
+        *((codec, name, f"records, {name}") for name in ("encode", "decode", "headers")),
+        (Writer, "send", "records, produce"),
+        (AckedCommits, "commit", "offsets, commit"),
+        (AckedCommits, "_commit", "offsets, commit"),
+    ]
+
+
+def generators() -> list[tuple[Any, str, str]]:
+    """The steps that are turns of a generator."""
+    from processors.slicer.slicing import Slicer
+    from processors.transcriber.stage import Transcriber
+
+    return [(Slicer, "slice", "decode and cut"), (Transcriber, "handle", "transcriber, handle")]
 
 
 def main(data_dir: str, compute_type: str) -> None:
-    meter = metered()
+    meter = Meter()
+    for step in steps():
+        meter.count(*step)
+    for step in generators():
+        meter.count_generator(*step)
     settings = Settings(model="demo", data_dir=Path(data_dir), gateway_port=0, compute_type=compute_type)
     logs.set_up(settings)
     with Dev(settings) as dev:

@@ -1,5 +1,6 @@
 """The whole system in a process of its own, with an empty cache, from outside."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -32,9 +33,16 @@ class System:
         child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self._resources.callback(child.wait, STOP_S)
         self._input, self._output = _open(child.stdin), _open(child.stdout)
-        self._resources.callback(self._input.close)  # its end is the child's
+        self._resources.callback(self._end)
         self.address = self._output.readline().strip()
+        if not self.address:
+            raise RuntimeError(f"the system does not start: {' '.join(command)}")
         return self
+
+    def _end(self) -> None:
+        """The end of its input is the child's."""
+        with contextlib.suppress(BrokenPipeError):
+            self._input.close()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._resources.close()

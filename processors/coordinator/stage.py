@@ -33,7 +33,7 @@ def build(resources: Resources) -> Stage:
     """Its `run()` raises UsageError when the topics that meet in one partition do not have equally many."""
     settings = resources.settings
     transcripts = Transcripts(resources.objects, settings.work_bucket)
-    options = LoopOptions(assignment="range", transactional=True, commit_interval_s=0.0, check=topics.check)
+    options = LoopOptions(assignment="range", transactional=True, check=topics.check)
     return Loop("coordinator", resources.kafka, INPUTS, Coordinator(resources.kafka, transcripts, settings), options)
 
 

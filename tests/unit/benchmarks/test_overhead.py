@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmarks.overhead import report
+from benchmarks.overhead import child, report
 from benchmarks.overhead.meter import UNNAMED, Meter, Spent
 from benchmarks.overhead.report import Round
 
@@ -60,6 +60,12 @@ def test_a_generator_counts_its_own_turns_and_not_what_is_done_between_them(cloc
         clock.now_s += 7.0
 
     assert steps.spent().steps_s == {"items": 300.0}
+
+
+def test_every_step_of_a_job_is_a_function_that_is_there() -> None:
+    missing = [(owner.__name__, name) for owner, name, _ in [*child.steps(), *child.generators()] if not hasattr(owner, name)]
+
+    assert missing == []
 
 
 def spent(seconds: float, cpu_s: float) -> Spent:
