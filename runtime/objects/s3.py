@@ -7,14 +7,15 @@ import base64
 import hashlib
 import io
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from runtime.errors import MurmurError, UsageError
 from runtime.logs import get_logger
-from runtime.objects.s3_errors import absent_is_fine, beyond_the_end, has_detail, may_be_its_folder, translated
+from runtime.objects.s3_errors import absent_is_fine, has_detail, may_be_its_folder, translated
+from runtime.objects.s3_ranges import ObjectRanges
 from runtime.objects.store import ObjectInfo, StoreUnavailable, checked_key
 from runtime.settings import Settings
 from schemas.record import ObjectRef
@@ -97,7 +98,7 @@ class S3Store:
 
     def open(self, ref: ObjectRef) -> BinaryIO:
         """The first block is read at once, so what is missing is NotFound here; so is a version that was replaced."""
-        reader = io.BufferedReader(_Ranges(self.client, ref), READ_AHEAD_BYTES)
+        reader = io.BufferedReader(ObjectRanges(self.client, ref), READ_AHEAD_BYTES)
         reader.peek(1)
         return reader
 
@@ -216,65 +217,6 @@ class S3Upload:
             )
         self._parts.append({"PartNumber": number, "ETag": answer["ETag"], "ChecksumSHA256": digest})
         self._size_bytes += len(part)
-
-
-class _Ranges(io.RawIOBase):
-    """One version of an object, by ranged requests. The first answer tells its size and pins its eTag."""
-
-    def __init__(self, client: "S3Client", ref: ObjectRef) -> None:
-        self._client = client
-        self._at: dict[str, Any] = {"Bucket": ref.bucket, "Key": checked_key(ref.key)}
-        if ref.version_id:
-            self._at["VersionId"] = ref.version_id
-        if ref.etag:
-            self._at["IfMatch"] = f'"{ref.etag}"'
-        self._position = 0
-        self._size_bytes: int | None = None
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size_bytes or 0}[whence]
-        if start + offset < 0:
-            raise ValueError(f"negative position {start + offset}")
-        self._position = start + offset
-        return self._position
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._range(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-    def readall(self) -> bytes:
-        return self._range((self._size_bytes or 0) - self._position)
-
-    def _range(self, wanted_bytes: int) -> bytes:
-        end = self._position + wanted_bytes
-        if self._size_bytes is not None:
-            end = min(end, self._size_bytes)
-        if end <= self._position:
-            return b""
-        with beyond_the_end(), translated(self._at["Bucket"], self._at["Key"]):
-            answer = self._client.get_object(**self._at, Range=f"bytes={self._position}-{end - 1}")
-            data = answer["Body"].read()
-            self._pin(answer)
-            self._position += len(data)
-            return data
-        self._size_bytes = self._position  # an empty object has no first byte to ask for
-        return b""
-
-    def _pin(self, answer: Mapping[str, Any]) -> None:
-        if etag := answer.get("ETag"):
-            self._at["IfMatch"] = etag
-        whole = answer.get("ContentRange", "").rpartition("/")[2]
-        self._size_bytes = int(whole) if whole else answer["ContentLength"]
 
 
 def _typed(content_type: str | None) -> dict[str, Any]:
