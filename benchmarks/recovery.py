@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.figures import conditions, spread
+from processors.coordinator.entries import CHANGELOGS, CacheEntry, Change, JobState
 from processors.coordinator.stage import Coordinator
-from processors.coordinator.tables import CHANGELOGS, CacheEntry, Change, JobState
 from runtime.kafka import topics
 from runtime.kafka.client import Kafka
 from runtime.kafka.messages import Partition

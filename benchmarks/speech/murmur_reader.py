@@ -8,7 +8,7 @@ from pathlib import Path
 import ctranslate2
 
 from processors.coordinator import assembly
-from processors.coordinator.tables import ChunkState, WorkState
+from processors.coordinator.entries import ChunkState, WorkState
 from processors.slicer.decode import open_audio
 from processors.slicer.slicing import Closed, Cut, Slicer
 from processors.slicer.vad import load_session

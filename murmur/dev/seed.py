@@ -69,7 +69,7 @@ def _send(writer: Writer, outputs: Iterable[Output]) -> int:
 
 def _memories(broker: EmbeddedBroker, raw_jobs: Iterator[bytes], job_memory_s: float) -> Iterator[Output]:
     """Ended jobs as entries of the coordinator's table, in the partition of their requests."""
-    from processors.coordinator.tables import Change, JobState
+    from processors.coordinator.entries import Change, JobState
 
     now = datetime.now(UTC)
     for raw in raw_jobs:

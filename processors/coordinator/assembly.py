@@ -1,10 +1,10 @@
-"""Chunks to a transcript: the file's language by vote, which chunks to hear again, and the whole text. Pure."""
+"""Chunks to a transcript: the file's language by vote, which chunks to transcribe again, and the whole text. Pure."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from processors.coordinator.tables import ChunkState, WorkState
+from processors.coordinator.entries import ChunkState, WorkState
 from runtime.models import catalogue
 from schemas.segment import Segment
 from schemas.transcript import Transcript
@@ -28,19 +28,8 @@ def language_of(results: Sequence[ChunkTranscribed]) -> tuple[str | None, float]
     return language, votes[language] / speech_s[language] if speech_s[language] else 0.0
 
 
-def missing(state: WorkState, chunks: Mapping[Span, ChunkState]) -> list[SlicedChunk]:
-    """The chunks of the closing record that have no result yet. Only for a work that is closed."""
-    assert state.chunks is not None
-    return [chunk for chunk in state.chunks if chunk.span not in chunks or awaited(chunks[chunk.span])]
-
-
-def awaited(chunk: ChunkState) -> bool:
-    """It was asked for again, and that answer is not here yet."""
-    return chunk.again and chunk.result.attempt == 0
-
-
 def doubtful(state: WorkState, chunks: Mapping[Span, ChunkState]) -> list[tuple[SlicedChunk, str]]:
-    """Chunks heard in a minority language without being sure of it, and the file's language to hear them in."""
+    """Chunks transcribed in a minority language with low confidence, and the file's language for their second transcription."""
     decoding = state.work.decoding
     if decoding.language is not None or decoding.multilingual or state.chunks is None:
         return []
@@ -86,13 +75,3 @@ def warnings_of(state: WorkState, results: Sequence[ChunkTranscribed]) -> tuple[
     assert state.audio_info is not None
     chunks = [warning for result in results for warning in result.warnings]
     return tuple(dict.fromkeys([*catalogue.warnings_of(state.work.model), *state.audio_info.warnings, *chunks]))
-
-
-def share_done(state: WorkState, chunks: Mapping[Span, ChunkState]) -> float:
-    """Speech done / speech known. While the file is being decoded: of its declared length, and never quite all of it."""
-    done_s = sum(chunk.result.speech_s for chunk in chunks.values())
-    if state.chunks is not None:
-        known_s = sum(chunk.speech_s for chunk in state.chunks)
-        return min(1.0, done_s / known_s) if known_s else 1.0
-    declared_s = state.audio_info.declared_duration_s if state.audio_info else None
-    return min(0.99, done_s / declared_s) if declared_s else 0.0

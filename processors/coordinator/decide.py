@@ -3,12 +3,14 @@
 Called by the coordinator's loop, and safe to call again with the same event: nothing is done until the caller applies it.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from processors.coordinator import assembly, reports
-from processors.coordinator.tables import CacheEntry, Change, ChunkState, JobState, Tables, WorkState, chunk_table_key
+from processors.coordinator.draft import Draft
+from processors.coordinator.entries import CacheEntry, Change, ChunkState, JobState, WorkState
+from processors.coordinator.tables import Tables
 from runtime.kafka.messages import Output
 from runtime.objects import keys
 from schemas.jobs import CancelRequested, Job, JobRequested, State, Work
@@ -43,54 +45,54 @@ class Context:
     finished: Transcript | None = None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Decision:
     """`transcript` must be in the store before anything else of this takes effect."""
 
-    changes: list[Change] = field(default_factory=list)
-    outputs: list[Output] = field(default_factory=list)
-    transcript: Transcript | None = None
+    changes: tuple[Change, ...]
+    outputs: tuple[Output, ...]
+    transcript: Transcript | None
 
 
 def decide(tables: Tables, event: Event, context: Context) -> Decision:
+    draft = Draft(tables)
     if isinstance(event, JobRequested):
-        return _requested(tables, event, context)
-    if isinstance(event, CancelRequested):
-        return _cancelled(tables, event, context)
-    return _reported(tables, event, context)
+        _requested(draft, event, context)
+    elif isinstance(event, CancelRequested):
+        _cancelled(draft, event, context)
+    else:
+        _reported(draft, event, context)
+    return Decision(draft.changes(), tuple(draft.outputs), draft.transcript)
 
 
-def _requested(tables: Tables, event: JobRequested, context: Context) -> Decision:
-    decision = Decision()
+def _requested(draft: Draft, event: JobRequested, context: Context) -> None:
     job_id, work = str(event.job.job_id), event.work
-    known = tables.jobs.get(job_id)
+    known = draft.job(job_id)
     if known is not None:
-        _known(decision, known, event, context)
+        _known(draft, known, event, context)
     elif context.finished is not None:
-        _succeed(decision, [(job_id, event.job)], context.finished, work, context)
-    elif (state := tables.works.get(work.work_id)) is not None:
-        decision.changes.append(Change("jobs", job_id, _waiting(event, started=state.started_at is not None)))
+        _succeed(draft, {job_id: event.job}, context.finished, work, context)
+    elif (state := draft.work(work.work_id)) is not None:
+        draft.set_job(job_id, _waiting(event, started=state.started_at is not None))
         if state.started_at is not None:
-            decision.outputs.append(_changed(event.job, state, "STARTED", context))
+            draft.outputs.append(_changed(event.job, state, "STARTED", context))
     else:
         state = WorkState(work=work, run=context.place, starter=job_id, lane=event.job.lane)
-        decision.changes.append(Change("works", work.work_id, state))
-        decision.changes.append(Change("jobs", job_id, _waiting(event, started=False)))
-        decision.outputs.append(_decode(state))
-    return decision
+        draft.set_work(state)
+        draft.set_job(job_id, _waiting(event, started=False))
+        draft.outputs.append(_decode(state))
 
 
-def _known(decision: Decision, known: JobState, event: JobRequested, context: Context) -> None:
+def _known(draft: Draft, known: JobState, event: JobRequested, context: Context) -> None:
     """The same job again: a repeat, or the request that its cancel overtook."""
     job, work = event.job, event.work
     if known.unannounced:
-        announced = replace(known, unannounced=False)
-        decision.changes.append(Change("jobs", str(job.job_id), announced))
-        decision.outputs.append(reports.changed(job, work, "REVOKED", context.now))
+        draft.set_job(str(job.job_id), replace(known, unannounced=False))
+        draft.outputs.append(reports.changed(job, work, "REVOKED", context.now))
     elif known.state == "SUCCESS" and event.rewrite and context.finished is not None:
         # Somebody deleted the result files of this drop: the store sink writes them once more.
         result = reports.summary(job, context.finished, _transcript_ref(context, work.work_id))
-        decision.outputs.append(reports.completed(job, context.finished, result, context.now, cached=True))
+        draft.outputs.append(reports.completed(job, context.finished, result, context.now, cached=True))
 
 
 def _waiting(event: JobRequested, *, started: bool) -> JobState:
@@ -102,23 +104,21 @@ def _decode(state: WorkState) -> Output:
     return Output(DECODES, state.work.work_id, request)
 
 
-def _cancelled(tables: Tables, event: CancelRequested, context: Context) -> Decision:
-    decision = Decision()
+def _cancelled(draft: Draft, event: CancelRequested, context: Context) -> None:
     job_id = str(event.job_id)
-    known = tables.jobs.get(job_id)
+    known = draft.job(job_id)
     if known is None:
-        overtook = replace(_ended(event.work_id, "REVOKED", context.now), unannounced=True)
-        decision.changes.append(Change("jobs", job_id, overtook))
-        return decision
+        draft.set_job(job_id, replace(_ended(event.work_id, "REVOKED", context.now), unannounced=True))
+        return
     if known.job is None:
-        return decision
-    state = tables.works[known.work_id]
-    decision.changes.append(Change("jobs", job_id, _ended(known.work_id, "REVOKED", context.now)))
-    decision.outputs.append(_changed(known.job, state, "REVOKED", context))
-    if set(tables.waiting[known.work_id]) == {job_id}:
-        decision.outputs.append(_revocation(state))
-        decision.changes.extend(_forgotten(tables, state))
-    return decision
+        return  # it has ended
+    state = draft.work(known.work_id)
+    assert state is not None  # since a job waits for it
+    draft.set_job(job_id, _ended(known.work_id, "REVOKED", context.now))
+    draft.outputs.append(_changed(known.job, state, "REVOKED", context))
+    if not draft.waiting(known.work_id):
+        draft.outputs.append(_revocation(state))
+        draft.delete_work(known.work_id)
 
 
 def _ended(work_id: str, state: State, now: datetime) -> JobState:
@@ -129,89 +129,68 @@ def _revocation(state: WorkState) -> Output:
     return Output(REVOCATIONS, state.work.work_id, RunRevoked(work_id=state.work.work_id, run=state.run))
 
 
-def _forgotten(tables: Tables, state: WorkState) -> list[Change]:
-    """The work is over: its entry and its chunks go."""
-    work_id = state.work.work_id
-    chunks = [Change("chunks", chunk_table_key(work_id, span), None) for span in tables.chunks.get(work_id, {})]
-    return [Change("works", work_id, None), *chunks]
-
-
-def _reported(tables: Tables, report: WorkReported, context: Context) -> Decision:
-    state = tables.works.get(report.work_id)
+def _reported(draft: Draft, report: WorkReported, context: Context) -> None:
+    state = draft.work(report.work_id)
     if state is None or state.run != report.run:
-        return Decision()  # of a run that is over
+        return  # of a run that is over
     match report.event:
         case SliceOpened() as opened:
-            return _opened(tables, state, opened, context)
+            if state.chunks is None and state.audio_info != opened.audio_info:  # else a repeat
+                _started(draft, state.model_copy(update={"audio_info": opened.audio_info}), context)
         case SliceClosed() as closed:
             state = state.model_copy(update={"audio_info": closed.audio_info, "chunks": closed.chunks})
-            decision = _started(tables, state, context)
-            return _go_on(decision, tables, state, {}, context)
+            _go_on(draft, _started(draft, state, context), context)
         case ChunkTranscribed() as result:
-            return _transcribed(tables, state, result, context)
+            _transcribed(draft, state, result, context)
         case ChunkLost():
-            return _lost(tables, state, context)
+            _lost(draft, state, context)
         case WorkFailed() as failed:
-            return _failed(tables, state, failed.failure, context)
+            _failed(draft, state, failed.failure, context)
 
 
-def _started(tables: Tables, state: WorkState, context: Context) -> Decision:
-    """Writes the work's new state; the first report of a run also starts its jobs."""
-    decision = Decision()
+def _started(draft: Draft, state: WorkState, context: Context) -> WorkState:
+    """Sets the work's new state and returns it; the first report of a run also starts its jobs."""
+    work_id = state.work.work_id
     if state.started_at is None:
         state = state.model_copy(update={"started_at": context.now})
-        for job_id, job in tables.jobs_waiting(state.work.work_id):
-            decision.changes.append(Change("jobs", job_id, JobState(work_id=state.work.work_id, state="STARTED", job=job)))
-            decision.outputs.append(_changed(job, state, "STARTED", context))
-    decision.changes.append(Change("works", state.work.work_id, state))
-    return decision
+        for job_id, job in draft.waiting(work_id).items():
+            draft.set_job(job_id, JobState(work_id=work_id, state="STARTED", job=job))
+            draft.outputs.append(_changed(job, state, "STARTED", context))
+    draft.set_work(state)
+    return state
 
 
-def _opened(tables: Tables, state: WorkState, opened: SliceOpened, context: Context) -> Decision:
-    if state.chunks is not None or state.audio_info == opened.audio_info:
-        return Decision()  # a repeat
-    return _started(tables, state.model_copy(update={"audio_info": opened.audio_info}), context)
+def _transcribed(draft: Draft, state: WorkState, result: ChunkTranscribed, context: Context) -> None:
+    work_id = state.work.work_id
+    if state.started_at is None:
+        state = _started(draft, state, context)
+    known = draft.chunks(work_id).get(result.span)
+    if known is None or (known.is_awaited and result.attempt > 0):
+        draft.set_chunk(work_id, ChunkState(result=result, again=known is not None))
+        share = draft.tally(work_id).share(state)
+        progress = WorkProgressed(work_id=work_id, run=state.run, span=result.span, share=share, segments=result.segments)
+        draft.outputs.append(Output(PROGRESS, work_id, progress))
+        _go_on(draft, state, context)
+    elif known.is_awaited:  # its audio had gone and is back: it can be asked for once more
+        draft.set_chunk(work_id, known.model_copy(update={"again": False}))
+        _go_on(draft, state, context)
 
 
-def _transcribed(tables: Tables, state: WorkState, result: ChunkTranscribed, context: Context) -> Decision:
-    work_id, known = state.work.work_id, tables.chunks.get(state.work.work_id, {}).get(result.span)
-    decision = _started(tables, state, context) if state.started_at is None else Decision()
-    if known is not None and assembly.awaited(known) and result.attempt == 0:
-        # Its audio had gone and is back: ask once more for what was asked for then.
-        return _go_on(decision, tables, state, {result.span: known.model_copy(update={"again": False})}, context)
-    if known is not None and not (assembly.awaited(known) and result.attempt > 0):
-        return decision  # a repeat
-    chunk = ChunkState(result=result, again=known is not None and known.again)
-    decision.changes.append(Change("chunks", chunk_table_key(work_id, result.span), chunk))
-    news = {result.span: chunk}
-    share = assembly.share_done(state, {**tables.chunks.get(work_id, {}), **news})
-    progress = WorkProgressed(work_id=work_id, run=state.run, span=result.span, share=share, segments=result.segments)
-    decision.outputs.append(Output(PROGRESS, work_id, progress))
-    return _go_on(decision, tables, state, news, context)
-
-
-def _go_on(
-    decision: Decision, tables: Tables, state: WorkState, news: dict[tuple[int, int], ChunkState], context: Context
-) -> Decision:
-    """After every change of a work: is it complete, or is something to be heard again? `news`: not in the tables yet."""
-    state = next((c.value for c in decision.changes if c.table == "works"), state)
-    chunks = {**tables.chunks.get(state.work.work_id, {}), **news}
-    if state.chunks is None or assembly.missing(state, chunks):
-        return decision
+def _go_on(draft: Draft, state: WorkState, context: Context) -> None:
+    """After every change of a work: is it complete, or is something to be transcribed again?"""
+    work_id = state.work.work_id
+    if not draft.tally(work_id).is_complete:
+        return
+    chunks = draft.chunks(work_id)
     if doubtful := assembly.doubtful(state, chunks):
         for chunk, language in doubtful:
-            again = chunks[chunk.span].model_copy(update={"again": True})
-            decision.changes.append(Change("chunks", chunk_table_key(state.work.work_id, chunk.span), again))
-            decision.outputs.append(_again(state, chunk, language, context))
-        return decision
-    transcript = assembly.assemble(state, chunks, context.now)
-    _succeed(decision, tables.jobs_waiting(state.work.work_id), transcript, state, context)
-    decision.transcript = transcript
-    ref = _transcript_ref(context, state.work.work_id)
-    decision.changes.append(Change("cache", state.work.work_id, CacheEntry(transcript=ref, finished_at=context.now)))
-    decision.changes.extend(_forgotten(tables, state))
-    decision.changes.extend(Change("chunks", chunk_table_key(state.work.work_id, span), None) for span in news)
-    return decision
+            draft.set_chunk(work_id, chunks[chunk.span].model_copy(update={"again": True}))
+            draft.outputs.append(_again(state, chunk, language, context))
+        return
+    draft.transcript = assembly.assemble(state, chunks, context.now)
+    _succeed(draft, draft.waiting(work_id), draft.transcript, state, context)
+    draft.set_cached(work_id, CacheEntry(transcript=_transcript_ref(context, work_id), finished_at=context.now))
+    draft.delete_work(work_id)
 
 
 def _again(state: WorkState, chunk: SlicedChunk, language: str, context: Context) -> Output:
@@ -232,43 +211,38 @@ def _again(state: WorkState, chunk: SlicedChunk, language: str, context: Context
     return Output(CHUNKS_INTERACTIVE if lane == "interactive" else CHUNKS_BULK, ready.chunk_id, ready)
 
 
-def _lost(tables: Tables, state: WorkState, context: Context) -> Decision:
+def _lost(draft: Draft, state: WorkState, context: Context) -> None:
     """Chunk audio went by age: one new decode writes it again. What is already transcribed stays."""
     if state.decodes >= DECODES_MAX:
         failure = Failure(reason="audio_gone", message="the audio of a chunk disappeared from the store, twice")
-        return _failed(tables, state, failure, context)
+        _failed(draft, state, failure, context)
+        return
     state = state.model_copy(update={"decodes": state.decodes + 1})
-    return Decision([Change("works", state.work.work_id, state)], [_decode(state)])
+    draft.set_work(state)
+    draft.outputs.append(_decode(state))
 
 
-def _failed(tables: Tables, state: WorkState, failure: Failure, context: Context) -> Decision:
-    decision = Decision()
-    for job_id, job in tables.jobs_waiting(state.work.work_id):
-        decision.changes.append(Change("jobs", job_id, _ended(state.work.work_id, "FAILURE", context.now)))
-        decision.outputs.append(_changed(job, state, "FAILURE", context, error=failure))
-    decision.outputs.append(_revocation(state))  # chunks of it that still wait need not be heard
-    decision.changes.extend(_forgotten(tables, state))
-    return decision
+def _failed(draft: Draft, state: WorkState, failure: Failure, context: Context) -> None:
+    work_id = state.work.work_id
+    for job_id, job in draft.waiting(work_id).items():
+        draft.set_job(job_id, _ended(work_id, "FAILURE", context.now))
+        draft.outputs.append(_changed(job, state, "FAILURE", context, error=failure))
+    draft.outputs.append(_revocation(state))  # chunks of it that still wait need not be transcribed
+    draft.delete_work(work_id)
 
 
-def _succeed(
-    decision: Decision,
-    jobs: Iterable[tuple[str, Job]],
-    transcript: Transcript,
-    origin: WorkState | Work,
-    context: Context,
-) -> None:
+def _succeed(draft: Draft, jobs: Mapping[str, Job], transcript: Transcript, origin: WorkState | Work, context: Context) -> None:
     """`origin`: the work that just ended, or the plain work of a request that is answered from the cache."""
     state, work = (origin, origin.work) if isinstance(origin, WorkState) else (None, origin)
     ref = _transcript_ref(context, transcript.work_id)
     started_at = state.started_at if state is not None else context.now
-    for job_id, job in jobs:
+    for job_id, job in jobs.items():
         cached = state is None or state.starter != job_id
         result = reports.summary(job, transcript, ref)
         facts = {"cached": cached, "result": result, "started_at": started_at}
-        decision.changes.append(Change("jobs", job_id, _ended(transcript.work_id, "SUCCESS", context.now)))
-        decision.outputs.append(reports.changed(job, work, "SUCCESS", context.now, **facts))
-        decision.outputs.append(reports.completed(job, transcript, result, context.now, cached=cached))
+        draft.set_job(job_id, _ended(transcript.work_id, "SUCCESS", context.now))
+        draft.outputs.append(reports.changed(job, work, "SUCCESS", context.now, **facts))
+        draft.outputs.append(reports.completed(job, transcript, result, context.now, cached=cached))
 
 
 def _changed(job: Job, origin: WorkState, state: State, context: Context, error: Failure | None = None) -> Output:

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 
 from processors.coordinator import job_log
 from processors.coordinator.decide import Context, Event, decide
-from processors.coordinator.tables import CHANGELOGS, Change, Tables
+from processors.coordinator.entries import CHANGELOGS, Change
+from processors.coordinator.tables import Tables
 from runtime.kafka import changelog, topics
 from runtime.kafka.client import Kafka
 from runtime.kafka.loop import Loop, LoopOptions
@@ -59,11 +60,11 @@ class Coordinator:
         decision = decide(tables, record.event, self._context(tables, record, now))
         if decision.transcript is not None:
             self._transcripts.write(decision.transcript)
-        decision.changes.extend(tables.expired(now, self._settings.job_memory_s, self._settings.cache_entries))
-        for change in decision.changes:
+        changes = [*decision.changes, *tables.expired(now, self._settings.job_memory_s, self._settings.cache_entries)]
+        for change in changes:
             tables.apply(change)
         job_log.log_ended(decision.outputs, decision.transcript)
-        return [*decision.outputs, *(change.output(record.partition.number) for change in decision.changes)]
+        return [*decision.outputs, *(change.output(record.partition.number) for change in changes)]
 
     def _context(self, tables: Tables, record: Received[Event], now: datetime) -> Context:
         place = f"{record.partition.number}-{record.offset}"

@@ -8,7 +8,8 @@ from uuid import UUID, uuid5
 import pytest
 
 from processors.coordinator.decide import Context, Decision, decide
-from processors.coordinator.tables import Change, Tables
+from processors.coordinator.entries import Change
+from processors.coordinator.tables import Tables
 from schemas.jobs import CancelRequested, Job, JobChanged, JobRequested, Work
 from schemas.options import DecodingOptions, ModelRef
 from schemas.record import Failure, ObjectRef
@@ -254,7 +255,7 @@ def test_a_failure_ends_every_waiting_job_with_its_reason_and_is_not_cached(worl
     assert only(DecodeRequested, world.see(requested("three"))[1])  # a retry is a new job, and is tried
 
 
-def test_an_unsure_minority_chunk_is_heard_again_in_the_files_language(world: World) -> None:
+def test_an_unsure_minority_chunk_is_transcribed_again_in_the_files_language(world: World) -> None:
     world.see(requested())
     world.report(closed(((0, 16_000), (20_000, 36_000), (40_000, 56_000))))
     world.report(text((0, 16_000), "Hello."))
@@ -268,7 +269,7 @@ def test_an_unsure_minority_chunk_is_heard_again_in_the_files_language(world: Wo
 
 
 @pytest.mark.parametrize("options", [{"multilingual": True}, {"language": "en"}])
-def test_no_chunk_is_heard_again_when_the_language_is_given_or_may_change(world: World, options: dict[str, object]) -> None:
+def test_no_chunk_is_transcribed_again_when_the_language_is_given_or_may_change(world: World, options: dict[str, object]) -> None:
     asked = work(decoding=options)
     world.see(requested(of=asked))
     world.report(closed())
@@ -283,6 +284,32 @@ def test_lost_chunk_audio_is_decoded_once_more_and_then_given_up(world: World) -
     assert [d.attempt for d in only(DecodeRequested, world.report(ChunkLost(span=SPANS[0])))] == [1]
     outputs = world.report(ChunkLost(span=SPANS[0]))
     assert [job.error.reason for job in only(JobChanged, outputs) if job.error] == ["audio_gone"]
+
+
+def test_chunks_whose_audio_went_before_they_were_transcribed_again_are_asked_for_once_more(world: World) -> None:
+    spans = ((0, 16_000), (20_000, 36_000), (40_000, 56_000))
+    unsure = [text(span, "Um.", language="pt", sure=0.4) for span in spans[1:]]
+    world.see(requested())
+    world.report(closed(spans))
+    world.report(text(spans[0], "Hello. And more.").model_copy(update={"speech_s": 9.0}))
+    assert [len(only(ChunkReady, world.report(result))) for result in unsure] == [0, 2]
+    world.report(ChunkLost(span=spans[1]))
+    assert [len(only(ChunkReady, world.report(result))) for result in unsure] == [0, 2]
+    for span in spans[1:]:
+        outputs = world.report(text(span, "Hm.", attempt=1))
+    assert states(outputs) == [("SUCCESS", False)]
+
+
+def test_deciding_again_decides_the_same_and_changes_nothing_before_it_is_applied(world: World) -> None:
+    world.see(requested())
+    world.report(closed())
+    world.report(text(SPANS[0], "Hello."))
+    event = WorkReported(work_id=work().work_id, run="0-0", event=text(SPANS[1], "World."))
+    context = Context("0-3", world.now, "work")
+    first = decide(world.tables, event, context)
+    assert decide(world.tables, event, context) == first
+    assert first.transcript is not None
+    assert list(world.tables.chunks[work().work_id]) == [SPANS[0]]
 
 
 def test_ended_jobs_and_old_answers_are_forgotten_in_time(world: World) -> None:

@@ -7,7 +7,8 @@ from uuid import UUID
 import orjson
 import pytest
 
-from processors.coordinator.tables import CHANGELOGS, FORGOTTEN_MAX, CacheEntry, Change, JobState, TableName, Tables
+from processors.coordinator.entries import CHANGELOGS, CacheEntry, Change, JobState, TableName
+from processors.coordinator.tables import FORGOTTEN_MAX, Tables
 from runtime.errors import MurmurError
 from schemas.jobs import Job
 from schemas.record import ObjectRef

@@ -1,0 +1,93 @@
+"""What one decision is going to change, on top of tables that it leaves alone: what is read here includes what was set here.
+
+Used by `decide()` for one event. The draft is thrown away, or its `changes()` are applied to the tables by the caller.
+"""
+
+from collections import ChainMap
+from collections.abc import Iterator, Mapping
+
+from processors.coordinator.entries import CacheEntry, Change, ChunkState, JobState, WorkState, chunk_table_key
+from processors.coordinator.tables import Tables
+from processors.coordinator.tally import Tally
+from runtime.kafka.messages import Output
+from schemas.jobs import Job
+from schemas.transcript import Transcript
+from schemas.work import Span
+
+
+class Draft:
+    """Every read costs the same however many chunks a work has, except `chunks()` when it is gone through.
+
+    `outputs` and `transcript` are what the decision sends and stores."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.outputs: list[Output] = []
+        self.transcript: Transcript | None = None
+        self._tables = tables
+        self._works: dict[str, WorkState | None] = {}
+        self._jobs: dict[str, JobState] = {}
+        self._chunks: dict[str, dict[Span, ChunkState]] = {}
+        self._cache: dict[str, CacheEntry] = {}
+        self._tallies: dict[str, Tally] = {}
+
+    def work(self, work_id: str) -> WorkState | None:
+        return self._works[work_id] if work_id in self._works else self._tables.works.get(work_id)
+
+    def job(self, job_id: str) -> JobState | None:
+        return self._jobs.get(job_id) or self._tables.jobs.get(job_id)
+
+    def waiting(self, work_id: str) -> dict[str, Job]:
+        """The jobs that wait for this work."""
+        waiting = dict(self._tables.jobs_waiting(work_id))
+        for job_id, state in self._jobs.items():
+            waiting.pop(job_id, None)
+            if state.job is not None and state.work_id == work_id:
+                waiting[job_id] = state.job
+        return waiting
+
+    def chunks(self, work_id: str) -> Mapping[Span, ChunkState]:
+        """The results of a work in hand."""
+        return ChainMap(self._chunks.get(work_id, {}), self._tables.chunks.get(work_id, {}))
+
+    def tally(self, work_id: str) -> Tally:
+        """Of a work in hand."""
+        return self._tallies.get(work_id) or self._tables.tally(work_id)
+
+    def set_work(self, state: WorkState) -> None:
+        work_id = state.work.work_id
+        old, self._works[work_id] = self.work(work_id), state
+        if old is not None and old.chunks is not state.chunks:
+            self._tallies[work_id] = Tally.of(state.chunks, self.chunks(work_id))
+
+    def set_job(self, job_id: str, state: JobState) -> None:
+        self._jobs[job_id] = state
+
+    def set_chunk(self, work_id: str, chunk: ChunkState) -> None:
+        span = chunk.result.span
+        self._tallies[work_id] = self.tally(work_id).replaced(span, self.chunks(work_id).get(span), chunk)
+        self._chunks.setdefault(work_id, {})[span] = chunk
+
+    def set_cached(self, work_id: str, entry: CacheEntry) -> None:
+        self._cache[work_id] = entry
+
+    def delete_work(self, work_id: str) -> None:
+        """The work is over: its entry goes, and its chunks with it."""
+        self._works[work_id] = None
+
+    def changes(self) -> tuple[Change, ...]:
+        """Each entry once, as it is in the end."""
+        return (
+            *(Change("works", work_id, state) for work_id, state in self._works.items()),
+            *(Change("jobs", job_id, job) for job_id, job in self._jobs.items()),
+            *(change for work_id in self._works.keys() | self._chunks.keys() for change in self._chunk_changes(work_id)),
+            *(Change("cache", work_id, entry) for work_id, entry in self._cache.items()),
+        )
+
+    def _chunk_changes(self, work_id: str) -> Iterator[Change]:
+        """What was set here for a work that is over was never in its changelog."""
+        if self.work(work_id) is None:
+            for span in self._tables.chunks.get(work_id, {}):
+                yield Change("chunks", chunk_table_key(work_id, span), None)
+        else:
+            for span, chunk in self._chunks.get(work_id, {}).items():
+                yield Change("chunks", chunk_table_key(work_id, span), chunk)
