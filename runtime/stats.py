@@ -3,22 +3,18 @@
 Fed by `sinks/metrics`; read by the gateway (`GET /api/stats`) and by the metrics sink's own gauges.
 """
 
-import threading
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from runtime.errors import Retry, UsageError
 from runtime.kafka.client import Kafka
 from runtime.kafka.follower import Follower
-from runtime.logs import get_logger
+from runtime.kafka.follower_thread import FollowerThread
+from runtime.kafka.messages import Received
 from schemas.jobs import TERMINAL
 from schemas.stats import JobFigures, JobSeries, QueueFigures, StatsPublished
 from schemas.topics import STATS
 
-log = get_logger(__name__)
-POLL_S = 0.5
-AGAIN_S = 1.0
 STALE = timedelta(seconds=150)  # the sink writes every figure at least once a minute
 BY: dict[str, Callable[[JobSeries], str]] = {
     "state": lambda row: row.state,
@@ -32,38 +28,28 @@ class Stats:
     """`start()` and `stop()` its thread; `latest()` from any thread. A broker that is away is waited for."""
 
     def __init__(self, kafka: Kafka) -> None:
-        self._kafka = kafka
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread = FollowerThread("stats", kafka, (STATS,), self._take)
         self._known: dict[str, StatsPublished] = {}
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="stats", daemon=True)
         self._thread.start()
 
+    def check(self) -> None:
+        """Raises what ended the thread: UsageError when the topic is missing."""
+        self._thread.check()
+
     def stop(self, wait_s: float | None = None) -> None:
-        """Idempotent; finished on return, or after `wait_s`: a thread that waits for a broker that is away is left behind."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(wait_s)
+        """Idempotent; finished on return, or after `wait_s`: a thread that waits for an answer is left behind."""
+        self._thread.stop(wait_s)
 
     def latest(self, now: datetime | None = None) -> dict[str, Any]:
         """JSON-ready; see `summary`. Never blocks."""
         return summary(dict(self._known).values(), now or datetime.now(UTC))
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            follower = Follower(self._kafka, (STATS,))
-            try:
-                while not self._stopping.is_set():
-                    for record in follower.poll(POLL_S):
-                        if isinstance(record.event, StatsPublished):
-                            self._known[record.event.name] = record.event
-            except (Retry, UsageError) as error:
-                log.warning("stats.waiting", error=error, wait_s=AGAIN_S)
-                self._stopping.wait(AGAIN_S)
-            finally:
-                follower.close()
+    def _take(self, _follower: Follower, records: list[Received]) -> None:
+        for record in records:
+            if isinstance(record.event, StatsPublished):
+                self._known[record.event.name] = record.event
 
 
 def summary(published: Iterable[StatsPublished], now: datetime) -> dict[str, Any]:

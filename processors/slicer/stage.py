@@ -35,6 +35,8 @@ class Follower(Protocol):
 
     def start(self) -> None: ...
 
+    def check(self) -> None: ...
+
     def stop(self) -> None: ...
 
 
@@ -70,6 +72,7 @@ class SlicerHandler:
         return max(0, self._places + WAITING_MAX - len(self._running) - len(self._waiting))
 
     def handle(self, records: Sequence[Received[DecodeRequested]]) -> Iterator[Step]:
+        self._revocations.check()
         self._waiting += records
         yield from self._take_said()
         yield from self._begin()

@@ -46,6 +46,8 @@ class Revoked(Protocol):
 
     def start(self) -> None: ...
 
+    def check(self) -> None: ...
+
     def stop(self) -> None: ...
 
 
@@ -118,6 +120,7 @@ class Transcriber:
         if not self._workers.started:
             self._workers.start()
             self._revocations.start()
+        self._revocations.check()
         for record in records:
             yield from self._take(record)
         yield from self._finish()

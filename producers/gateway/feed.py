@@ -4,22 +4,18 @@ Event-loop code waits on `Wakeups` for a job or work that changed, and on `Fresh
 """
 
 import asyncio
-import threading
 from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 
 from producers.gateway.view import View
-from runtime.errors import Retry, UsageError
+from runtime.errors import Retry
 from runtime.kafka.async_producer import AsyncProducer
 from runtime.kafka.client import Kafka
-from runtime.kafka.follower import Follower
-from runtime.kafka.messages import Partition
-from runtime.logs import get_logger
+from runtime.kafka.follower import Follower, Start
+from runtime.kafka.follower_thread import FollowerThread
+from runtime.kafka.messages import Partition, Received
 from schemas.topics import JOBS, PROGRESS, REQUESTS
 
-log = get_logger(__name__)
-POLL_S = 0.2
-AGAIN_S = 1.0  # between attempts to reach the broker
 FRESH_WITHIN_S = 1.0  # an unknown id is looked for this long before the answer is "ask again"
 MOVED = ""  # the key of Wakeups that stands for any change of the view
 
@@ -32,21 +28,25 @@ class Feed:
         self._producer = producer
         self._view = view
         self._moved = moved
-        self._stopping = threading.Event()
-        self.not_ready: str | None = "the view has not been read yet"
+        self._thread = FollowerThread("gateway-view", kafka, (REQUESTS, JOBS, PROGRESS), self._take, self._begin)
+        self._behind: str | None = "the view has not been read yet"
+        self._positions: Mapping[Partition, int] = {}
+        self._ends: Mapping[Partition, int] = {}
 
-    def run(self) -> None:
-        """Until `stop()`. A broker that is away, or topics that are missing, are waited for."""
-        while not self._stopping.is_set():
-            try:
-                self._follow()
-            except (Retry, UsageError) as error:
-                log.warning("view.waiting", error=error, wait_s=AGAIN_S)
-                self.not_ready = str(error)
-                self._stopping.wait(AGAIN_S)
+    @property
+    def not_ready(self) -> str | None:
+        return self._thread.away or self._behind
 
-    def stop(self) -> None:
-        self._stopping.set()
+    def start(self) -> None:
+        self._thread.start()
+
+    def check(self) -> None:
+        """Raises what ended the thread: UsageError when a topic is missing."""
+        self._thread.check()
+
+    def stop(self, wait_s: float | None = None) -> bool:
+        """Whether the thread has ended; it waits for that, or for `wait_s`."""
+        return self._thread.stop(wait_s)
 
     def end_offsets(self) -> Mapping[Partition, int]:
         """Where `requests` ends now. Blocks; raises Retry when the broker does not say."""
@@ -54,26 +54,19 @@ class Feed:
             raise Retry(f"jobs cannot be looked up yet: {self.not_ready}")
         return self._kafka.offsets.ends((REQUESTS,), FRESH_WITHIN_S)
 
-    def _follow(self) -> None:
-        start = self._view.follow(self._producer.cluster_id())
-        follower = Follower(self._kafka, (REQUESTS, JOBS, PROGRESS), start)
-        try:
-            ends = follower.end_offsets((REQUESTS, JOBS))
-            self.not_ready = self.not_ready and "the view is catching up"
-            while not self._stopping.is_set():
-                self._turn(follower, ends)
-        finally:
-            follower.close()
+    def _begin(self) -> Start:
+        """Where the view was. It is ready when it has what is there now."""
+        self._behind = "the view is catching up"
+        self._ends = self._kafka.offsets.ends((REQUESTS, JOBS))
+        return self._view.follow(self._producer.cluster_id())
 
-    def _turn(self, follower: Follower, ends: Mapping[Partition, int]) -> None:
-        before = follower.positions()
-        records = follower.poll(POLL_S)
-        positions = follower.positions()
-        touched = self._view.apply(records, positions)
-        if self.not_ready is not None and self._view.caught_up(ends):
+    def _take(self, follower: Follower, records: list[Received]) -> None:
+        before, self._positions = self._positions, follower.positions()
+        touched = self._view.apply(records, self._positions)
+        if self._behind is not None and self._view.caught_up(self._ends):
             self._view.settled()
-            self.not_ready = None
-        if touched or positions != before:
+            self._behind = None
+        if touched or self._positions != before:
             self._moved(touched | {MOVED})
 
 

@@ -77,21 +77,21 @@ class Gateway:
         self._view.open()
         self._producer.open()
         feed = self._feed = Feed(self._resources.kafka, self._producer, self._view, wakeups.tell)
-        feeding = threading.Thread(target=self._run_feed, args=(feed,), name="gateway-view", daemon=True)
         freshness = Freshness(self._view, wakeups, feed.end_offsets)
         stats = Stats(self._resources.kafka)
         parts = Parts(self._resources, self._producer, self._view, wakeups, freshness, stats, self._all_readiness)
         try:
-            feeding.start()
+            feed.start()
             stats.start()
-            async with self._listening(Api(parts).application()), self._watching():
+            async with self._listening(Api(parts).application()), self._watching(feed, stats):
                 await self._stopped.wait()
         finally:
-            feed.stop()
+            feed.stop(0)
+            stats.stop(0)
             await _others_end()
             self._producer.close()
-            await asyncio.gather(asyncio.to_thread(feeding.join, STOP_S), asyncio.to_thread(stats.stop, STOP_S))
-            if not feeding.is_alive():
+            ended, _ = await asyncio.gather(asyncio.to_thread(feed.stop, STOP_S), asyncio.to_thread(stats.stop, STOP_S))
+            if ended:
                 self._view.close()
 
     @contextlib.asynccontextmanager
@@ -121,16 +121,23 @@ class Gateway:
             await runner.cleanup()
 
     @contextlib.asynccontextmanager
-    async def _watching(self) -> AsyncIterator[None]:
-        watch = asyncio.create_task(self._watch())
+    async def _watching(self, feed: Feed, stats: Stats) -> AsyncIterator[None]:
+        watch = asyncio.create_task(self._watch(feed, stats))
         try:
             yield
         finally:
             watch.cancel()
 
-    async def _watch(self) -> None:
-        """Keeps `not_ready()` true to what broker and store say."""
+    async def _watch(self, feed: Feed, stats: Stats) -> None:
+        """Keeps `not_ready()` true to what broker and store say. A thread that has failed ends the stage: `run()` raises why."""
         while True:
+            try:
+                feed.check()
+                stats.check()
+            except Exception as failure:
+                self._failure = failure
+                self.stop()
+                return
             check = asyncio.create_task(asyncio.to_thread(self._check))
             await asyncio.wait({check}, timeout=SLOW_S)
             if not check.done():
@@ -147,13 +154,6 @@ class Gateway:
         except MurmurError as error:
             return f"the store is unavailable: {error}"
         return None
-
-    def _run_feed(self, feed: Feed) -> None:
-        try:
-            feed.run()
-        except BaseException as error:  # a bug: the stage ends with it, and run() raises it
-            self._failure = error
-            self.stop()
 
     def _all_readiness(self) -> Mapping[str, str | None]:
         return {self.name: self.not_ready(), **self.readiness()}

@@ -7,6 +7,7 @@ import time
 
 from confluent_kafka import KafkaError
 
+from runtime.errors import KafkaFault, UsageError
 from runtime.logs import get_logger
 
 log = get_logger(__name__)
@@ -47,6 +48,15 @@ class ClientErrors(KeptErrors):
             log.error("client.refused", error=refusal)
         else:
             log.warning("client.failed", error=error.str())
+
+
+def as_failure(error: KafkaError) -> UsageError | KafkaFault | None:
+    """What an error among a consumer's messages means for its stage. None: the client gets over it by itself."""
+    if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+        return UsageError(f"a topic is missing ({error.str()}): run `murmur topics apply`")
+    if error.fatal() or error.code() == KafkaError._FATAL:  # the latter: another process has our group.instance.id
+        return KafkaFault(error.str())
+    return None
 
 
 def _refusal(error: KafkaError) -> str | None:

@@ -8,8 +8,8 @@ from typing import Literal
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, Message, TopicPartition
 
-from runtime.errors import KafkaFault
 from runtime.kafka.client import Kafka, partition_of, received
+from runtime.kafka.client_errors import as_failure
 from runtime.kafka.messages import Partition, Received
 from runtime.logs import get_logger
 from schemas import codec
@@ -82,8 +82,8 @@ class Follower:
         if error := message.error():
             if error.code() == KafkaError._PARTITION_EOF:
                 self._positions[partition] = max(offset, self._positions.get(partition, 0))
-            elif error.fatal():
-                raise KafkaFault(error.str())
+            elif ends := as_failure(error):
+                raise ends
             else:
                 log.warning("client.failed", topic=partition.topic, error=error.str())
             return None

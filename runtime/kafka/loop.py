@@ -12,7 +12,7 @@ from typing import Any, Generic
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from runtime.errors import BrokerAway, Retry
+from runtime.errors import Retry
 from runtime.kafka import deadletters, transactional
 from runtime.kafka.acked import AckedCommits
 from runtime.kafka.client import Kafka, received
@@ -20,17 +20,18 @@ from runtime.kafka.client_errors import ClientErrors
 from runtime.kafka.commits import Commits
 from runtime.kafka.messages import E, Handler, Partition, Received, Step
 from runtime.kafka.per_topic import PerTopic, group_of
+from runtime.kafka.start import wait_for_broker
 from runtime.kafka.subscription import Subscription
 from runtime.kafka.transactional import TransactionalCommits
 from runtime.kafka.writer import Writer
 from runtime.logs import get_logger
+from runtime.outage import Outage
 from schemas.codec import Undecodable
 from schemas.topics import Topic
 
 log = get_logger(__name__)
 IDLE_WAIT_S = 0.1  # nothing in hand: how long a poll may sleep, and so how soon stop() is noticed
 BUSY_WAIT_S = 0.01  # something in hand: how soon its result is noticed
-LOOK_S = 0.5  # how long a broker that is not there is looked for, and then waited for
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +64,14 @@ class Loop(Generic[E]):
         self._handler = handler
         self._stopping = threading.Event()
         self._joined = False
-        self._broker_away: str | None = None
+        self._outage = Outage(name)
         self._client_errors = ClientErrors()
         self._offered: list[Received[E]] = []  # to the handler before, and to be offered again
         self._offer_at_s = 0.0
 
     def run(self) -> None:
-        if self.options.check is not None:
-            self._wait_for_broker(self.options.check)
+        if self.options.check is not None:  # what begins a transaction has a time limit; other consumers wait by themselves
+            wait_for_broker(self._kafka, self._outage, self.options.check, self._stopping)
         self._open()
         try:
             self._commits.open(self._stopping.is_set)
@@ -147,24 +148,9 @@ class Loop(Generic[E]):
 
     def not_ready(self) -> str | None:
         if not self._joined:
-            return self._client_errors.refused or self._broker_away or f"{self.name} has not joined its consumer group"
+            return self._client_errors.refused or self._outage.reason or f"{self.name} has not joined its consumer group"
         ask = getattr(self._handler, "not_ready", None)
         return ask() if ask else None
-
-    def _wait_for_broker(self, check: Callable[[Kafka], None]) -> None:
-        """Before a client is made: a consumer would wait by itself, but what begins a transaction has a time limit."""
-        while not self._stopping.is_set():
-            try:
-                self._kafka.brokers(LOOK_S)
-                check(self._kafka)
-            except BrokerAway as away:
-                if str(away) != self._broker_away:
-                    log.warning("consumer.waiting", error=away, wait_s=LOOK_S)
-                self._broker_away = str(away)
-                self._stopping.wait(LOOK_S)
-            else:
-                self._broker_away = None
-                break
 
     def _open(self) -> None:
         """Makes the clients, none of which talks to the broker yet."""

@@ -5,10 +5,10 @@ Assignments and revocations come while `poll()` is under way, and the last one i
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 
-from runtime.errors import KafkaFault, UsageError
 from runtime.kafka.client import Kafka, partition_of
+from runtime.kafka.client_errors import as_failure
 from runtime.kafka.messages import Partition
 from runtime.kafka.per_topic import PerTopic
 from runtime.logs import get_logger
@@ -70,10 +70,8 @@ class Subscription:
         error = message.error()
         if error is None:
             return False
-        if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-            raise UsageError(f"a topic is missing ({error.str()}): run `murmur topics apply`")
-        if error.fatal() or error.code() == KafkaError._FATAL:  # the latter: another process has our group.instance.id
-            raise KafkaFault(error.str())
+        if failure := as_failure(error):
+            raise failure
         log.warning("client.failed", error=error.str())
         return True
 

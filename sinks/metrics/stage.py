@@ -17,7 +17,9 @@ from prometheus_client import CollectorRegistry
 from runtime.errors import KafkaFault, UsageError
 from runtime.kafka.async_producer import AsyncProducer
 from runtime.kafka.client import Kafka
+from runtime.kafka.start import wait_for_broker
 from runtime.logs import get_logger
+from runtime.outage import Outage
 from schemas.topics import JOBS, METRICS_UNFINISHED_CHANGELOG, METRICS_WINDOWS_CHANGELOG, STATS
 from sinks.metrics.gauges import Gauges
 from sinks.metrics.publishing import Figures, Publisher
@@ -51,20 +53,24 @@ class MetricsSink:
         self._registry = registry
         self._stopping = threading.Event()
         self._not_ready: str | None = "the metrics sink is starting"
+        self._outage = Outage(self.name)
 
     def stop(self) -> None:
         self._stopping.set()
 
     def not_ready(self) -> str | None:
-        return self._not_ready
+        return self._outage.reason or self._not_ready
 
     def run(self) -> None:
         gauges = Gauges(_now)
         with ExitStack() as stack:
             stack.callback(self._say, "the metrics sink has ended")
-            check(self._kafka)
+            if not wait_for_broker(self._kafka, self._outage, check, self._stopping):  # Faust would end without one
+                return
             stack.enter_context(_shown(gauges, self._registry))
-            waiting = stack.enter_context(_in_a_thread(Waiting(self._kafka)))
+            waiting = Waiting(self._kafka)
+            waiting.start()
+            stack.callback(waiting.stop, STOP_S)  # a question to a broker that is away takes longer; the thread is a daemon
             _to_the_end(self._main(gauges, waiting))
 
     def _say(self, not_ready: str | None) -> None:
@@ -104,6 +110,7 @@ class MetricsSink:
         due_s = forget_s = 0.0
         while not self._stopping.is_set():
             watchdog.look(time.monotonic())
+            waiting.check()
             self._say("the tables of the metrics sink are being read back" if counter.recovering else None)
             if not counter.recovering and time.monotonic() >= due_s:
                 due_s = time.monotonic() + SNAPSHOT_S
@@ -140,17 +147,6 @@ def _shown(gauges: Gauges, registry: CollectorRegistry) -> Iterator[None]:
         yield
     finally:
         registry.unregister(gauges)
-
-
-@contextmanager
-def _in_a_thread(waiting: Waiting) -> Iterator[Waiting]:
-    thread = threading.Thread(target=waiting.run, name="metrics-waiting", daemon=True)
-    thread.start()
-    try:
-        yield waiting
-    finally:
-        waiting.stop()
-        thread.join(STOP_S)  # a question to a broker that is away takes longer; the thread is a daemon
 
 
 def _to_the_end(main: Coroutine[Any, Any, None]) -> None:

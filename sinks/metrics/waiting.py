@@ -8,26 +8,23 @@ group commits up to its first unsettled record, so what it has settled behind th
 job count until the transcriber has skipped them.
 """
 
-import threading
 import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from runtime.errors import Retry, UsageError
 from runtime.kafka.client import Kafka
-from runtime.kafka.follower import Follower
+from runtime.kafka.follower import Follower, Start
+from runtime.kafka.follower_thread import FollowerThread
 from runtime.kafka.messages import Partition, Received
 from runtime.kafka.per_topic import group_of
-from runtime.logs import get_logger
 from schemas.jobs import JobRequested
 from schemas.record import Lane
 from schemas.stats import QueueFigures
 from schemas.topics import CHUNKS_BULK, CHUNKS_INTERACTIVE, DECODES, REQUESTS, Topic
 from schemas.work import ChunkReady
 
-log = get_logger(__name__)
 READERS: Mapping[Topic, str] = {
     REQUESTS: "coordinator",
     DECODES: "slicer",
@@ -35,9 +32,7 @@ READERS: Mapping[Topic, str] = {
     CHUNKS_BULK: group_of("transcriber", CHUNKS_BULK),
 }
 LANES: Mapping[str, Lane] = {CHUNKS_INTERACTIVE.name: "interactive", CHUNKS_BULK.name: "bulk"}
-POLL_S = 0.2
 ASK_S = 2.0
-AGAIN_S = 1.0
 REQUEST_S = 5.0
 
 
@@ -68,47 +63,46 @@ class Unsettled:
 
 
 class Waiting:
-    """`run()` in a thread of its own, until `stop()`. `figures`: None until it has caught up."""
+    """`start()` and `stop()` its thread. `figures`: None until it has caught up, and while the broker is away."""
 
     def __init__(self, kafka: Kafka) -> None:
         self._kafka = kafka
-        self._stopping = threading.Event()
-        self.figures: QueueFigures | None = None
+        self._thread = FollowerThread("metrics-waiting", kafka, tuple(READERS), self._take, self._begin)
+        self._unsettled: dict[Partition, Unsettled] = {}
+        self._ends: Mapping[Partition, int] = {}
+        self._ask_s = 0.0
+        self._figures: QueueFigures | None = None
 
-    def stop(self) -> None:
-        self._stopping.set()
+    @property
+    def figures(self) -> QueueFigures | None:
+        return None if self._thread.away else self._figures
 
-    def run(self) -> None:
-        """A broker that is away, or topics that are missing, are waited for."""
-        while not self._stopping.is_set():
-            try:
-                self._watch()
-            except (Retry, UsageError) as error:
-                log.warning("backlog.unknown", error=error, wait_s=AGAIN_S)
-                self.figures = None
-                self._stopping.wait(AGAIN_S)
+    def start(self) -> None:
+        self._thread.start()
 
-    def _watch(self) -> None:
+    def check(self) -> None:
+        """Raises what ended the thread: UsageError when a topic is missing."""
+        self._thread.check()
+
+    def stop(self, wait_s: float | None = None) -> None:
+        self._thread.stop(wait_s)
+
+    def _begin(self) -> Start:
         offsets = self._committed()
-        follower = Follower(self._kafka, tuple(READERS), offsets)
-        try:
-            places = self._kafka.offsets.partitions(READERS, REQUEST_S)
-            self._follow(follower, {place: Unsettled(offsets.get(place, 0)) for place in places})
-        finally:
-            follower.close()
+        self._figures = None
+        self._ends = self._kafka.offsets.ends(READERS, REQUEST_S)
+        self._unsettled = {place: Unsettled(offsets.get(place, 0)) for place in self._ends}
+        return offsets
 
-    def _follow(self, follower: Follower, unsettled: Mapping[Partition, Unsettled]) -> None:
-        ends = self._kafka.offsets.ends(READERS, REQUEST_S)
-        ask_s = 0.0
-        while not self._stopping.is_set():
-            for record in follower.poll(POLL_S):
-                _add(unsettled[record.partition], record)
-            if time.monotonic() >= ask_s:
-                ask_s = time.monotonic() + ASK_S
-                for place, offset in self._committed().items():
-                    unsettled[place].settle(offset)
-            if self.figures is not None or follower.reached(ends):
-                self.figures = figures(unsettled)
+    def _take(self, follower: Follower, records: list[Received]) -> None:
+        for record in records:
+            _add(self._unsettled[record.partition], record)
+        if time.monotonic() >= self._ask_s:
+            self._ask_s = time.monotonic() + ASK_S
+            for place, offset in self._committed().items():
+                self._unsettled[place].settle(offset)
+        if self._figures is not None or follower.reached(self._ends):
+            self._figures = figures(self._unsettled)
 
     def _committed(self) -> dict[Partition, int]:
         """What was never committed is left out: all of it waits."""

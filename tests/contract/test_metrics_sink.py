@@ -13,7 +13,7 @@ import pytest
 from confluent_kafka import Producer
 from prometheus_client import CollectorRegistry
 
-from runtime.errors import BrokerAway, UsageError
+from runtime.errors import UsageError
 from runtime.kafka.client import Kafka
 from runtime.kafka.embedded import EmbeddedBroker
 from runtime.kafka.follower import Follower
@@ -298,10 +298,17 @@ def _asserts_isolation(kafka: Kafka) -> None:
     assert told == [(1, kafka.consumer_extra["fetch.wait.max.ms"])]  # 1: READ_COMMITTED
 
 
-def test_without_a_broker_it_says_so_and_ends() -> None:
-    with running(Kafka("127.0.0.1:1", "murmur.")) as life:
-        assert life.over.wait(PATIENCE_S)
-    assert isinstance(life.ended[0], BrokerAway)
+def test_a_broker_that_is_not_there_is_waited_for() -> None:
+    sink = MetricsSink(Kafka("127.0.0.1:1", "murmur."), CollectorRegistry())
+    thread = threading.Thread(target=sink.run)
+    thread.start()
+    try:
+        wait_until(lambda: "no broker at 127.0.0.1:1" in (sink.not_ready() or ""), "the reason why it is not ready")
+        assert thread.is_alive()
+    finally:
+        sink.stop()
+        thread.join(PATIENCE_S)
+    assert not thread.is_alive()
 
 
 def test_topics_that_are_missing_are_named(kafka: Kafka) -> None:

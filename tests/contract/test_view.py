@@ -1,7 +1,6 @@
 """The gateway's view fed by a broker: it follows, goes on where it was, and knows whether it has read everything."""
 
 import asyncio
-import threading
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -62,14 +61,12 @@ def following(kafka: Kafka, path: Path, touched: set[str] | None = None) -> Iter
     view.open()
     producer.open()
     feed = Feed(kafka, producer, view, moved)
-    feeding = threading.Thread(target=feed.run)
-    feeding.start()
+    feed.start()
     try:
         wait_until(lambda: feed.not_ready is None, "the view to be ready", 20)
         yield view
     finally:
-        feed.stop()
-        feeding.join(20)
+        assert feed.stop(20)
         producer.close()
         view.close()
 
@@ -133,8 +130,7 @@ def test_what_was_accepted_elsewhere_is_there_once_the_view_is_fresh(kafka: Kafk
         view.open()
         producer.open()
         feed = Feed(kafka, producer, view, wakeups.tell)
-        feeding = threading.Thread(target=feed.run)
-        feeding.start()
+        feed.start()
         try:
             await asyncio.to_thread(wait_until, lambda: feed.not_ready is None, "the view", 20)
             freshness, found = Freshness(view, wakeups, feed.end_offsets), []
@@ -144,8 +140,7 @@ def test_what_was_accepted_elsewhere_is_there_once_the_view_is_fresh(kafka: Kafk
                 found.append(state(view, job_id))
             return found
         finally:
-            feed.stop()
-            await asyncio.to_thread(feeding.join)
+            assert await asyncio.to_thread(feed.stop, 20)
             producer.close()
             view.close()
 

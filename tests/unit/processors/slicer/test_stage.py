@@ -25,6 +25,8 @@ class NoRevocations:
     def start(self) -> None:
         self.calls.append("start")
 
+    def check(self) -> None: ...
+
     def stop(self) -> None:
         self.calls.append("stop")
 
