@@ -12,13 +12,14 @@ from pathlib import Path
 
 from producers.announcer import Announcer
 from producers.incoming import is_free, is_meant
-from runtime.errors import KafkaFault, Retry, UsageError
+from runtime.errors import Retry, UsageError
 from runtime.kafka.client import Kafka
 from runtime.kafka.follower import Follower
 from runtime.kafka.messages import Partition
 from runtime.logs import get_logger
 from runtime.objects import ObjectInfo, ObjectStore
 from runtime.objects.directory import DirectoryStore
+from runtime.outage import Outage
 from runtime.resources import Resources, Stage
 from runtime.settings import Settings
 from schemas.jobs import JobRequested
@@ -111,7 +112,8 @@ class Reconciler:
         self._round: Round | None = None
         self._due_s = 0.0
         self._recheck_until_s = 0.0  # objects whose events may have been lost reach the grace period by then
-        self._away: str | None = STARTING
+        self._outage = Outage(self.name)
+        self._has_listed = False
 
     def run(self) -> None:
         self._open()
@@ -136,11 +138,11 @@ class Reconciler:
         self._stopping.set()
 
     def not_ready(self) -> str | None:
-        return self._away
+        return self._outage.reason or (None if self._has_listed else STARTING)
 
     def _open(self) -> None:
         self._requests = Follower(self._kafka, [REQUESTS])
-        self._outages = self._kafka.offsets.outages()
+        self._broker_outages = self._kafka.offsets.outages()
 
     def _close(self) -> None:
         self._requests.close()
@@ -148,7 +150,7 @@ class Reconciler:
     def _turn(self, now_s: float) -> None:
         try:
             self._objects.check(self._settings.uploads_bucket)
-            if self._broker_was_away() or self._away is not None:  # then events may have been lost
+            if self._broker_was_away() or self.not_ready() is not None:  # then events may have been lost
                 self._round, self._due_s = None, now_s
                 self._recheck_until_s = now_s + RECHECKS_AFTER_OUTAGE * self._grace_s
             if self._round is None and now_s >= self._due_s:
@@ -156,18 +158,17 @@ class Reconciler:
                 self._due_s = now_s + (self._grace_s if now_s < self._recheck_until_s else self._interval_s)
                 if self._round.missing:
                     log.debug("jobs.awaited", objects=len(self._round.missing))
-            self._away = None
+            self._has_listed = True
+            self._outage.ended()
             if self._round is not None and self._finish() is not None:
                 self._round = None
-        except (Retry, KafkaFault) as error:
-            if self._away in (None, STARTING):
-                log.warning("reconciler.waiting", error=error)
-            self._away = str(error)
+        except Retry as error:
+            self._outage.began(error)
 
     def _broker_was_away(self) -> bool:
         """Since the last call."""
-        before, self._outages = self._outages, self._kafka.offsets.outages()
-        return self._outages > before
+        before, self._broker_outages = self._broker_outages, self._kafka.offsets.outages()
+        return self._broker_outages > before
 
     def _begin(self) -> Round:
         ends = self._kafka.offsets.nonempty_ends((UPLOADS,), ANSWER_S)

@@ -1,11 +1,15 @@
 """The few words that failure has, the same in every stage. What each does to the job: docs/delivery.md.
 
 MurmurError
-├── Retry            not now: the store or the broker is away; whoever asked waits and asks again
-│   └── BrokerAway   the broker does not answer, or cannot be reached; so is Unacknowledged (async_producer.py)
-├── Invalid          this input can never work: a typed, terminal FAILURE that the submitter sees
-├── UsageError       the person at the keyboard can fix it; the message says how (exit code 2)
-└── KafkaFault       the stage cannot go on with its clients: it stops without committing, and its supervisor starts it again
+├── Retry                   not now: store or broker is unavailable; whoever asked waits and tries again
+│   ├── StoreUnavailable    (runtime/objects/store.py)
+│   ├── BrokerUnavailable   the broker cannot be reached or does not answer
+│   └── Unacknowledged      the broker may have the record or not (runtime/kafka/async_producer.py)
+├── Invalid                 this input can never be processed: a typed, terminal FAILURE that the submitter sees
+├── UsageError              wrong configuration; the message says how to fix it (exit code 2)
+└── KafkaFault              what was begun with Kafka cannot be completed: the stage stops without committing, and is restarted
+    ├── ClientHung          a client that must not be used or closed any more (runtime/kafka/timeouts.py)
+    └── FaustFault          Faust no longer works (sinks/metrics/watchdog.py)
 
 schemas.codec.Undecodable   not understood: a dead letter
 anything else               a bug: the stage stops without committing, and its supervisor starts it again
@@ -31,12 +35,13 @@ class Retry(MurmurError):
         self.after_s = after_s
 
 
-class BrokerAway(Retry):
-    """The broker does not answer, or cannot be reached. The message says what to check, if that is known."""
+class BrokerUnavailable(Retry):
+    """The broker cannot be reached or does not answer. The message says what to check, if that is known."""
 
 
 class KafkaFault(MurmurError):
-    """The broker has refused something for good, or a record was not delivered. What was not committed is read again."""
+    """The outcome of what was begun with Kafka is a failure, or unknown. Never retried in place: after its restart the stage
+    continues from the committed offsets."""
 
 
 class Invalid(MurmurError):

@@ -8,7 +8,7 @@ import threading
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from runtime.errors import BrokerAway, Retry
+from runtime.errors import BrokerUnavailable, Retry
 from runtime.kafka.client import Kafka
 from runtime.kafka.messages import Output
 from schemas import codec
@@ -68,12 +68,12 @@ class AsyncProducer:
             self.away = None
 
     def cluster_id(self) -> str:
-        """The cluster's own name. Blocks; raises BrokerAway when the broker does not answer."""
+        """The cluster's own name. Blocks; raises BrokerUnavailable when the broker does not answer."""
         assert self._producer is not None
         try:
             return str(self._producer.list_topics(self._kafka.prefix + "requests", timeout=CHECK_S).cluster_id)
         except KafkaException as error:
-            raise BrokerAway(f"the broker does not answer: {error.args[0].str()}") from error
+            raise BrokerUnavailable(f"the broker does not answer: {error.args[0].str()}") from error
 
     def close(self) -> None:
         """Idempotent. What is not acknowledged by now was not promised to anybody."""

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from runtime.errors import BrokerAway
+from runtime.errors import BrokerUnavailable
 from runtime.kafka.offsets import Offsets
 from runtime.logs import get_logger
 from schemas.topics import DECODES, REQUESTS, Topic
@@ -97,7 +97,7 @@ class _Log:
         try:
             end = sum(self._offsets.ends((self._topic,), REQUEST_S).values())
             committed = [self._committed(reader) for reader in self._topic.readers]
-        except BrokerAway as away:
+        except BrokerUnavailable as away:
             log.warning("backlog.unknown", topic=self.name, error=away)
             return False
         with self._mutex:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
-from runtime.errors import BrokerAway, KafkaFault
+from runtime.errors import BrokerUnavailable, KafkaFault
 from runtime.kafka.client import Kafka, partition_of
 from runtime.kafka.messages import Partition
 from schemas.topics import Topic
@@ -72,7 +72,7 @@ def _ends(kafka: Kafka, topics: Sequence[Topic]) -> dict[Partition, int]:
     """The partitions are assigned already, so a broker that is away cannot be waited for here."""
     try:
         return kafka.offsets.ends(topics)
-    except BrokerAway as away:
+    except BrokerUnavailable as away:
         raise KafkaFault(f"changelogs cannot be read: {away}") from away
 
 

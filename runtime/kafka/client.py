@@ -57,7 +57,7 @@ class Kafka:
         return self.prefix + stage
 
     def brokers(self, timeout_s: float) -> list[str]:
-        """The cluster's brokers, as host:port. Raises BrokerAway, with what is wrong about credentials or TLS if that is it."""
+        """The cluster's brokers, as host:port. Raises BrokerUnavailable, which names wrong credentials and TLS settings."""
         return self.offsets.brokers(timeout_s)
 
     def client_config(self, client: str) -> Config:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from confluent_kafka import KafkaError
 
-from runtime.errors import KafkaFault
+from runtime.errors import BrokerUnavailable, KafkaFault
 from runtime.kafka.client import Kafka
 from runtime.kafka.follower import Follower
 from runtime.kafka.messages import Output, Received
@@ -34,7 +34,7 @@ def letter(record: Received, stage: str, why: Undecodable, now: datetime) -> Out
 
 
 def read_all(kafka: Kafka) -> list[DeadLetter]:
-    """Every dead letter there is now, oldest first. Blocks; raises BrokerAway or UsageError."""
+    """Every dead letter there is now, oldest first. Blocks; raises BrokerUnavailable or UsageError."""
     follower = Follower(kafka, [DEAD_LETTERS])
     try:
         ends, letters = follower.end_offsets(), []
@@ -46,7 +46,8 @@ def read_all(kafka: Kafka) -> list[DeadLetter]:
 
 
 def replay(kafka: Kafka, letters: Sequence[DeadLetter]) -> None:
-    """Writes the original bytes to the original topics and waits for the acknowledgements. Raises KafkaFault."""
+    """Writes the original bytes to the original topics; returns when all are acknowledged. Raises KafkaFault or
+    BrokerUnavailable."""
     producer = kafka.producer("replay")
     failed: list[str] = []
 
@@ -64,5 +65,8 @@ def replay(kafka: Kafka, letters: Sequence[DeadLetter]) -> None:
             on_delivery=delivered,
         )
         producer.poll(0)
-    if producer.flush(REPLAY_S) or failed:
-        raise KafkaFault(f"not everything was replayed: {failed[0] if failed else 'the broker does not answer'}")
+    waiting = producer.flush(REPLAY_S)
+    if failed:
+        raise KafkaFault(f"not everything was replayed: {failed[0]}")
+    if waiting:
+        raise BrokerUnavailable(f"not everything was replayed: the broker has not acknowledged {waiting} records")

@@ -33,7 +33,7 @@ class Follower:
         self._positions: dict[Partition, int] = {}
 
     def open(self) -> None:
-        """Assigns the partitions. Raises UsageError when a topic is missing, BrokerAway when the broker does not answer."""
+        """Assigns the partitions. Raises UsageError when a topic is missing, BrokerUnavailable without an answer."""
         if self._consumer is not None:
             return
         ends = self._kafka.offsets.ends(self._topics) if self._start == "end" else {}
@@ -60,7 +60,7 @@ class Follower:
         return dict(self._positions)
 
     def end_offsets(self, topics: Sequence[Topic] | None = None) -> dict[Partition, int]:
-        """Where the topics end now, by asking the broker. Blocks; raises BrokerAway when it does not answer."""
+        """Where the topics end now, by asking the broker. Blocks; raises BrokerUnavailable when it does not answer."""
         return self._kafka.offsets.ends(self._topics if topics is None else topics)
 
     def reached(self, ends: Mapping[Partition, int]) -> bool:

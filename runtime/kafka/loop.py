@@ -38,7 +38,7 @@ BUSY_WAIT_S = 0.01  # something in hand: how soon its result is noticed
 class LoopOptions:
     """`assignment`: "range" where inputs must stay co-partitioned. `group_per_topic`: see `per_topic.py`; not with transactions.
     `drain_s`: how long a stop waits for work in hand.
-    `check`: what must hold before it joins; asked again for as long as it raises BrokerAway."""
+    `check`: what must hold before it joins; asked again for as long as it raises BrokerUnavailable."""
 
     batch_max: int = 200
     commit_interval_s: float = 0.2

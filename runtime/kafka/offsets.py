@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
-from runtime.errors import BrokerAway, UsageError
+from runtime.errors import BrokerUnavailable, UsageError
 from runtime.kafka.client_errors import KeptErrors
 from runtime.kafka.messages import Partition
 from schemas.topics import Topic
@@ -33,8 +33,8 @@ class _Connection:
 
 
 class Offsets:
-    """From any thread. Calls block, the first one connects, later ones take about a millisecond. All raise BrokerAway when the
-    broker does not answer within `answer_s`, and those that name topics raise UsageError when one is missing.
+    """From any thread. Calls block; the first one connects, later ones take about a millisecond. All raise BrokerUnavailable
+    when there is no answer within `answer_s`, and those that name topics raise UsageError when one is missing.
 
     After an unanswered question the client is replaced: one that has seen a partition without a leader goes on believing it."""
 
@@ -57,7 +57,7 @@ class Offsets:
                 connection.admin.poll(0)
                 if connection.errors.refused or time.monotonic() > until_s:
                     self._replace(connection)
-                    raise BrokerAway(connection.errors.refused or self._unreachable(connection.errors)) from error
+                    raise BrokerUnavailable(connection.errors.refused or self._unreachable(connection.errors)) from error
 
     def partitions(self, topics: Iterable[Topic], answer_s: float = ANSWER_S) -> list[Partition]:
         """The number of partitions of a topic is asked once per connection: it is not changed while anything runs."""
@@ -133,7 +133,7 @@ class Offsets:
             return question(connection.admin)
         except (KafkaException, FutureTimeout) as error:
             self._replace(connection)
-            raise BrokerAway(f"the broker does not say {what}: {error}") from error
+            raise BrokerUnavailable(f"the broker does not say {what}: {error}") from error
 
     def _numbers_of(self, topic: Topic, answer_s: float) -> tuple[int, ...]:
         """Empty: there is no such topic."""

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 
-from runtime.errors import BrokerAway
+from runtime.errors import BrokerUnavailable
 from runtime.kafka.client import Kafka
 from runtime.outage import Outage
 
@@ -11,12 +11,12 @@ LOOK_S = 0.5  # how long a broker is looked for, and then waited for
 
 
 def wait_for_broker(kafka: Kafka, outage: Outage, check: Callable[[Kafka], None], stopping: threading.Event) -> bool:
-    """Blocks until `check` raises BrokerAway no more, and raises what else it does. False: stopped before."""
+    """Blocks until `check` raises BrokerUnavailable no more, and raises what else it does. False: stopped before."""
     while not stopping.is_set():
         try:
             kafka.brokers(LOOK_S)
             check(kafka)
-        except BrokerAway as away:
+        except BrokerUnavailable as away:
             outage.began(away)
             stopping.wait(LOOK_S)
         else:

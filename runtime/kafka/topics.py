@@ -107,8 +107,8 @@ def plan(topics: Sequence[Topic], existing: Mapping[str, Existing], settings: Se
 
 
 def apply(kafka: Kafka, settings: Settings, topics: Sequence[Topic] = TOPICS) -> Report:
-    """Blocks until the cluster has done it. Safe to repeat. Raises BrokerAway when the cluster does not answer, KafkaFault when
-    it refuses."""
+    """Blocks until the cluster has done it. Safe to repeat. Raises BrokerUnavailable when no broker can be reached, KafkaFault
+    when the cluster refuses."""
     kafka.brokers(ANSWER_S)
     admin = AdminClient(kafka.client_config("topics"))
     try:
@@ -129,7 +129,7 @@ def apply(kafka: Kafka, settings: Settings, topics: Sequence[Topic] = TOPICS) ->
 
 def check(kafka: Kafka, topics: Sequence[Topic] = TOPICS) -> None:
     """At the coordinator's start. Raises UsageError when a topic is missing, or when topics that meet in one partition
-    number have not the same number of partitions; BrokerAway when the broker does not answer."""
+    number have not the same number of partitions; BrokerUnavailable when the broker does not answer."""
     counts = Counter(partition.topic for partition in kafka.offsets.partitions(topics))
     together = {kafka.name(topic): counts[topic.name] for topic in topics if topic.co_partitioned}
     if len(set(together.values())) > 1:

@@ -125,7 +125,7 @@ class MetricsSink:
 
 def check(kafka: Kafka) -> None:
     """Faust says that it is ready without its topics, too. Raises UsageError when one is missing or the changelogs have not
-    as many partitions as `jobs`; BrokerAway when the broker does not answer."""
+    as many partitions as `jobs`; BrokerUnavailable when the broker does not answer."""
     partitions = kafka.offsets.partitions((JOBS, STATS, *CHANGELOGS), ANSWER_S)
     counts = Counts(partition.topic for partition in partitions)
     for changelog in CHANGELOGS:

@@ -12,7 +12,7 @@ from structlog.typing import EventDict
 
 from processors.revocations import Revocations
 from producers.gateway import build
-from runtime.errors import BrokerAway, UsageError
+from runtime.errors import BrokerUnavailable, UsageError
 from runtime.kafka.client import Kafka
 from runtime.kafka.follower import Follower, Start
 from runtime.kafka.follower_thread import FollowerThread
@@ -92,12 +92,12 @@ def test_it_hands_over_what_was_there_and_what_comes(kafka: Kafka) -> None:
 def test_after_an_outage_it_asks_again_where_to_begin_and_says_so_once(kafka: Kafka, logged: list[EventDict]) -> None:
     write(kafka, JOBS, [(b"key", b"%d" % number) for number in range(3)], partition=1)
     taken, asked = Taken(), list[int]()
-    taken.fails = [BrokerAway("away")]
+    taken.fails = [BrokerUnavailable("away")]
 
     def begin() -> Start:
         asked.append(len(asked))
         if len(asked) in (2, 3):
-            raise BrokerAway("still away")
+            raise BrokerUnavailable("still away")
         return {Partition("jobs", 1): 2} if len(asked) > 3 else "beginning"
 
     with following(kafka, taken, begin) as thread:

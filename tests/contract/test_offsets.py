@@ -7,7 +7,7 @@ import pytest
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from runtime.errors import BrokerAway, UsageError
+from runtime.errors import BrokerUnavailable, UsageError
 from runtime.kafka import offsets
 from runtime.kafka.client import Kafka
 from runtime.kafka.embedded import EmbeddedBroker
@@ -95,7 +95,7 @@ def test_a_broker_that_goes_away_is_an_outage_even_when_nobody_asks_for_offsets(
         assert known.outages() == 0
     wait_until(lambda: known.outages() > 0, "the end of the connection to be noticed")
     before = known.outages()
-    with pytest.raises(BrokerAway):
+    with pytest.raises(BrokerUnavailable):
         known.ends([JOBS], 0.5)
     assert known.outages() > before
 
@@ -107,7 +107,7 @@ def test_after_a_question_that_was_not_answered_a_new_client_asks(monkeypatch: p
         failed = known._connection
         with monkeypatch.context() as patch:
             patch.setattr(AdminClient, "list_offsets", refused)
-            with pytest.raises(BrokerAway, match="no leader"):
+            with pytest.raises(BrokerUnavailable, match="no leader"):
                 known.ends([JOBS])
         assert known.outages() == 1
         assert sum(known.ends([JOBS]).values()) == 0

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from processors.revocations import Revocations
-from runtime.errors import BrokerAway, KafkaFault
+from runtime.errors import BrokerUnavailable, KafkaFault
 from runtime.kafka import client, topics, transactional
 from runtime.kafka.follower import Follower
 from runtime.kafka.loop import Loop
@@ -54,7 +54,7 @@ def test_who_follows_a_topic_since_before_there_was_a_broker_reads_what_comes(ow
     follower, revocations = Follower(kafka, [REVOCATIONS]), Revocations(kafka, "slicer")
     revocations.start()
     with closing(follower):
-        with pytest.raises(BrokerAway):
+        with pytest.raises(BrokerUnavailable):
             follower.poll(0.1)
         assert not revocations.revoked("a" * 64, "run")
         own_kafka.start()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from runtime.errors import BrokerAway
+from runtime.errors import BrokerUnavailable
 from runtime.kafka.client import Kafka
 from runtime.kafka.follower import Follower
 from runtime.kafka.messages import Partition, Received
@@ -55,7 +55,7 @@ class Witness:
     def _ends(self) -> dict[Partition, int] | None:
         try:
             return dict(self._follower.end_offsets())
-        except BrokerAway:
+        except BrokerUnavailable:
             return None
 
     def _follow(self) -> None:

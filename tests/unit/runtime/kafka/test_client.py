@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from runtime.errors import BrokerAway, UsageError
+from runtime.errors import BrokerUnavailable, UsageError
 from runtime.kafka.client import Kafka
 from runtime.settings import Settings
 
@@ -44,5 +44,5 @@ def test_without_tls_nobody_looks_at_the_authority(tmp_path: Path) -> None:
 
 
 def test_where_nobody_listens_the_reason_and_the_settings_are_named() -> None:
-    with pytest.raises(BrokerAway, match=r"no broker at 127.0.0.1:1; check MURMUR_KAFKA_BOOTSTRAP .*Connection refused"):
+    with pytest.raises(BrokerUnavailable, match=r"no broker at 127.0.0.1:1; check MURMUR_KAFKA_BOOTSTRAP .*Connection refused"):
         kafka(kafka_bootstrap="127.0.0.1:1").brokers(0.0)
