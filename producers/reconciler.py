@@ -163,7 +163,7 @@ class Reconciler:
             if self._round is not None and self._finish() is not None:
                 self._round = None
         except Retry as error:
-            self._outage.began(error)
+            self._outage.started(error)
 
     def _broker_was_away(self) -> bool:
         """Since the last call."""

@@ -17,15 +17,15 @@ class Outage:
         self._name = name
         self._since_s = 0.0
 
-    def began(self, why: Retry) -> None:
+    def started(self, why: Retry) -> None:
         """Again and again while it lasts: the first time is a log line."""
         if self.reason is None:
             self._since_s = time.monotonic()
-            log.warning("outage.began", name=self._name, error=why)
+            log.warning("outage.started", component=self._name, error=why)
         self.reason = str(why)
 
     def ended(self) -> None:
         """Whenever there was an answer."""
         if self.reason is not None:
             self.reason = None
-            log.info("outage.ended", name=self._name, outage_s=time.monotonic() - self._since_s)
+            log.info("outage.ended", component=self._name, outage_s=time.monotonic() - self._since_s)

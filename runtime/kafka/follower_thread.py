@@ -71,7 +71,7 @@ class FollowerThread:
                     self._follow()
                 except Retry as away:
                     self._opened = False
-                    self._outage.began(away)
+                    self._outage.started(away)
                     self._stopping.wait(AGAIN_S)
         except BaseException as error:
             self._failure = error

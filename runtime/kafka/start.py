@@ -17,7 +17,7 @@ def wait_for_broker(kafka: Kafka, outage: Outage, check: Callable[[Kafka], None]
             kafka.brokers(LOOK_S)
             check(kafka)
         except BrokerUnavailable as away:
-            outage.began(away)
+            outage.started(away)
             stopping.wait(LOOK_S)
         else:
             outage.ended()

@@ -104,14 +104,14 @@ def test_after_an_outage_it_asks_again_where_to_begin_and_says_so_once(kafka: Ka
         wait_until(lambda: taken.values == [b"0", b"1", b"2", b"2"], "the last record again")
         assert thread.away is None
     assert len(asked) == 4
-    assert outages(logged) == ["outage.began", "outage.ended"]
+    assert outages(logged) == ["outage.started", "outage.ended"]
 
 
 def test_a_broker_that_is_not_there_is_waited_for_and_said(logged: list[EventDict]) -> None:
     with following(Kafka("127.0.0.1:1"), Taken()) as thread:
         wait_until(lambda: "no broker at 127.0.0.1:1" in (thread.away or ""), "the reason")
         thread.check()
-    assert outages(logged) == ["outage.began"]
+    assert outages(logged) == ["outage.started"]
 
 
 def test_a_bug_ends_it_and_is_raised_where_it_is_asked_for(kafka: Kafka) -> None:

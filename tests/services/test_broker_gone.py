@@ -27,7 +27,7 @@ from tests.services.chaos.cluster import Member, on_directory
 from tests.waiting import wait_until
 
 JOINS_S = 15.0  # after the broker's return
-WAITS = re.compile(r" outage\.began +stage=coordinator name=coordinator error='no broker at ")
+WAITS = re.compile(r" outage\.started +stage=coordinator component=coordinator error='no broker at ")
 ENDS_S = 20.0  # it took for ever: closing a producer waits for the abort of its transaction, which nothing answered
 
 
