@@ -1,10 +1,11 @@
 """The seam between untrusted media and the rest of the slicer: what a decoder is given, and what it gives.
 
-Implemented by `decode.py` (in this process); a decoder in a process of its own takes its place without its users noticing.
+Implemented by `decode.py` in the process that calls it, and by `sandbox` in a process of its own, which is what a slicer uses.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -40,10 +41,24 @@ class OpenAudio(Protocol):
         and what reading the file raises."""
 
 
+@dataclass(frozen=True, slots=True)
+class DecodeOptions:
+    """`track`: this audio track and no other, else the best that has samples. `raw_format`: what a file without a header is taken
+    for."""
+
+    max_audio_s: float
+    track: int | None = None
+    raw_format: RawFormat | None = None
+
+
+def nothing_to_check() -> None:
+    """A file that nobody cancels."""
+
+
 class Decoder(Protocol):
     def __call__(
-        self, file: Seekable, max_audio_s: float, track: int | None = None, raw_format: RawFormat | None = None
+        self, file: Seekable, options: DecodeOptions, check: Callable[[], None] = nothing_to_check
     ) -> AbstractContextManager[OpenAudio]:
-        """Opens a file, from its first byte; leaves it open. `track`: this one and no other, else the best that has samples.
-        `raw_format`: what a file without a header is taken for. Raises Invalid (reasons: `decode.py`) when not one sample can be
-        had from it, and what reading it raises."""
+        """Opens a file, from its first byte; leaves it open. `check` is called again and again while it works; what that raises
+        ends the decoding. Raises Invalid (reasons: `decode.py`) when not one sample can be had from it, and what reading it
+        raises."""

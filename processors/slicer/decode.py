@@ -7,50 +7,46 @@ Fed by the object store's readers; feeds `slicing`. Not one sample from a file m
     no_audio       a container without sound: no audio stream, or one without a single sample
     unknown_track  an audio track was asked for that is not there
     corrupt        a known container, damaged: its header is cut off or absurd, or nothing in it can be decoded
-    too_long       more samples than allowed, counted while decoding; what the header declares is not trusted
+    too_long       more samples than allowed, counted while decoding, or declared by a header that can be trusted
 
-The parts: `reader` (bytes), `containers` (what is opened), `track` (one stream of it), `clock` (when its sound is shown),
-`faults` (what is wrong with it), `resample` and `downmix` (what becomes of it), `declared` (how long it should be).
+The parts: `reader` (bytes), `containers` (what is opened), `choice` (of a track), `track` (one stream of it), `clock` (when its
+sound is shown), `faults` (what is wrong with it), `resample` and `downmix` (what becomes of it), `declared` (how long it should be).
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from processors.slicer.audio import OpenAudio, Seekable
+from processors.slicer.audio import DecodeOptions, OpenAudio, Seekable, nothing_to_check
+from processors.slicer.choice import first_with_sound
 from processors.slicer.containers import open_container, track_order
 from processors.slicer.reader import Reader
 from processors.slicer.track import Track
 from runtime.errors import Invalid
-from schemas.options import RawFormat
 
 
 @contextmanager
 def open_audio(
-    file: Seekable, max_audio_s: float, track: int | None = None, raw_format: RawFormat | None = None
+    file: Seekable, options: DecodeOptions, check: Callable[[], None] = nothing_to_check
 ) -> Iterator[OpenAudio]:
-    """The best audio track that gives a sample. The contract is `audio.Decoder`'s."""
+    """In this process. The contract is `audio.Decoder`'s; `check` is called with every read."""
     file.seek(0)
     if not file.read(1):
         raise Invalid("empty", "the file is empty")
-    problem: Invalid | None = None
-    tried = 0
-    while True:  # a stream that was tried has eaten the packets of the others: each try opens anew
-        reader = Reader(file)
-        with open_container(reader, raw_format) as container:
-            order = track_order(container, track)
-            if tried >= len(order):
-                raise problem or Invalid("no_audio", "the file can be read, but there is no sound in it")
-            try:
-                audio = Track(container, order[tried], reader, max_audio_s)
-            except Invalid as error:
-                problem = problem or error
-            else:
-                if audio.begin():
-                    yield audio
-                    return
-                problem = problem or audio.problem
-        tried += 1
+    with ExitStack() as opened:
+        reader = Reader(file, check)
+        container = opened.enter_context(open_container(reader, options.raw_format))
+        order = track_order(container, options.track)
+        track = order[0]
+        if len(order) > 1:  # choosing among several uses up the packets of a container
+            track = first_with_sound(container, order, reader)
+            opened.close()
+            reader = Reader(file, check)
+            container = opened.enter_context(open_container(reader, options.raw_format))
+        audio = Track(container, track, reader, options.max_audio_s)
+        if not audio.begin():
+            raise audio.problem or Invalid("no_audio", "the file can be read, but there is no sound in it")
+        yield audio
 
 
 if TYPE_CHECKING:

@@ -4,18 +4,20 @@ Fed by a reader; its events feed `worker`. Holds the speech of the chunk in the 
 """
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from processors.slicer.audio import Decoder, OpenAudio, Samples, Seekable
+from processors.slicer.audio import DecodeOptions, Decoder, OpenAudio, Samples, Seekable, nothing_to_check
 from processors.slicer.cutter import Chunk, Cutter
 from processors.slicer.regions import Regions
 from processors.slicer.vad import Session, SpeechDetector
 from runtime.errors import Invalid
 from schemas.options import SlicingOptions
 from schemas.work import SAMPLE_RATE_HZ, AudioInfo, Span
+
+OTHER_TRACKS_MAX = 8  # each is a pass over the file
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +50,33 @@ class Slicer:
     session: Session
     max_audio_s: float
 
-    def slice(self, file: Seekable, options: SlicingOptions) -> Iterator[Event]:
-        """Opened, a Cut for every chunk, Closed. The same bytes and options give the same chunks. Raises what a Decoder does.
+    def slice(
+        self, file: Seekable, options: SlicingOptions, check: Callable[[], None] = nothing_to_check
+    ) -> Iterator[Event]:
+        """Opened, a Cut for every chunk, Closed. The same bytes and options give the same chunks. `check` and errors: as a Decoder's.
 
-        Where nobody speaks in the track of the decoder's choice, the others are tried before the file is called silent.
+        Where nobody speaks in the track of the decoder's choice, others are tried before the file is called silent.
         """
-        with self.decode(file, self.max_audio_s, options.track, options.raw_format) as audio:
+        with self.decode(file, self._decoding(options, options.track), check) as audio:
             yield Opened(audio.info)
             closed = yield from self._cut(audio, options, [])
-        others = () if closed.chunks or options.track is not None else closed.info.tracks
-        for other in others:
-            if other.index != closed.info.track and (yield from self._cut_other(file, options, other.index)):
-                return
+        if not closed.chunks and options.track is None:
+            others = [track.index for track in closed.info.tracks if track.index != closed.info.track]
+            for track in others[:OTHER_TRACKS_MAX]:
+                if (yield from self._cut_other(file, options, track, check)):
+                    return
         yield closed
 
-    def _cut_other(self, file: Seekable, options: SlicingOptions, track: int) -> Generator[Event, None, bool]:
+    def _decoding(self, options: SlicingOptions, track: int | None) -> DecodeOptions:
+        return DecodeOptions(self.max_audio_s, track, options.raw_format)
+
+    def _cut_other(
+        self, file: Seekable, options: SlicingOptions, track: int, check: Callable[[], None]
+    ) -> Generator[Event, None, bool]:
         """Whether that track has speech; if not, or if it cannot be decoded, there is no event."""
         chunks: list[Chunk] = []
         try:
-            with self.decode(file, self.max_audio_s, track, options.raw_format) as audio:
+            with self.decode(file, self._decoding(options, track), check) as audio:
                 closed = yield from self._cut(audio, options, chunks)
         except Invalid:
             if chunks:

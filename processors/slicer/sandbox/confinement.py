@@ -1,0 +1,97 @@
+"""What the decoder process gives up before it sees the first byte of a file. Called by `child`, once; there is no way back.
+
+POSIX limits, on every platform: no new file descriptor (so no file and no socket can be opened), no process, no byte written to
+a file, no core dump, bounded CPU time; bounded address space where the platform keeps that limit (Linux). Linux with libseccomp:
+only the system calls of ALLOWED_CALLS, and no memory that can be executed; every other call fails with EPERM.
+"""
+
+import contextlib
+import errno
+import resource
+import sys
+from collections.abc import Iterator
+
+CPU_S = 3600  # of one child in all its life; it is replaced long before (`process.RETIRE_AFTER_CPU_S`)
+PROT_EXEC = 4
+# What the interpreter, numpy and FFmpeg need to compute and to read and write the two pipes that are open already.
+ALLOWED_CALLS = (
+    "brk",
+    "clock_gettime",
+    "clock_nanosleep",
+    "close",
+    "exit",
+    "exit_group",
+    "fstat",
+    "futex",
+    "getpid",
+    "getrandom",
+    "getrusage",
+    "gettid",
+    "gettimeofday",
+    "lseek",
+    "madvise",
+    "mremap",
+    "munmap",
+    "nanosleep",
+    "poll",
+    "ppoll",
+    "read",
+    "readv",
+    "restart_syscall",
+    "rseq",
+    "rt_sigaction",
+    "rt_sigprocmask",
+    "rt_sigreturn",
+    "sched_getaffinity",
+    "sched_yield",
+    "set_robust_list",
+    "sigaltstack",
+    "tgkill",  # abort()
+    "write",
+    "writev",
+)
+
+
+def confine(memory_bytes: int) -> list[str]:
+    """`memory_bytes`: how far the address space may still grow. Returns the names of what is enforced."""
+    enforced = [*_limits(memory_bytes)]
+    if sys.platform == "linux" and _seccomp():
+        enforced.append("seccomp")
+    return enforced
+
+
+def _limits(memory_bytes: int) -> Iterator[str]:
+    for name, limit in (
+        ("NOFILE", 0),
+        ("NPROC", 0),
+        ("FSIZE", 0),
+        ("CORE", 0),
+        ("CPU", CPU_S),
+        ("AS", _address_space_bytes() + memory_bytes),
+    ):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # macOS has AS and refuses it
+            resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (limit, limit))
+            yield name
+
+
+def _address_space_bytes() -> int:
+    """Of this process now."""
+    import psutil
+
+    return int(psutil.Process().memory_info().vms)
+
+
+def _seccomp() -> bool:
+    """False where libseccomp is missing or the kernel refuses."""
+    try:
+        import pyseccomp as seccomp
+
+        calls = seccomp.SyscallFilter(defaction=seccomp.ERRNO(errno.EPERM))
+        for name in ALLOWED_CALLS:
+            calls.add_rule(seccomp.ALLOW, name)
+        for name in ("mmap", "mprotect"):
+            calls.add_rule(seccomp.ALLOW, name, seccomp.Arg(2, seccomp.MASKED_EQ, PROT_EXEC, 0))
+        calls.load()  # sets no_new_privs, too
+    except (ImportError, RuntimeError, OSError):
+        return False
+    return True

@@ -1,0 +1,258 @@
+"""One decoder process, as the slicer sees it: started, given a file, watched, ended.
+
+Fed by `pool`; serves the reads of the child from the file, and gives on its samples. For one thread at a time. Nothing that the
+child sends is trusted: sizes, numbers and texts are checked, and whatever breaks the protocol counts as a crash.
+"""
+
+import contextlib
+import fcntl
+import io
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import psutil
+from pydantic import ValidationError
+
+from processors.slicer.audio import BLOCK_SAMPLES, DecodeOptions, Samples, Seekable
+from processors.slicer.sandbox.frames import Kind, ProtocolError, Receiver, Refusal, Request, read_range, send
+from runtime.errors import Invalid, MurmurError
+from schemas.work import SAMPLE_RATE_HZ, AudioInfo
+
+CHECK_EVERY_S = 0.25  # how soon a cancel and an exceeded limit are noticed
+START_S = 60.0  # imports on a busy machine; half a second on a quiet one
+SILENT_S = 120.0  # without a message and without using CPU time: it will never answer
+RETIRE_AFTER_CPU_S = 600.0  # a child that has done so much is not used again
+_PIPE_BYTES = 1 << 20  # half a minute of samples; the kernel's usual limit for a pipe
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of one file. CPU time: `cpu_s`, and `cpu_s_per_s` more for each decoded second."""
+
+    memory_bytes: int = 1 << 30
+    cpu_s: float = 15.0
+    cpu_s_per_s: float = 0.5
+
+    def allowed_cpu_s(self, decoded_s: float) -> float:
+        return self.cpu_s + self.cpu_s_per_s * decoded_s
+
+
+class DecoderDied(MurmurError):
+    """The child ended in the middle of a file, or sent what it never sends."""
+
+
+class DecoderProcess:
+    """Starts at once, and is `ready` a little later. After any exception of `decode` it must be closed: it is somewhere in a file."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        command = [sys.executable, "-I", "-m", "processors.slicer.sandbox.child", str(limits.memory_bytes)]
+        self._process = subprocess.Popen(  # noqa: S603  (our own program, no shell)
+            command,
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={"OPENBLAS_NUM_THREADS": "1"},
+            cwd="/",
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._to_child = self._process.stdin.fileno()
+        self._from_child = self._process.stdout.fileno()
+        if sys.platform == "linux":
+            for fd in (self._to_child, self._from_child):
+                with contextlib.suppress(OSError):
+                    fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        self._receiver = Receiver(self._from_child)
+        self._poll = select.poll()
+        self._poll.register(self._from_child, select.POLLIN)
+        self._usage = psutil.Process(self._process.pid)
+        self.enforced: tuple[str, ...] | None = None  # once it is ready
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def cpu_s(self) -> float:
+        """All CPU time that it has used. Raises DecoderDied."""
+        try:
+            times = self._usage.cpu_times()
+        except psutil.Error as error:
+            raise DecoderDied(self._how_it_ended()) from error
+        return float(times.user + times.system)
+
+    def wait_ready(self, check: Callable[[], None]) -> None:
+        """Blocks until the child is confined. Raises DecoderDied, and what `check` raises."""
+        if self.enforced is not None:
+            return
+        until_s = time.monotonic() + START_S
+        while (message := self._receiver.take()) is None:
+            check()
+            if time.monotonic() > until_s:
+                raise DecoderDied(f"the decoder process was not ready after {START_S:.0f} s")
+            if self._poll.poll(CHECK_EVERY_S * 1000) and not self._receiver.fill():
+                raise DecoderDied(self._how_it_ended())
+        if message[0] is not Kind.READY:
+            raise DecoderDied("the decoder process began with something else than that it is ready")
+        self.enforced = tuple(message[1].decode(errors="replace").split(","))
+
+    def open(self, file: Seekable, options: DecodeOptions, check: Callable[[], None]) -> "Decoding":
+        """Begins with a file. `check` is called every quarter of a second until its last sample, and may raise."""
+        self.wait_ready(check)
+        size_bytes = file.seek(0, io.SEEK_END)
+        request = Request(
+            size_bytes=size_bytes, max_audio_s=options.max_audio_s, track=options.track, raw_format=options.raw_format
+        )
+        self.send(Kind.OPEN, request.model_dump_json().encode())
+        return Decoding(self, file, options, check, self._limits)
+
+    def send(self, kind: Kind, payload: bytes) -> None:
+        """Raises DecoderDied."""
+        try:
+            send(self._to_child, kind, payload)
+        except OSError as error:
+            raise DecoderDied(self._how_it_ended()) from error
+
+    def receive(self, timeout_s: float) -> tuple[Kind, bytes] | None:
+        """The next message; None when there is none within that time. Raises DecoderDied."""
+        try:
+            message = self._receiver.take()
+            if message is None and self._poll.poll(timeout_s * 1000):
+                if not self._receiver.fill():
+                    raise DecoderDied(self._how_it_ended())
+                message = self._receiver.take()
+        except ProtocolError as error:
+            raise DecoderDied(f"the decoder process sent {error}") from error
+        return message
+
+    def is_spent(self) -> bool:
+        """It has done so much that a fresh one should take its place, or has ended."""
+        return self._process.poll() is not None or self.cpu_s() > RETIRE_AFTER_CPU_S
+
+    def close(self) -> None:
+        """Kills it. Idempotent; it has ended on return."""
+        if self._process.returncode is None:
+            self._process.kill()
+            self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+    def _how_it_ended(self) -> str:
+        try:
+            code = self._process.wait(1.0)
+        except subprocess.TimeoutExpired:
+            return "the decoder process closed its output"
+        if code < 0:
+            return f"the decoder process was ended by {signal.Signals(-code).name}"
+        return f"the decoder process ended with exit code {code}"
+
+
+class Decoding:
+    """One file in one child. Implements `audio.OpenAudio` once `begin()` has returned."""
+
+    def __init__(
+        self, child: DecoderProcess, file: Seekable, options: DecodeOptions, check: Callable[[], None], limits: Limits
+    ) -> None:
+        self._child = child
+        self._file = file
+        self._check = check
+        self._limits = limits
+        self._max_samples = int(options.max_audio_s * SAMPLE_RATE_HZ)
+        self._samples = 0
+        self._began_cpu_s = child.cpu_s()
+        self._checked_s = time.monotonic()
+        self._info: AudioInfo | None = None
+        self.is_complete = False  # the child waits for its next file
+
+    def begin(self) -> None:
+        """Blocks until the first samples. Raises Invalid, DecoderDied, what `check` raises and what reading the file raises."""
+        kind, payload = self._next()
+        if kind is not Kind.OPENED:
+            raise DecoderDied("the decoder process sent samples of a file that it has not opened")
+        self._info = self._audio_info(payload)
+
+    @property
+    def info(self) -> AudioInfo:
+        assert self._info is not None
+        return self._info
+
+    def blocks(self) -> Iterator[Samples]:
+        while True:
+            kind, payload = self._next()
+            if kind is Kind.ENDED:
+                self._info = self._audio_info(payload)
+                self.is_complete = True
+                return
+            if kind is not Kind.BLOCK or len(payload) % 2 or len(payload) > 2 * BLOCK_SAMPLES:
+                raise DecoderDied("the decoder process sent something else than a block of samples")
+            block = np.frombuffer(payload, np.int16)
+            self._samples += len(block)
+            if self._samples > self._max_samples:
+                raise Invalid("too_long", f"the audio is longer than {self._max_samples / SAMPLE_RATE_HZ:.0f} s")
+            yield block
+
+    def _next(self) -> tuple[Kind, bytes]:
+        """The next message that is not a question; questions are answered."""
+        heard_s = time.monotonic()
+        while True:
+            message = self._child.receive(CHECK_EVERY_S)
+            now_s = time.monotonic()
+            if message is None or now_s - self._checked_s >= CHECK_EVERY_S:
+                self._checked_s = now_s
+                self._check()
+                self._check_work(now_s - heard_s if message is None else 0.0)
+            if message is None:
+                continue
+            heard_s = now_s
+            kind, payload = message
+            match kind:
+                case Kind.READ:
+                    self._serve(payload)
+                case Kind.FAILED:
+                    self.is_complete = True
+                    raise self._invalid(payload)
+                case Kind.BROKEN:
+                    raise DecoderDied(f"the decoder failed:\n{payload.decode(errors='replace')}")
+                case _:
+                    return message
+
+    def _check_work(self, silent_s: float) -> None:
+        used_s = self._child.cpu_s() - self._began_cpu_s
+        decoded_s = self._samples / SAMPLE_RATE_HZ
+        if used_s > self._limits.allowed_cpu_s(decoded_s):
+            raise Invalid("too_slow", f"decoding took {used_s:.0f} s of CPU time for {decoded_s:.0f} s of sound, and was given up")
+        if silent_s > SILENT_S:
+            raise Invalid("too_slow", f"nothing came of the decoder for {silent_s:.0f} s")
+
+    def _serve(self, payload: bytes) -> None:
+        try:
+            offset, size = read_range(payload)
+        except ProtocolError as error:
+            raise DecoderDied(f"the decoder process sent {error}") from error
+        self._file.seek(offset)
+        parts, missing = [], size
+        while missing and (part := self._file.read(missing)):
+            parts.append(part)
+            missing -= len(part)
+        self._child.send(Kind.DATA, b"".join(parts))
+
+    def _audio_info(self, payload: bytes) -> AudioInfo:
+        try:
+            return AudioInfo.model_validate_json(payload)
+        except ValidationError as error:
+            raise DecoderDied("the decoder process describes the file in a form that is not its own") from error
+
+    def _invalid(self, payload: bytes) -> Invalid:
+        try:
+            refusal = Refusal.model_validate_json(payload)
+        except ValidationError as error:
+            raise DecoderDied("the decoder process refuses the file in a form that is not its own") from error
+        return Invalid(refusal.reason, refusal.message)
