@@ -4,6 +4,7 @@ Made by `murmur run` from the settings, and by `murmur/dev` around the embedded 
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from runtime.kafka.client import Kafka
@@ -14,10 +15,13 @@ from runtime.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Resources:
+    """`local_state`: in the embedded mode a folder of this process alone, for what a real broker would remember."""
+
     settings: Settings
     kafka: Kafka
     objects: ObjectStore
     model: Model
+    local_state: Path | None = None
 
 
 def from_settings(settings: Settings) -> Resources:

@@ -56,7 +56,7 @@ class Dev:
         objects.sweep()
         self.broker = EmbeddedBroker(prefix=settings.topic_prefix)
         unfinished = seed.remember(self.broker, settings)
-        self.resources = Resources(settings, self.broker.kafka(), objects, model)
+        self.resources = Resources(settings, self.broker.kafka(), objects, model, settings.data_dir)
         self._running = {name: self._supervised(name) for name in self._only}
         for stage in self._running.values():
             stage.start()

@@ -4,10 +4,10 @@ Fed by `decode` with a container that is only for this: its packets are used up.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import av
 from av.audio.codeccontext import AudioCodecContext
-from av.audio.stream import AudioStream
 from av.container import InputContainer
 
 from processors.slicer.containers import BAD_INPUT, decoder_of
@@ -16,8 +16,8 @@ from runtime.errors import Invalid
 
 
 def first_with_sound(container: InputContainer, order: Sequence[int], reader: Reader) -> int:
-    """`order`: audio tracks, the preferred one first. As soon as that one gives a sample nothing more is read. Raises Invalid when
-    none does, and the file's own errors."""
+    """`order`: audio tracks, the preferred one first: once that one gives a sample, nothing more is read. Raises Invalid when no
+    track does, and the file's own errors."""
     decoders, problem = _decoders(container, order)
     sounding: set[int] = set()
     for packet in _packets(container, decoders, reader):
@@ -37,7 +37,7 @@ def first_with_sound(container: InputContainer, order: Sequence[int], reader: Re
 
 
 def _decoders(container: InputContainer, order: Sequence[int]) -> tuple[dict[int, AudioCodecContext], Invalid | None]:
-    """By stream, in the order of preference; and what is wrong with the first that has none. Raises Invalid when all have none."""
+    """By stream, in the order of preference; and what is wrong with the first that has none. Raises Invalid without any."""
     decoders: dict[int, AudioCodecContext] = {}
     problem: Invalid | None = None
     for track in order:
@@ -51,9 +51,7 @@ def _decoders(container: InputContainer, order: Sequence[int]) -> tuple[dict[int
     return decoders, problem
 
 
-def _packets(
-    container: InputContainer, decoders: Mapping[int, AudioCodecContext], reader: Reader
-) -> Iterator["av.Packet[AudioStream]"]:
+def _packets(container: InputContainer, decoders: Mapping[int, AudioCodecContext], reader: Reader) -> Iterator["av.Packet[Any]"]:
     """Of these streams, up to where the file can no longer be read."""
     packets = container.demux([stream for stream in container.streams.audio if stream.index in decoders])
     while True:

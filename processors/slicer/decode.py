@@ -10,7 +10,8 @@ Fed by the object store's readers; feeds `slicing`. Not one sample from a file m
     too_long       more samples than allowed, counted while decoding, or declared by a header that can be trusted
 
 The parts: `reader` (bytes), `containers` (what is opened), `choice` (of a track), `track` (one stream of it), `clock` (when its
-sound is shown), `faults` (what is wrong with it), `resample` and `downmix` (what becomes of it), `declared` (how long it should be).
+sound is shown), `faults` (what is wrong with it), `resample` and `downmix` (to 16 kHz mono), `declared` (how long it should
+be).
 """
 
 from collections.abc import Callable, Iterator
@@ -26,9 +27,7 @@ from runtime.errors import Invalid
 
 
 @contextmanager
-def open_audio(
-    file: Seekable, options: DecodeOptions, check: Callable[[], None] = nothing_to_check
-) -> Iterator[OpenAudio]:
+def open_audio(file: Seekable, options: DecodeOptions, check: Callable[[], None] = nothing_to_check) -> Iterator[OpenAudio]:
     """In this process. The contract is `audio.Decoder`'s; `check` is called with every read."""
     file.seek(0)
     if not file.read(1):

@@ -1,7 +1,7 @@
 """How many files are decoded at once, and the place among them that is kept for short work.
 
-Used by `stage` in the loop's thread and by `worker` in the files' threads. What is short is settled by the work done, not by what a
-file's size or header claims: a file that turns out to be long gives the kept place back.
+Used by `stage` in the loop's thread and by `worker` in the files' threads. The work done decides what is short, not a file's size
+or header: a file that turns out to be long gives the kept place back.
 """
 
 import threading

@@ -50,10 +50,8 @@ class Slicer:
     session: Session
     max_audio_s: float
 
-    def slice(
-        self, file: Seekable, options: SlicingOptions, check: Callable[[], None] = nothing_to_check
-    ) -> Iterator[Event]:
-        """Opened, a Cut for every chunk, Closed. The same bytes and options give the same chunks. `check` and errors: as a Decoder's.
+    def slice(self, file: Seekable, options: SlicingOptions, check: Callable[[], None] = nothing_to_check) -> Iterator[Event]:
+        """Opened, a Cut for every chunk, Closed. The same bytes and options give the same chunks. `check`, errors: a Decoder's.
 
         Where nobody speaks in the track of the decoder's choice, others are tried before the file is called silent.
         """

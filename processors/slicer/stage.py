@@ -12,7 +12,10 @@ from typing import Protocol
 from cachetools import FIFOCache
 
 from processors.revocations import Revocations
-from processors.slicer.decode import open_audio
+from processors.slicer.attempts import Attempts
+from processors.slicer.places import Places
+from processors.slicer.sandbox.pool import Decoders
+from processors.slicer.sandbox.process import Limits
 from processors.slicer.slicing import Slicer
 from processors.slicer.vad import load_session
 from processors.slicer.worker import FileWork, SlicerContext, failed, is_small
@@ -30,6 +33,14 @@ REMEMBERED = 2000  # requests that were done lately
 _LOOK_S = 0.1  # how soon a thread that waits to say something notices that it should stop
 
 
+class Warm(Protocol):
+    """What the handler needs of `Decoders`."""
+
+    def start(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class Follower(Protocol):
     """What the handler needs of `Revocations`."""
 
@@ -43,44 +54,50 @@ class Follower(Protocol):
 def build(resources: Resources) -> Stage:
     settings = resources.settings
     revocations = Revocations(resources.kafka, "slicer")
+    decoders = Decoders(Limits(settings.decoder_memory_mb << 20, settings.decoder_cpu_s))
     context = SlicerContext(
         objects=resources.objects,
         work_bucket=settings.work_bucket,
-        slicer=Slicer(open_audio, load_session(), settings.max_audio_s),
+        slicer=Slicer(decoders, load_session(), settings.max_audio_s),
         interactive_max_s=settings.interactive_max_s,
         revoked=revocations.revoked,
         max_bytes=settings.max_upload_bytes,
+        attempts=Attempts(resources.local_state and resources.local_state / "decoding"),
     )
-    return Loop("slicer", resources.kafka, [DECODES], SlicerHandler(context, settings.slicer_files, revocations))
+    return Loop("slicer", resources.kafka, [DECODES], SlicerHandler(context, decoders, settings.slicer_files, revocations))
 
 
 class SlicerHandler:
     """Implements `runtime.kafka.messages.Handler`."""
 
-    def __init__(self, context: SlicerContext, places: int, revocations: Follower) -> None:
+    def __init__(self, context: SlicerContext, decoders: Warm, places: int, revocations: Follower) -> None:
         self._context = context
-        self._places = places
+        self._decoders = decoders
+        self._places = Places(places)
+        self._in_hand_max = places + WAITING_MAX
         self._revocations = revocations
         self._following = False
         self._threads = ThreadPoolExecutor(places, thread_name_prefix="slicer")
         self._waiting: list[Received[DecodeRequested]] = []
         self._running: list[FileWork] = []
+        self._long: set[str] = set()  # those that wait again since they are longer than they seemed
         self._done: FIFOCache[str, None] = FIFOCache(REMEMBERED)
-        self._said: queue.Queue[tuple[FileWork, Step | Exception]] = queue.Queue(UNTAKEN_MAX)
+        self._given: queue.Queue[tuple[FileWork, Step | Exception | None]] = queue.Queue(UNTAKEN_MAX)
 
     def room(self, topic: str) -> int:
-        return max(0, self._places + WAITING_MAX - len(self._running) - len(self._waiting))
+        return max(0, self._in_hand_max - len(self._running) - len(self._waiting))
 
     def handle(self, records: Sequence[Received[DecodeRequested]]) -> Iterator[Step]:
         self._revocations.check()
         self._waiting += records
-        yield from self._take_said()
+        yield from self._take_given()
         yield from self._begin()
 
     def assigned(self, partitions: Sequence[Partition]) -> None:
         if not self._following:
             self._following = True
             self._revocations.start()
+            self._decoders.start()
 
     def revoked(self, partitions: Sequence[Partition]) -> None:
         gone = set(partitions)
@@ -95,57 +112,77 @@ class SlicerHandler:
             work.stop()
         self._threads.shutdown(wait=True, cancel_futures=True)
         self._revocations.stop()
+        self._decoders.close()
 
-    def _take_said(self) -> Iterator[Step]:
-        for _ in range(self._said.qsize()):
-            work, said = self._said.get_nowait()
+    def _take_given(self) -> Iterator[Step]:
+        for _ in range(self._given.qsize()):
+            work, given = self._given.get_nowait()
             if work not in self._running:
                 continue
-            if isinstance(said, Exception):
-                raise said
-            if said.settles is not None:
+            if isinstance(given, Exception):
+                raise given
+            if given is None:
+                self._running.remove(work)
+                self._long.add(work.request.event_id)
+                self._waiting.append(work.record)
+                continue
+            if given.settles is not None:
                 self._running.remove(work)
                 self._remember(work.request)
-            yield said
+            yield given
 
     def _begin(self) -> Iterator[Step]:
-        for record in list(self._waiting):
+        for record in self._in_turn():
             request = record.event
             if request.event_id in self._done:
                 self._waiting.remove(record)
-                yield Step(settles=record)  # which the loop does after all that was said of the first is acknowledged
+                yield Step(settles=record)  # which the loop does after all that was given of the first is acknowledged
                 continue
-            if not self._has_place(request) or self._is_running(request):
-                continue
-            self._waiting.remove(record)
-            if record.attempts >= CRASHES_MAX:
+            attempts = max(record.attempts, self._context.attempts.count(request.work.slice_id))
+            if attempts >= CRASHES_MAX:
+                self._waiting.remove(record)
                 self._remember(request)
-                message = f"the decoder died of this file {record.attempts} times"
+                message = f"the slicer died {attempts} times while this file was decoded"
                 yield failed(record, request, Failure(reason="crashes_decoder", message=message))
                 continue
-            yield Step(begins=[record])
-            work = FileWork(record, self._context, self._say)
-            self._running.append(work)
-            self._threads.submit(work.run)
+            if self._is_running(request) or (attempts and self._has_suspect()):
+                continue
+            work = FileWork(record, self._context, self._places, self._give, is_suspect=attempts > 0)
+            if self._places.take(work, short=self._is_short(record)):
+                self._waiting.remove(record)
+                yield Step(begins=[record])
+                self._running.append(work)
+                self._threads.submit(work.run)
+
+    def _in_turn(self) -> list[Received[DecodeRequested]]:
+        """Those that wait, in the order of their arrival, but of the short ones the smallest first."""
+        short = iter(sorted(filter(self._is_short, self._waiting), key=_size_bytes))
+        return [next(short) if self._is_short(record) else record for record in self._waiting]
+
+    def _is_short(self, record: Received[DecodeRequested]) -> bool:
+        return is_small(record.event) and record.event.event_id not in self._long
+
+    def _has_suspect(self) -> bool:
+        """Of two files that a process died with only one is decoded at a time: the next death is of that one."""
+        return any(work.is_suspect for work in self._running)
 
     def _is_running(self, request: DecodeRequested) -> bool:
         return any(work.request.event_id == request.event_id for work in self._running)
 
     def _remember(self, request: DecodeRequested) -> None:
-        """All that there is to say of it has been handed to the loop."""
+        """All that there is to report of it has been handed to the loop."""
         self._done[request.event_id] = None
+        self._long.discard(request.event_id)
 
-    def _has_place(self, request: DecodeRequested) -> bool:
-        if is_small(request):
-            return len(self._running) < self._places
-        large = sum(not work.is_small for work in self._running)
-        return len(self._running) < self._places and large < self._places - 1
-
-    def _say(self, work: FileWork, said: Step | Exception) -> None:
+    def _give(self, work: FileWork, given: Step | Exception | None) -> None:
         """Called in the threads; blocks while the loop is behind."""
         while not work.is_stopped:
             try:
-                self._said.put((work, said), timeout=_LOOK_S)
+                self._given.put((work, given), timeout=_LOOK_S)
             except queue.Full:
                 continue
             return
+
+
+def _size_bytes(record: Received[DecodeRequested]) -> int:
+    return record.event.work.audio.size_bytes or 0

@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from processors.slicer.audio import Seekable
+from processors.slicer.attempts import Attempts
 from processors.slicer.cutter import Chunk
+from processors.slicer.places import Places
+from processors.slicer.sandbox.process import DecoderDied
 from processors.slicer.slicing import Closed, Cut, Event, Opened, Slicer
 from runtime.backoff import store_backoff
 from runtime.errors import Invalid, Retry
@@ -34,11 +36,17 @@ from schemas.work import (
 )
 
 log = get_logger(__name__)
+DEATHS_MAX = 2  # of decoder processes that worked on one file and nothing else
+SHORT_WORK_S = 1.0  # a file that takes longer is not short, whatever its size and header say
 SMALL_BYTES = 2 * 1024 * 1024  # half an hour of a voice message's Opus, a minute of WAV
 
 
 class _Stopped(Exception):
     """The file is no longer ours, or the stage closes."""
+
+
+class _OutOfPlace(Exception):
+    """The file is longer than it seemed, and there is no place for another long one."""
 
 
 class _Revoked(Exception):
@@ -55,27 +63,37 @@ class SlicerContext:
     interactive_max_s: float
     revoked: Callable[[str, str], bool]  # (work_id, run)
     max_bytes: int
+    attempts: Attempts
+
+
+Give = Callable[["FileWork", Step | Exception | None], None]
 
 
 class FileWork:
-    """`give` is called in the worker's thread with every Step, or with the error that is a bug; it may block, but not longer
-    than until the work `is_stopped`. The last Step settles the record, unless the work was stopped."""
+    """`give` is called in the worker's thread with every Step, with the error that is a bug, or with None when the file has to
+    wait for a place again; it may block, but not longer than until the work `is_stopped`. The last Step settles the record,
+    unless the work was stopped."""
 
     def __init__(
-        self, record: Received[DecodeRequested], context: SlicerContext, give: Callable[["FileWork", Step | Exception], None]
+        self,
+        record: Received[DecodeRequested],
+        context: SlicerContext,
+        places: Places,
+        give: Give,
+        *,
+        is_suspect: bool = False,
     ) -> None:
         self.record = record
         self.request = record.event
         self._context = context
+        self._places = places
         self._give = give
+        self.is_suspect = is_suspect  # a process died while it was decoded before
+        self._began_s = 0.0
         self._stop = threading.Event()
         self._opened = False
         self._lane = _Lane(self.request, context.interactive_max_s)
         self._through = _published_through(record.note)
-
-    @property
-    def is_small(self) -> bool:
-        return is_small(self.request)
 
     def stop(self) -> None:
         """The thread ends soon, and says nothing more."""
@@ -90,11 +108,21 @@ class FileWork:
             raise _Stopped
         if self._context.revoked(self.request.work.work_id, self.request.run):
             raise _Revoked
+        if time.monotonic() - self._began_s > SHORT_WORK_S:
+            self._outgrow()
+
+    def _outgrow(self) -> None:
+        if not self._places.outgrow(self):
+            raise _OutOfPlace
 
     def run(self) -> None:
         """Blocks until the file is done. Never raises: an error is given, too."""
-        began_s = time.monotonic()
+        self._began_s = began_s = time.monotonic()
+        slice_id = self.request.work.slice_id
+        self._context.attempts.begin(slice_id)
         outcome = self._run()
+        self._context.attempts.end(slice_id)
+        self._places.leave(self)
         work_id = self.request.work.work_id
         took_s = time.monotonic() - began_s
         log.debug("file.sliced", work_id=work_id, run=self.request.run, outcome=outcome, processing_s=took_s)
@@ -109,6 +137,10 @@ class FileWork:
         except _Revoked:
             self._give(self, Step(settles=self.record))
             return "revoked"
+        except _OutOfPlace:
+            self._places.leave(self)
+            self._give(self, None)
+            return "waits for a place"
         except _Stopped:
             return "stopped"
         except Exception as bug:
@@ -121,11 +153,18 @@ class FileWork:
         return failure.reason
 
     def _patiently(self, attempt: Callable[[], None]) -> None:
-        """A store that is away is waited for: what is accepted does not fail for it."""
-        backoff = store_backoff()
+        """A store that is away is waited for: what is accepted does not fail for it. A decoder process that died may have been
+        killed for another's sake: the file gets a second one."""
+        backoff, deaths = store_backoff(), 0
         while True:
             try:
                 return attempt()
+            except DecoderDied as death:
+                deaths += 1
+                log.warning("decoder.died", work_id=self.request.work.work_id, deaths=deaths, error=death)
+                if deaths >= DEATHS_MAX:
+                    raise Invalid("crashes_decoder", f"the decoder failed on this file {deaths} times") from death
+                wait_s = 0.0
             except Retry as error:
                 wait_s = backoff.next_s(error.after_s)
                 log.warning("file.waiting", work_id=self.request.work.work_id, error=error, wait_s=wait_s)
@@ -139,12 +178,14 @@ class FileWork:
         if (work.audio.size_bytes or 0) > self._context.max_bytes:  # a drop: the gateway refuses such an upload itself
             raise Invalid("too_large", f"{work.audio.size_bytes} bytes; up to {self._context.max_bytes} are taken")
         with self._context.objects.open(work.audio) as file:
-            for event in self._context.slicer.slice(_Checked(file, self._check), work.slicing):
+            for event in self._context.slicer.slice(file, work.slicing, self._check):
                 self._take(event)
 
     def _take(self, event: Event) -> None:
         match event:
             case Opened(info):
+                if (info.declared_duration_s or 0.0) > self._context.interactive_max_s:
+                    self._outgrow()
                 if not self._opened:
                     self._lane.decide(info)
                     self._give(self, Step(outputs=[_report(self.request, SliceOpened(audio_info=info))]))
@@ -220,21 +261,3 @@ class _Lane:
         if self._asked:
             return self._asked
         return "interactive" if self._short and chunk.span[0] <= self._max_s * SAMPLE_RATE_HZ else "bulk"
-
-
-class _Checked:
-    """The file, as long as somebody wants it: between two blocks FFmpeg always reads."""
-
-    def __init__(self, file: Seekable, check: Callable[[], None]) -> None:
-        self._file = file
-        self._check = check
-
-    def read(self, size: int, /) -> bytes:
-        self._check()
-        return self._file.read(size)
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()

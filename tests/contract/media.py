@@ -16,7 +16,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from processors.slicer.audio import Samples
+from processors.slicer.audio import DecodeOptions, Samples
 from processors.slicer.decode import open_audio
 from schemas.options import RawFormat
 from schemas.work import SAMPLE_RATE_HZ, AudioInfo
@@ -46,14 +46,14 @@ class Sound:
 
 @cache
 def speech(length_s: float = 16.0) -> Samples:
-    with SPEECH.open("rb") as file, open_audio(file, 600) as audio:
+    with SPEECH.open("rb") as file, open_audio(file, DecodeOptions(600)) as audio:
         return np.concatenate(list(audio.blocks()))[: int(length_s * SAMPLE_RATE_HZ)]
 
 
 def decoded(
     data: bytes, max_audio_s: float = 600, track: int | None = None, raw_format: RawFormat | None = None
 ) -> tuple[Samples, AudioInfo]:
-    with open_audio(io.BytesIO(data), max_audio_s, track, raw_format) as audio:
+    with open_audio(io.BytesIO(data), DecodeOptions(max_audio_s, track, raw_format)) as audio:
         return np.concatenate(list(audio.blocks())), audio.info
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from processors.slicer.audio import BLOCK_SAMPLES, Samples, Seekable
+from processors.slicer.audio import BLOCK_SAMPLES, DecodeOptions, Samples, Seekable
 from processors.slicer.decode import open_audio
 from runtime.errors import Invalid, Retry
 from schemas.work import AudioInfo
@@ -25,7 +25,7 @@ TONE = (np.sin(np.arange(16_000) / 10) * 9000).astype("<i2")
 
 
 def decoded(data: bytes | Seekable, max_audio_s: float = 600) -> tuple[Samples, AudioInfo]:
-    with open_audio(io.BytesIO(data) if isinstance(data, bytes) else data, max_audio_s) as audio:
+    with open_audio(io.BytesIO(data) if isinstance(data, bytes) else data, DecodeOptions(max_audio_s)) as audio:
         blocks = list(audio.blocks())
         return np.concatenate(blocks), audio.info
 
@@ -58,7 +58,7 @@ def test_every_clip_decodes_to_its_duration(clip: dict[str, object]) -> None:
 
 def test_samples_come_in_blocks_of_one_size_and_are_those_of_the_file() -> None:
     data = np.tile(TONE, 5)
-    with open_audio(io.BytesIO(wav(data.tobytes())), 600) as audio:
+    with open_audio(io.BytesIO(wav(data.tobytes())), DecodeOptions(600)) as audio:
         blocks = list(audio.blocks())
     assert {len(block) for block in blocks[:-1]} == {BLOCK_SAMPLES}
     assert np.concatenate(blocks).tolist() == data.tolist()
@@ -200,7 +200,7 @@ def _traced() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_traced")
 def test_memory_does_not_grow_with_the_file() -> None:
-    with open_audio(EndlessWav(600), 3600) as audio:
+    with open_audio(EndlessWav(600), DecodeOptions(3600)) as audio:
         count = sum(map(len, audio.blocks()))
     assert count == 600 * 16_000
     assert tracemalloc.get_traced_memory()[1] < 4_000_000
@@ -211,7 +211,7 @@ def test_memory_does_not_grow_with_the_silence_in_a_gap() -> None:
     data = media("webm", Sound(speech(12), "libopus", 48_000, when=lambda time_s: time_s + 3600 * (time_s > 6)))
     tracemalloc.reset_peak()
     before = tracemalloc.get_traced_memory()[0]
-    with open_audio(io.BytesIO(data), 36_000) as audio:
+    with open_audio(io.BytesIO(data), DecodeOptions(36_000)) as audio:
         count = sum(map(len, audio.blocks()))
     assert count == pytest.approx(3612 * 16_000, abs=1600)
     assert tracemalloc.get_traced_memory()[1] - before < 4_000_000

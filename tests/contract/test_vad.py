@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from processors.slicer.audio import Samples
+from processors.slicer.audio import DecodeOptions, Samples
 from processors.slicer.cutter import Cutter
 from processors.slicer.decode import open_audio
 from processors.slicer.regions import Region, Regions
@@ -32,7 +32,7 @@ def session() -> Session:
 
 
 def samples_of(clip: str) -> Samples:
-    with (AUDIO / clip).open("rb") as file, open_audio(file, 600) as audio:
+    with (AUDIO / clip).open("rb") as file, open_audio(file, DecodeOptions(600)) as audio:
         return np.concatenate(list(audio.blocks()))
 
 

@@ -104,12 +104,13 @@ class Recordings:
         """The file is closed before its last stretch is yielded."""
         import numpy as np
 
+        from processors.slicer.audio import DecodeOptions
         from processors.slicer.decode import open_audio
         from runtime.effective_options import RAW_FORMATS
 
         kept: list[Samples] = []
-        raw_format = RAW_FORMATS.get(path.suffix.lower())
-        with path.open("rb") as file, open_audio(file, self._max_audio_s, None, raw_format) as audio:
+        options = DecodeOptions(self._max_audio_s, raw_format=RAW_FORMATS.get(path.suffix.lower()))
+        with path.open("rb") as file, open_audio(file, options) as audio:
             for block in audio.blocks():
                 kept.append(block)
                 if sum(map(len, kept)) >= PASSAGE_S * SAMPLE_RATE_HZ:

@@ -24,7 +24,7 @@ SMALLEST_READ_BYTES, LARGEST_READ_BYTES = 32 << 10, 256 << 10
 
 
 class RemoteFile:
-    """A file whose bytes the slicer serves. Implements `audio.Seekable`. Reads ahead, the further the longer it reads in order."""
+    """A file whose bytes the slicer serves. Implements `audio.Seekable`. Reads ahead, and further while it reads in order."""
 
     def __init__(self, receiver: Receiver, size_bytes: int) -> None:
         self._receiver = receiver

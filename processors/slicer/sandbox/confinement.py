@@ -8,8 +8,14 @@ only the system calls of ALLOWED_CALLS, and no memory that can be executed; ever
 import contextlib
 import errno
 import resource
-import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import psutil
+
+if TYPE_CHECKING:
+    from pyseccomp import SyscallFilter
+
 
 CPU_S = 3600  # of one child in all its life; it is replaced long before (`process.RETIRE_AFTER_CPU_S`)
 PROT_EXEC = 4
@@ -54,44 +60,35 @@ ALLOWED_CALLS = (
 
 def confine(memory_bytes: int) -> list[str]:
     """`memory_bytes`: how far the address space may still grow. Returns the names of what is enforced."""
-    enforced = [*_limits(memory_bytes)]
-    if sys.platform == "linux" and _seccomp():
-        enforced.append("seccomp")
+    address_space_bytes = int(psutil.Process().memory_info().vms) + memory_bytes
+    calls = (
+        _allowed_calls()
+    )  # loads libraries, which nothing does after the limits; setting limits is not allowed after the filter
+    enforced = [*_limits(address_space_bytes)]
+    if calls is not None:
+        with contextlib.suppress(OSError):  # a kernel without seccomp
+            calls.load()  # sets no_new_privs, too
+            enforced.append("seccomp")
     return enforced
 
 
-def _limits(memory_bytes: int) -> Iterator[str]:
-    for name, limit in (
-        ("NOFILE", 0),
-        ("NPROC", 0),
-        ("FSIZE", 0),
-        ("CORE", 0),
-        ("CPU", CPU_S),
-        ("AS", _address_space_bytes() + memory_bytes),
-    ):
-        with contextlib.suppress(OSError, ValueError, AttributeError):  # macOS has AS and refuses it
+def _limits(address_space_bytes: int) -> Iterator[str]:
+    limits = {"NOFILE": 0, "NPROC": 0, "FSIZE": 0, "CORE": 0, "CPU": CPU_S, "AS": address_space_bytes}
+    for name, limit in limits.items():
+        with contextlib.suppress(OSError, ValueError):  # macOS refuses AS
             resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (limit, limit))
             yield name
 
 
-def _address_space_bytes() -> int:
-    """Of this process now."""
-    import psutil
-
-    return int(psutil.Process().memory_info().vms)
-
-
-def _seccomp() -> bool:
-    """False where libseccomp is missing or the kernel refuses."""
+def _allowed_calls() -> "SyscallFilter | None":
+    """None where there is no libseccomp."""
     try:
-        import pyseccomp as seccomp
-
-        calls = seccomp.SyscallFilter(defaction=seccomp.ERRNO(errno.EPERM))
-        for name in ALLOWED_CALLS:
-            calls.add_rule(seccomp.ALLOW, name)
-        for name in ("mmap", "mprotect"):
-            calls.add_rule(seccomp.ALLOW, name, seccomp.Arg(2, seccomp.MASKED_EQ, PROT_EXEC, 0))
-        calls.load()  # sets no_new_privs, too
-    except (ImportError, RuntimeError, OSError):
-        return False
-    return True
+        import pyseccomp
+    except (ImportError, RuntimeError):
+        return None
+    calls = pyseccomp.SyscallFilter(defaction=pyseccomp.ERRNO(errno.EPERM))
+    for name in ALLOWED_CALLS:
+        calls.add_rule(pyseccomp.ALLOW, name)
+    for name in ("mmap", "mprotect"):
+        calls.add_rule(pyseccomp.ALLOW, name, pyseccomp.Arg(2, pyseccomp.MASKED_EQ, PROT_EXEC, 0))
+    return calls

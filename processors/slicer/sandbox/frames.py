@@ -66,7 +66,8 @@ def range_of(offset: int, size: int) -> bytes:
 
 def send(fd: int, kind: Kind, payload: bytes | memoryview = b"") -> None:
     """Blocks until the pipe has taken all of it. Raises OSError when nobody reads it any more."""
-    parts = [memoryview(_HEADER.pack(kind, len(payload))), memoryview(payload)]
+    data = memoryview(payload).cast("B")
+    parts = [memoryview(_HEADER.pack(kind, len(data))), data]
     while parts:
         written = os.writev(fd, parts)
         while parts and written >= len(parts[0]):

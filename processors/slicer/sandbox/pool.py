@@ -36,7 +36,7 @@ class Decoders:
     def __call__(
         self, file: Seekable, options: DecodeOptions, check: Callable[[], None] = nothing_to_check
     ) -> Iterator[OpenAudio]:
-        """See `audio.Decoder`. Raises DecoderDied, too: nothing is wrong with the slicer then, and the file may be tried again."""
+        """See `audio.Decoder`. Raises DecoderDied, too: the slicer itself is well then, and the file may be tried again."""
         file.seek(0)
         if not file.read(1):
             raise Invalid("empty", "the file is empty")

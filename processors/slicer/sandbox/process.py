@@ -36,7 +36,7 @@ class Limits:
     """Of one file. CPU time: `cpu_s`, and `cpu_s_per_s` more for each decoded second."""
 
     memory_bytes: int = 1 << 30
-    cpu_s: float = 15.0
+    cpu_s: float = 10.0
     cpu_s_per_s: float = 0.5
 
     def allowed_cpu_s(self, decoded_s: float) -> float:
@@ -48,12 +48,12 @@ class DecoderDied(MurmurError):
 
 
 class DecoderProcess:
-    """Starts at once, and is `ready` a little later. After any exception of `decode` it must be closed: it is somewhere in a file."""
+    """Starts in the background. A child whose file has not come to its end is of no more use: close it."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         command = [sys.executable, "-I", "-m", "processors.slicer.sandbox.child", str(limits.memory_bytes)]
-        self._process = subprocess.Popen(  # noqa: S603  (our own program, no shell)
+        self._process = subprocess.Popen(
             command,
             bufsize=0,
             stdin=subprocess.PIPE,
@@ -228,7 +228,7 @@ class Decoding:
         used_s = self._child.cpu_s() - self._began_cpu_s
         decoded_s = self._samples / SAMPLE_RATE_HZ
         if used_s > self._limits.allowed_cpu_s(decoded_s):
-            raise Invalid("too_slow", f"decoding took {used_s:.0f} s of CPU time for {decoded_s:.0f} s of sound, and was given up")
+            raise Invalid("too_slow", f"decoding was given up after {used_s:.0f} s of CPU time, at {decoded_s:.0f} s of sound")
         if silent_s > SILENT_S:
             raise Invalid("too_slow", f"nothing came of the decoder for {silent_s:.0f} s")
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from processors.slicer.attempts import Attempts
 from processors.slicer.decode import open_audio
 from processors.slicer.slicing import Slicer
 from processors.slicer.vad import load_session
@@ -34,7 +35,7 @@ class Bench:
 
     @property
     def context(self) -> SlicerContext:
-        return SlicerContext(self.store, "work", SLICER, 30.0, self._revoked, self.max_bytes)
+        return SlicerContext(self.store, "work", SLICER, 30.0, self._revoked, self.max_bytes, Attempts(None))
 
     def _revoked(self, work_id: str, run: str) -> bool:
         return (work_id, run) in self.revoked

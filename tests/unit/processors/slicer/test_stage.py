@@ -31,9 +31,17 @@ class NoRevocations:
         self.calls.append("stop")
 
 
+class NoDecoders:
+    """The bench decodes in this process."""
+
+    def start(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
 @pytest.fixture
 def handler(bench: Bench) -> Iterator[SlicerHandler]:
-    made = SlicerHandler(bench.context, PLACES, NoRevocations())
+    made = SlicerHandler(bench.context, NoDecoders(), PLACES, NoRevocations())
     yield made
     made.close()
 
@@ -155,7 +163,7 @@ def test_a_bug_in_a_thread_ends_the_stage(bench: Bench) -> None:
     def broken(_work_id: str, _run: str) -> bool:
         raise RuntimeError("a bug")
 
-    handler = SlicerHandler(replace(bench.context, revoked=broken), PLACES, NoRevocations())
+    handler = SlicerHandler(replace(bench.context, revoked=broken), NoDecoders(), PLACES, NoRevocations())
     with pytest.raises(RuntimeError, match="a bug"):
         until_settled(handler, [bench.request()])
     handler.close()
@@ -164,7 +172,7 @@ def test_a_bug_in_a_thread_ends_the_stage(bench: Bench) -> None:
 def test_closing_stops_the_threads_and_the_follower_and_may_be_repeated(bench: Bench) -> None:
     follower = NoRevocations()
     others = set(threading.enumerate())  # a whole system of another test may be running in this process
-    handler = SlicerHandler(bench.context, PLACES, follower)
+    handler = SlicerHandler(bench.context, NoDecoders(), PLACES, follower)
     handler.assigned([Partition("decodes", 0)])
     handler.assigned([Partition("decodes", 1)])
     list(handler.handle([bench.request("en-two-minutes.flac", offset=offset) for offset in range(PLACES)]))

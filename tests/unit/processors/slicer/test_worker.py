@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from processors.slicer.places import Places
 from processors.slicer.worker import FileWork
 from runtime.kafka.messages import Received, Step
 from schemas.record import Lane
@@ -14,8 +15,8 @@ from tests.unit.processors.slicer.bench import AUDIO, WORK_ID, Bench
 
 def said_of(bench: Bench, record: Received[DecodeRequested]) -> list[Step]:
     """All that the work says, run to its end in this thread."""
-    said: list[Step | Exception] = []
-    FileWork(record, bench.context, lambda _, step: said.append(step)).run()
+    said: list[Step | Exception | None] = []
+    FileWork(record, bench.context, Places(4), lambda _, step: said.append(step)).run()
     steps = [step for step in said if isinstance(step, Step)]
     assert steps == said
     return steps
@@ -56,14 +57,14 @@ def test_a_file_opens_gives_its_chunks_and_closes_with_their_list(bench: Bench) 
 def test_a_chunks_audio_lies_in_the_store_before_its_record_is_given(bench: Bench) -> None:
     sizes: list[tuple[int, float]] = []
 
-    def give(_: FileWork, step: Step | Exception) -> None:
+    def give(_: FileWork, step: Step | Exception | None) -> None:
         assert isinstance(step, Step)
         for ready in chunks([step]):
             assert ready.audio.bucket == "work"
             assert ready.audio.key == f"chunks/{ready.chunk_id}"
             sizes.append((len(bench.store.get("work", ready.audio.key)), ready.speech_s * 32_000))
 
-    FileWork(bench.request(), bench.context, give).run()
+    FileWork(bench.request(), bench.context, Places(4), give).run()
     assert sizes
     assert all(found == expected for found, expected in sizes)
 
@@ -153,13 +154,13 @@ def test_a_revoked_run_is_settled_without_a_word(bench: Bench) -> None:
 
 def test_a_run_that_is_revoked_on_the_way_stops_at_its_next_block(bench: Bench) -> None:
     record = bench.request("en-two-minutes.flac")
-    said: list[Step | Exception] = []
+    said: list[Step | Exception | None] = []
 
-    def give(_: FileWork, step: Step | Exception) -> None:
+    def give(_: FileWork, step: Step | Exception | None) -> None:
         said.append(step)
         bench.revoked.add((WORK_ID, "0-0"))
 
-    FileWork(record, bench.context, give).run()
+    FileWork(record, bench.context, Places(4), give).run()
     assert said[-1] == Step(settles=record)
     assert len(said) < 4
 
@@ -167,16 +168,16 @@ def test_a_run_that_is_revoked_on_the_way_stops_at_its_next_block(bench: Bench) 
 def test_a_store_that_goes_away_and_comes_back_costs_nothing(bench: Bench) -> None:
     expected = spans(said_of(bench, bench.request()))
     record = bench.request()
-    said: list[Step | Exception] = []
+    said: list[Step | Exception | None] = []
     away = threading.Event()
 
-    def give(_: FileWork, step: Step | Exception) -> None:
+    def give(_: FileWork, step: Step | Exception | None) -> None:
         said.append(step)
         if len(said) == 3:  # opened, two chunks
             (bench.root / "work").rename(bench.root / "elsewhere")
             away.set()
 
-    thread = threading.Thread(target=FileWork(record, bench.context, give).run)
+    thread = threading.Thread(target=FileWork(record, bench.context, Places(4), give).run)
     thread.start()
     assert away.wait(10)
     (bench.root / "elsewhere").rename(bench.root / "work")
@@ -190,8 +191,8 @@ def test_a_store_that_goes_away_and_comes_back_costs_nothing(bench: Bench) -> No
 def test_a_stopped_work_ends_without_settling_even_while_the_store_is_away(bench: Bench) -> None:
     record = bench.request()
     (bench.root / "uploads").rename(bench.root / "elsewhere")
-    said: list[Step | Exception] = []
-    work = FileWork(record, bench.context, lambda _, step: said.append(step))
+    said: list[Step | Exception | None] = []
+    work = FileWork(record, bench.context, Places(4), lambda _, step: said.append(step))
     thread = threading.Thread(target=work.run)
     thread.start()
     work.stop()
