@@ -33,6 +33,15 @@ def declared_if_short(container: InputContainer, stream: AudioStream, reader: Re
     return _sane(declared_s) if (own(reader) if own else kind in _FROM_HEADER) else None
 
 
+def is_too_long(container: InputContainer, stream: AudioStream, reader: Reader, max_audio_s: float) -> bool:
+    """By a header that was written when the length was known: such a file need not be decoded up to where it is too long."""
+    declared_s = _sane(_duration_s(stream))
+    if declared_s is None or declared_s <= max_audio_s:
+        return False
+    kind = container.format.name.split(",")[0]
+    return _is_not_fragmented(reader) if kind == "mov" else kind in _FROM_HEADER
+
+
 def expected_end_s(container: InputContainer, stream: AudioStream, zero_s: float) -> float | None:
     """The best guess before the end is reached, on the player's clock: the stream's before the container's."""
     duration_s = _sane(_duration_s(stream))

@@ -38,6 +38,8 @@ class Warm(Protocol):
 
     def start(self) -> None: ...
 
+    def trim(self) -> None: ...
+
     def close(self) -> None: ...
 
 
@@ -92,6 +94,8 @@ class SlicerHandler:
         self._waiting += records
         yield from self._take_given()
         yield from self._begin()
+        if not self._running:
+            self._decoders.trim()
 
     def assigned(self, partitions: Sequence[Partition]) -> None:
         if not self._following:

@@ -14,7 +14,7 @@ from av.container import InputContainer
 from processors.slicer.audio import BLOCK_SAMPLES, Samples
 from processors.slicer.clock import Clock, origin_of
 from processors.slicer.containers import BAD_INPUT, decoder_of, tracks_of
-from processors.slicer.declared import declared_if_short, expected_end_s
+from processors.slicer.declared import declared_if_short, expected_end_s, is_too_long
 from processors.slicer.faults import BadPackets, warning
 from processors.slicer.reader import Reader
 from processors.slicer.resample import Resampler
@@ -34,6 +34,8 @@ class Track:
         self._decoder = decoder_of(self._stream)
         origin = origin_of(container)
         self._clock = Clock(origin)
+        if is_too_long(container, self._stream, reader, max_audio_s):
+            raise too_long(max_audio_s)
         self._max_samples = int(max_audio_s * SAMPLE_RATE_HZ)
         self._resampler = Resampler()
         self._pieces = self._converted()
@@ -100,7 +102,7 @@ class Track:
     def _counted(self, block: Samples) -> Samples:
         self._decoded += len(block)
         if self._decoded > self._max_samples:
-            raise Invalid("too_long", f"the audio is longer than {self._max_samples / SAMPLE_RATE_HZ:.0f} s")
+            raise too_long(self._max_samples / SAMPLE_RATE_HZ)
         return block
 
     def _converted(self) -> Iterator[Samples]:
@@ -172,6 +174,10 @@ class Track:
             yield warning("damaged", "what follows could not be read", duration_s)
         yield from self._bad_packets.warnings(duration_s)
         yield from self._clock.warnings()
+
+
+def too_long(max_audio_s: float) -> Invalid:
+    return Invalid("too_long", f"the audio is longer than {max_audio_s:.0f} s, which is the limit here (MURMUR_MAX_AUDIO_S)")
 
 
 def _sample(time_s: float | None) -> int:

@@ -17,9 +17,9 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from processors.slicer.audio import DecodeOptions, Samples
-from processors.slicer.decode import open_audio
 from schemas.options import RawFormat
 from schemas.work import SAMPLE_RATE_HZ, AudioInfo
+from tests.contract.sandboxed import open_audio
 
 SPEECH = Path(__file__).parents[2] / "examples" / "audio" / "en-meeting-opus.ogg"
 ENVELOPE_HZ = 100

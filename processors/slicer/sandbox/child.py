@@ -20,7 +20,7 @@ from runtime.errors import Invalid
 from schemas.work import SAMPLE_RATE_HZ
 
 IN, OUT = 0, 1
-SMALLEST_READ_BYTES, LARGEST_READ_BYTES = 32 << 10, 256 << 10
+SMALLEST_READ_BYTES, LARGEST_READ_BYTES = 32 << 10, 1 << 20
 
 
 class RemoteFile:
@@ -30,7 +30,7 @@ class RemoteFile:
         self._receiver = receiver
         self._size = size_bytes
         self._at = 0
-        self._buffer = b""
+        self._buffer = memoryview(b"")
         self._begin = 0  # of the buffer in the file
         self._ahead = SMALLEST_READ_BYTES
 
@@ -40,7 +40,7 @@ class RemoteFile:
             self._ahead = min(2 * self._ahead, LARGEST_READ_BYTES) if in_order else SMALLEST_READ_BYTES
             self._fetch(min(max(size, self._ahead), LARGEST_READ_BYTES, self._size - self._at))
         begin = self._at - self._begin
-        data = self._buffer[begin : begin + size]
+        data = bytes(self._buffer[begin : begin + size])
         self._at += len(data)
         return data
 
@@ -52,7 +52,7 @@ class RemoteFile:
         return self._at
 
     def _fetch(self, size: int) -> None:
-        self._begin, self._buffer = self._at, b""
+        self._begin, self._buffer = self._at, memoryview(b"")
         if size <= 0:
             return
         send(OUT, Kind.READ, range_of(self._at, size))
@@ -71,7 +71,7 @@ def main(memory_bytes: int) -> None:
     receiver = Receiver(IN)
     while (message := receiver.next()) is not None:
         if message[0] is Kind.OPEN:
-            _decode(receiver, Request.model_validate_json(message[1]))
+            _decode(receiver, Request.model_validate_json(bytes(message[1])))
 
 
 def _decode(receiver: Receiver, request: Request) -> None:

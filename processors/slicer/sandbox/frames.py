@@ -31,6 +31,9 @@ class Kind(IntEnum):
     BROKEN = 23  # a traceback as UTF-8: a bug, or a file that provokes one
 
 
+Message = tuple[Kind, memoryview]
+
+
 class Request(BaseModel):
     size_bytes: int
     max_audio_s: float
@@ -49,7 +52,7 @@ class ProtocolError(Exception):
     """The other side does not keep to the protocol."""
 
 
-def read_range(payload: bytes) -> tuple[int, int]:
+def read_range(payload: memoryview) -> tuple[int, int]:
     """Offset and size of a READ. Raises ProtocolError."""
     try:
         offset, size = _RANGE.unpack(payload)
@@ -81,36 +84,39 @@ class Receiver:
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
-        self._buffer = bytearray()
-        self._at = 0
+        self._buffer = bytearray(_HEADER.size + PAYLOAD_MAX_BYTES)  # used again and again: a large one is costly to get
+        self._view = memoryview(self._buffer)
+        self._begin = self._end = 0  # of what has been received and not taken
 
     def fill(self) -> bool:
         """Reads once; blocks when there is nothing to read. False: the other side has closed the pipe."""
-        del self._buffer[: self._at]
-        self._at = 0
-        data = os.read(self._fd, PAYLOAD_MAX_BYTES)
-        self._buffer += data
-        return bool(data)
+        if self._begin:
+            left = self._end - self._begin
+            self._view[:left] = self._view[self._begin : self._end]
+            self._begin, self._end = 0, left
+        count = os.readv(self._fd, [self._view[self._end :]])
+        self._end += count
+        return count > 0
 
-    def take(self) -> tuple[Kind, bytes] | None:
-        """The next message that is complete. Raises ProtocolError."""
-        if len(self._buffer) - self._at < _HEADER.size:
+    def take(self) -> Message | None:
+        """The next message that is complete; its payload is valid until the next `fill()`. Raises ProtocolError."""
+        begin = self._begin + _HEADER.size
+        if self._end < begin:
             return None
-        number, size = _HEADER.unpack_from(self._buffer, self._at)
+        number, size = _HEADER.unpack_from(self._buffer, self._begin)
         if size > PAYLOAD_MAX_BYTES:
             raise ProtocolError(f"a message of {size} bytes")
-        begin = self._at + _HEADER.size
-        if len(self._buffer) < begin + size:
+        if self._end < begin + size:
             return None
         try:
             kind = Kind(number)
         except ValueError as error:
             raise ProtocolError(f"a message of kind {number}") from error
-        self._at = begin + size
-        return kind, bytes(memoryview(self._buffer)[begin : self._at])
+        self._begin = begin + size
+        return kind, self._view[begin : self._begin]
 
-    def next(self) -> tuple[Kind, bytes] | None:
-        """Blocks until a message is complete; None when the other side has closed the pipe."""
+    def next(self) -> Message | None:
+        """As `take()`, but blocks until a message is complete; None when the other side has closed the pipe."""
         while (message := self.take()) is None:
             if not self.fill():
                 return None

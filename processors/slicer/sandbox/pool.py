@@ -3,18 +3,23 @@
 Used by `slicing`, from many threads. One child works on one file at a time, so that only that file is blamed for its death.
 """
 
-import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from processors.slicer.audio import DecodeOptions, OpenAudio, Seekable, nothing_to_check
 from processors.slicer.sandbox.process import DecoderProcess, Limits
 from runtime.errors import Invalid
 
-log = logging.getLogger(__name__)
 KEPT_IDLE = 4  # more than that is not needed again soon
+IDLE_S = 60.0  # what was not needed for so long is ended
+
+
+class _Idle(NamedTuple):
+    child: DecoderProcess
+    since_s: float
 
 
 class Decoders:
@@ -22,7 +27,7 @@ class Decoders:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._idle: list[DecoderProcess] = []
+        self._idle: list[_Idle] = []  # the one that was used last is taken next
         self._lock = threading.Lock()
         self._closed = False
 
@@ -30,7 +35,7 @@ class Decoders:
         """Begins to start a child, and does not wait for it."""
         with self._lock:
             if not self._idle and not self._closed:
-                self._idle.append(DecoderProcess(self._limits))
+                self._idle.append(_Idle(DecoderProcess(self._limits), time.monotonic()))
 
     @contextmanager
     def __call__(
@@ -56,20 +61,22 @@ class Decoders:
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
-        for child in idle:
-            child.close()
+        for one in idle:
+            one.child.close()
 
     def trim(self) -> None:
-        """Ends all idle children but one. For a slicer that has had nothing to do for a while."""
+        """For a slicer that has nothing to do: ends all children but one that have been idle for a minute."""
+        until_s = time.monotonic() - IDLE_S
         with self._lock:
-            surplus, self._idle = self._idle[1:], self._idle[:1]
-        for child in surplus:
-            child.close()
+            surplus = [idle for idle in self._idle[:-1] if idle.since_s < until_s]
+            self._idle = [idle for idle in self._idle if idle not in surplus]
+        for idle in surplus:
+            idle.child.close()
 
     def _take(self) -> DecoderProcess:
         with self._lock:
             if self._idle:
-                return self._idle.pop()
+                return self._idle.pop().child
         return DecoderProcess(self._limits)
 
     def _give_back(self, child: DecoderProcess) -> None:
@@ -77,7 +84,7 @@ class Decoders:
         with self._lock:
             keep = not spent and not self._closed and len(self._idle) < KEPT_IDLE
             if keep:
-                self._idle.append(child)
+                self._idle.append(_Idle(child, time.monotonic()))
         if not keep:
             child.close()
 

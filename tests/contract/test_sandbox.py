@@ -1,0 +1,194 @@
+"""The decoder process: what it cannot do, what it costs a file to misbehave in it, and that others do not notice."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+from processors.slicer.audio import DecodeOptions, Samples
+from processors.slicer.sandbox.pool import Decoders
+from processors.slicer.sandbox.process import DecoderDied, DecoderProcess, Limits
+from runtime.errors import Invalid
+from tests.contract import hostile
+
+TEN_SECONDS = hostile.wav_of((np.sin(np.arange(160_000) / 10) * 9000).astype("<i2").tobytes())
+ATTEMPTS = """
+import ctypes, json, mmap, os, socket, subprocess, sys, traceback
+from processors.slicer.sandbox.confinement import confine
+secret = open(sys.argv[1], "rb")
+tries = {
+    "open": lambda: open(sys.argv[1]),
+    "create": lambda: open(sys.argv[1] + ".new", "w"),
+    "socket": lambda: socket.socket(),
+    "pipe": os.pipe,
+    "fork": os.fork,
+    "spawn": lambda: subprocess.run(["true"]),
+    "listdir": lambda: os.listdir("/"),
+    "kill": lambda: os.kill(os.getppid(), 0),
+    "executable memory": lambda: mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_EXEC),
+    "memory": lambda: bytearray(1 << 30),
+    "environment of the parent": lambda: open(f"/proc/{os.getppid()}/environ").read(),
+}
+enforced = confine(256 << 20)
+done = []
+for name, attempt in tries.items():
+    try:
+        attempt()
+    except (OSError, MemoryError):
+        continue
+    done.append(name)
+os.write(1, json.dumps({"enforced": enforced, "done": done, "environment": dict(os.environ)}).encode())
+"""
+
+
+@pytest.fixture
+def decoders() -> Iterator[Decoders]:
+    made = Decoders(Limits(memory_bytes=512 << 20, cpu_s=4.0))
+    yield made
+    made.close()
+
+
+def decoded_s(decoders: Decoders, data: bytes, check: Callable[[], None] = lambda: None) -> float:
+    return sum(map(len, blocks(decoders, data, check))) / 16_000
+
+
+def blocks(decoders: Decoders, data: bytes, check: Callable[[], None] = lambda: None) -> Iterator[Samples]:
+    with decoders(io.BytesIO(data), DecodeOptions(max_audio_s=36_000), check) as audio:
+        yield from audio.blocks()
+
+
+def reason(decoders: Decoders, data: bytes) -> str:
+    with pytest.raises(Invalid) as refused:
+        decoded_s(decoders, data)
+    return refused.value.reason
+
+
+def children() -> set[int]:
+    import psutil
+
+    return {process.pid for process in psutil.Process().children()}
+
+
+def test_a_confined_process_can_open_start_and_reach_nothing(tmp_path: object) -> None:
+    """Tried from inside. Where the platform cannot enforce all of it, this fails and says what is open."""
+    file = f"{tmp_path}/secret"
+    with open(file, "w") as secret:  # noqa: PTH123
+        secret.write("x")
+    answer = subprocess.run(
+        [sys.executable, "-I", "-c", ATTEMPTS, file], capture_output=True, env={"OPENBLAS_NUM_THREADS": "1"}, check=True
+    )
+    seen = json.loads(answer.stdout)
+    assert seen["done"] == []
+    assert {"NOFILE", "NPROC", "FSIZE", "CORE", "CPU", "AS"} <= set(seen["enforced"])
+    assert sys.platform != "linux" or "seccomp" in seen["enforced"], "libseccomp is missing"
+    assert seen["environment"].keys() <= {"OPENBLAS_NUM_THREADS", "LC_CTYPE"}
+
+
+def test_a_child_has_no_environment_and_no_file_but_its_two_pipes() -> None:
+    child = DecoderProcess(Limits())
+    try:
+        child.wait_ready(lambda: None)
+        if sys.platform == "linux":
+            names = {os.readlink(f"/proc/{child.pid}/fd/{fd}").split(":")[0] for fd in os.listdir(f"/proc/{child.pid}/fd")}  # noqa: PTH115,PTH208
+            assert names <= {"pipe", "/dev/null"}
+            with open(f"/proc/{child.pid}/environ", "rb") as environment:  # noqa: PTH123
+                assert environment.read() == b"OPENBLAS_NUM_THREADS=1\0"
+        assert child.enforced is not None
+        assert "NOFILE" in child.enforced
+    finally:
+        child.close()
+
+
+def test_a_child_decodes_one_file_after_another(decoders: Decoders) -> None:
+    before = children()
+    assert [decoded_s(decoders, TEN_SECONDS) for _ in range(3)] == [10.0] * 3
+    assert reason(decoders, b"no audio at all") == "unsupported"
+    assert decoded_s(decoders, TEN_SECONDS) == 10.0
+    assert len(children() - before) == 1
+
+
+@pytest.mark.parametrize("handler", [b"vide", b"soun"])
+@pytest.mark.parametrize("tracks", [3, 40])
+def test_an_index_larger_than_memory_is_refused_and_the_next_file_is_well(
+    decoders: Decoders, tracks: int, handler: bytes
+) -> None:
+    data = hostile.mp4_with_an_index_of(200_000_000 // tracks, tracks, handler)
+    assert reason(decoders, data) in ("too_much_memory", "too_slow", "no_audio", "corrupt")
+    assert decoded_s(decoders, TEN_SECONDS) == 10.0
+
+
+def test_endless_tags_end_with_the_time_of_a_file(decoders: Decoders) -> None:
+    assert reason(decoders, hostile.mp3_with_tags(80_000)) == "too_slow"
+    assert decoded_s(decoders, TEN_SECONDS) == 10.0
+
+
+def test_many_tracks_without_a_sample_cost_one_pass(decoders: Decoders) -> None:
+    began_s = decoders_cpu_s(decoders)
+    assert reason(decoders, hostile.matroska_with_tracks(300, 2000)) == "no_audio"
+    assert decoders_cpu_s(decoders) - began_s < 4.0
+
+
+def decoders_cpu_s(decoders: Decoders) -> float:
+    decoders.start()
+    (idle,) = decoders._idle
+    idle.child.wait_ready(lambda: None)
+    return idle.child.cpu_s()
+
+
+def test_a_header_that_can_be_trusted_refuses_a_file_before_it_is_decoded(decoders: Decoders) -> None:
+    data = hostile.flac_of_silence(0.5)
+    with (
+        pytest.raises(Invalid, match="longer than 600 s") as refused,
+        decoders(io.BytesIO(data), DecodeOptions(max_audio_s=600)),
+    ):
+        pytest.fail("it was opened")
+    assert refused.value.reason == "too_long"
+
+
+def test_a_cancel_ends_the_decoder_also_when_the_whole_file_is_read(decoders: Decoders) -> None:
+    """The file is a few kilobytes, read at once; its sound is hours."""
+    before, cancelled = children(), threading.Event()
+
+    class Cancelled(Exception):
+        pass
+
+    def check() -> None:
+        if cancelled.is_set():
+            raise Cancelled
+
+    audio = blocks(decoders, hostile.flac_of_silence(4), check)
+    next(audio)
+    cancelled.set()
+    with pytest.raises(Cancelled):
+        deque(audio)
+    assert children() == before
+
+
+def test_the_death_of_a_child_is_the_matter_of_its_own_file(decoders: Decoders) -> None:
+    """Two files in two children; one is killed, as a fault in FFmpeg would kill it."""
+    with decoders(io.BytesIO(TEN_SECONDS), DecodeOptions(max_audio_s=600)) as innocent:
+        before = children()
+        victim = blocks(decoders, hostile.flac_of_silence(4))
+        next(victim)
+        (pid,) = children() - before
+        os.kill(pid, signal.SIGSEGV)
+        with pytest.raises(DecoderDied, match="SIGSEGV"):
+            deque(victim)
+        assert sum(map(len, innocent.blocks())) == 160_000
+
+
+def test_closing_ends_all_children() -> None:
+    before = children()
+    made = Decoders(Limits())
+    assert decoded_s(made, TEN_SECONDS) == 10.0
+    made.close()
+    made.close()
+    assert children() == before
