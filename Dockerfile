@@ -15,6 +15,8 @@ RUN grep -E '^[A-Za-z0-9._-]+==' requirements.lock | sed 's/ *\\$//' > constrain
     && /app/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt .
 
 FROM python:3.12-slim
+# confines the decoder processes (docs/security.md)
+RUN apt-get update && apt-get install --yes --no-install-recommends libseccomp2 && rm -rf /var/lib/apt/lists/*
 RUN useradd --create-home --uid 10001 murmur && mkdir /data && chown murmur /data
 COPY --from=build /app /app
 ENV PATH=/app/bin:$PATH \

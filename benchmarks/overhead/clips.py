@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from processors.slicer.audio import Samples
+from processors.slicer.audio import DecodeOptions, Samples
 from processors.slicer.decode import open_audio
 from schemas.work import SAMPLE_RATE_HZ
 
@@ -25,7 +25,7 @@ def short_clips(count: int) -> list[bytes]:
 
 
 def _samples(path: Path) -> Samples:
-    with path.open("rb") as file, open_audio(file, 36_000.0) as audio:
+    with path.open("rb") as file, open_audio(file, DecodeOptions(36_000)) as audio:
         return np.concatenate(list(audio.blocks()))
 
 

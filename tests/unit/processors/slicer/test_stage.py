@@ -1,16 +1,22 @@
 """Many files at once: places, crashes, partitions that go. The threads, the decoder and the store are real."""
 
+import io
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from processors.slicer.attempts import Attempts
+from processors.slicer.audio import DecodeOptions, OpenAudio, Seekable, nothing_to_check
+from processors.slicer.decode import open_audio
 from processors.slicer.stage import WAITING_MAX, SlicerHandler
 from processors.slicer.worker import SMALL_BYTES
 from runtime.kafka.messages import Partition, Received, Step
 from schemas.work import DecodeRequested, SliceClosed, WorkFailed, WorkReported
-from tests.unit.processors.slicer.bench import Bench
+from tests.unit.processors.slicer.bench import SLICER, Bench
 
 PLACES = 3
 LARGE = b"\0" * (SMALL_BYTES + 1)
@@ -94,6 +100,63 @@ def test_one_place_is_kept_for_small_files(handler: SlicerHandler, bench: Bench)
     large = [bench.request("film.mp4", data=LARGE, offset=offset) for offset in range(PLACES)]
     small = [bench.request("en-command.wav", offset=offset) for offset in (10, 11)]
     assert begun(list(handler.handle([*large, *small]))) == [0, 1, 10]
+
+
+class Held:
+    """A decoder that waits, as long as a file is wanted, until `go` is set; files up to `short_bytes` need not wait."""
+
+    def __init__(self, short_bytes: int) -> None:
+        self.go = threading.Event()
+        self._short_bytes = short_bytes
+
+    @contextmanager
+    def __call__(
+        self, file: Seekable, options: DecodeOptions, check: Callable[[], None] = nothing_to_check
+    ) -> Iterator[OpenAudio]:
+        if file.seek(0, io.SEEK_END) > self._short_bytes:
+            while not self.go.wait(0.01):
+                check()
+        with open_audio(file, options, check) as audio:
+            yield audio
+
+
+def test_a_small_file_with_long_sound_gives_the_kept_place_to_a_short_one(bench: Bench) -> None:
+    held = Held(short_bytes=2 << 20)
+    context = replace(bench.context, slicer=replace(SLICER, decode=held))
+    handler = SlicerHandler(context, NoDecoders(), PLACES, NoRevocations())
+    large = [bench.request("film.mp4", data=LARGE, offset=offset) for offset in range(PLACES - 1)]
+    long = bench.request("en-two-minutes.flac", offset=10)
+    assert begun(list(handler.handle([*large, long]))) == [0, 1, 10]
+    steps = until_settled(handler, [bench.request("en-command.wav", offset=11)])
+    assert {step.settles.offset for step in steps if step.settles} == {11}
+    held.go.set()
+    steps = until_settled(handler, [bench.request("en-command.wav", offset=12 + n) for n in range(3)])
+    settled = {step.settles.offset for step in steps if step.settles}
+    while settled < {0, 1, 10, 12, 13, 14}:
+        settled |= {step.settles.offset for step in handler.handle([]) if step.settles}
+    handler.close()
+
+
+def test_of_two_files_that_a_process_died_with_one_is_decoded_at_a_time(bench: Bench) -> None:
+    held = Held(short_bytes=0)
+    handler = SlicerHandler(replace(bench.context, slicer=replace(SLICER, decode=held)), NoDecoders(), PLACES, NoRevocations())
+    suspects = [bench.request("en-command.wav", offset=offset, attempts=1) for offset in range(2)]
+    fresh = bench.request("en-command.wav", offset=2)
+    assert begun(list(handler.handle([*suspects, fresh]))) == [0, 2]
+    held.go.set()
+    assert begun(until_settled(handler, [bench.request("en-command.wav", offset=3)]))[:1] == [3]
+    handler.close()
+
+
+def test_attempts_of_an_earlier_process_count_where_the_broker_has_forgotten_them(bench: Bench, tmp_path: Path) -> None:
+    attempts = Attempts(tmp_path / "decoding")
+    record = bench.request()
+    for _ in range(3):
+        attempts.begin(record.event.work.slice_id)
+    handler = SlicerHandler(replace(bench.context, attempts=attempts), NoDecoders(), PLACES, NoRevocations())
+    (step,) = until_settled(handler, [record])
+    assert step.begins == ()
+    handler.close()
 
 
 def test_a_waiting_file_begins_when_a_place_is_free(handler: SlicerHandler, bench: Bench) -> None:
