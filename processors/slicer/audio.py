@@ -6,7 +6,7 @@ Implemented by `decode.py` in the process that calls it, and by `sandbox` in a p
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,13 +51,23 @@ class DecodeOptions:
     raw_format: RawFormat | None = None
 
 
-def nothing_to_check() -> None:
+class Spent(NamedTuple):
+    """What decoding a file has come to so far: seconds of sound, and of CPU time where that is known."""
+
+    decoded_s: float = 0.0
+    cpu_s: float = 0.0
+
+
+Check = Callable[[Spent], None]
+
+
+def nothing_to_check(_spent: Spent) -> None:
     """A file that nobody cancels."""
 
 
 class Decoder(Protocol):
     def __call__(
-        self, file: Seekable, options: DecodeOptions, check: Callable[[], None] = nothing_to_check
+        self, file: Seekable, options: DecodeOptions, check: Check = nothing_to_check
     ) -> AbstractContextManager[OpenAudio]:
         """Opens a file, from its first byte; leaves it open. `check` is called again and again while it works; what that raises
         ends the decoding. Raises Invalid (reasons: `decode.py`) when not one sample can be had from it, and what reading it

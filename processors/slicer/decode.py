@@ -14,11 +14,11 @@ sound is shown), `faults` (what is wrong with it), `resample` and `downmix` (to 
 be).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from processors.slicer.audio import DecodeOptions, OpenAudio, Seekable, nothing_to_check
+from processors.slicer.audio import Check, DecodeOptions, OpenAudio, Seekable, nothing_to_check
 from processors.slicer.choice import first_with_sound
 from processors.slicer.containers import open_container, track_order
 from processors.slicer.reader import Reader
@@ -27,7 +27,7 @@ from runtime.errors import Invalid
 
 
 @contextmanager
-def open_audio(file: Seekable, options: DecodeOptions, check: Callable[[], None] = nothing_to_check) -> Iterator[OpenAudio]:
+def open_audio(file: Seekable, options: DecodeOptions, check: Check = nothing_to_check) -> Iterator[OpenAudio]:
     """In this process. The contract is `audio.Decoder`'s; `check` is called with every read."""
     file.seek(0)
     if not file.read(1):

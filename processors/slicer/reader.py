@@ -4,9 +4,8 @@ Fed by the object store's readers; feeds `containers`.
 """
 
 import io
-from collections.abc import Callable
 
-from processors.slicer.audio import Seekable, nothing_to_check
+from processors.slicer.audio import Check, Seekable, Spent, nothing_to_check
 
 _MAGIC = (
     (0, b"RIFF"),
@@ -27,7 +26,7 @@ _HEAD_BYTES = 16
 class Reader:
     """Hands the file to FFmpeg. An error of the file ends the stream there and is kept, for FFmpeg would lose it."""
 
-    def __init__(self, file: Seekable, check: Callable[[], None] = nothing_to_check) -> None:
+    def __init__(self, file: Seekable, check: Check = nothing_to_check) -> None:
         self._file = file
         self._check = check
         self.size_bytes = file.seek(0, io.SEEK_END)
@@ -58,7 +57,7 @@ class Reader:
         if self._at >= self.size_bytes or self._error is not None:
             return b""
         try:
-            self._check()
+            self._check(Spent())
             data = self._file.read(size)
         except Exception as error:  # raised again by `raise_error`
             self._error = error

@@ -4,12 +4,12 @@ Fed by a reader; its events feed `worker`. Holds the speech of the chunk in the 
 """
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from processors.slicer.audio import DecodeOptions, Decoder, OpenAudio, Samples, Seekable, nothing_to_check
+from processors.slicer.audio import Check, DecodeOptions, Decoder, OpenAudio, Samples, Seekable, nothing_to_check
 from processors.slicer.cutter import Chunk, Cutter
 from processors.slicer.regions import Regions
 from processors.slicer.vad import Session, SpeechDetector
@@ -50,7 +50,7 @@ class Slicer:
     session: Session
     max_audio_s: float
 
-    def slice(self, file: Seekable, options: SlicingOptions, check: Callable[[], None] = nothing_to_check) -> Iterator[Event]:
+    def slice(self, file: Seekable, options: SlicingOptions, check: Check = nothing_to_check) -> Iterator[Event]:
         """Opened, a Cut for every chunk, Closed. The same bytes and options give the same chunks. `check`, errors: a Decoder's.
 
         Where nobody speaks in the track of the decoder's choice, others are tried before the file is called silent.
@@ -68,9 +68,7 @@ class Slicer:
     def _decoding(self, options: SlicingOptions, track: int | None) -> DecodeOptions:
         return DecodeOptions(self.max_audio_s, track, options.raw_format)
 
-    def _cut_other(
-        self, file: Seekable, options: SlicingOptions, track: int, check: Callable[[], None]
-    ) -> Generator[Event, None, bool]:
+    def _cut_other(self, file: Seekable, options: SlicingOptions, track: int, check: Check) -> Generator[Event, None, bool]:
         """Whether that track has speech; if not, or if it cannot be decoded, there is no event."""
         chunks: list[Chunk] = []
         try:

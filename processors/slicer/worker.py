@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from processors.slicer.attempts import Attempts
+from processors.slicer.audio import Spent
 from processors.slicer.cutter import Chunk
 from processors.slicer.places import Places
 from processors.slicer.sandbox.process import DecoderDied
@@ -37,7 +38,7 @@ from schemas.work import (
 
 log = get_logger(__name__)
 DEATHS_MAX = 2  # of decoder processes that worked on one file and nothing else
-SHORT_WORK_S = 1.0  # a file that takes longer is not short, whatever its size and header say
+SHORT_CPU_S = 1.0  # a file that has taken more to decode is not short, whatever its size and header say
 SMALL_BYTES = 2 * 1024 * 1024  # half an hour of a voice message's Opus, a minute of WAV
 
 
@@ -89,7 +90,6 @@ class FileWork:
         self._places = places
         self._give = give
         self.is_suspect = is_suspect  # a process died while it was decoded before
-        self._began_s = 0.0
         self._stop = threading.Event()
         self._opened = False
         self._lane = _Lane(self.request, context.interactive_max_s)
@@ -103,12 +103,12 @@ class FileWork:
     def is_stopped(self) -> bool:
         return self._stop.is_set()
 
-    def _check(self) -> None:
+    def _check(self, spent: Spent = Spent()) -> None:
         if self._stop.is_set():
             raise _Stopped
         if self._context.revoked(self.request.work.work_id, self.request.run):
             raise _Revoked
-        if time.monotonic() - self._began_s > SHORT_WORK_S:
+        if spent.decoded_s > self._context.interactive_max_s or spent.cpu_s > SHORT_CPU_S:
             self._outgrow()
 
     def _outgrow(self) -> None:
@@ -117,7 +117,7 @@ class FileWork:
 
     def run(self) -> None:
         """Blocks until the file is done. Never raises: an error is given, too."""
-        self._began_s = began_s = time.monotonic()
+        began_s = time.monotonic()
         slice_id = self.request.work.slice_id
         self._context.attempts.begin(slice_id)
         outcome = self._run()

@@ -1,11 +1,10 @@
 """The decoder as the slicer uses it: in confined child processes, which all tests of a run share."""
 
 import atexit
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import cache
 
-from processors.slicer.audio import DecodeOptions, OpenAudio, Seekable, nothing_to_check
+from processors.slicer.audio import Check, DecodeOptions, OpenAudio, Seekable, nothing_to_check
 from processors.slicer.sandbox.pool import Decoders
 from processors.slicer.sandbox.process import Limits
 
@@ -17,7 +16,5 @@ def decoders() -> Decoders:
     return made
 
 
-def open_audio(
-    file: Seekable, options: DecodeOptions, check: Callable[[], None] = nothing_to_check
-) -> AbstractContextManager[OpenAudio]:
+def open_audio(file: Seekable, options: DecodeOptions, check: Check = nothing_to_check) -> AbstractContextManager[OpenAudio]:
     return decoders()(file, options, check)

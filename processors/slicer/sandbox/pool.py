@@ -5,11 +5,11 @@ Used by `slicing`, from many threads. One child works on one file at a time, so 
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from processors.slicer.audio import DecodeOptions, OpenAudio, Seekable, nothing_to_check
+from processors.slicer.audio import Check, DecodeOptions, OpenAudio, Seekable, nothing_to_check
 from processors.slicer.sandbox.process import DecoderProcess, Limits
 from runtime.errors import Invalid
 
@@ -38,9 +38,7 @@ class Decoders:
                 self._idle.append(_Idle(DecoderProcess(self._limits), time.monotonic()))
 
     @contextmanager
-    def __call__(
-        self, file: Seekable, options: DecodeOptions, check: Callable[[], None] = nothing_to_check
-    ) -> Iterator[OpenAudio]:
+    def __call__(self, file: Seekable, options: DecodeOptions, check: Check = nothing_to_check) -> Iterator[OpenAudio]:
         """See `audio.Decoder`. Raises DecoderDied, too: the slicer itself is well then, and the file may be tried again."""
         file.seek(0)
         if not file.read(1):

@@ -12,14 +12,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import psutil
 from pydantic import ValidationError
 
-from processors.slicer.audio import BLOCK_SAMPLES, DecodeOptions, Samples, Seekable
+from processors.slicer.audio import BLOCK_SAMPLES, Check, DecodeOptions, Samples, Seekable, Spent
 from processors.slicer.sandbox.frames import Kind, Message, ProtocolError, Receiver, Refusal, Request, read_range, send
 from runtime.errors import Invalid, MurmurError
 from schemas.work import SAMPLE_RATE_HZ, AudioInfo
@@ -28,6 +28,7 @@ CHECK_EVERY_S = 0.25  # how soon a cancel and an exceeded limit are noticed
 START_S = 60.0  # imports on a busy machine; half a second on a quiet one
 SILENT_S = 120.0  # without a message and without using CPU time: it will never answer
 RETIRE_AFTER_CPU_S = 600.0  # a child that has done so much is not used again
+RETIRE_ABOVE_BYTES = 160 << 20  # nor one that has not given back what a file needed; it begins with about half
 _PIPE_BYTES = 1 << 20  # half a minute of samples; the kernel's usual limit for a pipe
 
 
@@ -88,13 +89,13 @@ class DecoderProcess:
             raise DecoderDied(self._how_it_ended()) from error
         return float(times.user + times.system)
 
-    def wait_ready(self, check: Callable[[], None]) -> None:
+    def wait_ready(self, check: Check) -> None:
         """Blocks until the child is confined. Raises DecoderDied, and what `check` raises."""
         if self.enforced is not None:
             return
         until_s = time.monotonic() + START_S
         while (message := self._receiver.take()) is None:
-            check()
+            check(Spent())
             if time.monotonic() > until_s:
                 raise DecoderDied(f"the decoder process was not ready after {START_S:.0f} s")
             if self._poll.poll(CHECK_EVERY_S * 1000) and not self._receiver.fill():
@@ -103,7 +104,7 @@ class DecoderProcess:
             raise DecoderDied("the decoder process began with something else than that it is ready")
         self.enforced = tuple(bytes(message[1]).decode(errors="replace").split(","))
 
-    def open(self, file: Seekable, options: DecodeOptions, check: Callable[[], None]) -> "Decoding":
+    def open(self, file: Seekable, options: DecodeOptions, check: Check) -> "Decoding":
         """Begins with a file. `check` is called every quarter of a second until its last sample, and may raise."""
         self.wait_ready(check)
         size_bytes = file.seek(0, io.SEEK_END)
@@ -133,8 +134,10 @@ class DecoderProcess:
         return message
 
     def is_spent(self) -> bool:
-        """It has done so much that a fresh one should take its place, or has ended."""
-        return self._process.poll() is not None or self.cpu_s() > RETIRE_AFTER_CPU_S
+        """It has done or holds so much that a fresh one should take its place, or has ended."""
+        if self._process.poll() is not None:
+            return True
+        return self.cpu_s() > RETIRE_AFTER_CPU_S or self._usage.memory_info().rss > RETIRE_ABOVE_BYTES
 
     def close(self) -> None:
         """Kills it. Idempotent; it has ended on return."""
@@ -158,9 +161,7 @@ class DecoderProcess:
 class Decoding:
     """One file in one child. Implements `audio.OpenAudio` once `begin()` has returned."""
 
-    def __init__(
-        self, child: DecoderProcess, file: Seekable, options: DecodeOptions, check: Callable[[], None], limits: Limits
-    ) -> None:
+    def __init__(self, child: DecoderProcess, file: Seekable, options: DecodeOptions, check: Check, limits: Limits) -> None:
         self._child = child
         self._file = file
         self._check = check
@@ -207,7 +208,6 @@ class Decoding:
             now_s = time.monotonic()
             if message is None or now_s - self._checked_s >= CHECK_EVERY_S:
                 self._checked_s = now_s
-                self._check()
                 self._check_work(now_s - heard_s if message is None else 0.0)
             if message is None:
                 continue
@@ -227,6 +227,7 @@ class Decoding:
     def _check_work(self, silent_s: float) -> None:
         used_s = self._child.cpu_s() - self._began_cpu_s
         decoded_s = self._samples / SAMPLE_RATE_HZ
+        self._check(Spent(decoded_s, used_s))
         if used_s > self._limits.allowed_cpu_s(decoded_s):
             raise Invalid("too_slow", f"decoding was given up after {used_s:.0f} s of CPU time, at {decoded_s:.0f} s of sound")
         if silent_s > SILENT_S:

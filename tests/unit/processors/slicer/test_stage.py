@@ -2,7 +2,7 @@
 
 import io
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from processors.slicer.attempts import Attempts
-from processors.slicer.audio import DecodeOptions, OpenAudio, Seekable, nothing_to_check
+from processors.slicer.audio import Check, DecodeOptions, OpenAudio, Seekable, Spent, nothing_to_check
 from processors.slicer.decode import open_audio
 from processors.slicer.stage import WAITING_MAX, SlicerHandler
 from processors.slicer.worker import SMALL_BYTES
@@ -110,12 +110,10 @@ class Held:
         self._short_bytes = short_bytes
 
     @contextmanager
-    def __call__(
-        self, file: Seekable, options: DecodeOptions, check: Callable[[], None] = nothing_to_check
-    ) -> Iterator[OpenAudio]:
+    def __call__(self, file: Seekable, options: DecodeOptions, check: Check = nothing_to_check) -> Iterator[OpenAudio]:
         if file.seek(0, io.SEEK_END) > self._short_bytes:
             while not self.go.wait(0.01):
-                check()
+                check(Spent())
         with open_audio(file, options, check) as audio:
             yield audio
 
