@@ -161,7 +161,7 @@ class FileWork:
                 return attempt()
             except DecoderDied as death:
                 deaths += 1
-                log.warning("decoder.died", work_id=self.request.work.work_id, deaths=deaths, error=death)
+                log.warning("decoder.died", work_id=self.request.work.work_id, attempt=deaths, error=death)
                 if deaths >= DEATHS_MAX:
                     raise Invalid("crashes_decoder", f"the decoder failed on this file {deaths} times") from death
                 wait_s = 0.0

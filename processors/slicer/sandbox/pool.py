@@ -3,6 +3,7 @@
 Used by `slicing`, from many threads. One child works on one file at a time, so that only that file is blamed for its death.
 """
 
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from processors.slicer.audio import Check, DecodeOptions, OpenAudio, Seekable, nothing_to_check
 from processors.slicer.sandbox.process import DecoderProcess, Limits
 from runtime.errors import Invalid
+from runtime.logs import get_logger
 
+log = get_logger(__name__)
 KEPT_IDLE = 4  # more than that is not needed again soon
 IDLE_S = 60.0  # what was not needed for so long is ended
 
@@ -30,6 +33,7 @@ class Decoders:
         self._idle: list[_Idle] = []  # the one that was used last is taken next
         self._lock = threading.Lock()
         self._closed = False
+        self._reported = False
 
     def start(self) -> None:
         """Begins to start a child, and does not wait for it."""
@@ -47,6 +51,7 @@ class Decoders:
         decoding = None
         try:
             decoding = child.open(file, options, check)
+            self._report(child)
             decoding.begin()
             yield decoding
         finally:
@@ -70,6 +75,12 @@ class Decoders:
             self._idle = [idle for idle in self._idle if idle not in surplus]
         for idle in surplus:
             idle.child.close()
+
+    def _report(self, child: DecoderProcess) -> None:
+        """Once, where something is not enforced that could be."""
+        if sys.platform == "linux" and not self._reported and "seccomp" not in (child.enforced or ()):
+            self._reported = True
+            log.warning("decoder.limited", hint="install libseccomp (Debian: libseccomp2); see docs/security.md")
 
     def _take(self) -> DecoderProcess:
         with self._lock:
