@@ -25,7 +25,7 @@ def serving(settings: Settings, stage: Stage) -> Iterator[None]:
         server = ThreadingHTTPServer((settings.gateway_host, settings.health_port), handler_for(stage))
     except OSError as error:
         where = f"{settings.gateway_host}:{settings.health_port}"
-        raise UsageError(f"health cannot be served on {where}: {error.strerror}. Set MURMUR_HEALTH_PORT") from error
+        raise UsageError(f"the health port {where} cannot be opened: {error.strerror}. Set MURMUR_HEALTH_PORT") from error
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
     try:
@@ -46,7 +46,7 @@ def handler_for(stage: Stage) -> type[BaseHTTPRequestHandler]:
             elif self.path == "/metrics":
                 self._answer(200, generate_latest(), CONTENT_TYPE_LATEST)
             else:
-                self._answer(404, b"there are /livez, /readyz and /metrics\n")
+                self._answer(404, b"available: /livez, /readyz and /metrics\n")
 
         def _answer(self, status: int, body: bytes, content_type: str = "text/plain; charset=utf-8") -> None:
             self.send_response(status)

@@ -57,7 +57,7 @@ def parse(text: str) -> str | None:
     if code is None:
         raise Invalid(
             "unknown_language",
-            f"the language {text.strip()[:40]!r} is not known: use a code or a name, such as 'pt' or 'Portuguese', "
+            f"the language {text.strip()[:40]!r} is unknown: use a code or a name, such as 'pt' or 'Portuguese', "
             "or 'auto' to have it detected",
         )
     return code
@@ -66,13 +66,15 @@ def parse(text: str) -> str | None:
 def check(code: str | None, known: tuple[str, ...], model: str) -> None:
     """Raises Invalid("unsupported_language") for a language that the model lacks."""
     if code is not None and code not in known:
-        raise Invalid("unsupported_language", f"the model {model} does not know {NAMES.get(code, code)} ({code}): {offer(known)}")
+        raise Invalid(
+            "unsupported_language", f"the model {model} does not support {NAMES.get(code, code)} ({code}): {offer(known)}"
+        )
 
 
 def offer(known: tuple[str, ...]) -> str:
     """What may be asked for instead, in a few words."""
     if len(known) == 1:
-        return f"it knows {NAMES[known[0]]} only"
+        return f"it supports {NAMES[known[0]]} only"
     if len(known) <= 5:
-        return f"it knows {' and '.join(NAMES[code] for code in known)}"
-    return f"it knows {len(known)} others"
+        return f"it supports {' and '.join(NAMES[code] for code in known)}"
+    return f"it supports {len(known)} others"

@@ -53,19 +53,19 @@ def url_problem(url: str) -> str | None:
     if not host or port == 0:
         return "names no host and port"
     if "@" in parts.netloc:
-        return "carries a user or a password"
+        return "contains a user or a password"
     return None
 
 
 def _key(secret: str) -> bytes:
-    mend = f"MURMUR_WEBHOOK_SECRET must be {PREFIX!r} and base64 of 24 to 64 bytes, such as {PREFIX}$(openssl rand -base64 32)"
+    fix = f"MURMUR_WEBHOOK_SECRET must be {PREFIX!r} and base64 of 24 to 64 bytes, such as {PREFIX}$(openssl rand -base64 32)"
     text = secret.removeprefix(PREFIX)
     if text == secret:
-        raise UsageError(mend)
+        raise UsageError(fix)
     try:
         key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise UsageError(mend) from error
+        raise UsageError(fix) from error
     if not SECRET_MIN_BYTES <= len(key) <= SECRET_MAX_BYTES:
-        raise UsageError(mend)
+        raise UsageError(fix)
     return key

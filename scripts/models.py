@@ -90,7 +90,7 @@ def path(name: str) -> Path:
     The folder appears whole, by rename; a process that is killed leaves nothing that a later call takes for a model.
     """
     if name not in MODELS:
-        raise ModelError(f"there is no model {name!r}: known are {', '.join(MODELS)}")
+        raise ModelError(f"unknown model {name!r}: known are {', '.join(MODELS)}")
     target = directory() / name
     if target.is_dir():
         return target

@@ -72,4 +72,4 @@ class StoreSink:
         try:
             return self._transcripts.read(work_id)
         except NotFound as error:
-            raise Undecodable("transcript_gone", f"the record leaves out a transcript that is not there: {error}") from error
+            raise Undecodable("transcript_gone", f"the record names a transcript that is not in the store: {error}") from error

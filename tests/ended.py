@@ -40,7 +40,7 @@ def ended(url: str | None, number: int = 1, state: State = "FAILURE", at: dateti
     at = at or datetime.now(UTC)
     submitted_at = at - timedelta(seconds=4.5)
     if state == "FAILURE":
-        more = {"error": Failure(reason="no_audio", message="there is no sound in it")} | more
+        more = {"error": Failure(reason="no_audio", message="it contains no audio")} | more
     if state == "SUCCESS":
         reference = ObjectRef(bucket="work", key=f"results/{WORK_ID}.json")
         more = {"result": ResultSummary(transcript=reference, language="pt", duration_s=2.0, speech_s=1.5)} | more

@@ -56,8 +56,8 @@ class Clock:
         self._has_times = origin.has_times
         self._undeclared_s = MAX_JUMP_S if origin.length_s is None else MAX_UNDECLARED_S
         self._next_s: float | None = None  # the container's time after the last frame
-        self._losses = Faults("lost", "further gaps in the sound: {0}, {1} s in all")
-        self._breaks = Faults("clock", "further breaks of the file's clock: {0}")
+        self._losses = Faults("lost", "further gaps in the audio: {0}, {1} s in total")
+        self._breaks = Faults("clock", "further jumps of the file's timestamps: {0}")
         self.position_s = 0.0
         self.start_s: float | None = None  # of the first sound
         self._is_primed = False
@@ -83,7 +83,7 @@ class Clock:
         if not self._is_primed and self.start_s is not None and self.position_s - self.start_s < PRIMING_S:
             self.start_s, self._is_primed = None, True
         elif previous_s is not None and time_s - previous_s >= MIN_GAP_S:  # else it is drift
-            self._losses.add(f"{tenths(gap_s)} s of sound are missing", self.position_s, self.position_s + gap_s)
+            self._losses.add(f"{tenths(gap_s)} s of audio are missing", self.position_s, self.position_s + gap_s)
         if not self._is_declared(gap_s):
             self._undeclared_s -= gap_s
         self.position_s += gap_s
@@ -116,4 +116,4 @@ class Clock:
         return self._length_s is not None and self.position_s + gap_s <= self._length_s + _END_TOLERANCE_S
 
     def _break(self, how: str, by_s: float) -> None:
-        self._breaks.add(f"the file's clock {how} by {tenths(by_s)} s; the sound goes on without a gap", self.position_s)
+        self._breaks.add(f"the file's clock {how} by {tenths(by_s)} s; the audio continues without a gap", self.position_s)

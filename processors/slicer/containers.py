@@ -55,8 +55,8 @@ def open_container(reader: Reader, raw_format: RawFormat | None) -> Iterator[Inp
     except BAD_INPUT as error:
         reader.raise_error()
         if reader.has_known_header:
-            raise Invalid("corrupt", "the file's header is damaged or cut off") from error
-        raise Invalid("unsupported", "this is not an audio or video file of a kind that can be read") from error
+            raise Invalid("corrupt", "the file's header is damaged or truncated") from error
+        raise Invalid("unsupported", "this is not an audio or video file in a supported format") from error
     with container:
         yield container
 
@@ -65,7 +65,7 @@ def decoder_of(stream: AudioStream) -> AudioCodecContext:
     """Raises Invalid when there is none, or when the header's numbers are absurd."""
     codec = stream.codec_context
     if codec is None:
-        raise Invalid("unsupported", "the sound is in a codec that cannot be read")
+        raise Invalid("unsupported", "the audio codec is not supported")
     if codec.sample_rate and codec.channels:  # else the container does not say; each frame does
         check_sound(codec.sample_rate, codec.channels)
     if codec.name in _DECODERS:
@@ -92,7 +92,7 @@ def track_order(container: InputContainer, track: int | None) -> list[int]:
     """The audio tracks to try, best first: the one asked for, else the one flagged default, else the first. Raises Invalid."""
     streams = container.streams.audio
     if not streams:
-        raise Invalid("no_audio", "the file can be read, but there is no sound in it")
+        raise Invalid("no_audio", "the file can be read, but contains no audio")
     if track is None:
         return sorted(range(len(streams)), key=lambda index: not _is_default(streams[index]))
     if track >= len(streams):

@@ -44,7 +44,7 @@ def open_audio(file: Seekable, options: DecodeOptions, check: Check = nothing_to
             container = opened.enter_context(open_container(reader, options.raw_format))
         audio = Track(container, track, reader, options.max_audio_s)
         if not audio.begin():
-            raise audio.problem or Invalid("no_audio", "the file can be read, but there is no sound in it")
+            raise audio.problem or Invalid("no_audio", "the file can be read, but contains no audio")
         yield audio
 
 

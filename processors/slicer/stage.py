@@ -146,7 +146,7 @@ class SlicerHandler:
             if attempts >= CRASHES_MAX:
                 self._waiting.remove(record)
                 self._remember(request)
-                message = f"the slicer died {attempts} times while this file was decoded"
+                message = f"the slicer crashed {attempts} times while decoding this file"
                 yield failed(record, request, Failure(reason="crashes_decoder", message=message))
                 continue
             if self._is_running(request) or (attempts and self._has_suspect()):

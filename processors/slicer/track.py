@@ -70,7 +70,7 @@ class Track:
     def problem(self) -> Invalid | None:
         """Why there is no sample, when damage is why."""
         damaged = self._bad_packets.count or self._cut_short
-        return Invalid("corrupt", "the sound is damaged: nothing of it can be decoded") if damaged else None
+        return Invalid("corrupt", "the audio is damaged: nothing can be decoded") if damaged else None
 
     @property
     def info(self) -> AudioInfo:
@@ -171,7 +171,7 @@ class Track:
             message = f"{self._sound_s:.1f} s of {self._declared_s:.1f} s declared could be decoded"
             yield warning("truncated", message, duration_s)
         elif self._cut_short:
-            yield warning("damaged", "what follows could not be read", duration_s)
+            yield warning("damaged", "the rest of the file could not be read", duration_s)
         yield from self._bad_packets.warnings(duration_s)
         yield from self._clock.warnings()
 

@@ -176,7 +176,7 @@ class FileWork:
         self._check()
         work = self.request.work
         if (work.audio.size_bytes or 0) > self._context.max_bytes:  # a drop: the gateway refuses such an upload itself
-            raise Invalid("too_large", f"{work.audio.size_bytes} bytes; up to {self._context.max_bytes} are taken")
+            raise Invalid("too_large", f"{work.audio.size_bytes} bytes; the limit is {self._context.max_bytes}")
         with self._context.objects.open(work.audio) as file:
             for event in self._context.slicer.slice(file, work.slicing, self._check):
                 self._take(event)

@@ -19,11 +19,11 @@ ONE_THREAD_PRODUCTS = 262_144  # OpenBLAS multiplies up to so many products on t
 def from_pcm(data: bytes) -> NDArray[np.int16]:
     """s16le mono 16 kHz. Raises Invalid when it is not that, or longer than a model reads at once."""
     if not data or len(data) % 2:
-        raise Invalid("corrupt_audio", f"a chunk's audio has {len(data)} bytes, which is no 16 bit PCM")
+        raise Invalid("corrupt_audio", f"a chunk's audio has {len(data)} bytes, which is not 16-bit PCM")
     samples = np.frombuffer(data, dtype="<i2")
     if len(samples) > WINDOW_S * SAMPLE_RATE_HZ:
         raise Invalid(
-            "corrupt_audio", f"a chunk's audio is {len(samples) / SAMPLE_RATE_HZ:.1f} s long; {WINDOW_S:.0f} s is the most"
+            "corrupt_audio", f"a chunk's audio is {len(samples) / SAMPLE_RATE_HZ:.1f} s long; the limit is {WINDOW_S:.0f} s"
         )
     return samples
 
@@ -33,7 +33,7 @@ def waveform(samples: Samples) -> NDArray[np.float32]:
     if samples.dtype == np.int16:
         return samples.astype(np.float32) / np.float32(LOUDEST)
     if not np.abs(samples).max(initial=0) < LOUDEST:  # false for a NaN, too
-        raise Invalid("corrupt_audio", "the audio has samples that are not numbers, or are out of all range")
+        raise Invalid("corrupt_audio", "the audio has samples that are not numbers or out of range")
     return samples.astype(np.float32, copy=False)
 
 

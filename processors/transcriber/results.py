@@ -39,4 +39,6 @@ def transcribed(chunk: ChunkReady, text: ChunkText) -> ChunkTranscribed:
 
 def _unread(stretch: Stretch, chunk: ChunkReady) -> TranscriptWarning:
     start, end = restore_stretch(stretch, chunk.pieces)
-    return TranscriptWarning(code="no_text", message="speech for which the model wrote no text", start=start, end=end)
+    return TranscriptWarning(
+        code="no_text", message="speech without text: the model was not confident enough", start=start, end=end
+    )

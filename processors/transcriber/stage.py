@@ -145,14 +145,14 @@ class Transcriber:
         chunk = record.event
         if chunk.model != self._model:
             raise UsageError(
-                f"this transcriber holds the model {self._model.name} at {self._model.revision}; a chunk asks for "
+                f"this transcriber has loaded the model {self._model.name} at {self._model.revision}; a chunk requires "
                 f"{chunk.model.name} at {chunk.model.revision}. Set MURMUR_MODEL and MURMUR_MODELS_DIR to the same for all stages"
             )
         held = Held(record, chunk, request_id(chunk))
         if self._revocations.revoked(chunk.work_id, chunk.run):
             yield self._settled(held, "revoked")
         elif record.attempts >= MOST_ATTEMPTS:
-            message = f"{record.attempts} workers died while they transcribed {chunk.chunk_id}"
+            message = f"{record.attempts} workers crashed while transcribing {chunk.chunk_id}"
             yield self._settled(held, "crashes_engine", WorkFailed(failure=Failure(reason="crashes_engine", message=message)))
         else:
             self._held[record.partition, record.offset] = held

@@ -119,7 +119,7 @@ class WhisperEngine:
             return
         known = language in self._whisper.supported_languages
         if not known or (self._multilingual and self._whisper.hf_tokenizer.token_to_id(f"<|{language}|>") is None):
-            what = "this model reads English only" if not self._multilingual else f"this model does not know {language!r}"
+            what = "this model supports English only" if not self._multilingual else f"this model does not support {language!r}"
             raise Invalid("unsupported_language", what)
 
     @property

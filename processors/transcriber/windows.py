@@ -25,7 +25,7 @@ PASSED_OVER_S = 1.0  # longer stretches of speech for which the model wrote noth
 UNREAD_S = 2.0  # and these are reported when there is no text again
 GAP_MARGIN_S = 0.2
 PROMPT_DROPPED = TranscriptWarning(
-    code="prompt_dropped", message="a part was read without the prompt: with it the text was spoiled, or missing"
+    code="prompt_dropped", message="a part was transcribed without the prompt: with it the text was degraded or missing"
 )
 
 

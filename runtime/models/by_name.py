@@ -11,11 +11,9 @@ def check(models_dir: Path) -> Path:
     """Its absolute path. Raises UsageError where it is not there, or is a model itself."""
     path = models_dir.expanduser().absolute()
     if not path.is_dir():
-        raise UsageError(f"there is no folder {models_dir}: set MURMUR_MODELS_DIR to one that has models, or unset it")
+        raise UsageError(f"no such folder: {models_dir}. Set MURMUR_MODELS_DIR to a folder of models, or unset it")
     if any((path / name).is_file() or (path / name).is_symlink() for name in folder.NEEDED):
-        raise UsageError(
-            f"MURMUR_MODELS_DIR is {path}, which is itself a model's folder: name the folder above it, {path.parent}"
-        )
+        raise UsageError(f"MURMUR_MODELS_DIR is {path}, which is itself a model's folder: use its parent, {path.parent}")
     return path
 
 
@@ -37,4 +35,4 @@ def describe(models_dir: Path) -> str:
         names = sorted(path.name for path in models_dir.iterdir() if not folder.missing(path))
     except OSError as error:
         return f"MURMUR_MODELS_DIR is {models_dir}, which cannot be read ({error.strerror})"
-    return f"MURMUR_MODELS_DIR is {models_dir}, which holds {', '.join(names) or 'no model'}"
+    return f"MURMUR_MODELS_DIR is {models_dir}, which contains {', '.join(names) or 'no model'}"

@@ -21,8 +21,8 @@ DEMO_DIR = Path(__file__).parent / "demo"
 DEMO = "demo"
 DEMO_WARNING = TranscriptWarning(
     code="demo_model",
-    message="The demo model knows a few hundred words of English and Portuguese, and writes these for whatever else is said. "
-    "It is for trying murmur out: choose another model with --model or MURMUR_MODEL.",
+    message="The demo model has a vocabulary of a few hundred English and Portuguese words, and writes these for all speech. "
+    "It is for trying out murmur: choose another model with --model or MURMUR_MODEL.",
 )
 RUN_DEFAULT = "base"  # of `murmur run`, whose stages must agree on it whatever machine each of them is on
 # Weights with which a fitted encoder window was measured to cost no word: docs/decisions/0007-fitted-windows.md has the table.
@@ -107,7 +107,7 @@ def resolve(name: str | None, models_dir: Path | None = None) -> Model:
         return _of_folder(Path(name).resolve().name, Path(name).resolve())
     if name and not Path(name).exists() and (match := _REPOSITORY.fullmatch(name)):
         return replace(_of_repository(match["repository"], match["commit"], models_dir), models_dir=models_dir)
-    wrong = f"there is no model {name!r}" if name else "no model is set"
+    wrong = f"unknown model {name!r}" if name else "no model is set"
     held = f" {by_name.describe(models_dir)}." if models_dir else ""
     raise UsageError(f"{wrong}.{held} Set MURMUR_MODEL (or --model) to one of: {describe()}")
 

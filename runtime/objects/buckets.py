@@ -34,7 +34,7 @@ class Report:
 
     def lines(self) -> list[str]:
         """For a person."""
-        found = [f"bucket {name}: created" for name in self.created] + [f"bucket {name}: there" for name in self.present]
+        found = [f"bucket {name}: created" for name in self.created] + [f"bucket {name}: exists" for name in self.present]
         found += [f"notification: {self.notification}"] if self.notification else []
         return found + [f"by hand: {what}" for what in self.by_hand]
 
@@ -56,7 +56,7 @@ def _apply_directory(settings: Settings, names: tuple[str, ...]) -> Report:
     for name in created:
         (settings.store_dir / name).mkdir(parents=True)
     present = tuple(name for name in names if name not in created)
-    return Report(created, present, "the folder watcher's, nothing to attach")
+    return Report(created, present, "not needed, the watcher observes the folder")
 
 
 def _create(client: "S3Client", name: str, region: str) -> bool:
@@ -77,7 +77,7 @@ def _create(client: "S3Client", name: str, region: str) -> bool:
         code = error.response["Error"]["Code"]
         if code == "BucketAlreadyOwnedByYou":  # somebody was faster
             return False
-        raise UsageError(f"the store does not make the bucket {name!r}: {code}") from error
+        raise UsageError(f"the store does not create the bucket {name!r}: {code}") from error
     return True
 
 
@@ -87,7 +87,7 @@ def _notify(client: "S3Client", settings: Settings) -> tuple[str, tuple[str, ...
 
     bucket, arn = settings.uploads_bucket, settings.s3_notification_arn
     if arn == "none":
-        return "none attached, as MURMUR_S3_NOTIFICATION_ARN says", ()
+        return "none attached, because MURMUR_S3_NOTIFICATION_ARN is `none`", ()
     topic = f"{settings.topic_prefix}uploads"
     until = time.monotonic() + TARGET_PATIENCE_S
     while True:
@@ -97,11 +97,13 @@ def _notify(client: "S3Client", settings: Settings) -> tuple[str, tuple[str, ...
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code == "NotImplemented":
-                return "", (f"this store announces by its own configuration: set its Kafka topic to {topic}",)
+                return "", (f"this store's notifications are part of its own configuration: set its Kafka topic to {topic}",)
             if code != "InvalidArgument":
-                raise UsageError(f"the store refuses the notification of {bucket!r}: {code}") from error
+                raise UsageError(f"the store rejects the notification of {bucket!r}: {code}") from error
             if time.monotonic() > until:
-                return "", (f"the store knows no target {arn}: configure one for the topic {topic}, or bring its events there",)
+                return "", (
+                    f"the store has no target {arn}: configure one for the topic {topic}, or forward its events to that topic",
+                )
             time.sleep(TARGET_RETRY_S)
 
 
@@ -111,11 +113,11 @@ def _attach(client: "S3Client", bucket: str, arn: str) -> str:
     for queue in queues:
         if queue["QueueArn"] == arn and CREATED in queue["Events"]:
             only = " (only for some keys: it has a filter)" if queue.get("Filter", {}).get("Key", {}).get("FilterRules") else ""
-            return f"{bucket} announces to {arn} already{only}"
+            return f"{bucket} sends events to {arn} already{only}"
     kept = {
         name: value for name, value in current.items() if name.endswith("Configurations") or name == "EventBridgeConfiguration"
     }
     others = [queue for queue in queues if queue.get("Id") != CONFIG_ID]
     kept["QueueConfigurations"] = [*others, {"Id": CONFIG_ID, "QueueArn": arn, "Events": [CREATED]}]
     client.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=kept)  # type: ignore[arg-type]
-    return f"{bucket} announces to {arn} now"
+    return f"{bucket} sends events to {arn} now"

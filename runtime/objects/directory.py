@@ -44,7 +44,7 @@ class DirectoryStore:
     def folder(self, bucket: str) -> Path:
         """Where the bucket lies, free of symlinks. Raises NotFound: no such bucket; StoreUnavailable: the folder is away."""
         if bucket not in self._buckets:
-            raise NotFound(f"there is no bucket {bucket!r}")
+            raise NotFound(f"no bucket {bucket!r}")
         folder = Path(os.path.realpath(self._buckets[bucket]))
         if not folder.is_dir():
             raise StoreUnavailable(f"the folder {folder} of the bucket {bucket!r} is missing")
@@ -76,7 +76,7 @@ class DirectoryStore:
         root, path = self._path(bucket, key)
         with _writing(bucket, key):
             if path.is_dir():
-                raise BadKey(key, "there is a folder of this name")
+                raise BadKey(key, "a folder has this name")
             return DirectoryUpload(bucket, key, root, path, _create_temp(path.parent))
 
     def get(self, bucket: str, key: str) -> bytes:
@@ -90,7 +90,7 @@ class DirectoryStore:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode) or (ref.etag is not None and ref.etag != _etag(found)):
             os.close(handle)
-            raise NotFound(f"{ref.bucket}/{ref.key} is not that version any more")
+            raise NotFound(f"{ref.bucket}/{ref.key} is no longer that version")
         return os.fdopen(handle, "rb")
 
     def head(self, bucket: str, key: str) -> ObjectInfo:
@@ -135,7 +135,7 @@ class DirectoryStore:
         _check(key)
         path = root / key
         if os.path.realpath(path.parent) != str(path.parent):
-            raise BadKey(key, "it leads through a symlink")
+            raise BadKey(key, "its path contains a symlink")
         return root, path
 
 
@@ -181,7 +181,7 @@ def _check(key: str) -> None:
         if len(segment.encode()) > SEGMENT_BYTES_MAX:
             raise BadKey(key, f"a segment of it is longer than {SEGMENT_BYTES_MAX} bytes")
         if _is_temp(segment):
-            raise BadKey(key, "this name is kept for objects in the making")
+            raise BadKey(key, "this name is reserved for unfinished objects")
 
 
 def _is_key(key: str) -> bool:
@@ -294,7 +294,7 @@ def _writing(bucket: str, key: str) -> Iterator[None]:
     try:
         yield
     except (FileExistsError, NotADirectoryError, IsADirectoryError):
-        raise BadKey(key, "a part of it is an object already, or it is a folder") from None
+        raise BadKey(key, "a part of it is already an object, or it is a folder") from None
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             raise BadKey(key, "the path is too long for the file system") from error

@@ -62,7 +62,7 @@ def connect(settings: Settings) -> "S3Client":
             config=config,
         )
     except ValueError as error:
-        raise UsageError(f"MURMUR_S3_ENDPOINT is no address of a store: {error}") from error
+        raise UsageError(f"MURMUR_S3_ENDPOINT is not a valid endpoint: {error}") from error
 
 
 class S3Store:
@@ -138,7 +138,7 @@ class S3Store:
         with translated(bucket):
             answer = self.client.list_objects_v2(Bucket=bucket, MaxKeys=1)  # HEAD could not say why it is refused
         if answer["ResponseMetadata"]["RetryAttempts"]:
-            raise StoreUnavailable("the store was away a moment ago")
+            raise StoreUnavailable("the store was unavailable a moment ago")
 
     def _put(self, **request: Any) -> "PutObjectOutputTypeDef":
         from botocore.exceptions import ClientError

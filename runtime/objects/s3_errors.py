@@ -65,13 +65,15 @@ def translated(bucket: str, key: str = "") -> Iterator[None]:
             raise
         raise meaning from error
     except ParamValidationError as error:
-        raise UsageError(f"the store's settings are wrong: {error}") from error
+        raise UsageError(f"invalid settings of the store: {error}") from error
     except NoCredentialsError as error:
         raise UsageError("no credentials for the store: set MURMUR_S3_ACCESS_KEY and MURMUR_S3_SECRET_KEY") from error
     except SSLError as error:
-        raise StoreUnavailable(f"no TLS with the store; check MURMUR_S3_CA_FILE and MURMUR_S3_ENDPOINT: {error}", 5.0) from error
+        raise StoreUnavailable(
+            f"TLS with the store failed; check MURMUR_S3_CA_FILE and MURMUR_S3_ENDPOINT: {error}", 5.0
+        ) from error
     except BotoCoreError as error:
-        raise StoreUnavailable(f"the store does not answer: {error}") from error
+        raise StoreUnavailable(f"the store is unavailable: {error}") from error
 
 
 @contextmanager
@@ -100,15 +102,15 @@ def _meaning(error: "ClientError", bucket: str, key: str) -> Exception | None:
     code, status = _code(error), _status(error)
     what = f"{bucket}/{key}" if key else bucket
     if code in NOT_FOUND:
-        return NotFound(f"{what}: {'replaced meanwhile' if status == HTTPStatus.PRECONDITION_FAILED else 'not there'}")
+        return NotFound(f"{what}: {'replaced in the meantime' if status == HTTPStatus.PRECONDITION_FAILED else 'not there'}")
     if status == HTTPStatus.NOT_IMPLEMENTED:
         return None
     if code in TRANSIENT or status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
-        return StoreUnavailable(f"the store cannot take {what} now: {code}")
+        return StoreUnavailable(f"the store is unavailable for {what}: {code}")
     if status in DENIED or code == UNKNOWN_KEY:
-        return StoreUnavailable(f"the store refuses the credentials for {what}: {code}; check MURMUR_S3_ACCESS_KEY", 5.0)
+        return StoreUnavailable(f"the store rejects the credentials for {what}: {code}; check MURMUR_S3_ACCESS_KEY", 5.0)
     if code in KEY_REFUSED:
-        return BadKey(key, f"the store refuses it: {code}")
+        return BadKey(key, f"the store rejects it: {code}")
     return None
 
 

@@ -40,7 +40,7 @@ def checked_key(key: str) -> str:
     except UnicodeEncodeError:
         raise BadKey(key, "it is not Unicode text") from None
     if size_bytes > KEY_BYTES_MAX:
-        raise BadKey(key, f"{size_bytes} bytes; a store takes {KEY_BYTES_MAX}")
+        raise BadKey(key, f"{size_bytes} bytes; the limit is {KEY_BYTES_MAX}")
     if "\0" in key:
         raise BadKey(key, "it has a zero byte")
     if not {".", ".."}.isdisjoint(key.split("/")):

@@ -183,7 +183,7 @@ class Counter:
         if self.failure is not None:
             return self.failure
         if self.app.crashed or self.app.should_stop:
-            return self.app.crash_reason or RuntimeError("Faust has stopped by itself")
+            return self.app.crash_reason or RuntimeError("Faust has stopped unexpectedly")
         return None
 
     @property

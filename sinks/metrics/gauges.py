@@ -16,11 +16,11 @@ from schemas.stats import JobFigures, JobSeries, QueueFigures
 
 LABELS = ("window", "state", "lane", "model")
 WINDOW_GAUGES = {
-    "jobs": ("murmur_window_jobs", "jobs that came into the state within the last minute, hour, day"),
+    "jobs": ("murmur_window_jobs", "jobs that entered the state within the last minute, hour, day"),
     "audio_s": ("murmur_window_audio_seconds", "length of the audio of jobs that succeeded"),
     "queue_wait_s": ("murmur_window_queue_wait_seconds", "mean time from submitted to started"),
     "real_time_factor": ("murmur_window_real_time_factor", "time from started to ended per second of audio, without cache hits"),
-    "cache_hit_ratio": ("murmur_window_cache_hit_ratio", "share of the successful jobs that cost no transcription"),
+    "cache_hit_ratio": ("murmur_window_cache_hit_ratio", "share of the successful jobs that needed no transcription"),
 }
 
 
@@ -47,7 +47,7 @@ class Gauges(Collector):
         oldest = oldest_unfinished(jobs, [queue])
         age_s = max(0.0, (self._clock() - oldest).total_seconds()) if oldest else 0.0
         yield GaugeMetricFamily(
-            "murmur_oldest_job_age_seconds", "age of the oldest job that has not ended; 0: there is none", age_s
+            "murmur_oldest_job_age_seconds", "age of the oldest job that has not ended; 0 if there is none", age_s
         )
         queued = GaugeMetricFamily(
             "murmur_queued_audio_seconds", "speech cut into chunks and not yet transcribed", labels=["lane"]

@@ -111,7 +111,7 @@ class MetricsSink:
         while not self._stopping.is_set():
             watchdog.look(time.monotonic())
             waiting.check()
-            self._say("the tables of the metrics sink are being read back" if counter.recovering else None)
+            self._say("the tables of the metrics sink are being restored" if counter.recovering else None)
             if not counter.recovering and time.monotonic() >= due_s:
                 due_s = time.monotonic() + SNAPSHOT_S
                 if time.monotonic() >= forget_s:
@@ -132,7 +132,7 @@ def check(kafka: Kafka) -> None:
         if counts[changelog.name] != counts[JOBS.name]:
             raise UsageError(
                 f"{kafka.name(changelog)} has {counts[changelog.name]} partitions and {kafka.name(JOBS)} {counts[JOBS.name]}: "
-                "delete the former (figures of a day are lost, nothing else) and make it anew with as many"
+                "delete the former (only the figures of a day are lost) and create it again with the same number"
             )
 
 

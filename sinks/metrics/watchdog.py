@@ -56,4 +56,4 @@ class Watchdog:
         if not stands or stands != self._stands or self._watched.recovering:
             self._stands, self._since_s = stands, now_s
         elif now_s - self._since_s > STUCK_S:
-            raise FaustFault(f"nothing was read for {STUCK_S:.0f} s, though there is something: {dict(stands)}")
+            raise FaustFault(f"nothing was consumed for {STUCK_S:.0f} s, although there are records: {dict(stands)}")

@@ -40,7 +40,7 @@ class AddressRefused(OSError):
     """The guard's no. Every one reads the same: then aiohttp passes it on when all addresses of a name are refused."""
 
     def __init__(self) -> None:
-        super().__init__("the address is not a public one")
+        super().__init__("the address is not public")
 
 
 def reach(address: Address) -> Reach:

@@ -68,7 +68,7 @@ class Poster:
                 response.close()  # also ends what is still being sent
                 return judge(response.status, response.headers.get("Retry-After"), now)
         except TimeoutError:
-            return Answer("timed_out", f"no answer within {self._timeout_s:g} s, or no connection within {CONNECT_S:g} s")
+            return Answer("timed_out", f"no response within {self._timeout_s:g} s, or no connection within {CONNECT_S:g} s")
         except aiohttp.ClientConnectorError as error:
             if isinstance(error.os_error, AddressRefused):
                 return Answer("forbidden_address", str(error.os_error))

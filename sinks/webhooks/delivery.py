@@ -87,7 +87,9 @@ class Courier:
         name = f"{parsed.raw_host}:{parsed.port}"
         with self._host(parsed) as host:
             if host.has_its_share:
-                return _given_up(event, name, 0, Answer("failed", f"it struggles, and {HOST_SHARE} others wait for it"))
+                return _given_up(
+                    event, name, 0, Answer("failed", f"the host keeps failing, and {HOST_SHARE} deliveries wait for it")
+                )
             return await self._persist(event, host, name)
 
     async def _persist(self, event: JobChanged, host: Host, name: str) -> End:

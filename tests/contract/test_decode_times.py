@@ -85,7 +85,7 @@ def test_a_clock_that_jumps_in_a_pause_takes_its_time(kind: Kind) -> None:
     assert found_s(samples, part(speech(), 11, 16)) == pytest.approx(19, abs=0.1)
     assert info.duration_s == pytest.approx(LENGTH_S + 8, abs=0.1)
     [lost] = info.warnings
-    assert (lost.code, lost.message) == ("lost", "8.0 s of sound are missing")
+    assert (lost.code, lost.message) == ("lost", "8.0 s of audio are missing")
     assert (lost.start, lost.end) == (kind.about(10.4), kind.about(18.4))
 
 

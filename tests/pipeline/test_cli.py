@@ -185,7 +185,7 @@ def test_results_lie_beside_the_file_in_all_formats(alone: Murmur) -> None:
 def test_a_language_that_the_model_lacks_is_refused_before_anything_starts(alone: Murmur) -> None:
     done = alone("transcribe", COMMAND.path, "--out", "out", "--language", "French")
     assert (done.returncode, done.stdout) == (2, "")
-    assert only_line(done.stderr).startswith("murmur: the model demo does not know French (fr)")
+    assert only_line(done.stderr).startswith("murmur: the model demo does not support French (fr)")
 
 
 @pytest.mark.parametrize(

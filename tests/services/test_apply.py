@@ -120,11 +120,11 @@ def test_buckets_are_made_once_and_the_rest_is_said(store: Store, buckets: Envir
     names = [buckets[f"MURMUR_{role}_BUCKET"] for role in ("UPLOADS", "WORK", "RESULTS")]
     first, second = (said(tmp_path, buckets, "buckets", "apply") for _ in range(2))
     assert first[:3] == [f"bucket {name}: created" for name in names]
-    assert second[:3] == [f"bucket {name}: there" for name in names]
+    assert second[:3] == [f"bucket {name}: exists" for name in names]
     topic = f"{buckets['MURMUR_TOPIC_PREFIX']}uploads"
-    by_hand = f"by hand: this store announces by its own configuration: set its Kafka topic to {topic}"
+    by_hand = f"by hand: this store's notifications are part of its own configuration: set its Kafka topic to {topic}"
     expected = {
-        "minio": [f"notification: {names[0]} announces to arn:minio:sqs::MURMUR:kafka {word}" for word in ("now", "already")],
+        "minio": [f"notification: {names[0]} sends events to arn:minio:sqs::MURMUR:kafka {word}" for word in ("now", "already")],
         "versitygw": [by_hand, by_hand],
     }
     assert [*first[3:], *second[3:]] == expected[store.flavour.name]

@@ -224,5 +224,5 @@ def test_a_store_that_wants_tls_and_is_asked_without_is_told_in_one_line(house: 
     applied = run_murmur("buckets", "apply", environment=plain, folder=house.folder)
     assert applied.returncode == 1
     (line,) = applied.stderr.splitlines()
-    assert line.startswith("murmur: the store does not answer")
+    assert line.startswith("murmur: the store is unavailable")
     assert plain["MURMUR_S3_ENDPOINT"] in line

@@ -33,10 +33,10 @@ def test_a_finished_job_gives_its_result(house: House) -> None:
 
 def test_a_failed_job_says_why(house: House) -> None:
     asked = submitted(house)
-    tell(house, asked, "FAILURE", error=Failure(reason="no_audio", message="there is no sound in it"))
+    tell(house, asked, "FAILURE", error=Failure(reason="no_audio", message="it contains no audio"))
     said = status(house, asked)
 
-    assert said["error"] == {"reason": "no_audio", "message": "there is no sound in it"}
+    assert said["error"] == {"reason": "no_audio", "message": "it contains no audio"}
     assert "result" not in said
 
 

@@ -82,6 +82,6 @@ def test_how_much_is_encoded_is_what_suits_the_model_unless_it_is_set() -> None:
 def test_a_language_that_the_model_lacks_is_refused() -> None:
     english = replace(MODEL, languages=("en",))
     assert effective_options(Settings(), english, language="en").decoding.language == "en"
-    with pytest.raises(Invalid, match=r"does not know Portuguese \(pt\): it knows English only") as refused:
+    with pytest.raises(Invalid, match=r"does not support Portuguese \(pt\): it supports English only") as refused:
         effective_options(Settings(), english, language="pt")
     assert refused.value.reason == "unsupported_language"

@@ -71,7 +71,7 @@ def test_the_json_file_holds_text_segments_language_duration_and_model() -> None
 
 
 def test_the_json_file_says_what_was_read_and_where_the_sound_begins() -> None:
-    warning = TranscriptWarning(code="lost", message="2.0 s of sound are missing", start=1.5, end=3.5)
+    warning = TranscriptWarning(code="lost", message="2.0 s of audio are missing", start=1.5, end=3.5)
     info = AudioInfo(
         container="mov", codec="aac", sample_rate_hz=48_000, channels=2, start_s=4.2, track=1, tracks=(), warnings=(warning,)
     )

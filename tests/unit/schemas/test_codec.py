@@ -53,7 +53,7 @@ def test_a_decoders_warning_of_an_earlier_version_is_read(written: str, code: st
 
 
 def test_a_decoders_warning_comes_back_as_it_was() -> None:
-    warning = TranscriptWarning(code="lost", message="5.0 s of sound are missing", start=0.2, end=5.2)
+    warning = TranscriptWarning(code="lost", message="5.0 s of audio are missing", start=0.2, end=5.2)
     info = AudioInfo(container="ogg", codec="opus", sample_rate_hz=48_000, channels=1, warnings=(warning,))
     report = WorkReported(work_id=WORK_ID, run="0-7", event=SliceOpened(audio_info=info))
     assert codec.decode(WorkReported, codec.encode(report)) == report

@@ -16,7 +16,7 @@ from schemas.work import AudioInfo, SliceOpened, WorkFailed, WorkReported
 
 FOLDER = Path(__file__).resolve().parents[3] / "schemas" / "json"
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
-LOST = TranscriptWarning(code="lost", message="5.0 s of sound are missing", start=0.2, end=5.2)
+LOST = TranscriptWarning(code="lost", message="5.0 s of audio are missing", start=0.2, end=5.2)
 INFO = AudioInfo(container="ogg", codec="opus", sample_rate_hz=48_000, channels=1, warnings=(LOST,))
 RECORDS = [
     CancelRequested(job_id=UUID(int=7), work_id="ab" * 32, requested_at=NOON),

@@ -137,7 +137,7 @@ def test_segments_are_in_the_order_of_the_file_however_the_chunks_come_in(world:
 
 
 def test_what_the_decoder_says_of_the_file_is_in_the_transcript_with_its_times(world: World) -> None:
-    warning = TranscriptWarning(code="lost", message="5.0 s of sound are missing", start=0.2, end=5.2)
+    warning = TranscriptWarning(code="lost", message="5.0 s of audio are missing", start=0.2, end=5.2)
     world.see(requested())
     event = closed(()).model_copy(update={"audio_info": INFO.model_copy(update={"warnings": (warning,)})})
     decision, _ = world.see(WorkReported(work_id=work().work_id, run="0-0", event=event))

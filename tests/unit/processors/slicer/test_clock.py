@@ -32,13 +32,13 @@ def test_less_than_40_ms_is_nothing() -> None:
 def test_a_gap_is_silence_and_a_warning() -> None:
     clock = Clock(Origin())
     assert shown(clock, *(index * FRAME_S for index in range(10)), 5.2)[-1] == 5.2
-    assert clock.warnings() == [TranscriptWarning(code="lost", message="5.0 s of sound are missing", start=0.2, end=5.2)]
+    assert clock.warnings() == [TranscriptWarning(code="lost", message="5.0 s of audio are missing", start=0.2, end=5.2)]
 
 
 def test_the_shortest_gap_is_not_called_nothing() -> None:
     clock = Clock(Origin())
     shown(clock, *(index * FRAME_S for index in range(10)), 0.252)
-    assert clock.warnings() == [TranscriptWarning(code="lost", message="0.05 s of sound are missing", start=0.2, end=0.252)]
+    assert clock.warnings() == [TranscriptWarning(code="lost", message="0.05 s of audio are missing", start=0.2, end=0.252)]
 
 
 def test_what_comes_late_lost_nothing() -> None:
@@ -58,7 +58,7 @@ def test_a_clock_that_begins_again_counts_on() -> None:
     assert shown(clock, *(10 + index * FRAME_S for index in range(10)))[0] == 10
     assert shown(clock, 0, 0.02, 1.02) == [10.2, 10.22, 11.22]
     assert codes(clock) == ["lost", "clock"]
-    assert clock.warnings()[1].message == "the file's clock runs back by 10.2 s; the sound goes on without a gap"
+    assert clock.warnings()[1].message == "the file's clock runs back by 10.2 s; the audio continues without a gap"
     assert (clock.warnings()[1].start, clock.warnings()[1].end) == (10.2, None)
 
 
@@ -95,7 +95,7 @@ def gaps(count: int) -> Clock:
 def test_as_many_gaps_as_are_named_have_a_warning_each() -> None:
     named = gaps(NAMED_MAX).warnings()
     assert [(warning.start, warning.end) for warning in named] == [(n + 0.02, n + 1) for n in range(2, NAMED_MAX + 2)]
-    assert {warning.message for warning in named} == {"1.0 s of sound are missing"}
+    assert {warning.message for warning in named} == {"1.0 s of audio are missing"}
 
 
 def test_further_gaps_are_one_warning_that_says_how_many_and_how_long_they_are() -> None:
@@ -103,7 +103,7 @@ def test_further_gaps_are_one_warning_that_says_how_many_and_how_long_they_are()
     assert named == gaps(NAMED_MAX).warnings()
     count = 1000 - NAMED_MAX
     assert others.code == "lost"
-    assert others.message == f"further gaps in the sound: {count}, {count * 0.98:.1f} s in all"
+    assert others.message == f"further gaps in the audio: {count}, {count * 0.98:.1f} s in total"
     assert (others.start, others.end) == (NAMED_MAX + 2.02, 1002)
 
 
@@ -112,7 +112,7 @@ def test_further_breaks_are_one_warning_too() -> None:
     shown(clock, *(n * 2 * MAX_JUMP_S for n in range(1000)))
     *named, others = clock.warnings()
     assert len(named) == NAMED_MAX
-    assert (others.code, others.message) == ("clock", f"further breaks of the file's clock: {999 - NAMED_MAX}")
+    assert (others.code, others.message) == ("clock", f"further jumps of the file's timestamps: {999 - NAMED_MAX}")
 
 
 def test_a_position_is_told_without_moving_the_clock() -> None:

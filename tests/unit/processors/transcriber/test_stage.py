@@ -169,7 +169,7 @@ def test_a_run_that_is_revoked_while_it_waits_is_not_begun(system: System) -> No
 
 
 def test_another_revision_of_the_model_stops_the_stage(system: System) -> None:
-    with pytest.raises(UsageError, match=r"holds the model demo at 1.*asks for demo at 2"):
+    with pytest.raises(UsageError, match=r"loaded the model demo at 1.*requires demo at 2"):
         system.turn(system.chunk(model=ModelRef(name="demo", revision="2")))
 
 

@@ -41,7 +41,7 @@ def test_a_language_may_be_a_code_a_name_or_a_tag(text: str) -> None:
 
 
 def test_a_language_that_the_model_lacks_is_refused_with_those_that_it_has() -> None:
-    with pytest.raises(Problem, match=r"The model demo does not know French \(fr\)") as refused:
+    with pytest.raises(Problem, match=r"The model demo does not support French \(fr\)") as refused:
         parse_submission({"language": "French"}, DEMO)
     assert refused.value.status == 400
     assert refused.value.document["reason"] == "unsupported_language"

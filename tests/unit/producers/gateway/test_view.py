@@ -56,7 +56,7 @@ def changed(job_id: UUID, state: State, minute: int = 0) -> JobChanged:
         state=state,
         changed_at=NOON + timedelta(hours=1),
         result=ResultSummary(transcript=AUDIO, language="pt", duration_s=2, speech_s=1) if state == "SUCCESS" else None,
-        error=Failure(reason="no_audio", message="there is no sound in it") if state == "FAILURE" else None,
+        error=Failure(reason="no_audio", message="it contains no audio") if state == "FAILURE" else None,
     )
 
 

@@ -55,10 +55,10 @@ DAMAGES = [
     (without("tokenizer.json"), "it has no tokenizer.json"),
     (without("vocabulary.txt"), "it has no vocabulary.json or vocabulary.txt"),
     (without("config.json", "tokenizer.json"), "it has no config.json, no tokenizer.json"),
-    (only_links, "no model.bin (a symbolic link to nothing: copy what it links to, as cp -rL does)"),
-    (only_links, "no vocabulary.txt (a symbolic link to nothing"),
+    (only_links, "no model.bin (a broken symbolic link: copy the file itself, as cp -rL does)"),
+    (only_links, "no vocabulary.txt (a broken symbolic link"),
     (of_transformers, "no model.bin, no vocabulary.json or vocabulary.txt; it has weights for Transformers"),
-    (linked_to_nothing, "it is a symbolic link to nothing"),
+    (linked_to_nothing, "it is a broken symbolic link"),
 ]
 
 
@@ -73,7 +73,7 @@ def test_a_folder_of_models_comes_before_the_hub(tmp_path: Path) -> None:
 
 def test_a_name_never_leads_out_of_the_folder_of_models(models_dir: Path, tmp_path: Path) -> None:
     shutil.copytree(DEMO_DIR, tmp_path / "outside")
-    with pytest.raises(UsageError, match=r"there is no model '\.\./outside'"):
+    with pytest.raises(UsageError, match=r"unknown model '\.\./outside'"):
         resolve("../outside", models_dir)
 
 
@@ -96,7 +96,7 @@ def test_an_incomplete_model_is_in_nobodys_way_who_asks_for_another(models_dir: 
 
 @pytest.mark.parametrize("name", ["base", "demo", "gigantic"])
 def test_a_models_own_folder_is_not_a_folder_of_models(name: str, models_dir: Path) -> None:
-    with pytest.raises(UsageError, match=rf"itself a model's folder: name the folder above it, {re.escape(str(models_dir))}$"):
+    with pytest.raises(UsageError, match=rf"itself a model's folder: use its parent, {re.escape(str(models_dir))}$"):
         resolve(name, models_dir / "base")
     only_links(models_dir / "base")
     with pytest.raises(UsageError, match="itself a model's folder"):
@@ -117,13 +117,13 @@ def test_a_download_that_fails_says_what_the_folder_of_models_holds(
     (models_dir / "unfinished").mkdir()
     with pytest.raises(UsageError, match="no route to host") as error:
         fetch(resolve(name, models_dir), nothing)
-    assert f"MURMUR_MODELS_DIR is {models_dir}, which holds base, tiny.en." in str(error.value)
+    assert f"MURMUR_MODELS_DIR is {models_dir}, which contains base, tiny.en." in str(error.value)
     shutil.rmtree(models_dir)
     models_dir.mkdir()
-    with pytest.raises(UsageError, match="which holds no model"):
+    with pytest.raises(UsageError, match="which contains no model"):
         fetch(resolve(name, models_dir), nothing)
 
 
 def test_an_unknown_name_is_answered_with_what_the_folder_holds(models_dir: Path) -> None:
-    with pytest.raises(UsageError, match=r"no model 'gigantic'.* which holds base"):
+    with pytest.raises(UsageError, match=r"unknown model 'gigantic'.* which contains base"):
         resolve("gigantic", models_dir)

@@ -23,7 +23,7 @@ def test_a_report_says_what_was_done_and_what_is_left() -> None:
     report = buckets.Report(("a",), ("b",), "a announces", ("point the store at the topic",))
     assert report.lines() == [
         "bucket a: created",
-        "bucket b: there",
+        "bucket b: exists",
         "notification: a announces",
         "by hand: point the store at the topic",
     ]

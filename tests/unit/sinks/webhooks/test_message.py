@@ -31,7 +31,7 @@ def test_a_failure_says_why() -> None:
     assert said == {
         "task_id": "00000000-0000-0000-0000-000000000001",
         "success": False,
-        "error": {"reason": "no_audio", "message": "there is no sound in it"},
+        "error": {"reason": "no_audio", "message": "it contains no audio"},
         "total_time": 4.5,
     }
 
