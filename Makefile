@@ -4,7 +4,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.locked
-TIERS := tests/unit tests/contract tests/pipeline tests/speech tests/services
+# What computes longest comes first, what waits most next, so that no long file is left over at the end.
+TIERS := tests/speech tests/services tests/pipeline tests/contract tests/unit
+PYTESTS ?= 4
 
 .PHONY: help setup demo dev test models services services-stop chaos unit check fix generate lock bench clean
 
@@ -26,8 +28,7 @@ dev: setup ## run the whole system in one process: http://127.0.0.1:8511
 test: check ## all checks and tests: unit, contract, pipeline, speech, services
 	@$(BIN)/python -m scripts.models
 	@$(BIN)/python -m scripts.services build
-	@$(BIN)/python -m pytest $(TIERS) -m "not services or beside" --numprocesses 2 --dist loadfile --no-loadscope-reorder
-	@$(BIN)/python -m pytest tests/services -m "not beside"
+	@$(BIN)/python -m pytest $(TIERS) --numprocesses $(PYTESTS) --dist loadgroup --no-loadscope-reorder
 
 models: setup ## download original Whisper weights, tiny.en and base, into a cache outside the checkout (220 MB)
 	@$(BIN)/python -m scripts.models
@@ -49,7 +50,7 @@ check: setup ## ruff, format, mypy strict, dead code, import directions, limits,
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/vulture
-	@$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py
+	@$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py tests/test_deployment.py
 
 fix: setup ## let ruff fix what it can
 	@$(BIN)/ruff check --fix .

@@ -1,7 +1,4 @@
-"""Documents and deployment files against the code: what is generated is current, and every name in them exists.
-
-What cannot be started here (compose, Kubernetes) is at least read: its settings, commands, stages and probes.
-"""
+"""Documents and deployment files against the code: what is generated is current, and every name in them exists."""
 
 import ast
 import re
@@ -30,7 +27,6 @@ SOURCES = sorted(
     f for p in ("schemas", "runtime", "murmur", "producers", "processors", "sinks") for f in (ROOT / p).rglob("*.py")
 )
 LOG_METHODS = ("debug", "info", "warning", "error", "exception", "critical")
-ELSEWHERE = ("watcher",)  # a folder is watched by `murmur dev`; an installation with buckets needs no watcher
 
 
 def relative(file: Path) -> str:
@@ -169,108 +165,15 @@ def _reasons(file: Path) -> Iterator[str]:
         yield from (word.value for word in words if isinstance(word, ast.Constant) and isinstance(word.value, str))
 
 
-def compose() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-    return loaded
-
-
-def manifests() -> list[dict[str, Any]]:
-    """Without the kustomizations, which have no names."""
-    documents = [document for file in MANIFESTS for document in yaml.safe_load_all(file.read_text())]
-    return [document for document in documents if "metadata" in document]
-
-
-def workloads() -> dict[str, dict[str, Any]]:
-    """Pod specifications of what runs for ever, by name."""
-    kinds = ("Deployment", "StatefulSet")
-    return {m["metadata"]["name"]: m["spec"]["template"]["spec"] for m in manifests() if m["kind"] in kinds}
-
-
-def test_compose_runs_every_stage_once() -> None:
-    started = [service["command"][-1] for service in compose()["services"].values() if service.get("command", [""])[0] == "run"]
-    assert sorted(started) == sorted(set(STAGES) - set(ELSEWHERE))
+def containers() -> Iterator[dict[str, Any]]:
+    """Of docker-compose.yml and of Kubernetes, those that run murmur."""
+    yield from (s for s in yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"].values() if "build" in s)
+    for document in (document for file in MANIFESTS for document in yaml.safe_load_all(file.read_text())):
+        pod = document.get("spec", {}).get("template", {}).get("spec", {})
+        yield from [*pod.get("initContainers", []), *pod.get("containers", [])]
 
 
 def test_commands_of_containers_exist() -> None:
-    ours = [service for service in compose()["services"].values() if service.get("image") == "murmur:local"]
-    said = [service["command"] for service in ours]
-    pods = [*workloads().values(), *(m["spec"]["template"]["spec"] for m in manifests() if m["kind"] == "Job")]
-    said += [container["args"] for pod in pods for container in [*pod.get("initContainers", []), *pod["containers"]]]
-    assert len(said) > 10
-    assert [words for words in said if not _is_command([word for word in words if not word.startswith("-")])] == []
-
-
-def test_compose_services_wait_for_what_exists_and_have_health_checks() -> None:
-    services = compose()["services"]
-    assert {name for service in services.values() for name in service.get("depends_on", {})} <= set(services)
-    stages = [name for name, service in services.items() if service.get("command", [""])[0] == "run"]
-    assert [name for name in [*stages, "kafka"] if "healthcheck" not in services[name]] == []
-    sources = {volume.partition(":")[0] for service in services.values() for volume in service.get("volumes", [])}
-    assert {source for source in sources if not source.startswith("./")} == set(compose()["volumes"])
-
-
-def test_the_store_of_compose_announces_on_the_topic_that_intake_reads() -> None:
-    announced = compose()["services"]["store"]["environment"]["MINIO_NOTIFY_KAFKA_TOPIC_MURMUR"]
-    assert announced == f"{Settings().topic_prefix}uploads"
-
-
-def test_kustomize_lists_every_manifest() -> None:
-    for file in (ROOT / "k8s").rglob("kustomization.yaml"):
-        listed = yaml.safe_load(file.read_text())["resources"]
-        assert sorted(listed) == sorted(other.name for other in file.parent.glob("*.yaml") if other != file)
-
-
-def test_kubernetes_runs_every_stage_with_probes_and_time_to_stop() -> None:
-    assert sorted(workloads()) == sorted(set(STAGES) - set(ELSEWHERE))
-    for name, pod in workloads().items():
-        (container,) = pod["containers"]
-        assert container["args"] == ["run", "--once", name]
-        ports = {port["name"] for port in container["ports"]}
-        assert {container[f"{kind}Probe"]["httpGet"]["port"] for kind in ("startup", "liveness", "readiness")} <= ports
-        assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
-        assert pod["terminationGracePeriodSeconds"] >= 30
-        assert pod["securityContext"]["runAsNonRoot"] is True
-
-
-def test_every_stage_of_compose_sees_the_folder_of_models() -> None:
-    """They must agree on the model, and its revision depends on where it was found."""
-    ours = {name: service for name, service in compose()["services"].items() if service.get("image") == "murmur:local"}
-    assert len(ours) > len(STAGES) - len(ELSEWHERE)
-    for name, service in ours.items():
-        mounted = {volume.split(":")[1] for volume in service["volumes"]}
-        assert service["environment"]["MURMUR_MODELS_DIR"] in mounted, name
-
-
-def test_models_on_a_volume_reach_every_stage_of_kubernetes() -> None:
-    """The component's patches are of every kind of workload that there is, and name places that each has."""
-    component = yaml.safe_load((ROOT / "k8s/models/kustomization.yaml").read_text())
-    kinds = {
-        m["kind"] for m in manifests() if m["metadata"]["name"] in workloads() and m["kind"] in ("Deployment", "StatefulSet")
-    }
-    assert kinds <= {patch["target"]["kind"] for patch in component["patches"]}
-    (claim,) = [m for m in manifests() if m["kind"] == "PersistentVolumeClaim"]
-    mounts = [yaml.safe_load(patch["patch"]) for patch in component["patches"] if patch["target"]["kind"] in kinds]
-    for volume, mount in mounts:
-        assert volume["value"]["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
-        assert volume["value"]["name"] == mount["value"]["name"]
-    for pod in workloads().values():
-        assert pod["volumes"]
-        assert pod["containers"][0]["volumeMounts"]
-
-
-def test_the_image_runs_without_root_and_starts_murmur() -> None:
-    lines = (ROOT / "Dockerfile").read_text().splitlines()
-    last = lines[max(number for number, line in enumerate(lines) if line.startswith("FROM")) :]
-    assert "USER murmur" in last
-    assert 'ENTRYPOINT ["murmur"]' in last
-    copied = {line.split()[1] for line in lines if line.startswith("COPY") and not line.startswith("COPY --from")}
-    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
-    assert set(packages) <= copied
-
-
-def test_the_store_of_the_compose_file_keeps_events_as_production_should() -> None:
-    """docs/stores.md: either of the two alone loses events."""
-    store = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["store"]
-    assert store["environment"]["MINIO_API_SYNC_EVENTS"] == "on"
-    queue = store["environment"]["MINIO_NOTIFY_KAFKA_QUEUE_DIR_MURMUR"]
-    assert queue in [volume.split(":")[1] for volume in store["volumes"]], "it must outlive the container"
+    commanded = [container.get("command") or container["args"] for container in containers()]
+    assert len(commanded) > 10
+    assert [words for words in commanded if not _is_command([word for word in words if not word.startswith("-")])] == []
