@@ -1,7 +1,8 @@
 """How long the coordinator's tables need to come back, and how soon its partitions are served again, on the real broker.
 
 `python -m benchmarks.recovery [ENTRIES...]`; 100,000 and 1,000,000 unless given. Starts the services of `make services` for
-itself when they are not running. The figures are kept in docs/decisions/0001.
+itself when they are not running. The figures are kept in docs/decisions/0001. Their node looks for old transactions each second,
+where a broker as it comes does so each ten: a takeover that has to wait for one is sooner here by up to nine seconds.
 """
 
 import multiprocessing
