@@ -19,11 +19,26 @@ TIERS = ("unit", "contract", "pipeline", "speech", "services")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """`tests/unit/…` is marked `unit`, and so on: nobody has to remember it."""
+    """`tests/unit/…` is marked `unit`, and so on: nobody has to remember it.
+
+    What is in one group runs in one process of pytest-xdist: a file, unless it says another group itself, or the tests of several
+    files that share a system which takes long to start.
+    """
     for item in items:
         folder = item.path.relative_to(TESTS).parts[0]
         if folder in TIERS:
             item.add_marker(folder)
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(_system(item, folder) or str(item.path.relative_to(TESTS))))
+
+
+def _system(item: pytest.Item, folder: str) -> str | None:
+    """Of `folder`, and of the store that it runs on if there are several."""
+    if "system" not in getattr(item, "fixturenames", ()):
+        return None
+    callspec = getattr(item, "callspec", None)
+    flavour = callspec.params.get("system") if callspec else None
+    return f"system of {folder}" + (f" on {flavour.name}" if flavour else "")
 
 
 @pytest.fixture(scope="session")

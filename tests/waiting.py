@@ -6,9 +6,10 @@ from typing import TypeVar
 
 T = TypeVar("T")
 PAUSE_S = 0.02
+DEADLINE_S = 120.0  # of waits that end at once when all is well: long, as a busy machine is no failure
 
 
-def wait_until(condition: Callable[[], T], what: str, timeout_s: float = 60.0) -> T:
+def wait_until(condition: Callable[[], T], what: str, timeout_s: float = DEADLINE_S) -> T:
     """The condition's first true value. Fails with `what` was waited for."""
     deadline_s = time.monotonic() + timeout_s
     while not (value := condition()):

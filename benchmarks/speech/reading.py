@@ -23,6 +23,7 @@ class Way:
     margin_s: float = 5.0
     multilingual: bool = False
     beam_size: int = 5
+    prompt: str | None = None
 
     def __str__(self) -> str:
         """As the table names it: all but the language."""
@@ -38,6 +39,7 @@ class Way:
             encoder_window=self.window,
             encoder_margin_s=self.margin_s,
             beam_size=self.beam_size,
+            prompt=self.prompt,
         )
 
     @property

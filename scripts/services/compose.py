@@ -5,7 +5,6 @@ both are started as ever, beside the containers.
 """
 
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +14,7 @@ from scripts.services import cache, supervisor
 from scripts.services.cache import ServiceError
 from scripts.services.kafka import Kafka
 from scripts.services.minio import MINIO, TARGET
-from scripts.services.process import PATIENCE_S, POLL_S
+from scripts.services.process import LIMIT_S, until_true
 from scripts.services.store import SECRET_KEY, Store
 from scripts.services.supervisor import FOLDER, Services
 from scripts.services.versitygw import VERSITYGW
@@ -99,13 +98,6 @@ def borrowed(folder: Path = FOLDER / "compose") -> Iterator[Services]:
 
 
 def _wait_until(check: Callable[[], bool], service: str) -> None:
-    """For what a container publishes once it runs. `check` raises OSError or ServiceError for "not yet"."""
-    until_s, last = time.monotonic() + PATIENCE_S, "no answer"
-    while time.monotonic() < until_s:
-        try:
-            if check():
-                return
-        except (OSError, ServiceError) as error:
-            last = str(error)
-        time.sleep(POLL_S)
-    raise ServiceError(f"the container {service} does not answer within {PATIENCE_S:.0f} s: {last}")
+    """For what a container publishes once it runs."""
+    if (last := until_true(check)) is not None:
+        raise ServiceError(f"the container {service} does not answer within {LIMIT_S:.0f} s: {last}")

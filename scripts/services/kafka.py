@@ -24,7 +24,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # it re-expor
 
 from scripts.services import build, cache, ports
 from scripts.services.cache import Artifact, ServiceError
-from scripts.services.process import PATIENCE_S, Process
+from scripts.services.process import LIMIT_S, ServiceProcess
 
 USER, PASSWORD = "murmur", "murmur-secret"  # a broker on loopback that lives as long as a test
 ANSWER_S = 10.0
@@ -56,14 +56,16 @@ transaction.state.log.num.partitions=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 share.coordinator.state.topic.num.partitions=1
+# the default of 10 s is added to the age at which a dead producer's transaction is aborted
+transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 group.consumer.min.session.timeout.ms=1000
 group.consumer.min.heartbeat.interval.ms=200
 group.consumer.session.timeout.ms=6000
 group.consumer.heartbeat.interval.ms=500
-# the default of 9 s is what a restart after a kill would wait
-broker.session.timeout.ms=1500
+# a node whose own heartbeat is late loses the leadership of all partitions: at a load of 15 it was late by more than 1.5 s
+broker.session.timeout.ms=9000
 broker.heartbeat.interval.ms=300
 # the default of 128 MB is taken at the start
 log.cleaner.dedupe.buffer.size=2097152
@@ -92,7 +94,7 @@ class Kafka:
     def __init__(self, folder: Path, leashed: bool = False, classes: Sequence[str] = (), properties: str = "") -> None:
         """`classes`: how the JVM treats its class archive; for making one. `properties`: more lines for server.properties,
         which win over those above; `{plain}`, `{sasl}` and `{controller}` in them are ports."""
-        self.process = Process("kafka", folder, leashed)
+        self.process = ServiceProcess("kafka", folder, leashed)
         self._folder = folder
         self._classes = classes
         self._properties = properties
@@ -229,7 +231,7 @@ def _archive_classes(scratch: Path) -> Path:
     kafka.start()
     kafka.prove()
     kafka.process.signal(signal.SIGTERM)
-    if not kafka.process.gone_within(PATIENCE_S) or not archive.exists():
+    if not kafka.process.gone_within(LIMIT_S) or not archive.exists():
         raise kafka.process.failed("did not archive its classes")
     return archive
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from scripts.services import cache
 from scripts.services.cache import ServiceError
 
-PATIENCE_S = 60.0  # at a load of 8 a broker was ready after 11 s
+LIMIT_S = 120.0  # at a load of 8 a broker was ready after 11 s
 POLITE_S = 5.0
 POLL_S = 0.05
 KEPT = ("ports.json", "log")
@@ -34,7 +34,7 @@ class _Known:
     proven: bool = False
 
 
-class Process:
+class ServiceProcess:
     """`folder` holds all there is to know: pid.json, log, and what the service itself keeps.
 
     `leashed`: the service dies with the process that started it (Linux; call `start()` from its main thread).
@@ -86,23 +86,14 @@ class Process:
         if known is not None:
             self._remember(replace(known, proven=True))
 
-    def wait_until(self, check: Callable[[], object], what: str, patience_s: float = PATIENCE_S) -> None:
+    def wait_until(self, check: Callable[[], object], what: str, limit_s: float = LIMIT_S) -> None:
         """Repeats `check` until its value is true. Raises ServiceError with the last log lines if it dies or time is up.
 
         `check` raises OSError or ServiceError for "not yet".
         """
-        until = time.monotonic() + patience_s
-        last: object = "no answer"
-        while time.monotonic() < until:
-            if self.pid is None:
-                raise self.failed("ended by itself")
-            try:
-                if check():
-                    return
-            except (OSError, ServiceError) as error:
-                last = error
-            time.sleep(POLL_S)
-        raise self.failed(f"{what}: not within {patience_s:.0f} s ({last})")
+        last = until_true(check, limit_s, lambda: self.pid is not None)
+        if last is not None:
+            raise self.failed("ended by itself" if self.pid is None else f"{what}: not within {limit_s:.0f} s ({last})")
 
     def failed(self, why: str) -> ServiceError:
         return ServiceError(f"{self.name}: {why}\n{cache.tail(self.log)}")
@@ -136,12 +127,9 @@ class Process:
             elif path.name not in KEPT:
                 path.unlink()
 
-    def gone_within(self, patience_s: float) -> bool:
+    def gone_within(self, limit_s: float) -> bool:
         """Waits for its end; whether it came."""
-        until = time.monotonic() + patience_s
-        while self.pid is not None and time.monotonic() < until:
-            time.sleep(POLL_S)
-        return self.pid is None
+        return until_true(lambda: self.pid is None, limit_s) is None
 
     def _known(self) -> "_Known | None":
         try:
@@ -153,6 +141,22 @@ class Process:
         fresh = self._pid_file.with_suffix(".new")
         fresh.write_text(json.dumps(asdict(known)))
         fresh.rename(self._pid_file)
+
+
+def until_true(check: Callable[[], object], limit_s: float = LIMIT_S, alive: Callable[[], bool] = lambda: True) -> object:
+    """Repeats `check`; None once its value is true, else why not: the time is up, or nothing is alive that could answer.
+
+    `check` raises OSError or ServiceError for "not yet".
+    """
+    until_s, last = time.monotonic() + limit_s, "no answer"
+    while time.monotonic() < until_s and alive():
+        try:
+            if check():
+                return None
+        except (OSError, ServiceError) as error:
+            last = str(error)
+        time.sleep(POLL_S)
+    return last
 
 
 def start_time(pid: int) -> str | None:

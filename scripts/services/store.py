@@ -19,7 +19,7 @@ from schemas.topics import UPLOADS
 from scripts.services import cache, envfile, ports
 from scripts.services.cache import Artifact, ServiceError
 from scripts.services.kafka import Kafka
-from scripts.services.process import PATIENCE_S, Process
+from scripts.services.process import LIMIT_S, ServiceProcess
 
 PROBES = "probes"  # a bucket that no stage looks at
 ACCESS_KEY, SECRET_KEY = "murmur", "murmur-secret"  # a store on loopback that lives as long as a test
@@ -59,7 +59,7 @@ class Store:
     def __init__(self, flavour: Flavour, folder: Path, kafka: Kafka, *, own: bool = False, queued: bool = False) -> None:
         if queued and not flavour.queue:
             raise ValueError(f"{flavour.name} keeps no events on disk")
-        self.process = Process(flavour.name, folder, own)
+        self.process = ServiceProcess(flavour.name, folder, own)
         self.flavour = flavour
         self._kafka = kafka
         port = ports.kept(folder / "ports.json", "s3")["s3"]
@@ -129,7 +129,7 @@ class Store:
         buckets.apply(settings.model_copy(update={"uploads_bucket": PROBES}))
         store = S3Store(settings)
         listener = _Listener(self._kafka, self._place.topic)
-        until = time.monotonic() + PATIENCE_S
+        until = time.monotonic() + LIMIT_S
         try:
             while time.monotonic() < until:
                 key = f"probe-{uuid.uuid4()}"
@@ -141,7 +141,7 @@ class Store:
                     return
         finally:
             listener.close()
-        raise self.process.failed(f"announced none of its uploads on {self._place.topic} within {PATIENCE_S:.0f} s")
+        raise self.process.failed(f"announced none of its uploads on {self._place.topic} within {LIMIT_S:.0f} s")
 
 
 class _Listener:

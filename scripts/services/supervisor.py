@@ -16,7 +16,7 @@ from scripts.services import build, cache, envfile
 from scripts.services.cache import ServiceError, say
 from scripts.services.kafka import CLASSES, Kafka
 from scripts.services.minio import MINIO
-from scripts.services.process import Process
+from scripts.services.process import ServiceProcess
 from scripts.services.store import Flavour, Store
 from scripts.services.versitygw import VERSITYGW
 
@@ -24,6 +24,7 @@ FOLDER = Path(__file__).parents[2] / ".services"
 FLAVOURS = (MINIO, VERSITYGW)
 ARTIFACTS = (build.KAFKA, CLASSES, build.VERSITYGW, build.MINIO)
 BORROWED = "borrowed"  # a file that says so
+MAY_BE_KILLED = "broker.session.timeout.ms=4000\n"  # a restart waits for the end of the session of the node that was killed
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def down(folder: Path = FOLDER) -> None:
         for file in folder.glob("*.env"):
             file.unlink()
         for name in ("versitygw", "minio", "kafka"):
-            process = Process(name, folder / name)
+            process = ServiceProcess(name, folder / name)
             if process.pid is not None:
                 say(f"ending {name} (process {process.pid})")
             process.forget()
@@ -90,14 +91,14 @@ def down(folder: Path = FOLDER) -> None:
 
 def living(folder: Path = FOLDER) -> bool:
     """All of them live and have been proven."""
-    return all(Process(name, folder / name).proven for name in ("kafka", "minio", "versitygw"))
+    return all(ServiceProcess(name, folder / name).proven for name in ("kafka", "minio", "versitygw"))
 
 
 def status(folder: Path = FOLDER) -> list[str]:
     """A line for each service."""
     lines = []
     for name in ("kafka", "minio", "versitygw"):
-        process = Process(name, folder / name)
+        process = ServiceProcess(name, folder / name)
         state = "not running" if process.pid is None else f"process {process.pid}, {'proven' if process.proven else 'not proven'}"
         lines.append(f"{name}: {state}; log: {process.log}")
     return lines
@@ -118,7 +119,7 @@ def not_built() -> str | None:
 
 def own_kafka(folder: Path, properties: str = "") -> Kafka:
     """A started broker that dies with this process; `properties`: see `Kafka`. End it with `process.forget()`."""
-    kafka = Kafka(folder, leashed=True, properties=properties)
+    kafka = Kafka(folder, leashed=True, properties=MAY_BE_KILLED + properties)
     kafka.start()
     return kafka
 

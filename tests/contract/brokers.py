@@ -1,30 +1,20 @@
-"""What tests of brokers and loops need: bounded waiting, records off a topic, a loop in a thread, a process to kill."""
+"""What tests of brokers and loops need: records off a topic, a loop in a thread, a process to kill."""
 
-import subprocess
-import sys
+import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import orjson
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 from runtime.kafka.client import Kafka
 from runtime.resources import Stage
 from schemas.topics import Topic
-
-ROOT = Path(__file__).parents[2]
-PATIENCE_S = 30.0
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    """Fails when it does not become true in time."""
-    until = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < until, f"not within {PATIENCE_S:.0f} s: {what}"
-        time.sleep(0.01)
+from tests.processes import Process
+from tests.waiting import DEADLINE_S, wait_until
 
 
 def take(consumer: Consumer, count: int) -> list[Message]:
@@ -55,7 +45,7 @@ def whole(kafka: Kafka, topic: Topic, count: int, *, isolation: str = "read_comm
     """The first `count` records of a topic, by a reader without a group."""
     consumer = kafka.consumer(f"reads-{topic.name}", **{"isolation.level": isolation})
     try:
-        partitions = consumer.list_topics(kafka.name(topic), timeout=10).topics[kafka.name(topic)].partitions
+        partitions = consumer.list_topics(kafka.name(topic), timeout=DEADLINE_S).topics[kafka.name(topic)].partitions
         consumer.assign([TopicPartition(kafka.name(topic), number, 0) for number in partitions])
         return take(consumer, count)
     finally:
@@ -82,7 +72,7 @@ def write(
             on_delivery=lambda error, _message: answers.append(error),
         )
         producer.poll(0)
-    assert producer.flush(PATIENCE_S) == 0
+    assert producer.flush(DEADLINE_S) == 0
     assert answers == [None] * len(records)
 
 
@@ -90,9 +80,31 @@ def committed(kafka: Kafka, group: str, topic: Topic, partition: int = 0) -> Top
     """What a group has committed of one partition; the offset is negative when that is nothing."""
     consumer = kafka.consumer(group)
     try:
-        return consumer.committed([TopicPartition(kafka.name(topic), partition)], timeout=10)[0]
+        return consumer.committed([TopicPartition(kafka.name(topic), partition)], timeout=DEADLINE_S)[0]
     finally:
         consumer.close()
+
+
+QUICK_MS = 6_000
+LONG_MS = 600_000  # while a test runs, nothing but a commit, an abort or a successor of its name ends such a transaction
+
+
+class Transactions(Kafka):
+    """The broker aborts transactions of this age; in production it is ten seconds."""
+
+    timeout_ms = QUICK_MS
+
+    def producer(self, client: str, **extra: Any) -> Producer:
+        own = {"transaction.timeout.ms": self.timeout_ms, "message.timeout.ms": min(self.timeout_ms, 10_000)}
+        return super().producer(client, **{**extra, **own})
+
+
+class LongTransactions(Transactions):
+    timeout_ms = LONG_MS
+
+
+def with_transactions(kafka: Kafka, kind: type[Transactions], instance: str | None = None) -> Transactions:
+    return kind(kafka.bootstrap, kafka.prefix, consumer_extra=kafka.consumer_extra, instance=instance)
 
 
 @contextmanager
@@ -112,32 +124,17 @@ def running(stage: Stage) -> Iterator[list[BaseException]]:
         yield ended
     finally:
         stage.stop()
-        thread.join(PATIENCE_S)
+        thread.join(DEADLINE_S)
         assert not thread.is_alive()
     if ended:
         raise ended[0]
 
 
 @contextmanager
-def child(kafka: Kafka, what: str, options: Mapping[str, str]) -> Iterator["subprocess.Popen[str]"]:
+def child(kafka: Kafka, what: str, options: Mapping[str, str]) -> Iterator[Process]:
     """`child.py` as a process of its own, killed with SIGKILL at the end."""
     given = {"bootstrap": kafka.bootstrap, "prefix": kafka.prefix, "consumer_extra": dict(kafka.consumer_extra), **options}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.contract.child", what, orjson.dumps(given).decode()],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def says(process: "subprocess.Popen[str]") -> str:
-    """Its next line; blocks, and fails when it has ended."""
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    assert line, f"the process has ended: {process.wait(5)}"
-    return line.strip()
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = ["-m", "tests.contract.child", what, orjson.dumps(given).decode()]
+        with Process(arguments, {}, Path(folder) / "log") as process:
+            yield process

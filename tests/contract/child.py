@@ -1,8 +1,8 @@
 """Processes that tests kill and freeze: a bare consumer, loops, half a transaction. Each says on stdout how far it is."""
 
+import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +15,8 @@ from runtime.kafka.each import EachRecord
 from runtime.kafka.loop import Loop, LoopOptions
 from runtime.kafka.messages import Output, Partition, Received, Step
 from schemas.topics import BY_NAME, CHUNKS_BULK
+from tests.contract.brokers import LongTransactions, Transactions
+from tests.waiting import DEADLINE_S
 
 for_ever = threading.Event()
 
@@ -79,7 +81,7 @@ class Interrupted:
 
     def __getattr__(self, name: str) -> Any:
         if name == self._name:
-            self._producer.flush(10)
+            self._producer.flush(DEADLINE_S)
             print(self._word, flush=True)
             self._wait()
         return getattr(self._producer, name)
@@ -91,15 +93,12 @@ def half_a_turn(kafka: Kafka, given: Mapping[str, Any]) -> None:
 
 
 def frozen_turn(kafka: Kafka, given: Mapping[str, Any]) -> None:
-    """Writes the copies and says so; goes on once its session is over, which needs a test that freezes it meanwhile."""
-    began_s = time.monotonic()
-
-    def until_thawed() -> None:
-        while time.monotonic() - began_s < 5:
-            time.sleep(0.01)
+    """Writes the copies and says so; goes on when it is woken from a freeze."""
+    thawed = threading.Event()
+    signal.signal(signal.SIGCONT, lambda _number, _frame: thawed.set())
 
     try:
-        turn(kafka, given, ("send_offsets_to_transaction", "produced", until_thawed))
+        turn(kafka, given, ("send_offsets_to_transaction", "produced", thawed.wait))
     except KafkaFault as fault:
         print(f"refused: {fault}", flush=True)
 
@@ -119,7 +118,8 @@ def turn(kafka: Kafka, given: Mapping[str, Any], interruption: tuple[str, str, C
 
 if __name__ == "__main__":
     options = orjson.loads(sys.argv[2])
-    cluster = Kafka(
+    kind = LongTransactions if options.get("transactions") == "long" else Transactions
+    cluster = kind(
         options["bootstrap"], options["prefix"], consumer_extra=options["consumer_extra"], instance=options.get("instance")
     )
     kinds = {"consumer": consumer, "loop": loop, "copying": copying, "half_a_turn": half_a_turn, "frozen_turn": frozen_turn}

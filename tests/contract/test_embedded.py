@@ -18,7 +18,8 @@ from runtime.kafka.embedded import EmbeddedBroker
 from runtime.kafka.messages import Output
 from runtime.kafka.writer import Writer
 from schemas.topics import CHUNKS_BULK, DEAD_LETTERS, DECODES, REQUESTS, Topic
-from tests.contract.brokers import PATIENCE_S, member, take, wait_until
+from tests.contract.brokers import member, take
+from tests.waiting import DEADLINE_S, wait_until
 
 SIZE_BYTES = 10_240
 STILL_S = 0.5  # a producer that is not held writes thousands of records in this time
@@ -45,7 +46,7 @@ class Producing:
             self._writer.send(Output(self._topic, "key", number.to_bytes(4, "big") * (SIZE_BYTES // 4)))
             self._writer.poll()
             self.written = number + 1
-        self._writer.flush(PATIENCE_S)
+        self._writer.flush(DEADLINE_S)
 
     def is_held(self) -> bool:
         if self.written != self._still[0]:
@@ -53,7 +54,7 @@ class Producing:
         return time.monotonic() - self._still[1] > STILL_S and self.written < self._count
 
     def join(self) -> None:
-        self._thread.join(PATIENCE_S)
+        self._thread.join(DEADLINE_S)
         assert not self._thread.is_alive()
 
     def start(self) -> None:

@@ -122,10 +122,25 @@ def test_int16_and_float_samples_read_the_same(engine: WhisperEngine) -> None:
     assert agree(*texts)
 
 
-def test_a_forced_language_is_taken_as_it_is(engine: WhisperEngine) -> None:
-    audio = waveform("en-command.wav")
-    (text,) = engine.transcribe([Window(audio, DecodingOptions(language="pt"))])
-    assert (text.language, text.language_probability) == ("pt", 1.0)
+def test_a_forced_language_is_the_one_that_is_written(engine: WhisperEngine) -> None:
+    """The demo model makes nonsense of Portuguese that it has to read as English."""
+    audio = waveform("pt-command.wav")
+    forced, detected, named = (
+        engine.transcribe([Window(audio, DecodingOptions(language=language))])[0] for language in ("en", None, "pt")
+    )
+    assert (forced.language, forced.language_probability) == ("en", 1.0)
+    assert (named.language, named.language_probability) == ("pt", 1.0)
+    assert [segment.text for segment in named.segments] == [segment.text for segment in detected.segments]
+    assert [segment.text for segment in forced.segments] != [segment.text for segment in detected.segments]
+
+
+def test_the_task_is_what_the_model_is_asked_to_do(engine: WhisperEngine) -> None:
+    """It was not trained to translate, and writes something else all the same. A real translation: tests/speech."""
+    audio = waveform("pt-command.wav")
+    translated, transcribed = (
+        engine.transcribe([Window(audio, DecodingOptions(task=task))])[0] for task in ("translate", "transcribe")
+    )
+    assert [segment.text for segment in translated.segments] != [segment.text for segment in transcribed.segments]
 
 
 def test_of_a_long_prompt_the_end_is_used_and_the_warning_says_so(engine: WhisperEngine) -> None:

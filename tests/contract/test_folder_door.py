@@ -27,8 +27,8 @@ from runtime.resources import Resources, Stage
 from runtime.settings import Settings
 from schemas.jobs import JobRequested
 from schemas.topics import REQUESTS, UPLOADS
+from tests.waiting import DEADLINE_S
 
-WAIT_S = 20.0
 linux = pytest.mark.skipif(sys.platform != "linux", reason="leases are Linux's")
 
 
@@ -43,7 +43,7 @@ class Door:
         self.requested: Counter[str] = Counter()
 
     def until(self, condition: Callable[[], bool]) -> None:
-        deadline_s = time.monotonic() + WAIT_S
+        deadline_s = time.monotonic() + DEADLINE_S
         while not condition():
             assert time.monotonic() < deadline_s, (self.announced, self.requested)
             for record in self._follower.poll(0.05):
@@ -95,7 +95,7 @@ def running(*stages: Stage) -> Iterator[None]:
     for thread in threads:
         thread.start()
     try:
-        deadline_s = time.monotonic() + WAIT_S
+        deadline_s = time.monotonic() + DEADLINE_S
         while any(stage.not_ready() for stage in stages) and not failures:
             assert time.monotonic() < deadline_s, [stage.not_ready() for stage in stages]
             threads[0].join(0.02)
@@ -104,7 +104,7 @@ def running(*stages: Stage) -> Iterator[None]:
         for stage in stages:
             stage.stop()
         for thread in threads:
-            thread.join(WAIT_S)
+            thread.join(DEADLINE_S)
     assert failures == []
     assert not any(thread.is_alive() for thread in threads)
 

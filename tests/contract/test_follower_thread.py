@@ -26,7 +26,8 @@ from schemas import codec
 from schemas.topics import JOBS, REVOCATIONS
 from schemas.work import RunRevoked
 from sinks.metrics.waiting import Waiting
-from tests.contract.brokers import wait_until, write
+from tests.contract.brokers import write
+from tests.waiting import wait_until
 
 
 class Taken:

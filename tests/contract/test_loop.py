@@ -20,7 +20,8 @@ from schemas.codec import Undecodable
 from schemas.deadletter import DeadLetter
 from schemas.jobs import CancelRequested
 from schemas.topics import CANCELLATIONS, CHUNKS_BULK, DEAD_LETTERS, JOBS, REVOCATIONS, UPLOADS
-from tests.contract.brokers import child, committed, running, says, wait_until, whole, write
+from tests.contract.brokers import child, committed, running, whole, write
+from tests.waiting import wait_until
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -213,7 +214,7 @@ def test_the_largest_record_that_cannot_be_decoded_fits_into_a_dead_letter(kafka
 def test_work_that_killed_its_worker_is_counted(kafka: Kafka) -> None:
     write(kafka, UPLOADS, numbered(1), partition=0)
     with child(kafka, "loop", {"group": "stage", "topic": UPLOADS.name}) as process:
-        assert says(process) == "begun 0 0"
+        wait_until(lambda: process.printed("begun 0 0"), "it to print begun 0 0")
 
     handler = ByHand()
     with running(Loop("stage", kafka, [UPLOADS], handler)):

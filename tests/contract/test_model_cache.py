@@ -11,6 +11,7 @@ import pytest
 
 from runtime.models.catalogue import DEMO_DIR, PINNED
 from tests.hub import hub
+from tests.waiting import DEADLINE_S
 
 OFFLINE = """
 from runtime.errors import UsageError
@@ -24,6 +25,7 @@ except UsageError as error:
 ONLINE = """
 import json
 from runtime.models.catalogue import fetch, resolve
+from tests.waiting import DEADLINE_S
 told = []
 path = fetch(resolve("{name}"), lambda done, total: told.append((done, total)))
 print(json.dumps([str(path), told]))
@@ -35,7 +37,7 @@ def python(code: str, home: Path, **environment: str) -> str:
     """A process of its own: the hub's client reads its environment when it is imported."""
     everything = {**os.environ, "HF_HOME": str(home), **environment}
     command = [sys.executable, "-c", code]
-    return subprocess.run(command, env=everything, capture_output=True, text=True, check=True, timeout=60).stdout
+    return subprocess.run(command, env=everything, capture_output=True, text=True, check=True, timeout=DEADLINE_S).stdout
 
 
 def offline(name: str, home: Path) -> str:

@@ -13,7 +13,8 @@ from runtime.kafka.client import Kafka
 from runtime.kafka.embedded import EmbeddedBroker
 from runtime.kafka.messages import Partition
 from schemas.topics import JOBS, REQUESTS, REVOCATIONS
-from tests.contract.brokers import wait_until, write
+from tests.contract.brokers import write
+from tests.waiting import wait_until
 
 
 def commit(kafka: Kafka, group: str, *places: tuple[int, int]) -> None:
@@ -95,9 +96,13 @@ def test_a_broker_that_goes_away_is_an_outage_even_when_nobody_asks_for_offsets(
         assert known.outages() == 0
     wait_until(lambda: known.outages() > 0, "the end of the connection to be noticed")
     before = known.outages()
-    with pytest.raises(BrokerUnavailable):
-        known.ends([JOBS], 0.5)
-    assert known.outages() > before
+
+    def noticed_again() -> bool:
+        with pytest.raises(BrokerUnavailable):
+            known.ends([JOBS], 0.5)
+        return known.outages() > before
+
+    wait_until(noticed_again, "another outage, of the client that replaced the first")
 
 
 def test_after_a_question_that_was_not_answered_a_new_client_asks(monkeypatch: pytest.MonkeyPatch) -> None:

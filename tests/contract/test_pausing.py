@@ -8,7 +8,8 @@ from runtime.kafka.client import Kafka
 from runtime.kafka.loop import Loop, LoopOptions
 from runtime.kafka.messages import Partition, Received, Step
 from schemas.topics import UPLOADS
-from tests.contract.brokers import member, running, wait_until, write
+from tests.contract.brokers import member, running, write
+from tests.waiting import wait_until
 
 
 class Full:

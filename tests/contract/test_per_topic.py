@@ -8,7 +8,8 @@ from runtime.kafka.loop import Loop, LoopOptions
 from runtime.kafka.messages import Partition, Received, Step
 from runtime.kafka.per_topic import group_of
 from schemas.topics import CHUNKS_BULK, CHUNKS_INTERACTIVE, UPLOADS
-from tests.contract.brokers import committed, running, wait_until, write
+from tests.contract.brokers import committed, running, write
+from tests.waiting import wait_until
 
 TOPICS = [UPLOADS, CHUNKS_BULK]
 OPTIONS = LoopOptions(group_per_topic=True)

@@ -1,7 +1,6 @@
 """What follows a job shows every segment once, also when the chunks of a file are done in another order than the file's."""
 
 import http.server
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -10,6 +9,8 @@ from typing import Any
 
 import orjson
 import pytest
+
+from tests import processes
 
 ROOT = Path(__file__).parents[2]
 TASK = "00000000-0000-4000-8000-000000000001"
@@ -71,7 +72,7 @@ def gateway() -> Iterator[str]:
 
 def words_of(command: Sequence[str | Path], environment: dict[str, str]) -> list[str]:
     """The last word of each line that it printed."""
-    run = subprocess.run([*map(str, command)], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    run = processes.run(*command, cwd=ROOT, given=environment)
     assert run.returncode == 0, run.stderr
     return [line.split()[-1] for line in run.stdout.splitlines()]
 

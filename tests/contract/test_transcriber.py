@@ -1,7 +1,6 @@
 """The transcriber as a process runs it: records in on both lanes of a broker, the real model, results out."""
 
 import threading
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from processors.transcriber import stage
 from runtime.kafka.client import Kafka
 from runtime.models import catalogue
 from runtime.objects.directory import DirectoryStore
-from runtime.resources import Resources, Stage
+from runtime.resources import Resources
 from runtime.settings import Settings
 from schemas import codec
 from schemas.options import DecodingOptions
@@ -19,8 +18,9 @@ from schemas.record import Lane, ObjectRef
 from schemas.topics import CHUNK_RESULTS, CHUNKS_BULK, CHUNKS_INTERACTIVE
 from schemas.work import ChunkReady, ChunkTranscribed, WorkReported
 from tests.clips import BY_NAME, word_errors
-from tests.contract.brokers import wait_until, whole
+from tests.contract.brokers import whole
 from tests.contract.reading import chunks, waveform
+from tests.waiting import DEADLINE_S, wait_until
 
 CLIP = BY_NAME["en-parallel.flac"]
 
@@ -47,7 +47,7 @@ def ask(kafka: Kafka, store: DirectoryStore, model: catalogue.Model) -> int:
         topic = CHUNKS_BULK if lane == "bulk" else CHUNKS_INTERACTIVE
         headers = codec.headers(chunk, "murmur/test", datetime.now(UTC))
         producer.produce(kafka.name(topic), codec.encode(chunk), key=chunk.chunk_id, headers=[*headers])
-    producer.flush(10)
+    producer.flush(DEADLINE_S)
     return len(cut)
 
 
@@ -55,14 +55,6 @@ def results(kafka: Kafka, count: int) -> list[ChunkTranscribed]:
     reports = [codec.decode(WorkReported, message.value()) for message in whole(kafka, CHUNK_RESULTS, count)]
     events = [report.event for report in reports]
     return sorted((event for event in events if isinstance(event, ChunkTranscribed)), key=lambda event: event.span)
-
-
-def ended_within_s(transcriber: Stage, thread: threading.Thread) -> float:
-    began_s = time.monotonic()
-    transcriber.stop()
-    thread.join(10)
-    assert not thread.is_alive()
-    return time.monotonic() - began_s
 
 
 def test_chunks_of_both_lanes_come_back_as_text_in_the_files_time(kafka: Kafka, tmp_path: Path) -> None:
@@ -76,7 +68,9 @@ def test_chunks_of_both_lanes_come_back_as_text_in_the_files_time(kafka: Kafka, 
         wait_until(lambda: transcriber.not_ready() is None, "the transcriber to be ready")
         events = results(kafka, ask(kafka, store, model))
     finally:
-        assert ended_within_s(transcriber, thread) < 3
+        transcriber.stop()
+        thread.join(DEADLINE_S)
+    assert not thread.is_alive()
     segments = [segment for event in events for segment in event.segments]
     assert len(events) > 1
     assert word_errors(CLIP.text, " ".join(segment.text for segment in segments)) <= CLIP.wer_max

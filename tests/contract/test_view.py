@@ -19,7 +19,7 @@ from schemas.jobs import Job, JobChanged, JobRequested, State, Work
 from schemas.options import ModelRef
 from schemas.record import ObjectRef
 from schemas.topics import JOBS, REQUESTS
-from tests.waiting import wait_until
+from tests.waiting import DEADLINE_S, wait_until
 
 MODEL = ModelRef(name="demo", revision="1")
 
@@ -63,10 +63,10 @@ def following(kafka: Kafka, path: Path, touched: set[str] | None = None) -> Iter
     feed = Feed(kafka, producer, view, moved)
     feed.start()
     try:
-        wait_until(lambda: feed.not_ready is None, "the view to be ready", 20)
+        wait_until(lambda: feed.not_ready is None, "the view to be ready")
         yield view
     finally:
-        assert feed.stop(20)
+        assert feed.stop(DEADLINE_S)
         producer.close()
         view.close()
 
@@ -80,9 +80,9 @@ def test_it_follows_requests_and_jobs(kafka: Kafka, tmp_path: Path) -> None:
     job_id, touched = uuid4(), set[str]()
     with following(kafka, tmp_path / "view", touched) as view:
         asyncio.run(send(kafka, asked(job_id)))
-        wait_until(lambda: state(view, job_id) == "PENDING", "the request", 20)
+        wait_until(lambda: state(view, job_id) == "PENDING", "the request")
         asyncio.run(send(kafka, changed(job_id, "SUCCESS")))
-        wait_until(lambda: state(view, job_id) == "SUCCESS", "the end", 20)
+        wait_until(lambda: state(view, job_id) == "SUCCESS", "the end")
     assert str(job_id) in touched
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.waiting import wait_until
+from tests.waiting import DEADLINE_S, wait_until
 
 ENDED = {"SUCCESS", "FAILURE", "REVOKED"}
 
@@ -27,7 +27,7 @@ class Answer:
 
 
 class Client:
-    def __init__(self, address: str, timeout_s: float = 60.0) -> None:
+    def __init__(self, address: str, timeout_s: float = DEADLINE_S) -> None:
         self.address = address
         self._timeout_s = timeout_s
 
@@ -40,6 +40,12 @@ class Client:
             return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
         finally:
             connection.close()
+
+    def ready(self) -> bool:
+        try:
+            return self.request("GET", "/readyz").status == 200
+        except OSError:
+            return False
 
     def post(self, name: str, content: bytes, **fields: str) -> Answer:
         """A multipart upload."""
@@ -61,14 +67,14 @@ class Client:
         assert answer.status == 200, answer.body
         return answer.json
 
-    def ended(self, task_id: str, timeout_s: float = 120.0) -> dict[str, Any]:
+    def ended(self, task_id: str) -> dict[str, Any]:
         """The status once it is terminal."""
 
         def look() -> dict[str, Any] | None:
             status = self.status(task_id)
             return status if status["state"] in ENDED else None
 
-        return wait_until(look, f"the end of {task_id}", timeout_s) or {}
+        return wait_until(look, f"the end of {task_id}") or {}
 
     def transcript(self, task_id: str, name: str) -> Answer:
         return self.request("GET", f"/api/transcribe/async/{task_id}/transcript.{name}")

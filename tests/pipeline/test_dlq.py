@@ -19,8 +19,8 @@ from schemas.jobs import JobRequested
 from schemas.topics import CHUNK_RESULTS, DEAD_LETTERS, REQUESTS, UPLOADS, Topic
 from tests.clips import BY_NAME
 from tests.pipeline.client import Client
-from tests.pipeline.command import Murmur, only_line
 from tests.pipeline.reading import events, records
+from tests.processes import Murmur, only_line
 from tests.waiting import wait_until
 
 FLUSH_S = 10.0

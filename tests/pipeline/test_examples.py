@@ -1,6 +1,5 @@
 """The programs in examples/ and the curl lines of the documents, run as they stand against one `murmur dev`."""
 
-import os
 import re
 import shlex
 import shutil
@@ -13,10 +12,10 @@ import pytest
 
 from murmur.dev import Dev
 from runtime.settings import Settings
+from tests import processes
 from tests.clips import BY_NAME, word_errors
 from tests.pipeline.client import Client
-from tests.pipeline.command import ROOT, only_line
-from tests.pipeline.processes import Process
+from tests.processes import ROOT, Process, only_line
 from tests.waiting import wait_until
 
 EXAMPLES = ROOT / "examples"
@@ -41,8 +40,7 @@ def gateway(hooked: Dev) -> str:
 
 
 def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    everything = {**os.environ, **environment}
-    return subprocess.run([*map(str, command)], cwd=ROOT, env=everything, capture_output=True, text=True, timeout=120)
+    return processes.run(*command, cwd=ROOT, given=environment)
 
 
 def test_the_shell_script_prints_subtitles(gateway: str) -> None:
@@ -98,7 +96,7 @@ def test_the_webhook_receiver_checks_the_signature_and_prints_the_text(gateway: 
     log = tmp_path / "receiver.log"
     arguments = [str(EXAMPLES / "webhook_receiver.py"), "--port", "0", "--secret", SECRET]
     with Process(arguments, {}, log) as receiver:
-        wait_until(lambda: receiver.said("listening on "), "the receiver")
+        wait_until(lambda: receiver.printed("listening on "), "the receiver")
         url = log.read_text().split()[-1]
         client = Client(gateway)
         task = client.submit(CLIP.path, webhook_url=f"{url}/")
@@ -106,7 +104,7 @@ def test_the_webhook_receiver_checks_the_signature_and_prints_the_text(gateway: 
             "POST", "/", b"{}", {"webhook-id": "1", "webhook-timestamp": "1", "webhook-signature": "v1,x"}
         )
         assert forged.status == 401
-        wait_until(lambda: receiver.said(f"{task}  done"), "the webhook")
+        wait_until(lambda: receiver.printed(f"{task}  done"), "the webhook")
     line = next(line for line in log.read_text().splitlines() if line.startswith(task))
     assert client.status(task)["result"]["transcription"]["text"].split()[0] in line
 
@@ -141,8 +139,7 @@ def test_the_curl_lines_of_the_documents_work(page: str, gateway: str, tmp_path:
     assert len(lines) >= 3
     for line in lines:
         command = f"{line.replace(DOCUMENTED, gateway)} --silent --show-error --write-out '\\n%{{http_code}}'"
-        environment = {**os.environ, "TASK_ID": task}
-        done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+        done = processes.run("bash", "-c", command, cwd=tmp_path, given={"TASK_ID": task})
         assert done.returncode == 0, done.stderr
         expected = "409" if "DELETE" in shlex.split(line) else "20"  # it has ended, and so cannot be cancelled
         assert done.stdout.splitlines()[-1].startswith(expected), f"{line}\n{done.stdout}"

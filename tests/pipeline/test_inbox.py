@@ -18,7 +18,7 @@ def results(outbox: Path, name: str) -> list[Path]:
 
 
 def wait_for_results(outbox: Path, name: str) -> None:
-    wait_until(lambda: all(path.is_file() for path in results(outbox, name)), f"the results of {name}", 60)
+    wait_until(lambda: all(path.is_file() for path in results(outbox, name)), f"the results of {name}")
 
 
 def test_a_dropped_file_becomes_four_files_named_after_all_of_its_name(inbox: Path, outbox: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_file_without_sound_fails_and_leaves_the_outbox_alone(inbox: Path, out
     (inbox / "letter.mp3").write_text("Dear reader, this is a letter.")
     (inbox / "nothing.mp3").touch()
     for name in ("letter.mp3", "nothing.mp3"):
-        wait_until(lambda name=name: ended_jobs(system, name), f"the end of {name}", 60)  # type: ignore[misc]
+        wait_until(lambda name=name: ended_jobs(system, name), f"the end of {name}")  # type: ignore[misc]
         job = ended_jobs(system, name)[0]
         assert job.error is not None
         assert job.error.reason in {"unsupported", "empty", "no_audio"}

@@ -12,7 +12,7 @@ from schemas.topics import CHUNK_RESULTS
 from schemas.work import ChunkTranscribed, WorkReported
 from tests.clips import BY_NAME, word_errors
 from tests.pipeline.client import Client
-from tests.pipeline.processes import Process
+from tests.processes import Process
 from tests.waiting import wait_until
 
 OTHERS = tuple(name for name in STAGES if name != "transcriber")
@@ -61,7 +61,7 @@ def test_a_transcriber_killed_between_chunks_costs_at_most_the_chunks_in_its_han
             first.kill()
         before = set(heard.chunks)
         with start_transcriber(system, tmp_path / "second.log"):
-            status = client.ended(task, 120)
+            status = client.ended(task)
             heard.look()
         heard.close()
     assert status["state"] == "SUCCESS"

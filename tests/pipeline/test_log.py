@@ -9,10 +9,9 @@ import pytest
 
 from tests.clips import BY_NAME
 from tests.pipeline.client import Client
-from tests.pipeline.processes import Process
+from tests.processes import Murmur
 from tests.waiting import wait_until
 
-COMMAND = ["-c", "from murmur.cli import main; main()", "dev", "--data", "data", "--port", "0"]
 READY = "murmur is ready: "
 DROPPED = ("en-command.wav", "en-numbers.flac", "silence.flac")
 BROKEN = "broken file.mp3"
@@ -24,17 +23,17 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Every line of a `murmur dev` that got three files and a broken one by folder and one by HTTP, until Ctrl-C."""
     folder = tmp_path_factory.mktemp("dev")
     environment = {"MURMUR_MODEL": "demo", "MURMUR_SETTLE_S": "0.1", "MURMUR_LOG_FORMAT": "json"}
-    with Process(COMMAND, environment, folder / "dev.log") as dev:
-        wait_until(lambda: dev.said(READY), "murmur dev to be ready", 60)
-        client = Client(dev.log.read_text().partition(READY)[2].split()[0])
+    with Murmur(folder, environment).start("dev", "--data", "data", "--port", "0") as dev:
+        wait_until(lambda: dev.printed(READY), "murmur dev to be ready")
+        client = Client(dev.output().partition(READY)[2].split()[0])
         inbox = folder / "data" / "inbox"
         for name in DROPPED:
             shutil.copy(BY_NAME[name].path, inbox / name)
         (inbox / BROKEN).write_bytes(b"this is no audio")
         client.ended(client.submit(BY_NAME[SENT].path))
-        wait_until(lambda: dev.log.read_text().count('"job.ended"') == len(DROPPED) + 2, "every job to end", 120)
-        assert dev.interrupt(20) == 0
-    return dev.log.read_text().splitlines()
+        wait_until(lambda: dev.output().count('"job.ended"') == len(DROPPED) + 2, "every job to end")
+        assert dev.interrupt() == 0
+    return dev.output().splitlines()
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,9 @@ import shutil
 import time
 from pathlib import Path
 
-import pytest
-
 from tests.clips import BY_NAME, word_errors
 from tests.pipeline.client import Client
-from tests.pipeline.processes import Process
+from tests.processes import Murmur, Process
 from tests.waiting import wait_until
 
 READY = "murmur is ready: "
@@ -19,23 +17,21 @@ DROPS = ("en-command.wav", "pt-command.wav", "en-numbers.flac", "en-video.mp4", 
 
 def start(data: Path, log: Path) -> Process:
     environment = {"MURMUR_MODEL": "demo", "MURMUR_DATA_DIR": str(data), "MURMUR_GATEWAY_PORT": "0", "MURMUR_SETTLE_S": "0.1"}
-    return Process(["-c", "from murmur.cli import main; main()", "dev"], environment, log)
+    return Murmur(log.parent, environment).start("dev", log=log.name)
 
 
 def address(process: Process) -> str:
-    wait_until(lambda: process.said(READY), "murmur dev to be ready", 60)
-    return process.log.read_text().rpartition(READY)[2].split()[0]
+    wait_until(lambda: process.printed(READY), "murmur dev to be ready")
+    return process.output().rpartition(READY)[2].split()[0]
 
 
-def test_ended_jobs_answer_as_before_and_ctrl_c_stops_within_three_seconds(tmp_path: Path) -> None:
+def test_ended_jobs_answer_as_before_and_ctrl_c_ends_it_in_order(tmp_path: Path) -> None:
     clip = BY_NAME["en-command.wav"]
     with start(tmp_path / "data", tmp_path / "first.log") as first:
         client = Client(address(first))
         done, failed = client.submit(clip.path), str(client.post("a.mp3", b"no sound at all" * 9).json["task_id"])
         before = [client.ended(done), client.ended(failed)]
-        began_s = time.monotonic()
-        assert first.interrupt(10) == 0
-        assert time.monotonic() - began_s < 3.0
+        assert first.interrupt() == 0
     with start(tmp_path / "data", tmp_path / "second.log") as second:
         client = Client(address(second))
         assert [client.status(done), client.status(failed)] == before
@@ -55,7 +51,7 @@ def test_an_inbox_file_that_was_done_is_neither_done_nor_written_again(tmp_path:
         wait_until(lambda: all(path.exists() for path in old), "the results")
         wait_until(lambda: client.request("GET", "/api/jobs?state=FAILURE").json["jobs"], "the end of the junk")
         before = jobs_of(client)
-        assert first.interrupt(10) == 0
+        assert first.interrupt() == 0
     written = [path.stat().st_mtime_ns for path in old]
     half = data / "work" / "uploads"
     half.mkdir(exist_ok=True)
@@ -90,7 +86,6 @@ def test_a_job_in_hand_at_a_kill_goes_on_at_once_and_what_was_cancelled_stays_so
     assert word_errors(clip.text, status["result"]["transcription"]["text"]) <= clip.wer_max
 
 
-@pytest.mark.timeout(600)
 def test_twenty_kills_while_files_drop_in_leave_exactly_one_right_transcript_for_each(tmp_path: Path) -> None:
     seed = 20261121
     chance = random.Random(seed)

@@ -2,19 +2,17 @@
 embedded broker knows no transactions.
 """
 
-import json
+import os
 import signal
-import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from runtime.kafka.embedded import EmbeddedBroker
-from tests.pipeline.command import Murmur, only_line
-from tests.pipeline.supervised import ALL, alive, children, on_directory, ready, start
+from tests.pipeline.client import Client
+from tests.processes import ALL_STAGES, Murmur, alive, children, on_directory, only_line
 from tests.waiting import wait_until
 
 
@@ -29,44 +27,48 @@ def environment(broker: EmbeddedBroker, tmp_path: Path) -> dict[str, str]:
     return on_directory(broker.bootstrap, tmp_path)
 
 
+def gateway(environment: dict[str, str]) -> Client:
+    return Client(f"http://127.0.0.1:{environment['MURMUR_GATEWAY_PORT']}")
+
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_all_stages_within_seconds_and_in_order(environment: dict[str, str], tmp_path: Path, number: int) -> None:
-    with start(environment, tmp_path, "all") as parent:
-        wait_until(lambda: ready(environment) and sorted(children(parent.pid)) == ALL, "all stages")
+def test_a_signal_ends_all_stages_in_order(environment: dict[str, str], tmp_path: Path, number: signal.Signals) -> None:
+    with Murmur(tmp_path, environment).start("run", "all") as parent:
+        wait_until(lambda: gateway(environment).ready() and sorted(children(parent.pid)) == ALL_STAGES, "all stages")
         before = children(parent.pid)
-        assert parent.end(number, 12) == 0
+        assert parent.end(number) == 0
     assert not any(map(alive, before.values()))
-    log = parent.log.read_text()
+    log = parent.output()
     assert log.splitlines()[-1].endswith("] murmur.stopped")
     assert not [word for word in ("Traceback", "Abort", "terminate called", "Fatal Python", "stage.ended") if word in log]
 
 
 def test_with_once_the_end_of_one_stage_is_the_end_of_all(environment: dict[str, str], tmp_path: Path) -> None:
-    with start(environment, tmp_path, "--once", "gateway", "intake") as parent:
-        wait_until(lambda: ready(environment) and len(children(parent.pid)) == 2, "both stages")
+    with Murmur(tmp_path, environment).start("run", "--once", "gateway", "intake") as parent:
+        wait_until(lambda: gateway(environment).ready() and len(children(parent.pid)) == 2, "both stages")
         before = children(parent.pid)
-        subprocess.run(["kill", "-KILL", str(before["intake"])], check=True)
-        assert parent.wait(15) == 128 + signal.SIGKILL
+        os.kill(before["intake"], signal.SIGKILL)
+        assert parent.wait() == 128 + signal.SIGKILL
     assert not any(map(alive, before.values()))
 
 
 def test_one_stage_with_once_runs_in_the_very_process_and_ends_in_order(environment: dict[str, str], tmp_path: Path) -> None:
-    with start(environment, tmp_path, "--once", "gateway") as process:
-        wait_until(lambda: ready(environment), "the gateway")
+    with Murmur(tmp_path, environment).start("run", "--once", "gateway") as process:
+        wait_until(lambda: gateway(environment).ready(), "the gateway")
         assert children(process.pid) == {}
-        assert process.end(signal.SIGTERM, 12) == 0
+        assert process.end(signal.SIGTERM) == 0
 
 
 def test_without_a_setting_every_stage_uses_base_and_the_log_says_so(environment: dict[str, str], tmp_path: Path) -> None:
     del environment["MURMUR_MODEL"]
-    with start(environment, tmp_path, "gateway", "intake") as parent:
-        wait_until(lambda: ready(environment), "the gateway")
-        with urllib.request.urlopen(f"http://127.0.0.1:{environment['MURMUR_GATEWAY_PORT']}/api/models", timeout=5) as answer:
-            assert [model["id"] for model in json.load(answer)["models"]] == ["base"]
-        (line,) = [line for line in parent.log.read_text().splitlines() if " model.defaulted " in line]
+    with Murmur(tmp_path, environment).start("run", "gateway", "intake") as parent:
+        wait_until(lambda: gateway(environment).ready(), "the gateway")
+        models = gateway(environment).request("GET", "/api/models").json["models"]
+        assert [model["id"] for model in models] == ["base"]
+        (line,) = [line for line in parent.output().splitlines() if " model.defaulted " in line]
         assert " model=base hint='to change it, set MURMUR_MODEL for all stages'" in line
 
 
@@ -91,7 +93,7 @@ def test_a_wrong_set_up_is_one_line_and_exit_2(
 
 def test_a_broker_that_is_away_is_waited_for_and_a_signal_still_ends_it(environment: dict[str, str], tmp_path: Path) -> None:
     environment["MURMUR_KAFKA_BOOTSTRAP"] = "127.0.0.1:1"
-    with start(environment, tmp_path, "coordinator", "intake", "transcriber") as parent:
-        wait_until(lambda: "brokers are down" in parent.log.read_text(), "the first complaint")
-        assert parent.end(signal.SIGTERM, 20) == 0
-    assert "Traceback" not in parent.log.read_text()
+    with Murmur(tmp_path, environment).start("run", "coordinator", "intake", "transcriber") as parent:
+        wait_until(lambda: "brokers are down" in parent.output(), "the first complaint")
+        assert parent.end(signal.SIGTERM) == 0
+    assert "Traceback" not in parent.output()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.clips import BY_NAME
-from tests.pipeline.command import Murmur, only_line
+from tests.processes import Murmur, only_line
 
 MINUTES = "0.1"
 

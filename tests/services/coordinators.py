@@ -3,10 +3,7 @@
 A probe is one new request in every partition: it is answered when the `decodes` of all of them can be read.
 """
 
-import os
 import signal
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -25,9 +22,9 @@ from schemas.topics import DECODES, REQUESTS
 from schemas.work import DecodeRequested
 from scripts.services import envfile
 from scripts.services.supervisor import Services
-from tests.waiting import wait_until
+from tests.processes import Process
+from tests.waiting import DEADLINE_S, wait_until
 
-ROOT = Path(__file__).parents[2]
 PARTITIONS = 8
 FAILED_EXIT = 70
 
@@ -55,42 +52,19 @@ class Coordinator:
     def __init__(self, environment: dict[str, str], log: Path, instance: str | None = None) -> None:
         self._environment = environment | ({"MURMUR_INSTANCE": instance} if instance else {})
         self.log = log
-        self._popen: subprocess.Popen[bytes] | None = None
+        self.process = self._started()
 
-    def start(self) -> None:
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("MURMUR_")}
-        with self.log.open("ab") as output:
-            self._popen = subprocess.Popen(
-                [sys.executable, "-m", "murmur.cli.child", "coordinator"],
-                cwd=self.log.parent,  # no .env of the checkout
-                env={**inherited, **self._environment, "PYTHONPATH": str(ROOT)},
-                stdin=subprocess.PIPE,  # its end is what ends a child
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+    def _started(self) -> Process:
+        return Process(["-m", "murmur.cli.child", "coordinator"], self._environment, self.log)
 
-    def signal(self, number: signal.Signals) -> None:
-        assert self._popen is not None
-        self._popen.send_signal(number)
-
-    def kill(self) -> None:
-        """kill -9, and gone."""
-        if self._popen is not None:
-            self._popen.kill()
-            self._popen.wait(10)
-            assert self._popen.stdin is not None
-            self._popen.stdin.close()
-            self._popen = None
-
-    def exit_code(self, timeout_s: float) -> int:
-        """Waits for its end."""
-        assert self._popen is not None
-        return self._popen.wait(timeout_s)
+    def restart(self) -> None:
+        """After a kill."""
+        self.process = self._started()
 
     @property
     def partitions(self) -> int:
         """How many partitions of `requests` it said it reads, last."""
-        said = [line for line in self.log.read_text().splitlines() if " partitions.assigned " in line]
+        said = [line for line in self.process.output().splitlines() if " partitions.assigned " in line]
         return said[-1].count("requests/") if said else 0
 
 
@@ -116,7 +90,6 @@ class House:
         """Started."""
         coordinator = Coordinator(self.environment, self._folder / f"{name}.log", instance)
         self.coordinators.append(coordinator)
-        coordinator.start()
         return coordinator
 
     def ask(self) -> set[str]:
@@ -126,7 +99,7 @@ class House:
             event = request()
             asked.add(event.work.work_id)
             self._producer.produce(self.kafka.name(REQUESTS), codec.encode(event), key=event.work.work_id, partition=number)
-        assert self._producer.flush(30) == 0
+        assert self._producer.flush(DEADLINE_S) == 0
         return asked
 
     def answered(self, asked: set[str]) -> bool:
@@ -135,16 +108,16 @@ class House:
             self.decodes.append(record.event)
         return asked <= {decode.work.work_id for decode in self.decodes}
 
-    def probe(self, timeout_s: float = 60.0) -> float:
+    def probe(self) -> float:
         """How long it takes until a new request in every partition is answered."""
         began_s = time.monotonic()
         asked = self.ask()
-        wait_until(lambda: self.answered(asked), "a decode for every request", timeout_s)
+        wait_until(lambda: self.answered(asked), "a decode for every request")
         return time.monotonic() - began_s
 
     def close(self) -> None:
         for coordinator in self.coordinators:
-            coordinator.kill()
+            coordinator.process.close()
         self._follower.close()
 
 
@@ -162,16 +135,16 @@ def figures(house: House) -> Iterator[tuple[str, float]]:
     """Breaks coordinators in each way once; what it was, and the seconds until every partition was served again."""
     first = house.coordinator("first", "coordinator-0")
     house.probe()
-    first.kill()
-    first.start()
+    first.process.kill()
+    first.restart()
     yield "restart under its own name after kill -9", house.probe()
     second = house.coordinator("second")
     wait_until(lambda: second.partitions == first.partitions == PARTITIONS // 2, "half of the partitions each")
-    second.kill()
+    second.process.kill()
     yield "takeover after kill -9", house.probe()
-    second.start()
+    second.restart()
     wait_until(lambda: second.partitions == first.partitions == PARTITIONS // 2, "half of the partitions each")
-    second.signal(signal.SIGSTOP)
+    second.process.send(signal.SIGSTOP)
     yield "takeover after a freeze", house.probe()
-    second.signal(signal.SIGCONT)
+    second.process.send(signal.SIGCONT)
     yield "a probe while the zombie wakes", house.probe()

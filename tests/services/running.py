@@ -8,10 +8,8 @@ import hashlib
 import itertools
 import json
 import struct
-import subprocess
-import sys
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,17 +27,15 @@ from scripts.services.kafka import Kafka
 from scripts.services.store import Store
 from tests.clips import BY_NAME
 from tests.pipeline.client import Client
-from tests.pipeline.processes import Process
-from tests.waiting import wait_until
+from tests.processes import Murmur, Process
+from tests.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 Json = dict[str, Any]
 ENDED = {"SUCCESS", "FAILURE", "REVOKED"}
-MURMUR = str(Path(sys.executable).with_name("murmur"))
 PART_BYTES = 5 * 1024**2  # the smallest that S3 takes
-STOP_S = 30.0
 _numbers = itertools.count()
 
 
@@ -50,19 +46,6 @@ def spoken(clip: str = "en-command.wav", padding_bytes: int = 16) -> bytes:
     padding = uuid.uuid4().bytes + bytes(padding_bytes + padding_bytes % 2 - 16)
     whole = content + b"JUNK" + struct.pack("<I", len(padding)) + padding
     return whole[:4] + struct.pack("<I", len(whole) - 8) + whole[8:]
-
-
-def run_murmur(*arguments: str, environment: Mapping[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
-    """A command that ends."""
-    return subprocess.run(
-        [sys.executable, MURMUR, *arguments],
-        cwd=folder,  # no .env of the checkout
-        env={"PATH": "/usr/bin:/bin", **environment},
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +60,7 @@ class Reader:
     def __init__(self, kafka: Kafka, topic: str) -> None:
         own = {"group.id": str(uuid.uuid4()), "isolation.level": "read_committed", "enable.partition.eof": True}
         self._consumer = Consumer(kafka.client_config(**own, **{"enable.auto.commit": False, "fetch.wait.max.ms": 50}))
-        numbers = self._consumer.list_topics(topic, timeout=10).topics[topic].partitions
+        numbers = self._consumer.list_topics(topic, timeout=DEADLINE_S).topics[topic].partitions
         self._places = [TopicPartition(topic, number, OFFSET_BEGINNING) for number in numbers]
         self._consumer.assign(self._places)
         self._ends: dict[int, int] = {}
@@ -94,16 +77,16 @@ class Reader:
 
     def all(self) -> list[Message]:
         """Everything up to the end that the topic has now."""
-        ends = {place.partition: self._consumer.get_watermark_offsets(place, timeout=10)[1] for place in self._places}
+        ends = {place.partition: self._consumer.get_watermark_offsets(place, timeout=DEADLINE_S)[1] for place in self._places}
         wait_until(
             lambda: self.poll() is not None and all(self._ends.get(number, 0) >= end for number, end in ends.items()),
             "the end of a topic",
         )
         return self.seen
 
-    def first(self, where: Callable[[Json], bool], what: str, timeout_s: float = 60.0) -> Json:
+    def first(self, where: Callable[[Json], bool], what: str) -> Json:
         """The first value that is so, also one that was seen before."""
-        return wait_until(lambda: next((m.value for m in self.poll() if where(m.value)), None), what, timeout_s) or {}
+        return wait_until(lambda: next((m.value for m in self.poll() if where(m.value)), None), what) or {}
 
     def close(self) -> None:
         self._consumer.close()
@@ -137,11 +120,11 @@ class Installation:
 
         Ended as by Ctrl-C: stages leave their groups, so that the next ones need not wait for the end of their sessions.
         """
-        said = {f"MURMUR_{name.upper()}": str(value) for name, value in settings.items()}
-        log = self.folder / f"{'-'.join(stages)}-{next(_numbers)}.log"
-        with Process([MURMUR, "run", *stages], {**self.environment, **said}, log) as process:
+        given = {f"MURMUR_{name.upper()}": str(value) for name, value in settings.items()}
+        log = f"{'-'.join(stages)}-{next(_numbers)}.log"
+        with Murmur(self.folder, {**self.environment, **given}).start("run", *stages, log=log) as process:
             yield process
-            assert process.interrupt(STOP_S) == 0, log.read_text()
+            assert process.interrupt() == 0, process.output()
 
     def reader(self, topic: Topic) -> Reader:
         """One for each topic, kept."""
@@ -219,7 +202,7 @@ class Installation:
         producer = Producer(self.kafka.client_config())
         for _ in range(times):
             producer.produce(f"{self.store.topic_prefix}{UPLOADS.name}", json.dumps(value).encode(), key)
-        assert producer.flush(20) == 0
+        assert producer.flush(DEADLINE_S) == 0
 
     def close(self) -> None:
         for reader in self._readers.values():

@@ -16,9 +16,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from schemas.topics import TOPICS
 from scripts.services.store import Store
 from scripts.services.supervisor import Services
-from tests.services.running import plain_s3, run_murmur
-
-pytestmark = pytest.mark.beside
+from tests.processes import Murmur
+from tests.services.running import plain_s3
+from tests.waiting import DEADLINE_S
 
 Environment = dict[str, str]
 
@@ -44,7 +44,7 @@ def buckets(store: Store) -> Iterator[Environment]:
 
 def said(folder: Path, environment: Environment, *command: str) -> list[str]:
     """The lines of a command that ended well."""
-    done = run_murmur(*command, environment=environment, folder=folder)
+    done = Murmur(folder, environment)(*command)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.splitlines()
 
@@ -52,7 +52,7 @@ def said(folder: Path, environment: Environment, *command: str) -> list[str]:
 def configuration(services: Services, topic: str) -> dict[str, str]:
     resource = ConfigResource(ResourceType.TOPIC, topic)
     admin = services.kafka.admin()  # it has to live until it has answered
-    answer = admin.describe_configs([resource])[resource].result(10)
+    answer = admin.describe_configs([resource])[resource].result(DEADLINE_S)
     return {name: str(entry.value) for name, entry in answer.items()}
 
 
@@ -60,14 +60,14 @@ def configure(services: Services, topic: str, name: str, value: str) -> None:
     entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
     admin = services.kafka.admin()
-    admin.incremental_alter_configs([resource])[resource].result(10)
+    admin.incremental_alter_configs([resource])[resource].result(DEADLINE_S)
 
 
 def test_topics_are_created_once_and_as_they_are_kept(services: Services, cluster: Environment, tmp_path: Path) -> None:
     prefix = cluster["MURMUR_TOPIC_PREFIX"]
     assert said(tmp_path, cluster, "topics", "apply") == [f"created {prefix}{topic.name}" for topic in TOPICS]
     assert said(tmp_path, cluster, "topics", "apply") == ["nothing to do"]
-    there = services.kafka.admin().list_topics(timeout=10).topics
+    there = services.kafka.admin().list_topics(timeout=DEADLINE_S).topics
     assert {len(there[prefix + topic.name].partitions) for topic in TOPICS} == {2}
     for topic in TOPICS:
         assert configuration(services, prefix + topic.name)["cleanup.policy"] == topic.cleanup
@@ -86,7 +86,7 @@ def test_topics_never_shrink_and_what_differs_is_mended_or_said(services: Servic
     ]
     fewer = said(tmp_path, {**cluster, "MURMUR_TOPIC_PARTITIONS": "1"}, "topics", "apply")
     assert f"left as it is: {prefix}requests: 2 partitions, not 1; a topic cannot shrink" in fewer
-    assert len(services.kafka.admin().list_topics(timeout=10).topics[f"{prefix}requests"].partitions) == 2
+    assert len(services.kafka.admin().list_topics(timeout=DEADLINE_S).topics[f"{prefix}requests"].partitions) == 2
     more = said(tmp_path, {**cluster, "MURMUR_TOPIC_PARTITIONS": "3"}, "topics", "apply")
     assert f"more partitions: {prefix}chunks.bulk" in more
     assert f"left as it is: {prefix}requests: 2 partitions, not 3; more would move keys to other partitions" in more
@@ -103,14 +103,14 @@ def test_asking_for_more_copies_does_not_close_topics_that_have_one(
     assert configuration(services, topic)["min.insync.replicas"] == "1"
     assert f"left as it is: {topic}: 1 copies, not 3; reassign its partitions" in lines
     refused: list[object] = []
-    producer = Producer(services.kafka.client_config(**{"acks": "all", "message.timeout.ms": 5000}))
+    producer = Producer(services.kafka.client_config(**{"acks": "all", "message.timeout.ms": 60_000}))
     producer.produce(topic, b"taken", on_delivery=lambda error, _: refused.append(error) if error else None)
-    assert (producer.flush(10), refused) == (0, [])
+    assert (producer.flush(DEADLINE_S), refused) == (0, [])
 
 
 def test_a_cluster_that_cannot_hold_the_copies_says_so(services: Services, cluster: Environment, tmp_path: Path) -> None:
     environment = {**cluster, "MURMUR_TOPIC_REPLICATION": "3"}
-    done = run_murmur("topics", "apply", environment=environment, folder=tmp_path)
+    done = Murmur(tmp_path, environment)("topics", "apply")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "replication factor" in done.stderr.lower()

@@ -12,8 +12,6 @@ from runtime.settings import Settings
 from scripts.services.store import Store
 from scripts.services.supervisor import Services
 
-pytestmark = pytest.mark.beside
-
 ARN = "arn:minio:sqs::MURMUR:kafka"
 
 

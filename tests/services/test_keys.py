@@ -20,7 +20,7 @@ from runtime.settings import Settings
 from schemas.topics import JOBS, UPLOADS
 from tests.pipeline.client import Client
 from tests.services.running import ENDED, Installation, dropped_key, spoken
-from tests.waiting import wait_until
+from tests.waiting import DEADLINE_S, wait_until
 
 MIB = 1024**2
 CONTENT = spoken()  # the same under every name: transcribed once, answered from the cache after that
@@ -231,7 +231,7 @@ def put_as_written(settings: Settings, key: str, content: bytes) -> None:
     request = AWSRequest("PUT", url, data=content, headers={"Content-Length": str(len(content))})
     credentials = Credentials(settings.s3_access_key or "", settings.s3_secret_key.get_secret_value())
     S3SigV4Auth(credentials, "s3", settings.s3_region).add_auth(request)
-    connection = HTTPConnection(urlsplit(url).netloc, timeout=20)
+    connection = HTTPConnection(urlsplit(url).netloc, timeout=DEADLINE_S)
     try:
         connection.request("PUT", urlsplit(url).path, content, dict(request.headers.items()))
         answer = connection.getresponse()

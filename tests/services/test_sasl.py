@@ -1,10 +1,6 @@
-"""Kafka with a password: everything works over SASL_PLAINTEXT, and a wrong password is called that, within seconds."""
+"""Kafka with a password: everything works over SASL_PLAINTEXT, and a wrong password is called that."""
 
 import json
-import os
-import subprocess
-import sys
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,11 +18,11 @@ from schemas.topics import CHUNKS_BULK, UPLOADS
 from scripts.services import envfile
 from scripts.services.kafka import PASSWORD, USER
 from scripts.services.supervisor import Services
-from tests.contract.brokers import running, wait_until, whole, write
+from tests.contract.brokers import running, whole, write
+from tests.processes import Murmur
+from tests.waiting import wait_until
 
-ROOT = Path(__file__).parents[2]
 REFUSED = "the broker refuses the credentials"
-SOON_S = 15.0  # a second or two, and what the interpreter needs to start on a busy machine
 
 
 def environment(services: Services, mechanism: str, password: str = PASSWORD) -> dict[str, str]:
@@ -57,15 +53,9 @@ def wrong(request: pytest.FixtureRequest, services: Services) -> dict[str, str]:
     return environment(services, request.param, "not-" + PASSWORD)
 
 
-def murmur(folder: Path, given: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-c", "from murmur.cli import main; main()", *arguments]
-    env = {**os.environ, **given, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False)
-
-
 def doctor(folder: Path, given: dict[str, str]) -> dict[str, dict[str, str | None]]:
     """What it found, by the name of the check."""
-    lines = murmur(folder, given, "doctor", "--json").stdout.splitlines()
+    lines = Murmur(folder, given)("doctor", "--json").stdout.splitlines()
     return {check["name"]: check for check in map(json.loads, lines)}
 
 
@@ -74,9 +64,9 @@ def copy(record: Received) -> list[Output]:
 
 
 def test_with_the_password_everything_works(right: dict[str, str], tmp_path: Path) -> None:
-    applied = murmur(tmp_path, right, "topics", "apply")
+    applied = Murmur(tmp_path, right)("topics", "apply")
     assert (applied.returncode, "created " in applied.stdout) == (0, True), applied.stderr
-    assert murmur(tmp_path, right, "topics", "apply").stdout.strip() == "nothing to do"
+    assert Murmur(tmp_path, right)("topics", "apply").stdout.strip() == "nothing to do"
     found = doctor(tmp_path, right)
     assert (found["broker"]["fix"], found["topics"]["fix"]) == (None, None)
 
@@ -89,15 +79,11 @@ def test_with_the_password_everything_works(right: dict[str, str], tmp_path: Pat
 
 
 def test_a_wrong_password_is_what_the_commands_complain_of(wrong: dict[str, str], tmp_path: Path) -> None:
-    began_s = time.monotonic()
-    applied = murmur(tmp_path, wrong, "topics", "apply")
-    assert time.monotonic() - began_s < SOON_S
+    applied = Murmur(tmp_path, wrong)("topics", "apply")
     assert applied.returncode == 1
     assert applied.stderr.startswith(f"murmur: {REFUSED}")
     assert len(applied.stderr.splitlines()) == 1
-    began_s = time.monotonic()
     found = doctor(tmp_path, wrong)
-    assert time.monotonic() - began_s < SOON_S
     for check in (found["broker"], found["topics"]):
         assert REFUSED in (check["found"] or "")
         assert check["fix"]
@@ -111,17 +97,13 @@ def test_a_stage_with_a_wrong_password_says_so_in_its_log_and_to_whoever_asks_wh
 ) -> None:
     kafka = Kafka.from_settings(envfile.settings(wrong))
     loop = Loop("stage", kafka, [UPLOADS], EachRecord(copy), LoopOptions(transactional=transactional))
-    began_s = time.monotonic()
     with running(loop):
         wait_until(lambda: REFUSED in (loop.not_ready() or ""), "the reason why it is not ready")
-    assert time.monotonic() - began_s < SOON_S  # stopped meanwhile, though nothing could begin
     assert [
         line for line in logged if (line["event"], line["log_level"]) == ("client.refused", "error") and REFUSED in line["error"]
     ]
 
 
 def test_the_check_at_a_stages_start_names_a_wrong_password(wrong: dict[str, str]) -> None:
-    began_s = time.monotonic()
     with pytest.raises(MurmurError, match=REFUSED):
         topics.check(Kafka.from_settings(envfile.settings(wrong)))
-    assert time.monotonic() - began_s < SOON_S

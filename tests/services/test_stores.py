@@ -24,8 +24,6 @@ from scripts.services.store import Store
 from scripts.services.supervisor import Services
 from tests.services.conftest import StoreFactory
 
-pytestmark = pytest.mark.beside
-
 MIB = 1024**2
 
 

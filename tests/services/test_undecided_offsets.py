@@ -21,8 +21,6 @@ from scripts.services.supervisor import Services
 from tests.contract.brokers import running, whole, write
 from tests.contract.test_transactions import Copying
 
-pytestmark = pytest.mark.beside
-
 NAME = "coordinator-1"
 BLIND = "transaction.partition.verification.enable=false\n"
 

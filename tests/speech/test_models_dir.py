@@ -8,7 +8,7 @@ import pytest
 from runtime.models import catalogue
 from scripts import models
 from tests.clips import BY_NAME, word_errors
-from tests.pipeline.command import Murmur
+from tests.processes import Murmur
 from tests.speech.conftest import Weights
 
 

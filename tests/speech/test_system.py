@@ -4,7 +4,7 @@ from pathlib import Path
 
 from benchmarks.speech import files
 from benchmarks.speech.reading import Way
-from tests.pipeline.command import Murmur
+from tests.processes import Murmur
 from tests.speech.conftest import Readings, Weights
 
 

@@ -14,7 +14,7 @@ from runtime.objects.directory import DirectoryStore
 from runtime.resources import Resources
 from runtime.settings import Settings
 from tests.contract.gateway.house import House
-from tests.waiting import wait_until
+from tests.waiting import DEADLINE_S, wait_until
 
 SECRET = SecretStr("whsec_" + "QUJDRA" * 8)
 
@@ -43,9 +43,9 @@ def house(broker: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[H
     running = threading.Thread(target=gateway.run)
     running.start()
     try:
-        wait_until(lambda: gateway.not_ready() is None, "the gateway", 20)
+        wait_until(lambda: gateway.not_ready() is None, "the gateway")
         yield House(gateway, broker, store, settings, folder / "work" / "uploads", broker.producer("test"))
     finally:
         gateway.stop()
-        running.join(5)
+        running.join(DEADLINE_S)
     assert not running.is_alive()

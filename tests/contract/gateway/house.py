@@ -24,7 +24,7 @@ from schemas.segment import Segment
 from schemas.topics import JOBS, PROGRESS, REQUESTS, Topic
 from schemas.transcript import Transcript
 from schemas.work import AudioInfo, WorkProgressed
-from tests.waiting import wait_until
+from tests.waiting import DEADLINE_S, wait_until
 
 API = "/api/transcribe/async"
 BOUNDARY = "----of-the-tests"
@@ -58,7 +58,7 @@ class House:
         return self.gateway.address.removeprefix("http://")
 
     def ask(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer:
-        connection = http.client.HTTPConnection(self.place, timeout=10)
+        connection = http.client.HTTPConnection(self.place, timeout=DEADLINE_S)
         try:
             connection.request(method, path, body, dict(headers or {}))
             answer = connection.getresponse()
@@ -76,7 +76,7 @@ class House:
     def publish(self, topic: Topic, key: str, record: Record) -> None:
         """As the coordinator would."""
         self.producer.produce(self.kafka.name(topic), key=key, value=codec.encode(record))
-        assert self.producer.flush(5) == 0
+        assert self.producer.flush(DEADLINE_S) == 0
 
     def files(self) -> list[Path]:
         return [path for path in self.uploads.rglob("*") if path.is_file()]
@@ -126,7 +126,7 @@ def tell(house: House, asked: JobRequested, state: State, **more: Any) -> None:
         str(job.job_id),
         JobChanged(job=job, work_id=work.work_id, audio_id=work.audio_id, model=work.model, state=state, changed_at=now, **more),
     )
-    wait_until(lambda: status(house, asked)["state"] == state, state, 10)
+    wait_until(lambda: status(house, asked)["state"] == state, state)
 
 
 def finish(house: House, asked: JobRequested, *segments: Segment) -> None:

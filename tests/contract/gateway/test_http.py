@@ -20,7 +20,7 @@ from tests.contract.gateway.house import (
     requested,
     submitted,
 )
-from tests.waiting import wait_until
+from tests.waiting import DEADLINE_S, wait_until
 
 # Submitting
 
@@ -124,7 +124,7 @@ def test_a_file_of_the_largest_size_is_taken(house: House) -> None:
 def nothing_left(house: House) -> Iterator[None]:
     before = house.files()
     yield
-    wait_until(lambda: set(house.files()) <= set(before), "the upload to be gone", 5)
+    wait_until(lambda: set(house.files()) <= set(before), "the upload to be gone")
 
 
 @pytest.mark.usefixtures("nothing_left")
@@ -188,7 +188,7 @@ def test_a_length_beyond_the_limit_is_refused_before_the_body(house: House, expe
         b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n%bContent-Length: 99999999999\r\n\r\n"
     )
     host, port = house.place.split(":")
-    with socket.create_connection((host, int(port)), timeout=5) as connection:
+    with socket.create_connection((host, int(port)), timeout=DEADLINE_S) as connection:
         connection.sendall(head % (API.encode(), expect))
         assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")
 
@@ -200,9 +200,9 @@ def test_a_client_that_goes_away_leaves_nothing(house: House, sent_bytes: int) -
     head = f"POST {API} HTTP/1.1\r\nHost: x\r\nContent-Type: {MULTIPART['Content-Type']}\r\nContent-Length: {len(body)}\r\n\r\n"
     host, port = house.place.split(":")
     aborted = aborted_uploads(house)
-    with socket.create_connection((host, int(port)), timeout=5) as connection:
+    with socket.create_connection((host, int(port)), timeout=DEADLINE_S) as connection:
         connection.sendall(head.encode() + body[:sent_bytes])
-    wait_until(lambda: aborted_uploads(house) > aborted, "the upload to be given up", 10)
+    wait_until(lambda: aborted_uploads(house) > aborted, "the upload to be given up")
 
 
 def aborted_uploads(house: House) -> float:
@@ -232,7 +232,7 @@ def test_an_expectation_that_nobody_knows_is_a_problem(house: House) -> None:
 )
 def test_what_is_no_request_is_a_problem_too(house: House, raw: bytes) -> None:
     host, port = house.place.split(":")
-    with socket.create_connection((host, int(port)), timeout=5) as connection:
+    with socket.create_connection((host, int(port)), timeout=DEADLINE_S) as connection:
         connection.sendall(raw)
         answer = connection.recv(65536)
     assert b" 400 Bad Request\r\n" in answer

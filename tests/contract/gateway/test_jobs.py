@@ -13,7 +13,7 @@ from schemas.record import Failure
 from schemas.segment import Segment
 from schemas.topics import CANCELLATIONS
 from tests.contract.gateway.house import API, House, finish, is_problem, progressed, status, submitted, tell
-from tests.waiting import wait_until
+from tests.waiting import DEADLINE_S, wait_until
 
 
 def test_a_finished_job_gives_its_result(house: House) -> None:
@@ -45,7 +45,7 @@ def test_progress_has_the_share_and_the_segments_so_far(house: House) -> None:
     tell(house, asked, "STARTED")
     progressed(house, asked, 0.25, "Olá.")
 
-    said = wait_until(lambda: (s := status(house, asked))["progress"]["share"] and s, "progress", 10)
+    said = wait_until(lambda: (s := status(house, asked))["progress"]["share"] and s, "progress")
 
     assert said["progress"]["share"] == 0.25
     assert [segment["text"] for segment in said["progress"]["segments"]] == ["Olá."]
@@ -90,7 +90,7 @@ def test_cancelling_asks_the_coordinator_and_says_so_again_when_it_is_done(house
     assert (first.status, first.json["state"]) == (202, "PENDING")
     assert set(first.json) == {"task_id", "state", "message"}
     follower = Follower(house.kafka, (CANCELLATIONS,))
-    events = wait_until(lambda: [record.event for record in follower.poll(0.1)], "the cancellation", 10)
+    events = wait_until(lambda: [record.event for record in follower.poll(0.1)], "the cancellation")
     follower.close()
     assert [event.job_id for event in events if isinstance(event, CancelRequested)] == [asked.job.job_id]
 
@@ -119,12 +119,12 @@ def test_events_tell_the_state_the_segments_and_the_end(house: House) -> None:
     events: list[tuple[str, Any]] = []
     listening = threading.Thread(target=listen, args=(house, asked, events))
     listening.start()
-    wait_until(lambda: events, "the first event", 10)
+    wait_until(lambda: events, "the first event")
     tell(house, asked, "STARTED")
     progressed(house, asked, 0.5, "Olá.")
-    wait_until(lambda: [data for kind, data in events if kind == "progress"], "progress", 10)
+    wait_until(lambda: [data for kind, data in events if kind == "progress"], "progress")
     finish(house, asked, Segment(start=0, end=1, text="Olá. Tudo bem?"))
-    listening.join(10)
+    listening.join(DEADLINE_S)
 
     assert not listening.is_alive()
     assert [data["state"] for kind, data in events if kind == "status"] == ["PENDING", "STARTED", "SUCCESS"]
@@ -134,7 +134,7 @@ def test_events_tell_the_state_the_segments_and_the_end(house: House) -> None:
 
 
 def listen(house: House, asked: JobRequested, events: list[tuple[str, Any]]) -> None:
-    connection = http.client.HTTPConnection(house.place, timeout=20)
+    connection = http.client.HTTPConnection(house.place, timeout=DEADLINE_S)
     connection.request("GET", f"{API}/{asked.job.job_id}/events")
     answer = connection.getresponse()
     assert answer.getheader("Content-Type") == "text/event-stream"

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, Self
 
 from standardwebhooks.webhooks import Webhook
 
-from tests.contract.brokers import wait_until
 from tests.ended import SECRET
+from tests.waiting import wait_until
 
 HUGE_BYTES = 1 << 30
 

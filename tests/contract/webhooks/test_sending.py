@@ -6,7 +6,6 @@ import ssl
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -25,11 +24,13 @@ from sinks.webhooks.attempt import Poster
 from sinks.webhooks.delivery import End
 from sinks.webhooks.message import webhook_id
 from sinks.webhooks.sender import Sender
-from tests.contract.brokers import ROOT, wait_until
 from tests.contract.webhooks.receiver import Receiver
 from tests.ended import SECRET, ended
+from tests.processes import ROOT
+from tests.waiting import DEADLINE_S, wait_until
 
 PAUSES_S = (0.05, 0.05)
+NEVER_S = 3600.0
 
 
 @contextmanager
@@ -112,9 +113,7 @@ def test_a_receiver_that_is_not_there_is_given_up(objects: DirectoryStore, logge
 def test_a_receiver_that_hangs_has_its_time_and_no_more(
     receiver: Receiver, objects: DirectoryStore, logged: list[EventDict]
 ) -> None:
-    began_s = time.monotonic()
     assert end(objects, receiver.url("/slow"), timeout_s=0.2) == "given_up"
-    assert time.monotonic() - began_s < 10
     assert given_up(logged) == [(3, "timed_out")]
 
 
@@ -190,15 +189,12 @@ def test_proxies_and_credentials_of_the_environment_are_not_used(
 
 
 def test_a_receiver_that_hangs_delays_nobody_else(receiver: Receiver, objects: DirectoryStore) -> None:
-    with Receiver() as healthy, sending(objects) as sender:
+    with Receiver() as healthy, sending(objects, timeout_s=NEVER_S) as sender:
         for number in range(500):
             event = ended(receiver.url("/slow"), number)
             sender.send(webhook_id(event), event)
-        began_s = time.monotonic()
         found = ends(sender, [ended(healthy.url("/ok"), 1000 + number) for number in range(100)])
-        took_s = time.monotonic() - began_s
         assert set(found.values()) == {"delivered"}
-    assert took_s < 10
     assert len(receiver.at("/slow")) <= 8
 
 
@@ -219,22 +215,18 @@ def test_a_name_that_is_never_resolved_has_its_time_and_holds_up_neither_others_
         with sending(objects, timeout_s=0.2) as sender:
             urls = [f"http://hangs.example:{port}/" for port in range(8000, 8020)]
             found = ends(sender, [ended(url, number) for number, url in enumerate([*urls, receiver.url("/ok")])])
-            began_s = time.monotonic()
-        assert time.monotonic() - began_s < 2
     finally:
         answered.set()
     assert sorted(found.values()) == ["delivered", *["given_up"] * 20]
     assert given_up(logged) == [(3, "timed_out")] * 20
 
 
-def test_close_ends_what_hangs_within_two_seconds(receiver: Receiver, objects: DirectoryStore) -> None:
-    with sending(objects) as sender:
+def test_close_ends_what_hangs(receiver: Receiver, objects: DirectoryStore) -> None:
+    with sending(objects, timeout_s=NEVER_S) as sender:
         event = ended(receiver.url("/slow"))
         sender.send(webhook_id(event), event)
         receiver.wait("/slow", 1)
-        began_s = time.monotonic()
         sender.close()
-        assert time.monotonic() - began_s < 2
         assert list(sender.finished()) == []
         sender.close()
 
@@ -253,7 +245,7 @@ def test_the_receiver_of_the_examples_accepts_what_is_sent_and_notices_a_repeat(
                 stranger.sendall(b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}")
                 assert b" 401 " in stranger.recv(1000)
             success, failure, refused = example.stdout.read().splitlines()
-            assert example.wait(30) == 0
+            assert example.wait(DEADLINE_S) == 0
         finally:
             example.kill()
     assert "Olá, João." in success

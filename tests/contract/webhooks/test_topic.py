@@ -2,10 +2,7 @@
 
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,9 +21,11 @@ from schemas.deadletter import DeadLetter
 from schemas.jobs import JobChanged
 from schemas.topics import DEAD_LETTERS, JOBS
 from sinks.webhooks import build
-from tests.contract.brokers import ROOT, committed, running, wait_until, whole, write
+from tests.contract.brokers import committed, running, whole, write
 from tests.contract.webhooks.receiver import Receiver
 from tests.ended import SECRET, ended
+from tests.processes import Process
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -84,7 +83,7 @@ def test_a_sender_that_dies_between_the_answer_and_the_commit_repeats_the_same_i
         with process(kafka, tmp_path / "work") as victim:
             victims.append(victim.pid)
             publish(kafka, ended(receiver.url("/ok"), state="SUCCESS"))
-            assert victim.wait(30) == -signal.SIGKILL
+            assert victim.wait() == -signal.SIGKILL
         assert offset(kafka) < 1
         with running(stage()):
             wait_until(lambda: offset(kafka) == 1, "the second delivery")
@@ -145,13 +144,7 @@ def test_old_jobs_are_not_told_again_when_the_group_is_new(kafka: Kafka, receive
     assert [got.webhook_id[-9:] for got in receiver.got] == ["2_failure"]
 
 
-@contextmanager
-def process(kafka: Kafka, work: Path) -> Iterator["subprocess.Popen[str]"]:
+def process(kafka: Kafka, work: Path) -> Process:
     """The sink as a process of its own."""
     given = {"bootstrap": kafka.bootstrap, "prefix": kafka.prefix, "extra": dict(kafka.consumer_extra), "work": str(work)}
-    command = [sys.executable, "-m", "tests.contract.webhooks.child", orjson.dumps(given).decode()]
-    with subprocess.Popen(command, cwd=ROOT, text=True) as child:
-        try:
-            yield child
-        finally:
-            child.kill()
+    return Process(["-m", "tests.contract.webhooks.child", orjson.dumps(given).decode()], {}, work.parent / "sink.log")

@@ -18,6 +18,8 @@ from tests.services.chaos.wire import Wire
 DROPS = {"gateway": 1, "intake": 2, "reconciler": 1, "coordinator": 2, "slicer": 1, "transcriber": 2, "store": 2}
 TELLS = {"gateway": 1, "coordinator": 1, "slicer": 1, "transcriber": 1, "webhooks": 2}
 RECONCILED_S = 10.0
+# How long an open transaction holds up its readers is measured as in production, which the nodes of other tests shorten.
+AS_IT_COMES = "transaction.abort.timed.out.transaction.cleanup.interval.ms=10000\n"
 # The listener that needs no password is for those with a whole network; the other one leads through a wire.
 WIRED = """\
 listeners=PLAINTEXT://127.0.0.1:{{plain}},WIRED://127.0.0.1:{{sasl}},CONTROLLER://127.0.0.1:{{controller}}
@@ -109,7 +111,7 @@ def store_by_wire(stack: ExitStack, folder: Path) -> Bench:
 
 
 def _broker(stack: ExitStack, folder: Path, properties: str = "") -> Kafka:
-    kafka = supervisor.own_kafka(folder / "kafka", properties)
+    kafka = supervisor.own_kafka(folder / "kafka", AS_IT_COMES + properties)
     stack.callback(kafka.process.forget)
     return kafka
 

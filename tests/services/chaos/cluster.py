@@ -18,7 +18,7 @@ from typing import Self
 from runtime.kafka import client, topics
 from runtime.objects import buckets
 from scripts.services import envfile, ports
-from scripts.services.process import Process
+from scripts.services.process import ServiceProcess
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
@@ -46,7 +46,7 @@ class Member:
             "PYTHONUNBUFFERED": "1",
             "PYTHONFAULTHANDLER": "1",  # kill -ABRT shows where one hangs
         }
-        self._parent = Process(name, folder / name, leashed=True)
+        self._parent = ServiceProcess(name, folder / name, leashed=True)
 
     @property
     def address(self) -> str:
@@ -158,7 +158,7 @@ class Cluster:
 
     def wait_ready(self, members: Iterable[Member] | None = None) -> None:
         for member in self.members.values() if members is None else members:
-            wait_until(member.ready, f"{member.name} to be ready", READY_S)
+            wait_until(member.ready, f"{member.name} to be ready")
 
     def crashes(self) -> list[str]:
         """What the parents said of children that ended by themselves, not by a kill."""

@@ -17,6 +17,7 @@ from runtime.kafka.messages import Received
 from schemas import codec
 from schemas.jobs import CancelRequested, JobRequested
 from schemas.topics import CANCELLATIONS, CHUNK_RESULTS, CHUNKS_BULK, CHUNKS_INTERACTIVE, DECODES, REQUESTS, Topic
+from tests.waiting import wait_until
 
 REPEATED = (REQUESTS, CHUNK_RESULTS, DECODES, CHUNKS_INTERACTIVE, CHUNKS_BULK)
 TIMES = 4  # four more, five in all
@@ -73,17 +74,16 @@ class Stutter:
 
 
 def cancels_before_requests(kafka: Kafka, pattern: JobRequested, count: int) -> list[str]:
-    """Jobs like `pattern` whose cancellation is on the broker before their request. Their file names tell what they are."""
-    producer, names = kafka.producer("early-cancel"), []
-    for number in range(count):
-        name = f"{pattern.job.filename}+cancelled-{number}"
-        job = pattern.job.model_copy(update={"job_id": uuid.uuid4(), "filename": name})
-        work_id = pattern.work.work_id
-        cancel = CancelRequested(job_id=job.job_id, work_id=work_id, requested_at=datetime.now(UTC))
-        write(kafka, producer, CANCELLATIONS, [(work_id.encode(), codec.encode(cancel))])
-        names.append(name)
-        # The coordinator reads two topics: the cancel is decided first only if it is read first.
-        write(kafka, producer, REQUESTS, [(work_id.encode(), codec.encode(pattern.model_copy(update={"job": job})))])
+    """Jobs like `pattern`, cancelled before their request: the coordinator has read the cancel by then. Their file names."""
+    producer, work_id = kafka.producer("early-cancel"), pattern.work.work_id
+    names = [f"{pattern.job.filename}+cancelled-{number}" for number in range(count)]
+    jobs = [pattern.job.model_copy(update={"job_id": uuid.uuid4(), "filename": name}) for name in names]
+    cancels = [CancelRequested(job_id=job.job_id, work_id=work_id, requested_at=datetime.now(UTC)) for job in jobs]
+    write(kafka, producer, CANCELLATIONS, [(work_id.encode(), codec.encode(cancel)) for cancel in cancels])
+    ends = kafka.offsets.ends([CANCELLATIONS])
+    wait_until(lambda: kafka.offsets.has_read("coordinator", ends), "the coordinator to have read the cancels")
+    requests = [pattern.model_copy(update={"job": job}) for job in jobs]
+    write(kafka, producer, REQUESTS, [(work_id.encode(), codec.encode(request)) for request in requests])
     return names
 
 

@@ -18,6 +18,7 @@ from tests.services.chaos.recorder import Accepted, Recorder, Refused, Seen
 from tests.waiting import wait_until
 
 AGAIN_S = 0.3
+OVER_S = 600.0  # whatever is broken is whole again long before
 LOOK_S = 0.25
 PATIENCE_S = 5.0  # then a client asks again, perhaps the other gateway
 BROKEN = (OSError, HTTPException, ValueError)  # no connection, cut off, or half an answer
@@ -70,10 +71,10 @@ class Load:
         with self._lock:
             return dict(self._accepted)
 
-    def wait_accepted(self, count: int, timeout_s: float = 240.0) -> None:
+    def wait_accepted(self, count: int, timeout_s: float = OVER_S) -> None:
         wait_until(lambda: len(self._accepted) >= count, f"{count} accepted jobs", timeout_s)
 
-    def wait_seen(self, timeout_s: float = 240.0) -> None:
+    def wait_seen(self, timeout_s: float = OVER_S) -> None:
         """Until a gateway has said of every accepted job that it ended."""
         wait_until(lambda: self._todo.empty() and not self._open, "the ends of all jobs", timeout_s)
 

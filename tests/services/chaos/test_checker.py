@@ -5,8 +5,6 @@ import pytest
 from tests.services.chaos.checker import Promises, check, figures
 from tests.services.chaos.recorder import Accepted, Delivered, Entry, Heard, Refused, Requested, Seen, Told
 
-pytestmark = pytest.mark.beside
-
 PROMISES = Promises(said=lambda content: f"words of {content}", within_s=10.0)
 GOOD: list[Entry] = [
     Requested(1.0, "one", "a"),

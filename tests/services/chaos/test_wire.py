@@ -10,9 +10,7 @@ import pytest
 
 from scripts.services import ports
 from tests.services.chaos.wire import WHOLE, Damage, Wire
-from tests.waiting import wait_until
-
-pytestmark = pytest.mark.beside
+from tests.waiting import DEADLINE_S, wait_until
 
 BODY = bytes(range(256)) * 800
 
@@ -58,7 +56,7 @@ def wire(server: Server) -> Iterator[tuple[Wire, int]]:
 
 
 @contextmanager
-def connected(port: int, timeout_s: float = 10.0) -> Iterator[http.client.HTTPConnection]:
+def connected(port: int, timeout_s: float = DEADLINE_S) -> Iterator[http.client.HTTPConnection]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
     yield connection
     connection.close()
@@ -91,7 +89,7 @@ def test_a_cut_wire_holds_what_it_is_given_until_it_is_mended(
         asker = threading.Thread(target=lambda: answers.append(ask(connection)))
         asker.start()
         wire[0].damage = WHOLE
-        asker.join(10)
+        asker.join(DEADLINE_S)
     assert answers == [(200, BODY)]
 
 

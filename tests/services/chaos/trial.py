@@ -10,7 +10,7 @@ from schemas.jobs import Job
 from tests.services.chaos import checker, clips
 from tests.services.chaos.checker import Figures, Promises
 from tests.services.chaos.cluster import Cluster
-from tests.services.chaos.load import Load
+from tests.services.chaos.load import OVER_S, Load
 from tests.services.chaos.recorder import Recorder
 from tests.services.chaos.witness import Witness
 from tests.waiting import wait_until
@@ -41,12 +41,12 @@ class Trial:
         self.expected += len(numbers)
         self.load.submit([clips.name(number) for number in numbers])
 
-    def wait_ended(self, share: float = 1.0, timeout_s: float = 240.0) -> None:
+    def wait_ended(self, share: float = 1.0, timeout_s: float = OVER_S) -> None:
         """Until so many of the submitted jobs have ended on the topic."""
         count = share * (self.expected + self.dropped)
         wait_until(lambda: len(self.witness.ended) >= count, f"{share:.0%} of the jobs to end", timeout_s)
 
-    def verdict(self, timeout_s: float = 240.0, within_s: float = WITHIN_S) -> Verdict:
+    def verdict(self, timeout_s: float = OVER_S, within_s: float = WITHIN_S) -> Verdict:
         """Waits for the end of everything, asks every gateway for every job, and judges."""
         self.load.wait_accepted(self.expected, timeout_s)
         self.load.wait_seen(timeout_s)

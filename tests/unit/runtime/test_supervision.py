@@ -4,7 +4,7 @@ import threading
 
 from runtime.errors import MurmurError, UsageError
 from runtime.supervision import RestartBackoff, Supervised
-from tests.waiting import wait_until
+from tests.waiting import DEADLINE_S, wait_until
 
 
 class Failing:
@@ -39,9 +39,9 @@ def test_a_stage_that_fails_lives_again_and_a_stop_ends_it() -> None:
     ends: list[BaseException | None] = []
     supervised = Supervised("failing", lambda: Failing(failures), lambda _name, error: ends.append(error))
     supervised.start()
-    wait_until(lambda: not failures and supervised.not_ready() is None, "the third life", 5)
+    wait_until(lambda: not failures and supervised.not_ready() is None, "the third life")
     supervised.stop()
-    assert supervised.join(5)
+    assert supervised.join(DEADLINE_S)
     assert ends == [None]
 
 
@@ -50,5 +50,5 @@ def test_a_wrong_set_up_is_not_tried_again() -> None:
     wrong = UsageError("set MURMUR_MODEL")
     supervised = Supervised("failing", lambda: Failing([wrong]), lambda _name, error: ends.append(error))
     supervised.start()
-    assert supervised.join(5)
+    assert supervised.join(DEADLINE_S)
     assert ends == [wrong]

@@ -11,6 +11,7 @@ from runtime.kafka.messages import Received, Step
 from schemas.record import Lane
 from schemas.work import ChunkReady, DecodeRequested, SliceClosed, SliceOpened, Span, WorkEvent, WorkFailed, WorkReported
 from tests.unit.processors.slicer.bench import AUDIO, WORK_ID, Bench
+from tests.waiting import DEADLINE_S
 
 
 def said_of(bench: Bench, record: Received[DecodeRequested]) -> list[Step]:
@@ -179,9 +180,9 @@ def test_a_store_that_goes_away_and_comes_back_costs_nothing(bench: Bench) -> No
 
     thread = threading.Thread(target=FileWork(record, bench.context, Places(4), give).run)
     thread.start()
-    assert away.wait(10)
+    assert away.wait(DEADLINE_S)
     (bench.root / "elsewhere").rename(bench.root / "work")
-    thread.join(10)
+    thread.join(DEADLINE_S)
 
     steps = [step for step in said if isinstance(step, Step)]
     assert spans(steps) == expected
@@ -196,6 +197,6 @@ def test_a_stopped_work_ends_without_settling_even_while_the_store_is_away(bench
     thread = threading.Thread(target=work.run)
     thread.start()
     work.stop()
-    thread.join(5)
+    thread.join(DEADLINE_S)
     assert not thread.is_alive()
     assert said == []

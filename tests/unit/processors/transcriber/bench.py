@@ -17,7 +17,7 @@ from schemas.options import DecodingOptions, ModelRef
 from schemas.record import Lane, ObjectRef
 from schemas.segment import Segment
 from schemas.work import ChunkReady, WorkReported
-from tests.waiting import wait_until
+from tests.waiting import DEADLINE_S, wait_until
 
 MODEL = ModelRef(name="demo", revision="1")
 SECOND = np.zeros(16_000, dtype="<i2")
@@ -35,14 +35,14 @@ class StandIn:
     warm: threading.Event | None = None
 
     def warm_up(self) -> None:
-        assert self.warm is None or self.warm.wait(10)
+        assert self.warm is None or self.warm.wait(DEADLINE_S)
 
     def group(self, window: Window) -> Group:
         return Group(3000, window.options.prompt, 5, False)
 
     def transcribe(self, batch: Sequence[Window]) -> list[WindowText]:
         self.batches.append(len(batch))
-        assert self.gate.wait(10)
+        assert self.gate.wait(DEADLINE_S)
         if (texts := self.wrong(batch)) is not None:
             return texts
         return [text(f"{len(window.samples)} samples") for window in batch]
@@ -137,4 +137,4 @@ class System:
             self.turn()
             return condition()
 
-        wait_until(turned, what, timeout_s=10)
+        wait_until(turned, what)

@@ -19,14 +19,14 @@ from runtime.objects import StoreUnavailable
 from runtime.objects.directory import DirectoryStore
 from schemas.options import ModelRef
 from tests.unit.processors.transcriber.bench import MODEL, Revoked, StandIn, System, text
-from tests.waiting import wait_until
+from tests.waiting import DEADLINE_S, wait_until
 
 
 def test_no_record_is_taken_before_the_model_has_warmed_up(tmp_path: Path) -> None:
     loading = threading.Event()
 
     def load() -> StandIn:
-        assert loading.wait(10)
+        assert loading.wait(DEADLINE_S)
         return StandIn()
 
     handler = Transcriber(MODEL, DirectoryStore({"work": tmp_path}), Revoked(), Workers[Held](load))

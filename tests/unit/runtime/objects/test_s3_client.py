@@ -1,6 +1,5 @@
 """The S3 client: made of the settings, at the first call, with an end to its patience."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -25,19 +24,19 @@ def test_the_settings_reach_the_client(tmp_path: Path) -> None:
     client = s3.connect(settings(s3_region="eu-north-1", s3_path_style=False))
     assert (client.meta.endpoint_url, client.meta.region_name) == ("http://127.0.0.1:9", "eu-north-1")
     assert client.meta.config.s3 == {"addressing_style": "virtual"}  # type: ignore[attr-defined]
+    assert client.meta.config.connect_timeout == s3.CONNECT_TIMEOUT_S  # type: ignore[attr-defined]
+    assert client.meta.config.read_timeout == s3.READ_TIMEOUT_S  # type: ignore[attr-defined]
     assert client.meta.config.retries["total_max_attempts"] == s3.ATTEMPTS  # type: ignore[attr-defined]
 
 
-def test_a_store_that_is_away_is_said_to_be_unavailable_within_seconds() -> None:
+def test_a_store_that_is_away_is_said_to_be_unavailable() -> None:
     store = S3Store(settings(s3_endpoint=f"http://127.0.0.1:{ports.free(1)[0]}"))
-    began = time.monotonic()
     with pytest.raises(StoreUnavailable):
         store.head("drops", "a.wav")
     with pytest.raises(StoreUnavailable):
         store.check("drops")
     with pytest.raises(StoreUnavailable):
         list(store.list("drops"))
-    assert time.monotonic() - began < 20
 
 
 def test_a_put_that_meets_the_end_of_its_folder_is_tried_again() -> None:

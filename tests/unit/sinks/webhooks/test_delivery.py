@@ -17,6 +17,7 @@ from sinks.webhooks import delivery
 from sinks.webhooks.attempt import Answer
 from sinks.webhooks.delivery import Courier, End
 from tests.ended import ended, transcript
+from tests.waiting import DEADLINE_S
 
 URL = "https://receiver.example/hook?token=hidden"
 OK = Answer("delivered", "status 200")
@@ -160,8 +161,8 @@ def test_a_host_has_its_places_and_others_have_theirs() -> None:
 
         courier = Courier(read, post)
         dead = [asyncio.ensure_future(courier.deliver(ended("https://dead.example/", n))) for n in range(300)]
-        await asyncio.wait_for(full.wait(), 10)
-        assert await asyncio.wait_for(courier.deliver(ended(URL)), 10) == "delivered"
+        await asyncio.wait_for(full.wait(), DEADLINE_S)
+        assert await asyncio.wait_for(courier.deliver(ended(URL)), DEADLINE_S) == "delivered"
         assert at_the_dead == delivery.HOST_ATTEMPTS_MAX
         stuck.set()
         assert set(await asyncio.gather(*dead)) == {"delivered"}
