@@ -17,7 +17,7 @@ Headers = list[tuple[str, bytes]]
 
 
 class Undecodable(ValueError):
-    """The bytes are not a record that this version understands. `reason` is a word for the dead letter."""
+    """The bytes are not a record that this version supports. `reason` is the dead letter's."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -25,7 +25,7 @@ class Undecodable(ValueError):
 
 
 def encode(record: Record) -> bytes:
-    """The value: JSON, UTF-8, times as RFC 3339; what was not known when it was read is in it again."""
+    """The value: JSON, UTF-8, times as RFC 3339; unknown fields that were read are written again."""
     return orjson.dumps(record.model_dump(mode="json"))
 
 
@@ -47,7 +47,7 @@ R = TypeVar("R", bound=Record)
 
 
 def decode(kind: type[R], value: bytes | None) -> R:
-    """Raises Undecodable: a tombstone, not JSON, not an object, a version that is not ours, or the wrong fields."""
+    """Raises Undecodable: a tombstone, not JSON, not an object, an unsupported version, or the wrong fields."""
     if value is None:
         raise Undecodable("tombstone", f"an empty value where a {kind.TYPE} was expected")
     try:

@@ -1,4 +1,4 @@
-"""A record that could not be understood, or that keeps killing workers.
+"""A record that could not be processed.
 
 It is kept whole, with where it came from, so that it can be replayed.
 """
@@ -12,7 +12,7 @@ from schemas.record import Record, Time
 
 
 class DeadLetter(Record):
-    """`dead-letters`: keys, values and headers are base64, since nothing is known of them. None: there was none."""
+    """`dead-letters`: keys, values and headers are base64, since they may be any bytes. None: there was none."""
 
     TYPE: ClassVar[str] = "dead-letter"
 

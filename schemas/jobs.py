@@ -1,4 +1,4 @@
-"""A job from the outside: asked for, cancelled, and what became of it.
+"""Jobs as seen from outside: requested, cancelled, and their states.
 
 Gateway and intake ask; the coordinator alone decides.
 """
@@ -17,7 +17,8 @@ Source = Literal["http", "drop"]
 
 
 class Work(Value):
-    """What has to be computed, whoever asks: the content, and all that changes the text. `work_id` is its digest."""
+    """What has to be computed, independent of the submitter: content and all options that change the text. `work_id` is its
+    digest."""
 
     work_id: Sha256
     audio_id: Sha256
@@ -29,7 +30,7 @@ class Work(Value):
 
 
 class Job(Value):
-    """Who asked, and where the answer goes. Many jobs may wait for one work."""
+    """The submitter, and where the result goes. Several jobs may wait for one work."""
 
     job_id: UUID
     source: Source
@@ -43,7 +44,7 @@ class Job(Value):
 
 
 class JobRequested(Record):
-    """`requests`: a job was accepted. Whoever has this record acknowledged has the job's acceptance."""
+    """`requests`: a job. It is accepted when the broker has acknowledged this record."""
 
     TYPE: ClassVar[str] = "job.requested"
 
@@ -62,7 +63,7 @@ class JobRequested(Record):
 
 
 class CancelRequested(Record):
-    """`cancellations`: somebody wants this job to stop."""
+    """`cancellations`: a request to cancel this job."""
 
     TYPE: ClassVar[str] = "job.cancel-requested"
 
@@ -80,7 +81,7 @@ class CancelRequested(Record):
 
 
 class ResultSummary(Value):
-    """What is known of a finished transcript without reading it; `transcript` is its address in the work bucket."""
+    """Facts about a finished transcript; `transcript` is its address in the work bucket."""
 
     transcript: ObjectRef
     language: str | None
@@ -90,7 +91,7 @@ class ResultSummary(Value):
 
 
 class JobChanged(Record):
-    """`jobs`: the newest state of a job. Written by the coordinator only; the last record of a key stands."""
+    """`jobs`: the newest state of a job. Written by the coordinator only; the last record of a key is valid."""
 
     TYPE: ClassVar[str] = "job"
 

@@ -1,4 +1,4 @@
-"""What a caller may ask of a transcription, and all else that changes its text. All of it is in the `work_id`."""
+"""Options of a transcription, and everything else that changes its text. All of it is part of the `work_id`."""
 
 from typing import Literal
 
@@ -19,7 +19,7 @@ class ModelRef(Value):
 
 
 class DecodingOptions(Value):
-    """How a chunk's audio becomes text. `language=None`: detected, and settled for the whole file."""
+    """How a chunk's audio becomes text. `language=None`: detected, and determined for the whole file."""
 
     language: str | None = Field(None, pattern=r"^[a-z]{2,3}$")
     task: Task = "transcribe"

@@ -1,4 +1,4 @@
-"""The base of everything that travels: frozen, versioned, tolerant of unknown fields.
+"""The base class of all records: frozen, versioned, tolerant of unknown fields.
 
 A record is pydantic at the edge (bytes in, bytes out) and a plain immutable value inside. A field that this version
 does not know is kept and written out again, so that a newer producer's data survives an older stage.
@@ -29,7 +29,7 @@ class Record(Value):
 
     @property
     def event_id(self) -> str:
-        """The CloudEvents id: derived from what the record says, so that a repeat carries the same id."""
+        """The CloudEvents id: derived from the record's content, so that a repeat has the same id."""
         raise NotImplementedError(type(self).__name__)
 
     @property
@@ -53,7 +53,7 @@ class ObjectRef(Value):
 
 
 class Failure(Value):
-    """Why something can never work. `reason` is one of the words in docs/delivery.md; `message` is for a person."""
+    """Why a work failed. `reason` is one of those in docs/delivery.md; `message` is for people."""
 
     reason: str
     message: str

@@ -1,4 +1,4 @@
-"""How the system is doing: what the metrics sink publishes every few seconds. One record a name; the newest stands.
+"""Statistics that the metrics sink publishes every few seconds. One record per name; the newest one is valid.
 
 The sink counts each partition of `jobs` on its own, so whoever reads `stats` adds up over the names that begin with `jobs/`.
 """
@@ -14,7 +14,7 @@ WindowName = Literal["minute", "hour", "day"]
 
 
 class JobTotals(Value):
-    """Sums over jobs. Means and ratios are left to the reader, since only sums can be added up."""
+    """Sums over jobs. Consumers compute means and ratios, since only sums can be added up."""
 
     jobs: int = 0
     audio_s: float = Field(0.0, description="length of the audio of jobs that succeeded")
@@ -36,7 +36,7 @@ class JobSeries(JobTotals):
 
 
 class JobFigures(Value):
-    """Of one partition of `jobs`: every window, and the jobs that have started and not yet ended."""
+    """For one partition of `jobs`: all windows, and the jobs that have started but not ended."""
 
     kind: Literal["jobs"] = "jobs"
     partition: int
@@ -46,7 +46,7 @@ class JobFigures(Value):
 
 
 class QueueFigures(Value):
-    """What lies in the topics and is not settled by the stage that reads them; of the whole installation."""
+    """Records that the consuming stages have not settled yet, for the whole installation."""
 
     kind: Literal["queue"] = "queue"
     queued_audio_s: dict[Lane, float] = Field(description="speech cut into chunks and not yet transcribed, by lane")

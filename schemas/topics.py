@@ -1,4 +1,4 @@
-"""Every topic once: its key, its value, how it is kept, who writes it and who reads it.
+"""All topics: key, value, retention, writers and readers.
 
 Names are without the prefix (`MURMUR_TOPIC_PREFIX`, "murmur." unless set). `docs/architecture.md` shows this table;
 a test compares.
@@ -24,7 +24,7 @@ E_co = TypeVar("E_co", bound=Record | None, covariant=True, default=Record | Non
 
 @dataclass(frozen=True, slots=True)
 class Topic(Generic[E_co]):
-    """One topic of events of type `E_co`. `value` is None where the bytes are somebody else's (store events, table changelogs):
+    """One topic of events of type `E_co`. `value` is None if its bytes are not a Record (store events, table changelogs):
     a `Topic[None]`. Without a type: any topic."""
 
     name: str

@@ -13,7 +13,7 @@ from schemas.work import AudioInfo
 
 
 class Transcript(Record):
-    """`results/<work_id>.json` in the work bucket: the whole answer to a work, independent of who asked."""
+    """`results/<work_id>.json` in the work bucket: the complete result of a work, independent of the submitter."""
 
     TYPE: ClassVar[str] = "transcript"
 
@@ -43,7 +43,7 @@ class Transcript(Record):
 
 
 class TranscriptCompleted(Record):
-    """`transcripts`: a job's transcript is there.
+    """`transcripts`: a job's transcript is complete.
 
     `transcript` is left out when it is too long for a record: then read the object that `result.transcript` names.
     """

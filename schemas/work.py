@@ -1,4 +1,4 @@
-"""What the stages tell each other while a work is under way: decode this, here is a chunk, here is its text, stop."""
+"""Records between stages while a work is in progress: decode, chunk ready, chunk transcribed, revoked."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -21,7 +21,7 @@ def speech_s(pieces: tuple[Span, ...]) -> float:
 
 
 class DecodeRequested(Record):
-    """`decodes`: cut this audio into chunks. A run that is asked for again carries the same `run`."""
+    """`decodes`: cut this audio into chunks. A repeated request has the same `run`."""
 
     TYPE: ClassVar[str] = "decode.requested"
 
@@ -40,7 +40,7 @@ class DecodeRequested(Record):
 
 
 class ChunkReady(Record):
-    """`chunks.*`: a piece of speech to transcribe; `audio` is s16le mono 16 kHz PCM. Keyed by chunk id: a file spreads.
+    """`chunks.*`: a piece of speech to transcribe; `audio` is s16le mono 16 kHz PCM. Keyed by chunk id: chunks spread.
 
     `pieces` are the spoken regions that the PCM is made of, in order, in the file's own samples; the silence between
     them is not in it. Times inside the PCM are brought back to the file's time by them. `speech` are the parts of the pieces
@@ -89,7 +89,7 @@ class AudioTrack(Value):
 
 
 class AudioInfo(Value):
-    """What the container says of the file, and what was really decoded (0 until the end is reached).
+    """What the container declares, and what was actually decoded (0 until the end is reached).
 
     `duration_s` counts from 0 of the player's clock, `start_s` is where the sound begins on it.
     """
@@ -120,7 +120,7 @@ def _warning_of(text: str) -> TranscriptWarning:
 
 
 class SlicedChunk(Value):
-    """A chunk as the closing record lists it: where it lies, and the spoken regions that its audio is made of."""
+    """A chunk in the closing record: its position, and the speech regions that its audio consists of."""
 
     span: Span
     pieces: tuple[Span, ...]
@@ -131,14 +131,14 @@ class SlicedChunk(Value):
 
 
 class SliceOpened(Value):
-    """The file opened and decoding has begun."""
+    """The file was opened and decoding has begun."""
 
     kind: Literal["slice.opened"] = "slice.opened"
     audio_info: AudioInfo
 
 
 class SliceClosed(Value):
-    """The file is decoded to its end. Assembly uses exactly these chunks; none means that nobody speaks."""
+    """The file is decoded to its end. Assembly uses exactly these chunks; none means that there is no speech."""
 
     kind: Literal["slice.closed"] = "slice.closed"
     audio_info: AudioInfo
@@ -160,14 +160,14 @@ class ChunkTranscribed(Value):
 
 
 class ChunkLost(Value):
-    """The chunk's audio is no longer in the store (`audio_gone`): the coordinator asks for one new decode."""
+    """The chunk's audio is no longer in the store (`audio_gone`): the coordinator requests one more decode."""
 
     kind: Literal["chunk.lost"] = "chunk.lost"
     span: Span
 
 
 class WorkFailed(Value):
-    """The work can never succeed: a typed, terminal failure of every job that waits for it."""
+    """The work failed for good: a typed, terminal failure of every job that waits for it."""
 
     kind: Literal["work.failed"] = "work.failed"
     failure: Failure
@@ -217,7 +217,7 @@ class WorkProgressed(Record):
 
 
 class RunRevoked(Record):
-    """`revocations`: nobody waits for this run any more. Names the run, so that a later one is not touched."""
+    """`revocations`: no job waits for this run any more. Names the run, so that a later one is not affected."""
 
     TYPE: ClassVar[str] = "run.revoked"
 

@@ -33,7 +33,7 @@ def first_with_sound(container: InputContainer, order: Sequence[int], reader: Re
     for track in order:
         if container.streams.audio[track].index in sounding:
             return track
-    raise problem or Invalid("no_audio", "the file can be read, but there is no sound in it")
+    raise problem or Invalid("no_audio", "the file can be read, but contains no audio")
 
 
 def _decoders(container: InputContainer, order: Sequence[int]) -> tuple[dict[int, AudioCodecContext], Invalid | None]:

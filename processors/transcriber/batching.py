@@ -1,4 +1,4 @@
-"""Which chunks the next batch takes. Pure but for one number: how far the bulk lane is behind its share.
+"""Which chunks the next batch takes. Pure except for one number: how much of its share the bulk lane has not had.
 
 Interactive chunks go first; while bulk chunks wait they get one place in four, so that neither lane starves. A batch holds
 chunks of one group only; the oldest chunk of the lane whose turn it is chooses the group, so no group starves either.
@@ -24,13 +24,13 @@ W = TypeVar("W", bound=Waiting)
 
 
 class Turns:
-    """Remembers what bulk is owed between batches, in interactive places: at `BULK_EVERY - 1` it is bulk's turn."""
+    """Counts the interactive slots since the last bulk chunk, across batches: at `BULK_EVERY - 1` a bulk chunk is next."""
 
     def __init__(self) -> None:
         self._owed = 0
 
     def take(self, waiting: Sequence[W], size: int) -> list[W]:
-        """At most `size` of `waiting` (oldest first), all of one group; empty only when nothing waits."""
+        """At most `size` of `waiting` (oldest first), all of one group; empty only if nothing is waiting."""
         lanes: dict[Lane, list[W]] = {"interactive": [], "bulk": []}
         for item in waiting:
             lanes[item.lane].append(item)
@@ -43,7 +43,7 @@ class Turns:
         first = len(bulk) if bulk_turn else size // BULK_EVERY
         taken_bulk = bulk[: max(min(first, size), size - len(interactive))]
         taken = [*interactive[: size - len(taken_bulk)], *taken_bulk]
-        # Places that no interactive chunk of the group wanted are a gift; they are not held against bulk for long.
+        # Slots that no interactive chunk of the group could use do not count as bulk's share for long.
         self._owed = max(self._owed + len(taken) - BULK_EVERY * len(taken_bulk), -BULK_EVERY * size)
         return taken
 

@@ -1,4 +1,4 @@
-"""Decoding with a second try: what reads badly is sampled again at rising temperatures, each window for itself.
+"""Decoding with temperature fallback: a poor result is sampled again at rising temperatures, for each window separately.
 
 Fed by `whisper.py`, which encodes and generates; this decides what is good enough.
 """
@@ -27,7 +27,7 @@ class Decoded:
 
     @property
     def good(self) -> bool:
-        """Fluent and likely; or so unlikely to be speech that another try would only invent some."""
+        """Fluent and likely; or so unlikely to be speech that another attempt would only hallucinate."""
         if self.avg_logprob < UNLIKELY_LOGPROB:
             return self.no_speech_prob > NO_SPEECH
         return not self.repetitive
@@ -37,8 +37,8 @@ Generate = Callable[[Sequence[int], float], list[Decoded]]
 
 
 def with_fallback(windows: int, generate: Generate, temperatures: Sequence[float] = TEMPERATURES) -> list[Decoded]:
-    """`generate(rows, temperature)` decodes those windows of the batch. When no try is good, the likeliest that does not
-    repeat itself stands."""
+    """`generate(rows, temperature)` decodes those windows of the batch. If no attempt is good, the likeliest without
+    repetitions is used."""
     tries: list[list[Decoded]] = [[] for _ in range(windows)]
     pending = list(range(windows))
     for temperature in temperatures:

@@ -1,4 +1,4 @@
-"""Words that are written twice where decoding goes on: the time stamp stood before the last sound of what was read. Pure.
+"""Words that are repeated where decoding continues, because the timestamp was before the last sound of the text. Pure.
 
 Fed by `windows` with the text so far and the text of the window that goes on.
 """
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from processors.transcriber.guard import words
 from schemas.segment import Segment
 
-LETTERS = 4  # one short word may well be said twice: no, and, the
+LETTERS = 4  # one short word may really be spoken twice: no, and, the
 
 
 def repeated(before: Sequence[Segment], after: Sequence[Segment]) -> int:
@@ -29,7 +29,7 @@ def without(count: int, segments: Sequence[Segment]) -> list[Segment]:
 
 
 def _cut(segment: Segment, count: int) -> Segment:
-    """It begins where its first word that is left does: as aligned, else as if all words were equally long."""
+    """It starts at its first remaining word: as aligned, otherwise as if all words were equally long."""
     text = segment.text.split()
     kept = None if segment.words is None else segment.words[count:]
     start = kept[0].start if kept else segment.start + (segment.end - segment.start) * count / len(text)

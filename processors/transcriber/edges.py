@@ -1,4 +1,4 @@
-"""Where texts and words begin and end: at the edges of speech, where one is near. Pure.
+"""Starts and ends of texts and words: moved to the edges of speech nearby. Pure.
 
 Fed by `windows` with a chunk's segments and where the slicer's detector heard speech in it.
 """
@@ -13,13 +13,13 @@ from schemas.segment import Segment, Word
 
 # The detector's windows are 32 ms long, and a soft sound at either end of speech stays below its threshold.
 ONSET_S = RELEASE_S = 0.05
-REACH_S = 0.6  # a time stamp may stand so far inside speech and mean its edge
-LATE_S = 0.25  # and so far beyond a silence and mean its beginning, where no word tells: there is text that begins soon after it
+REACH_S = 0.6  # a timestamp this far inside speech may mean its edge
+LATE_S = 0.25  # and this far after a silence its beginning, without words: text may begin soon after it
 
 
 def snapped(segments: Sequence[Segment], speech: Sequence[Stretch]) -> tuple[Segment, ...]:
     """With ends at the edges of speech that are near. The model gives the silence beside a text to the text, or closes it before
-    its last sound; an alignment does the same with words. None is moved over a neighbour."""
+    its last sound; an alignment does the same with words. No end is moved past a neighbour."""
     rests = _rests(speech)
     wanted = [_edges(segment, speech, rests) for segment in segments]
     made: list[Segment] = []
@@ -48,7 +48,7 @@ def _rests(speech: Sequence[Stretch]) -> list[Stretch]:
 
 
 def _edges(segment: Segment, speech: Sequence[Stretch], rests: Sequence[Stretch]) -> Stretch:
-    """Where it would begin and end. As it does where no speech overlaps: the detector missed what the model heard."""
+    """Where it would begin and end. As it does where no speech overlaps: the detector missed what the model transcribed."""
     unchanged = segment.start, segment.end
     if not _overlaps(segment, speech):
         return unchanged

@@ -1,4 +1,4 @@
-"""What the transcriber asks of a speech model, and what it gets. `whisper.py` is the implementation.
+"""The interface of a speech model. `whisper.py` is the implementation.
 
 Fed by `workers.py`, one batch at a time; imports no ML library.
 """
@@ -69,7 +69,7 @@ class WindowText:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What windows must have in common to share a batch: the encoder's length, and what is said once for all of a batch."""
+    """What windows must have in common to share a batch: the encoder's length, and the options that apply to a whole batch."""
 
     frames: int
     prompt: str | None
@@ -78,13 +78,13 @@ class Group:
 
 
 class Engine(Protocol):
-    """Safe from as many threads as it has `replicas`."""
+    """May be called from as many threads as it has `replicas`."""
 
-    replicas: int  # batches that can be transcribed side by side
+    replicas: int  # batches that can be transcribed in parallel
     batch_size: int  # windows in one of them; may shrink when memory runs out
 
     def warm_up(self) -> None:
-        """Runs the model once, so that the first window is as fast as the next. Blocks; raises what is wrong with it."""
+        """Runs the model once, so that the first window is as fast as later ones. Blocks; raises the model's errors."""
 
     def group(self, window: Window) -> Group: ...
 

@@ -13,11 +13,11 @@ from schemas.work import SAMPLE_RATE_HZ
 WINDOW_S = 30.0
 FRAMES_PER_S = 100
 LOUDEST = 32768.0
-ONE_THREAD_PRODUCTS = 262_144  # OpenBLAS multiplies up to so many products on the thread that asks
+ONE_THREAD_PRODUCTS = 262_144  # up to this size OpenBLAS multiplies on the calling thread
 
 
 def from_pcm(data: bytes) -> NDArray[np.int16]:
-    """s16le mono 16 kHz. Raises Invalid when it is not that, or longer than a model reads at once."""
+    """s16le mono 16 kHz. Raises Invalid for anything else, or more than a model's window."""
     if not data or len(data) % 2:
         raise Invalid("corrupt_audio", f"a chunk's audio has {len(data)} bytes, which is not 16-bit PCM")
     samples = np.frombuffer(data, dtype="<i2")
@@ -29,7 +29,7 @@ def from_pcm(data: bytes) -> NDArray[np.int16]:
 
 
 def waveform(samples: Samples) -> NDArray[np.float32]:
-    """Samples from -1 to 1. A model makes garbage of a NaN without an error: raises Invalid."""
+    """Samples from -1 to 1. Raises Invalid for a NaN, from which a model would produce garbage without an error."""
     if samples.dtype == np.int16:
         return samples.astype(np.float32) / np.float32(LOUDEST)
     if not np.abs(samples).max(initial=0) < LOUDEST:  # false for a NaN, too

@@ -1,4 +1,4 @@
-"""Whether a text looks invented: faster than people speak, or repeated. Pure.
+"""Whether a text looks like a hallucination: faster than people speak, or repetitive. Pure.
 
 Fed by `whisper.py` with every text. One that looks so in a fitted encoder window is decoded again in full, one with a prompt
 without it: a good text beyond a bound costs a second decoding and nothing else. The bounds were read off recorded speech with
@@ -9,10 +9,10 @@ import unicodedata
 from collections.abc import Sequence
 
 WORDS_PER_S_MAX = 5.5  # over a whole window
-IMPOSSIBLE = 2.0  # times that: the model recites something, as it does over the last sound of a word
-COMPRESSION_MAX = 2.2  # Whisper's own bound is 2.4, of whole 30 s windows
+IMPOSSIBLE = 2.0  # times that: certainly a hallucination, as over the last sound of a word
+COMPRESSION_MAX = 2.2  # Whisper's own limit is 2.4, for whole 30 s windows
 REPEATED_WORDS = 3  # so many words or more, twice in a row
-LETTERS_PER_WORD = 2  # of a script without blanks
+LETTERS_PER_WORD = 2  # in a script without blanks
 
 
 def runaway(text: str, duration_s: float, compression_ratio: float) -> bool:
@@ -27,12 +27,12 @@ def words(text: str) -> list[str]:
 
 
 def impossible(text: str, duration_s: float) -> bool:
-    """Nobody can have said it in that time."""
+    """Nobody can speak that fast."""
     return _pace(text, duration_s) > IMPOSSIBLE
 
 
 def _pace(text: str, duration_s: float) -> float:
-    """1: as fast as anybody speaks. Under a second that is not much of a bound, for a word may be cut short."""
+    """1: as fast as people speak at most. Weak below a second, since a word may be cut short."""
     return _spoken_words(text.split()) / (WORDS_PER_S_MAX * max(duration_s, 1.0))
 
 

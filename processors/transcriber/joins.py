@@ -1,4 +1,4 @@
-"""Segments that reach over a removed pause are parted there: else a subtitle would show a text long before it is said. Pure.
+"""Splits segments that span a removed pause: otherwise a subtitle would show a text long before it is spoken. Pure.
 
 Fed by `whisper` with a window's segments and their words, and where in the window the slicer has taken silence out.
 """

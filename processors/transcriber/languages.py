@@ -1,4 +1,4 @@
-"""Where in a window the language changes. Pure: `detect` asks the model about a stretch of it.
+"""Finds language changes in a window. Pure: `detect` runs the model on a stretch of it.
 
 Fed by `whisper.py` for windows whose language is not given. One encoder pass serves every question: the model is asked about
 slices of what it has encoded.
@@ -10,8 +10,8 @@ from itertools import pairwise
 from processors.transcriber.engine import LanguagePart
 from schemas.work import SAMPLE_RATE_HZ
 
-SECTION_S = 3.0  # shorter stretches are guessed at
-SURE = 0.9  # a section's language counts from here on; others belong to their neighbour
+SECTION_S = 3.0  # detection is unreliable on shorter stretches
+SURE = 0.9  # minimum probability; less certain sections get their neighbour's language
 Detect = Callable[[int, int], Mapping[str, float]]  # first and last sample -> language: probability
 
 
@@ -36,7 +36,7 @@ def parts(pauses: Sequence[int], samples: int, detect: Detect) -> tuple[Language
 
 
 def _sections(pauses: Sequence[int], samples: int) -> list[tuple[int, int]]:
-    """The window cut at pauses into stretches that are long enough to be asked about."""
+    """The window cut at pauses into stretches that are long enough for detection."""
     least = int(SECTION_S * SAMPLE_RATE_HZ)
     bounds = [0]
     for at in pauses:

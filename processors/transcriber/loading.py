@@ -1,4 +1,4 @@
-"""From a model's name to an engine in memory: the download, the device, how it computes.
+"""From a model's name to a loaded engine: download, device, compute type.
 
 Called by `workers` in a thread of its own; gives a `whisper.WhisperEngine`.
 """
@@ -32,7 +32,7 @@ class DownloadLog:
 
 
 def load(model: Model, settings: Settings) -> WhisperEngine:
-    """Downloads the model if it is not here, and loads it. Blocks. Raises UsageError."""
+    """Downloads the model if necessary, and loads it. Blocks. Raises UsageError."""
     path = catalogue.fetch(model, DownloadLog(model.ref.name))
     folder.check(path)
     import ctranslate2
@@ -54,7 +54,7 @@ def load(model: Model, settings: Settings) -> WhisperEngine:
             num_workers=1 if device == "cuda" else replicas,
             local_files_only=True,
         )
-    except Exception as error:  # CTranslate2, the tokenizer and JSON raise many kinds; each means files that do not fit
+    except Exception as error:  # CTranslate2, the tokenizer and JSON raise many kinds; each means incompatible files
         raise UsageError(f"the model {model.ref.name} in {path} cannot be loaded on {device}: {error}") from error
     log.info(
         "model.loaded",
@@ -68,7 +68,7 @@ def load(model: Model, settings: Settings) -> WhisperEngine:
 
 
 def device_of(settings: Settings) -> Literal["cpu", "cuda"]:
-    """A GPU where there is one, unless the settings say otherwise."""
+    """A GPU if there is one, unless the settings say otherwise."""
     if settings.device != "auto":
         return settings.device
     import ctranslate2
@@ -77,7 +77,7 @@ def device_of(settings: Settings) -> Literal["cpu", "cuda"]:
 
 
 def best_compute_type(model: Model, device: str, supported: Collection[str]) -> str:
-    """What the model needs, else the first of what suits the device that it can compute in, else CTranslate2's own choice."""
+    """The model's own type, else the first suitable one that the device supports, else CTranslate2's default."""
     if model.compute_type is not None:
         return model.compute_type
     wanted = ("int8", "float32") if device == "cpu" else ("int8_float16", "float16", "float32")
@@ -85,5 +85,5 @@ def best_compute_type(model: Model, device: str, supported: Collection[str]) -> 
 
 
 def usable_cores() -> int:
-    """Cores that this process may use; macOS does not tell."""
+    """Cores that this process may use; on macOS all cores."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""A job's prompt as the model takes it in: names and terms to expect."""
+"""A job's prompt in the form that the model accepts: names and terms to expect."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,14 +16,14 @@ class Tokenizer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """`warnings`: what of it was not used."""
+    """`warnings`: about the parts that were not used."""
 
     tokens: list[int]
     warnings: tuple[TranscriptWarning, ...] = ()
 
 
 def fitted(text: str | None, tokenizer: Tokenizer, most_tokens: int) -> Prompt:
-    """Its end, as far as the model can take it: what stands closest to the text weighs most with Whisper."""
+    """Its end, as much as the model accepts: the part closest to the text has the most influence in Whisper."""
     if not text:
         return Prompt([])
     tokens = tokenizer.encode(" " + text)

@@ -1,4 +1,4 @@
-"""What this transcriber answered lately, so that a repeated request gets the same answer again and costs no inference.
+"""Recent results of this transcriber, so that a repeated request gets the same result without inference.
 
 Fed and asked by `stage`. Holds answers only, no audio; what is not remembered is transcribed once more, which is never wrong.
 """
@@ -14,7 +14,7 @@ REMEMBERED = 2000  # 4 kB each, 16 with words
 
 
 def request_id(chunk: ChunkReady) -> bytes:
-    """The same for a repeat, another one for whatever must be transcribed by itself: another run, attempt, model or option.
+    """The same for a repeat, different for anything that must be transcribed: another run, attempt, model or option.
 
     Where the audio lies and the lane are left out: they change no word.
     """
@@ -28,12 +28,12 @@ class RecentResults:
         self._answers: FIFOCache[bytes, bytes] = FIFOCache(most)
 
     def remember(self, request: bytes, answer: WorkReported) -> None:
-        """As bytes, which are smaller. That audio is gone is not remembered: the same run may write it again."""
+        """As bytes, which are smaller. `audio_gone` is not stored: the same run may write the audio again."""
         if isinstance(answer.event, ChunkLost):
             return
         self._answers[request] = codec.encode(answer)
 
     def answer(self, request: bytes) -> WorkEvent | None:
-        """What was answered to this request; None when that is not known."""
+        """The result of this request; None if it is not stored."""
         kept = self._answers.get(request)
         return codec.decode(WorkReported, kept).event if kept is not None else None

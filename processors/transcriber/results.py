@@ -1,4 +1,4 @@
-"""A chunk's text as it is reported: to the coordinator in the file's own time, to operators as metrics and log lines.
+"""Reports a chunk's text: to the coordinator in the file's own time, to operators as metrics and log lines.
 
 Called by `stage` when a chunk is read.
 """

@@ -1,4 +1,4 @@
-"""From a model's tokens to segments with times, and when what it wrote is no speech at all. Pure."""
+"""From a model's tokens to segments with times, and detection of text without speech. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Span:
 class Split:
     """`spans` are closed by a timestamp each. `tail`: the text after the last of them, without a closing timestamp; it lasts
     to the window's end. `read_to_s`: the last closing timestamp, from which decoding can go on. `at_rest`: it stands alone at the
-    end, by which Whisper says that nothing follows. `overrun`: text was left out, since its time lies behind the sound."""
+    end, by which Whisper says that nothing follows. `overrun`: text was left out, since it is after the end of the audio."""
 
     spans: tuple[Span, ...]
     tail: Span | None
@@ -38,7 +38,7 @@ class Split:
 
 
 def split(tokens: Sequence[int], first_timestamp: int, duration_s: float) -> Split:
-    """Cuts at the timestamps. Text that begins behind the sound, or lasts no time, is not kept: nobody said it."""
+    """Cuts at the timestamps. Text that begins after the end of the audio, or has no duration, is dropped as a hallucination."""
     spans: list[Span] = []
     text: list[int] = []
     start = read_to_s = 0.0
@@ -63,7 +63,7 @@ def split(tokens: Sequence[int], first_timestamp: int, duration_s: float) -> Spl
 
 
 def is_silence(no_speech_prob: float, avg_logprob: float, text: str, text_tokens: int) -> bool:
-    """Nobody speaks: the model says so and is unsure of its text, or is very sure and wrote a word at most."""
+    """No speech: the model reports that and is unsure of its text, or is very sure and wrote one word at most."""
     if no_speech_prob > NO_SPEECH and avg_logprob < UNLIKELY_LOGPROB:
         return True
     one_word = len(text.split()) <= 1 and text_tokens <= ONE_WORD_TOKENS

@@ -1,4 +1,4 @@
-"""Where in a chunk somebody speaks, in seconds of the chunk, and which of that has no text. Pure.
+"""The speech in a chunk, in seconds of the chunk, and the parts of it without text. Pure.
 
 Fed by the slicer's regions (`ChunkReady.pieces` and `.speech`, in samples of the file).
 """
@@ -9,7 +9,7 @@ from itertools import accumulate, pairwise
 from schemas.work import SAMPLE_RATE_HZ, Span
 
 Stretch = tuple[float, float]  # start and end in seconds
-USUAL_PAD_S = 0.4  # at both ends of a piece, where a record says nothing of speech
+USUAL_PAD_S = 0.4  # at both ends of a piece, if a record has no `speech`
 
 
 def in_chunk(pieces: Sequence[Span], speech: Sequence[Span]) -> list[Stretch]:
@@ -24,7 +24,7 @@ def in_chunk(pieces: Sequence[Span], speech: Sequence[Span]) -> list[Stretch]:
 
 
 def joins(pieces: Sequence[Span]) -> list[float]:
-    """Where in the chunk one piece ends and the next begins."""
+    """The times in the chunk at which one piece ends and the next begins."""
     lengths = [end - start for start, end in _in_seconds(pieces)]
     return list(accumulate(lengths[:-1]))
 
@@ -45,7 +45,7 @@ def total_s(speech: Iterable[Stretch]) -> float:
 
 
 def unread(speech: Sequence[Stretch], texts: Iterable[Stretch], longest_s: float) -> list[Stretch]:
-    """What lies between two texts, or before the first or after the last, when more than `longest_s` of it is speech: from where
+    """The gaps between two texts, before the first and after the last, when more than `longest_s` of it is speech: from where
     speech begins there to where it ends."""
     gaps: list[Stretch] = []
     at = 0.0

@@ -37,7 +37,7 @@ log = get_logger(__name__)
 NAME = "transcriber"
 FETCHERS = 8
 ROUNDS_AHEAD = 2  # batches per replica and lane that are fetched while the replicas work
-MOST_ATTEMPTS = 3  # of a chunk whose workers died
+MOST_ATTEMPTS = 3  # of a chunk whose workers crashed
 Clock = Callable[[], float]
 
 
@@ -86,7 +86,7 @@ class Held:
 
     @property
     def suspect(self) -> bool:
-        """A worker died while it had this in hand."""
+        """A worker crashed while this was in flight."""
         return self.record.attempts > 0
 
 
@@ -162,7 +162,7 @@ class Transcriber:
             if done.fault is not None:
                 raise done.fault
             for held, result in zip(done.items, done.results, strict=True):
-                if self._is_held(held):  # else its partition has gone to another transcriber meanwhile
+                if self._is_held(held):  # else its partition has moved to another transcriber
                     yield self._answered(held, result)
 
     def _answered(self, held: Held, result: Result) -> Step:
@@ -178,7 +178,7 @@ class Transcriber:
         return self._settled(held, "transcribed", results.transcribed(held.chunk, text), text.inference_s)
 
     def _prepare(self, held: Held) -> bool:
-        """The chunk's next window waits for its batch; False when the chunk is read."""
+        """The chunk's next window waits for its batch; False when the chunk is finished."""
         assert held.windows is not None
         assert self._workers.engine is not None
         held.window = held.windows.next
@@ -187,7 +187,7 @@ class Transcriber:
         return held.window is not None
 
     def _repeats(self) -> Iterator[Step]:
-        """What has been answered before is answered again."""
+        """Repeats of finished requests get the same result again."""
         for held in list(self._held.values()):
             if (answer := self._recent.answer(held.request)) is not None:
                 yield self._settled(held, "repeated", answer)
@@ -245,7 +245,7 @@ class Transcriber:
                 return
 
     def _next_batch(self) -> list[Held]:
-        """What outlived a worker runs alone, and first: if it kills this one, too, nothing else is blamed."""
+        """A chunk whose worker crashed runs alone and first: if it crashes this one, too, no other chunk is affected."""
         if any(held.running and held.suspect for held in self._held.values()):
             return []
         waiting = [held for held in self._firsts() if held.window and not held.running]

@@ -1,4 +1,4 @@
-"""Brings times inside a chunk's audio back to the file's time. Pure.
+"""Converts times inside a chunk's audio to the file's time. Pure.
 
 The chunk's audio is made of spoken regions (`ChunkReady.pieces`), joined without the silence between them.
 """
@@ -13,7 +13,7 @@ from schemas.work import SAMPLE_RATE_HZ, Span
 
 
 def shifted(segment: Segment, by_s: float) -> Segment:
-    """The same, so much later."""
+    """The segment, shifted."""
     if not by_s:
         return segment
     words = segment.words and tuple(
@@ -25,7 +25,7 @@ def shifted(segment: Segment, by_s: float) -> Segment:
 
 
 def restore(segments: Sequence[Segment], pieces: Sequence[Span]) -> tuple[Segment, ...]:
-    """A segment's start and end each for itself, so it may span a pause; a word lies in the region that holds its middle."""
+    """A segment's start and end are converted separately, so it may span a pause; a word by the region of its middle."""
     timeline = _Timeline(pieces)
     return tuple(_segment(segment, timeline) for segment in segments)
 

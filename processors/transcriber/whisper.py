@@ -1,4 +1,4 @@
-"""The resident Whisper model: CTranslate2 through faster-whisper's parts. One encoder pass for language, text and words.
+"""The Whisper model: CTranslate2 through faster-whisper's parts. One encoder pass for language, text and words.
 
 Its traps (each guarded here, measured beforehand): an empty batch is a segmentation fault; NaN gives garbage without an
 error; a batch must have one encoder length and one prompt length; alignment takes one language at a time.
@@ -49,7 +49,7 @@ class WhisperEngine:
         from faster_whisper.feature_extractor import FeatureExtractor
         from faster_whisper.transcribe import get_suppressed_tokens
 
-        # A folder without preprocessor_config.json would get 80 mels, whatever the model was made for.
+        # A folder without preprocessor_config.json would get 80 mels, whatever the model needs.
         settings = {**self._whisper.feat_kwargs, "feature_size": self._whisper.model.n_mels}
         self._features = FeatureExtractor(**settings)
         self._features.mel_filters = OneThreadFilters(self._features.mel_filters)
@@ -86,7 +86,7 @@ class WhisperEngine:
         encoded = self._whisper.encode(mel)
         detected = self._detect_languages(encoded, batch)
         parts = self._parts(encoded, batch)
-        # What has several languages is decoded with the rest of its batch, and that text is not used: it is rare.
+        # A window with several languages is decoded with its batch, and that text is discarded: it is rare.
         texts = [WindowText(*each) for each in detected] if all(parts) else self._decode(mel, encoded, batch, detected)
         inference_s = (time.perf_counter() - started) / len(batch)
         return [
@@ -106,7 +106,7 @@ class WhisperEngine:
             chosen = encoded if len(rows) == len(batch) else self._whisper.encode(mel[list(rows)])
             return self._generate(chosen, [starts[row] for row in rows], group.beam_size, temperature)
 
-        # A fitted window that reads badly is decoded again in full, which is better than sampling.
+        # A fitted window with a poor result is decoded again in full, which is better than sampling.
         fitted = batch[0].options.encoder_window == "fit"
         decoded = with_fallback(len(batch), generate, TEMPERATURES[:1] if fitted else TEMPERATURES)
         rows = [_Row(*each, self._split(each[2], each[0])) for each in zip(batch, detected, decoded, strict=True)]
@@ -134,7 +134,7 @@ class WhisperEngine:
         return mel
 
     def _detect_languages(self, encoded: Any, batch: Sequence[Window]) -> list[DetectedLanguage]:
-        """The language that was asked for, else the one that the model detects."""
+        """The requested language, else the detected one."""
         if not self._multilingual:
             return [("en", 1.0)] * len(batch)
         if all(window.options.language for window in batch):
@@ -179,7 +179,7 @@ class WhisperEngine:
         return self._tokenizers[key]
 
     def _generate(self, encoded: Any, prompts: list[list[int]], beam_size: int, temperature: float) -> list[Decoded]:
-        """Times are always asked for: the text is better with them, too."""
+        """Timestamps are always generated: the text is better with them, too."""
         search: dict[str, object] = {"beam_size": beam_size}
         if temperature > 0:
             search = {
@@ -211,7 +211,7 @@ class WhisperEngine:
         return Decoded(tokens, avg_logprob, result.no_speech_prob, text, get_compression_ratio(text))
 
     def _split(self, decoded: Decoded, window: Window) -> Split:
-        """What is no speech, or was never said, is read to its end."""
+        """Windows without speech, or with a hallucination, count as decoded to their end."""
         tokenizer = self._plain
         text_tokens = sum(token < tokenizer.eot for token in decoded.tokens)
         silent = segments.is_silence(decoded.no_speech_prob, decoded.avg_logprob, decoded.text, text_tokens)
@@ -258,7 +258,7 @@ class WhisperEngine:
         )
 
     def _asked(self, row: "_Row", segment: Segment) -> Segment:
-        """Words that were aligned for a join only are not given out."""
+        """Words that were aligned for a join only are not returned."""
         return segment if row.window.options.words else segment.model_copy(update={"words": None})
 
     def _segment(self, row: "_Row", span: Span, placed: tuple[Word, ...] | None) -> Segment:

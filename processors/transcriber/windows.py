@@ -1,4 +1,4 @@
-"""One chunk's decoding, window by window, until nothing spoken is left in it: Whisper's own long-form loop. Pure.
+"""One chunk's decoding, window by window, until no speech is left in it: Whisper's own long-form loop. Pure.
 
 Whisper may end a window early, when it takes the last sentence to go on in the next one; then the next window begins at the
 last time stamp. Fed by `stage` with what the engine wrote; the next window goes into a batch like any other.
@@ -18,11 +18,11 @@ from schemas.segment import Segment
 from schemas.warning import TranscriptWarning
 from schemas.work import SAMPLE_RATE_HZ, Span
 
-REST_S = 0.2  # so little speech after the last time stamp is the end of a word that was read
-PROGRESS_S = 0.2  # a window that was read less far is not read again from there
+REST_S = 0.2  # so little speech after the last timestamp is the end of a word that was decoded
+PROGRESS_S = 0.2  # a window that was decoded less far than this is not continued from there
 WINDOWS_MAX = 16  # of one chunk; one or two are usual
-PASSED_OVER_S = 1.0  # longer stretches of speech for which the model wrote nothing are read once more by themselves
-UNREAD_S = 2.0  # and these are reported when there is no text again
+PASSED_OVER_S = 1.0  # longer stretches of speech without text are decoded once more on their own
+UNREAD_S = 2.0  # and these are reported if there is no text again
 GAP_MARGIN_S = 0.2
 PROMPT_DROPPED = TranscriptWarning(
     code="prompt_dropped", message="a part was transcribed without the prompt: with it the text was degraded or missing"
@@ -45,8 +45,8 @@ class ChunkText:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A stretch of the chunk that waits for the model, in samples. `probability`: of its language, where that was detected.
-    `is_rest`: of a window that was read up to there. `passed_over`: the model has read it and wrote nothing."""
+    """A stretch of the chunk that waits for the model, in samples. `probability`: of its language, if that was detected.
+    `is_rest`: the rest of a window that was decoded up to there. `passed_over`: it was decoded without a text."""
 
     start: int
     end: int
@@ -58,7 +58,7 @@ class _Part:
 
 @dataclass(slots=True)
 class _Read:
-    """What has been read so far."""
+    """What has been decoded so far."""
 
     segments: list[Segment] = field(default_factory=list)
     warnings: dict[TranscriptWarning, None] = field(default_factory=dict)
@@ -69,7 +69,7 @@ class _Read:
 
 
 class ChunkWindows:
-    """`speech`: where in the chunk somebody speaks. `joins_s`: times at which a long pause was taken out of it."""
+    """`speech`: the speech in the chunk. `joins_s`: times at which a long pause was removed."""
 
     def __init__(
         self, samples: Samples, options: DecodingOptions, speech: Sequence[Stretch], joins_s: Sequence[float] = ()
@@ -82,11 +82,11 @@ class ChunkWindows:
         self._waiting = deque([_Part(0, len(samples), options)])
         self._read = _Read()
         self._gaps_are_due = True
-        self._given_up: list[_Part] = []  # nothing that can be believed is in them
+        self._given_up: list[_Part] = []  # without any credible text
 
     @property
     def next(self) -> Window | None:
-        """The window to decode now; None when the chunk is read."""
+        """The window to decode now; None when the chunk is finished."""
         if not self._waiting:
             return None
         part = self._waiting[0]
@@ -116,7 +116,7 @@ class ChunkWindows:
             self._waiting.extend(self._gaps())
 
     def _gaps(self) -> Iterator[_Part]:
-        """Speech beside texts that the model passed over, to be read once more by itself; the prompt may be why."""
+        """Speech that the model skipped, to be decoded once more on its own; the prompt may be the cause."""
         around = [(segment.start, segment.end) for segment in self._read.segments]
         options = self._options.model_copy(update={"prompt": None})
         for start, end in spoken.unread(self._speech, around, PASSED_OVER_S) if around else ():
@@ -136,7 +136,7 @@ class ChunkWindows:
         self._waiting.appendleft(replace(part, options=part.options.model_copy(update=changes)))
 
     def _keep(self, part: _Part, text: WindowText) -> None:
-        """The closed segments; the tail too, unless decoding goes on before it."""
+        """The closed segments; the tail, too, unless decoding continues before it."""
         self._read.windows += 1
         self._read.warnings |= dict.fromkeys(text.warnings)
         probability = text.language_probability if part.probability is None else part.probability
@@ -158,7 +158,7 @@ class ChunkWindows:
             self._read.languages[text.language] = seconds, max(best, probability)
 
     def _placed(self, part: _Part, segments: Sequence[Segment]) -> list[Segment]:
-        """In the time of the chunk; without what the window before has written already."""
+        """In the time of the chunk, without the text that the previous window has written already."""
         begin_s = part.start / SAMPLE_RATE_HZ
         if part.is_rest:
             before = [segment for segment in self._read.segments if segment.start < begin_s]
@@ -173,7 +173,7 @@ class ChunkWindows:
         return rest if part.start < rest <= part.end else read_to
 
     def _goes_on(self, part: _Part, read_to: int, rest_s: float) -> bool:
-        """More speech than that is left; and the loop comes to an end."""
+        """Whether more speech than that is left; bounds the loop."""
         left = spoken.clipped(self._speech, read_to / SAMPLE_RATE_HZ, part.end / SAMPLE_RATE_HZ)
         progress_s = (read_to - part.start) / SAMPLE_RATE_HZ
         return spoken.total_s(left) > rest_s and progress_s >= PROGRESS_S and self._read.windows < WINDOWS_MAX
@@ -194,12 +194,12 @@ class ChunkWindows:
 
 
 def of_chunk(samples: Samples, options: DecodingOptions, pieces: Sequence[Span], speech: Sequence[Span]) -> ChunkWindows:
-    """`pieces` and `speech` as a `ChunkReady` has them."""
+    """`pieces` and `speech` as in `ChunkReady`."""
     return ChunkWindows(samples, options, spoken.in_chunk(pieces, speech), spoken.joins(pieces))
 
 
 def read(engine: Engine, windows: ChunkWindows) -> ChunkText:
-    """The whole chunk, by itself. Blocks. Raises what the engine does."""
+    """The whole chunk, without batching. Blocks. Raises what the engine does."""
     while (window := windows.next) is not None:
         windows.take(engine.transcribe([window])[0])
     return windows.text()

@@ -13,7 +13,7 @@ from schemas.segment import Word
 # An alignment gives the silence after a pause to the next word: one that is far longer than its neighbours is shortened.
 LONGEST_USUAL_S = 0.7
 TIMES_USUAL = 2.0
-SHORTEST_S = 0.08  # nobody says a word in less; an alignment often does at the end of speech
+SHORTEST_S = 0.08  # no spoken word is shorter; alignments are, at the end of speech
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The threads that run the engine, one batch each, and what came of it. The stage's loop asks; nothing here knows of Kafka."""
+"""The threads that run the engine, one batch each, and their results. Called by the stage's loop; independent of Kafka."""
 
 import threading
 import time
@@ -12,12 +12,12 @@ from runtime.errors import Invalid
 
 T = TypeVar("T")
 Result = WindowText | Invalid
-JOIN_S = 2.0  # a batch cannot be stopped: a thread that is still at it is left behind, and dies with the process
+JOIN_S = 2.0  # a batch cannot be interrupted: a thread that is still running ends with the process
 
 
 @dataclass(frozen=True, slots=True)
 class Done(Generic[T]):
-    """A batch that is finished. `fault`: what no window is to blame for; then there are no results."""
+    """A batch that is finished. `fault`: an error that no window caused; then there are no results."""
 
     items: Sequence[T]
     results: Sequence[Result] = ()
@@ -29,11 +29,11 @@ class Workers(Generic[T]):
 
     def __init__(self, load: Callable[[], Engine]) -> None:
         self._load = load
-        self._asked: SimpleQueue[tuple[Sequence[T], Sequence[Window]] | None] = SimpleQueue()
+        self._batches: SimpleQueue[tuple[Sequence[T], Sequence[Window]] | None] = SimpleQueue()
         self._done: SimpleQueue[Done[T]] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._closed = False
-        self.engine: Engine | None = None  # set when it has warmed up
+        self.engine: Engine | None = None  # set when it is warmed up
         self.busy = 0
 
     @property
@@ -45,15 +45,15 @@ class Workers(Generic[T]):
 
     @property
     def idle(self) -> int:
-        """Replicas that have nothing to do; 0 while the engine loads."""
+        """Idle replicas; 0 while the engine loads."""
         return self.engine.replicas - self.busy if self.engine else 0
 
     def submit(self, items: Sequence[T], batch: Sequence[Window]) -> None:
         self.busy += 1
-        self._asked.put((items, batch))
+        self._batches.put((items, batch))
 
     def finished(self) -> list[Done[T]]:
-        """What ended since the last call; does not wait."""
+        """The batches that ended since the last call; does not wait."""
         ended: list[Done[T]] = []
         while True:
             try:
@@ -64,9 +64,9 @@ class Workers(Generic[T]):
             ended.append(done)
 
     def close(self) -> None:
-        """Idempotent. What was asked for and not begun is forgotten."""
+        """Idempotent. Batches that have not begun are dropped."""
         self._closed = True
-        self._asked.put(None)
+        self._batches.put(None)
         until = time.monotonic() + JOIN_S
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
@@ -80,7 +80,7 @@ class Workers(Generic[T]):
         try:
             engine = self._load()
             engine.warm_up()
-        except BaseException as error:  # told to the loop, which ends the stage with it
+        except BaseException as error:  # handed to the loop, which ends the stage with it
             self._done.put(Done((), fault=error))
             return
         if self._closed:
@@ -89,17 +89,17 @@ class Workers(Generic[T]):
         self.engine = engine
 
     def _work(self, engine: Engine) -> None:
-        while (asked := self._asked.get()) is not None and not self._closed:
-            items, batch = asked
+        while (queued := self._batches.get()) is not None and not self._closed:
+            items, batch = queued
             try:
                 self._done.put(Done(items, transcribe(engine, batch)))
             except BaseException as error:  # as above
                 self._done.put(Done(items, fault=error))
-        self._asked.put(None)  # for the next one
+        self._batches.put(None)  # for the next one
 
 
 def transcribe(engine: Engine, batch: Sequence[Window]) -> list[Result]:
-    """A window that can never work does not spoil its batch: then each is decoded alone."""
+    """An invalid window does not fail its batch: then each window is decoded alone."""
     try:
         texts = engine.transcribe(batch)
     except Invalid as invalid:
