@@ -24,6 +24,9 @@ FORMATS = (
 )
 _ONLY_THIS_FILE = {"protocol_whitelist": "none"}  # "none" names no protocol
 CONTAINER_OPTIONS = {"format_whitelist": FORMATS} | _ONLY_THIS_FILE
+# FFmpeg compares the PCM of a WAV file with all other formats, since it may be AC-3 or DTS: 2,500 packets unless set, which
+# costs as much CPU as decoding them. Either is recognised within these packets (32 KB) or not at all.
+_WAV_OPTIONS = {"max_probe_packets": "8"}
 # Telephone formats without a header; FFmpeg knows the rate of the others.
 _RAW_OPTIONS: dict[RawFormat, dict[str, str]] = {"mulaw": {"sample_rate": "8000"}, "alaw": {"sample_rate": "8000"}}
 # FFmpeg's own AMR decoders give nothing for the frames of comfort noise that a telephone sends in pauses.
@@ -48,7 +51,8 @@ def open_container(reader: Reader, raw_format: RawFormat | None) -> Iterator[Inp
     raw = None if reader.has_known_header else raw_format
     try:
         if raw is None:
-            container = av.open(reader, mode="r", container_options=CONTAINER_OPTIONS, metadata_errors="ignore")
+            options = CONTAINER_OPTIONS | (_WAV_OPTIONS if reader.is_wav else {})
+            container = av.open(reader, mode="r", container_options=options, metadata_errors="ignore")
         else:
             options = _ONLY_THIS_FILE | {"format_whitelist": raw} | _RAW_OPTIONS.get(raw, {})
             container = av.open(reader, mode="r", format=raw, container_options=options, metadata_errors="ignore")

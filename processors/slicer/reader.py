@@ -41,6 +41,10 @@ class Reader:
         return any(self._head[at : at + len(magic)] == magic for at, magic in _MAGIC)
 
     @property
+    def is_wav(self) -> bool:
+        return self._head[:4] in (b"RIFF", b"RF64") and self._head[8:12] == b"WAVE"
+
+    @property
     def is_part(self) -> bool:
         """A WAV file shorter than it says."""
         says = int.from_bytes(self._head[4:8], "little") if self._head[:4] == b"RIFF" else 0

@@ -120,6 +120,13 @@ def test_any_rate_becomes_16_khz(rate: int) -> None:
     assert info.sample_rate_hz == rate
 
 
+def test_dolby_digital_in_a_wav_file_that_calls_it_pcm_is_recognised() -> None:
+    dolby = media("ac3", Sound(speech(), "ac3", 48_000))
+    samples, info = decoded(wav(dolby[: len(dolby) // 4 * 4], rate=48_000, channels=2))
+    assert info.codec == "ac3"
+    assert len(samples) / 16_000 == pytest.approx(16.0, abs=0.2)
+
+
 def test_numbers_that_are_none_do_no_harm() -> None:
     odd = np.array([np.nan, np.inf, -np.inf, 1e38, 0.5] * 4000, "<f4")
     assert len(decoded(wav(odd.tobytes(), kind=(3, 32)))[0]) == len(odd)
