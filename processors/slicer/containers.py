@@ -24,9 +24,9 @@ FORMATS = (
 )
 _ONLY_THIS_FILE = {"protocol_whitelist": "none"}  # "none" names no protocol
 CONTAINER_OPTIONS = {"format_whitelist": FORMATS} | _ONLY_THIS_FILE
-# FFmpeg compares the PCM of a WAV file with all other formats, since it may be AC-3 or DTS: 2,500 packets unless set, which
-# costs as much CPU as decoding them. Either is recognised within these packets (32 KB) or not at all.
-_WAV_OPTIONS = {"max_probe_packets": "8"}
+# PCM comes in packets of 32 KiB, not 4: each costs as much Python as the samples cost FFmpeg. And the first is enough to
+# recognise AC-3 or DTS, which a WAV file may call PCM; FFmpeg would compare 2,500 packets with all formats that it knows.
+_WAV_OPTIONS = {"max_size": "32768", "max_probe_packets": "1"}
 # Telephone formats without a header; FFmpeg knows the rate of the others.
 _RAW_OPTIONS: dict[RawFormat, dict[str, str]] = {"mulaw": {"sample_rate": "8000"}, "alaw": {"sample_rate": "8000"}}
 # FFmpeg's own AMR decoders give nothing for the frames of comfort noise that a telephone sends in pauses.
