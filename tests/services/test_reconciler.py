@@ -39,7 +39,7 @@ class Pair:
         with ExitStack() as stack:
             processes, free = [], ports.free(2)
             for system, port in zip(self.both, free, strict=True):
-                command = system.run("reconciler", reconcile_interval_s=interval_s, health_port=port)
+                command = system.run("reconciler", reconcile_interval_s=interval_s, health_port=port, log_level="DEBUG")
                 processes.append(stack.enter_context(command))
             wait_until(lambda: all(is_ready(port) for port in free), "the first look")
             yield processes
@@ -111,7 +111,7 @@ def test_events_on_their_way_go_first_so_nothing_is_announced_twice(pair: Pair) 
         objects = pair.put("waiting", 3)
         silent = [put_unannounced(system, "silent among them.wav") for system in pair.both]
         for process in reconcilers:
-            wait_until(lambda process=process: process.printed("objects have no job yet"), "a look that misses them")  # type: ignore[misc]
+            wait_until(lambda process=process: process.printed("jobs.awaited"), "a look that misses them")  # type: ignore[misc]
         with pair.both[0].run("intake"), pair.both[1].run("intake"):
             for system, key in [*objects, *silent]:
                 job_of(system, key)
