@@ -1,4 +1,4 @@
-"""A transcript as a file for people: json, txt, srt, vtt, tsv. Pure functions, one for each format.
+"""A transcript as a file for users: json, txt, srt, vtt, tsv. Pure functions, one for each format.
 
 Fed by the store sink, the gateway and the command line.
 """
@@ -36,7 +36,7 @@ class Cue:
 
 
 def cues(transcript: Transcript) -> Iterator[Cue]:
-    """The segments that have something to show. A cue that rounding would make empty lasts one millisecond."""
+    """The segments that have a text. A cue that rounding would make empty lasts one millisecond."""
     for segment in transcript.segments:
         text = _one_line(segment.text)
         if text:
@@ -45,7 +45,7 @@ def cues(transcript: Transcript) -> Iterator[Cue]:
 
 
 def document(transcript: Transcript) -> dict[str, Any]:
-    """What the json file says: times in seconds; `words` where they were asked for."""
+    """What the json file says: times in seconds; `words` if they were requested."""
     return {
         "text": transcript.text,
         "language": transcript.language,

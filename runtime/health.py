@@ -17,7 +17,7 @@ from runtime.settings import Settings
 
 @contextlib.contextmanager
 def serving(settings: Settings, stage: Stage) -> Iterator[None]:
-    """Answers on MURMUR_HEALTH_PORT while the body runs; does nothing where that is not set."""
+    """Serves on MURMUR_HEALTH_PORT while the body runs; does nothing if that is unset."""
     if settings.health_port is None:
         yield
         return
@@ -56,6 +56,6 @@ def handler_for(stage: Stage) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Probes come every few seconds: no lines."""
+            """Probes come every few seconds: not logged."""
 
     return Handler

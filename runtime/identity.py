@@ -1,4 +1,4 @@
-"""Derived ids: the same content, asked for in the same way, has the same name everywhere. No clock and no randomness here.
+"""Derived ids: the same content with the same options has the same id everywhere. No clock and no randomness here.
 
 Fed by gateway and intake, which name works and jobs; everything after them only passes the names on.
 """
@@ -13,8 +13,8 @@ from schemas.jobs import Work
 from schemas.options import SlicingOptions
 from schemas.record import ObjectRef
 
-PIPELINE_VERSION = 2  # raise it when the same audio and options would give another text
-SLICER_VERSION = 2  # raise it when the same audio and options would be cut elsewhere
+PIPELINE_VERSION = 2  # increment when the same audio and options would give another text
+SLICER_VERSION = 2  # increment when the same audio and options would be cut elsewhere
 _DROPS = uuid.UUID("6d75726d-7572-5d72-8f70-730000000001")  # namespace of the job ids of dropped objects
 
 
@@ -28,7 +28,7 @@ def slice_id(audio_id: str, slicing: SlicingOptions) -> str:
 
 
 def plan(audio_id: str, audio: ObjectRef, options: EffectiveOptions, owner: str) -> Work:
-    """The work that answers this request. Owners do not share works: who asks must not learn what others uploaded."""
+    """The work of this request. Owners do not share works: nobody may learn what others have uploaded."""
     model, decoding, slicing = options.model, options.decoding, options.slicing
     what = [audio_id, model.model_dump(), decoding.model_dump(), slicing.model_dump(), PIPELINE_VERSION, owner]
     return Work(

@@ -1,4 +1,4 @@
-"""The languages that Whisper models know: codes, English names, and the other ways in which people write them. Pure.
+"""The languages of Whisper models: codes, English names, and other spellings. Pure.
 
 Codes are Whisper's own, which are ISO 639-1 where that has one (Javanese is `jw`, Hawaiian `haw`, Cantonese `yue`).
 """
@@ -35,7 +35,7 @@ def _table(text: str) -> list[str]:
 
 NAMES: dict[str, str] = {code: name for code, _, name in (entry.partition(" ") for entry in _table(_NAMES))}
 ALL = tuple(NAMES)
-WITHOUT_CANTONESE = tuple(code for code in ALL if code != "yue")  # what multilingual models before large-v3 know
+WITHOUT_CANTONESE = tuple(code for code in ALL if code != "yue")  # the languages of multilingual models before large-v3
 ENGLISH = ("en",)
 _CODES = (
     {code: code for code in ALL}
@@ -45,7 +45,7 @@ _CODES = (
 
 
 def parse(text: str) -> str | None:
-    """The code of a language by code, name or tag: `pt`, `Portuguese`, `pt-BR`, `zh_Hans`. None for `auto` and for nothing.
+    """The code of a language by code, name or tag: `pt`, `Portuguese`, `pt-BR`, `zh_Hans`. None for `auto` and an empty text.
 
     Raises Invalid("unknown_language").
     """
@@ -64,7 +64,7 @@ def parse(text: str) -> str | None:
 
 
 def check(code: str | None, known: tuple[str, ...], model: str) -> None:
-    """Raises Invalid("unsupported_language") for a language that the model lacks."""
+    """Raises Invalid("unsupported_language") for a language that the model does not support."""
     if code is not None and code not in known:
         raise Invalid(
             "unsupported_language", f"the model {model} does not support {NAMES.get(code, code)} ({code}): {offer(known)}"
@@ -72,7 +72,7 @@ def check(code: str | None, known: tuple[str, ...], model: str) -> None:
 
 
 def offer(known: tuple[str, ...]) -> str:
-    """What may be asked for instead, in a few words."""
+    """The languages to use instead, in a few words."""
     if len(known) == 1:
         return f"it supports {NAMES[known[0]]} only"
     if len(known) <= 5:

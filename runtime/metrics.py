@@ -1,4 +1,4 @@
-"""Every Prometheus metric that the stages keep, with base units in the names. Labels have few values: never ids or names.
+"""All Prometheus metrics of the stages, with base units in the names. Labels have few values: never ids or names.
 
 Served by the gateway at `/metrics`.
 """

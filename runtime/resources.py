@@ -1,4 +1,4 @@
-"""What every stage's `build()` is given, and what it must give back.
+"""The argument of every stage's `build()`, and its result.
 
 Made by `murmur run` from the settings, and by `murmur/dev` around the embedded broker; the stages do not know which.
 """
@@ -15,7 +15,7 @@ from runtime.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """`local_state`: in the embedded mode a folder of this process alone, for what a real broker would remember."""
+    """`local_state`: in the embedded mode a folder of this process alone, for what a real broker would store."""
 
     settings: Settings
     kafka: Kafka
@@ -25,7 +25,7 @@ class Resources:
 
 
 def from_settings(settings: Settings) -> Resources:
-    """For `murmur run`. Raises UsageError when the model is not known."""
+    """For `murmur run`. Raises UsageError for an unknown model."""
     from runtime.models import catalogue
     from runtime.objects import open as stores
 
@@ -39,10 +39,10 @@ class Stage(Protocol):
     name: str
 
     def run(self) -> None:
-        """Works until `stop()`; blocks. Raises what ended it, if that was not `stop()`."""
+        """Works until `stop()`; blocks. Raises the error that ended it otherwise."""
 
     def stop(self) -> None:
-        """Asks `run()` to return soon. From any thread, any number of times."""
+        """Makes `run()` return soon. May be called from any thread, repeatedly."""
 
     def not_ready(self) -> str | None:
-        """None when it can do its work, else why not, for `/readyz`."""
+        """None when it can do its work, else the reason, for `/readyz`."""

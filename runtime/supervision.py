@@ -13,24 +13,24 @@ from runtime.errors import MurmurError, UsageError
 from runtime.resources import Stage
 
 log = logs.get_logger(__name__)
-CALM_S = 30.0  # what ran for so long has recovered: its next pause is short again
+CALM_S = 30.0  # a stage that ran this long has recovered: its next pause is short again
 
 
 class RestartBackoff:
-    """Before each new life: 0.2 s, doubling up to 5 s."""
+    """Before each restart: 0.2 s, doubling up to 5 s."""
 
     def __init__(self) -> None:
         self._backoff = Backoff(0.2, 5.0)
 
     def after(self, uptime_s: float) -> float:
-        """How long to wait after a life that lasted so long."""
+        """How long to wait after a run of that length."""
         if uptime_s > CALM_S:
             self._backoff.reset()
         return self._backoff.next_s()
 
 
 class Supervised:
-    """`build` makes a fresh stage for every life. `on_end` is called when there is no further life, with the reason."""
+    """`build` creates a new stage for every run. `on_end` is called when there is no further restart, with the reason."""
 
     def __init__(self, name: str, build: Callable[[], Stage], on_end: Callable[[str, BaseException | None], None]) -> None:
         self.name = name
@@ -44,7 +44,7 @@ class Supervised:
         self._thread.start()
 
     def stop(self) -> None:
-        """Asks; `join()` waits."""
+        """Does not wait; `join()` does."""
         self._stopping.set()
         stage = self._stage
         if stage is not None:
@@ -69,14 +69,14 @@ class Supervised:
             began_s = time.monotonic()
             try:
                 self._stage = self._build()
-                if self._stopping.is_set():  # asked while it was being built
+                if self._stopping.is_set():  # stopped while it was being built
                     break
                 self._stage.run()
                 break
             except UsageError as error:
                 self._on_end(self.name, error)
                 return
-            except MurmurError as error:  # what a broker or store said; the place where it was noticed tells nothing
+            except MurmurError as error:  # a broker or store; a traceback would add nothing
                 log.error("stage.failed", error=error)
             except Exception:
                 log.exception("stage.failed")

@@ -1,4 +1,4 @@
-"""What a webhook needs before anything is sent: a secret that signs, and a URL that can be used.
+"""Checks before a webhook is sent: a valid secret and a usable URL.
 
 Shared by the webhook sink, which signs and sends, and the gateway, which refuses what could never be sent.
 Scheme: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
@@ -15,7 +15,7 @@ from runtime.errors import UsageError
 from runtime.settings import Settings
 
 PREFIX = "whsec_"
-SECRET_MIN_BYTES, SECRET_MAX_BYTES = 24, 64  # the specification's bounds
+SECRET_MIN_BYTES, SECRET_MAX_BYTES = 24, 64  # limits of the specification
 
 
 class Signer:
@@ -36,7 +36,7 @@ class Signer:
 
 
 def signer(settings: Settings) -> Signer | None:
-    """None where no secret is set: then no webhook can be sent. Raises UsageError for a secret that cannot sign."""
+    """None if no secret is set: then no webhook can be sent. Raises UsageError for a secret that cannot sign."""
     secret = settings.webhook_secret
     return Signer(secret.get_secret_value()) if secret is not None else None
 
@@ -46,7 +46,7 @@ def url_problem(url: str) -> str | None:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
-    except ValueError as error:  # a port that is no number, brackets that do not close
+    except ValueError as error:  # an invalid port, unbalanced brackets
         return f"not a URL: {error}"
     if parts.scheme not in ("http", "https"):
         return "not an http or https URL"

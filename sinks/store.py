@@ -1,4 +1,4 @@
-"""Finished transcripts to files for people: `<key>.json`, `.txt`, `.srt`, `.vtt` in the results bucket, for every drop.
+"""Finished transcripts to files for users: `<key>.json`, `.txt`, `.srt`, `.vtt` in the results bucket, for every drop.
 
 Fed by the coordinator. Writing again overwrites with the same. The files of a key are those of its newest object: a job of an
 older one that ends later writes none.
@@ -32,7 +32,7 @@ def build(resources: Resources) -> Stage:
 
 
 class StoreSink:
-    """A function of one record, for `EachRecord`. Raises Retry while the store is away."""
+    """A function of one record, for `EachRecord`. Raises Retry while the store is unavailable."""
 
     def __init__(self, objects: ObjectStore, bucket: str, transcripts: Transcripts) -> None:
         self._objects = objects
@@ -40,7 +40,7 @@ class StoreSink:
         self._transcripts = transcripts
 
     def __call__(self, record: Received[TranscriptCompleted]) -> Iterable[Output]:
-        """Raises Undecodable where no waiting would help: the record is kept, and can be replayed once it is mended."""
+        """Raises Undecodable if waiting would not help: the dead letter can be replayed once the cause is fixed."""
         event = record.event
         if not event.result.files:
             return ()  # a job of the gateway's: its caller fetches the text there
@@ -60,7 +60,7 @@ class StoreSink:
         return ()
 
     def _overwritten(self, dropped: ObjectRef) -> bool:
-        """An object that is gone has no successor: its files are wanted. Nor has one of which the store tells no version."""
+        """A deleted object has no newer version: its files are written. Neither has one without a known version."""
         try:
             now = self._objects.head(dropped.bucket, dropped.key)
         except (NotFound, BadKey):

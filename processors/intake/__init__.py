@@ -1,4 +1,4 @@
-"""Store events to job requests. `events.py` understands what the stores say; `stage.py` looks at the objects themselves."""
+"""Store events to job requests. `events.py` parses the stores' events; `stage.py` looks up the objects."""
 
 from processors.intake.stage import build
 

@@ -1,4 +1,4 @@
-"""What the stores' events say, in every dialect that is known: an object was dropped, a bucket has to be listed, or nothing.
+"""Parses stores' events in all supported formats: an object was dropped, a bucket has to be listed, or nothing.
 
 Pure. Only the address is taken from an event: sizes, eTags and sequencers in it are wrong too often (HEAD tells).
 """
@@ -19,7 +19,7 @@ CREATED = {f"ObjectCreated:{how}" for how in ("Put", "Post", "Copy", "CompleteMu
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """An object came. Its key is the first of `keys` that HEAD finds: some stores do not say how they write it."""
+    """A new object. Its key is the first of `keys` that HEAD finds: some stores do not specify their encoding."""
 
     bucket: str
     keys: tuple[str, ...]
@@ -27,14 +27,14 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class ListBucket:
-    """An object came, and the event does not say which (versitygw's form uploads)."""
+    """A new object without a key in the event (versitygw's form uploads)."""
 
     bucket: str
 
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """Nothing to do. `reason` is a word to count by."""
+    """Nothing to do. `reason` is a metric's label."""
 
     reason: str
 
@@ -43,7 +43,7 @@ Event = Dropped | ListBucket | Ignored
 
 
 def normalise(value: bytes | None, dialect: Dialect = "auto") -> list[Event]:
-    """One for each record in the message. `dialect`: how keys are written where the message itself does not show it.
+    """One for each record in the message. `dialect`: the encoding of keys if the message itself does not show it.
 
     Raises Undecodable for what is no event of a store.
     """
@@ -77,7 +77,7 @@ def _record(record: Json, top_key: object, dialect: Dialect) -> Event:
     bucket = _text(_mapping(s3.get("bucket"), "s3.bucket"), "name")
     key = _text(_mapping(s3.get("object"), "s3.object"), "key")
     if isinstance(top_key, str) and top_key.startswith(f"{bucket}/") and top_key != f"{bucket}/":
-        return Dropped(bucket, (top_key.removeprefix(f"{bucket}/"),))  # MinIO's: there the key is as it is
+        return Dropped(bucket, (top_key.removeprefix(f"{bucket}/"),))  # MinIO's: there the key is not encoded
     if not key:
         return ListBucket(bucket)
     looks_raw = full_name != name and record.get("eventSource") == "aws:s3"  # versitygw; AWS itself writes no "s3:"
@@ -111,7 +111,7 @@ def _as_listed(key: str) -> str:
 
 
 def _event_bridge(message: Json) -> Event:
-    """AWS EventBridge: its own envelope, and keys as they are."""
+    """AWS EventBridge: its own envelope, keys not encoded."""
     if message.get("detail-type") != "Object Created":
         return Ignored("other_event")
     detail = _mapping(message.get("detail"), "detail")
@@ -127,7 +127,7 @@ def _mapping(value: object, what: str) -> Json:
 
 
 def _text(parent: Json, name: str) -> str:
-    """null, "" and absent are the same; anything else that is no text is not an event."""
+    """null, "" and absent are the same; any other value that is not text is an error."""
     value = parent.get(name)
     if value is not None and not isinstance(value, str):
         raise Undecodable("wrong_schema", f"{name} is text, not {type(value).__name__}")

@@ -1,4 +1,4 @@
-"""Store events in, job requests out: the event only says where to look, the object itself says what it is.
+"""Store events in, job requests out: the event only names the object, HEAD returns its facts.
 
 Safe to run twice over the same event: all ids are derived from the object.
 """
@@ -27,7 +27,7 @@ from schemas.topics import REQUESTS, UPLOADS
 
 log = get_logger(__name__)
 BLOCK_BYTES = 1024 * 1024
-HASHES_REMEMBERED = 1000  # repeated events, and listings, do not read the objects again
+HASHES_REMEMBERED = 1000  # repeated events and listings do not read the objects again
 CLOCK_SKEW = timedelta(minutes=5)  # between store and broker, when a listing stands for an event
 OWNER = "default"
 
@@ -38,7 +38,7 @@ def build(resources: Resources) -> Stage:
 
 
 class Intake:
-    """A function of one record, for `EachRecord`. Raises Undecodable, and Retry while the store is away."""
+    """A function of one record, for `EachRecord`. Raises Undecodable, and Retry while the store is unavailable."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Intake:
                 yield from self._request(info)
 
     def _found(self, event: Event, at: datetime) -> Iterable[ObjectInfo]:
-        """The objects that the event is about, as they are now. Other buckets' results and chunks must not come round."""
+        """The objects of the event, as they are now. Events of other buckets are ignored: results and chunks are not input."""
         uploads = self._settings.uploads_bucket
         if isinstance(event, Dropped) and event.bucket == uploads:
             return self._first_found(event)
@@ -80,7 +80,7 @@ class Intake:
         return []
 
     def _listed_since(self, since: datetime) -> Iterator[ObjectInfo]:
-        """The event is of an object of its own time; older ones had theirs. HEAD: a listing knows no version, no checksum."""
+        """Objects as new as the event; older ones had their own. HEAD, because a listing has neither version nor checksum."""
         for info in self._objects.list(self._settings.uploads_bucket):
             if info.modified_at >= since:
                 yield from self._first_found(Dropped(info.bucket, (info.key,)))
@@ -128,7 +128,7 @@ class Intake:
         return False
 
     def _audio_id(self, info: ObjectInfo) -> str:
-        """SHA-256 of the content. What is too large to be transcribed is not read: its id stands for its address."""
+        """SHA-256 of the content. An object that is too large is not read: its id is derived from its address."""
         if info.sha256 is not None:
             return info.sha256
         version = (info.bucket, info.key, info.version)

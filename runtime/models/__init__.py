@@ -1,1 +1,1 @@
-"""Whisper models: the catalogue of names, and the demo model that comes with murmur (`demo/`)."""
+"""Whisper models: the catalogue of names, and the bundled demo model (`demo/`)."""

@@ -1,4 +1,4 @@
-"""The folder of `MURMUR_MODELS_DIR`: models by name, looked into before the hub. Called by the catalogue and the hub alone."""
+"""The folder of `MURMUR_MODELS_DIR`: models by name, searched before the hub. Called by the catalogue and the hub only."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ from runtime.models import folder
 
 
 def check(models_dir: Path) -> Path:
-    """Its absolute path. Raises UsageError where it is not there, or is a model itself."""
+    """Its absolute path. Raises UsageError if it does not exist, or is a model itself."""
     path = models_dir.expanduser().absolute()
     if not path.is_dir():
         raise UsageError(f"no such folder: {models_dir}. Set MURMUR_MODELS_DIR to a folder of models, or unset it")
@@ -18,7 +18,7 @@ def check(models_dir: Path) -> Path:
 
 
 def find(models_dir: Path, names: Sequence[str]) -> Path | None:
-    """The folder of the first of these names that is there. Only names are looked for, never paths that lead out of it.
+    """The folder of the first of these names that exists. Only names are accepted, never paths that lead out of it.
 
     Raises UsageError where there is such a folder, but it is not a complete model: the hub may have other weights by that name.
     """
@@ -30,7 +30,7 @@ def find(models_dir: Path, names: Sequence[str]) -> Path | None:
 
 
 def describe(models_dir: Path) -> str:
-    """What was looked into, and the models that it holds, in a few words."""
+    """The folder and the models in it, in a few words."""
     try:
         names = sorted(path.name for path in models_dir.iterdir() if not folder.missing(path))
     except OSError as error:

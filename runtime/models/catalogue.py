@@ -1,7 +1,7 @@
 """Names of models, and the pinned revision that each stands for. Gateway and intake name the model; the transcriber loads it.
 
-A repository's revision is a commit of its hub; a local folder's is a digest of its `model.bin`; so two stages that agree on
-a `ModelRef` hold the same weights.
+A repository's revision is a commit of its hub; a local folder's is a digest of its `model.bin`; so two stages with the same
+`ModelRef` have the same weights.
 """
 
 import re
@@ -24,7 +24,7 @@ DEMO_WARNING = TranscriptWarning(
     message="The demo model has a vocabulary of a few hundred English and Portuguese words, and writes these for all speech. "
     "It is for trying out murmur: choose another model with --model or MURMUR_MODEL.",
 )
-RUN_DEFAULT = "base"  # of `murmur run`, whose stages must agree on it whatever machine each of them is on
+RUN_DEFAULT = "base"  # of `murmur run`, whose stages must agree on one model on different machines
 # Weights with which a fitted encoder window was measured to cost no word: docs/decisions/0007-fitted-windows.md has the table.
 FITTED = ("tiny.en", "base")
 FITTED_MARGIN_S, FITTED_BUCKET_S = 5.0, 2.5
@@ -39,7 +39,7 @@ class Pinned:
     commit: str
 
 
-# The repositories are those that faster-whisper knows by these names (a test compares).
+# The repositories are faster-whisper's for these names (a test compares).
 PINNED: dict[str, Pinned] = {
     "tiny": Pinned("Systran/faster-whisper-tiny", "d90ca5fe260221311c53c58e660288d3deb8d356"),
     "tiny.en": Pinned("Systran/faster-whisper-tiny.en", "0d3d19a32d3338f10357c0889762bd8d64bbdeba"),
@@ -64,7 +64,7 @@ ALIASES = {"large": "large-v3", "turbo": "large-v3-turbo"}
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model that is known. `path` is its CTranslate2 folder, None until `fetch` has brought it from `repository`.
+    """A resolved model. `path` is its CTranslate2 folder, None until `fetch` has downloaded it from `repository`.
 
     The rest is what it is best used with, unless the settings say otherwise: `max_chunk_s` is the chunk length that it reads
     best, `compute_type` what it has to be computed in, None: what suits the device. A repository that is not in the catalogue
@@ -84,7 +84,7 @@ class Model:
 
 
 def of(settings: Settings) -> Model:
-    """The model that the settings name, `RUN_DEFAULT` when they name none. Raises UsageError."""
+    """The model in the settings, `RUN_DEFAULT` if it is unset. Raises UsageError."""
     return resolve(settings.model or RUN_DEFAULT, settings.models_dir)
 
 
@@ -113,7 +113,7 @@ def resolve(name: str | None, models_dir: Path | None = None) -> Model:
 
 
 def describe() -> str:
-    """What can be named, in one line."""
+    """The accepted names, in one line."""
     names = ", ".join([DEMO, *PINNED])
     return (
         f"{names}; the name of a folder in MURMUR_MODELS_DIR; a folder with a CTranslate2 model.bin; "
@@ -131,12 +131,12 @@ def default_for(device: Literal["auto", "cpu", "cuda"]) -> str:
 
 
 def warnings_of(ref: ModelRef) -> tuple[TranscriptWarning, ...]:
-    """What every reader of a transcript that this model made should know."""
+    """Warnings for every transcript of this model."""
     return (DEMO_WARNING,) if ref.revision == folder.digest(DEMO_DIR) else ()
 
 
 def fetch(model: Model, progress: Progress) -> Path:
-    """The model's folder, downloaded at first use into the usual cache. Blocks. Raises UsageError with the ways out."""
+    """The model's folder, downloaded at first use into the usual cache. Blocks. Raises UsageError with the alternatives."""
     if (path := cached(model)) is not None:
         return path
     assert model.repository is not None  # a model without a path has one
@@ -144,7 +144,7 @@ def fetch(model: Model, progress: Progress) -> Path:
 
 
 def cached(model: Model) -> Path | None:
-    """The folder of a model that is here already and whole, else None. No network."""
+    """The folder of a model that is complete on this machine, else None. No network."""
     if model.path is not None or model.repository is None:
         return model.path
     return hub.cached(model.repository, model.ref.revision)
@@ -176,7 +176,7 @@ def _of_catalogue(name: str, pinned: Pinned) -> Model:
 
 
 def _fitted(model: Model) -> Model:
-    """With the encoder window that was measured to suit those weights."""
+    """With the encoder window measured for these weights."""
     if model.ref.name not in FITTED:
         return model
     return replace(model, encoder_window="fit", encoder_margin_s=FITTED_MARGIN_S, encoder_bucket_s=FITTED_BUCKET_S)

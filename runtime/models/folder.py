@@ -1,4 +1,4 @@
-"""What a folder with a CTranslate2 model says about itself: which weights, and which languages. No ML library is loaded."""
+"""Facts about a folder with a CTranslate2 model: weights and languages. No ML library is loaded."""
 
 import hashlib
 from functools import lru_cache
@@ -11,11 +11,11 @@ from runtime.errors import UsageError
 
 NEEDED = ("config.json", "model.bin", "tokenizer.json")
 VOCABULARIES = ("vocabulary.json", "vocabulary.txt")  # one of them
-END_OF_ENGLISH_TEXT = 50256  # the end token of models that know English only; multilingual ones have one token more before it
+END_OF_ENGLISH_TEXT = 50256  # the end token of English-only models; multilingual ones have one token more before it
 
 
 def missing(path: Path) -> list[str]:
-    """The files that a model needs and this folder lacks, with the reason where it shows. Empty: it is a whole model."""
+    """The files of a model that this folder lacks, with the reason if known. Empty: the model is complete."""
     found = [_lacking(path, name) for name in NEEDED]
     if not any((path / name).is_file() for name in VOCABULARIES):
         linked = [_lacking(path, name) for name in VOCABULARIES if (path / name).is_symlink()]
@@ -24,7 +24,7 @@ def missing(path: Path) -> list[str]:
 
 
 def check(path: Path) -> None:
-    """Raises UsageError that names the folder and what it lacks of a model."""
+    """Raises UsageError that names the folder and the missing files."""
     if not (lacking := missing(path)):
         return
     hint = ""

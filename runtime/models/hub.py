@@ -1,4 +1,4 @@
-"""Models on the hub: found in its client's cache, or downloaded into it. Called by the catalogue alone.
+"""Models on the hub: found in its client's cache, or downloaded into it. Called by the catalogue only.
 
 The client is imported when it is needed: it is slow to load, and an installation with a folder of models never asks the hub.
 """
@@ -12,13 +12,13 @@ from typing import Any
 from runtime.errors import UsageError
 from runtime.models import by_name, folder
 
-Progress = Callable[[int, int], None]  # bytes that are here, bytes in all
+Progress = Callable[[int, int], None]  # downloaded bytes, total bytes
 FILES = ("config.json", "preprocessor_config.json", "model.bin", "tokenizer.json", "vocabulary.*")
-ANSWER_S = 10.0  # for questions; a download may take as long as it goes on
+ANSWER_S = 10.0  # for metadata; a download has no limit while it makes progress
 
 
 def cached(repository: str, revision: str) -> Path | None:
-    """The folder of a model that is here already and whole, else None. No network."""
+    """The folder of a model that is complete in the cache, else None. No network."""
     import huggingface_hub
 
     config = huggingface_hub.try_to_load_from_cache(repository, "config.json", revision=revision)
@@ -28,16 +28,16 @@ def cached(repository: str, revision: str) -> Path | None:
 
 
 def download(repository: str, revision: str, name: str, progress: Progress, models_dir: Path | None = None) -> Path:
-    """The model's folder in the cache. Goes on where an earlier download ended if the hub can. Blocks.
+    """The model's folder in the cache. Resumes an earlier download if the hub supports that. Blocks.
 
-    Raises UsageError with the ways out. `models_dir`: where it was looked for before.
+    Raises UsageError with the alternatives. `models_dir`: was searched before.
     """
     import huggingface_hub
 
     try:
         bar = _bar(progress, _size_bytes(repository, revision))
         path = huggingface_hub.snapshot_download(repository, revision=revision, allow_patterns=list(FILES), tqdm_class=bar)
-    except Exception as error:  # the hub's client raises many kinds; each means that the model is not here
+    except Exception as error:  # the hub's client raises many kinds; each means that the model is not available
         raise unreachable(repository, name, error, models_dir) from error
     if lacking := folder.missing(Path(path)):
         raise UsageError(f"{repository} has no {' and no '.join(lacking)}: it is not a CTranslate2 Whisper model")
@@ -83,20 +83,20 @@ def _size_bytes(repository: str, revision: str) -> int:
 
 
 def _bar(progress: Progress, total_bytes: int) -> type:
-    """The hub's client reports by a tqdm class of ours. It draws nothing; it only tells `progress`, from one of its threads at a
-    time."""
+    """The hub's client reports by a tqdm class of ours. It draws nothing; it only calls `progress`, from one thread at
+    a time."""
     from tqdm.std import tqdm  # type: ignore[import-untyped, unused-ignore]
 
     class Bar(tqdm):  # type: ignore[misc, type-arg, unused-ignore]
         done = 0
-        telling = threading.Lock()
+        lock = threading.Lock()
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             self.counts_bytes = kwargs.get("unit") == "B"  # the other bar counts files
             super().__init__(*args, **{**kwargs, "disable": True})
 
         def update(self, n: float | None = 1) -> None:
-            with self.telling:
+            with self.lock:
                 self.done += int(n or 0)
                 if self.counts_bytes:
                     total = total_bytes or int(self.total or 0)

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 CREATED = "s3:ObjectCreated:*"
 CONFIG_ID = "murmur"
-TARGET_PATIENCE_S = 20.0  # MinIO answers before it knows its targets
+TARGET_WAIT_S = 20.0  # MinIO answers before its targets are connected
 TARGET_RETRY_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was done and what was found done. `by_hand`: what the store does not let a client do."""
+    """What was created and what existed. `by_hand`: what the store does not support by API."""
 
     created: tuple[str, ...] = ()
     present: tuple[str, ...] = ()
@@ -33,14 +33,14 @@ class Report:
     by_hand: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
-        """For a person."""
+        """For the terminal."""
         found = [f"bucket {name}: created" for name in self.created] + [f"bucket {name}: exists" for name in self.present]
         found += [f"notification: {self.notification}"] if self.notification else []
         return found + [f"by hand: {what}" for what in self.by_hand]
 
 
 def apply(settings: Settings) -> Report:
-    """Makes what is missing. Blocks; raises StoreUnavailable or UsageError."""
+    """Creates what is missing. Blocks; raises StoreUnavailable or UsageError."""
     names = dict.fromkeys((settings.uploads_bucket, settings.work_bucket, settings.results_bucket))
     if settings.store == "directory":
         return _apply_directory(settings, tuple(names))
@@ -60,36 +60,36 @@ def _apply_directory(settings: Settings, names: tuple[str, ...]) -> Report:
 
 
 def _create(client: "S3Client", name: str, region: str) -> bool:
-    """False: it is there already."""
+    """False: it exists already."""
     from botocore.exceptions import ClientError
 
     try:
         with translated(name):
-            client.list_objects_v2(Bucket=name, MaxKeys=1)  # HEAD could not say why it is refused
+            client.list_objects_v2(Bucket=name, MaxKeys=1)  # HEAD has no body with the reason of an error
             return False
     except NotFound:
-        pass  # so it is made now
+        pass  # so it is created now
     place: dict[str, Any] = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
     try:
         with translated(name):
             client.create_bucket(Bucket=name, **place)
     except ClientError as error:
         code = error.response["Error"]["Code"]
-        if code == "BucketAlreadyOwnedByYou":  # somebody was faster
+        if code == "BucketAlreadyOwnedByYou":  # created concurrently
             return False
         raise UsageError(f"the store does not create the bucket {name!r}: {code}") from error
     return True
 
 
 def _notify(client: "S3Client", settings: Settings) -> tuple[str, tuple[str, ...]]:
-    """Attaches the notification, beside what others have attached. (what is so now, what is left to do by hand)"""
+    """Attaches the notification, and keeps others. Returns the result, and what remains to be done by hand."""
     from botocore.exceptions import ClientError
 
     bucket, arn = settings.uploads_bucket, settings.s3_notification_arn
     if arn == "none":
         return "none attached, because MURMUR_S3_NOTIFICATION_ARN is `none`", ()
     topic = f"{settings.topic_prefix}uploads"
-    until = time.monotonic() + TARGET_PATIENCE_S
+    until = time.monotonic() + TARGET_WAIT_S
     while True:
         try:
             with translated(bucket):

@@ -1,4 +1,4 @@
-"""A folder for each bucket, a file for each object: the store of `murmur dev`. Files that people put there are objects too.
+"""A folder for each bucket, a file for each object: the store of `murmur dev`. Files that users put there are objects, too.
 
 Half-written objects are hidden files in the same folder, locked by their writer and renamed when they are whole; so a
 writer may be killed at any moment. Nothing is flushed to the disk by force: a power cut may take the last seconds.
@@ -37,12 +37,12 @@ class DirectoryStore:
         self._buckets = dict(buckets)
 
     def create(self) -> None:
-        """Makes the folders that are missing."""
+        """Creates missing folders."""
         for folder in self._buckets.values():
             folder.mkdir(parents=True, exist_ok=True)
 
     def folder(self, bucket: str) -> Path:
-        """Where the bucket lies, free of symlinks. Raises NotFound: no such bucket; StoreUnavailable: the folder is away."""
+        """The bucket's folder, symlinks resolved. Raises NotFound: no such bucket; StoreUnavailable: the folder is missing."""
         if bucket not in self._buckets:
             raise NotFound(f"no bucket {bucket!r}")
         folder = Path(os.path.realpath(self._buckets[bucket]))
@@ -51,7 +51,7 @@ class DirectoryStore:
         return folder
 
     def sweep(self) -> int:
-        """Removes what writers left that are no longer alive; says how much. Safe beside living writers."""
+        """Removes unfinished objects of dead writers and returns their number. Safe while others are writing."""
         swept = 0
         for bucket, configured in self._buckets.items():
             if not configured.is_dir():
@@ -115,7 +115,7 @@ class DirectoryStore:
                 if entry.is_dir(follow_symlinks=False) and (f"{key}/".startswith(prefix) or prefix.startswith(f"{key}/")):
                     folders.append(Path(entry.path))
                 elif entry.is_file(follow_symlinks=False) and key.startswith(prefix) and _is_key(key):
-                    with contextlib.suppress(FileNotFoundError):  # gone since: not in the list
+                    with contextlib.suppress(FileNotFoundError):  # deleted since: not in the list
                         yield _info(bucket, key, entry.stat(follow_symlinks=False))
 
     def delete(self, bucket: str, key: str) -> None:
@@ -140,7 +140,7 @@ class DirectoryStore:
 
 
 class DirectoryUpload:
-    """See `Upload`. Its hidden file stays locked while it is written, so that nobody sweeps it away."""
+    """See `Upload`. Its hidden file is locked while it is written, so that `sweep()` does not remove it."""
 
     def __init__(self, bucket: str, key: str, root: Path, path: Path, file: BinaryIO) -> None:
         self._bucket, self._key = bucket, key
@@ -168,13 +168,13 @@ class DirectoryUpload:
             return
         with _writing(self._bucket, self._key):
             Path(self._file.name).unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # what could not be written before cannot be written now
+            with contextlib.suppress(OSError):  # a failed write fails again
                 self._file.close()
             _prune(self._path.parent, self._root)
 
 
 def _check(key: str) -> None:
-    """Raises BadKey for what cannot be a file below the bucket's folder, under exactly this name."""
+    """Raises BadKey if this name cannot be a file below the bucket's folder."""
     for segment in checked_key(key).split("/"):
         if not segment:
             raise BadKey(key, "it has an empty segment")
@@ -185,7 +185,7 @@ def _check(key: str) -> None:
 
 
 def _is_key(key: str) -> bool:
-    """False for hidden halves of objects, and for file names that are no text."""
+    """False for unfinished objects, and for file names that are not Unicode text."""
     try:
         _check(key)
     except BadKey as error:
@@ -200,7 +200,7 @@ def _is_temp(name: str) -> bool:
 
 
 def _info(bucket: str, key: str, found: os.stat_result, sha256: str | None = None) -> ObjectInfo:
-    modified_s = min(max(found.st_mtime, 0.0), LAST_TIME_S)  # a file may claim a year that no calendar has
+    modified_s = min(max(found.st_mtime, 0.0), LAST_TIME_S)  # a file's time may be beyond Python's calendar
     return ObjectInfo(
         bucket,
         key,
@@ -217,7 +217,7 @@ def _etag(found: os.stat_result) -> str:
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """What is in the folder; nothing if it went away or may not be read."""
+    """The folder's entries; none if it is missing or not readable."""
     try:
         with os.scandir(folder) as entries:
             yield from entries
@@ -228,14 +228,14 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
 
 
 def _create_temp(folder: Path) -> BinaryIO:
-    """A new hidden file, locked. Again when somebody removes the empty folder, or sweeps the file, in between."""
+    """A new hidden file, locked. Retries if the empty folder or the file is removed in between."""
     while True:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             file = (folder / f"{TEMP_PREFIX}{secrets.token_hex(8)}{TEMP_SUFFIX}").open("xb")
         except FileNotFoundError:
             continue
-        except FileExistsError:  # also when the folder was there and has gone before it was looked at
+        except FileExistsError:  # also when the folder existed and was removed in between
             if any(_is_in_the_way(place) for place in (folder, *folder.parents)):
                 raise
             continue
@@ -247,7 +247,7 @@ def _create_temp(folder: Path) -> BinaryIO:
 
 
 def _is_in_the_way(place: Path) -> bool:
-    """Something, and not a folder: asked with one call, as it may go at any moment."""
+    """Exists, and is not a folder: one call, as it may be removed at any moment."""
     try:
         return not stat.S_ISDIR(place.lstat().st_mode)
     except (FileNotFoundError, NotADirectoryError):
@@ -255,7 +255,7 @@ def _is_in_the_way(place: Path) -> bool:
 
 
 def _remove_abandoned(path: Path) -> bool:
-    """Only a living writer holds the lock."""
+    """Only a running writer holds the lock."""
     try:
         with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -270,14 +270,14 @@ def _prune(folder: Path, root: Path) -> None:
     while folder != root:
         try:
             folder.rmdir()
-        except OSError:  # not empty, or gone: both are fine
+        except OSError:  # not empty, or removed already
             return
         folder = folder.parent
 
 
 @contextlib.contextmanager
 def _reading(bucket: str, key: str) -> Iterator[None]:
-    """A file that may not be read is not an object; waiting for it would stop everything behind it."""
+    """An unreadable file is not an object; waiting for it would block everything after it."""
     try:
         yield
     except OSError as error:

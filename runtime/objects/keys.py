@@ -1,4 +1,4 @@
-"""Where things lie in the work bucket. Content-addressed, so that writing again overwrites with the same."""
+"""Keys in the work bucket. Content-addressed, so that a second write has the same content."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""What the result files of a dropped object are called. Pure: intake, coordinator and store sink come to the same names."""
+"""Keys of a dropped object's result files. Pure: intake, coordinator and store sink derive the same keys."""
 
 import hashlib
 

@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 PART_BYTES = 8 * 1024**2  # also the largest body that is sent in one request; S3 wants at least 5 MiB a part
-PARTS_OF_A_SIZE = 1000  # then the parts grow, since no upload may have more than 10,000
+PARTS_OF_A_SIZE = 1000  # then the parts grow, since an upload may have at most 10,000
 READ_AHEAD_BYTES = 1024**2
 CONNECT_TIMEOUT_S = 2.0
 READ_TIMEOUT_S = 10.0
-ATTEMPTS = 2  # the consumer loop has patience; a call has not
+ATTEMPTS = 2  # the consumer loop retries without limit; a call does not
 CONNECTIONS = 32
 PAGE_KEYS = 1000  # of a listing; S3's own limit
-FOLDER_RACES = 3  # a put beside the last delete of a folder: one in a hundred meets it, and the next try passes
+FOLDER_RACES = 3  # a PUT concurrent with the last deletion of a folder: fails once in a hundred, and the next attempt succeeds
 
 
 def connect(settings: Settings) -> "S3Client":
     """A boto3 client for these settings: thread-safe, bounded in time and attempts. Raises UsageError."""
-    import boto3.session  # 0.2 s that `import runtime.objects` must not cost
+    import boto3.session  # takes 0.2 s, which `import runtime.objects` must not cost
     from botocore.config import Config
 
     secret = settings.s3_secret_key
@@ -48,7 +48,7 @@ def connect(settings: Settings) -> "S3Client":
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         max_pool_connections=CONNECTIONS,
         s3={"addressing_style": "path" if settings.s3_path_style else "virtual"},
-        request_checksum_calculation="when_required",  # ours is SHA-256, and older stores choke on boto3's CRC
+        request_checksum_calculation="when_required",  # ours is SHA-256, and older stores reject boto3's CRC
         response_checksum_validation="when_required",
     )
     try:
@@ -97,7 +97,7 @@ class S3Store:
             return self.client.get_object(Bucket=bucket, Key=checked_key(key))["Body"].read()
 
     def open(self, ref: ObjectRef) -> BinaryIO:
-        """The first block is read at once, so what is missing is NotFound here; so is a version that was replaced."""
+        """The first block is read immediately: a missing object or a replaced version raises NotFound here."""
         reader = io.BufferedReader(ObjectRanges(self.client, ref), READ_AHEAD_BYTES)
         reader.peek(1)
         return reader
@@ -134,9 +134,9 @@ class S3Store:
             self.client.delete_object(Bucket=bucket, Key=checked_key(key))
 
     def check(self, bucket: str) -> None:
-        """An answer to the second attempt only does not count: a store that restarts is seen to be away, and loses events."""
+        """A response to the second attempt does not count: a store that restarts counts as unavailable, since it loses events."""
         with translated(bucket):
-            answer = self.client.list_objects_v2(Bucket=bucket, MaxKeys=1)  # HEAD could not say why it is refused
+            answer = self.client.list_objects_v2(Bucket=bucket, MaxKeys=1)  # HEAD has no body with the reason of an error
         if answer["ResponseMetadata"]["RetryAttempts"]:
             raise StoreUnavailable("the store was unavailable a moment ago")
 
@@ -193,7 +193,7 @@ class S3Upload:
         return _written(answer, (bucket, key), self._size_bytes, self._content_type)
 
     def abort(self) -> None:
-        """While the store is away its parts stay behind; stores clean up such uploads after a day or by a lifecycle rule."""
+        """While the store is unavailable its parts remain; stores remove them after a day or by a lifecycle rule."""
         self._buffer.clear()
         upload_id, self._upload_id = self._upload_id, None
         if upload_id is None:
@@ -224,7 +224,7 @@ def _typed(content_type: str | None) -> dict[str, Any]:
 
 
 def _etag(answer: Any) -> str:
-    """Without quotes. Empty for a file that was put into versitygw's folder past it."""
+    """Without quotes. Empty for a file that was written directly into versitygw's folder."""
     return str(answer.get("ETag", "")).strip('"')
 
 
@@ -235,7 +235,7 @@ def _base64(digest: bytes) -> str:
 def _written(
     answer: Any, at: tuple[str, str], size_bytes: int, content_type: str | None, sha256: str | None = None
 ) -> ObjectInfo:
-    """What the answer to a write tells. Its `Date` is the store's clock; no second request for the object's own time."""
+    """The facts in the response to a write. Its `Date` is the store's clock; no second request for the object's own time."""
     at_store = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
     return ObjectInfo(
         bucket=at[0],

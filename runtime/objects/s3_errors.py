@@ -1,4 +1,4 @@
-"""What an S3 store says, in murmur's few words: NotFound, StoreUnavailable, BadKey; UsageError for a wrong set-up.
+"""Translates S3 errors to NotFound, StoreUnavailable and BadKey, and to UsageError for a wrong configuration.
 
 Used by `s3.py` and `buckets.py`. The codes are those of AWS, MinIO and versitygw.
 """
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 NOT_FOUND = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "NotFound", "404", "PreconditionFailed", "412"})
 DENIED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
-UNKNOWN_KEY = "XAdminUserNotFound"  # versitygw's word for an access key that it does not know, with status 404
-# versitygw: there are keys below this one; or were a moment ago, and their folder is just going away.
+UNKNOWN_KEY = "XAdminUserNotFound"  # versitygw's code for an unknown access key, with status 404
+# versitygw: there are keys below this one, or their folder is just being removed.
 TAKEN_BY_FOLDER = "ExistingObjectIsDirectory"
-# So MinIO says it, once in thousands of times; and of who really may not, who is told so a moment later.
+# MinIO's code for that, once in thousands of requests; also for really missing permissions, which then persist.
 LOST_ITS_FOLDER = "AccessDenied"
-# Not the key's fault, although the status says that the request was wrong: it arrived damaged or late, or overlapped.
+# Status 4xx, but not because of the key: the request arrived damaged or late, or overlapped with another.
 TRANSIENT = frozenset(
     {
         "BadDigest",
@@ -49,12 +49,12 @@ KEY_REFUSED = frozenset(
         TAKEN_BY_FOLDER,
     }
 )
-NO_BODY = frozenset({"400", "Bad Request"})  # what HEAD says of any wrong request: it has no body to say more
+NO_BODY = frozenset({"400", "Bad Request"})  # HEAD's code for any invalid request: it has no body with details
 
 
 @contextmanager
 def translated(bucket: str, key: str = "") -> Iterator[None]:
-    """boto3's errors become murmur's. An answer that fits none of them stays what it is: a bug."""
+    """Raises boto3's errors as murmur's. An unknown response remains as it is: a bug."""
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ParamValidationError, SSLError
 
     try:
@@ -78,7 +78,7 @@ def translated(bucket: str, key: str = "") -> Iterator[None]:
 
 @contextmanager
 def absent_is_fine() -> Iterator[None]:
-    """For deleting: an object that is not there is what was wanted. A missing bucket is not."""
+    """For deletions: a missing object is not an error. A missing bucket is."""
     try:
         yield
     except NotFound as error:
@@ -115,12 +115,12 @@ def _meaning(error: "ClientError", bucket: str, key: str) -> Exception | None:
 
 
 def may_be_its_folder(error: "ClientError") -> bool:
-    """Of a put: the folder that it goes to is just going away with its last object, or coming."""
+    """For a PUT: its folder is just being removed with the last object, or created."""
     return _code(error) in (TAKEN_BY_FOLDER, LOST_ITS_FOLDER)
 
 
 def has_detail(error: "ClientError") -> bool:
-    """False: a bare "bad request", which only the same question by GET can explain."""
+    """False: a bare "bad request", which only a GET of the same object explains."""
     return _code(error) not in NO_BODY
 
 

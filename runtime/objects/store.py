@@ -1,4 +1,4 @@
-"""What every object store must do. Implementations: `directory.py` (a folder per bucket) and `s3.py`.
+"""The interface of an object store. Implementations: `directory.py` (a folder per bucket) and `s3.py`.
 
 `tests/contract/test_objects.py` is the other half of this contract.
 """
@@ -20,18 +20,18 @@ class NotFound(MurmurError):
 
 
 class StoreUnavailable(Retry):
-    """The store does not answer, or answers that it cannot now. Worth another try."""
+    """The store does not respond, or responds that it is unavailable. Worth a retry."""
 
 
 class BadKey(Invalid):
-    """No store takes this key: empty, too long, or it would leave its bucket."""
+    """A key that no store accepts: empty, too long, or outside of its bucket."""
 
     def __init__(self, key: str, why: str) -> None:
         super().__init__("bad_key", f"the object key {key[:80]!r} cannot be used: {why}")
 
 
 def checked_key(key: str) -> str:
-    """The key, if any store could take it; else raises BadKey. A segment of dots never reaches a store: HTTP clients resolve it
+    """The key, if stores accept it; else raises BadKey. A segment of dots never reaches a store: HTTP clients resolve it
     on the way."""
     if not key:
         raise BadKey(key, "it is empty")
@@ -50,7 +50,7 @@ def checked_key(key: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
-    """What a HEAD tells. `etag` is without quotes; `sha256` only where the store itself verified it over the whole object."""
+    """The result of a HEAD. `etag` is without quotes; `sha256` only where the store itself verified it over the whole object."""
 
     bucket: str
     key: str
@@ -64,7 +64,7 @@ class ObjectInfo:
 
     @property
     def version(self) -> str:
-        """What tells this content from a later one under the same key, as well as the store knows it."""
+        """Distinguishes this content from a later one under the same key, as far as the store can."""
         return self.version_id or self.etag or self.modified_at.isoformat()
 
     @property
@@ -73,16 +73,16 @@ class ObjectInfo:
 
 
 class Upload(Protocol):
-    """An object in the making: nothing of it is visible before `complete()`, and nothing is left after `abort()`."""
+    """An unfinished object: invisible before `complete()`, and removed by `abort()`."""
 
     def write(self, data: bytes) -> None:
-        """Blocks while the store takes the bytes. Raises StoreUnavailable."""
+        """Blocks while the store receives the bytes. Raises StoreUnavailable."""
 
     def complete(self) -> ObjectInfo:
-        """Makes the object visible, whole. Blocks."""
+        """Makes the complete object visible. Blocks."""
 
     def abort(self) -> None:
-        """Forgets what was written. Safe after `complete()` and safe to repeat."""
+        """Discards what was written. Safe after `complete()` and safe to repeat."""
 
 
 class ObjectStore(Protocol):
@@ -92,20 +92,20 @@ class ObjectStore(Protocol):
         """Writes a whole object; readers see the old one or the new one, never a part. Verified by SHA-256 on the way."""
 
     def upload(self, bucket: str, key: str, *, content_type: str | None = None) -> Upload:
-        """Begins an object whose length is not known yet."""
+        """Begins an object of unknown length."""
 
     def get(self, bucket: str, key: str) -> bytes: ...
 
     def open(self, ref: ObjectRef) -> BinaryIO:
-        """A seekable reader over that version of the object; the caller closes it. Bytes come as they are asked for."""
+        """A seekable reader over that version of the object; the caller closes it. Bytes are fetched on demand."""
 
     def head(self, bucket: str, key: str) -> ObjectInfo: ...
 
     def list(self, bucket: str, prefix: str = "") -> Iterator[ObjectInfo]:
-        """Every object whose key begins with `prefix`, in no promised order; metadata and sha256 are left out."""
+        """Every object whose key begins with `prefix`, in no particular order, without metadata and sha256."""
 
     def delete(self, bucket: str, key: str) -> None:
-        """Deleting what is not there is no error."""
+        """Deleting a missing object is not an error."""
 
     def check(self, bucket: str) -> None:
-        """Returns when the bucket answers. For readiness and `murmur doctor`."""
+        """Returns if the bucket can be read. For readiness and `murmur doctor`."""

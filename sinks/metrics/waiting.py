@@ -1,4 +1,4 @@
-"""What lies in the topics and nobody has settled yet: how much speech waits for the transcribers, since when the oldest waits.
+"""The backlog: how much speech waits for the transcribers, and since when the oldest record waits.
 
 Fed by `requests`, `decodes` and `chunks.*` and by what the groups that read them have committed; feeds the `queue` figures.
 No state of its own: it begins at the committed offsets, so it is right again after every restart.

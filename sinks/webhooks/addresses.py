@@ -1,4 +1,4 @@
-"""Where a webhook may go: the guard against URLs that lead into the network around us. Fed by `attempt`, at every connect.
+"""Which addresses a webhook may connect to: guards against URLs that lead into the local network. Used at every connect.
 
 The address that is really dialled is judged, after names are resolved, so neither a second look-up nor an odd spelling of
 an address gets past it.
@@ -13,11 +13,11 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Reach(Enum):
-    """What an address is to us."""
+    """Kinds of addresses."""
 
     PUBLIC = "public"
     PRIVATE = "private"  # loopback and private networks: a setting allows them
-    FORBIDDEN = "forbidden"  # no receiver lives there: metadata services, multicast, tunnels, what is reserved
+    FORBIDDEN = "forbidden"  # never a receiver: metadata services, multicast, tunnels, reserved ranges
 
 
 def _networks(*texts: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
@@ -37,14 +37,14 @@ ISATAP = (0x00005EFE, 0x02005EFE)  # bits 64 to 96 of an address that ends with 
 
 
 class AddressRefused(OSError):
-    """The guard's no. Every one reads the same: then aiohttp passes it on when all addresses of a name are refused."""
+    """Raised for a blocked address. Always the same text: then aiohttp passes it on if all addresses of a name are blocked."""
 
     def __init__(self) -> None:
         super().__init__("the address is not public")
 
 
 def reach(address: Address) -> Reach:
-    """Pure. An address that carries another one is judged by that, or is forbidden."""
+    """Pure. An address that embeds another one is classified by that, or forbidden."""
     if isinstance(address, ipaddress.IPv6Address):
         inner = _inner(address)
         if inner is not None:

@@ -1,4 +1,4 @@
-"""One POST, signed and guarded, and what came of it. Fed by `delivery`.
+"""One POST, signed and guarded, and its outcome. Called by `delivery`.
 
 The receiver's status decides. Its body is not read: no more of it than 64 kB comes into memory, and it is not unpacked.
 """
@@ -18,14 +18,14 @@ from sinks.webhooks.addresses import AddressRefused, Guard
 
 Outcome = Literal["delivered", "refused", "redirected", "failed", "unreachable", "timed_out", "forbidden_address", "bad_url"]
 AGAIN: frozenset[Outcome] = frozenset({"failed", "unreachable", "timed_out"})
-RETRIED_STATUSES = (408, 429)  # of the 4xx: these two say "not now"
+RETRIED_STATUSES = (408, 429)  # the retriable 4xx
 CONNECT_S = 5.0
 READ_BUFFER_BYTES = 32 * 1024  # aiohttp stops reading at twice as much
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of an attempt. `detail` is for the log; `after_s`: how long the receiver asks us to wait."""
+    """The outcome of an attempt. `detail` is for the log; `after_s`: the receiver's Retry-After."""
 
     outcome: Outcome
     detail: str

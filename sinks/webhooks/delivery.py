@@ -1,4 +1,4 @@
-"""One webhook from its job to its end: attempts and the pauses between them, in turn with others for the same host.
+"""One webhook from its job to its end: attempts and the pauses between them, limited per host.
 
 Fed by `sender`. A receiver that is dead keeps a few places busy and no more, so that nobody else waits for it.
 """
@@ -26,10 +26,10 @@ from sinks.webhooks.attempt import Answer
 
 log = get_logger(__name__)
 PAUSES_S = (1.0, 5.0, 15.0)  # before the second attempt, the third, the last
-PATIENCE_S = 60.0  # a receiver that wants to be left alone for longer is given up
-ATTEMPTS_MAX = 256  # under way side by side
-HOST_ATTEMPTS_MAX = 8  # of them for one host: thirty dead hosts leave room for others
-HOST_SHARE = 256  # in hand for one host that struggles; what comes on top is given up at once
+RETRY_AFTER_MAX_S = 60.0  # a receiver that asks for a longer pause is given up
+ATTEMPTS_MAX = 256  # in flight at a time
+HOST_ATTEMPTS_MAX = 8  # of them for one host, so that thirty dead hosts leave room for others
+HOST_SHARE = 256  # in flight for one host that keeps failing; further ones are given up immediately
 SLOW_S = 5.0
 STRUGGLES_AFTER = 8  # attempts in a row that failed or were slow
 
@@ -44,7 +44,7 @@ class Post(Protocol):
 
 @dataclass(slots=True)
 class Host:
-    """A receiver's host and port. `bad_in_a_row`: attempts without an answer, with one that says "not now", or slow."""
+    """A receiver's host and port. `bad_in_a_row`: attempts in a row without a response, with a retriable status, or slow."""
 
     places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(HOST_ATTEMPTS_MAX))
     in_hand: int = 0
@@ -56,7 +56,7 @@ class Host:
 
     @property
     def has_its_share(self) -> bool:
-        """Whether more for it would fill the window that all share."""
+        """Whether more deliveries to it would fill the window that all hosts share."""
         return self.in_hand > HOST_SHARE and self.bad_in_a_row >= STRUGGLES_AFTER
 
 
@@ -75,7 +75,7 @@ class Courier:
         self._places = asyncio.Semaphore(ATTEMPTS_MAX)
 
     async def deliver(self, event: JobChanged) -> End:
-        """Until it is delivered or given up, with one log line. Waits while the store is away. Raises Undecodable where the
+        """Until it is delivered or given up, with one log line. Waits while the store is unavailable. Raises Undecodable if the
         transcript is not in the store."""
         url = event.job.webhook_url or ""
         if problem := url_problem(url):
@@ -107,12 +107,12 @@ class Courier:
                 )
                 return "delivered"
             pause_s = next(pauses, None)
-            if pause_s is None or not answer.is_worth_another or (answer.after_s or 0) > PATIENCE_S:
+            if pause_s is None or not answer.is_worth_another or (answer.after_s or 0) > RETRY_AFTER_MAX_S:
                 return _given_up(event, name, attempts, answer)
             await self._sleep(max(pause_s, answer.after_s or 0))
 
     async def _attempt(self, event: JobChanged, host: Host) -> Answer:
-        """Writes the body anew each time, so that those who wait hold none. A store that is away is no attempt."""
+        """Builds the body for each attempt, so that waiting deliveries hold none. An unavailable store is not an attempt."""
         backoff, away = store_backoff(), False
         while True:
             async with host.places, self._places:
@@ -145,7 +145,7 @@ class Courier:
 
     @contextmanager
     def _host(self, url: URL) -> Iterator[Host]:
-        """The host is forgotten when nothing is in hand for it."""
+        """The host is dropped when nothing is in flight for it."""
         key = (url.raw_host, url.port)
         host = self._hosts.setdefault(key, Host())
         host.in_hand += 1
@@ -162,7 +162,7 @@ def _ids(event: JobChanged) -> dict[str, str]:
 
 
 def _given_up(event: JobChanged, to: str | None, attempts: int, answer: Answer) -> End:
-    """The URL itself is not logged: it may carry a secret."""
+    """The URL itself is not logged: it may contain a secret."""
     metrics.WEBHOOKS_GIVEN_UP.labels(answer.outcome).inc()
     log.warning(
         "webhook.given_up",

@@ -1,4 +1,4 @@
-"""Many deliveries side by side: an event loop in a thread of its own. The stage hands jobs in and takes their ends out.
+"""Concurrent deliveries: an event loop in a thread of its own. The stage submits jobs and collects their results.
 
 This is the one place where the synchronous Kafka loop and asyncio meet.
 """
@@ -16,7 +16,7 @@ from sinks.webhooks.attempt import Poster
 from sinks.webhooks.delivery import PAUSES_S, Courier, End
 
 READERS = 8  # threads that read transcripts
-RESOLVERS = 32  # threads that look up names; a name that hangs takes one
+RESOLVERS = 32  # threads for DNS; a lookup that hangs occupies one
 CLOSE_S = 1.0
 Finished = tuple[str, End | Exception]
 
@@ -30,7 +30,7 @@ class Sender:
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="webhooks-reader")
         self._courier = Courier(self._read, poster.post, pauses_s)
         self._finished: queue.SimpleQueue[Finished] = queue.SimpleQueue()
-        self._tasks: dict[str, asyncio.Task[None]] = {}  # touched in the event loop only
+        self._tasks: dict[str, asyncio.Task[None]] = {}  # used in the event loop only
         self._stopping = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="webhooks-sender", daemon=True)
@@ -43,20 +43,20 @@ class Sender:
             self._thread.start()
 
     def send(self, webhook_id: str, event: JobChanged) -> None:
-        """Its end comes out of `finished()`, unless it is cancelled before."""
+        """Its result is returned by `finished()`, unless it is cancelled before."""
         self._call(lambda: self._begin(webhook_id, event))
 
     def cancel(self, webhook_id: str) -> None:
-        """Ends the delivery where it is. One that has just ended may still come out of `finished()`."""
+        """Aborts the delivery. One that has just ended may still be returned by `finished()`."""
         self._call(lambda: self._cancel(webhook_id))
 
     def finished(self) -> Iterator[Finished]:
-        """What has ended since the last call, never waiting. An Undecodable: the transcript is gone; any other error is a bug."""
+        """Deliveries that ended since the last call; does not wait. Undecodable: no transcript; any other error is a bug."""
         for _ in range(self._finished.qsize()):
             yield self._finished.get_nowait()
 
     def close(self) -> None:
-        """Ends every delivery where it is. Idempotent, finished within about a second."""
+        """Aborts all deliveries. Idempotent, finished within about a second."""
         if self._loop is not None and self._thread.is_alive():
             self._call(self._stopping.set)
             self._thread.join(CLOSE_S)
@@ -72,7 +72,7 @@ class Sender:
         except Exception as bug:
             self._finished.put(("", bug))
         finally:
-            self._loop.close()  # does not wait for look-ups that hang
+            self._loop.close()  # does not wait for lookups that hang
 
     async def _main(self) -> None:
         self._poster.open()

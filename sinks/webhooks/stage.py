@@ -1,4 +1,4 @@
-"""The sink's Kafka side: takes jobs that have ended in hand, and settles each when its delivery has ended.
+"""The sink's Kafka side: submits jobs that have ended, and settles each record when its delivery has ended.
 
 Fed by `jobs`. What was in hand at a crash or a stop is delivered after the restart, under the same `webhook-id`.
 """
@@ -25,15 +25,15 @@ from sinks.webhooks.sender import Finished, Sender
 
 log = get_logger(__name__)
 NAME = "webhooks"
-IN_HAND_MAX = 1024  # records are small and leave no metadata; many, so that a failing host does not hold the others up
+IN_FLIGHT_MAX = 1024  # records are small and need no metadata; many, so that a failing host does not block the others
 REMEMBERED = 10_000  # ids that were delivered: a repeated record is not sent again by the same process
-# A broker forgets where an idle group is after a week, and `jobs` is compacted: then every job ever comes again.
+# A broker deletes the offsets of an idle group after a week, and `jobs` is compacted: then every job is delivered again.
 OLDEST = timedelta(days=7)
-DRAIN_S = 0.5  # at a stop, for POSTs that are under way
+DRAIN_S = 0.5  # at a stop, for POSTs in flight
 
 
 class Deliveries(Protocol):
-    """What the handler needs of `Sender`."""
+    """The part of `Sender` that the handler uses."""
 
     def start(self) -> None: ...
 
@@ -66,12 +66,12 @@ class WebhookHandler:
     def __init__(self, sender: Deliveries | None, clock: Callable[[], datetime]) -> None:
         self._sender = sender
         self._clock = clock
-        self._held: dict[str, list[Received[JobChanged]]] = {}  # by webhook-id; more than one where a record was repeated
+        self._held: dict[str, list[Received[JobChanged]]] = {}  # by webhook-id; more than one if a record was repeated
         self._delivered: FIFOCache[str, None] = FIFOCache(REMEMBERED)
         self._complained = False
 
     def room(self, topic: str) -> int:
-        return max(0, IN_HAND_MAX - sum(len(records) for records in self._held.values()))
+        return max(0, IN_FLIGHT_MAX - sum(len(records) for records in self._held.values()))
 
     def handle(self, records: Sequence[Received[JobChanged]]) -> Iterator[Step]:
         for record in records:
@@ -101,7 +101,7 @@ class WebhookHandler:
             self._sender.close()
 
     def _take(self, record: Received[JobChanged]) -> bool:
-        """Whether it is in hand now; else there is nothing to do for it."""
+        """Whether it is in flight now; otherwise there is nothing to do."""
         event = record.event
         which = webhook_id(event)
         if not is_wanted(event) or which in self._delivered:
@@ -126,7 +126,7 @@ class WebhookHandler:
         dead = end if isinstance(end, Undecodable) else None
         for record in self._held.pop(which, []):
             yield Step(settles=record, dead=dead)
-            dead = None  # one letter is enough
+            dead = None  # one dead letter is enough
 
     def _cancel(self, which: str) -> None:
         if self._sender is not None:
@@ -139,7 +139,7 @@ class WebhookHandler:
 
 
 def _not_sent(event: JobChanged, outcome: str, why: str) -> bool:
-    """False: it is not in hand."""
+    """False: it is not in flight."""
     metrics.WEBHOOKS_GIVEN_UP.labels(outcome).inc()
     log.warning("webhook.given_up", job_id=str(event.job.job_id), webhook_id=webhook_id(event), outcome=outcome, error=why)
     return False

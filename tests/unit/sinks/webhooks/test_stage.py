@@ -10,7 +10,7 @@ from runtime.kafka.messages import Partition, Received, Step
 from schemas.codec import Undecodable
 from schemas.jobs import JobChanged
 from sinks.webhooks.sender import Finished
-from sinks.webhooks.stage import IN_HAND_MAX, WebhookHandler
+from sinks.webhooks.stage import IN_FLIGHT_MAX, WebhookHandler
 from tests.ended import ended
 
 NOW = datetime(2026, 1, 20, tzinfo=UTC)
@@ -118,8 +118,8 @@ def test_what_is_in_hand_of_a_partition_that_goes_is_cancelled(handler: WebhookH
 
 
 def test_room_ends_when_the_window_is_full(handler: WebhookHandler, sender: Deliveries) -> None:
-    assert handler.room("jobs") == IN_HAND_MAX
-    list(handler.handle([record(job(number), number) for number in range(IN_HAND_MAX)]))
+    assert handler.room("jobs") == IN_FLIGHT_MAX
+    list(handler.handle([record(job(number), number) for number in range(IN_FLIGHT_MAX)]))
     assert handler.room("jobs") == 0
     sender.ends = [(sender.sent[0], "delivered")]
     list(handler.handle([]))
