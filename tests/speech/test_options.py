@@ -10,7 +10,7 @@ from murmur.word_errors import words
 from tests.processes import Murmur
 from tests.speech.conftest import Readings, Weights
 
-PROMPT = "Margret, Olivier, Hendersen."
+PROMPT = "Margret and Olivier Hendersen."
 
 
 def test_a_prompt_gives_the_spelling_of_names_and_changes_no_other_word(readings: Readings) -> None:
