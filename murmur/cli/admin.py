@@ -2,8 +2,8 @@
 
 import typer
 
-topics = typer.Typer(no_args_is_help=True, help="The Kafka topics.", rich_markup_mode=None)
-buckets = typer.Typer(no_args_is_help=True, help="The buckets and their notifications.", rich_markup_mode=None)
+topics = typer.Typer(no_args_is_help=True, help="Create the Kafka topics.", rich_markup_mode=None)
+buckets = typer.Typer(no_args_is_help=True, help="Create the buckets and the notification.", rich_markup_mode=None)
 
 
 @topics.callback()

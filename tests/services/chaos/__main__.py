@@ -40,7 +40,9 @@ SCENARIOS: Mapping[str, tuple[Callable[[ExitStack, Path], Bench], Callable[[Benc
     "lost": (dropping, drops.lost_events),
     "changing": (dropping, drops.changing_files),
 }
-HEAD = "| fault | jobs ended | broken promises | chunks heard again | slowest job | |\n|---|---|---|---|---|---|"
+HEAD = (
+    "| fault | jobs ended / submitted | broken promises | chunks transcribed again | slowest job | |\n|---|---|---|---|---|---|"
+)
 
 
 def main() -> int:

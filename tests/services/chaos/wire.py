@@ -20,7 +20,7 @@ RESET_AT_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """`asks`, `answers`: whether bytes of that direction arrive; what is held back arrives after the mending, as with TCP.
+    """`asks`, `answers`: whether bytes of that direction arrive; what is held back arrives after the repair, as with TCP.
     `bytes_per_s`: how fast answers come. `reset_after_bytes`: so much of a connection, then it is reset.
     `errors`: whoever asks is answered 500."""
 

@@ -37,7 +37,7 @@ def cut_from_the_broker(bench: Bench) -> Row:
             run.wait_ended()
             cut_s = next(e.at_s for e in run.recorder.entries if isinstance(e, Fault) and e.what == what)
             taken_s, back_s = slowest_among(run.recorder.entries, cut_s, cut_s + CUT_S / 2), run.recorder.now_s() - mended_s
-            found.append(f"{what}: slowest job {taken_s:.1f} s, all ready and done {back_s:.1f} s after the mending")
+            found.append(f"{what}: slowest job {taken_s:.1f} s, all ready and done {back_s:.1f} s after the repair")
             late += [f"{what}: a job took {taken_s:.1f} s"] if taken_s > TAKEN_OVER_S else []
             late += [f"{what}: all ready again after {back_s:.1f} s"] if back_s > AFTER_S else []
         verdict = run.verdict()
@@ -64,7 +64,7 @@ def bad_way_to_the_store(bench: Bench) -> Row:
         requests = [entry for entry in run.recorder.entries if isinstance(entry, Requested)]
     wrong = [f"{r.job_id} ({r.content}) was hashed in part" for r in requests if r.audio_id != _sha256(r.content)]
     faults = f"{wire.refusals} requests answered 500, {wire.resets} connections reset"
-    remark = f"{verdict.figures.refused} submissions refused; {faults}; all done {after_s:.0f} s after the mending"
+    remark = f"{verdict.figures.refused} submissions refused; {faults}; all done {after_s:.0f} s after the repair"
     title = "store cut off 60 s, 500s 20 s, 1 kB/s 20 s, resets in the middle of a body 30 s"
     return Row(title, verdict, remark, (*wrong, *bench.cluster.crashes()))
 

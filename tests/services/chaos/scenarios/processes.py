@@ -25,7 +25,7 @@ def killed_everywhere(bench: Bench) -> Row:
         Nemesis(bench.cluster, run.recorder).run(kills(bench.seed, members, 24, span_s=75.0))
         verdict = run.verdict(300)
     f = verdict.figures
-    remark = f"{f.refused} submissions refused or cut off; longest pause between two ends {f.longest_silence_s:.1f} s"
+    remark = f"{f.refused} submissions rejected or cut off; longest pause between two ends {f.longest_silence_s:.1f} s"
     return Row("24 × kill -9, all stages, 200 jobs", verdict, remark)
 
 
@@ -107,7 +107,7 @@ def rebalance_storm(bench: Bench) -> Row:
         f"only {useful:.0%} of the work was useful": useful < 0.5,
         f"a chunk was heard {f.most_heard} times": f.most_heard > TIMES,
     }
-    remark = f"longest pause {f.longest_silence_s:.1f} s; {useful:.0%} of the chunks heard once"
+    remark = f"longest pause {f.longest_silence_s:.1f} s; {useful:.0%} of the chunks transcribed once"
     return Row(
         "a transcriber comes and goes every 3 s for 2 min", verdict, remark, tuple(what for what, so in wrong.items() if so)
     )
