@@ -1,27 +1,35 @@
 """Reads a submission's multipart body as a stream: fields and one file, in any order.
 
-Expects hostile input: too many parts, long fields, stalled bodies, missing ends. Used by `submit.py`.
+Expects hostile input: too many parts, long fields, stalled bodies, missing ends. Every limit is applied to the bytes as they
+arrive, so that no body costs more than its size. Used by `submit.py`.
 """
 
 import asyncio
+import re
 import unicodedata
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 from typing import TypeVar
+from urllib.parse import unquote
 
-from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError
+from multipart import MultipartError, MultipartSegment, PushMultipartParser
 
 from producers.gateway.problems import Problem
 from producers.gateway.upload import Incoming, Stored, too_large
 
 FIELD_BYTES_MAX = 16 * 1024
-FIELDS_MAX = 32
-PIECE_BYTES = 256 * 1024
+PARTS_MAX = 32
+HEADER_BYTES_MAX = 8 * 1024  # of one header line of a part
+BOUNDARY_MAX = 70  # of RFC 2046
+PREAMBLE_BYTES_MAX = 4 * 1024  # before the first part; no known client sends anything there
 FILENAME_MAX = 255
 STALLED_S = 30.0  # an upload that delivers less than PROGRESS_BYTES in this time is aborted
 PROGRESS_BYTES = 8 * 1024
 OVERHEAD_BYTES = 1024 * 1024  # of a body, in addition to its file
+EXTENDED_FILENAME = re.compile(r"filename\*\s*=\s*utf-8'[^']*'([^;\s\"]+)", re.IGNORECASE)  # RFC 5987, sent by older clients
+BOUNDARY = re.compile(r";\s*boundary\s*=\s*(?:\"([^\"]*)\"|([^;]*))", re.IGNORECASE)
 T = TypeVar("T")
 
 
@@ -34,28 +42,102 @@ class Form:
 
 async def read_form(request: web.Request, incoming: Incoming, stalled_s: float = STALLED_S) -> Form:
     """Reads the whole body and stores its file. Raises Problem for any error in it, and StoreUnavailable."""
-    reader = await _multipart(request)
-    fields: dict[str, str] = {}
-    filename, stored = "", None
-    while (part := await _with_timeout(reader.next(), stalled_s)) is not None:
-        if not isinstance(part, BodyPartReader) or not part.name:
-            raise malformed("Every part needs a name, and parts must not be nested.")
-        if part.name == "file":
-            if stored is not None:
-                raise malformed("Only one file per request: there are two parts named 'file'.")
-            filename = display_name(part.filename)
-            async for piece in _pieces(part, stalled_s):
-                await incoming.write(piece)
-            stored = await incoming.finish()
-        elif part.filename is not None:
-            raise malformed(f"The file must be in the field 'file', not {part.name[:80]!r}.")
+    parser = PushMultipartParser(
+        _boundary(request), max_header_size=HEADER_BYTES_MAX, max_segment_count=PARTS_MAX, header_charset="latin-1"
+    )
+    parts = _Parts(incoming)
+    received_bytes = 0
+    try:
+        async for chunk in _chunks(request.content, stalled_s):
+            received_bytes += len(chunk)
+            for event in parser.parse(chunk):
+                await parts.take(event)
+            parts.check_overhead(received_bytes)
+        parser.close()
+    except MultipartError as error:
+        raise malformed(f"The body is not well-formed multipart/form-data: {error}.") from error
+    return parts.form()
+
+
+class _Parts:
+    """The parts of one body as they arrive: `take()` each event of the parser, then `form()`."""
+
+    def __init__(self, incoming: Incoming) -> None:
+        self._incoming = incoming
+        self._fields: dict[str, str] = {}
+        self._seen: set[str] = set()
+        self._name = ""
+        self._value = bytearray()
+        self._filename = ""
+        self._file_bytes = 0
+        self._stored: Stored | None = None
+
+    async def take(self, event: MultipartSegment | bytes | None) -> None:
+        """A part's headers, some of its bytes, or its end."""
+        if isinstance(event, MultipartSegment):
+            self._begin(event)
+        elif event is not None:
+            await self._add(event)
+        elif self._name == "file":
+            if not self._file_bytes:
+                raise Problem(400, "empty", f"The file {self._filename!r} is empty.")
+            self._stored = await self._incoming.finish()
         else:
-            fields[part.name] = await _field(part, stalled_s)
-            if len(fields) > FIELDS_MAX:
-                raise malformed(f"More than {FIELDS_MAX} fields.")
-    if stored is None:
-        raise malformed("The file is missing: send it as the field 'file' of a multipart/form-data body.")
-    return Form(fields, filename, stored)
+            self._fields[self._name] = self._text()
+
+    def check_overhead(self, received_bytes: int) -> None:
+        """Raises Problem when too much of the body belongs to no part, or to no file."""
+        overhead_bytes = received_bytes - self._file_bytes
+        if overhead_bytes > (OVERHEAD_BYTES if self._seen else PREAMBLE_BYTES_MAX):
+            raise malformed("The body is not multipart/form-data with the boundary that its Content-Type names.")
+
+    def form(self) -> Form:
+        if self._stored is None:
+            raise malformed("The file is missing: send it as the field 'file' of a multipart/form-data body.")
+        return Form(self._fields, self._filename, self._stored)
+
+    def _begin(self, part: MultipartSegment) -> None:
+        name, filename = _decoded(part.name), _filename(part)
+        if not name or (part.content_type or "").startswith("multipart/"):
+            raise malformed("Every part needs a name, and parts must not be nested.")
+        if name in self._seen:
+            raise malformed(f"There are two parts named {name[:80]!r}; send each field once, and one file per request.")
+        if name == "file":
+            if filename is None:
+                raise malformed("The part 'file' is a text field: send a file there, with its name (curl -F file=@talk.wav).")
+            self._filename = display_name(filename)
+        elif filename is not None:
+            raise malformed(f"The file must be in the field 'file', not {name[:80]!r}.")
+        self._seen.add(name)
+        self._name, self._value = name, bytearray()
+
+    async def _add(self, data: bytes) -> None:
+        if self._name == "file":
+            self._file_bytes += len(data)
+            await self._incoming.write(data)
+            return
+        self._value += data
+        if len(self._value) > FIELD_BYTES_MAX:
+            raise malformed(f"The field {self._name[:80]!r} is longer than {FIELD_BYTES_MAX} bytes.")
+
+    def _text(self) -> str:
+        try:
+            return self._value.decode()
+        except UnicodeDecodeError:
+            raise malformed(f"The field {self._name[:80]!r} is not UTF-8.") from None
+
+
+def _filename(part: MultipartSegment) -> str | None:
+    """As browsers encode it (`%22` for a quote), or in RFC 5987's form; None for a part that is not a file."""
+    extended = EXTENDED_FILENAME.search(part.header("Content-Disposition") or "")
+    if extended is not None:
+        return unquote(extended[1])
+    return None if part.filename is None else _decoded(part.filename)
+
+
+def _decoded(text: str) -> str:
+    """Names are UTF-8, but for those of old file systems: bytes that are not become surrogates, which are never shown."""
+    return text.encode("latin-1").decode(errors="surrogateescape")
 
 
 def display_name(filename: str | None) -> str:
@@ -88,47 +170,39 @@ def malformed(detail: str) -> Problem:
     return Problem(400, "bad_request", detail)
 
 
-async def _multipart(request: web.Request) -> MultipartReader:
-    kind = request.headers.get("Content-Type", "").partition(";")[0]  # the property parses it as e-mail: 0.2 ms
-    if kind.strip().lower() != "multipart/form-data":
+def _boundary(request: web.Request) -> str:
+    """Raises Problem for a body that is no form, is compressed, or has no boundary."""
+    content_type = request.headers.get("Content-Type", "")  # the request's property parses it as e-mail: 0.2 ms
+    if content_type.partition(";")[0].strip().lower() != "multipart/form-data":
         raise Problem(415, "not_multipart", "Send the file as the field 'file' of a multipart/form-data body.")
-    try:
-        return await request.multipart()
-    except (ValueError, AssertionError) as error:
-        raise malformed(f"The body cannot be read: {error}") from error
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Problem(415, "unsupported_encoding", "The body must not be compressed: leave Content-Encoding out.")
+    found = BOUNDARY.search(content_type)
+    boundary = (found[1] or found[2] or "").strip() if found else ""
+    if not 1 <= len(boundary) <= BOUNDARY_MAX or not boundary.isascii() or not boundary.isprintable():
+        raise malformed(f"The Content-Type needs a boundary of 1 to {BOUNDARY_MAX} characters.")
+    return boundary
 
 
-async def _pieces(part: BodyPartReader, stalled_s: float) -> AsyncIterator[bytes]:
-    while not part.at_eof():
-        yield await _with_timeout(_read_some(part), stalled_s)
+async def _chunks(content: StreamReader, stalled_s: float) -> AsyncIterator[bytes]:
+    while chunk := await _with_timeout(_read_some(content), stalled_s):
+        yield chunk
 
 
-async def _read_some(part: BodyPartReader) -> bytes:
-    """At least PROGRESS_BYTES; less only at the end of the part."""
-    some = bytearray()
-    while len(some) < PROGRESS_BYTES and not part.at_eof():
-        some += await part.read_chunk(PIECE_BYTES)
-    return bytes(some)
-
-
-async def _field(part: BodyPartReader, stalled_s: float) -> str:
-    value = bytearray()
-    async for piece in _pieces(part, stalled_s):
-        value += piece
-        if len(value) > FIELD_BYTES_MAX:
-            raise malformed(f"The field {str(part.name)[:80]!r} is longer than {FIELD_BYTES_MAX} bytes.")
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        raise malformed(f"The field {str(part.name)[:80]!r} is not UTF-8.") from None
+async def _read_some(content: StreamReader) -> bytes:
+    """At least PROGRESS_BYTES; less only at the end of the body."""
+    some = await content.readany()
+    while len(some) < PROGRESS_BYTES and not content.at_eof():
+        some += await content.readany()
+    return some
 
 
 async def _with_timeout(reading: Awaitable[T], stalled_s: float) -> T:
-    """Raises Problem 408 when the body stalls, 400 when it is not multipart."""
+    """Raises Problem 408 when the body stalls, 400 when it ends too early."""
     try:
         async with asyncio.timeout(stalled_s):
             return await reading
     except TimeoutError:
         raise Problem(408, "too_slow", f"The body stalled for {stalled_s:.0f} s.") from None
-    except (ValueError, AssertionError, RuntimeError, HttpProcessingError, web.RequestPayloadError) as error:
-        raise malformed("The body is not well-formed multipart/form-data, or it ends too early.") from error
+    except (HttpProcessingError, web.RequestPayloadError) as error:
+        raise malformed("The body ends too early, or its transfer encoding is damaged.") from error

@@ -104,7 +104,9 @@ class Gateway:
         server.request_handler = guarded(server.request_handler)
 
         def connection() -> Connection:
-            return Connection(server, loop=loop, keepalive_timeout=IDLE_S, lingering_time=LINGER_S, access_log=None)  # type: ignore[arg-type]
+            # No request is decompressed: a small one could unpack to anything.
+            options = {"keepalive_timeout": IDLE_S, "lingering_time": LINGER_S, "access_log": None, "auto_decompress": False}
+            return Connection(server, loop=loop, **options)  # type: ignore[arg-type]
 
         try:
             listening = await loop.create_server(connection, settings.gateway_host, settings.gateway_port, backlog=1024)

@@ -64,7 +64,7 @@ class Incoming:
             await asyncio.to_thread(self._flush, self._upload, self._take())
 
     async def finish(self) -> Stored:
-        """Makes the object visible. Empty files are accepted; their jobs fail. Raises StoreUnavailable."""
+        """Makes the object visible. Raises StoreUnavailable."""
         ref = await asyncio.to_thread(self._finish, self._take())
         self._complete = True
         return Stored(self._hash.hexdigest(), ref, self._size_bytes)

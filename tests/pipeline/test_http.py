@@ -87,7 +87,6 @@ def test_a_finished_job_can_no_longer_be_cancelled(client: Client) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("empty.mp3", b"", "empty"),
         ("junk.mp3", b"this is not audio at all, whatever its name says" * 50, "unsupported"),
         ("picture.png", PNG, "unsupported"),
         ("list.m3u8", b"#EXTM3U\n#EXTINF:10,\nhttp://127.0.0.1:1/a.ts\n", "unsupported"),
@@ -97,6 +96,11 @@ def test_what_holds_no_sound_fails_with_a_typed_reason(client: Client, name: str
     status = client.ended(client.post(name, content).json["task_id"])
     assert status["state"] == "FAILURE"
     assert status["error"]["reason"] == reason
+
+
+def test_an_empty_upload_makes_no_job(client: Client) -> None:
+    answer = client.post("empty.mp3", b"")
+    assert (answer.status, answer.json["reason"]) == (400, "empty")
 
 
 @pytest.mark.parametrize("name", ["silence.flac", "noise.flac", "tones.flac"])

@@ -3,7 +3,9 @@
 import hashlib
 import re
 import socket
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -154,16 +156,55 @@ def test_a_wrong_field_is_a_bad_request(house: House, fields: dict[str, str]) ->
         multipart([("file", "a field and no file?")], b"x"),
         multipart([(f"f{number}", "x") for number in range(10_000)], b"x"),
         multipart([("prompt", "a" * 1_000_000)], b"x"),
+        multipart([("language", "en")] * 20_000, b"x"),
+        b"\n" * 5_000_000,
+        multipart([], b"")[:-30],
+        multipart([], b""),
+        multipart([], b"abc").replace(b'; filename="a.wav"', b""),
         multipart([], b"cut off here")[:-30],
         multipart([], b"abc").replace(b'name="file"', b'name="audio"'),
         multipart([], b"abc").replace(b'name="file"; ', b""),
         multipart([], b"abc").replace(b"\r\n\r\n", b"\r\nContent-Type: multipart/mixed; boundary=y\r\n\r\n--y\r\n"),
         multipart([], b"x").replace(b'"a.wav"', b'"a.wav"\r\nX: ' + b"y" * 99_999),
     ],
-    ids=["empty", "not", "twice", "fields", "field", "cut", "elsewhere", "nameless", "nested", "header"],
+    ids=[
+        "empty",
+        "not",
+        "twice",
+        "fields",
+        "field",
+        "repeats",
+        "newlines",
+        "nothing",
+        "no bytes",
+        "text",
+        "cut",
+        "elsewhere",
+        "nameless",
+        "nested",
+        "header",
+    ],
 )
 def test_a_malformed_body_is_a_bad_request(house: House, body: bytes) -> None:
     is_problem(house.ask("POST", API, body, MULTIPART), 400)
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_hostile_bodies_do_not_keep_others_waiting(house: House) -> None:
+    bodies = [multipart([("language", "en")] * 100_000, b"x"), b"\n" * 5_000_000, b"\r\n--" * 1_000_000]
+    with ThreadPoolExecutor(len(bodies)) as pool:
+        refusals = [pool.submit(house.ask, "POST", API, body, MULTIPART) for body in bodies]
+        waited_s = [_livez_s(house)]
+        while not all(refusal.done() for refusal in refusals):
+            waited_s.append(_livez_s(house))
+    assert {refusal.result().status for refusal in refusals} == {400}
+    assert max(waited_s) < 2  # without limits each of them took more than 5 s
+
+
+def _livez_s(house: House) -> float:
+    began_s = time.monotonic()
+    assert house.get("/livez").status == 200
+    return time.monotonic() - began_s
 
 
 @pytest.mark.usefixtures("nothing_left")
