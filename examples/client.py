@@ -17,7 +17,7 @@ POLL_S = 0.5
 
 
 async def submit(session: aiohttp.ClientSession, file: Path, language: str | None) -> str:
-    """The address to ask how it goes."""
+    """The URL of the status."""
     form = aiohttp.FormData()
     if language:
         form.add_field("language", language)
@@ -26,7 +26,7 @@ async def submit(session: aiohttp.ClientSession, file: Path, language: str | Non
         async with session.post("/api/transcribe/async", data=form) as answer:
             if answer.status != 202:
                 problem = await answer.json() if "json" in answer.content_type else {}
-                raise SystemExit(f"refused: {problem.get('detail', f'{answer.status} {answer.reason}')}")
+                raise SystemExit(f"rejected: {problem.get('detail', f'{answer.status} {answer.reason}')}")
             return str((await answer.json())["status_url"])
 
 

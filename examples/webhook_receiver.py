@@ -1,4 +1,4 @@
-"""Receives murmur's webhooks, checks their signatures, and prints what they say.
+"""Receives murmur's webhooks, checks their signatures, and prints them.
 
     python examples/webhook_receiver.py --port 9999 --secret whsec_...      # the same as MURMUR_WEBHOOK_SECRET
 
@@ -34,7 +34,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             self.server.webhook.verify(body, {name.lower(): value for name, value in self.headers.items()})
         except WebhookVerificationError as error:
-            print(f"refused: {error}", flush=True)
+            print(f"rejected: {error}", flush=True)
             return self._answer(401)
         webhook_id = self.headers["webhook-id"]
         if webhook_id not in self.server.seen:
@@ -53,8 +53,8 @@ class Handler(BaseHTTPRequestHandler):
 
 def show(body: bytes) -> None:
     event = json.loads(body)
-    said = event["transcription"] if event["success"] else event["error"]
-    print(f"{event['task_id']}  {'done' if event['success'] else 'failed'}  {json.dumps(said, ensure_ascii=False)}", flush=True)
+    result = event["transcription"] if event["success"] else event["error"]
+    print(f"{event['task_id']}  {'done' if event['success'] else 'failed'}  {json.dumps(result, ensure_ascii=False)}", flush=True)
 
 
 def main() -> None:
