@@ -12,7 +12,7 @@ from typing import Any
 
 TASKS = Path("/proc/self/task")
 NS_PER_S = 1e9
-UNNAMED = "threads of CTranslate2"  # the only library here that starts threads for its work and gives them no name
+UNNAMED = "CTranslate2 threads"  # the only library here that starts threads for its work and gives them no name
 
 
 @dataclass(frozen=True, slots=True)
