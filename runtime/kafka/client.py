@@ -14,6 +14,7 @@ from runtime.errors import UsageError
 from runtime.kafka.client_errors import ClientErrors
 from runtime.kafka.messages import Partition, Received
 from runtime.kafka.offsets import Offsets
+from runtime.kafka.wakeup import Wakeup
 from runtime.settings import Settings
 from schemas.topics import Topic
 
@@ -29,7 +30,8 @@ def nothing_to_hold(topic: str, size_bytes: int) -> None:
 @dataclass(frozen=True)
 class Kafka:
     """`common`: librdkafka settings of every client. `hold(topic, size_bytes)`, called before every record is produced, may
-    block (embedded broker). One object for each process and cluster, so that what it shares is shared by all stages."""
+    block (embedded broker). One object for each process and cluster, so that what it shares is shared by all stages.
+    `wakes`: a consumer's `poll()` returns when its wakeup is set, and a producer sets it when a delivery report waits."""
 
     bootstrap: str
     prefix: str = "murmur."
@@ -37,6 +39,7 @@ class Kafka:
     consumer_extra: Mapping[str, Any] = field(default_factory=dict)
     instance: str | None = None
     transactions: bool = True
+    wakes: bool = False
     hold: Callable[[str, int], None] = nothing_to_hold
     offsets: Offsets = field(init=False, repr=False, compare=False)
 
@@ -71,40 +74,43 @@ class Kafka:
             "reconnect.backoff.max.ms": 2000,
         }
 
-    def producer(self, client: str, **extra: Any) -> Producer:
-        """Idempotent, acks from all replicas, no lingering; Java's partitioner, so that all agree on a key's place."""
-        return Producer(
-            {
-                **self.client_config(client),
-                "enable.idempotence": True,
-                "acks": "all",
-                "linger.ms": 0,
-                "partitioner": "murmur2_random",
-                "compression.type": "lz4",
-                "message.max.bytes": 2 * 1024 * 1024,  # a dead letter holds a record of 1 MiB in base64
-                "queue.buffering.max.messages": 100_000,
-                **extra,
-            }
-        )
+    def producer_config(self, client: str, **extra: Any) -> Config:
+        return {
+            **self.client_config(client),
+            "enable.idempotence": True,
+            "acks": "all",
+            "linger.ms": 0,
+            "partitioner": "murmur2_random",
+            "compression.type": "lz4",
+            "message.max.bytes": 2 * 1024 * 1024,  # a dead letter holds a record of 1 MiB in base64
+            "queue.buffering.max.messages": 100_000,
+            **extra,
+        }
 
-    def consumer(self, group: str, **extra: Any) -> Consumer:
-        """Reads committed records only, and commits only when told."""
-        return Consumer(
-            {
-                **self.client_config(group),
-                "group.id": self.group(group),
-                "enable.auto.commit": False,
-                "enable.auto.offset.store": False,
-                "auto.offset.reset": "earliest",
-                "isolation.level": "read_committed",
-                "session.timeout.ms": SESSION_TIMEOUT_MS,
-                "heartbeat.interval.ms": HEARTBEAT_MS,
-                "max.poll.interval.ms": 900_000,
-                "fetch.message.max.bytes": 4 * 1024 * 1024,
-                **self.consumer_extra,
-                **extra,
-            }
-        )
+    def consumer_config(self, group: str, **extra: Any) -> Config:
+        return {
+            **self.client_config(group),
+            "group.id": self.group(group),
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "auto.offset.reset": "earliest",
+            "isolation.level": "read_committed",
+            "session.timeout.ms": SESSION_TIMEOUT_MS,
+            "heartbeat.interval.ms": HEARTBEAT_MS,
+            "max.poll.interval.ms": 900_000,
+            "fetch.message.max.bytes": 4 * 1024 * 1024,
+            **self.consumer_extra,
+            **extra,
+        }
+
+    def producer(self, client: str, wakeup: Wakeup | None = None, /, **extra: Any) -> Producer:
+        """Idempotent, acks from all replicas, no lingering; Java's partitioner, so that all agree on a key's place.
+        `wakeup`: see `wakes`."""
+        return Producer(self.producer_config(client, **extra))
+
+    def consumer(self, group: str, wakeup: Wakeup | None = None, /, **extra: Any) -> Consumer:
+        """Reads committed records only, and commits only when told. `wakeup`: see `wakes`."""
+        return Consumer(self.consumer_config(group, **extra))
 
 
 def _security(settings: Settings) -> Config:

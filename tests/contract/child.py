@@ -14,6 +14,7 @@ from runtime.kafka.client import Kafka
 from runtime.kafka.each import EachRecord
 from runtime.kafka.loop import Loop, LoopOptions
 from runtime.kafka.messages import Output, Partition, Received, Step
+from runtime.kafka.wakeup import Wakeup
 from schemas.topics import BY_NAME, CHUNKS_BULK
 from tests.contract.brokers import LongTransactions, Transactions
 from tests.waiting import DEADLINE_S
@@ -108,8 +109,8 @@ def turn(kafka: Kafka, given: Mapping[str, Any], interruption: tuple[str, str, C
     make = kafka.producer
 
     class Odd(Kafka):
-        def producer(self, client: str, **extra: Any) -> Producer:
-            return Interrupted(make(client, **extra), *interruption)  # type: ignore[return-value]
+        def producer(self, client: str, wakeup: Wakeup | None = None, /, **extra: Any) -> Producer:
+            return Interrupted(make(client, wakeup, **extra), *interruption)  # type: ignore[return-value]
 
     odd = Odd(kafka.bootstrap, kafka.prefix, consumer_extra=kafka.consumer_extra, instance=kafka.instance)
     options = LoopOptions(transactional=True, assignment="range")

@@ -11,10 +11,10 @@ import pytest
 from confluent_kafka import Consumer
 
 from runtime.errors import UsageError
-from runtime.kafka import embedded
-from runtime.kafka.backlog import ADMITTED_BYTES, FULL_BYTES
 from runtime.kafka.client import Kafka
 from runtime.kafka.embedded import EmbeddedBroker
+from runtime.kafka.embedded import broker as embedded
+from runtime.kafka.embedded.backlog import ADMITTED_BYTES, FULL_BYTES
 from runtime.kafka.messages import Output
 from runtime.kafka.writer import Writer
 from schemas.topics import CHUNKS_BULK, DEAD_LETTERS, DECODES, REQUESTS, Topic

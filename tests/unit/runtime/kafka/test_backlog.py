@@ -1,6 +1,6 @@
 """What counts as unread: from what was let in, what has arrived, and what the readers are done with."""
 
-from runtime.kafka.backlog import ARRIVAL_S, FOLLOWER_S, FOREIGN_BYTES, Unread
+from runtime.kafka.embedded.backlog import ARRIVAL_S, FOLLOWER_S, FOREIGN_BYTES, Unread
 
 
 def unread(*sizes_bytes: int) -> Unread:

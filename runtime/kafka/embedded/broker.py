@@ -4,7 +4,8 @@ It speaks the real protocol on a loopback port, also to other processes. All tha
 
 - It keeps 5 MiB per partition and nothing across restarts; older records vanish silently, compacted topics too. So
   producers are held back (`backlog.py`), and a single record must stay below 5 MiB.
-- A fetch is not woken by new records: an empty one always waits its full time. So the fetch wait is short.
+- A fetch is not woken by new records: an empty one always waits its full time. So consumers in this process pause what they
+  have read to its end, and are woken by deliveries (`consumer.py`); for others the fetch wait is short.
 - No admin requests: topics are made here, through the C interface.
 - The first member of an empty group is served at once, but every later rebalance lasts the session timeout less one
   second, and a member that vanished is noticed after a session. So sessions are short.
@@ -28,11 +29,12 @@ from typing import Self
 import confluent_kafka
 
 from runtime.errors import UsageError
-from runtime.kafka.backlog import Backlog
 from runtime.kafka.client import Kafka
+from runtime.kafka.embedded.backlog import Backlog
+from runtime.kafka.embedded.kafka import EmbeddedKafka
 from schemas.topics import TOPICS, Topic
 
-FETCH_WAIT_MS = 10  # a hop waits half of it on average; twelve idle consumers cost about a tenth of a core
+FETCH_WAIT_MS = 10  # of clients that are not woken: other processes, and Faust
 SESSION_TIMEOUT_MS = 3_000  # the dead are replaced within about 5 s, and a machine busy with a model is borne
 HEARTBEAT_MS = 300
 _PRODUCER = 0  # RD_KAFKA_PRODUCER
@@ -49,7 +51,7 @@ class EmbeddedBroker:
         self.bootstrap: str = self._library.rd_kafka_mock_cluster_bootstraps(self._cluster).decode()
         for topic in topics:
             self._create(prefix + topic.name, partitions)
-        self._kafka = Kafka(
+        self._kafka = EmbeddedKafka(
             self.bootstrap,
             prefix,
             consumer_extra={
@@ -61,6 +63,7 @@ class EmbeddedBroker:
             hold=self._hold,
         )
         self._backlog = Backlog(self._kafka.offsets, topics)
+        self._kafka.open()
 
     def kafka(self) -> Kafka:
         """What every stage in this process is given: the same object each time."""
@@ -80,7 +83,7 @@ class EmbeddedBroker:
         if self._cluster is None:
             return
         self._backlog.release()
-        self._kafka.offsets.close()
+        self._kafka.close()
         time.sleep(_MOMENT_S)
         cluster, client = self._cluster, self._client
         self._cluster = self._client = None

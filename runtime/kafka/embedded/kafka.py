@@ -1,0 +1,47 @@
+"""What stages in the embedded broker's process are given: a `Kafka` whose clients are quiet while there is nothing to do."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from confluent_kafka import Consumer, Producer
+
+from runtime.kafka.client import Kafka
+from runtime.kafka.embedded.consumer import FETCH_WAIT_MS, EmbeddedConsumer
+from runtime.kafka.embedded.producer import ReportingProducer, SharedProducer
+from runtime.kafka.embedded.watermarks import Watermarks
+from runtime.kafka.wakeup import Wakeup
+
+OWN = ("error_cb", "message.timeout.ms")  # settings that a shared producer need not have: this broker is never away
+
+
+@dataclass(frozen=True)
+class EmbeddedKafka(Kafka):
+    """`open()` once the broker runs; `close()` when no stage does."""
+
+    wakes: bool = True
+    watermarks: Watermarks = field(init=False, repr=False, compare=False)
+    shared: SharedProducer = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "watermarks", Watermarks(self.prefix, self.offsets))
+        object.__setattr__(self, "shared", SharedProducer(self.producer_config("stages"), self.watermarks))
+
+    def open(self) -> None:
+        self.watermarks.start()
+
+    def close(self) -> None:
+        """Idempotent, finished on return."""
+        self.watermarks.close()
+        self.shared.close()
+        self.offsets.close()
+
+    def producer(self, client: str, wakeup: Wakeup | None = None, /, **extra: Any) -> Producer:
+        """Of one client that all share, unless `extra` asks for another kind."""
+        if extra.keys() - OWN:
+            return ReportingProducer(self.producer_config(client, **extra), self.watermarks)
+        return self.shared.share(wakeup)
+
+    def consumer(self, group: str, wakeup: Wakeup | None = None, /, **extra: Any) -> Consumer:
+        config = self.consumer_config(group, **{"fetch.wait.max.ms": FETCH_WAIT_MS, **extra})
+        return EmbeddedConsumer(config, self.watermarks, wakeup or Wakeup())
