@@ -19,8 +19,9 @@ from processors.slicer.sandbox.process import Limits
 from processors.slicer.slicing import Slicer
 from processors.slicer.vad import load_session
 from processors.slicer.worker import FileWork, SlicerContext, failed, is_small
-from runtime.kafka.loop import Loop
+from runtime.kafka.loop import Loop, LoopOptions
 from runtime.kafka.messages import Partition, Received, Step
+from runtime.kafka.wakeup import Wakeup
 from runtime.resources import Resources, Stage
 from schemas.record import Failure
 from schemas.topics import DECODES
@@ -66,18 +67,23 @@ def build(resources: Resources) -> Stage:
         max_bytes=settings.max_upload_bytes,
         attempts=Attempts(resources.local_state and resources.local_state / "decoding"),
     )
-    return Loop("slicer", resources.kafka, [DECODES], SlicerHandler(context, decoders, settings.slicer_files, revocations))
+    wakeup = Wakeup()
+    handler = SlicerHandler(context, decoders, settings.slicer_files, revocations, wakeup)
+    return Loop("slicer", resources.kafka, [DECODES], handler, LoopOptions(wakeup=wakeup))
 
 
 class SlicerHandler:
     """Implements `runtime.kafka.messages.Handler`."""
 
-    def __init__(self, context: SlicerContext, decoders: Warm, places: int, revocations: Follower) -> None:
+    def __init__(
+        self, context: SlicerContext, decoders: Warm, places: int, revocations: Follower, wakeup: Wakeup | None = None
+    ) -> None:
         self._context = context
         self._decoders = decoders
         self._places = Places(places)
         self._in_hand_max = places + WAITING_MAX
         self._revocations = revocations
+        self._wakeup = wakeup or Wakeup()
         self._following = False
         self._threads = ThreadPoolExecutor(places, thread_name_prefix="slicer")
         self._waiting: list[Received[DecodeRequested]] = []
@@ -185,6 +191,7 @@ class SlicerHandler:
                 self._given.put((work, given), timeout=_LOOK_S)
             except queue.Full:
                 continue
+            self._wakeup.set()
             return
 
 

@@ -25,6 +25,7 @@ from runtime.backoff import Backoff, store_backoff
 from runtime.errors import Invalid, UsageError
 from runtime.kafka.loop import Loop, LoopOptions
 from runtime.kafka.messages import Output, Partition, Received, Step
+from runtime.kafka.wakeup import Wakeup
 from runtime.logs import get_logger
 from runtime.objects import NotFound, ObjectStore, StoreUnavailable
 from runtime.resources import Resources, Stage
@@ -59,8 +60,12 @@ def build(resources: Resources) -> Stage:
 
         return load(resources.model, resources.settings)
 
-    transcriber = Transcriber(resources.model.ref, resources.objects, Revocations(resources.kafka, NAME), Workers(load))
-    return Loop(NAME, resources.kafka, [CHUNKS_INTERACTIVE, CHUNKS_BULK], transcriber, LoopOptions(group_per_topic=True))
+    wakeup = Wakeup()
+    revocations = Revocations(resources.kafka, NAME)
+    transcriber = Transcriber(resources.model.ref, resources.objects, revocations, Workers(load, wakeup))
+    return Loop(
+        NAME, resources.kafka, [CHUNKS_INTERACTIVE, CHUNKS_BULK], transcriber, LoopOptions(group_per_topic=True, wakeup=wakeup)
+    )
 
 
 @dataclass(slots=True, eq=False)
@@ -94,7 +99,12 @@ class Transcriber:
     """See `runtime.kafka.messages.Handler`."""
 
     def __init__(
-        self, model: ModelRef, objects: ObjectStore, revocations: Revoked, workers: Workers[Held], clock: Clock = time.monotonic
+        self,
+        model: ModelRef,
+        objects: ObjectStore,
+        revocations: Revoked,
+        workers: Workers[Held],
+        clock: Clock = time.monotonic,
     ) -> None:
         self._model = model
         self._objects = objects
@@ -209,6 +219,7 @@ class Transcriber:
                 continue
             if held.fetch is None and held.next_try_s <= self._clock():
                 held.fetch = self._fetchers.submit(self._fetch, held.chunk)
+                held.fetch.add_done_callback(lambda _fetch: self._workers.wakeup.set())
             elif held.fetch is not None and held.fetch.done():
                 yield from self._arrived(held, held.fetch)
 

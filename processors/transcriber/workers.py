@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from processors.transcriber.engine import Engine, Window, WindowText
 from runtime.errors import Invalid
+from runtime.kafka.wakeup import Wakeup
 
 T = TypeVar("T")
 Result = WindowText | Invalid
@@ -27,8 +28,10 @@ class Done(Generic[T]):
 class Workers(Generic[T]):
     """Loads the engine in a thread of its own, warms it up, then runs its replicas."""
 
-    def __init__(self, load: Callable[[], Engine]) -> None:
+    def __init__(self, load: Callable[[], Engine], wakeup: Wakeup | None = None) -> None:
+        """`wakeup` is set when something has ended, or the engine is there."""
         self._load = load
+        self.wakeup = wakeup or Wakeup()
         self._batches: SimpleQueue[tuple[Sequence[T], Sequence[Window]] | None] = SimpleQueue()
         self._done: SimpleQueue[Done[T]] = SimpleQueue()
         self._threads: list[threading.Thread] = []
@@ -81,20 +84,25 @@ class Workers(Generic[T]):
             engine = self._load()
             engine.warm_up()
         except BaseException as error:  # handed to the loop, which ends the stage with it
-            self._done.put(Done((), fault=error))
+            self._end(Done((), fault=error))
             return
         if self._closed:
             return
         self._threads += [self._thread(lambda: self._work(engine), f"engine-{n}") for n in range(engine.replicas)]
         self.engine = engine
+        self.wakeup.set()
+
+    def _end(self, done: Done[T]) -> None:
+        self._done.put(done)
+        self.wakeup.set()
 
     def _work(self, engine: Engine) -> None:
         while (queued := self._batches.get()) is not None and not self._closed:
             items, batch = queued
             try:
-                self._done.put(Done(items, transcribe(engine, batch)))
+                self._end(Done(items, transcribe(engine, batch)))
             except BaseException as error:  # as above
-                self._done.put(Done(items, fault=error))
+                self._end(Done(items, fault=error))
         self._batches.put(None)  # for the next one
 
 

@@ -39,6 +39,7 @@ class AckedCommits:
         self._committed: dict[Partition, tuple[int, str]] = {}
         self._waiting: deque[tuple[int, Received, str | None]] = deque()  # (after output number, record, note | settled)
         self._next_commit_s = 0.0
+        self._changed = False  # since the last commit
 
     def open(self, stopping: Callable[[], bool]) -> None:
         """Nothing to wait for."""
@@ -88,6 +89,10 @@ class AckedCommits:
     def in_hand(self) -> int:
         return sum(window.in_hand for window in self._windows.values())
 
+    @property
+    def done(self) -> bool:
+        return not (self._waiting or self._changed or self.in_hand)
+
     def finish(self) -> None:
         self._writer.flush(FLUSH_S)
         self._apply()
@@ -101,6 +106,7 @@ class AckedCommits:
         acknowledged = self._writer.acknowledged
         while self._waiting and self._waiting[0][0] <= acknowledged:
             _, record, note = self._waiting.popleft()
+            self._changed = True
             if window := self._windows.get(record.partition):
                 if note is None:
                     window.settle(record.offset)
@@ -117,6 +123,7 @@ class AckedCommits:
                 if state != self._committed.get(partition):
                     due[partition] = state
         if not due:
+            self._changed = False
             return
         places = [TopicPartition(self._kafka.prefix + p.topic, p.number, o, m) for p, (o, m) in due.items()]
         try:
@@ -126,6 +133,7 @@ class AckedCommits:
                 raise KafkaFault(f"offsets were not committed: {error.args[0].str()}") from error
             return
         self._committed |= due
+        self._changed = False
 
     def _partition(self, place: TopicPartition) -> Partition:
         return Partition(place.topic.removeprefix(self._kafka.prefix), place.partition)

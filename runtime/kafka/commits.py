@@ -35,6 +35,10 @@ class Commits(Protocol):
     @property
     def in_hand(self) -> int: ...
 
+    @property
+    def done(self) -> bool:
+        """Nothing is in hand, and nothing that was settled waits for its commit."""
+
     def finish(self) -> None:
         """Commits what is settled. Nothing is read or handled any more."""
 

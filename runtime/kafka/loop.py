@@ -6,7 +6,7 @@ What it reads is in `subscription.py`, how it commits in `commits.py`; what an e
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Generic
 
@@ -23,6 +23,7 @@ from runtime.kafka.per_topic import PerTopic, group_of
 from runtime.kafka.start import wait_for_broker
 from runtime.kafka.subscription import Subscription
 from runtime.kafka.transactional import TransactionalCommits
+from runtime.kafka.wakeup import Wakeup
 from runtime.kafka.writer import Writer
 from runtime.logs import get_logger
 from runtime.outage import Outage
@@ -32,13 +33,15 @@ from schemas.topics import Topic
 log = get_logger(__name__)
 IDLE_WAIT_S = 0.1  # nothing in hand: how long a poll may sleep, and so how soon stop() is noticed
 BUSY_WAIT_S = 0.01  # something in hand: how soon its result is noticed
+WOKEN_WAIT_S = 1.0  # of consumers that are woken by a stop, by results and by acknowledgements: for what nobody announces
 
 
 @dataclass(frozen=True, slots=True)
 class LoopOptions:
     """`assignment`: "range" where inputs must stay co-partitioned. `group_per_topic`: see `per_topic.py`; not with transactions.
     `drain_s`: how long a stop waits for work in hand.
-    `check`: what must hold before it joins; asked again for as long as it raises BrokerUnavailable."""
+    `check`: what must hold before it joins; asked again for as long as it raises BrokerUnavailable.
+    `wakeup`: set by threads of the handler when it has something to yield."""
 
     batch_max: int = 200
     commit_interval_s: float = 0.2
@@ -47,6 +50,7 @@ class LoopOptions:
     transactional: bool = False
     drain_s: float = 0.0
     check: Callable[[Kafka], None] | None = None
+    wakeup: Wakeup = field(default_factory=Wakeup)
 
 
 class Loop(Generic[E]):
@@ -55,13 +59,19 @@ class Loop(Generic[E]):
     The handler takes what the topics carry: mypy compares the types where a loop is made."""
 
     def __init__(
-        self, name: str, kafka: Kafka, topics: Sequence[Topic[E]], handler: Handler[E], options: LoopOptions | None = None
+        self,
+        name: str,
+        kafka: Kafka,
+        topics: Sequence[Topic[E]],
+        handler: Handler[E],
+        options: LoopOptions | None = None,
     ) -> None:
         self.name = name
         self.options = options or LoopOptions()
         self._kafka = kafka
         self._topics = {topic.name: topic for topic in topics}
         self._handler = handler
+        self._wakeup = self.options.wakeup
         self._stopping = threading.Event()
         self._joined = False
         self._outage = Outage(name)
@@ -94,10 +104,14 @@ class Loop(Generic[E]):
     def _poll(self) -> list[Received[E]]:
         """A batch of what is there, decoded."""
         room = {topic: 0 if self._offered else self._handler.room(topic) for topic in self._topics}
-        wait_s = BUSY_WAIT_S if self._commits.in_hand else IDLE_WAIT_S
-        messages = self._subscription.poll(room, self.options.batch_max, wait_s)
+        messages = self._subscription.poll(room, self.options.batch_max, self._wait_s())
         records = [self._receive(message) for message in messages]
         return [record for record in records if record is not None]
+
+    def _wait_s(self) -> float:
+        if self._kafka.wakes:
+            return WOKEN_WAIT_S if self._commits.done else IDLE_WAIT_S
+        return BUSY_WAIT_S if self._commits.in_hand else IDLE_WAIT_S
 
     def _receive(self, message: Message) -> Received[E] | None:
         """None: it cannot be decoded, and its dead letter is written."""
@@ -145,6 +159,7 @@ class Loop(Generic[E]):
 
     def stop(self) -> None:
         self._stopping.set()
+        self._wakeup.set()
 
     def not_ready(self) -> str | None:
         if not self._joined:
@@ -169,13 +184,13 @@ class Loop(Generic[E]):
         config: dict[str, Any] = {"partition.assignment.strategy": self.options.assignment, "error_cb": self._client_errors}
         if self._kafka.instance:
             config["group.instance.id"] = f"{self._kafka.instance}-{self.name}"
-        return self._kafka.consumer(group, **config)
+        return self._kafka.consumer(group, self._wakeup, **config)
 
     def _per_topic(self) -> PerTopic:
         return PerTopic({self._kafka.name(topic): self._consumer(group_of(self.name, topic)) for topic in self._topics.values()})
 
     def _writer(self, config: dict[str, Any]) -> Writer:
-        producer = self._kafka.producer(self.name, error_cb=self._client_errors, **config)
+        producer = self._kafka.producer(self.name, self._wakeup, error_cb=self._client_errors, **config)
         return Writer(self._kafka, producer, self.name)
 
     def _on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:

@@ -38,7 +38,7 @@ class PerTopic:
 
     def poll(self, timeout_s: float) -> Message | None:
         """The topics take turns, so that none waits for ever behind another. A record of the first topic ends the wait at once,
-        one of another a little later."""
+        one of another a little later. Consumers of the embedded broker sleep, and are woken together."""
         until_s = time.monotonic() + timeout_s
         while True:
             for _ in range(len(self._turns)):
@@ -47,7 +47,11 @@ class PerTopic:
                     return message
             if (left_s := until_s - time.monotonic()) < SHORTEST_S:
                 return None
-            if (message := self._first.poll(min(left_s, SLICE_S))) is not None:
+            awake = [consumer for consumer in self._turns if not getattr(consumer, "asleep", False)]
+            if not awake:
+                return self._first.poll(left_s)
+            waited_for = self._first if self._first in awake else awake[0]
+            if (message := waited_for.poll(min(left_s, SLICE_S))) is not None:
                 return message
 
     def consume(self, num_messages: int, timeout: float) -> list[Message]:

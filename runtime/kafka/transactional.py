@@ -103,6 +103,10 @@ class TransactionalCommits:
     def in_hand(self) -> int:
         return len(self._in_hand)
 
+    @property
+    def done(self) -> bool:
+        return not self._in_hand
+
     def finish(self) -> None:
         """Every turn ends with its commit: nothing is left."""
 

@@ -15,6 +15,9 @@ class Wakeup:
     def set(self) -> None:
         self._event.set()
 
+    def is_set(self) -> bool:
+        return self._event.is_set()
+
     def wait(self, timeout_s: float) -> bool:
         """Whether it was set since the last wait that said so."""
         woken = self._event.wait(timeout_s)

@@ -146,7 +146,7 @@ class Consumer(driver.Consumer):
 
 def install(app: Any, kafka: Kafka) -> None:
     """Gives the app this transport. A broker that wants a short fetch wait (`Kafka.consumer_extra`) gets it."""
-    wait_ms = int(kafka.consumer_extra.get("fetch.wait.max.ms", FETCH_WAIT_MS))
+    wait_ms = FETCH_WAIT_MS
     thread = type("Thread", (Thread,), {"fetch_wait_ms": wait_ms})
     consumer = type("Consumer", (Consumer,), {"thread_type": thread})
     transport = type("Transport", (driver.Transport,), {"Consumer": consumer})

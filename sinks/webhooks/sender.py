@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from runtime.kafka.wakeup import Wakeup
 from runtime.objects.transcripts import Transcripts
 from schemas.jobs import JobChanged
 from schemas.transcript import Transcript
@@ -24,9 +25,13 @@ Finished = tuple[str, End | Exception]
 class Sender:
     """All methods are called from one thread. Deliveries begin after `start()`."""
 
-    def __init__(self, transcripts: Transcripts, poster: Poster, pauses_s: Sequence[float] = PAUSES_S) -> None:
+    def __init__(
+        self, transcripts: Transcripts, poster: Poster, pauses_s: Sequence[float] = PAUSES_S, wakeup: Wakeup | None = None
+    ) -> None:
+        """`wakeup` is set when something has ended."""
         self._transcripts = transcripts
         self._poster = poster
+        self._wakeup = wakeup or Wakeup()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="webhooks-reader")
         self._courier = Courier(self._read, poster.post, pauses_s)
         self._finished: queue.SimpleQueue[Finished] = queue.SimpleQueue()
@@ -70,7 +75,7 @@ class Sender:
         try:
             self._loop.run_until_complete(self._main())
         except Exception as bug:
-            self._finished.put(("", bug))
+            self._end("", bug)
         finally:
             self._loop.close()  # does not wait for lookups that hang
 
@@ -103,4 +108,8 @@ class Sender:
         except Exception as error:
             end = error
         self._tasks.pop(webhook_id, None)
+        self._end(webhook_id, end)
+
+    def _end(self, webhook_id: str, end: End | Exception) -> None:
         self._finished.put((webhook_id, end))
+        self._wakeup.set()

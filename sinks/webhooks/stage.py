@@ -12,6 +12,7 @@ from cachetools import FIFOCache
 from runtime import metrics, webhooks
 from runtime.kafka.loop import Loop, LoopOptions
 from runtime.kafka.messages import Partition, Received, Step
+from runtime.kafka.wakeup import Wakeup
 from runtime.logs import get_logger
 from runtime.objects.transcripts import Transcripts
 from runtime.resources import Resources, Stage
@@ -49,11 +50,12 @@ class Deliveries(Protocol):
 def build(resources: Resources) -> Stage:
     settings = resources.settings
     signer = webhooks.signer(settings)
+    wakeup = Wakeup()
     sender = None
     if signer is not None:
         poster = Poster(signer, Guard(settings.webhook_allow_private), settings.webhook_timeout_s, now)
-        sender = Sender(Transcripts(resources.objects, settings.work_bucket), poster)
-    return Loop(NAME, resources.kafka, [JOBS], WebhookHandler(sender, now), LoopOptions(drain_s=DRAIN_S))
+        sender = Sender(Transcripts(resources.objects, settings.work_bucket), poster, wakeup=wakeup)
+    return Loop(NAME, resources.kafka, [JOBS], WebhookHandler(sender, now), LoopOptions(drain_s=DRAIN_S, wakeup=wakeup))
 
 
 def now() -> datetime:

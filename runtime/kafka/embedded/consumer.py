@@ -48,11 +48,7 @@ class EmbeddedConsumer(Consumer):
                 if self._is_wanted(message):
                     return message
                 continue
-            left_s = until_s - time.monotonic()
-            if left_s <= 0:
-                return None
-            woken = self._wakeup.wait(min(left_s, SERVE_S) if self.asleep else 0)
-            if woken and not self._risen():
+            if (left_s := until_s - time.monotonic()) <= 0 or (self._is_woken(left_s) and not self._risen()):
                 return None
 
     def consume(self, num_messages: int = 1, timeout: float = -1) -> list[Message]:
@@ -143,6 +139,10 @@ class EmbeddedConsumer(Consumer):
             self._ends[place] = end
             super().pause([TopicPartition(*place)])
         return self._reports_ends
+
+    def _is_woken(self, left_s: float) -> bool:
+        """Waits only while asleep. What it sees awake is left for the next sleep: the caller may be asked for more first."""
+        return self._wakeup.wait(min(left_s, SERVE_S)) if self.asleep else self._wakeup.is_set()
 
     def _risen(self) -> list[Place]:
         return [place for place, end in self._ends.items() if self._watermarks.of(place) > end]

@@ -29,7 +29,9 @@ class ReportingProducer(Producer):
         self._watermarks = watermarks
         super().__init__(config)
 
-    def produce(self, topic: str, value: Any = None, *, on_delivery: Delivered | None = None, **record: Any) -> None:
+    def produce(  # type: ignore[override]  # by keyword only
+        self, topic: str, value: Any = None, *, on_delivery: Delivered | None = None, **record: Any
+    ) -> None:
         super().produce(topic, value, on_delivery=partial(self._delivered, on_delivery), **record)
 
     def _delivered(self, on_delivery: Delivered | None, error: KafkaError | None, message: Message) -> None:
@@ -87,7 +89,9 @@ class StageProducer(Producer):
         self._outstanding = 0
         self._purges = 0
 
-    def produce(self, topic: str, value: Any = None, *, on_delivery: Delivered | None = None, **record: Any) -> None:
+    def produce(  # type: ignore[override]  # by keyword only
+        self, topic: str, value: Any = None, *, on_delivery: Delivered | None = None, **record: Any
+    ) -> None:
         with self._reported:
             self._outstanding += 1
             report = partial(self._report, self._purges, on_delivery)
