@@ -8,6 +8,7 @@ from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 from processors.transcriber.engine import Engine, Window, WindowText
+from runtime import memory
 from runtime.errors import Invalid
 from runtime.kafka.wakeup import Wakeup
 
@@ -86,6 +87,7 @@ class Workers(Generic[T]):
         except BaseException as error:  # handed to the loop, which ends the stage with it
             self._end(Done((), fault=error))
             return
+        memory.trim()  # loading takes more than the engine does; the rest would be kept for as long as the process runs
         if self._closed:
             return
         self._threads += [self._thread(lambda: self._work(engine), f"engine-{n}") for n in range(engine.replicas)]

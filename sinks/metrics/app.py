@@ -42,7 +42,7 @@ class Counter:
         self._jobs = kafka.name(JOBS)
         self.session_s = int(kafka.consumer_extra.get("session.timeout.ms", SESSION_TIMEOUT_MS)) / 1000
         self.app = self._app(kafka)
-        transport.install(self.app, kafka)
+        transport.install(self.app)
         self.windows: Any = self.app.Table("windows", key_type=bytes, value_type=bytes)
         self.unfinished: Any = self.app.Table("unfinished", key_type=bytes, value_type=bytes)
         self._recent: FIFOCache[tuple[bytes, str], None] = FIFOCache(REMEMBERED)

@@ -14,13 +14,10 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from mode.threads import WorkerThread
 
-from runtime.kafka.client import Kafka
 from runtime.logs import get_logger
 
 log = get_logger(__name__)
-FETCH_WAIT_MS = 500
-
-
+FETCH_WAIT_MS = 500  # of an idle topic: in the embedded broker, whose fetches are not woken, a job is counted so much later
 STOP_S = 1.0
 
 
@@ -50,14 +47,13 @@ CHANGELOG = "-changelog"  # how schemas.topics names what a table is rebuilt fro
 class Thread(driver.AIOKafkaConsumerThread):
     """`heartbeat_s`: when the broker last confirmed that we are a member, by the monotonic clock."""
 
-    fetch_wait_ms = FETCH_WAIT_MS
     heartbeat_s = 0.0
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         """Faust reads committed records only in its own exactly-once mode; `jobs` is written in transactions."""
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"
-        consumer._fetch_max_wait_ms = self.fetch_wait_ms
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         return consumer
 
     async def on_start(self) -> None:
@@ -100,10 +96,9 @@ class Consumer(driver.Consumer):
 
     committing_since_s: float | None = None
     _late: frozenset[TP] = frozenset()
-    thread_type: type[Thread] = Thread
 
     def _new_consumer_thread(self) -> Thread:
-        return self.thread_type(self, loop=self.loop, beacon=self.beacon, Worker=DaemonWorkerThread)
+        return Thread(self, loop=self.loop, beacon=self.beacon, Worker=DaemonWorkerThread)
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109
         """A copy: the live set may become empty in the other thread, which would mean all partitions."""
@@ -144,13 +139,13 @@ class Consumer(driver.Consumer):
             super().resume_partitions(late)
 
 
-def install(app: Any, kafka: Kafka) -> None:
-    """Gives the app this transport. A broker that wants a short fetch wait (`Kafka.consumer_extra`) gets it."""
-    wait_ms = FETCH_WAIT_MS
-    thread = type("Thread", (Thread,), {"fetch_wait_ms": wait_ms})
-    consumer = type("Consumer", (Consumer,), {"thread_type": thread})
-    transport = type("Transport", (driver.Transport,), {"Consumer": consumer})
-    app.transport = transport(app.conf.broker, app)
+class Transport(driver.Transport):
+    Consumer = Consumer
+
+
+def install(app: Any) -> None:
+    """Gives the app this transport."""
+    app.transport = Transport(app.conf.broker, app)
 
 
 async def close(app: Any) -> None:

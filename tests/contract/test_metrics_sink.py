@@ -24,6 +24,7 @@ from schemas.stats import JobFigures, StatsPublished
 from schemas.topics import CHUNKS_BULK, JOBS, METRICS_UNFINISHED_CHANGELOG, METRICS_WINDOWS_CHANGELOG, STATS
 from schemas.work import ChunkReady
 from sinks.metrics.stage import MetricsSink
+from sinks.metrics.transport import FETCH_WAIT_MS
 from sinks.metrics.watchdog import FaustFault
 from tests.contract.brokers import write
 from tests.counted import changed
@@ -293,7 +294,7 @@ def _asserts_isolation(kafka: Kafka) -> None:
         patch.setattr(AIOKafkaConsumer, "start", spy)
         with running(kafka):
             pass
-    assert told == [(1, kafka.consumer_extra["fetch.wait.max.ms"])]  # 1: READ_COMMITTED
+    assert told == [(1, FETCH_WAIT_MS)]  # 1: READ_COMMITTED
 
 
 def test_a_broker_that_is_not_there_is_waited_for() -> None:

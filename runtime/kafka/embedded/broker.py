@@ -34,7 +34,7 @@ from runtime.kafka.embedded.backlog import Backlog
 from runtime.kafka.embedded.kafka import EmbeddedKafka
 from schemas.topics import TOPICS, Topic
 
-FETCH_WAIT_MS = 10  # of clients that are not woken: other processes, and Faust
+FETCH_WAIT_MS = 10  # of clients that are not woken, in other processes
 SESSION_TIMEOUT_MS = 3_000  # the dead are replaced within about 5 s, and a machine busy with a model is borne
 HEARTBEAT_MS = 300
 _PRODUCER = 0  # RD_KAFKA_PRODUCER
