@@ -108,6 +108,10 @@ class Kafka:
         `wakeup`: see `wakes`."""
         return Producer(self.producer_config(client, **extra))
 
+    def follower_consumer(self) -> Consumer:
+        """For partitions that are assigned, outside of any group; it reports their ends."""
+        return self.consumer("follower", **{"enable.partition.eof": True})
+
     def consumer(self, group: str, wakeup: Wakeup | None = None, /, **extra: Any) -> Consumer:
         """Reads committed records only, and commits only when told. `wakeup`: see `wakes`."""
         return Consumer(self.consumer_config(group, **extra))

@@ -42,7 +42,7 @@ class Follower:
             offset = ends.get(partition, self._offset(partition))
             places.append(TopicPartition(self._kafka.prefix + partition.topic, partition.number, offset))
             self._positions[partition] = max(offset, 0)
-        self._consumer = self._kafka.consumer("follower", **{"enable.partition.eof": True})
+        self._consumer = self._kafka.follower_consumer()
         self._consumer.assign(places)
 
     def poll(self, timeout_s: float) -> list[Received]:

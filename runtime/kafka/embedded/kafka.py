@@ -7,6 +7,7 @@ from confluent_kafka import Consumer, Producer
 
 from runtime.kafka.client import Kafka
 from runtime.kafka.embedded.consumer import FETCH_WAIT_MS, EmbeddedConsumer
+from runtime.kafka.embedded.followers import SharedConsumer
 from runtime.kafka.embedded.producer import ReportingProducer, SharedProducer
 from runtime.kafka.embedded.watermarks import Watermarks
 from runtime.kafka.wakeup import Wakeup
@@ -20,12 +21,15 @@ class EmbeddedKafka(Kafka):
 
     wakes: bool = True
     watermarks: Watermarks = field(init=False, repr=False, compare=False)
-    shared: SharedProducer = field(init=False, repr=False, compare=False)
+    stages: SharedProducer = field(init=False, repr=False, compare=False)
+    followers: SharedConsumer = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "watermarks", Watermarks(self.prefix, self.offsets))
-        object.__setattr__(self, "shared", SharedProducer(self.producer_config("stages"), self.watermarks))
+        object.__setattr__(self, "stages", SharedProducer(self.producer_config("stages"), self.watermarks))
+        followers = self.consumer_config("followers", **{"fetch.wait.max.ms": FETCH_WAIT_MS, "enable.partition.eof": True})
+        object.__setattr__(self, "followers", SharedConsumer(followers, self.watermarks))
 
     def open(self) -> None:
         self.watermarks.start()
@@ -33,14 +37,19 @@ class EmbeddedKafka(Kafka):
     def close(self) -> None:
         """Idempotent, finished on return."""
         self.watermarks.close()
-        self.shared.close()
+        self.followers.close()
+        self.stages.close()
         self.offsets.close()
 
     def producer(self, client: str, wakeup: Wakeup | None = None, /, **extra: Any) -> Producer:
         """Of one client that all share, unless `extra` asks for another kind."""
         if extra.keys() - OWN:
             return ReportingProducer(self.producer_config(client, **extra), self.watermarks)
-        return self.shared.share(wakeup)
+        return self.stages.share(wakeup)
+
+    def follower_consumer(self) -> Consumer:
+        """Of one client that all share."""
+        return self.followers.share()
 
     def consumer(self, group: str, wakeup: Wakeup | None = None, /, **extra: Any) -> Consumer:
         config = self.consumer_config(group, **{"fetch.wait.max.ms": FETCH_WAIT_MS, **extra})
