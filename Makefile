@@ -62,9 +62,10 @@ generate: setup ## rewrite the generated files: JSON Schemas, .env.example, tabl
 lock: setup ## update requirements.lock from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes --no-header pyproject.toml -o requirements.lock
 
-bench: setup ## measure latency, throughput and a job's own cost side by side (a quiet machine, five minutes)
+bench: setup ## measure latency, throughput and what an idle process costs, side by side (a quiet machine, five minutes)
 	@$(BIN)/python -m benchmarks.latency
 	@$(BIN)/python -m benchmarks.throughput
+	@$(BIN)/python -m benchmarks.idle
 	@$(BIN)/python -m benchmarks.overhead
 
 clean: ## remove ./.venv and ./.murmur

@@ -29,7 +29,6 @@ from typing import Self
 import confluent_kafka
 
 from runtime.errors import UsageError
-from runtime.kafka.client import Kafka
 from runtime.kafka.embedded.backlog import Backlog
 from runtime.kafka.embedded.kafka import EmbeddedKafka
 from schemas.topics import TOPICS, Topic
@@ -65,7 +64,7 @@ class EmbeddedBroker:
         self._backlog = Backlog(self._kafka.offsets, topics)
         self._kafka.open()
 
-    def kafka(self) -> Kafka:
+    def kafka(self) -> EmbeddedKafka:
         """What every stage in this process is given: the same object each time."""
         return self._kafka
 
