@@ -242,7 +242,7 @@ def test_a_worker_that_shuts_down_cleanly_counts_nothing_and_leaves_its_notes(ka
 
 
 def test_a_handler_without_room_gets_nothing_until_it_has_some(kafka: Kafka) -> None:
-    handler = ByHand(room=2)
+    handler = ByHand(room=1)
     with running(Loop("stage", kafka, [UPLOADS], handler)):
         write(kafka, UPLOADS, numbered(1), partition=0)
         wait_until(lambda: len(handler.taken) == 1, "the first record")
