@@ -1,7 +1,8 @@
 """What a process costs that has nothing to do: CPU, threads, Kafka clients, memory. `murmur dev`, then each stage of `run`.
 
-`python -m benchmarks.idle [SECONDS]`. Counted from outside, over SECONDS (20) of a process that became ready a minute ago. The
-stages run against the services of `make services`; where those are not built they are left out. Linux only: it reads /proc.
+`python -m benchmarks.idle [SECONDS]`. Counted from outside, over SECONDS (20) of a process that became ready a minute ago; a
+decoder process that waits for a file has a line of its own. The stages run against the services of `make services`; where those
+are not built they are left out. Linux only: it reads /proc.
 """
 
 import os
@@ -51,6 +52,7 @@ class Process:
 def report(pids: Mapping[str, int], window_s: float) -> None:
     """Prints a line for each; raises OSError for one that has ended meanwhile."""
     time.sleep(SETTLE_S)
+    pids = {each: found for name, pid in pids.items() for each, found in [(name, pid), *decoders(name, pid)]}
     before, began_s = {name: Process.now(pid) for name, pid in pids.items()}, time.monotonic()
     time.sleep(window_s)
     after, took_s = {name: Process.now(pid) for name, pid in pids.items()}, time.monotonic() - began_s
@@ -110,12 +112,18 @@ def supervised(environment: Mapping[str, str]) -> list[str]:
 
 def children(pid: int) -> dict[str, int]:
     """By the stage that each runs: the last word of its command line."""
-    found = {}
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        command = Path(f"/proc/{child}/cmdline").read_text().rstrip("\0").split("\0")
-        if "murmur.cli.child" in command:
-            found[command[-1]] = int(child)
-    return found
+    return {command[-1]: child for child, command in commands(pid) if "murmur.cli.child" in command}
+
+
+def decoders(name: str, pid: int) -> list[tuple[str, int]]:
+    return [(f"{name}, decoder", child) for child, command in commands(pid) if "processors.slicer.sandbox.child" in command]
+
+
+def commands(pid: int) -> Iterator[tuple[int, list[str]]]:
+    """Of the children of all its threads."""
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            yield int(child), Path(f"/proc/{child}/cmdline").read_text().rstrip("\0").split("\0")
 
 
 def main(window_s: float) -> None:

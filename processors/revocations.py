@@ -1,7 +1,7 @@
 """The runs that nobody waits for any more, as slicers and transcribers see them. Follows `revocations` whole."""
 
 from runtime.kafka.client import Kafka
-from runtime.kafka.follower import Follower
+from runtime.kafka.follower import Follower, Start
 from runtime.kafka.follower_thread import FollowerThread
 from runtime.kafka.messages import Received
 from schemas.topics import REVOCATIONS
@@ -14,7 +14,9 @@ class Revocations:
 
     def __init__(self, kafka: Kafka, name: str) -> None:
         self._runs: dict[str, str] = {}  # work -> the run of it that was revoked last
-        self._thread = FollowerThread(f"{name}-revocations", kafka, [REVOCATIONS], self._take)
+        self._kafka = kafka
+        self._opened = False
+        self._thread = FollowerThread(f"{name}-revocations", kafka, [REVOCATIONS], self._take, self._begin)
 
     def start(self) -> None:
         self._thread.start()
@@ -30,7 +32,14 @@ class Revocations:
         self.check()
         return self._runs.get(work_id) == run
 
+    def _begin(self) -> Start:
+        self._opened = False
+        return "beginning"
+
     def _take(self, _follower: Follower, records: list[Received]) -> None:
+        if not self._opened:
+            self._opened = True
+            self._kafka.offsets.close()  # slicer and transcriber ask nothing else: its client's threads need not stay
         for record in records:
             if isinstance(record.event, RunRevoked):
                 self._runs[record.event.work_id] = record.event.run

@@ -5,7 +5,12 @@ spoken regions), `cutter` (regions to chunks), `slicing` (these joined, one file
 records) and `stage` (many files, Kafka).
 """
 
-from runtime.resources import Resources, Stage
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # a decoder process imports this package, and needs neither Kafka nor settings
+    from runtime.resources import Resources, Stage
 
 
 def build(resources: Resources) -> Stage:

@@ -11,6 +11,7 @@ import orjson
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 from runtime.kafka.client import Kafka
+from runtime.kafka.wakeup import Wakeup
 from runtime.resources import Stage
 from schemas.topics import Topic
 from tests.processes import Process
@@ -94,9 +95,9 @@ class Transactions(Kafka):
 
     timeout_ms = QUICK_MS
 
-    def producer(self, client: str, **extra: Any) -> Producer:
+    def producer(self, client: str, wakeup: Wakeup | None = None, /, **extra: Any) -> Producer:
         own = {"transaction.timeout.ms": self.timeout_ms, "message.timeout.ms": min(self.timeout_ms, 10_000)}
-        return super().producer(client, **{**extra, **own})
+        return super().producer(client, wakeup, **{**extra, **own})
 
 
 class LongTransactions(Transactions):

@@ -16,7 +16,8 @@ from runtime.kafka.loop import Loop, LoopOptions
 from runtime.kafka.messages import Partition, Received, Step
 from runtime.kafka.wakeup import Wakeup
 from schemas.topics import CHUNKS_BULK, REVOCATIONS, UPLOADS
-from tests.contract.brokers import PATIENCE_S, committed, running, take, wait_until, write
+from tests.contract.brokers import committed, running, take, write
+from tests.waiting import DEADLINE_S, wait_until
 
 NEVER_S = 3600.0
 
@@ -33,7 +34,7 @@ def consumer(kafka: EmbeddedKafka) -> Iterator[EmbeddedConsumer]:
     consumer = kafka.consumer("tests")
     assert isinstance(consumer, EmbeddedConsumer)
     consumer.subscribe([kafka.name(UPLOADS)])
-    wait_until(lambda: is_asleep(consumer), "it sleeps")
+    wait_until(lambda: is_asleep(consumer), "a sleeping consumer")
     yield consumer
     consumer.close()
 
@@ -70,7 +71,7 @@ def test_a_delivery_wakes_a_consumer_that_fetches_nothing(
 def test_records_of_other_processes_arrive_though_nobody_says_so(kafka: EmbeddedKafka, consumer: EmbeddedConsumer) -> None:
     foreign = Producer({"bootstrap.servers": kafka.bootstrap})
     foreign.produce(kafka.name(UPLOADS), b"foreign", partition=2)
-    foreign.flush(PATIENCE_S)
+    foreign.flush(DEADLINE_S)
 
     assert values(take(consumer, 1)) == [b"foreign"]
 
@@ -83,7 +84,7 @@ def test_a_partition_that_the_caller_has_paused_stays_paused_when_it_is_woken(
     write(kafka, UPLOADS, [(None, b"later")], partition=0)
     write(kafka, UPLOADS, [(None, b"now")], partition=1)
     assert values(take(consumer, 1)) == [b"now"]
-    wait_until(lambda: is_asleep(consumer), "it sleeps")
+    wait_until(lambda: is_asleep(consumer), "a sleeping consumer")
 
     consumer.pause([other])
     consumer.resume([paused, other])
@@ -168,7 +169,7 @@ def test_delivery_reports_come_to_the_stage_that_polls_and_not_after_its_purge(k
 
     one.produce(kafka.name(UPLOADS), b"1", on_delivery=delivered)
     other.produce(kafka.name(CHUNKS_BULK), b"2", on_delivery=delivered)
-    assert one.flush(PATIENCE_S) == 0
+    assert one.flush(DEADLINE_S) == 0
     assert seen == [(None, kafka.name(UPLOADS))]
     assert threads == {threading.current_thread()}
 

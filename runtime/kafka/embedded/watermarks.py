@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from runtime.errors import BrokerAway, UsageError
+from runtime.errors import BrokerUnavailable, UsageError
 from runtime.kafka.offsets import Offsets
 from runtime.kafka.wakeup import Wakeup
 from schemas.topics import BY_NAME
@@ -77,5 +77,5 @@ class Watermarks:
             try:
                 for partition, end in self._offsets.ends(topics, ANSWER_S).items():
                     self.rise(Place(self._prefix + partition.topic, partition.number), end)
-            except (BrokerAway, UsageError) as error:
+            except (BrokerUnavailable, UsageError) as error:
                 log.warning("records of other processes are not noticed: %s", error)
