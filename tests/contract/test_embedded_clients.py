@@ -56,9 +56,8 @@ def values(messages: Iterable[Message]) -> list[bytes | None]:
     return [message.value() for message in messages]
 
 
-def test_a_delivery_wakes_a_consumer_that_fetches_nothing(
-    kafka: EmbeddedKafka, consumer: EmbeddedConsumer, no_timers: None
-) -> None:
+@pytest.mark.usefixtures("no_timers")
+def test_a_delivery_wakes_a_consumer_that_fetches_nothing(kafka: EmbeddedKafka, consumer: EmbeddedConsumer) -> None:
     for number in range(5):
         write(kafka, UPLOADS, [(b"key", b"%d" % number)])
         message = consumer.poll(NEVER_S)
@@ -126,7 +125,8 @@ class InAThread:
     def close(self) -> None: ...
 
 
-def test_a_loop_is_woken_by_records_results_and_stop(kafka: EmbeddedKafka, no_timers: None) -> None:
+@pytest.mark.usefixtures("no_timers")
+def test_a_loop_is_woken_by_records_results_and_stop(kafka: EmbeddedKafka) -> None:
     wakeup = Wakeup()
     options = LoopOptions(wakeup=wakeup, commit_interval_s=0.0)
     with running(Loop("tests", kafka, [UPLOADS], InAThread(wakeup), options)) as ended:

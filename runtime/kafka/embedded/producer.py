@@ -4,7 +4,6 @@ A thread serves the delivery reports as they come: watermarks rise at once, what
 own callbacks wait until it polls, in its own thread, as with a producer of its own.
 """
 
-import logging
 import threading
 import time
 from collections import deque
@@ -17,7 +16,6 @@ from confluent_kafka import KafkaError, Message, Producer
 from runtime.kafka.embedded.watermarks import Place, Watermarks
 from runtime.kafka.wakeup import Wakeup
 
-log = logging.getLogger(__name__)
 POLL_S = 1.0
 Delivered = Callable[[KafkaError | None, Message], None]
 
@@ -123,7 +121,7 @@ class StageProducer(Producer):
             self.poll(-1 if until_s is None else max(0.0, until_s - time.monotonic()))
         return 0
 
-    def purge(self, in_queue: bool = True, in_flight: bool = True, blocking: bool = True) -> None:
+    def purge(self, *_which: Any, **_options: Any) -> None:
         """Reports of what was produced until now are no longer waited for."""
         with self._reported:
             self._reports.clear()

@@ -3,7 +3,6 @@
 Fed by the deliveries of this process's producers at once, and by the broker's answer for what other processes write.
 """
 
-import logging
 import threading
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -11,9 +10,10 @@ from typing import NamedTuple
 from runtime.errors import BrokerUnavailable, UsageError
 from runtime.kafka.offsets import Offsets
 from runtime.kafka.wakeup import Wakeup
+from runtime.logs import get_logger
 from schemas.topics import BY_NAME
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 ASK_EVERY_S = 1.0  # how late a record of another process may be read
 ANSWER_S = 5.0
 
@@ -78,4 +78,4 @@ class Watermarks:
                 for partition, end in self._offsets.ends(topics, ANSWER_S).items():
                     self.rise(Place(self._prefix + partition.topic, partition.number), end)
             except (BrokerUnavailable, UsageError) as error:
-                log.warning("records of other processes are not noticed: %s", error)
+                log.warning("watermarks.unknown", error=error)
