@@ -43,13 +43,20 @@ class Record(Value):
 
 
 class ObjectRef(Value):
-    """The address of an object in the store. `etag` is without quotes; `None` means not known."""
+    """The address of an object in the store. `etag` is without quotes; `None` means not known.
+
+    `change_tag` changes with every write, also with one that leaves size and modification time (and so the eTag of a file) as
+    they were; it may change without one.
+    """
 
     bucket: str
     key: str
     version_id: str | None = None
     etag: str | None = None
     size_bytes: int | None = Field(None, ge=0)
+    change_tag: str | None = Field(
+        None, description="of a file: inode and ctime; of an S3 object: Last-Modified", exclude_if=lambda tag: tag is None
+    )
 
 
 class Failure(Value):

@@ -33,6 +33,7 @@ from schemas.work import (
 
 Event = JobRequested | CancelRequested | WorkReported
 DECODES_MAX = 2  # the first, and one more when chunk audio has gone
+OF_ONE_OBJECT = frozenset({"audio_gone", "content_changed"})  # failures of the object that was read, not of its content
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +145,8 @@ def _reported(draft: Draft, report: WorkReported, context: Context) -> None:
             _transcribed(draft, state, result, context)
         case ChunkLost():
             _lost(draft, state, context)
+        case WorkFailed() as failed if failed.failure.reason in OF_ONE_OBJECT:
+            _object_failed(draft, state, failed.failure, context)
         case WorkFailed() as failed:
             _failed(draft, state, failed.failure, context)
 
@@ -202,7 +205,7 @@ def _again(state: WorkState, chunk: SlicedChunk, language: str, context: Context
         slice_id=work.slice_id,
         span=chunk.span,
         pieces=chunk.pieces,
-        audio=ObjectRef(bucket=context.work_bucket, key=keys.chunk_key(work.slice_id, chunk.span)),
+        audio=ObjectRef(bucket=context.work_bucket, key=keys.chunk_key(work.slice_id, state.run, chunk.span)),
         model=work.model,
         decoding=work.decoding.model_copy(update={"language": language}),
         lane=lane,
@@ -220,6 +223,37 @@ def _lost(draft: Draft, state: WorkState, context: Context) -> None:
     state = state.model_copy(update={"decodes": state.decodes + 1})
     draft.set_work(state)
     draft.outputs.append(_decode(state))
+
+
+def _object_failed(draft: Draft, state: WorkState, failure: Failure, context: Context) -> None:
+    """Jobs whose own object it is fail. Others of the same content have theirs: a new run reads that. Results of chunks so far
+    may be of the wrong content, and are forgotten."""
+    waiting = draft.waiting(state.work.work_id)
+    objects = {job_id: _own_object(job, context) for job_id, job in waiting.items()}
+    others = {job_id: ref for job_id, ref in objects.items() if not _is_same(ref, state.work.audio)}
+    if not others:
+        _failed(draft, state, failure, context)
+        return
+    for job_id in waiting.keys() - others.keys():
+        draft.set_job(job_id, _ended(state.work.work_id, "FAILURE", context.now))
+        draft.outputs.append(_changed(waiting[job_id], state, "FAILURE", context, error=failure))
+    draft.outputs.append(_revocation(state))
+    starter, ref = next(iter(others.items()))
+    work = state.work.model_copy(update={"audio": ref})
+    state = WorkState(work=work, run=context.place, starter=starter, lane=state.lane, started_at=state.started_at)
+    draft.restart_work(state)
+    draft.outputs.append(_decode(state))
+
+
+def _own_object(job: Job, context: Context) -> ObjectRef:
+    """What this job was made for. The work may be reading another object of the same content."""
+    return job.dropped or ObjectRef(bucket=context.work_bucket, key=keys.upload_key(job.job_id))
+
+
+def _is_same(one: ObjectRef, other: ObjectRef) -> bool:
+    """The same version of the same object, as far as that is known."""
+    pairs = ((one.version_id, other.version_id), (one.etag, other.etag))
+    return (one.bucket, one.key) == (other.bucket, other.key) and all(a == b for a, b in pairs if a and b)
 
 
 def _failed(draft: Draft, state: WorkState, failure: Failure, context: Context) -> None:

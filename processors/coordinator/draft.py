@@ -27,6 +27,7 @@ class Draft:
         self._works: dict[str, WorkState | None] = {}
         self._jobs: dict[str, JobState] = {}
         self._chunks: dict[str, dict[Span, ChunkState]] = {}
+        self._restarted: set[str] = set()
         self._cache: dict[str, CacheEntry] = {}
         self._tallies: dict[str, Tally] = {}
 
@@ -47,7 +48,8 @@ class Draft:
 
     def chunks(self, work_id: str) -> Mapping[Span, ChunkState]:
         """The results of a work in hand."""
-        return ChainMap(self._chunks.get(work_id, {}), self._tables.chunks.get(work_id, {}))
+        before = {} if work_id in self._restarted else self._tables.chunks.get(work_id, {})
+        return ChainMap(self._chunks.get(work_id, {}), before)
 
     def tally(self, work_id: str) -> Tally:
         """Of a work in hand."""
@@ -70,6 +72,13 @@ class Draft:
     def set_cached(self, work_id: str, entry: CacheEntry) -> None:
         self._cache[work_id] = entry
 
+    def restart_work(self, state: WorkState) -> None:
+        """The work begins anew: its chunks go."""
+        self._chunks.pop(state.work.work_id, None)
+        self._restarted.add(state.work.work_id)
+        self._works[state.work.work_id] = state
+        self._tallies[state.work.work_id] = Tally.of(state.chunks, {})
+
     def delete_work(self, work_id: str) -> None:
         """The work is over: its entry goes, and its chunks with it."""
         self._works[work_id] = None
@@ -85,9 +94,10 @@ class Draft:
 
     def _chunk_changes(self, work_id: str) -> Iterator[Change]:
         """What was set here for a work that is over was never in its changelog."""
-        if self.work(work_id) is None:
+        is_over = self.work(work_id) is None
+        if is_over or work_id in self._restarted:
             for span in self._tables.chunks.get(work_id, {}):
                 yield Change("chunks", chunk_table_key(work_id, span), None)
-        else:
+        if not is_over:
             for span, chunk in self._chunks.get(work_id, {}).items():
                 yield Change("chunks", chunk_table_key(work_id, span), chunk)

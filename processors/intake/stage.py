@@ -4,6 +4,7 @@ Safe to run twice over the same event: all ids are derived from the object.
 """
 
 import hashlib
+import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -18,7 +19,7 @@ from runtime.kafka.messages import Output, Received
 from runtime.logs import get_logger
 from runtime.objects import NotFound, ObjectInfo, ObjectStore
 from runtime.objects.names import result_keys
-from runtime.objects.store import BadKey
+from runtime.objects.store import BadKey, Replaced
 from runtime.objects.transcripts import Transcripts
 from runtime.resources import Resources, Stage
 from runtime.settings import Settings
@@ -28,6 +29,8 @@ from schemas.topics import REQUESTS, UPLOADS
 log = get_logger(__name__)
 BLOCK_BYTES = 1024 * 1024
 HASHES_REMEMBERED = 1000  # repeated events and listings do not read the objects again
+READS_MAX = 5  # of a file that is changed while it is read; whatever changes it is followed by another event
+CLOCK_TICK_S = 0.05  # of a file system: a second write within it may leave the ctime as it was
 CLOCK_SKEW = timedelta(minutes=5)  # between store and broker, when a listing stands for an event
 OWNER = "default"
 
@@ -52,7 +55,7 @@ class Intake:
         self._recipe = how
         self._transcripts = Transcripts(objects, settings.work_bucket)
         self._now = now
-        self._hashes: LRUCache[tuple[str, str, str], str] = LRUCache(HASHES_REMEMBERED)
+        self._hashes: LRUCache[tuple[str, str, str, str | None], str] = LRUCache(HASHES_REMEMBERED)
 
     def __call__(self, record: Received[None]) -> Iterator[Output]:
         at = datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
@@ -90,7 +93,7 @@ class Intake:
             log.debug("file.skipped", file=info.key, reason="empty_folder")
             return
         try:
-            audio_id = self._audio_id(info)
+            info, audio_id = self._named(info)
         except NotFound as error:
             log.info("file.skipped", file=info.key, reason="changed", error=error)  # another event follows
             return
@@ -110,7 +113,7 @@ class Intake:
         work = identity.plan(audio_id, info.ref, for_file(self._recipe, filename), OWNER)
         result = self._transcripts.find(work.work_id)
         job = Job(
-            job_id=identity.drop_job_id(info.bucket, info.key, info.version),
+            job_id=identity.drop_job_id(info.bucket, info.key, info.version, audio_id),
             source="drop",
             dropped=info.ref,
             filename=filename,
@@ -127,22 +130,36 @@ class Intake:
                 return True
         return False
 
-    def _audio_id(self, info: ObjectInfo) -> str:
-        """SHA-256 of the content. An object that is too large is not read: its id is derived from its address."""
-        if info.sha256 is not None:
-            return info.sha256
-        version = (info.bucket, info.key, info.version)
-        if info.size_bytes > self._settings.max_upload_bytes:
-            return identity.digest(["too large to read", *version])
-        if version not in self._hashes:
-            self._hashes[version] = self._read(info)
-        return self._hashes[version]
+    def _named(self, info: ObjectInfo) -> tuple[ObjectInfo, str]:
+        """The object as it is now, and the SHA-256 of its content: of one and the same version. What is too large to be
+        transcribed is not read: its id stands for its address. Raises NotFound: gone, or changed again and again."""
+        for _ in range(READS_MAX):
+            if info.sha256 is not None:
+                return info, info.sha256
+            address = (info.bucket, info.key, info.version)
+            if info.size_bytes > self._settings.max_upload_bytes:
+                return info, identity.digest(["too large to read", *address])
+            version = (*address, info.change_tag)
+            if version in self._hashes:
+                return info, self._hashes[version]
+            audio_id = self._read(info)
+            now = self._objects.head(info.bucket, info.key)
+            if audio_id is not None and (now.version, now.change_tag) == (info.version, info.change_tag):
+                self._hashes[version] = audio_id
+                return info, audio_id
+            info = now
+        raise Replaced(f"{info.bucket}/{info.key} was changed in each of {READS_MAX} attempts to read it")
 
-    def _read(self, info: ObjectInfo) -> str:
+    def _read(self, info: ObjectInfo) -> str | None:
+        """None: it was changed meanwhile."""
         content = hashlib.sha256()
-        with self._objects.open(info.ref) as file:
-            while block := file.read(BLOCK_BYTES):
-                content.update(block)
-        if self._objects.head(info.bucket, info.key).version != info.version:  # a file can be changed in its place
-            raise NotFound(f"{info.bucket}/{info.key} is another version now")
-        return content.hexdigest()
+        if info.changed_s is not None:  # a write after the first byte is read must be told from one before
+            time.sleep(min(max(info.changed_s + CLOCK_TICK_S - time.time(), 0.0), CLOCK_TICK_S))
+        try:
+            with self._objects.open(info.ref) as file:
+                while block := file.read(BLOCK_BYTES):
+                    content.update(block)
+                is_known = info.change_tag is None or self._objects.is_unchanged(info.ref, file)
+        except Replaced:
+            return None
+        return content.hexdigest() if is_known else None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from processors.slicer.attempts import Attempts
 from processors.slicer.audio import Spent
 from processors.slicer.cutter import Chunk
+from processors.slicer.named import NamedContent
 from processors.slicer.places import Places
 from processors.slicer.sandbox.process import DecoderDied
 from processors.slicer.slicing import Closed, Cut, Event, Opened, Slicer
@@ -21,6 +22,7 @@ from runtime.kafka.messages import Output, Received, Step
 from runtime.logs import get_logger
 from runtime.objects import NotFound, ObjectStore, StoreUnavailable
 from runtime.objects.keys import chunk_key
+from runtime.objects.store import Replaced
 from schemas.record import Failure, Lane
 from schemas.topics import CHUNK_RESULTS, CHUNKS_BULK, CHUNKS_INTERACTIVE
 from schemas.work import (
@@ -132,6 +134,8 @@ class FileWork:
             self._patiently(self._slice)
         except Invalid as error:
             return self._fail(error.failure)
+        except Replaced as error:
+            return self._fail(Failure(reason="content_changed", message=f"changed before it was read to its end: {error}"))
         except NotFound as error:
             return self._fail(Failure(reason="audio_gone", message=f"the audio is no longer in the store: {error}"))
         except _Revoked:
@@ -172,14 +176,30 @@ class FileWork:
             self._check()
 
     def _slice(self) -> None:
-        """From the start, whatever was done before: the same bytes are cut in the same places, and published ones skipped."""
+        """From the start, whatever was done before: the same bytes are cut in the same places, and published ones skipped.
+
+        Until the content is verified nothing is said that could complete the work, nor that the content itself is at fault.
+        """
         self._check()
         work = self.request.work
         if (work.audio.size_bytes or 0) > self._context.max_bytes:  # a drop: the gateway refuses such an upload itself
             raise Invalid("too_large", f"{work.audio.size_bytes} bytes; the limit is {self._context.max_bytes}")
         with self._context.objects.open(work.audio) as file:
-            for event in self._context.slicer.slice(file, work.slicing, self._check):
-                self._take(event)
+            content = NamedContent(
+                file,
+                work.audio_id,
+                lambda: self._context.objects.is_unchanged(work.audio, file),
+                has_earlier=self._through > 0,  # chunks were published by an earlier attempt
+            )
+            content.verify(self._check)
+            try:
+                for event in self._context.slicer.slice(content, work.slicing, self._check):
+                    if isinstance(event, Closed):
+                        content.verify(self._check)
+                    self._take(event)
+            except Invalid:
+                content.verify(self._check)
+                raise
 
     def _take(self, event: Event) -> None:
         match event:
@@ -201,7 +221,7 @@ class FileWork:
     def _publish(self, chunk: Chunk, pcm: bytes) -> None:
         """The audio first, then the record that points at it."""
         work = self.request.work
-        key = chunk_key(work.slice_id, chunk.span)
+        key = chunk_key(work.slice_id, self.request.run, chunk.span)
         try:
             stored = self._context.objects.put(self._context.work_bucket, key, pcm)
         except NotFound as error:

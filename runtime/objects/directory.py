@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from runtime.logs import get_logger
-from runtime.objects.store import SEGMENT_BYTES_MAX, BadKey, NotFound, ObjectInfo, StoreUnavailable, checked_key
+from runtime.objects.store import SEGMENT_BYTES_MAX, BadKey, NotFound, ObjectInfo, Replaced, StoreUnavailable, checked_key
 from schemas.record import ObjectRef
 
 log = get_logger(__name__)
@@ -90,8 +90,12 @@ class DirectoryStore:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode) or (ref.etag is not None and ref.etag != _etag(found)):
             os.close(handle)
-            raise NotFound(f"{ref.bucket}/{ref.key} is no longer that version")
+            raise Replaced(f"{ref.bucket}/{ref.key} is no longer that version")
         return os.fdopen(handle, "rb")
+
+    def is_unchanged(self, ref: ObjectRef, file: BinaryIO) -> bool:
+        found = os.fstat(file.fileno())
+        return (ref.etag, ref.change_tag) == (_etag(found), _change_tag(found))
 
     def head(self, bucket: str, key: str) -> ObjectInfo:
         _root, path = self._path(bucket, key)
@@ -209,7 +213,14 @@ def _info(bucket: str, key: str, found: os.stat_result, sha256: str | None = Non
         datetime.fromtimestamp(modified_s, UTC),
         sha256=sha256,
         content_type=mimetypes.guess_type(key)[0],
+        change_tag=_change_tag(found),
+        changed_s=found.st_ctime,
     )
+
+
+def _change_tag(found: os.stat_result) -> str:
+    """No program can set a ctime; every write does, and so do chmod, a new name and a new link."""
+    return f"{found.st_ino:x}-{found.st_ctime_ns:x}"
 
 
 def _etag(found: os.stat_result) -> str:

@@ -1,4 +1,7 @@
-"""Keys in the work bucket. Content-addressed, so that a second write has the same content."""
+"""Keys in the work bucket. Derived, so that a second write has the same content.
+
+Chunk audio is of one run: a run whose file turns out to have been changed must not overwrite another's.
+"""
 
 from uuid import UUID
 
@@ -9,8 +12,8 @@ def upload_key(job_id: UUID) -> str:
     return f"uploads/{job_id}"
 
 
-def chunk_key(slice_id: str, span: Span) -> str:
-    return f"chunks/{slice_id}/{span[0]}-{span[1]}"
+def chunk_key(slice_id: str, run: str, span: Span) -> str:
+    return f"chunks/{slice_id}/{run}/{span[0]}-{span[1]}"
 
 
 def transcript_key(work_id: str) -> str:

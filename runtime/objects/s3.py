@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from runtime.errors import MurmurError, UsageError
 from runtime.logs import get_logger
 from runtime.objects.s3_errors import absent_is_fine, has_detail, may_be_its_folder, translated
-from runtime.objects.s3_ranges import ObjectRanges
+from runtime.objects.s3_ranges import ObjectRanges, last_modified
 from runtime.objects.store import ObjectInfo, StoreUnavailable, checked_key
 from runtime.settings import Settings
 from schemas.record import ObjectRef
@@ -102,6 +102,12 @@ class S3Store:
         reader.peek(1)
         return reader
 
+    def is_unchanged(self, ref: ObjectRef, file: BinaryIO) -> bool:
+        """An eTag says everything, except where files can be changed past the store (versitygw): there Last-Modified may tell."""
+        ranges = getattr(file, "raw", None)
+        assert isinstance(ranges, ObjectRanges)
+        return bool(ref.version_id or ref.etag) and (ref.change_tag is None or ranges.modified == {ref.change_tag})
+
     def head(self, bucket: str, key: str) -> ObjectInfo:
         with translated(bucket, key):
             answer = self._head(Bucket=bucket, Key=checked_key(key))
@@ -116,6 +122,7 @@ class S3Store:
             sha256=base64.b64decode(whole).hex() if whole else None,
             content_type=answer.get("ContentType"),
             metadata=answer.get("Metadata", {}),
+            change_tag=last_modified(answer),
         )
 
     def list(self, bucket: str, prefix: str = "") -> Iterator[ObjectInfo]:

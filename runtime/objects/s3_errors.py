@@ -9,12 +9,13 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from runtime.errors import UsageError
-from runtime.objects.store import BadKey, NotFound, StoreUnavailable
+from runtime.objects.store import BadKey, NotFound, Replaced, StoreUnavailable
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
-NOT_FOUND = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "NotFound", "404", "PreconditionFailed", "412"})
+NOT_FOUND = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "NotFound", "404"})
+REPLACED = frozenset({"PreconditionFailed", "412"})
 DENIED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 UNKNOWN_KEY = "XAdminUserNotFound"  # versitygw's code for an unknown access key, with status 404
 # versitygw: there are keys below this one, or their folder is just being removed.
@@ -101,8 +102,10 @@ def beyond_the_end() -> Iterator[None]:
 def _meaning(error: "ClientError", bucket: str, key: str) -> Exception | None:
     code, status = _code(error), _status(error)
     what = f"{bucket}/{key}" if key else bucket
+    if code in REPLACED:
+        return Replaced(f"{what}: replaced in the meantime")
     if code in NOT_FOUND:
-        return NotFound(f"{what}: {'replaced in the meantime' if status == HTTPStatus.PRECONDITION_FAILED else 'not there'}")
+        return NotFound(f"{what}: not there")
     if status == HTTPStatus.NOT_IMPLEMENTED:
         return None
     if code in TRANSIENT or status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from runtime.objects.s3_errors import beyond_the_end, translated
-from runtime.objects.store import checked_key
+from runtime.objects.store import Replaced, checked_key
 from schemas.record import ObjectRef
 
 if TYPE_CHECKING:
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 class ObjectRanges(io.RawIOBase):
-    """One version of an object, by ranged requests. The first answer tells its size and pins its eTag."""
+    """One version of an object, by ranged requests. The first answer tells its size and pins its eTag; an answer that differs
+    raises Replaced, also where the store ignores If-Match."""
 
     def __init__(self, client: "S3Client", ref: ObjectRef) -> None:
         self._client = client
@@ -24,6 +25,8 @@ class ObjectRanges(io.RawIOBase):
             self._at["IfMatch"] = f'"{ref.etag}"'
         self._position = 0
         self._size_bytes: int | None = None
+        self._etag = ref.etag or None
+        self.modified: set[str | None] = set()  # of all answers
 
     def readable(self) -> bool:
         return True
@@ -65,7 +68,18 @@ class ObjectRanges(io.RawIOBase):
         return b""
 
     def _pin(self, answer: Mapping[str, Any]) -> None:
-        if etag := answer.get("ETag"):
-            self._at["IfMatch"] = etag
+        etag = answer.get("ETag", "").strip('"') or None
         whole = answer.get("ContentRange", "").rpartition("/")[2]
-        self._size_bytes = int(whole) if whole else answer["ContentLength"]
+        size_bytes = int(whole) if whole else answer["ContentLength"]
+        if (self._etag or etag, self._size_bytes or size_bytes) != (etag, size_bytes):
+            raise Replaced(f"{self._at['Bucket']}/{self._at['Key']}: replaced in the meantime")
+        if etag:
+            self._at["IfMatch"] = f'"{etag}"'
+        self._etag, self._size_bytes = etag, size_bytes
+        self.modified.add(last_modified(answer))
+
+
+def last_modified(answer: Mapping[str, Any]) -> str | None:
+    """Of a HEAD or GET: whole seconds."""
+    at = answer.get("LastModified")
+    return at.isoformat() if at is not None else None

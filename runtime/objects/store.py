@@ -19,6 +19,10 @@ class NotFound(MurmurError):
     """There is no such object (or bucket)."""
 
 
+class Replaced(NotFound):
+    """There is an object under this key, but another version than the one that was asked for."""
+
+
 class StoreUnavailable(Retry):
     """The store does not respond, or responds that it is unavailable. Worth a retry."""
 
@@ -50,7 +54,9 @@ def checked_key(key: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
-    """The result of a HEAD. `etag` is without quotes; `sha256` only where the store itself verified it over the whole object."""
+    """The result of a HEAD. `etag` is without quotes; `sha256` only where the store itself verified it over the whole object.
+    `change_tag`: see `ObjectRef`. `changed_s`: a file's ctime, in seconds since 1970 by the file system's clock.
+    """
 
     bucket: str
     key: str
@@ -61,6 +67,8 @@ class ObjectInfo:
     sha256: str | None = None
     content_type: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    change_tag: str | None = None
+    changed_s: float | None = None
 
     @property
     def version(self) -> str:
@@ -69,7 +77,14 @@ class ObjectInfo:
 
     @property
     def ref(self) -> ObjectRef:
-        return ObjectRef(bucket=self.bucket, key=self.key, version_id=self.version_id, etag=self.etag, size_bytes=self.size_bytes)
+        return ObjectRef(
+            bucket=self.bucket,
+            key=self.key,
+            version_id=self.version_id,
+            etag=self.etag,
+            size_bytes=self.size_bytes,
+            change_tag=self.change_tag,
+        )
 
 
 class Upload(Protocol):
@@ -97,7 +112,14 @@ class ObjectStore(Protocol):
     def get(self, bucket: str, key: str) -> bytes: ...
 
     def open(self, ref: ObjectRef) -> BinaryIO:
-        """A seekable reader over that version of the object; the caller closes it. Bytes are fetched on demand."""
+        """A seekable reader over that version of the object; the caller closes it. Bytes are fetched on demand.
+
+        Raises Replaced, here or while it is read, where the eTag tells another version. See also `is_unchanged`.
+        """
+
+    def is_unchanged(self, ref: ObjectRef, file: BinaryIO) -> bool:
+        """Whether all that has been read so far of `file`, which was opened by `ref`, is certainly of that version. False: the
+        content may have been changed without its eTag, or may be as it was."""
 
     def head(self, bucket: str, key: str) -> ObjectInfo: ...
 

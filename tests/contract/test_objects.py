@@ -19,7 +19,7 @@ import pytest
 from runtime.objects import NotFound, ObjectStore
 from runtime.objects.directory import DirectoryStore
 from runtime.objects.s3 import S3Store
-from runtime.objects.store import BadKey
+from runtime.objects.store import BadKey, Replaced
 from schemas.record import ObjectRef
 
 if TYPE_CHECKING:
@@ -246,6 +246,45 @@ def test_a_version_that_was_overwritten_is_not_read_as_another(objects: Backend)
     assert first.etag != second.etag
     with pytest.raises(NotFound), objects.store.open(first.ref) as reader:
         reader.read()
+
+
+def test_a_version_that_is_overwritten_while_it_is_read_is_not_read_on(objects: Backend) -> None:
+    """A folder keeps what was opened; others tell, at the next request at the latest. None mixes two versions unnoticed."""
+    whole = {number: bytes([number]) * 5_000_000 for number in (1, 2)}
+    objects.store.put(objects.bucket, "a.wav", whole[1])
+    ref = objects.store.head(objects.bucket, "a.wav").ref
+    with objects.store.open(ref) as reader:
+        assert reader.read(1000) == whole[1][:1000]
+        assert objects.store.is_unchanged(ref, reader)
+        objects.store.put(objects.bucket, "a.wav", whole[2])
+        try:
+            rest = reader.read()
+        except Replaced:
+            return
+        assert rest == whole[1][1000:]
+
+
+def test_an_object_that_is_overwritten_between_head_and_open_is_replaced_and_not_gone(objects: Backend) -> None:
+    objects.store.put(objects.bucket, "a.wav", b"first")
+    ref = objects.store.head(objects.bucket, "a.wav").ref
+    objects.store.put(objects.bucket, "a.wav", b"other")
+    with pytest.raises(Replaced), objects.store.open(ref) as reader:
+        reader.read()
+
+
+def test_what_was_not_changed_is_certainly_unchanged(objects: Backend) -> None:
+    put = objects.store.put(objects.bucket, "a.wav", bytes(3_000_000))
+    for ref in (put.ref, objects.store.head(objects.bucket, "a.wav").ref):
+        with objects.store.open(ref) as reader:
+            reader.read()
+            assert objects.store.is_unchanged(ref, reader)
+
+
+def test_what_was_named_without_a_version_is_never_certain(objects: Backend) -> None:
+    objects.store.put(objects.bucket, "a.wav", b"speech")
+    ref = ObjectRef(bucket=objects.bucket, key="a.wav")
+    with objects.store.open(ref) as reader:
+        assert not objects.store.is_unchanged(ref, reader)
 
 
 def test_an_upload_is_invisible_until_it_is_complete(objects: Backend) -> None:

@@ -52,9 +52,14 @@ def test_the_cut_depends_on_content_and_slicing_only() -> None:
 
 
 def test_the_same_drop_is_the_same_job_and_a_new_version_is_another() -> None:
-    first = identity.drop_job_id("uploads", "a.wav", "etag-1")
-    assert first == identity.drop_job_id("uploads", "a.wav", "etag-1")
-    others = [("results", "a.wav", "etag-1"), ("uploads", "b.wav", "etag-1"), ("uploads", "a.wav", "etag-2")]
+    first = identity.drop_job_id("uploads", "a.wav", "etag-1", AUDIO_ID)
+    assert first == identity.drop_job_id("uploads", "a.wav", "etag-1", AUDIO_ID)
+    others = [
+        ("results", "a.wav", "etag-1", AUDIO_ID),
+        ("uploads", "b.wav", "etag-1", AUDIO_ID),
+        ("uploads", "a.wav", "etag-2", AUDIO_ID),
+        ("uploads", "a.wav", "etag-1", "f" * 64),
+    ]
     assert first not in {identity.drop_job_id(*other) for other in others}
 
 
@@ -64,4 +69,4 @@ def test_ids_do_not_change_from_release_to_release() -> None:
         identity.plan(AUDIO_ID, AUDIO, OPTIONS, "default").work_id
         == "8c7f73c68fe3705d1e5db3ebaea62ff31d4f8fd4e6199a60f34e929b463361e5"
     )
-    assert str(identity.drop_job_id("uploads", "a.wav", "1")) == "b3f8ce18-5265-5c49-b72a-847f74ff04a7"
+    assert str(identity.drop_job_id("uploads", "a.wav", "1", AUDIO_ID)) == "d7e98bbd-7a27-5523-9105-7d1d367c1172"

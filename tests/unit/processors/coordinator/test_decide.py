@@ -343,3 +343,58 @@ def test_tables_rebuilt_from_their_compacted_changelogs_are_the_same_tables(worl
 
     assert rebuilt == world.tables
     assert all((rebuilt.works, rebuilt.jobs, rebuilt.chunks, rebuilt.cache, rebuilt.waiting, rebuilt.ended))
+
+
+def uploaded(name: str) -> JobRequested:
+    """The same content, through the gateway."""
+    request = requested(name)
+    return request.model_copy(update={"job": request.job.model_copy(update={"source": "http", "dropped": None})})
+
+
+CHANGED = WorkFailed(failure=Failure(reason="content_changed", message="changed"))
+
+
+def test_a_changed_file_fails_its_own_jobs_and_a_new_run_reads_the_object_of_another(world: World) -> None:
+    first = requested("one", of=work().model_copy(update={"audio": ObjectRef(bucket="uploads", key="one.wav")}))
+    world.see(first)
+    other = uploaded("two")
+    world.see(other)
+    world.report(text(SPANS[0], "Wrong."))
+
+    outputs = world.report(CHANGED)
+
+    ended = [(job.job.job_id, job.state, job.error.reason if job.error else None) for job in only(JobChanged, outputs)]
+    assert ended == [(first.job.job_id, "FAILURE", "content_changed")]
+    assert [revoked.run for revoked in only(RunRevoked, outputs)] == ["0-0"]
+    (decode,) = only(DecodeRequested, outputs)
+    assert (decode.work.audio.bucket, decode.work.audio.key) == ("work", f"uploads/{other.job.job_id}")
+    assert decode.run == "0-3"
+    assert world.report(text(SPANS[1], "Late."), run="0-0") == []
+    world.report(closed(), run=decode.run)
+    world.report(text(SPANS[0], "Hello."), run=decode.run)
+    outputs = world.report(text(SPANS[1], "World."), run=decode.run)
+    (completed,) = only(TranscriptCompleted, outputs)
+    assert (completed.job.job_id, completed.transcript and completed.transcript.text) == (other.job.job_id, "Hello. World.")
+    assert not world.tables.works
+    assert not world.tables.chunks
+
+
+def test_a_later_version_of_the_same_object_is_another_object(world: World) -> None:
+    first, second = (ObjectRef(bucket="uploads", key="talk.wav", etag=etag) for etag in ("1", "2"))
+    for name, ref in (("one", first), ("two", second)):
+        request = requested(name, of=work().model_copy(update={"audio": ref}))
+        world.see(request.model_copy(update={"job": request.job.model_copy(update={"dropped": ref})}))
+    (decode,) = only(DecodeRequested, world.report(CHANGED))
+    assert decode.work.audio == second
+    outputs = world.report(CHANGED, run=decode.run)
+    assert states(outputs) == [("FAILURE", False)]
+    assert not world.tables.works
+
+
+def test_tables_rebuilt_after_a_new_run_hold_nothing_of_the_old_one(world: World) -> None:
+    world.see(requested("one", of=work().model_copy(update={"audio": ObjectRef(bucket="uploads", key="one.wav")})))
+    world.see(uploaded("two"))
+    world.report(text(SPANS[0], "Wrong."))
+    decision, _ = world.see(WorkReported(work_id=work().work_id, run="0-0", event=CHANGED))
+    deleted = [change.key for change in decision.changes if change.table == "chunks" and change.value is None]
+    assert deleted == [f"{work().work_id}|{SPANS[0][0]}-{SPANS[0][1]}"]

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -57,8 +58,9 @@ def test_a_dropped_object_becomes_a_request_that_names_its_content(objects: Dire
     assert request.job.source == "drop"
     assert request.job.filename == "Запись 1.wav"
     assert request.job.submitted_at == NOW
-    assert request.job.job_id == identity.drop_job_id("uploads", "calls/Запись 1.wav", info.etag)
-    assert request.work.audio_id == hashlib.sha256(b"speech").hexdigest()
+    audio_id = hashlib.sha256(b"speech").hexdigest()
+    assert request.job.job_id == identity.drop_job_id("uploads", "calls/Запись 1.wav", info.etag, audio_id)
+    assert request.work.audio_id == audio_id
     assert request.work.audio == objects.head("uploads", "calls/Запись 1.wav").ref
     assert (request.result, request.rewrite) == (None, False)
 
@@ -224,3 +226,65 @@ def test_a_folder_as_a_store_shows_it_is_no_drop() -> None:
 def test_what_is_no_event_is_a_dead_letter(objects: DirectoryStore, value: bytes | None) -> None:
     with pytest.raises(Undecodable):
         requests(intake(objects), value)
+
+
+class Meddled(DirectoryStore):
+    """A store in which somebody does something to the file each time when it has been opened."""
+
+    def __init__(self, root: Path, meddle: Callable[[Path], None], times: int = 1) -> None:
+        super().__init__({name: root / name for name in ("uploads", "work", "results")})
+        self.create()
+        self._meddle = meddle
+        self._times = times
+
+    def open(self, ref: ObjectRef) -> BinaryIO:
+        file = super().open(ref)
+        if self._times:
+            self._times -= 1
+            self._meddle(self.folder(ref.bucket) / ref.key)
+        return file
+
+
+def swap(path: Path) -> None:
+    found = path.stat()
+    path.write_bytes(b"hceeps")
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
+def rename_over(path: Path) -> None:
+    path.with_name("other").write_bytes(b"other speech")
+    path.with_name("other").replace(path)
+
+
+def append(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b" and more")
+
+
+@pytest.mark.parametrize("meddle", [swap, rename_over, append])
+def test_a_job_names_the_content_that_is_there_after_it_was_read(tmp_path: Path, meddle: Callable[[Path], None]) -> None:
+    objects = Meddled(tmp_path, meddle)
+    objects.put("uploads", "a.wav", b"speech")
+    (request,) = requests(intake(objects), event("a.wav"))
+    assert request.work.audio_id == hashlib.sha256(objects.get("uploads", "a.wav")).hexdigest()
+    assert request.work.audio == objects.head("uploads", "a.wav").ref
+
+
+def test_content_that_was_swapped_under_the_same_size_and_time_is_another_job(objects: DirectoryStore, tmp_path: Path) -> None:
+    stage = intake(objects)
+    objects.put("uploads", "a.wav", b"speech")
+    (before,) = requests(stage, event("a.wav"))
+    swap(tmp_path / "uploads" / "a.wav")
+    (after,) = requests(stage, event("a.wav"))
+    assert before.work.audio.etag == after.work.audio.etag
+    assert after.work.audio_id == hashlib.sha256(b"hceeps").hexdigest()
+    assert before.job.job_id != after.job.job_id
+
+
+def test_a_file_that_is_only_permitted_to_others_is_the_same_job(objects: DirectoryStore, tmp_path: Path) -> None:
+    stage = intake(objects)
+    objects.put("uploads", "a.wav", b"speech")
+    (before,) = requests(stage, event("a.wav"))
+    (tmp_path / "uploads" / "a.wav").chmod(0o640)
+    (after,) = requests(stage, event("a.wav"))
+    assert before.job.job_id == after.job.job_id

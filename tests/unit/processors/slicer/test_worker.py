@@ -62,7 +62,7 @@ def test_a_chunks_audio_lies_in_the_store_before_its_record_is_given(bench: Benc
         assert isinstance(step, Step)
         for ready in chunks([step]):
             assert ready.audio.bucket == "work"
-            assert ready.audio.key == f"chunks/{ready.chunk_id}"
+            assert ready.audio.key == f"chunks/{ready.slice_id}/{ready.run}/{ready.span[0]}-{ready.span[1]}"
             sizes.append((len(bench.store.get("work", ready.audio.key)), ready.speech_s * 32_000))
 
     FileWork(bench.request(), bench.context, Places(4), give).run()

@@ -1,0 +1,85 @@
+"""Whether what was read of a file is what `audio_id` names: by the store's metadata, else by the bytes themselves.
+
+Used by `worker` around one file: before its first byte, and again before anything of it is called finished.
+"""
+
+import hashlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from processors.slicer.audio import Seekable
+from runtime.objects.store import Replaced
+
+BLOCK_BYTES = 1 << 20
+RUNS_MAX = 10_000  # of a file that is read in more places than that, the bytes are not compared
+
+
+@dataclass(slots=True)
+class _Run:
+    """A stretch that was read without a jump."""
+
+    start: int
+    end: int
+    digest: Any = field(default_factory=hashlib.blake2b)
+
+
+class NamedContent:
+    """A file that remembers what was read of it. `is_unchanged`: see `ObjectStore`. `has_earlier`: an earlier attempt has read
+    it for the same work; what that read can be confirmed by metadata only."""
+
+    def __init__(self, file: Seekable, audio_id: str, is_unchanged: Callable[[], bool], *, has_earlier: bool) -> None:
+        self._file = file
+        self._audio_id = audio_id
+        self._is_unchanged = is_unchanged
+        self._has_earlier = has_earlier
+        self._at = 0
+        self._runs: list[_Run] = []
+
+    def read(self, size: int, /) -> bytes:
+        data = self._file.read(size)
+        if data:
+            self._remember(data)
+        return data
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        self._at = self._file.seek(offset, whence)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def verify(self, check: Callable[[], None]) -> None:
+        """Raises Replaced where anything that was read may be of another content; leaves the file at its start. Reads all of it
+        once more where the store cannot tell: a chmod changes a file as a write does. `check` may raise, to end that early."""
+        if not self._is_unchanged() and not self._is_proven(check):
+            raise Replaced("the content is not the one that the job names: it was changed, or replaced")
+        self.seek(0)
+
+    def _remember(self, data: bytes) -> None:
+        start, self._at = self._at, self._at + len(data)
+        if not self._runs or self._runs[-1].end != start:
+            if len(self._runs) > RUNS_MAX:
+                return
+            self._runs.append(_Run(start, start))
+        run = self._runs[-1]
+        run.digest.update(data)
+        run.end = self._at
+
+    def _is_proven(self, check: Callable[[], None]) -> bool:
+        """The content now has the name, and all that was read before is in it."""
+        if self._has_earlier or len(self._runs) > RUNS_MAX:
+            return False
+        content = hashlib.sha256()
+        again = [_Run(run.start, run.end) for run in self._runs]
+        at = self._file.seek(0, io.SEEK_SET)
+        while block := self._file.read(BLOCK_BYTES):
+            check()
+            content.update(block)
+            for run in again:
+                if run.start < at + len(block) and run.end > at:
+                    run.digest.update(block[max(run.start - at, 0) : run.end - at])
+            at += len(block)
+        digests = [run.digest.digest() for run in self._runs]
+        return content.hexdigest() == self._audio_id and digests == [run.digest.digest() for run in again]
