@@ -1,6 +1,7 @@
 """A client of the gateway's HTTP interface, for `murmur submit`, `status` and so on, and for `murmur transcribe`."""
 
 import mimetypes
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -52,7 +53,7 @@ class GatewayClient:
         """The body of the 202 response. The file is streamed. Raises OSError when it cannot be read."""
         kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         with path.open("rb") as file:
-            return self._json("POST", PREFIX, data=dict(fields), files={"file": (path.name, file, kind)})
+            return self._json("POST", PREFIX, data=dict(fields), files={"file": (_text(path.name), file, kind)})
 
     def status(self, task_id: str) -> dict[str, Any]:
         return self._json("GET", f"{PREFIX}/status/{_part(task_id)}")
@@ -136,6 +137,11 @@ def _object(response: httpx.Response) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         return {}
     return document if isinstance(document, dict) else {}
+
+
+def _text(name: str) -> str:
+    """A form has Unicode text: bytes of a file name that are no UTF-8 are replaced."""
+    return os.fsencode(name).decode(errors="replace")
 
 
 def _part(text: str) -> str:

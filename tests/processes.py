@@ -115,7 +115,9 @@ class Murmur:
 def run(*command: str | Path, cwd: Path, given: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """Any program, to its end."""
     words, env = [*map(str, command)], whole_environment(given)
-    return subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    return subprocess.run(
+        words, cwd=cwd, env=env, capture_output=True, text=True, errors="surrogateescape", timeout=DEADLINE_S, check=False
+    )
 
 
 def only_line(text: str) -> str:

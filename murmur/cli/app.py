@@ -1,5 +1,6 @@
 """The `murmur` command: groups the commands, and prints errors that the user can fix as one line."""
 
+import io
 import sys
 
 import typer
@@ -43,6 +44,8 @@ app.add_typer(dlq.app, name="dlq")
 
 def main() -> None:
     """The entry point. Exit code 2 for UsageError and wrong options, 1 for other MurmurErrors and OSError, 130 for Ctrl-C."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files are printed byte for byte, also those that are not UTF-8
+        sys.stdout.reconfigure(errors="surrogateescape")
     try:
         app()
     except MurmurError as error:

@@ -1,12 +1,16 @@
 """Options that several commands share."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
     from runtime.models.catalogue import Model
+
+
+STDIN = Path("-")  # as a file on the command line: standard input
 
 
 class Task(StrEnum):
@@ -34,12 +38,23 @@ def fields(language: str | None, task: Task | None, words: bool, track: int | No
     return {name: str(value) for name, value in values.items() if value is not None}
 
 
+def parse_language(text: str | None) -> str | None:
+    """The language's code; None: to be detected. Raises UsageError for an unknown one."""
+    from runtime import languages
+    from runtime.errors import Invalid, UsageError
+
+    try:
+        return languages.parse(text or "")
+    except Invalid as error:
+        raise UsageError(str(error)) from error
+
+
 def check_language(text: str | None, model: "Model") -> None:
     """Called before anything is downloaded or started. Raises UsageError when the model does not support the language."""
     from runtime import languages
     from runtime.errors import Invalid, UsageError
 
     try:
-        languages.check(languages.parse(text or ""), model.languages, model.ref.name)
+        languages.check(parse_language(text), model.languages, model.ref.name)
     except Invalid as error:
         raise UsageError(str(error)) from error

@@ -28,7 +28,7 @@ class Reporter(Protocol):
 
     def written(self, result: Path) -> None: ...
 
-    def failed(self, path: Path, reason: str) -> None: ...
+    def failed(self, path: Path | str, reason: str) -> None: ...
 
 
 @contextmanager
@@ -66,13 +66,13 @@ class Lines:
         self._print(text)
 
     def progress(self, task: Path | str, share: float) -> None:
-        self._show(str(task), share)
+        self._show(printable(task), share)
 
     def written(self, result: Path) -> None:
         print(result, flush=True)
 
-    def failed(self, path: Path, reason: str) -> None:
-        self._print(f"{path}: {reason}")
+    def failed(self, path: Path | str, reason: str) -> None:
+        self._print(f"{printable(path)}: {reason}")
 
     def _show(self, task: str, share: float, details: str = "") -> None:
         tenth = int(share * 10)
@@ -99,15 +99,15 @@ class Bars:
         self._print(text)
 
     def progress(self, task: Path | str, share: float) -> None:
-        self._show(str(task), share)
+        self._show(printable(task), share)
 
     def written(self, result: Path) -> None:
         print(result, flush=True)
 
-    def failed(self, path: Path, reason: str) -> None:
-        if (bar := self._bars.pop(str(path), None)) is not None:
+    def failed(self, path: Path | str, reason: str) -> None:
+        if (bar := self._bars.pop(printable(path), None)) is not None:
             self._progress.remove_task(bar)
-        self._print(f"{path}: {reason}")
+        self._print(f"{printable(path)}: {reason}")
 
     def _show(self, task: str, share: float, details: str = "") -> None:
         if task not in self._bars:
@@ -116,6 +116,14 @@ class Bars:
 
     def _print(self, line: str) -> None:
         self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def printable(name: Path | str) -> str:
+    """On one line, and without what a terminal would take for a command. File names may have any bytes but 0 and /."""
+    text = str(name)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
 
 
 def _megabytes(done_bytes: int, total_bytes: int) -> str:

@@ -1,12 +1,15 @@
 """`murmur transcribe FILE...`: local files to text, without a broker or a gateway running elsewhere.
 
-It runs the embedded system for as long as it takes, and uses it over HTTP like any client.
+It runs the embedded system for as long as it takes, and uses it over HTTP like any client. Everything that can be refused is
+refused first: `sources` finds the files, `results` their results.
 """
 
 import os
+import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -17,6 +20,8 @@ from murmur.cli import options
 from runtime.errors import UsageError
 
 if TYPE_CHECKING:
+    from murmur.cli.plan import Plan
+    from murmur.cli.results import Results
     from runtime.settings import Settings
 
 STAGES = ("gateway", "coordinator", "slicer", "transcriber")
@@ -26,34 +31,53 @@ INTERRUPTED, TERMINATED = 130, 143
 
 
 def transcribe(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="audio or video")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="audio or video; folders; `-`: standard input")],
     out: Annotated[Path | None, typer.Option(help="folder for the results [default: that of each file]")] = None,
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="include the subfolders of folders")] = False,
+    force: Annotated[bool, typer.Option("--force", help="overwrite existing files that are not earlier results")] = False,
     model: Annotated[str | None, typer.Option(help=options.MODEL_HELP)] = None,
     language: options.Language = None,
     task: options.AskedTask = None,
     words: options.Words = False,
     track: options.Track = None,
     formats: Annotated[
-        str, typer.Option(help="formats of the results, separated by commas: txt, srt, vtt, tsv, json")
-    ] = DEFAULT_FORMATS,
+        str | None,
+        typer.Option(
+            help="formats of the results, separated by commas: txt, srt, vtt, tsv, json "
+            f"[default: {DEFAULT_FORMATS}; on standard output: txt]"
+        ),
+    ] = None,
 ) -> None:
     """Transcribe local files. Results are named like the file without its extension: talk.mp3 gives talk.txt, talk.srt …
 
     The names of written files go to standard output, progress and errors to standard error. Exits with 1 when any file could
-    not be transcribed; the results of the others are written all the same.
-    """
-    from murmur.cli import load
-    from runtime import logs
+    not be transcribed; the results of the others are written all the same. The transcript of standard input goes to standard
+    output, or with --out to stdin.txt, stdin.srt …
 
-    names = _formats(formats)
-    _check(files, out, names)
+    Of a folder, every file is taken except hidden files, symbolic links and transcripts; what turns out to be no audio or video
+    is skipped. With --out, results of subfolders go to subfolders.
+
+    An existing file is overwritten without a question only with --force, or if it is an earlier result that nobody has
+    changed: its content is what murmur last wrote at that path, as recorded in the user's state folder. Otherwise the command
+    asks; without a terminal it does not transcribe that file.
+    """
+    from murmur.cli.plan import Plan
+    from murmur.cli.results import Results, Written
+    from murmur.cli.sources import Sources
+
     fields = options.fields(language, task, words, track)
+    names = _formats(formats or ("txt" if out is None and files == [options.STDIN] else DEFAULT_FORMATS))
+    options.parse_language(language)
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        with tempfile.TemporaryDirectory(prefix="murmur-", ignore_cleanup_errors=True) as data:
-            settings = load.settings(**_own(Path(data), model, files))
-            logs.set_up(settings)
-            failed = _transcribe(settings, files, fields, out, names)
+        with tempfile.TemporaryDirectory(prefix="murmur-", ignore_cleanup_errors=True) as data, Written(_record()) as written:
+            results = Results(written, names, force)
+            plan = Plan(results, _ask if _can_ask(files) else None)
+            stdin = Path(data) / "stdin"
+            plan.add(Sources(out, recursive, stdin, plan.refuse).find(files))
+            failed = _transcribe(plan, results, fields, _settings(Path(data), model, plan, stdin)) + len(plan.problems)
+            if written.error is not None:
+                typer.echo(f"the results cannot be recorded, so a later run will not recognise them: {written.error}", err=True)
     except KeyboardInterrupt:
         _leave(INTERRUPTED)
     except SystemExit as end:
@@ -61,22 +85,29 @@ def transcribe(
     _leave(1 if failed else 0)
 
 
-def _own(data: Path, model: str | None, files: list[Path]) -> dict[str, object]:
-    """Settings that override the environment: no folder of a `murmur dev` may be touched, and files may have any size."""
-    largest_bytes = max(path.stat().st_size for path in files)
-    return {
-        "model": model,
-        "data_dir": data,
-        "inbox": data / "inbox",
-        "outbox": data / "transcripts",
-        "gateway_host": "127.0.0.1",
-        "gateway_port": 0,
-        "max_upload_bytes": max(1, largest_bytes),
-        "log_level": "ERROR",
-    }
+def _settings(data: Path, model: str | None, plan: "Plan", stdin: Path) -> "Settings":
+    """Override the environment: no folder of a `murmur dev` may be touched, and files may have any size."""
+    from murmur.cli import load
+    from runtime import logs
+
+    if any(source.path == stdin for source in plan.sources):
+        with stdin.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+    settings = load.settings(
+        model=model,
+        data_dir=data,
+        inbox=data / "inbox",
+        outbox=data / "transcripts",
+        gateway_host="127.0.0.1",
+        gateway_port=0,
+        max_upload_bytes=max(1, *(source.size_bytes for source in plan.sources)),
+        log_level="ERROR",
+    )
+    logs.set_up(settings)
+    return settings
 
 
-def _transcribe(settings: "Settings", files: list[Path], fields: dict[str, str], out: Path | None, formats: list[str]) -> int:
+def _transcribe(plan: "Plan", results: "Results", fields: dict[str, str], settings: "Settings") -> int:
     """How many files failed."""
     from murmur.cli import download, load
     from murmur.cli.batch import Batch
@@ -91,13 +122,32 @@ def _transcribe(settings: "Settings", files: list[Path], fields: dict[str, str],
         system = Dev(settings, STAGES)
         model = catalogue.of(system.settings)
         options.check_language(fields.get("language"), model)
+        for path, reason in plan.problems:
+            reporter.failed(path, reason)
         download.fetch(model, reporter)
         with system:
             reporter.note(f"loading the model {model.ref.name}")
             system.wait_ready(MODEL_S)
             assert system.address is not None
             with GatewayClient(system.address) as gateway:
-                return Batch(gateway, reporter, system.wait, out, formats).run(files, fields)
+                return Batch(gateway, reporter, system.wait, results).run(plan.sources, fields)
+
+
+def _record() -> Path:
+    from platformdirs import user_state_path
+
+    return user_state_path("murmur") / "results.sqlite"
+
+
+def _can_ask(files: Sequence[Path]) -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty() and options.STDIN not in files
+
+
+def _ask(paths: Sequence[Path]) -> bool:
+    from murmur.cli.progress import printable
+
+    listed = "\n".join(f"  {printable(path)}" for path in paths)
+    return typer.confirm(f"Not an earlier result, or changed since:\n{listed}\nOverwrite?", err=True)
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
@@ -120,29 +170,3 @@ def _formats(text: str) -> list[str]:
     if not names or any(name not in FORMATS for name in names):
         raise UsageError(f"--formats {text!r}: give one or more of {', '.join(FORMATS)}, separated by commas")
     return names
-
-
-def _check(files: list[Path], out: Path | None, formats: list[str]) -> None:
-    """Before any work: every file can be read, every result can be written, and no two would have one name."""
-    if missing := [str(path) for path in files if not path.exists()]:
-        raise UsageError(f"no such file: {', '.join(missing)}")
-    if unreadable := [str(path) for path in files if not path.is_file() or not os.access(path, os.R_OK)]:
-        raise UsageError(f"not a readable file: {', '.join(unreadable)}")
-    for folder in {out or path.parent for path in files}:
-        _check_folder(folder)
-    results = [(out or path.parent).resolve() / path.stem for path in files]
-    if doubled := {result.name for result in results if results.count(result) > 1}:
-        names = ", ".join(f"{name}.{formats[0]}" for name in sorted(doubled))
-        raise UsageError(f"several results would be named {names}: transcribe the files separately, each with its own --out")
-    inputs = {path.resolve() for path in files}
-    if any(result.with_name(f"{result.name}.{name}") in inputs for result in results for name in formats):
-        raise UsageError("a result would overwrite one of the files: choose another folder with --out")
-
-
-def _check_folder(folder: Path) -> None:
-    """It may be missing; it is created with the first result."""
-    there = folder.absolute()
-    while not there.exists():
-        there = there.parent
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        raise UsageError(f"cannot write results to {folder}: choose another folder with --out")

@@ -45,7 +45,8 @@ def alone(tmp_path: Path) -> Murmur:
     """No gateway, and a folder for temporary files that nobody else uses."""
     (tmp_path / "temporary").mkdir()
     (tmp_path / "here").mkdir()
-    return Murmur(tmp_path / "here", {"MURMUR_MODEL": "demo", "TMPDIR": str(tmp_path / "temporary")})
+    own = {"TMPDIR": str(tmp_path / "temporary"), "XDG_STATE_HOME": str(tmp_path / "state")}
+    return Murmur(tmp_path / "here", {"MURMUR_MODEL": "demo", **own})
 
 
 # A running gateway
@@ -191,6 +192,67 @@ def test_a_language_that_the_model_lacks_is_refused_before_anything_starts(alone
     done = alone("transcribe", COMMAND.path, "--out", "out", "--language", "French")
     assert (done.returncode, done.stdout) == (2, "")
     assert only_line(done.stderr).startswith("murmur: the model demo does not support French (fr)")
+
+
+def test_a_folder_and_a_missing_file_are_transcribed_as_far_as_possible_and_repeated_without_a_question(alone: Murmur) -> None:
+    recordings = alone.cwd / "recordings"
+    (recordings / "deeper").mkdir(parents=True)
+    odd_name = b"caf\xe9\n.wav"
+    for name in (b"talk.wav", b"deeper/" + odd_name):
+        (recordings / os.fsdecode(name)).write_bytes(COMMAND.path.read_bytes())
+    (recordings / "cover.jpg").write_bytes(b"a picture")
+    arguments = ("transcribe", "recordings", "--recursive", "--formats", "txt")
+    done = alone(*arguments)
+    assert done.returncode == 0
+    assert "cover.jpg: skipped: " in done.stderr
+    assert "caf\\udce9\\n.wav: 100 %" in done.stderr
+    texts = [recordings / "talk.txt", recordings / "deeper" / os.fsdecode(odd_name.replace(b"wav", b"txt"))]
+    assert [word_errors(COMMAND.text, text.read_text()) <= COMMAND.wer_max for text in texts] == [True, True]
+    again = alone(*arguments, "nosuch.wav", "--words")
+    assert again.returncode == 1
+    assert again.stderr.splitlines()[0] == "nosuch.wav: no such file"
+    assert again.stdout == done.stdout
+
+
+def test_a_file_that_is_no_earlier_result_stays_unless_force_is_given(alone: Murmur) -> None:
+    (alone.cwd / "en-command.txt").write_text("my notes")
+    refused = alone("transcribe", COMMAND.path, "--out", ".")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "--force" in only_line(refused.stderr)
+    assert {path.name: path.read_text() for path in alone.cwd.iterdir()} == {"en-command.txt": "my notes"}
+    assert alone("transcribe", COMMAND.path, "--out", ".", "--force", "--formats", "txt").returncode == 0
+    assert word_errors(COMMAND.text, (alone.cwd / "en-command.txt").read_text()) <= COMMAND.wer_max
+
+
+def test_a_person_on_a_terminal_is_asked_before_a_file_is_overwritten(alone: Murmur) -> None:
+    (alone.cwd / "en-command.txt").write_text("my notes")
+    terminal, inner = pty.openpty()
+    command = [sys.executable, *MAIN, "transcribe", str(COMMAND.path), "--out", ".", "--formats", "txt"]
+    environment = {**whole_environment(alone.environment), "TERM": "xterm"}
+    with subprocess.Popen(command, cwd=alone.cwd, env=environment, stdin=inner, stdout=inner, stderr=inner) as process:
+        os.close(inner)
+        os.write(terminal, b"n\n")
+        shown = b"".join(iter(lambda: _read(terminal), b"")).decode()
+    os.close(terminal)
+    assert process.returncode == 2
+    assert "Overwrite? [y/N]" in shown
+    assert (alone.cwd / "en-command.txt").read_text() == "my notes"
+
+
+def test_standard_input_is_transcribed_to_standard_output(alone: Murmur) -> None:
+    command = [sys.executable, *MAIN, "transcribe", "-"]
+    with COMMAND.path.open("rb") as audio:
+        done = subprocess.run(
+            command,
+            cwd=alone.cwd,
+            env=whole_environment(alone.environment),
+            stdin=audio,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    assert word_errors(COMMAND.text, done.stdout) <= COMMAND.wer_max
+    assert list(alone.cwd.iterdir()) == []
 
 
 @pytest.mark.parametrize(

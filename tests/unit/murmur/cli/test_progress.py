@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from murmur.cli.batch import write_whole
-from murmur.cli.progress import Lines, reporting
+from murmur.cli.progress import Lines, printable, reporting
 
 
 def test_without_a_terminal_there_is_a_line_for_every_tenth(capsys: pytest.CaptureFixture[str]) -> None:
@@ -29,10 +28,6 @@ def test_a_download_shows_its_size() -> None:
     assert stream.getvalue() == "downloading the model large-v3: 50 %, 1600 of 3200 MB\n"
 
 
-def test_results_are_written_atomically(tmp_path: Path) -> None:
-    write_whole(tmp_path / "out" / "a.txt", b"text")
-    assert (tmp_path / "out" / "a.txt").read_bytes() == b"text"
-    (tmp_path / "taken.txt").mkdir()
-    with pytest.raises(OSError):
-        write_whole(tmp_path / "taken.txt", b"text")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "taken.txt"]
+def test_a_name_with_control_characters_or_other_bytes_is_one_printable_line() -> None:
+    assert printable("a\nb\x1b[2J é") == "a\\nb\\x1b[2J é"
+    assert printable(Path("caf\udce9.wav")) == "caf\\udce9.wav"
