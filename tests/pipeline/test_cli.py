@@ -58,7 +58,7 @@ def test_a_file_is_submitted_watched_and_its_transcript_printed(murmur: Murmur) 
     assert watched.returncode == 0
     assert word_errors(COMMAND.text, " ".join(re.findall(r"(?m)^ +[\d.]+ - +[\d.]+  (.+)$", watched.stdout))) <= COMMAND.wer_max
     assert "SUCCESS" in watched.stderr
-    assert watched.stderr.splitlines()[-1].startswith("note: The demo model knows")
+    assert watched.stderr.splitlines()[-1].startswith("note: The demo model has a vocabulary")
     status = murmur("status", task)
     assert (status.returncode, only_line(status.stdout)) == (0, "SUCCESS: transcribed")
     text = murmur("result", task)
@@ -172,7 +172,7 @@ def test_files_are_transcribed_and_a_bad_one_does_not_keep_the_others(alone: Mur
     assert segments[0]["words"][0]["end"] > 0
     assert not any(c in done.stdout + done.stderr for c in "\r\x1b")
     assert "en-video.mp4: 100 %" in done.stderr
-    assert done.stderr.count("The demo model knows a few hundred words") == 1
+    assert done.stderr.count("The demo model has a vocabulary of a few hundred") == 1
     assert list(Path(alone.environment["TMPDIR"]).glob("murmur*")) == []
 
 

@@ -61,7 +61,7 @@ def test_the_python_client_prints_segments_and_the_text(gateway: str) -> None:
     done = run(sys.executable, EXAMPLES / "client.py", CLIP.path, "--language", "en", MURMUR_GATEWAY_URL=gateway)
     assert done.returncode == 0, done.stderr
     assert word_errors(CLIP.text, done.stdout.splitlines()[-1]) <= CLIP.wer_max
-    assert only_line(done.stderr).startswith("note: The demo model knows")
+    assert only_line(done.stderr).startswith("note: The demo model has a vocabulary")
 
 
 def test_the_python_client_says_what_was_refused(gateway: str) -> None:
