@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from standardwebhooks.webhooks import Webhook
 
+from runtime.addresses import Reach, literal, reach
 from runtime.errors import UsageError
 from runtime.settings import Settings
 
@@ -55,6 +56,16 @@ def url_problem(url: str) -> str | None:
     if "@" in parts.netloc:
         return "contains a user or a password"
     return None
+
+
+def address_problem(url: str, allow_private: bool) -> str | None:
+    """Why no webhook can be sent to the address that this URL spells out; None for a name, which is resolved when it is sent.
+    `url` has no `url_problem`."""
+    address = literal(urlsplit(url).hostname or "")
+    found = Reach.PUBLIC if address is None else reach(address)
+    if found is Reach.PRIVATE and not allow_private:
+        return "leads to a private address, which MURMUR_WEBHOOK_ALLOW_PRIVATE would permit"
+    return "leads to an address where no receiver can be" if found is Reach.FORBIDDEN else None
 
 
 def _key(secret: str) -> bytes:

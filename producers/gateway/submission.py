@@ -1,7 +1,7 @@
 """Validates the fields of a submission. Pure; every error says what is expected."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from producers.gateway.form import malformed
@@ -9,11 +9,12 @@ from producers.gateway.problems import Problem
 from runtime import languages
 from runtime.errors import Invalid
 from runtime.models.catalogue import ALIASES, Model
-from runtime.webhooks import url_problem
+from runtime.webhooks import address_problem, url_problem
 from schemas.options import Task
 from schemas.record import Lane
 
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off", "")
+KNOWN = ("file", "language", "model", "task", "words", "multilingual", "prompt", "track", "lane", "webhook_url")
 URL_MAX = 2048
 TRACK_DIGITS_MAX = 3
 
@@ -32,8 +33,9 @@ class SubmissionOptions:
     track: int | None = None
 
 
-def parse_submission(fields: Mapping[str, str], model: Model) -> SubmissionOptions:
-    """`model`: the one that is served. Unknown fields are ignored. Raises Problem 400."""
+def parse_submission(fields: Mapping[str, str], model: Model, *, allow_private: bool = False) -> SubmissionOptions:
+    """`model`: the one that is served; `allow_private`: webhooks may go to private addresses. Raises Problem 400."""
+    check_names("field", fields, KNOWN)
     _check_model(fields.get("model", "").strip(), model.ref.name)
     return SubmissionOptions(
         language=_language(fields.get("language", ""), model),
@@ -42,9 +44,19 @@ def parse_submission(fields: Mapping[str, str], model: Model) -> SubmissionOptio
         multilingual=_flag(fields, "multilingual"),
         prompt=fields.get("prompt") or None,
         lane=_lane(fields.get("lane", "")),
-        webhook_url=_url(fields.get("webhook_url", "").strip()),
+        webhook_url=_url(fields.get("webhook_url", "").strip(), allow_private),
         track=_track(fields.get("track", "").strip()),
     )
+
+
+def check_names(kind: str, given: Iterable[str], known: Sequence[str]) -> None:
+    """Raises Problem 400 that names the unknown ones and the known ones: a misspelt name must not go unnoticed."""
+    unknown = [name[:80] for name in given if name not in known]
+    if unknown:
+        which = ", ".join(map(repr, unknown))
+        expected = f"known are {', '.join(known)}" if known else "none is known here"
+        detail = f"Unknown {kind}{'s' if len(unknown) > 1 else ''} {which}; {expected}."
+        raise Problem(400, f"unknown_{kind}", detail, known=list(known))
 
 
 def _check_model(name: str, served: str) -> None:
@@ -97,10 +109,10 @@ def _flag(fields: Mapping[str, str], name: str) -> bool | None:
     return text in TRUE
 
 
-def _url(text: str) -> str | None:
+def _url(text: str, allow_private: bool) -> str | None:
     if not text:
         return None
-    problem = url_problem(text)
+    problem = url_problem(text) or address_problem(text, allow_private)
     if problem is not None or len(text) > URL_MAX or re.search(r"[\s\x00-\x20\x7f\\]", text):
         reason = problem or "has blanks, control characters or backslashes, or is too long"
         raise malformed(

@@ -67,13 +67,14 @@ class Submissions:
         return requested
 
     async def _planned(self, job_id: UUID, form: Form) -> JobRequested:
-        submission = parse_submission(form.fields, self._resources.model)
-        if submission.webhook_url is not None and self._resources.settings.webhook_secret is None:
+        settings = self._resources.settings
+        submission = parse_submission(form.fields, self._resources.model, allow_private=settings.webhook_allow_private)
+        if submission.webhook_url is not None and settings.webhook_secret is None:
             raise Problem(
                 400, "no_webhook_secret", "Webhooks cannot be signed here: the operator must set MURMUR_WEBHOOK_SECRET."
             )
         options = effective_options(
-            self._resources.settings,
+            settings,
             self._resources.model,
             language=submission.language,
             task=submission.task,

@@ -13,8 +13,8 @@ from typing import Literal
 import aiohttp
 from yarl import URL
 
+from runtime.addresses import AddressRefused, Guard
 from runtime.webhooks import Signer
-from sinks.webhooks.addresses import AddressRefused, Guard
 
 Outcome = Literal["delivered", "refused", "redirected", "failed", "unreachable", "timed_out", "forbidden_address", "bad_url"]
 AGAIN: frozenset[Outcome] = frozenset({"failed", "unreachable", "timed_out"})

@@ -10,6 +10,7 @@ from typing import Protocol
 from cachetools import FIFOCache
 
 from runtime import metrics, webhooks
+from runtime.addresses import Guard
 from runtime.kafka.loop import Loop, LoopOptions
 from runtime.kafka.messages import Partition, Received, Step
 from runtime.kafka.wakeup import Wakeup
@@ -19,7 +20,6 @@ from runtime.resources import Resources, Stage
 from schemas.codec import Undecodable
 from schemas.jobs import JobChanged
 from schemas.topics import JOBS
-from sinks.webhooks.addresses import Guard
 from sinks.webhooks.attempt import Poster
 from sinks.webhooks.message import is_wanted, webhook_id
 from sinks.webhooks.sender import Finished, Sender

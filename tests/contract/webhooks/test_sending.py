@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from structlog.typing import EventDict
 
+from runtime.addresses import Guard
 from runtime.objects.directory import DirectoryStore
 from runtime.objects.transcripts import Transcripts
 from runtime.webhooks import Signer
 from schemas.jobs import JobChanged
-from sinks.webhooks.addresses import Guard
 from sinks.webhooks.attempt import Poster
 from sinks.webhooks.delivery import End
 from sinks.webhooks.message import webhook_id

@@ -4,7 +4,7 @@ import pytest
 
 from producers.gateway.form import display_name
 from producers.gateway.problems import Problem
-from producers.gateway.submission import SubmissionOptions, parse_submission
+from producers.gateway.submission import KNOWN, SubmissionOptions, parse_submission
 from runtime.models import catalogue
 
 DEMO = catalogue.resolve("demo")
@@ -78,6 +78,9 @@ def test_another_model_is_refused_with_the_name_of_the_one_that_is_served() -> N
         ("webhook_url", "http:///hook"),
         ("webhook_url", "http://[::1/hook"),
         ("webhook_url", "http://example.org:port/"),
+        ("webhook_url", "http://127.0.0.1:9000/"),
+        ("webhook_url", "http://169.254.169.254/latest/meta-data/"),
+        ("webhook_url", "http://[::ffff:10.0.0.1]/"),
         ("webhook_url", "http://example.org/a b"),
         ("webhook_url", "http://example.org/\r\nX: y"),
         ("webhook_url", "http://example.org\\@127.0.0.1/"),
@@ -89,6 +92,15 @@ def test_what_is_not_known_is_refused(name: str, value: str) -> None:
         parse_submission({name: value}, DEMO)
 
     assert refused.value.status == 400
+
+
+def test_unknown_fields_are_named_with_the_known_ones() -> None:
+    with pytest.raises(Problem) as refused:
+        parse_submission({"langauge": "pt", "language": "pt", "Words": "true"}, DEMO)
+
+    assert refused.value.status == 400
+    assert str(refused.value).startswith("Unknown fields 'langauge', 'Words'; known are file, language, model, ")
+    assert refused.value.document["known"] == list(KNOWN)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
-"""Which addresses a webhook may connect to: guards against URLs that lead into the local network. Used at every connect.
+"""Which addresses a webhook may be sent to: the guard against URLs that lead into the network around us.
 
-The address that is really dialled is judged, after names are resolved, so neither a second look-up nor an odd spelling of
-an address gets past it.
+The webhook sink applies it at every connect, to the address that is connected to, after names are resolved: neither a second
+look-up nor an odd spelling of an address gets past it. The gateway applies it to the URLs that spell an address out.
 """
 
 import ipaddress
 import socket
+import unicodedata
 from enum import Enum
 from typing import Any
 
@@ -31,6 +32,7 @@ TUNNELS = _networks("192.88.99.0/24", "2001::/32", "2002::/16", "64:ff9b:1::/48"
 PRIVATE = _networks(
     "127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "::1/128", "fc00::/7"
 )  # fmt: skip
+LOOPBACK = ipaddress.IPv4Address("127.0.0.1")
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 ISATAP = (0x00005EFE, 0x02005EFE)  # bits 64 to 96 of an address that ends with an IPv4 address
@@ -56,6 +58,22 @@ def reach(address: Address) -> Reach:
     if not address.is_global or (isinstance(address, ipaddress.IPv6Address) and not _is_plain(address)):
         return Reach.FORBIDDEN
     return Reach.PUBLIC
+
+
+def literal(host: str) -> Address | None:
+    """The address that a URL's host spells, as a resolver would read it: also `127.1`, `0x7f000001`, full-width digits. None
+    for a name. Pure."""
+    host = unicodedata.normalize("NFKC", host).replace("\u3002", ".").rstrip(".").lower()
+    if host == "localhost" or host.endswith(".localhost"):
+        return LOOPBACK
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        pass
+    try:
+        return ipaddress.IPv4Address(socket.inet_aton(host))
+    except (OSError, ValueError):  # ValueError: not ASCII
+        return None
 
 
 class Guard:

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from sinks.webhooks.addresses import AddressRefused, Guard, Reach, is_own, reach
+from runtime.addresses import AddressRefused, Guard, Reach, is_own, literal, reach
 
 PRIVATE = [
     "127.0.0.1", "127.255.255.254", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "100.64.0.1", "::1",
@@ -44,7 +44,7 @@ def test_public_addresses_are_open_also_through_nat64(text: str) -> None:
 def test_a_public_address_that_is_our_own_is_private(monkeypatch: pytest.MonkeyPatch) -> None:
     assert is_own(ipaddress.ip_address("127.0.0.1"))
     assert not is_own(ipaddress.ip_address("8.8.8.8"))
-    monkeypatch.setattr("sinks.webhooks.addresses.is_own", lambda address: True)
+    monkeypatch.setattr("runtime.addresses.is_own", lambda address: True)
     assert not Guard(allow_private=False).allows("8.8.8.8")
     assert Guard(allow_private=True).allows("8.8.8.8")
 
@@ -55,3 +55,22 @@ def test_the_guard_makes_no_socket_for_a_refused_address() -> None:
         Guard(allow_private=False)(info)
     with Guard(allow_private=True)(info) as made:
         assert made.family == socket.AF_INET
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "127.0.0.1.", "127.1", "2130706433", "0x7f.1", "0x7f000001", "017700000001", "localhost", "LOCALHOST",
+     "app.localhost", "\uff11\uff12\uff17.0.0.1", "127\u30020.0.1"],
+)  # fmt: skip
+def test_an_address_is_recognised_in_every_spelling(host: str) -> None:
+    assert literal(host) == ipaddress.ip_address("127.0.0.1")
+
+
+def test_an_address_of_version_6_is_recognised_also_with_a_zone() -> None:
+    assert literal("::1") == ipaddress.ip_address("::1")
+    assert literal("fe80::1%25eth0") is not None
+
+
+@pytest.mark.parametrize("host", ["example.org", "a.example", "localhost.example.org", "1.2.3.4.example", "", "ä.example"])
+def test_a_name_is_no_address(host: str) -> None:
+    assert literal(host) is None
