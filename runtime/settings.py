@@ -3,15 +3,36 @@
 `.env.example` is generated from this file; `murmur config` prints the effective values with secrets masked.
 """
 
+import ipaddress
 import os
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DAY_S = 86_400
+
+
+def listed(text: str) -> list[str]:
+    """The items of a setting that is separated by commas."""
+    return [item.strip() for item in text.split(",") if item.strip()]
+
+
+def _base_path(text: str) -> str:
+    """Empty, or with a slash at its beginning and none at its end."""
+    path = "/" + text.strip("/") if text.strip("/") else ""
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", path):
+        raise ValueError("not a path of letters, digits and ._~- between slashes")
+    return path
+
+
+def _networks(text: str) -> str:
+    for item in listed(text):
+        ipaddress.ip_network(item, strict=False)
+    return text
 
 
 class Settings(BaseSettings):
@@ -97,6 +118,18 @@ class Settings(BaseSettings):
     # Gateway
     gateway_host: str = Field("127.0.0.1", description="address to listen on")
     gateway_port: int = Field(8511, ge=0, le=65535, description="port to listen on; 0: any free one")
+    base_path: Annotated[str, AfterValidator(_base_path)] = Field(
+        "", description="path under which a reverse proxy serves the gateway, such as /murmur"
+    )
+    allowed_hosts: str = Field(
+        "",
+        description="host names that clients use for the gateway, besides loopback's, separated by commas: a name, "
+        ".example.org for all below it, or *",
+    )
+    trusted_proxies: Annotated[str, AfterValidator(_networks)] = Field(
+        "",
+        description="reverse proxies whose X-Forwarded-Prefix and -Host count: addresses or networks, separated by commas",
+    )
     gateway_url: str = Field("http://127.0.0.1:8511", description="the gateway that `murmur submit`, `status` and so on use")
     health_port: int | None = Field(
         None, ge=1, le=65535, description="port where a stage of `murmur run` serves /livez, /readyz and /metrics; unset: none"

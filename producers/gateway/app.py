@@ -1,7 +1,7 @@
 """The HTTP routes and their handlers. A handler finds the job; the other modules of this package do the rest."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,8 +14,10 @@ from producers.gateway.events import EventStreams
 from producers.gateway.feed import Freshness, Wakeups
 from producers.gateway.form import MAX_BYTES, OVERHEAD_BYTES, expect_continue, malformed
 from producers.gateway.models import models_document
+from producers.gateway.origin import Origins
 from producers.gateway.problems import Problem
 from producers.gateway.status import PREFIX, Documents, message, status_url
+from producers.gateway.submission import check_names
 from producers.gateway.submit import Submissions
 from producers.gateway.view import JobView, View
 from runtime import metrics
@@ -36,6 +38,8 @@ PAGE_POLICY = (
 )
 STATES: tuple[State, ...] = ("PENDING", "STARTED", "SUCCESS", "FAILURE", "REVOKED")
 LIST_DEFAULT, LIST_MAX = 50, 500
+PARAMETERS = ("state", "owner", "limit")  # of the list of jobs; nothing else has any
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Readiness = Callable[[], Mapping[str, str | None]]
 
 
@@ -60,34 +64,53 @@ class Api:
         self._documents = Documents(parts.view, transcripts)
         self._events = EventStreams(parts.view, self._documents, parts.wakeups)
         self._submissions = Submissions(parts.resources, parts.producer, parts.view, transcripts)
+        self._origins = Origins(parts.resources.settings)
         self._page = PAGE.read_bytes()
 
     def application(self) -> web.Application:
         max_bytes = self._parts.resources.settings.max_upload_bytes
-        app = web.Application(client_max_size=max_bytes + OVERHEAD_BYTES)
+        app = web.Application(client_max_size=max_bytes + OVERHEAD_BYTES, middlewares=[self._checked])
         app[MAX_BYTES] = max_bytes
-        app.add_routes(
-            [
-                web.post(PREFIX, self.submit, expect_handler=expect_continue),
-                web.get(f"{PREFIX}/status/{{task_id}}", self.status),
-                web.get(f"{PREFIX}/{{task_id}}/events", self.events),
-                web.get(f"{PREFIX}/{{task_id}}/transcript.{{format}}", self.transcript),
-                web.delete(f"{PREFIX}/{{task_id}}", self.cancel),
-                web.get("/api/jobs", self.jobs),
-                web.get("/api/models", self.models),
-                web.get("/api/stats", self.stats),
-                web.get("/metrics", self.metrics),
-                web.get("/livez", self.live),
-                web.get("/readyz", self.ready),
-                web.get("/healthz", self.ready),
-                web.get("/", self.page),
-            ]
-        )
+        app.add_routes([each for route in self._routes() for each in self._spellings(*route)])
         return app
+
+    def _routes(self) -> list[tuple[str, str, Handler]]:
+        return [
+            ("POST", PREFIX, self.submit),
+            ("GET", f"{PREFIX}/status/{{task_id}}", self.status),
+            ("GET", f"{PREFIX}/{{task_id}}/events", self.events),
+            ("GET", f"{PREFIX}/{{task_id}}/transcript.{{format}}", self.transcript),
+            ("DELETE", f"{PREFIX}/{{task_id}}", self.cancel),
+            ("GET", "/api/jobs", self.jobs),
+            ("GET", "/api/models", self.models),
+            ("GET", "/api/stats", self.stats),
+            ("GET", "/metrics", self.metrics),
+            ("GET", "/livez", self.live),
+            ("GET", "/readyz", self.ready),
+            ("GET", "/healthz", self.ready),
+            ("GET", "", self.page),
+        ]
+
+    def _spellings(self, method: str, path: str, handler: Handler) -> Iterator[web.RouteDef]:
+        """With and without a slash at the end, and below the path that a reverse proxy has not removed."""
+        more = {"expect_handler": expect_continue} if method == "POST" else {}
+        for base in dict.fromkeys(("", self._parts.resources.settings.base_path)):
+            yield web.RouteDef(method, f"{base}{path}/", handler, more)
+            if base + path:
+                yield web.RouteDef(method, base + path, handler, more)
+
+    @web.middleware
+    async def _checked(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Before every handler: the request's origin and, of the API, the names of its parameters. Probes answer to anybody."""
+        if request.match_info.handler not in (self.live, self.ready):
+            self._origins.check(request)
+        if "/api/" in request.path and request.match_info.http_exception is None:
+            check_names("parameter", request.query, PARAMETERS if request.match_info.handler == self.jobs else ())
+        return await handler(request)
 
     async def submit(self, request: web.Request) -> web.Response:
         requested = await self._submissions.take(request)
-        where = status_url(requested.job.job_id)
+        where = self._origins.prefix(request) + status_url(requested.job.job_id)
         body = {
             "success": True,
             "task_id": str(requested.job.job_id),

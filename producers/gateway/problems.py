@@ -54,6 +54,7 @@ def guarded(handler: Handler) -> Handler:
         response = await _handled(handler, request)
         if not response.prepared:
             response.headers["X-Content-Type-Options"] = "nosniff"
+            response.headers["Cross-Origin-Resource-Policy"] = "same-origin"  # also where a browser sends no Sec-Fetch-Site
         took_s = time.perf_counter() - began_s
         metrics.HTTP_REQUEST_SECONDS.labels(_route(request), request.method, response.status).observe(took_s)
         return response
@@ -95,7 +96,7 @@ def _route(request: web.BaseRequest) -> str:
     """The route's template, never the path itself: the number of label values stays small."""
     match = getattr(request, "match_info", None)
     resource = match.route.resource if match is not None else None
-    return resource.canonical if resource is not None else "unmatched"
+    return resource.canonical.rstrip("/") or "/" if resource is not None else "unmatched"
 
 
 class Connection(web.RequestHandler):

@@ -1,7 +1,9 @@
 """A gateway under test: a plain HTTP client for it, and what the coordinator would say to it."""
 
 import http.client
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,11 +13,13 @@ from uuid import uuid4
 import orjson
 from confluent_kafka import Producer
 
-from producers.gateway import Gateway
+from producers.gateway import Gateway, build
 from runtime.kafka.client import Kafka
 from runtime.kafka.follower import Follower
+from runtime.models import catalogue
 from runtime.objects.directory import DirectoryStore
 from runtime.objects.transcripts import Transcripts
+from runtime.resources import Resources
 from runtime.settings import Settings
 from schemas import codec
 from schemas.jobs import JobChanged, JobRequested, ResultSummary, State
@@ -80,6 +84,25 @@ class House:
 
     def files(self) -> list[Path]:
         return [path for path in self.uploads.rglob("*") if path.is_file()]
+
+
+@contextmanager
+def running(kafka: Kafka, folder: Path, **options: object) -> Iterator[House]:
+    """A gateway that listens, and may not be ready. `options`: settings."""
+    common = {"gateway_port": 0, "data_dir": folder, "model": "demo", "topic_prefix": kafka.prefix}
+    settings = Settings.model_validate(common | options)
+    store = DirectoryStore({settings.work_bucket: folder / "work"})
+    store.create()
+    gateway = build(Resources(settings, kafka, store, catalogue.resolve("demo")))
+    thread = threading.Thread(target=gateway.run)
+    thread.start()
+    try:
+        wait_until(lambda: gateway.address, "the gateway to listen")
+        yield House(gateway, kafka, store, settings, folder / "work" / "uploads", kafka.producer("test"))
+    finally:
+        gateway.stop()
+        thread.join(DEADLINE_S)
+    assert not thread.is_alive()
 
 
 MULTIPART = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}

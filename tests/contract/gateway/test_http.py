@@ -139,6 +139,9 @@ def nothing_left(house: House) -> Iterator[None]:
         {"track": "first"},
         {"task": "x"},
         {"webhook_url": "file:///etc/passwd"},
+        {"webhook_url": "http://169.254.169.254/latest/meta-data/"},
+        {"webhook_url": "http://10.0.0.7/hook"},
+        {"langauge": "pt"},
         {"prompt": "a" * 2001},
     ],
 )
@@ -225,9 +228,8 @@ def test_a_file_beyond_the_limit_is_refused_while_it_is_read(house: House) -> No
 
 @pytest.mark.parametrize("expect", [b"", b"Expect: 100-continue\r\n"])
 def test_a_length_beyond_the_limit_is_refused_before_the_body(house: House, expect: bytes) -> None:
-    head = (
-        b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n%bContent-Length: 99999999999\r\n\r\n"
-    )
+    head = b"POST %b HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+    head += b"%bContent-Length: 99999999999\r\n\r\n"
     host, port = house.place.split(":")
     with socket.create_connection((host, int(port)), timeout=DEADLINE_S) as connection:
         connection.sendall(head % (API.encode(), expect))
@@ -238,7 +240,8 @@ def test_a_length_beyond_the_limit_is_refused_before_the_body(house: House, expe
 @pytest.mark.parametrize("sent_bytes", [100, 5 * 1024 * 1024, 10 * 1024 * 1024])
 def test_a_client_that_goes_away_leaves_nothing(house: House, sent_bytes: int) -> None:
     body = multipart([], bytes(11 * 1024 * 1024))
-    head = f"POST {API} HTTP/1.1\r\nHost: x\r\nContent-Type: {MULTIPART['Content-Type']}\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"POST {API} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {MULTIPART['Content-Type']}\r\n"
+    head += f"Content-Length: {len(body)}\r\n\r\n"
     host, port = house.place.split(":")
     aborted = aborted_uploads(house)
     with socket.create_connection((host, int(port)), timeout=DEADLINE_S) as connection:
@@ -264,12 +267,33 @@ def test_the_frameworks_errors_are_problems_too(house: House, method: str, path:
     assert ("Allow" in answer.headers) == (code == 405)
 
 
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/healthz", "/metrics", "/api/jobs", "/api/models", "/api/stats"])
+def test_a_slash_at_the_end_makes_no_difference(house: House, path: str) -> None:
+    assert house.get(f"{path}/").status == house.get(path).status == 200
+
+
+def test_a_slash_at_the_end_makes_no_difference_to_a_job(house: House) -> None:
+    answer = house.ask("POST", f"{API}/", multipart([], uuid4().bytes), MULTIPART)
+    task_id = answer.json["task_id"]
+    assert house.get(f"{API}/status/{task_id}/").json["state"] == "PENDING"
+    assert house.get(f"{API}/{task_id}/transcript.txt/").status == 409
+    assert house.ask("DELETE", f"{API}/{task_id}/").status == 202
+
+
+@pytest.mark.parametrize("path", ["/api/models?all=1", f"{API}/status/{uuid4()}?wait=1", "/api/jobs?limit=1&status=FAILURE"])
+def test_an_unknown_parameter_is_named_with_the_known_ones(house: House, path: str) -> None:
+    problem = is_problem(house.get(path), 400)
+    assert problem["reason"] == "unknown_parameter"
+    assert path.rpartition("&")[2].rpartition("?")[2].partition("=")[0] in problem["detail"]
+    assert ("state" in problem["known"]) == path.startswith("/api/jobs")
+
+
 def test_an_expectation_that_nobody_knows_is_a_problem(house: House) -> None:
     is_problem(house.ask("GET", "/livez", headers={"Expect": "miracles"}), 417)
 
 
 @pytest.mark.parametrize(
-    "raw", [b"G\x01T / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 100_000 + b"\r\n\r\n"]
+    "raw", [b"G\x01T / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 100_000 + b"\r\n\r\n"]
 )
 def test_what_is_no_request_is_a_problem_too(house: House, raw: bytes) -> None:
     host, port = house.place.split(":")

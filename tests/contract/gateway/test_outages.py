@@ -2,49 +2,21 @@
 
 import asyncio
 import socket
-import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
-from producers.gateway import Gateway, build
 from producers.gateway.form import read_form
 from producers.gateway.problems import Problem
 from producers.gateway.upload import Incoming, Memory
 from runtime.kafka.client import Kafka
 from runtime.kafka.embedded import EmbeddedBroker
-from runtime.models import catalogue
 from runtime.objects.directory import DirectoryStore
-from runtime.resources import Resources
-from runtime.settings import Settings
-from tests.contract.gateway.house import API, MULTIPART, House, multipart
-from tests.waiting import DEADLINE_S, wait_until
-
-
-@contextmanager
-def running(kafka: Kafka, folder: Path) -> Iterator[House]:
-    """A gateway that listens, and may not be ready."""
-    settings = Settings(gateway_port=0, data_dir=folder, model="demo")
-    store = DirectoryStore({settings.work_bucket: folder / "work"})
-    store.create()
-    gateway = build(Resources(settings, kafka, store, catalogue.resolve("demo")))
-    thread = threading.Thread(target=gateway.run)
-    thread.start()
-    try:
-        wait_until(lambda: gateway.address, "the gateway to listen")
-        yield House(gateway, kafka, store, settings, folder / "work" / "uploads", kafka.producer("test"))
-    finally:
-        stop(gateway, thread)
-
-
-def stop(gateway: Gateway, thread: threading.Thread) -> None:
-    gateway.stop()
-    thread.join(DEADLINE_S)
-    assert not thread.is_alive()
+from tests.contract.gateway.house import API, MULTIPART, multipart, running
+from tests.waiting import wait_until
 
 
 def test_a_webhook_that_nobody_could_sign_is_refused_at_once(tmp_path: Path) -> None:
@@ -103,11 +75,11 @@ def test_stopping_waits_for_nothing_that_is_under_way(tmp_path: Path) -> None:
             host, port = house.place.split(":")
             half = socket.create_connection((host, int(port)))
             length = f"Content-Length: {len(body)}\r\nContent-Type: {MULTIPART['Content-Type']}\r\n\r\n"
-            half.sendall(f"POST {API} HTTP/1.1\r\nHost: x\r\n{length}".encode() + body[: 10 * 1024 * 1024])
+            half.sendall(f"POST {API} HTTP/1.1\r\nHost: localhost\r\n{length}".encode() + body[: 10 * 1024 * 1024])
             wait_until(house.files, "the upload to begin")
             task_id = house.submit().json["task_id"]
             listening = socket.create_connection((host, int(port)))
-            listening.sendall(f"GET {API}/{task_id}/events HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            listening.sendall(f"GET {API}/{task_id}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             assert listening.recv(100).startswith(b"HTTP/1.1 200")
         half.close()
         listening.close()
