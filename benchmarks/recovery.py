@@ -94,7 +94,7 @@ def recover(bootstrap: str, prefix: str, entries: int) -> None:
         coordinator = Coordinator(kafka, transcripts, settings(kafka))
         before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         began_s, began_cpu_s = time.monotonic(), time.process_time()
-        coordinator.assigned([Partition(REQUESTS.name, number) for number in range(PARTITIONS)])
+        coordinator.on_assign([Partition(REQUESTS.name, number) for number in range(PARTITIONS)])
         took_s, cpu_s = time.monotonic() - began_s, time.process_time() - began_cpu_s
         more_mib = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb) / 1024
         print(f"  recovered in {took_s:.1f} s ({cpu_s:.1f} s of CPU, {entries / took_s:,.0f}/s), {more_mib:.0f} MiB more")

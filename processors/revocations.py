@@ -9,7 +9,7 @@ from schemas.work import RunRevoked
 
 
 class Revocations:
-    """`revoked()` may be asked from any thread. It and `check()` raise what ended the following: UsageError when the topic is
+    """`is_revoked()` may be asked from any thread. It and `check()` raise what ended the following: UsageError when the topic is
     missing."""
 
     def __init__(self, kafka: Kafka, name: str) -> None:
@@ -28,7 +28,7 @@ class Revocations:
         """Idempotent; returns when the follower is closed."""
         self._thread.stop()
 
-    def revoked(self, work_id: str, run: str) -> bool:
+    def is_revoked(self, work_id: str, run: str) -> bool:
         self.check()
         return self._runs.get(work_id) == run
 

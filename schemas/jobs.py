@@ -102,7 +102,7 @@ class JobChanged(Record):
     state: State
     changed_at: Time
     started_at: Time | None = None
-    cached: bool = Field(False, description="answered from the cache or from work already in hand")
+    cached: bool = Field(False, description="answered from the cache or from work already in progress")
     result: ResultSummary | None = None
     error: Failure | None = None
 

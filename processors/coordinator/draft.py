@@ -47,12 +47,12 @@ class Draft:
         return waiting
 
     def chunks(self, work_id: str) -> Mapping[Span, ChunkState]:
-        """The results of a work in hand."""
+        """The results of a work in progress."""
         before = {} if work_id in self._restarted else self._tables.chunks.get(work_id, {})
         return ChainMap(self._chunks.get(work_id, {}), before)
 
     def tally(self, work_id: str) -> Tally:
-        """Of a work in hand."""
+        """Of a work in progress."""
         return self._tallies.get(work_id) or self._tables.tally(work_id)
 
     def set_work(self, state: WorkState) -> None:

@@ -19,7 +19,7 @@ STATES: Mapping[str, State] = {state: state for state in get_args(State)}
 
 
 class WorkState(Value):
-    """A work in hand. `chunks` is None until the slicer's closing record; `starter` is the job that began the run."""
+    """A work in progress. `chunks` is None until the slicer's closing record; `starter` is the job that began the run."""
 
     work: Work
     run: str

@@ -82,7 +82,7 @@ class Coordinator:
             log.warning("transcript.lost", work_id=work_id, error=error)
             return None
 
-    def assigned(self, partitions: Sequence[Partition]) -> None:
+    def on_assign(self, partitions: Sequence[Partition]) -> None:
         """Blocks until the tables of the new partitions are what their changelogs say."""
         arrived = sorted({partition.number for partition in partitions} - self._tables.keys())
         if not arrived:
@@ -96,7 +96,7 @@ class Coordinator:
         self._tables |= tables
         log.info("tables.restored", partitions=arrived, entries=entries)
 
-    def revoked(self, partitions: Sequence[Partition]) -> None:
+    def on_revoke(self, partitions: Sequence[Partition]) -> None:
         for partition in partitions:
             self._tables.pop(partition.number, None)
 

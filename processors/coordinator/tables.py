@@ -1,7 +1,7 @@
 """The coordinator's tables: in memory, one set for each partition, rebuilt from their changelogs when a partition arrives.
 
-Changed only through `apply()`, with what `decide()` returned, after which the same changes go to the changelogs. Works in hand
-are few and held as they were read. Ended jobs and finished works are many: of those only what is asked for is held.
+Changed only through `apply()`, with what `decide()` returned, after which the same changes go to the changelogs. Works in
+progress are few and kept whole. Ended jobs and finished works are many: of those only the fields that are needed are kept.
 """
 
 from collections import OrderedDict
@@ -70,7 +70,7 @@ class Tables:
             self.ended[job_id] = state.ended_at
 
     def tally(self, work_id: str) -> Tally:
-        """Of a work in hand."""
+        """Of a work in progress."""
         if (tally := self.tallies.get(work_id)) is None:
             tally = self.tallies[work_id] = Tally.of(self.works[work_id].chunks, self.chunks.get(work_id, {}))
         return tally

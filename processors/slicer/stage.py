@@ -1,7 +1,7 @@
 """Many files at once: takes DecodeRequested from the loop, gives each a thread, and hands back what the threads say.
 
 Fed by `decodes`. One thread is kept for small files, so that a voice message never waits for a film. A repeated request waits
-while the first is in hand, and is settled after it.
+while the first is in flight, and is settled after it.
 """
 
 import queue
@@ -63,7 +63,7 @@ def build(resources: Resources) -> Stage:
         work_bucket=settings.work_bucket,
         slicer=Slicer(decoders, load_session(), settings.max_audio_s),
         interactive_max_s=settings.interactive_max_s,
-        revoked=revocations.revoked,
+        is_revoked=revocations.is_revoked,
         max_bytes=settings.max_upload_bytes,
         attempts=Attempts(resources.local_state and resources.local_state / "decoding"),
     )
@@ -81,7 +81,7 @@ class SlicerHandler:
         self._context = context
         self._decoders = decoders
         self._places = Places(places)
-        self._in_hand_max = places + WAITING_MAX
+        self._in_flight_max = places + WAITING_MAX
         self._revocations = revocations
         self._wakeup = wakeup or Wakeup()
         self._following = False
@@ -93,7 +93,7 @@ class SlicerHandler:
         self._given: queue.Queue[tuple[FileWork, Step | Exception | None]] = queue.Queue(UNTAKEN_MAX)
 
     def room(self, topic: str) -> int:
-        return max(0, self._in_hand_max - len(self._running) - len(self._waiting))
+        return max(0, self._in_flight_max - len(self._running) - len(self._waiting))
 
     def handle(self, records: Sequence[Received[DecodeRequested]]) -> Iterator[Step]:
         self._revocations.check()
@@ -103,13 +103,13 @@ class SlicerHandler:
         if not self._running:
             self._decoders.trim()
 
-    def assigned(self, partitions: Sequence[Partition]) -> None:
+    def on_assign(self, partitions: Sequence[Partition]) -> None:
         if not self._following:
             self._following = True
             self._revocations.start()
             self._decoders.start()
 
-    def revoked(self, partitions: Sequence[Partition]) -> None:
+    def on_revoke(self, partitions: Sequence[Partition]) -> None:
         gone = set(partitions)
         self._waiting = [record for record in self._waiting if record.partition not in gone]
         for work in self._running:

@@ -64,7 +64,7 @@ class SlicerContext:
     work_bucket: str
     slicer: Slicer
     interactive_max_s: float
-    revoked: Callable[[str, str], bool]  # (work_id, run)
+    is_revoked: Callable[[str, str], bool]  # (work_id, run)
     max_bytes: int
     attempts: Attempts
 
@@ -108,7 +108,7 @@ class FileWork:
     def _check(self, spent: Spent = Spent()) -> None:
         if self._stop.is_set():
             raise _Stopped
-        if self._context.revoked(self.request.work.work_id, self.request.run):
+        if self._context.is_revoked(self.request.work.work_id, self.request.run):
             raise _Revoked
         if spent.decoded_s > self._context.interactive_max_s or spent.cpu_s > SHORT_CPU_S:
             self._outgrow()

@@ -1,7 +1,7 @@
 """The transcriber's stage: chunks of any files and users in, in two lanes; their text out on `chunk-results`.
 
 It holds no state that a restart would miss: a chunk is settled only together with its result. A repeat is settled the same
-way, with the result of the first; while that is in hand, it waits. A chunk of several windows joins one batch for each.
+way, with the result of the first; while that is in flight, it waits. A chunk of several windows joins one batch for each.
 """
 
 import time
@@ -43,7 +43,7 @@ Clock = Callable[[], float]
 
 
 class Revoked(Protocol):
-    def revoked(self, work_id: str, run: str) -> bool: ...
+    def is_revoked(self, work_id: str, run: str) -> bool: ...
 
     def start(self) -> None: ...
 
@@ -70,7 +70,7 @@ def build(resources: Resources) -> Stage:
 
 @dataclass(slots=True, eq=False)
 class Held:
-    """A chunk in hand. `request` tells repeats. `fetch` runs while its audio is on the way; `windows` is set once it is here.
+    """A chunk in flight. `request` tells repeats. `fetch` runs while its audio is on the way; `windows` is set once it is here.
     `window` is the one to decode now, `running` while a worker has it."""
 
     record: Received[ChunkReady]
@@ -138,10 +138,10 @@ class Transcriber:
         yield from self._fetched()
         yield from self._dispatch()
 
-    def assigned(self, partitions: Sequence[Partition]) -> None:
+    def on_assign(self, partitions: Sequence[Partition]) -> None:
         """Nothing to prepare."""
 
-    def revoked(self, partitions: Sequence[Partition]) -> None:
+    def on_revoke(self, partitions: Sequence[Partition]) -> None:
         lost = set(partitions)
         self._held = {place: held for place, held in self._held.items() if held.record.partition not in lost}
 
@@ -159,7 +159,7 @@ class Transcriber:
                 f"{chunk.model.name} at {chunk.model.revision}. Set MURMUR_MODEL and MURMUR_MODELS_DIR to the same for all stages"
             )
         held = Held(record, chunk, request_id(chunk))
-        if self._revocations.revoked(chunk.work_id, chunk.run):
+        if self._revocations.is_revoked(chunk.work_id, chunk.run):
             yield self._settled(held, "revoked")
         elif record.attempts >= MOST_ATTEMPTS:
             message = f"{record.attempts} workers crashed while transcribing {chunk.chunk_id}"
@@ -203,7 +203,7 @@ class Transcriber:
                 yield self._settled(held, "repeated", answer)
 
     def _firsts(self) -> list[Held]:
-        """What is in hand without its repeats, oldest first. What has begun is always the first of its kind."""
+        """What is in flight without its repeats, oldest first. What has begun is always the first of its kind."""
         firsts: dict[bytes, Held] = {}
         for held in self._held.values():
             firsts.setdefault(held.request, held)
@@ -244,7 +244,7 @@ class Transcriber:
     def _dispatch(self) -> Iterator[Step]:
         while self._workers.idle > 0:
             batch = self._next_batch()
-            if gone := [held for held in batch if self._revocations.revoked(held.chunk.work_id, held.chunk.run)]:
+            if gone := [held for held in batch if self._revocations.is_revoked(held.chunk.work_id, held.chunk.run)]:
                 yield from [self._settled(held, "revoked") for held in gone]
             elif batch:
                 if begins := [held.record for held in batch if not held.begun]:

@@ -44,7 +44,7 @@ class AckedCommits:
     def open(self, stopping: Callable[[], bool]) -> None:
         """Nothing to wait for."""
 
-    def assigned(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+    def on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         try:
             committed = consumer.committed(places, COMMITTED_S)
         except KafkaException as error:
@@ -74,7 +74,7 @@ class AckedCommits:
         if time.monotonic() >= self._next_commit_s:
             self._commit()
 
-    def revoked(self, partitions: Iterable[Partition], *, lost: bool) -> None:
+    def on_revoke(self, partitions: Iterable[Partition], *, lost: bool) -> None:
         partitions = set(partitions)
         if not lost:
             self._writer.flush(FLUSH_S)
@@ -86,12 +86,12 @@ class AckedCommits:
             self._committed.pop(partition, None)
 
     @property
-    def in_hand(self) -> int:
-        return sum(window.in_hand for window in self._windows.values())
+    def in_flight(self) -> int:
+        return sum(window.in_flight for window in self._windows.values())
 
     @property
     def done(self) -> bool:
-        return not (self._waiting or self._changed or self.in_hand)
+        return not (self._waiting or self._changed or self.in_flight)
 
     def finish(self) -> None:
         self._writer.flush(FLUSH_S)

@@ -18,11 +18,11 @@ class Commits(Protocol):
     def open(self, stopping: Callable[[], bool]) -> None:
         """Before anything is read. Blocks until it is ready or `stopping()`."""
 
-    def assigned(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+    def on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         """Blocks until it is certain where the last owner of these partitions left off."""
 
     def receive(self, partition: Partition, offset: int) -> tuple[int, str | None]:
-        """Takes a record in hand; returns its earlier attempts and the note left for it."""
+        """Adds a record to those in flight; returns its earlier attempts and the note left for it."""
 
     def write(self, step: Step) -> None:
         """Takes in what a handler yields; its outputs are on the broker before its offset is, or both at once."""
@@ -30,14 +30,14 @@ class Commits(Protocol):
     def commit(self) -> None:
         """The end of a turn: commits what may be by now."""
 
-    def revoked(self, partitions: Iterable[Partition], *, lost: bool) -> None: ...
+    def on_revoke(self, partitions: Iterable[Partition], *, lost: bool) -> None: ...
 
     @property
-    def in_hand(self) -> int: ...
+    def in_flight(self) -> int: ...
 
     @property
     def done(self) -> bool:
-        """Nothing is in hand, and nothing that was settled waits for its commit."""
+        """Nothing is in flight, and nothing that was settled waits for its commit."""
 
     def finish(self) -> None:
         """Commits what is settled. Nothing is read or handled any more."""

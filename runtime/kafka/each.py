@@ -32,10 +32,10 @@ class EachRecord(Generic[E_contra]):
             except Undecodable as undecodable:
                 yield Step(settles=record, dead=undecodable)
 
-    def assigned(self, partitions: Sequence[Partition]) -> None:
+    def on_assign(self, partitions: Sequence[Partition]) -> None:
         """Nothing is kept between records."""
 
-    def revoked(self, partitions: Sequence[Partition]) -> None:
+    def on_revoke(self, partitions: Sequence[Partition]) -> None:
         """Nothing is kept between records."""
 
     def close(self) -> None:

@@ -31,15 +31,15 @@ from schemas.codec import Undecodable
 from schemas.topics import Topic
 
 log = get_logger(__name__)
-IDLE_WAIT_S = 0.1  # nothing in hand: how long a poll may sleep, and so how soon stop() is noticed
-BUSY_WAIT_S = 0.01  # something in hand: how soon its result is noticed
+IDLE_WAIT_S = 0.1  # nothing in flight: how long a poll may sleep, and so how soon stop() is noticed
+BUSY_WAIT_S = 0.01  # something in flight: how soon its result is noticed
 WOKEN_WAIT_S = 1.0  # of consumers that are woken by a stop, by results and by acknowledgements: for what nobody announces
 
 
 @dataclass(frozen=True, slots=True)
 class LoopOptions:
     """`assignment`: "range" where inputs must stay co-partitioned. `group_per_topic`: see `per_topic.py`; not with transactions.
-    `drain_s`: how long a stop waits for work in hand.
+    `drain_s`: how long a stop waits for work in progress.
     `check`: what must hold before it joins; asked again for as long as it raises BrokerUnavailable.
     `wakeup`: set by threads of the handler when it has something to yield."""
 
@@ -111,7 +111,7 @@ class Loop(Generic[E]):
     def _wait_s(self) -> float:
         if self._kafka.wakes:
             return WOKEN_WAIT_S if self._commits.done else IDLE_WAIT_S
-        return BUSY_WAIT_S if self._commits.in_hand else IDLE_WAIT_S
+        return BUSY_WAIT_S if self._commits.in_flight else IDLE_WAIT_S
 
     def _receive(self, message: Message) -> Received[E] | None:
         """None: it cannot be decoded, and its dead letter is written."""
@@ -153,7 +153,7 @@ class Loop(Generic[E]):
 
     def _drain(self) -> None:
         until_s = time.monotonic() + self.options.drain_s
-        while self._commits.in_hand and time.monotonic() < until_s:
+        while self._commits.in_flight and time.monotonic() < until_s:
             time.sleep(BUSY_WAIT_S)
             self._turn([])
 
@@ -196,11 +196,13 @@ class Loop(Generic[E]):
     def _on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         self._joined = True
         if places:
-            self._commits.assigned(consumer, places)  # before the handler looks at what the last owner wrote
-            self._handler.assigned([Partition(place.topic.removeprefix(self._kafka.prefix), place.partition) for place in places])
+            self._commits.on_assign(consumer, places)  # before the handler looks at what the last owner wrote
+            self._handler.on_assign(
+                [Partition(place.topic.removeprefix(self._kafka.prefix), place.partition) for place in places]
+            )
         log.info("partitions.assigned", partitions=[f"{p.topic}/{p.number}" for p in sorted(self._subscription.assigned)])
 
     def _on_revoke(self, partitions: set[Partition], lost: bool) -> None:
-        self._commits.revoked(partitions, lost=lost)
-        self._handler.revoked(sorted(partitions))
+        self._commits.on_revoke(partitions, lost=lost)
+        self._handler.on_revoke(sorted(partitions))
         self._offered = [record for record in self._offered if record.partition not in partitions]

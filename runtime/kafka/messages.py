@@ -74,7 +74,7 @@ class Step:
 
     `begins`: work on these starts when the step has been taken in, i.e. when the generator goes on: by then that is on
     record, so that a worker that dies of it is counted. `settles`: nothing more will come of it; its offset is
-    committed once every output so far is acknowledged. `notes`: for whoever takes over, per record still in hand.
+    committed once every output so far is acknowledged. `notes`: for whoever takes over, per record still in flight.
     `dead`: the settled record was not understood; the loop writes its dead letter.
     """
 
@@ -89,18 +89,18 @@ class Handler(Protocol[E_contra]):
     """The work of a stage on events of type `E_contra`. All calls come from the loop's thread."""
 
     def room(self, topic: str) -> int:
-        """How many more records of that topic it can take in hand now. 0: the loop pauses the topic. One more may come all the
+        """How many more records of that topic it can take now. 0: the loop pauses the topic. One more may come all the
         same, with the partition that it is in."""
 
     def handle(self, records: Sequence[Received[E_contra]]) -> Iterable[Step]:
         """Called at every turn, also with no records; yields what happened since. May raise Retry: what was not settled
         of `records` is offered again. Any other error ends the stage."""
 
-    def assigned(self, partitions: Sequence[Partition]) -> None:
+    def on_assign(self, partitions: Sequence[Partition]) -> None:
         """These partitions are ours from now on. Called before their first record."""
 
-    def revoked(self, partitions: Sequence[Partition]) -> None:
-        """These are no longer ours: forget what is in hand of them."""
+    def on_revoke(self, partitions: Sequence[Partition]) -> None:
+        """These are no longer ours: forget what is in flight of them."""
 
     def close(self) -> None:
-        """Stop work in hand. Idempotent, finished on return."""
+        """Stop work in progress. Idempotent, finished on return."""

@@ -52,7 +52,7 @@ class TransactionalCommits:
         self._consumer = consumer
         self._writer = writer
         self._steps: list[Step] = []
-        self._in_hand: set[tuple[Partition, int]] = set()
+        self._in_flight: set[tuple[Partition, int]] = set()
         self._hung = False
 
     def open(self, stopping: Callable[[], bool]) -> None:
@@ -68,7 +68,7 @@ class TransactionalCommits:
                 if not error.args[0].retriable() or time.monotonic() > until_s:
                     raise KafkaFault(f"transactions cannot begin: {error.args[0].str()}") from error
 
-    def assigned(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+    def on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         """Blocks until no transaction of the last owner can still commit offsets of these partitions. Where to go on is the
         broker's business."""
         try:
@@ -83,7 +83,7 @@ class TransactionalCommits:
             raise KafkaFault(f"the committed offsets are not known: {error.args[0].str()}") from error
 
     def receive(self, partition: Partition, offset: int) -> tuple[int, str | None]:
-        self._in_hand.add((partition, offset))
+        self._in_flight.add((partition, offset))
         return 0, None
 
     def write(self, step: Step) -> None:
@@ -92,20 +92,20 @@ class TransactionalCommits:
     def commit(self) -> None:
         if steps := self._due():
             self._commit(steps)
-            self._in_hand -= {(step.settles.partition, step.settles.offset) for step in steps if step.settles}
+            self._in_flight -= {(step.settles.partition, step.settles.offset) for step in steps if step.settles}
 
-    def revoked(self, partitions: Iterable[Partition], *, lost: bool) -> None:
+    def on_revoke(self, partitions: Iterable[Partition], *, lost: bool) -> None:
         gone = set(partitions)
-        self._in_hand = {entry for entry in self._in_hand if entry[0] not in gone}
+        self._in_flight = {entry for entry in self._in_flight if entry[0] not in gone}
         self._steps = [step for step in self._steps if step.settles is None or step.settles.partition not in gone]
 
     @property
-    def in_hand(self) -> int:
-        return len(self._in_hand)
+    def in_flight(self) -> int:
+        return len(self._in_flight)
 
     @property
     def done(self) -> bool:
-        return not self._in_hand
+        return not self._in_flight
 
     def finish(self) -> None:
         """Every turn ends with its commit: nothing is left."""
@@ -115,11 +115,11 @@ class TransactionalCommits:
             self._writer.close()
 
     def _due(self) -> list[Step]:
-        """Takes out the steps whose record has none before it that is still in hand: an offset speaks for all before it.
+        """Takes out the steps whose record has none before it that is still in flight: an offset speaks for all before it.
         A dead letter behind a record that waits for the store has to wait, too."""
         settled = {(step.settles.partition, step.settles.offset) for step in self._steps if step.settles}
         first: dict[Partition, int] = {}
-        for partition, offset in self._in_hand - settled:
+        for partition, offset in self._in_flight - settled:
             first[partition] = min(offset, first.get(partition, offset))
         due: list[Step] = []
         waiting: list[Step] = []

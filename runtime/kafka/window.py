@@ -1,6 +1,6 @@
-"""The records of one partition that are in hand, and the offset that may be committed: the first that is not settled.
+"""The records of one partition that are in flight, and the offset that may be committed: the first that is not settled.
 
-Pure. The commit's metadata carries what a successor must know of the records that are still in hand: how often work on
+Pure. The commit's metadata carries what a successor must know of the records that are still in flight: how often work on
 each had begun, and the handler's note. It is written before work starts, so that a record that kills its worker is
 counted.
 """
@@ -15,48 +15,48 @@ class Window:
 
     def __init__(self, metadata: str | None = None) -> None:
         self._attempts, self._notes = _parse(metadata)
-        self._in_hand: dict[int, bool] = {}  # offset -> has work on it begun
+        self._in_flight: dict[int, bool] = {}  # offset -> has work on it begun
         self._next: int | None = None
 
     def add(self, offset: int) -> tuple[int, str | None]:
-        """Takes a record in hand; offsets only grow. Returns its earlier attempts and the note left for it."""
-        self._in_hand[offset] = False
+        """Adds a record to those in flight; offsets only grow. Returns its earlier attempts and the note left for it."""
+        self._in_flight[offset] = False
         self._next = offset + 1
         return self._attempts.get(offset, 0), self._notes.get(offset)
 
     def begin(self, offset: int) -> None:
-        self._in_hand[offset] = True
+        self._in_flight[offset] = True
 
     def note(self, offset: int, text: str) -> None:
-        if offset in self._in_hand:
+        if offset in self._in_flight:
             self._notes[offset] = text
 
     def settle(self, offset: int) -> None:
         """Forgets the record. Settling twice is no error."""
-        self._in_hand.pop(offset, None)
+        self._in_flight.pop(offset, None)
         self._attempts.pop(offset, None)
         self._notes.pop(offset, None)
 
     @property
-    def in_hand(self) -> int:
-        return len(self._in_hand)
+    def in_flight(self) -> int:
+        return len(self._in_flight)
 
     @property
     def position(self) -> int | None:
-        """The offset to commit; None when nothing was taken in hand yet."""
-        return min(self._in_hand, default=self._next)
+        """The offset to commit; None when nothing was received yet."""
+        return min(self._in_flight, default=self._next)
 
     def metadata(self, *, leaving: bool = False) -> str:
-        """`leaving`: a clean shutdown, in which records in hand are not counted as crashes."""
-        begun = {o for o, begun in self._in_hand.items() if begun and not leaving}
-        attempts = {o: self._attempts.get(o, 0) + (o in begun) for o in self._in_hand}
+        """`leaving`: a clean shutdown, in which records in flight are not counted as crashes."""
+        begun = {o for o, begun in self._in_flight.items() if begun and not leaving}
+        attempts = {o: self._attempts.get(o, 0) + (o in begun) for o in self._in_flight}
         attempts = {o: count for o, count in attempts.items() if count}
-        notes = {o: note for o, note in self._notes.items() if o in self._in_hand}
+        notes = {o: note for o, note in self._notes.items() if o in self._in_flight}
         for kept in (notes, {}):
             text = json.dumps({"attempts": attempts, "notes": kept}, separators=(",", ":")) if attempts or kept else ""
             if len(text.encode()) <= METADATA_MAX_BYTES:
                 return text
-        raise ValueError(f"{len(self._in_hand)} records in hand are too many for the metadata of one commit")
+        raise ValueError(f"{len(self._in_flight)} records in flight are too many for the metadata of one commit")
 
 
 def _parse(metadata: str | None) -> tuple[dict[int, int], dict[int, str]]:

@@ -106,14 +106,14 @@ class Consumer(driver.Consumer):
         return await super()._getmany(active_partitions=copy, timeout=timeout)
 
     def _new_offset(self, tp: TP) -> int | None:
-        """Where the group goes on: behind the newest record that was counted, and not past one in hand. What lies between
+        """Where the group goes on: behind the newest record that was counted, and not past one in flight. What lies between
         counted records (markers of transactions, compacted ones) is nobody's. Faust's own reckoning gets over one such gap
         in each commit, so on a topic that is written in transactions it falls behind for ever."""
-        in_hand = min((message.offset for message in self.unacked if message.tp == tp), default=None)
-        counted = [offset for offset in self._acked[tp] if in_hand is None or offset < in_hand]
+        in_flight = min((message.offset for message in self.unacked if message.tp == tp), default=None)
+        counted = [offset for offset in self._acked[tp] if in_flight is None or offset < in_flight]
         if not counted:
             return None
-        self._acked[tp] = [offset for offset in self._acked[tp] if in_hand is not None and offset >= in_hand]
+        self._acked[tp] = [offset for offset in self._acked[tp] if in_flight is not None and offset >= in_flight]
         self._acked_index[tp].difference_update(counted)
         return max(counted) + 1
 

@@ -47,7 +47,7 @@ class Host:
     """A receiver's host and port. `bad_in_a_row`: attempts in a row without a response, with a retriable status, or slow."""
 
     places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(HOST_ATTEMPTS_MAX))
-    in_hand: int = 0
+    in_flight: int = 0
     bad_in_a_row: int = 0
 
     def note(self, answer: Answer, took_s: float) -> None:
@@ -57,7 +57,7 @@ class Host:
     @property
     def has_its_share(self) -> bool:
         """Whether more deliveries to it would fill the window that all hosts share."""
-        return self.in_hand > HOST_SHARE and self.bad_in_a_row >= STRUGGLES_AFTER
+        return self.in_flight > HOST_SHARE and self.bad_in_a_row >= STRUGGLES_AFTER
 
 
 class Courier:
@@ -148,12 +148,12 @@ class Courier:
         """The host is dropped when nothing is in flight for it."""
         key = (url.raw_host, url.port)
         host = self._hosts.setdefault(key, Host())
-        host.in_hand += 1
+        host.in_flight += 1
         try:
             yield host
         finally:
-            host.in_hand -= 1
-            if not host.in_hand:
+            host.in_flight -= 1
+            if not host.in_flight:
                 del self._hosts[key]
 
 

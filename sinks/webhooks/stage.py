@@ -1,6 +1,6 @@
 """The sink's Kafka side: submits jobs that have ended, and settles each record when its delivery has ended.
 
-Fed by `jobs`. What was in hand at a crash or a stop is delivered after the restart, under the same `webhook-id`.
+Fed by `jobs`. What was in flight at a crash or a stop is delivered after the restart, under the same `webhook-id`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -83,11 +83,11 @@ class WebhookHandler:
             for which, end in self._sender.finished():
                 yield from self._end(which, end)
 
-    def assigned(self, partitions: Sequence[Partition]) -> None:
+    def on_assign(self, partitions: Sequence[Partition]) -> None:
         if self._sender is not None:
             self._sender.start()
 
-    def revoked(self, partitions: Sequence[Partition]) -> None:
+    def on_revoke(self, partitions: Sequence[Partition]) -> None:
         gone = set(partitions)
         for which, records in list(self._held.items()):
             kept = [record for record in records if record.partition not in gone]

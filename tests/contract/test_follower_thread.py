@@ -132,10 +132,10 @@ def test_it_can_be_stopped_before_it_was_started_and_twice(kafka: Kafka) -> None
 def test_a_revocation_is_known_once_it_was_read(kafka: Kafka) -> None:
     revocations = Revocations(kafka, "slicer")
     revocations.start()
-    assert not revocations.revoked("a" * 64, "1-0")
+    assert not revocations.is_revoked("a" * 64, "1-0")
     write(kafka, REVOCATIONS, [(b"key", codec.encode(RunRevoked(work_id="a" * 64, run="1-0")))])
-    wait_until(lambda: revocations.revoked("a" * 64, "1-0"), "the revocation")
-    assert not revocations.revoked("a" * 64, "2-0")
+    wait_until(lambda: revocations.is_revoked("a" * 64, "1-0"), "the revocation")
+    assert not revocations.is_revoked("a" * 64, "2-0")
     revocations.stop()
 
 

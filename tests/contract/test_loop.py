@@ -27,7 +27,7 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 class ByHand:
-    """Takes records in hand; the test says when each is settled, by offset."""
+    """Takes records; the test decides when each is settled, by offset."""
 
     def __init__(self, room: int = 100) -> None:
         self.places = room
@@ -50,9 +50,9 @@ class ByHand:
                 self._settled.add(record.offset)
                 yield Step(settles=record)
 
-    def assigned(self, partitions: Sequence[Partition]) -> None: ...
+    def on_assign(self, partitions: Sequence[Partition]) -> None: ...
 
-    def revoked(self, partitions: Sequence[Partition]) -> None: ...
+    def on_revoke(self, partitions: Sequence[Partition]) -> None: ...
 
     def close(self) -> None: ...
 
@@ -123,8 +123,8 @@ def test_only_the_contiguous_prefix_of_settled_records_is_committed(kafka: Kafka
     handler = ByHand()
     handler.done = {1, 2}
     with running(Loop("stage", kafka, [UPLOADS], handler)):
-        wait_until(lambda: len(handler.taken) == 4, "4 records in hand")
-        wait_until(committed_is(kafka, 0), "the first record is still in hand")
+        wait_until(lambda: len(handler.taken) == 4, "4 records in flight")
+        wait_until(committed_is(kafka, 0), "the first record is still in flight")
         handler.done = {0, 1, 2}
         wait_until(committed_is(kafka, 3), "the first three are settled")
 

@@ -29,11 +29,11 @@ class Full:
         self.held += records
         return ()
 
-    def assigned(self, partitions: Sequence[Partition]) -> None:
+    def on_assign(self, partitions: Sequence[Partition]) -> None:
         self.mine |= set(partitions)
         self.seen = []
 
-    def revoked(self, partitions: Sequence[Partition]) -> None:
+    def on_revoke(self, partitions: Sequence[Partition]) -> None:
         self.mine -= set(partitions)
         self.held = [record for record in self.held if record.partition not in partitions]
 

@@ -31,10 +31,10 @@ class Reading:
             self.seen[record.topic] += 1
             yield Step(settles=record)
 
-    def assigned(self, partitions: Sequence[Partition]) -> None:
+    def on_assign(self, partitions: Sequence[Partition]) -> None:
         self.mine |= set(partitions)
 
-    def revoked(self, partitions: Sequence[Partition]) -> None:
+    def on_revoke(self, partitions: Sequence[Partition]) -> None:
         self.mine -= set(partitions)
 
     def close(self) -> None: ...

@@ -52,10 +52,10 @@ class Copying:
             self.seen.append(record)
             yield Step(outputs=[Output(CHUNKS_BULK, record.key or b"", record.value, record.partition.number)], settles=record)
 
-    def assigned(self, partitions: Sequence[Partition]) -> None:
+    def on_assign(self, partitions: Sequence[Partition]) -> None:
         self.own.update(partitions)
 
-    def revoked(self, partitions: Sequence[Partition]) -> None:
+    def on_revoke(self, partitions: Sequence[Partition]) -> None:
         self.own.difference_update(partitions)
 
     def close(self) -> None: ...
@@ -286,9 +286,9 @@ def test_steps_of_revoked_partitions_are_not_written(real_kafka: Kafka) -> None:
         for record in records:
             commits.receive(record.partition, record.offset)
             commits.write(Step(outputs=[Output(CHUNKS_BULK, b"key", record.value)], settles=record))
-        commits.revoked([records[0].partition], lost=True)
+        commits.on_revoke([records[0].partition], lost=True)
         commits.commit()
-        assert commits.in_hand == 0
+        assert commits.in_flight == 0
         assert everything(real_kafka) == [b"1"]
         assert committed(real_kafka, "stage", UPLOADS, 0).offset < 0
         assert committed(real_kafka, "stage", UPLOADS, 1).offset == 1

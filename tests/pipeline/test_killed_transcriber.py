@@ -67,4 +67,4 @@ def test_a_transcriber_killed_between_chunks_costs_at_most_the_chunks_in_its_han
     assert status["state"] == "SUCCESS"
     assert word_errors(clip.text, status["result"]["transcription"]["text"]) <= clip.wer_max
     again = {span for span in before if heard.chunks[span] > 1}
-    assert len(again) <= 2, f"heard again: {again}"  # what was in hand, or reported and not yet committed
+    assert len(again) <= 2, f"heard again: {again}"  # what was in flight, or reported and not yet committed

@@ -53,12 +53,12 @@ def test_who_follows_a_topic_since_before_there_was_a_broker_reads_what_comes(ow
     with closing(follower):
         with pytest.raises(BrokerUnavailable):
             follower.poll(0.1)
-        assert not revocations.revoked("a" * 64, "run")
+        assert not revocations.is_revoked("a" * 64, "run")
         own_kafka.start()
         revoked = RunRevoked(work_id="a" * 64, run="run")
         write(kafka, REVOCATIONS, [(b"key", codec.encode(revoked))])
         wait_until(lambda: any(record.event == revoked for record in follower.poll(0.1)), "the record")
-        wait_until(lambda: revocations.revoked("a" * 64, "run"), "the revocation")
+        wait_until(lambda: revocations.is_revoked("a" * 64, "run"), "the revocation")
     revocations.stop()
 
 

@@ -110,7 +110,7 @@ def test_tables_read_back_from_the_changelogs_are_those_that_were_lost(own: Hous
                 )
         lost = snapshot(first)
     second = Coordinator(own.kafka, transcripts, own.settings)
-    second.assigned([Partition(REQUESTS.name, number) for number in range(PARTITIONS)])
+    second.on_assign([Partition(REQUESTS.name, number) for number in range(PARTITIONS)])
     found = snapshot(second)
     assert sum(len(tables.jobs) for tables in lost.values()) == PARTITIONS * JOBS_EACH
     assert found == lost

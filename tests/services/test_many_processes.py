@@ -53,7 +53,7 @@ def test_a_killed_coordinators_tables_move_to_the_other_and_come_back(cluster: C
     assert cluster.crashes() == []
 
 
-def test_a_rolling_restart_of_everything_under_load_loses_nothing_and_repeats_at_most_what_was_in_hand(
+def test_a_rolling_restart_of_everything_under_load_loses_nothing_and_repeats_at_most_what_was_in_flight(
     cluster: Cluster, tmp_path: Path
 ) -> None:
     with trial(cluster, SEED, tmp_path / "history.jsonl", rate=3.0) as run:
@@ -66,6 +66,6 @@ def test_a_rolling_restart_of_everything_under_load_loses_nothing_and_repeats_at
         verdict = run.verdict(within_s=math.inf)
     print(verdict.figures)
     assert verdict.violations == []
-    in_hand = 2 * len(cluster.of("transcriber"))  # two lanes, a replica each at work
-    assert verdict.figures.repeated <= in_hand, verdict.figures
+    in_flight = 2 * len(cluster.of("transcriber"))  # two lanes, a replica each at work
+    assert verdict.figures.repeated <= in_flight, verdict.figures
     assert cluster.crashes() == []

@@ -49,7 +49,7 @@ def waits() -> JobState:
 
 @pytest.fixture
 def tables() -> Tables:
-    """A work in hand with the first of its two chunks, and the job that waits for it."""
+    """A work in progress with the first of its two chunks, and the job that waits for it."""
     draft = Draft(Tables())
     draft.set_work(CLOSED)
     draft.set_job("one", waits())

@@ -35,9 +35,9 @@ class Bench:
 
     @property
     def context(self) -> SlicerContext:
-        return SlicerContext(self.store, "work", SLICER, 30.0, self._revoked, self.max_bytes, Attempts(None))
+        return SlicerContext(self.store, "work", SLICER, 30.0, self._is_revoked, self.max_bytes, Attempts(None))
 
-    def _revoked(self, work_id: str, run: str) -> bool:
+    def _is_revoked(self, work_id: str, run: str) -> bool:
         return (work_id, run) in self.revoked
 
     def request(

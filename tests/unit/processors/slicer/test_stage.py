@@ -162,7 +162,7 @@ def test_a_waiting_file_begins_when_a_place_is_free(handler: SlicerHandler, benc
     assert begun(until_settled(handler, records)) == list(range(PLACES + 4))
 
 
-def test_the_loop_is_told_to_wait_when_enough_is_in_hand(handler: SlicerHandler, bench: Bench) -> None:
+def test_the_loop_is_told_to_wait_when_enough_is_in_flight(handler: SlicerHandler, bench: Bench) -> None:
     assert handler.room("decodes") == PLACES + WAITING_MAX
     list(handler.handle([bench.request("en-command.wav", offset=offset) for offset in range(PLACES + WAITING_MAX)]))
     assert handler.room("decodes") == 0
@@ -171,7 +171,7 @@ def test_the_loop_is_told_to_wait_when_enough_is_in_hand(handler: SlicerHandler,
 def test_a_partition_that_goes_takes_its_files_along(handler: SlicerHandler, bench: Bench) -> None:
     gone = [bench.request("en-command.wav", offset=offset, partition=1) for offset in range(PLACES + 1)]
     list(handler.handle(gone))
-    handler.revoked([Partition("decodes", 1)])
+    handler.on_revoke([Partition("decodes", 1)])
     kept = bench.request("pt-command.wav", offset=50)
     steps = until_settled(handler, [kept])
     assert handler.room("decodes") == PLACES + WAITING_MAX
@@ -186,7 +186,7 @@ def repeat(record: Received[DecodeRequested], **changes: object) -> Received[Dec
     return replace(record, partition=partition, offset=record.offset + 100, event=event)
 
 
-def test_a_repeat_of_what_is_in_hand_is_settled_after_it_and_not_cut(handler: SlicerHandler, bench: Bench) -> None:
+def test_a_repeat_of_what_is_in_flight_is_settled_after_it_and_not_cut(handler: SlicerHandler, bench: Bench) -> None:
     record = bench.request("en-command.wav")
     again = repeat(record)
     steps = until_settled(handler, [record, again, repeat(again)])
@@ -205,7 +205,7 @@ def test_a_repeat_of_what_was_done_is_settled_and_not_cut(handler: SlicerHandler
 def test_a_repeat_is_cut_when_the_first_went_to_another_slicer(handler: SlicerHandler, bench: Bench) -> None:
     record = bench.request("en-two-minutes.flac")
     assert begun(list(handler.handle([record, repeat(record)]))) == [0]
-    handler.revoked([record.partition])
+    handler.on_revoke([record.partition])
     assert begun(list(handler.handle([]))) == [100]
 
 
@@ -226,7 +226,7 @@ def test_a_bug_in_a_thread_ends_the_stage(bench: Bench) -> None:
     def broken(_work_id: str, _run: str) -> bool:
         raise RuntimeError("a bug")
 
-    handler = SlicerHandler(replace(bench.context, revoked=broken), NoDecoders(), PLACES, NoRevocations())
+    handler = SlicerHandler(replace(bench.context, is_revoked=broken), NoDecoders(), PLACES, NoRevocations())
     with pytest.raises(RuntimeError, match="a bug"):
         until_settled(handler, [bench.request()])
     handler.close()
@@ -236,8 +236,8 @@ def test_closing_stops_the_threads_and_the_follower_and_may_be_repeated(bench: B
     follower = NoRevocations()
     others = set(threading.enumerate())  # a whole system of another test may be running in this process
     handler = SlicerHandler(bench.context, NoDecoders(), PLACES, follower)
-    handler.assigned([Partition("decodes", 0)])
-    handler.assigned([Partition("decodes", 1)])
+    handler.on_assign([Partition("decodes", 0)])
+    handler.on_assign([Partition("decodes", 1)])
     list(handler.handle([bench.request("en-two-minutes.flac", offset=offset) for offset in range(PLACES)]))
     handler.close()
     handler.close()

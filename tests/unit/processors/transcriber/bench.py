@@ -58,7 +58,7 @@ def text(said: str, read_to_s: float = 1.0) -> WindowText:
 class Revoked:
     runs: set[tuple[str, str]] = field(default_factory=set)
 
-    def revoked(self, work_id: str, run: str) -> bool:
+    def is_revoked(self, work_id: str, run: str) -> bool:
         return (work_id, run) in self.runs
 
     def start(self) -> None: ...

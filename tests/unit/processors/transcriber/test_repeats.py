@@ -29,7 +29,7 @@ def test_a_repeat_is_settled_with_the_same_answer_and_not_heard_again(system: Sy
     assert system.engine.batches == [1]
 
 
-def test_a_repeat_of_what_is_in_hand_waits_for_its_answer(system: System) -> None:
+def test_a_repeat_of_what_is_in_flight_waits_for_its_answer(system: System) -> None:
     system.engine.gate.clear()
     record, other = system.chunk(), system.chunk()
     system.turn(record, repeat(record), repeat(record, partition=2), other)
@@ -48,7 +48,7 @@ def test_a_repeat_is_heard_itself_when_the_first_has_gone_to_another_transcriber
     again = repeat(record)
     system.turn(record, again)
     system.until(system.begun, "the first")
-    system.handler.revoked([record.partition])
+    system.handler.on_revoke([record.partition])
     system.until(lambda: again in system.begun(), "the repeat")
     system.engine.gate.set()
     system.until(system.settled, "the repeat")

@@ -102,7 +102,7 @@ def test_work_does_not_start_before_its_step_was_taken_in(system: System) -> Non
     assert system.engine.batches == []
 
 
-def test_room_shrinks_with_what_is_in_hand_of_that_lane(system: System) -> None:
+def test_room_shrinks_with_what_is_in_flight_of_that_lane(system: System) -> None:
     system.engine.gate.clear()
     system.turn(*[system.chunk("bulk") for _ in range(3)])
     assert (system.handler.room("chunks.bulk"), system.handler.room("chunks.interactive")) == (1, 4)
@@ -219,11 +219,11 @@ def test_a_wrong_number_of_texts_ends_the_stage(system: System, wrong: Callable[
         system.until(system.settled, "the error")
 
 
-def test_what_a_lost_partition_had_in_hand_is_forgotten(system: System) -> None:
+def test_what_a_lost_partition_had_in_flight_is_forgotten(system: System) -> None:
     system.engine.gate.clear()
     system.turn(system.chunk("bulk"), kept := system.chunk("interactive"))
     system.until(lambda: len(system.begun()) == 2, "both")
-    system.handler.revoked([Partition("chunks.bulk", 0)])
+    system.handler.on_revoke([Partition("chunks.bulk", 0)])
     system.engine.gate.set()
     system.until(system.settled, "the other")
     system.until(lambda: not system.handler._workers.busy, "both to end")

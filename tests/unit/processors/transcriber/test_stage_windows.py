@@ -76,7 +76,7 @@ def test_a_second_window_joins_a_batch_with_the_window_of_another_chunk(system: 
     assert system.kinds() == ["chunk.transcribed"] * 2
 
 
-def test_a_chunk_that_waits_for_its_second_window_keeps_its_place_in_hand(system: System, seen: Seen) -> None:
+def test_a_chunk_that_waits_for_its_second_window_keeps_its_place_in_flight(system: System, seen: Seen) -> None:
     rooms: list[int] = []
 
     def looked(batch: Sequence[Window]) -> None:

@@ -30,10 +30,10 @@ def test_a_changelog_that_this_app_writes_itself_is_not_waited_for() -> None:
     assert unread(metrics_windows_changelog=(0, 9), jobs=(7, 7)) == {}
 
 
-def committed(counted: list[int], in_hand: list[int]) -> tuple[int | None, list[int]]:
+def committed(counted: list[int], in_flight: list[int]) -> tuple[int | None, list[int]]:
     """What is committed, and what of the counted ones is left for the next time."""
     acked = defaultdict(list, {JOBS_0: counted})
-    unacked = [SimpleNamespace(tp=JOBS_0, offset=offset) for offset in in_hand]
+    unacked = [SimpleNamespace(tp=JOBS_0, offset=offset) for offset in in_flight]
     consumer = SimpleNamespace(unacked=unacked, _acked=acked, _acked_index=defaultdict(set, {JOBS_0: set(counted)}))
     offset = Consumer._new_offset(consumer, JOBS_0)  # type: ignore[arg-type]
     assert consumer._acked_index[JOBS_0] == set(acked[JOBS_0])
@@ -41,10 +41,10 @@ def committed(counted: list[int], in_hand: list[int]) -> tuple[int | None, list[
 
 
 def test_one_commit_passes_all_markers_that_lie_between_counted_records() -> None:
-    assert committed([3, 4, 6, 7, 9, 40], in_hand=[]) == (41, [])
-    assert committed([], in_hand=[]) == (None, [])
+    assert committed([3, 4, 6, 7, 9, 40], in_flight=[]) == (41, [])
+    assert committed([], in_flight=[]) == (None, [])
 
 
-def test_a_record_in_hand_is_not_committed_over() -> None:
-    assert committed([3, 4, 7, 9], in_hand=[6]) == (5, [7, 9])
-    assert committed([7, 9], in_hand=[6]) == (None, [7, 9])
+def test_a_record_in_flight_is_not_committed_over() -> None:
+    assert committed([3, 4, 7, 9], in_flight=[6]) == (5, [7, 9])
+    assert committed([7, 9], in_flight=[6]) == (None, [7, 9])

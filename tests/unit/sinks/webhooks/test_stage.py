@@ -1,4 +1,4 @@
-"""The handler: what it takes in hand, what it settles at once, what it forgets."""
+"""The handler: what it takes, what it settles at once, what it forgets."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -107,10 +107,10 @@ def test_a_bug_in_a_delivery_ends_the_stage(handler: WebhookHandler, sender: Del
         list(handler.handle([]))
 
 
-def test_what_is_in_hand_of_a_partition_that_goes_is_cancelled(handler: WebhookHandler, sender: Deliveries) -> None:
+def test_what_is_in_flight_of_a_partition_that_goes_is_cancelled(handler: WebhookHandler, sender: Deliveries) -> None:
     list(handler.handle([record(job(1), 0, partition=0), record(job(2), 0, partition=1), record(job(1), 1, partition=1)]))
     one, two = sender.sent
-    handler.revoked([Partition("jobs", 1)])
+    handler.on_revoke([Partition("jobs", 1)])
     assert sender.cancelled == [two]
     sender.ends = [(one, "delivered"), (two, "delivered")]
     assert settled(handler.handle([])) == [(0, 0)]
@@ -138,7 +138,7 @@ def test_jobs_that_ended_long_ago_are_not_told_when_the_group_begins_anew(
 
 def test_without_a_secret_nothing_is_sent_and_the_log_says_so_once(logged: list[EventDict]) -> None:
     handler = WebhookHandler(None, lambda: NOW)
-    handler.assigned([Partition("jobs", 0)])
+    handler.on_assign([Partition("jobs", 0)])
     assert settled(handler.handle([record(job(1), 0), record(job(2), 1)])) == [(0, 0), (0, 1)]
     (error,) = [line["error"] for line in logged if line["log_level"] == "error"]
     assert "MURMUR_WEBHOOK_SECRET" in error
