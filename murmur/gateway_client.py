@@ -55,6 +55,11 @@ class GatewayClient:
         with path.open("rb") as file:
             return self._json("POST", PREFIX, data=dict(fields), files={"file": (_text(path.name), file, kind)})
 
+    def jobs(self, limit: int, state: str | None = None) -> dict[str, Any]:
+        """The newest jobs, and how many there are in each state."""
+        query = {"limit": str(limit)} | ({} if state is None else {"state": state})
+        return self._json("GET", "/api/jobs", params=query)
+
     def status(self, task_id: str) -> dict[str, Any]:
         return self._json("GET", f"{PREFIX}/status/{_part(task_id)}")
 

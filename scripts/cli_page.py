@@ -45,7 +45,9 @@ def _row(parameter: Any) -> str:
         name = parameter.metavar or parameter.name
         return f"| `{name}` | {_safe(parameter.help or '')} |"
     value = "" if parameter.is_flag else " VALUE"
-    default = f" [default: {parameter.default}]" if isinstance(parameter.default, str | float) else ""
+    default = (
+        f" [default: {parameter.default}]" if isinstance(parameter.default, str | int | float) and not parameter.is_flag else ""
+    )
     return f"| `{', '.join(parameter.opts)}{value}` | {_safe(parameter.help or '')}{_safe(default)} |"
 
 

@@ -2,6 +2,7 @@
 
 import io
 import sys
+from typing import Annotated
 
 import typer
 
@@ -19,13 +20,26 @@ app = typer.Typer(
     epilog=EXIT_CODES,
     no_args_is_help=True,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def _murmur(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=config.print_version, is_eager=True, help="print the version and exit")
+    ] = False,
+) -> None:
+    """The help of the app is in its constructor."""
+
+
 for _name, _command, _example in (
     ("dev", dev.dev, "murmur dev --inbox ~/recordings --model small"),
     ("transcribe", transcribe.transcribe, "murmur transcribe talk.mp4 --formats txt,srt --out ~/transcripts"),
     ("tune", tune.tune, "murmur tune --audio ~/recordings --model small"),
     ("submit", jobs.submit, "murmur submit talk.mp4 --language pt"),
+    ("jobs", jobs.jobs, "murmur jobs --state FAILURE"),
     ("status", jobs.status, "murmur status 0b0c7d3e-5a0e-4f3c-9a54-0d1d2c3b4a59 --json"),
     ("watch", jobs.watch, "murmur watch $(murmur submit talk.mp4)"),
     ("cancel", jobs.cancel, "murmur cancel 0b0c7d3e-5a0e-4f3c-9a54-0d1d2c3b4a59"),

@@ -28,8 +28,17 @@ def settings_default(default: object, value: object) -> bool:
     return value == default or str(value) == str(default)
 
 
+def print_version(is_wanted: bool) -> None:
+    """`murmur --version`: one line, and nothing else is done."""
+    from importlib.metadata import version as installed
+
+    if is_wanted:
+        typer.echo(f"murmur {installed('murmur')}")
+        raise typer.Exit
+
+
 def version() -> None:
-    """Print the versions of murmur and its main dependencies."""
+    """Print the versions of murmur and its main dependencies. `murmur --version` prints the first line."""
     from importlib.metadata import version as installed
 
     typer.echo(f"murmur {installed('murmur')}")

@@ -1,7 +1,8 @@
-"""`murmur submit`, `status`, `watch`, `cancel`, `result`: commands for a running gateway."""
+"""`murmur submit`, `jobs`, `status`, `watch`, `cancel`, `result`: commands for a running gateway."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,17 @@ if TYPE_CHECKING:
 TaskId = Annotated[str, typer.Argument(metavar="TASK_ID", help="as `murmur submit` printed it")]
 AsJson = Annotated[bool, typer.Option("--json", help="print the gateway's JSON response, also that of an error")]
 NOT_DONE = 1
+ALL_JOBS = 999_999_999  # the gateway lowers it to what it lists at once
+
+
+class JobState(StrEnum):
+    """As the gateway names them."""
+
+    PENDING = "PENDING"
+    STARTED = "STARTED"
+    SUCCESS = "SUCCESS"
+    FAILURE = "FAILURE"
+    REVOKED = "REVOKED"
 
 
 def submit(
@@ -40,6 +52,30 @@ def submit(
         for path in files:
             answer = gateway.submit(path, fields)
             _print(answer) if json else typer.echo(answer["task_id"])
+
+
+def jobs(
+    all_of_them: Annotated[
+        bool, typer.Option("--all", "-a", help="as many as the gateway lists at once, not only the newest")
+    ] = False,
+    last: Annotated[int, typer.Option("--last", "-n", min=1, help="how many of the newest")] = 20,
+    state: Annotated[JobState | None, typer.Option(case_sensitive=False, help="only jobs in this state")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="only the task ids, one per line")] = False,
+    json: AsJson = False,
+) -> None:
+    """List the newest jobs, unfinished and ended ones, newest first."""
+    from murmur.cli import job_table
+
+    with _gateway(json) as gateway:
+        answer = gateway.jobs(ALL_JOBS if all_of_them else last, state)
+    if json:
+        _print(answer)
+    elif quiet:
+        for job in answer["jobs"]:
+            typer.echo(job["task_id"])
+    else:
+        for line in job_table.lines(answer["jobs"]):
+            typer.echo(line)
 
 
 def status(task_id: TaskId, json: AsJson = False) -> None:

@@ -81,6 +81,20 @@ def test_several_files_are_one_task_id_a_line(murmur: Murmur) -> None:
     assert [murmur("watch", task).returncode for task in tasks] == [0, 0]
 
 
+def test_jobs_are_listed_newest_first(murmur: Murmur) -> None:
+    first, second = (only_line(murmur("submit", COMMAND.path).stdout) for _ in range(2))
+    assert murmur("jobs", "--quiet", "-n", "2").stdout.split() == [second, first]
+    assert {first, second} <= set(murmur("jobs", "--all", "-q").stdout.split())
+    table = murmur("jobs").stdout.splitlines()
+    assert table[0].startswith("TASK ID")
+    assert table[1].startswith(second)
+    assert table[1].endswith(COMMAND.path.name)
+    assert murmur("watch", first).returncode == murmur("watch", second).returncode == 0
+    listed = json.loads(murmur("jobs", "--state", "success", "--json").stdout)["jobs"]
+    assert {first, second} <= {job["task_id"] for job in listed}
+    assert {job["state"] for job in listed} == {"SUCCESS"}
+
+
 def test_a_cancelled_job_is_told_by_exit_codes(murmur: Murmur) -> None:
     task = only_line(murmur("submit", BY_NAME["en-two-minutes.flac"].path).stdout)
     assert murmur("cancel", task).returncode == 0

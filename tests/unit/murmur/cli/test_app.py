@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,19 @@ def test_every_command_has_an_example_in_its_help(
     assert f"Example: murmur {name}" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", ["", *(name for name, _ in commands()), "dlq", "topics", "buckets"])
+def test_the_short_option_for_help_works_everywhere(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, *name.split(), "-h") == 0
+    assert f"murmur {name}".strip() in capsys.readouterr().out.splitlines()[0]
+
+
+def test_the_version_is_an_option_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out == f"murmur {version('murmur')}\n"
+
+
 def test_shells_complete_commands() -> None:
     asked = {**os.environ, "_MURMUR_COMPLETE": "complete_bash", "COMP_WORDS": "murmur tra", "COMP_CWORD": "1"}
     command = [sys.executable, "-c", "import sys; sys.argv[0] = 'murmur'; from murmur.cli import main; main()"]
@@ -69,7 +83,10 @@ def test_shells_complete_commands() -> None:
         (["transcribe", "a.wav", "--formats", "doc"], "doc"),
         (["transcribe", "a.wav", "--formats", ","], "--formats"),
         (["transcribe", "a.wav", "--task", "sing"], "sing"),
+        (["transcribe", "a.wav", "--language", "xx"], "'xx'"),
         (["submit", "nosuch.mp3"], "nosuch.mp3"),
+        (["jobs", "--state", "done"], "success"),
+        (["jobs", "--last", "0"], "--last"),
         (["dev", "--port", "99999"], "MURMUR_GATEWAY_PORT"),
         (["reconcile", "--since", "soon"], "36h"),
         (["dlq", "replay"], "--all"),
