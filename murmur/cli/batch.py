@@ -15,6 +15,7 @@ from runtime.errors import UsageError
 
 IN_FLIGHT_MAX = 16  # enough to keep every worker busy; more would only fill the disk with copies
 BAD_REQUEST = 400
+EMPTY = "empty"  # the only reason of a 400 that concerns one file
 NO_MEDIA = "unsupported"  # a file in a folder that has other files than recordings
 
 
@@ -48,7 +49,7 @@ class Batch:
         try:
             self._in_flight[self._gateway.submit(source.path, fields)["task_id"]] = source
         except (Refused, OSError) as error:
-            if isinstance(error, Refused) and error.status == BAD_REQUEST:
+            if isinstance(error, Refused) and error.status == BAD_REQUEST and error.document.get("reason") != EMPTY:
                 raise UsageError(str(error)) from error
             self._reporter.failed(source.label, str(error))
             return False

@@ -105,11 +105,11 @@ def test_a_cancelled_job_is_told_by_exit_codes(murmur: Murmur) -> None:
 
 
 def test_a_job_that_fails_says_why(murmur: Murmur) -> None:
-    (murmur.cwd / "empty.mp3").touch()
-    task = only_line(murmur("submit", "empty.mp3").stdout)
+    (murmur.cwd / "text.mp3").write_text("this is no audio")
+    task = only_line(murmur("submit", "text.mp3").stdout)
     watched = murmur("watch", task)
     assert watched.returncode == 1
-    assert "(empty)" in watched.stderr
+    assert "(unsupported)" in watched.stderr
 
 
 @pytest.mark.parametrize(
@@ -119,6 +119,7 @@ def test_a_job_that_fails_says_why(murmur: Murmur) -> None:
         (("status", "../../readyz"), 1, ""),
         (("result", UNKNOWN), 1, "task"),
         (("cancel", UNKNOWN), 1, "task"),
+        (("jobs", "--state", "done"), 1, "SUCCESS"),
         (("submit", "no such file.mp3"), 2, "no such file.mp3"),
         (("submit", COMMAND.path, "--language", "klingon"), 1, "klingon"),
         (("submit", COMMAND.path, "--language", "French"), 1, "French (fr)"),
@@ -175,10 +176,14 @@ def test_doctor_finds_the_broker_of_dev_and_says_how_to_fix_what_is_wrong(dev: P
 def test_files_are_transcribed_and_a_bad_one_does_not_keep_the_others(alone: Murmur) -> None:
     (alone.cwd / "bad.mp3").write_text("this is no audio")
     video = BY_NAME["en-video.mp4"]
-    done = alone("transcribe", "bad.mp3", COMMAND.path, video.path, "--out", "out", "--words", "--formats", "txt,json")
+    (alone.cwd / "empty.mp3").touch()
+    done = alone(
+        "transcribe", "bad.mp3", "empty.mp3", COMMAND.path, video.path, "--out", "out", "--words", "--formats", "txt,json"
+    )
     assert done.returncode == 1
     assert "bad.mp3: " in done.stderr
     assert "(unsupported)" in done.stderr
+    assert "empty.mp3: The file 'empty.mp3' is empty." in done.stderr
     written = sorted(f"out/{clip.path.stem}.{kind}" for clip in (COMMAND, video) for kind in ("txt", "json"))
     assert sorted(done.stdout.splitlines()) == written == sorted(f"out/{p.name}" for p in (alone.cwd / "out").iterdir())
     assert word_errors(video.text, (alone.cwd / "out" / "en-video.txt").read_text()) <= video.wer_max

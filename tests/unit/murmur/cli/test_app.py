@@ -85,7 +85,6 @@ def test_shells_complete_commands() -> None:
         (["transcribe", "a.wav", "--task", "sing"], "sing"),
         (["transcribe", "a.wav", "--language", "xx"], "'xx'"),
         (["submit", "nosuch.mp3"], "nosuch.mp3"),
-        (["jobs", "--state", "done"], "success"),
         (["jobs", "--last", "0"], "--last"),
         (["dev", "--port", "99999"], "MURMUR_GATEWAY_PORT"),
         (["reconcile", "--since", "soon"], "36h"),
