@@ -18,6 +18,7 @@ TESTS = Path(__file__).parent
 TIERS = ("unit", "contract", "pipeline", "speech", "services")
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist looks for its groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """`tests/unit/…` is marked `unit`, and so on: nobody has to remember it.
 

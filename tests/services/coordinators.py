@@ -59,6 +59,7 @@ class Coordinator:
 
     def restart(self) -> None:
         """After a kill."""
+        self.process.close()
         self.process = self._started()
 
     @property

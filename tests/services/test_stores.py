@@ -175,7 +175,7 @@ def test_wrong_credentials_are_said_to_be_wrong(store: Store) -> None:
     wrong_secret = S3Store(settings.model_copy(update={"s3_secret_key": type(settings.s3_secret_key)("wrong")}))  # type: ignore[misc]
     unknown_user = S3Store(settings.model_copy(update={"s3_access_key": "nobody"}))
     for objects in (wrong_secret, unknown_user):
-        with pytest.raises(StoreUnavailable, match="refuses the credentials"):
+        with pytest.raises(StoreUnavailable, match="rejects the credentials"):
             objects.check("work")
 
 

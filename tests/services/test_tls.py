@@ -117,6 +117,8 @@ def house(services: Services, tmp_path_factory: pytest.TempPathFactory) -> Itera
     applied = Murmur(folder, environment)("topics", "apply")
     assert applied.returncode == 0, applied.stderr
     minio = _minio(Place(port, folder / "minio-data", kafka.bootstrap, "murmur.uploads", queued=False), certificates)
+    applied = Murmur(folder, environment)("buckets", "apply")
+    assert applied.returncode == 0, applied.stderr
     yield House(folder, certificates.authority, environment)
     minio.forget()
     kafka.process.forget()
@@ -139,8 +141,6 @@ def _minio(place: Place, certificates: Certificates) -> ServiceProcess:
 
 
 def test_a_file_becomes_a_transcript_and_is_counted_over_tls(house: House) -> None:
-    applied = Murmur(house.folder, house.environment)("buckets", "apply")
-    assert applied.returncode == 0, applied.stderr
     at = f"http://127.0.0.1:{house.environment['MURMUR_GATEWAY_PORT']}"
     with (
         Murmur(house.folder, house.environment).start("run", *STAGES) as stages,
