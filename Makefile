@@ -28,7 +28,7 @@ dev: setup ## run the whole system in one process: http://127.0.0.1:8511
 test: check ## all checks and tests: unit, contract, pipeline, speech, services
 	@$(BIN)/python -m scripts.models
 	@$(BIN)/python -m scripts.services build
-	@$(BIN)/python -m pytest $(TIERS) --numprocesses $(PYTESTS) --dist loadgroup --no-loadscope-reorder
+	@$(BIN)/python -m pytest $(TIERS) --numprocesses $(PYTESTS) --dist loadscope --no-loadscope-reorder
 
 models: setup ## download original Whisper weights, tiny.en and base, into a cache outside the checkout (220 MB)
 	@$(BIN)/python -m scripts.models

@@ -10,6 +10,9 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from runtime.settings import Settings
+from tests.scheduling import pytest_xdist_make_scheduler
+
+__all__ = ["pytest_xdist_make_scheduler"]
 
 if TYPE_CHECKING:
     from scripts.services.supervisor import Services
@@ -18,28 +21,12 @@ TESTS = Path(__file__).parent
 TIERS = ("unit", "contract", "pipeline", "speech", "services")
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist looks for its groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """`tests/unit/…` is marked `unit`, and so on: nobody has to remember it.
-
-    What is in one group runs in one process of pytest-xdist: a file, unless it says another group itself, or the tests of several
-    files that share a system which takes long to start.
-    """
+    """`tests/unit/…` is marked `unit`, and so on: nobody has to remember it."""
     for item in items:
         folder = item.path.relative_to(TESTS).parts[0]
         if folder in TIERS:
             item.add_marker(folder)
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(_system(item, folder) or str(item.path.relative_to(TESTS))))
-
-
-def _system(item: pytest.Item, folder: str) -> str | None:
-    """Of `folder`, and of the store that it runs on if there are several."""
-    if "system" not in getattr(item, "fixturenames", ()):
-        return None
-    callspec = getattr(item, "callspec", None)
-    flavour = callspec.params.get("system") if callspec else None
-    return f"system of {folder}" + (f" on {flavour.name}" if flavour else "")
 
 
 @pytest.fixture(scope="session")

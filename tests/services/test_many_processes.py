@@ -14,8 +14,6 @@ from tests.services.chaos.nemesis import Nemesis
 from tests.services.chaos.trial import timed, trial
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.xdist_group("clusters")  # one at a time: a dozen processes each
-
 SEED = 20261121
 
 

@@ -16,8 +16,6 @@ from tests.services.chaos.cluster import Cluster
 from tests.services.chaos.nemesis import Nemesis, freeze, kills, outage
 from tests.services.chaos.trial import trial
 
-pytestmark = pytest.mark.xdist_group("clusters")  # one at a time: a dozen processes each
-
 SEED = 20261121
 JOBS = 100
 FROZEN_S = 20.0  # longer than a session: the other coordinator has decided by the time it wakes
