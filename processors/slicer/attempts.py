@@ -1,6 +1,6 @@
-"""How often decoding of a file had begun and never ended, because the process died meanwhile: a folder with a file for each.
+"""Counts decoding attempts that began and never ended, because the process died meanwhile: a folder with a file for each.
 
-Used by `stage` and `worker` in the embedded mode, whose broker ends with the process. A real one keeps the count in the
+Used by `stage` and `worker` in the embedded mode, whose broker ends with the process. On a real broker the count is kept in the
 metadata of a commit (`runtime/kafka/window.py`). The folder belongs to one process.
 """
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class Attempts:
-    """Without a folder nothing is kept, and the count is always 0."""
+    """Without a folder nothing is stored, and the count is always 0."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
@@ -23,14 +23,14 @@ class Attempts:
             return 0
 
     def begin(self, slice_id: str) -> None:
-        """Counted from now on, unless `end` follows. A disk that is full counts nothing."""
+        """Counts one attempt, unless `end` follows. On a full disk nothing is counted."""
         if self._folder is not None:
             with contextlib.suppress(OSError):
                 self._folder.mkdir(parents=True, exist_ok=True)
                 (self._folder / slice_id).write_text(str(self.count(slice_id) + 1))
 
     def end(self, slice_id: str) -> None:
-        """The process lives, whatever came of the file. Idempotent."""
+        """The process has survived, whatever the result. Idempotent."""
         if self._folder is not None:
             with contextlib.suppress(OSError):
                 (self._folder / slice_id).unlink(missing_ok=True)

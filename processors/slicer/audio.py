@@ -1,6 +1,6 @@
-"""The seam between untrusted media and the rest of the slicer: what a decoder is given, and what it gives.
+"""The interface between untrusted media and the rest of the slicer: the input and the output of a decoder.
 
-Implemented by `decode.py` in the process that calls it, and by `sandbox` in a process of its own, which is what a slicer uses.
+Implemented by `decode.py` in the calling process, and by `sandbox` in a separate process, which is what a slicer uses.
 """
 
 from collections.abc import Callable, Iterator
@@ -33,42 +33,39 @@ class OpenAudio(Protocol):
 
     @property
     def info(self) -> AudioInfo:
-        """What the container says; `duration_s` and `warnings` are complete once the blocks are."""
+        """As stated by the container; `duration_s` and `warnings` are complete after the last block."""
 
     def blocks(self) -> Iterator[Samples]:
-        """Every sample once, from 0 of the player's clock (`clock.py`), BLOCK_SAMPLES at a time (the last block may be shorter).
-        Once only. Raises Invalid("too_long"),
-        and what reading the file raises."""
+        """Every sample, from 0 of the player's clock (`clock.py`), BLOCK_SAMPLES at a time (the last block may be shorter).
+        Can be read once. Raises Invalid("too_long"), and what reading the file raises."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecodeOptions:
-    """`track`: this audio track and no other, else the best that has samples. `raw_format`: what a file without a header is taken
-    for."""
+    """`track`: the audio track to decode; None: the best that has samples. `raw_format`: the format assumed for a file without a
+    header."""
 
     max_audio_s: float
     track: int | None = None
     raw_format: RawFormat | None = None
 
 
-class Spent(NamedTuple):
-    """What decoding a file has come to so far: seconds of sound, and of CPU time where that is known."""
+class Progress(NamedTuple):
+    """How far decoding of a file is: seconds of audio decoded, and seconds of CPU time used where that is known."""
 
     decoded_s: float = 0.0
     cpu_s: float = 0.0
 
 
-Check = Callable[[Spent], None]
+Check = Callable[[Progress], None]
 
 
-def nothing_to_check(_spent: Spent) -> None:
-    """A file that nobody cancels."""
+def no_check(_progress: Progress) -> None:
+    """For a file that is never cancelled."""
 
 
 class Decoder(Protocol):
-    def __call__(
-        self, file: Seekable, options: DecodeOptions, check: Check = nothing_to_check
-    ) -> AbstractContextManager[OpenAudio]:
-        """Opens a file, from its first byte; leaves it open. `check` is called again and again while it works; what that raises
-        ends the decoding. Raises Invalid (reasons: `decode.py`) when not one sample can be had from it, and what reading it
+    def __call__(self, file: Seekable, options: DecodeOptions, check: Check = no_check) -> AbstractContextManager[OpenAudio]:
+        """Decodes a file from its first byte; does not close it. `check` is called repeatedly meanwhile; what it raises ends the
+        decoding. Raises Invalid (reasons: `decode.py`) when not one sample can be decoded, and what reading the file
         raises."""

@@ -1,6 +1,6 @@
-"""Which of several audio tracks is decoded: the first, in the order of preference, that gives a sample. One pass over the file.
+"""Which of several audio tracks is decoded: the first in the order of preference that has a sample. One pass over the file.
 
-Fed by `decode` with a container that is only for this: its packets are used up.
+Fed by `decode` with a container opened for this only: its packets are consumed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,8 +16,8 @@ from runtime.errors import Invalid
 
 
 def first_with_sound(container: InputContainer, order: Sequence[int], reader: Reader) -> int:
-    """`order`: audio tracks, the preferred one first: once that one gives a sample, nothing more is read. Raises Invalid when no
-    track does, and the file's own errors."""
+    """`order`: audio tracks, the preferred one first: once that one has a sample, nothing more is read. Raises Invalid when no
+    track has one, and the errors of reading the file."""
     decoders, problem = _decoders(container, order)
     sounding: set[int] = set()
     for packet in _packets(container, decoders, reader):
@@ -27,7 +27,7 @@ def first_with_sound(container: InputContainer, order: Sequence[int], reader: Re
                 if any(frame.samples for frame in decoders[index].decode(packet)):
                     sounding.add(index)
             except BAD_INPUT:
-                problem = problem or Invalid("corrupt", "the sound is damaged: nothing of it can be decoded")
+                problem = problem or Invalid("corrupt", "the audio is damaged: nothing can be decoded")
         if next(iter(decoders)) in sounding:
             break
     for track in order:
@@ -37,7 +37,8 @@ def first_with_sound(container: InputContainer, order: Sequence[int], reader: Re
 
 
 def _decoders(container: InputContainer, order: Sequence[int]) -> tuple[dict[int, AudioCodecContext], Invalid | None]:
-    """By stream, in the order of preference; and what is wrong with the first that has none. Raises Invalid without any."""
+    """By stream, in the order of preference; and why the first stream without a decoder has none. Raises Invalid when there is
+    no decoder at all."""
     decoders: dict[int, AudioCodecContext] = {}
     problem: Invalid | None = None
     for track in order:
@@ -52,7 +53,7 @@ def _decoders(container: InputContainer, order: Sequence[int]) -> tuple[dict[int
 
 
 def _packets(container: InputContainer, decoders: Mapping[int, AudioCodecContext], reader: Reader) -> Iterator["av.Packet[Any]"]:
-    """Of these streams, up to where the file can no longer be read."""
+    """The packets of these streams, up to where the file can no longer be read."""
     packets = container.demux([stream for stream in container.streams.audio if stream.index in decoders])
     while True:
         try:

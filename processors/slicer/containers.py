@@ -17,19 +17,19 @@ from runtime.errors import Invalid
 from schemas.options import RawFormat
 from schemas.work import AudioTrack
 
-# Demuxers that read one file and nothing else. Not here: whatever opens other files or sockets (concat, hls, dash, sdp, …).
+# Demuxers that read one file and nothing else. Excluded: those that open other files or sockets (concat, hls, dash, sdp, …).
 FORMATS = (
     "wav,w64,aiff,caf,au,voc,mp3,flac,ogg,mov,mp4,m4a,matroska,webm,aac,loas,amr,amrnb,amrwb,"
     "asf,mpegts,mpeg,flv,avi,ac3,eac3,dts,ape,wv,tta,mpc,mpc8"
 )
 _ONLY_THIS_FILE = {"protocol_whitelist": "none"}  # "none" names no protocol
 CONTAINER_OPTIONS = {"format_whitelist": FORMATS} | _ONLY_THIS_FILE
-# PCM comes in packets of 32 KiB, not 4: each costs as much Python as the samples cost FFmpeg. And the first is enough to
-# recognise AC-3 or DTS, which a WAV file may call PCM; FFmpeg would compare 2,500 packets with all formats that it knows.
+# PCM is read in packets of 32 KiB, not 4: a packet costs as much in Python as its samples cost in FFmpeg. The first packet is
+# enough to recognise AC-3 or DTS labelled as PCM in a WAV file; FFmpeg would compare 2,500 packets with all its formats.
 _WAV_OPTIONS = {"max_size": "32768", "max_probe_packets": "1"}
 # Telephone formats without a header; FFmpeg knows the rate of the others.
 _RAW_OPTIONS: dict[RawFormat, dict[str, str]] = {"mulaw": {"sample_rate": "8000"}, "alaw": {"sample_rate": "8000"}}
-# FFmpeg's own AMR decoders give nothing for the frames of comfort noise that a telephone sends in pauses.
+# FFmpeg's own AMR decoders return nothing for the frames of comfort noise that a telephone sends in pauses.
 _DECODERS = {
     "amrnb": "libopencore_amrnb",
     "amr_nb": "libopencore_amrnb",
@@ -38,16 +38,17 @@ _DECODERS = {
 }
 MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 768_000
 MAX_CHANNELS = 32
-MAX_FRAME_SAMPLES = 1 << 20  # one frame is held whole; a second at the highest rate fits
+MAX_FRAME_SAMPLES = 1 << 20  # a frame is held in memory; a second at the highest rate fits
 _LISTED_MAX = 100  # tracks that are listed
 _TITLE_CHARACTERS = 200
-# What bad input raises: FFmpeg's errors, Python's own where the header's numbers make no sense, and ours.
+# What bad input raises: FFmpeg's errors, Python's where the header's numbers make no sense, and Invalid.
 BAD_INPUT = (av.FFmpegError, ValueError, OverflowError, ZeroDivisionError, LookupError, NotImplementedError, Invalid)
 
 
 @contextmanager
 def open_container(reader: Reader, raw_format: RawFormat | None) -> Iterator[InputContainer]:
-    """`raw_format` is for files without a known header only: a name may be wrong. Raises Invalid, and the file's own errors."""
+    """`raw_format` is used only for files without a known header: a file name may be wrong. Raises Invalid, and the errors of
+    reading the file."""
     raw = None if reader.has_known_header else raw_format
     try:
         if raw is None:
@@ -66,11 +67,11 @@ def open_container(reader: Reader, raw_format: RawFormat | None) -> Iterator[Inp
 
 
 def decoder_of(stream: AudioStream) -> AudioCodecContext:
-    """Raises Invalid when there is none, or when the header's numbers are absurd."""
+    """Raises Invalid when there is none, or when the numbers in the header are out of range."""
     codec = stream.codec_context
     if codec is None:
         raise Invalid("unsupported", "the audio codec is not supported")
-    if codec.sample_rate and codec.channels:  # else the container does not say; each frame does
+    if codec.sample_rate and codec.channels:  # else not stated by the container, only by each frame
         check_sound(codec.sample_rate, codec.channels)
     if codec.name in _DECODERS:
         better = av.CodecContext.create(_DECODERS[codec.name], "r")
@@ -81,7 +82,7 @@ def decoder_of(stream: AudioStream) -> AudioCodecContext:
 
 
 def check_sound(rate_hz: int, channels: int) -> None:
-    """A sample rate of 1 Hz makes hours out of kilobytes."""
+    """Raises Invalid: at a sample rate of 1 Hz a few kilobytes would be hours of audio."""
     if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
         raise Invalid("corrupt", f"a sample rate of {rate_hz} Hz is out of range")
     if not 1 <= channels <= MAX_CHANNELS:

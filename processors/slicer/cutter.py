@@ -1,6 +1,6 @@
-"""Spoken regions to chunks: as many neighbours as fit into the longest chunk, the silence between them left out. Pure.
+"""Spoken regions to chunks: as many consecutive ones as fit into the longest chunk, without the silence between them. Pure.
 
-Fed by `regions`; feeds `slicing`. A chunk is given out as soon as the next region does not fit into it.
+Fed by `regions`; feeds `slicing`. A chunk is complete as soon as the next region does not fit into it.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from schemas.work import Span
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """`pieces`: the spoken regions, in order, in samples of the file; those that touch are one. `speech`: the regions without
+    """`pieces`: the spoken regions, in order, in samples of the file; adjacent ones are joined. `speech`: the regions without
     their padding. `pieces` is never empty."""
 
     pieces: tuple[Span, ...]
@@ -39,14 +39,14 @@ class Cutter:
             self._samples += length
 
     def finish(self) -> Iterator[Chunk]:
-        """The chunk in the making, if there is one."""
+        """The chunk under construction, if there is one."""
         if self._regions:
             speech = tuple(stretch for region in self._regions for stretch in region.speech)
             yield Chunk(_joined(region.span for region in self._regions), speech)
         self._regions, self._samples = [], 0
 
     def _bounded(self, region: Region) -> Iterator[Region]:
-        """A region longer than a chunk, in as few parts of equal length as fit (padding wider than a chunk makes such)."""
+        """A region longer than a chunk, in as few parts of equal length as fit (possible with padding wider than a chunk)."""
         start, end = region.span
         parts = -(-(end - start) // self._max_samples)
         bounds = [start + (end - start) * part // parts for part in range(parts + 1)] if parts else []

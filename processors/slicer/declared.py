@@ -1,7 +1,8 @@
-"""How long a stream says that it is: its own word, in a header that was written when the length was known.
+"""The declared length of a stream: the one in a header that was written when the length was known.
 
-Fed by `track`, which calls a stream truncated when it is much shorter. Not taken: a container's duration, which may be another
-stream's; what FFmpeg estimates from the bit rate of the first frames; the last page's time (a cut file ends with one, too).
+Fed by `track`, which reports a stream as truncated when it is much shorter. Not used: a container's duration, which may be that
+of another stream; FFmpeg's estimate from the bit rate of the first frames; the time of the last page (a cut file ends with one,
+too).
 """
 
 import re
@@ -11,7 +12,7 @@ from av.container import InputContainer
 
 from processors.slicer.reader import Reader
 
-# By the first name of FFmpeg's demuxers: those whose `stream.duration` is a header's word.
+# By the first name of FFmpeg's demuxers: those whose `stream.duration` comes from a header.
 _FROM_HEADER = ("matroska", "wav", "w64", "flac", "aiff", "caf", "au", "ape", "wv", "tta", "mpc", "mpc8")
 TRUNCATED_BELOW = 0.9
 _UNKNOWN_BYTES = 0x7FFFF000  # programs that write WAV to a pipe declare this much or more
@@ -20,7 +21,7 @@ _XING_BYTES = 256  # from the start of an MPEG frame; the header is within
 
 
 def declared_if_short(container: InputContainer, stream: AudioStream, reader: Reader, length_s: float) -> float | None:
-    """The stream's own word, when that is much more than `length_s`. Reads the header again only then, which may raise."""
+    """The declared length, if it is much more than `length_s`. Only then the header is read again, which may raise."""
     kind = container.format.name.split(",")[0]
     declared_s = _duration_s(stream)
     if kind == "matroska":
@@ -34,7 +35,7 @@ def declared_if_short(container: InputContainer, stream: AudioStream, reader: Re
 
 
 def is_too_long(container: InputContainer, stream: AudioStream, reader: Reader, max_audio_s: float) -> bool:
-    """By a header that was written when the length was known: such a file need not be decoded up to where it is too long."""
+    """According to a header that was written when the length was known: such a file need not be decoded up to the limit."""
     declared_s = _sane(_duration_s(stream))
     if declared_s is None or declared_s <= max_audio_s:
         return False
@@ -43,7 +44,7 @@ def is_too_long(container: InputContainer, stream: AudioStream, reader: Reader, 
 
 
 def expected_end_s(container: InputContainer, stream: AudioStream, zero_s: float) -> float | None:
-    """The best guess before the end is reached, on the player's clock: the stream's before the container's."""
+    """The best estimate before the end is reached, on the player's clock: the stream's if there is one, else the container's."""
     duration_s = _sane(_duration_s(stream))
     if duration_s is not None:
         return max(0.0, _start_s(stream) - zero_s) + duration_s
@@ -51,7 +52,7 @@ def expected_end_s(container: InputContainer, stream: AudioStream, zero_s: float
 
 
 def _sane(length_s: float | None) -> float | None:
-    """Nonsense is no word."""
+    """None for a length that is impossible."""
     return length_s if length_s is not None and 0 < length_s < 1e9 else None
 
 
@@ -64,7 +65,7 @@ def _start_s(stream: AudioStream) -> float:
 
 
 def _matroska_s(stream: AudioStream) -> float | None:
-    """A tag says when the stream ends, as 00:01:02.345."""
+    """From the tag with the end of the stream, such as 00:01:02.345."""
     match = re.fullmatch(r"(\d{1,6}):(\d\d):(\d\d(?:\.\d{1,9})?)", stream.metadata.get("DURATION", "").strip())
     if match is None:
         return None
@@ -73,7 +74,7 @@ def _matroska_s(stream: AudioStream) -> float | None:
 
 
 def _wav_s(stream: AudioStream, reader: Reader) -> float | None:
-    """FFmpeg takes the samples that are there for the declared ones; the header says how many there should be."""
+    """FFmpeg reports the samples that the file has; the header states how many it should have."""
     there_s = _duration_s(stream)
     at = 12
     for _ in range(_HEADERS_MAX):
@@ -89,7 +90,7 @@ def _wav_s(stream: AudioStream, reader: Reader) -> float | None:
 
 
 def _has_xing_header(reader: Reader) -> bool:
-    """The first frame of an MP3 file that an encoder wrote last, with the number of the others."""
+    """Whether the first frame of an MP3 file has such a header: an encoder writes it last, with the number of frames."""
     head = reader.peek(0, 10)
     at = 0
     if head[:3] == b"ID3" and len(head) == 10:
@@ -99,7 +100,7 @@ def _has_xing_header(reader: Reader) -> bool:
 
 
 def _is_not_fragmented(reader: Reader) -> bool:
-    """The header of a fragmented MP4 file was written before its sound; FFmpeg's duration is of the fragments it has seen."""
+    """The header of a fragmented MP4 file is written before its audio; FFmpeg's duration is that of the fragments read so far."""
     at = 0
     for _ in range(_HEADERS_MAX):
         header = reader.peek(at, 16)

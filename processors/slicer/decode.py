@@ -1,24 +1,23 @@
 """Untrusted bytes to samples, as a stream: s16 mono 16 kHz, in memory that does not grow with the file.
 
-Fed by the object store's readers; feeds `slicing`. Not one sample from a file means `Invalid`, with one of these reasons:
+Fed by the object store's readers; feeds `slicing`. A file without a single sample raises `Invalid`, with one of these reasons:
 
     empty          the file has no bytes
-    unsupported    not a container or codec that is read here: text, playlists, images, archives
-    no_audio       a container without sound: no audio stream, or one without a single sample
-    unknown_track  an audio track was asked for that is not there
-    corrupt        a known container, damaged: its header is cut off or absurd, or nothing in it can be decoded
-    too_long       more samples than allowed, counted while decoding, or declared by a header that can be trusted
+    unsupported    not a supported container or codec: text, playlists, images, archives
+    no_audio       a container without audio: no audio stream, or one without a single sample
+    unknown_track  the requested audio track does not exist
+    corrupt        a known container, damaged: its header is truncated or out of range, or nothing in it can be decoded
+    too_long       more samples than allowed, counted while decoding, or declared by a reliable header
 
-The parts: `reader` (bytes), `containers` (what is opened), `choice` (of a track), `track` (one stream of it), `clock` (when its
-sound is shown), `faults` (what is wrong with it), `resample` and `downmix` (to 16 kHz mono), `declared` (how long it should
-be).
+The parts: `reader` (bytes), `containers` (what is opened), `choice` (of a track), `track` (one stream of it), `clock` (its
+times), `faults` (what is wrong with it), `resample` and `downmix` (to 16 kHz mono), `declared` (its declared length).
 """
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from processors.slicer.audio import Check, DecodeOptions, OpenAudio, Seekable, nothing_to_check
+from processors.slicer.audio import Check, DecodeOptions, OpenAudio, Seekable, no_check
 from processors.slicer.choice import first_with_sound
 from processors.slicer.containers import open_container, track_order
 from processors.slicer.reader import Reader
@@ -27,8 +26,8 @@ from runtime.errors import Invalid
 
 
 @contextmanager
-def open_audio(file: Seekable, options: DecodeOptions, check: Check = nothing_to_check) -> Iterator[OpenAudio]:
-    """In this process. The contract is `audio.Decoder`'s; `check` is called with every read."""
+def open_audio(file: Seekable, options: DecodeOptions, check: Check = no_check) -> Iterator[OpenAudio]:
+    """Decodes in this process. The contract is `audio.Decoder`'s; `check` is called with every read."""
     file.seek(0)
     if not file.read(1):
         raise Invalid("empty", "the file is empty")
@@ -37,7 +36,7 @@ def open_audio(file: Seekable, options: DecodeOptions, check: Check = nothing_to
         container = opened.enter_context(open_container(reader, options.raw_format))
         order = track_order(container, options.track)
         track = order[0]
-        if len(order) > 1:  # choosing among several uses up the packets of a container
+        if len(order) > 1:  # choosing among several consumes the packets of a container
             track = first_with_sound(container, order, reader)
             opened.close()
             reader = Reader(file, check)

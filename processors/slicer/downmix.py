@@ -1,7 +1,7 @@
-"""Many channels to one, so that nobody is lost: half the energy of the loudest channel is always there.
+"""Many channels to one, so that no speaker is lost: the mix always has half the energy of the loudest channel.
 
-Fed by `resample`, block by block. As a rule a channel has FFmpeg's weight. A mix that is too quiet (a dead channel, one far below
-the other) is raised; where channels cancel each other, the loudest is heard instead, until they have agreed for a while.
+Fed by `resample`, block by block. Channels have FFmpeg's weights. A mix that is too quiet (a silent channel, one far below the
+other) is amplified; where channels cancel each other, the loudest one replaces the mix until they have been in phase for a while.
 """
 
 from functools import lru_cache
@@ -16,20 +16,20 @@ from schemas.work import SAMPLE_RATE_HZ
 
 Gains = NDArray[np.float32]  # one for each channel
 LEAST_ENERGY = 0.55  # of the loudest channel's: a little over half, since gains fade in
-CANCELS_BELOW, AGREES_ABOVE = 0.25, 0.5  # energy of the mix, of what it is for channels that have nothing in common
-AGREED_SAMPLES = 2 * SAMPLE_RATE_HZ  # how long before the mix is trusted again
+CANCELS_BELOW, AGREES_ABOVE = 0.25, 0.5  # energy of the mix, relative to that of uncorrelated channels
+AGREED_SAMPLES = 2 * SAMPLE_RATE_HZ  # how long before the mix is used again
 FADE_SAMPLES = SAMPLE_RATE_HZ // 100  # 10 ms: no click
-_SILENCE = 1.0  # mean square below which a block says nothing of its channels
+_SILENCE = 1.0  # mean square below which a block is not evaluated
 
 
 class Downmix:
-    """`layout`: its name, and how many channels it has."""
+    """`layout`: the name of the channel layout; `channels`: how many it has."""
 
     def __init__(self, layout: str, channels: int) -> None:
         self.layout = (layout, channels)
         self._weights = _weights(layout, channels)
         self._gains = self._weights
-        self._loudest: int | None = None  # the channel that is heard instead of the mix
+        self._loudest: int | None = None  # the channel that is used instead of the mix
         self._agreed = 0
 
     def mix(self, block: NDArray[np.int16]) -> Samples:
@@ -66,7 +66,7 @@ class Downmix:
     def _follow(self, agreement: float, samples: int) -> None:
         if agreement < CANCELS_BELOW:
             self._agreed = 0
-            self._loudest = self._loudest or 0  # which one is chosen next
+            self._loudest = self._loudest or 0  # the actual one is chosen next
         else:
             self._agreed = self._agreed + samples if agreement > AGREES_ABOVE else 0
 
@@ -78,9 +78,9 @@ class Downmix:
 
 @lru_cache(64)
 def _weights(layout: str, channels: int) -> Gains:
-    """What FFmpeg's own downmix makes of each channel: one sample of each goes through it. Read-only.
+    """The weight of each channel in FFmpeg's own downmix, measured with one sample of each. Read-only.
 
-    Channels without known places ("5 channels") have no mixing rule; they are averaged.
+    Channels without known positions ("5 channels") have no mixing rule; they are averaged.
     """
     if layout.endswith(" channels"):
         return np.full(channels, 1 / channels, np.float32)

@@ -1,23 +1,23 @@
-"""What is wrong with a track and where, as warnings of the transcript. Times are the player's.
+"""What is wrong with a track and where, as warnings of the transcript. Times are on the player's clock.
 
-Fed by `clock` (missing sound, broken times) and `track` (packets); read when the track has ended. Their number is bounded.
+Fed by `clock` (missing audio, broken times) and `track` (packets); read when the track has ended. Their number is bounded.
 """
 
 from schemas.warning import TranscriptWarning
 
-NAMED_MAX = 20  # more places than anybody looks up; a bad recording has thousands
+NAMED_MAX = 20  # a bad recording has thousands
 
 
 def warning(code: str, message: str, start_s: float, end_s: float | None = None) -> TranscriptWarning:
-    """Without an end: from there on."""
+    """Without `end_s`: from there to the end of the file."""
     end = None if end_s is None else round(end_s, 3)
     return TranscriptWarning(code=code, message=message, start=round(start_s, 3), end=end)
 
 
 class Faults:
-    """Those of one kind, in the order of the file: a warning for each of the first NAMED_MAX, then one for all others.
+    """Faults of one kind, in the order of the file: a warning for each of the first NAMED_MAX, then one for all others.
 
-    `others` is the message of that one: {0} is their number, {1} how many seconds they are together.
+    `others` is the message of the last one: {0} is their number, {1} their total length in seconds.
     """
 
     def __init__(self, code: str, others: str) -> None:
@@ -43,7 +43,7 @@ class Faults:
 
 
 class BadPackets:
-    """How many packets could not be decoded, and from where to where they lie."""
+    """How many packets could not be decoded, and the range of time they are in."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -55,7 +55,7 @@ class BadPackets:
         self._end_s = max(self._end_s, start_s + length_s)
 
     def warnings(self, duration_s: float) -> list[TranscriptWarning]:
-        """Within the track: what its last packet should have held may not be in it."""
+        """With times within the track: it may end before its last packet would have."""
         if not self.count:
             return []
         message = f"packets that could not be decoded: {self.count}"
@@ -63,5 +63,5 @@ class BadPackets:
 
 
 def tenths(length_s: float) -> str:
-    """What is short is not called nothing."""
+    """With two decimals if one would show 0.0."""
     return f"{length_s:.2f}" if 0 < length_s < 0.1 else f"{length_s:.1f}"

@@ -1,6 +1,6 @@
-"""Whether what was read of a file is what `audio_id` names: by the store's metadata, else by the bytes themselves.
+"""Verifies that what was read of a file is the content that `audio_id` names: by the store's metadata, else by its bytes.
 
-Used by `worker` around one file: before its first byte, and again before anything of it is called finished.
+Used by `worker` for one file: before its first byte, and again before anything of it is reported as finished.
 """
 
 import hashlib
@@ -13,12 +13,12 @@ from processors.slicer.audio import Seekable
 from runtime.objects.store import Replaced
 
 BLOCK_BYTES = 1 << 20
-RUNS_MAX = 10_000  # of a file that is read in more places than that, the bytes are not compared
+RUNS_MAX = 10_000  # the bytes of a file that is read in more runs than that are not compared
 
 
 @dataclass(slots=True)
 class _Run:
-    """A stretch that was read without a jump."""
+    """A range that was read without a seek."""
 
     start: int
     end: int
@@ -26,8 +26,8 @@ class _Run:
 
 
 class NamedContent:
-    """A file that remembers what was read of it. `is_unchanged`: see `ObjectStore`. `has_earlier`: an earlier attempt has read
-    it for the same work; what that read can be confirmed by metadata only."""
+    """A file that hashes what is read of it. `is_unchanged`: see `ObjectStore`. `has_earlier`: an earlier attempt has read it for
+    the same work; what was read then can be confirmed by metadata only."""
 
     def __init__(self, file: Seekable, audio_id: str, is_unchanged: Callable[[], bool], *, has_earlier: bool) -> None:
         self._file = file
@@ -40,7 +40,7 @@ class NamedContent:
     def read(self, size: int, /) -> bytes:
         data = self._file.read(size)
         if data:
-            self._remember(data)
+            self._hash(data)
         return data
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
@@ -51,13 +51,13 @@ class NamedContent:
         return self._at
 
     def verify(self, check: Callable[[], None]) -> None:
-        """Raises Replaced where anything that was read may be of another content; leaves the file at its start. Reads all of it
-        once more where the store cannot tell: a chmod changes a file as a write does. `check` may raise, to end that early."""
+        """Raises Replaced when anything that was read may be of another content; leaves the file at its start. Reads all of it
+        once more if metadata cannot decide: a chmod changes it as a write does. `check` may raise, to end that early."""
         if not self._is_unchanged() and not self._is_proven(check):
             raise Replaced("the content is not the one that the job names: it was changed, or replaced")
         self.seek(0)
 
-    def _remember(self, data: bytes) -> None:
+    def _hash(self, data: bytes) -> None:
         start, self._at = self._at, self._at + len(data)
         if not self._runs or self._runs[-1].end != start:
             if len(self._runs) > RUNS_MAX:
@@ -68,7 +68,7 @@ class NamedContent:
         run.end = self._at
 
     def _is_proven(self, check: Callable[[], None]) -> bool:
-        """The content now has the name, and all that was read before is in it."""
+        """Whether the content now has this SHA-256, and all that was read before is in it."""
         if self._has_earlier or len(self._runs) > RUNS_MAX:
             return False
         content = hashlib.sha256()

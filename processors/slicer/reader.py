@@ -1,11 +1,11 @@
-"""The file as FFmpeg reads it: bounded, its own errors kept, and what its first bytes say.
+"""The file as FFmpeg reads it: bounded, with read errors kept, and the format its first bytes indicate.
 
 Fed by the object store's readers; feeds `containers`.
 """
 
 import io
 
-from processors.slicer.audio import Check, Seekable, Spent, nothing_to_check
+from processors.slicer.audio import Check, Progress, Seekable, no_check
 
 _MAGIC = (
     (0, b"RIFF"),
@@ -24,9 +24,9 @@ _HEAD_BYTES = 16
 
 
 class Reader:
-    """Hands the file to FFmpeg. An error of the file ends the stream there and is kept, for FFmpeg would lose it."""
+    """The file object given to FFmpeg. A read error ends the stream and is kept, since FFmpeg would lose it."""
 
-    def __init__(self, file: Seekable, check: Check = nothing_to_check) -> None:
+    def __init__(self, file: Seekable, check: Check = no_check) -> None:
         self._file = file
         self._check = check
         self.size_bytes = file.seek(0, io.SEEK_END)
@@ -37,7 +37,7 @@ class Reader:
 
     @property
     def has_known_header(self) -> bool:
-        """It begins like a file that is read here."""
+        """It begins like a file of a supported format."""
         return any(self._head[at : at + len(magic)] == magic for at, magic in _MAGIC)
 
     @property
@@ -46,12 +46,12 @@ class Reader:
 
     @property
     def is_part(self) -> bool:
-        """A WAV file shorter than it says."""
-        says = int.from_bytes(self._head[4:8], "little") if self._head[:4] == b"RIFF" else 0
-        return self.size_bytes < says + 8
+        """A WAV file that is shorter than its header states."""
+        declared_bytes = int.from_bytes(self._head[4:8], "little") if self._head[:4] == b"RIFF" else 0
+        return self.size_bytes < declared_bytes + 8
 
     def peek(self, offset: int, size: int) -> bytes:
-        """Those bytes, or as many as there are; FFmpeg's place in the file stays. Raises what reading the file raises."""
+        """Those bytes, or as many as there are; FFmpeg's position in the file is kept. Raises what reading the file raises."""
         self._file.seek(min(offset, self.size_bytes))
         data = self._file.read(size)
         self._file.seek(min(self._at, self.size_bytes))
@@ -61,7 +61,7 @@ class Reader:
         if self._at >= self.size_bytes or self._error is not None:
             return b""
         try:
-            self._check(Spent())
+            self._check(Progress())
             data = self._file.read(size)
         except Exception as error:  # raised again by `raise_error`
             self._error = error
@@ -70,7 +70,7 @@ class Reader:
         return data
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """A header may point anywhere; the file is only sent to places that it has."""
+        """A header may point anywhere; the file itself is only asked for positions that it has."""
         target = offset + (0, self._at, self.size_bytes)[whence]
         if target < 0:
             return -1
@@ -85,6 +85,6 @@ class Reader:
         return self._at
 
     def raise_error(self) -> None:
-        """The file's own error says more than what FFmpeg made of it."""
+        """The error of reading the file is more precise than FFmpeg's."""
         if self._error is not None:
             raise self._error

@@ -13,11 +13,11 @@ from processors.slicer.containers import check_sound
 from processors.slicer.downmix import Downmix
 from schemas.work import SAMPLE_RATE_HZ
 
-MIX_SAMPLES = SAMPLE_RATE_HZ // 2  # what a downmix is chosen for: several syllables
+MIX_SAMPLES = SAMPLE_RATE_HZ // 2  # the length that a downmix is chosen for: several syllables
 
 
 class Resampler:
-    """One stream's frames, in order; a stream may change its kind on the way."""
+    """One stream's frames, in order; a stream may change its sample format, layout or rate."""
 
     def __init__(self) -> None:
         self._kind: tuple[str, str, int] | None = None
@@ -27,17 +27,17 @@ class Resampler:
         self._unmixed_samples = 0
 
     def convert(self, frame: AudioFrame) -> Iterator[Samples]:
-        """Raises Invalid for a kind that is out of range."""
+        """Raises Invalid for a sample rate or a number of channels out of range."""
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
         if kind != self._kind:
             yield from self.flush()
             self._start(frame)
             self._kind = kind
-        frame.pts = None  # the clock is not the filter's business
+        frame.pts = None  # times are handled by `clock.py`, not by the filter
         yield from self._samples(frame)
 
     def flush(self) -> Iterator[Samples]:
-        """What is left in the filters. The next frame begins anew."""
+        """What is left in the filters. The next frame begins with new ones."""
         if self._kind is not None:
             self._kind = None
             yield from self._samples(None)
@@ -58,7 +58,7 @@ class Resampler:
             if converted is None:  # a flushed filter that passes frames through
                 continue
             channels = converted.layout.nb_channels
-            plane = cast("bytes", converted.planes[0])  # a buffer, which its types do not say; not copied
+            plane = cast("bytes", converted.planes[0])  # a buffer, which its type stubs do not state; not copied
             samples = np.frombuffer(plane, np.int16, converted.samples * channels)
             if self._downmix is None:
                 yield samples

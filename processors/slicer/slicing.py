@@ -1,6 +1,6 @@
-"""One file from its first byte to its last chunk: decode, hear, find regions, cut. Knows no Kafka and no store.
+"""One file from its first byte to its last chunk: decode, detect speech, find regions, cut. Uses neither Kafka nor a store.
 
-Fed by a reader; its events feed `worker`. Holds the speech of the chunk in the making and the last stretch of the file, no more.
+Fed by a reader; its events feed `worker`. Keeps only the speech of the chunk under construction and the most recent samples.
 """
 
 from collections import deque
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from processors.slicer.audio import Check, DecodeOptions, Decoder, OpenAudio, Samples, Seekable, nothing_to_check
+from processors.slicer.audio import Check, DecodeOptions, Decoder, OpenAudio, Samples, Seekable, no_check
 from processors.slicer.cutter import Chunk, Cutter
 from processors.slicer.regions import Regions
 from processors.slicer.vad import Session, SpeechDetector
@@ -50,10 +50,10 @@ class Slicer:
     session: Session
     max_audio_s: float
 
-    def slice(self, file: Seekable, options: SlicingOptions, check: Check = nothing_to_check) -> Iterator[Event]:
-        """Opened, a Cut for every chunk, Closed. The same bytes and options give the same chunks. `check`, errors: a Decoder's.
+    def slice(self, file: Seekable, options: SlicingOptions, check: Check = no_check) -> Iterator[Event]:
+        """Opened, a Cut for every chunk, Closed. The same bytes and options give the same chunks. `check`, errors: see Decoder.
 
-        Where nobody speaks in the track of the decoder's choice, others are tried before the file is called silent.
+        If the track that the decoder chose has no speech, the others are tried.
         """
         with self.decode(file, self._decoding(options, options.track), check) as audio:
             yield Opened(audio.info)
@@ -83,7 +83,7 @@ class Slicer:
         return bool(chunks)
 
     def _cut(self, audio: OpenAudio, options: SlicingOptions, chunks: list[Chunk]) -> Generator[Cut, None, Closed]:
-        """Adds to `chunks` what it cuts."""
+        """Appends each chunk to `chunks`."""
         for cut in cuts(audio.blocks(), SpeechDetector(self.session), options):
             chunks.append(cut.chunk)
             yield cut
@@ -91,27 +91,27 @@ class Slicer:
 
 
 def cuts(blocks: Iterable[Samples], detector: SpeechDetector, options: SlicingOptions) -> Iterator[Cut]:
-    """Of one file's samples, each as soon as it is certain."""
+    """The chunks of one file's samples, each as soon as it is final."""
     regions = Regions(options)
     cutter = Cutter(int(options.max_chunk_s * SAMPLE_RATE_HZ))
-    tape = _Tape()
+    recent = _RecentSamples()
     for block in blocks:
-        tape.append(block)
+        recent.append(block)
         for region in regions.feed(detector.feed(block)):
-            tape.keep(region.span)
-            yield from map(tape.cut, cutter.add(region))
-        tape.forget(regions.needed_from)
-    for region in regions.finish(detector.finish(), tape.end):
-        tape.keep(region.span)
-        yield from map(tape.cut, cutter.add(region))
-    yield from map(tape.cut, cutter.finish())
+            recent.keep(region.span)
+            yield from map(recent.cut, cutter.add(region))
+        recent.forget(regions.needed_from)
+    for region in regions.finish(detector.finish(), recent.end):
+        recent.keep(region.span)
+        yield from map(recent.cut, cutter.add(region))
+    yield from map(recent.cut, cutter.finish())
 
 
-class _Tape:
-    """The last stretch of the file, and the regions of the chunk in the making without the silence between them."""
+class _RecentSamples:
+    """The most recent samples of the file, and the regions of the chunk under construction without the silence between them."""
 
     def __init__(self) -> None:
-        self._blocks: deque[tuple[int, Samples]] = deque()  # each with where it begins
+        self._blocks: deque[tuple[int, Samples]] = deque()  # each with its first sample's number
         self._kept: deque[tuple[int, Samples]] = deque()
         self.end = 0
 
@@ -139,6 +139,6 @@ def _read(stretches: Iterable[tuple[int, Samples]], span: Span) -> Iterator[Samp
 
 
 def _drop(stretches: deque[tuple[int, Samples]], before: int) -> None:
-    """Those that end before that sample."""
+    """Removes those that end before that sample."""
     while stretches and stretches[0][0] + len(stretches[0][1]) <= before:
         stretches.popleft()

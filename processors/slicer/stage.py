@@ -1,7 +1,7 @@
-"""Many files at once: takes DecodeRequested from the loop, gives each a thread, and hands back what the threads say.
+"""Many files at once: takes DecodeRequested from the loop, runs each in a thread, and returns the steps of the threads.
 
-Fed by `decodes`. One thread is kept for small files, so that a voice message never waits for a film. A repeated request waits
-while the first is in flight, and is settled after it.
+Fed by `decodes`. One thread is reserved for small files, so that a voice message never waits for a film. A repeated request
+waits while the first is in flight, and is settled after it.
 """
 
 import queue
@@ -13,10 +13,10 @@ from cachetools import FIFOCache
 
 from processors.revocations import Revocations
 from processors.slicer.attempts import Attempts
-from processors.slicer.places import Places
 from processors.slicer.sandbox.pool import Decoders
 from processors.slicer.sandbox.process import Limits
 from processors.slicer.slicing import Slicer
+from processors.slicer.slots import Slots
 from processors.slicer.vad import load_session
 from processors.slicer.worker import FileWork, SlicerContext, failed, is_small
 from runtime.kafka.loop import Loop, LoopOptions
@@ -27,11 +27,11 @@ from schemas.record import Failure
 from schemas.topics import DECODES
 from schemas.work import DecodeRequested
 
-WAITING_MAX = 32  # small files are found among so many that wait
-UNTAKEN_MAX = 64  # steps that the loop has not taken yet; a thread that has more to say waits
+WAITING_MAX = 32  # of these the small ones are started first
+EMITTED_MAX = 64  # steps that the loop has not taken yet; threads wait while there are so many
 CRASHES_MAX = 3
-REMEMBERED = 2000  # requests that were done lately
-_LOOK_S = 0.1  # how soon a thread that waits to say something notices that it should stop
+RECENT_MAX = 2000  # requests that were done recently
+_LOOK_S = 0.1  # how soon a thread that waits to emit something notices that it should stop
 
 
 class Warm(Protocol):
@@ -76,21 +76,21 @@ class SlicerHandler:
     """Implements `runtime.kafka.messages.Handler`."""
 
     def __init__(
-        self, context: SlicerContext, decoders: Warm, places: int, revocations: Follower, wakeup: Wakeup | None = None
+        self, context: SlicerContext, decoders: Warm, slots: int, revocations: Follower, wakeup: Wakeup | None = None
     ) -> None:
         self._context = context
         self._decoders = decoders
-        self._places = Places(places)
-        self._in_flight_max = places + WAITING_MAX
+        self._slots = Slots(slots)
+        self._in_flight_max = slots + WAITING_MAX
         self._revocations = revocations
         self._wakeup = wakeup or Wakeup()
         self._following = False
-        self._threads = ThreadPoolExecutor(places, thread_name_prefix="slicer")
+        self._threads = ThreadPoolExecutor(slots, thread_name_prefix="slicer")
         self._waiting: list[Received[DecodeRequested]] = []
         self._running: list[FileWork] = []
-        self._long: set[str] = set()  # those that wait again since they are longer than they seemed
-        self._done: FIFOCache[str, None] = FIFOCache(REMEMBERED)
-        self._given: queue.Queue[tuple[FileWork, Step | Exception | None]] = queue.Queue(UNTAKEN_MAX)
+        self._long: set[str] = set()  # those that wait for a second time, since they are longer than they seemed
+        self._done: FIFOCache[str, None] = FIFOCache(RECENT_MAX)
+        self._emitted: queue.Queue[tuple[FileWork, Step | Exception | None]] = queue.Queue(EMITTED_MAX)
 
     def room(self, topic: str) -> int:
         return max(0, self._in_flight_max - len(self._running) - len(self._waiting))
@@ -98,7 +98,7 @@ class SlicerHandler:
     def handle(self, records: Sequence[Received[DecodeRequested]]) -> Iterator[Step]:
         self._revocations.check()
         self._waiting += records
-        yield from self._take_given()
+        yield from self._take_emitted()
         yield from self._begin()
         if not self._running:
             self._decoders.trim()
@@ -124,29 +124,29 @@ class SlicerHandler:
         self._revocations.stop()
         self._decoders.close()
 
-    def _take_given(self) -> Iterator[Step]:
-        for _ in range(self._given.qsize()):
-            work, given = self._given.get_nowait()
+    def _take_emitted(self) -> Iterator[Step]:
+        for _ in range(self._emitted.qsize()):
+            work, emitted = self._emitted.get_nowait()
             if work not in self._running:
                 continue
-            if isinstance(given, Exception):
-                raise given
-            if given is None:
+            if isinstance(emitted, Exception):
+                raise emitted
+            if emitted is None:
                 self._running.remove(work)
                 self._long.add(work.request.event_id)
                 self._waiting.append(work.record)
                 continue
-            if given.settles is not None:
+            if emitted.settles is not None:
                 self._running.remove(work)
                 self._remember(work.request)
-            yield given
+            yield emitted
 
     def _begin(self) -> Iterator[Step]:
         for record in self._in_turn():
             request = record.event
             if request.event_id in self._done:
                 self._waiting.remove(record)
-                yield Step(settles=record)  # which the loop does after all that was given of the first is acknowledged
+                yield Step(settles=record)  # done by the loop after all outputs of the first are acknowledged
                 continue
             attempts = max(record.attempts, self._context.attempts.count(request.work.slice_id))
             if attempts >= CRASHES_MAX:
@@ -157,15 +157,15 @@ class SlicerHandler:
                 continue
             if self._is_running(request) or (attempts and self._has_suspect()):
                 continue
-            work = FileWork(record, self._context, self._places, self._give, is_suspect=attempts > 0)
-            if self._places.take(work, short=self._is_short(record)):
+            work = FileWork(record, self._context, self._slots, self._emit, is_suspect=attempts > 0)
+            if self._slots.acquire(work, short=self._is_short(record)):
                 self._waiting.remove(record)
                 yield Step(begins=[record])
                 self._running.append(work)
                 self._threads.submit(work.run)
 
     def _in_turn(self) -> list[Received[DecodeRequested]]:
-        """Those that wait, in the order of their arrival, but of the short ones the smallest first."""
+        """Those that wait, in the order of arrival, except that the short ones are sorted by size."""
         short = iter(sorted(filter(self._is_short, self._waiting), key=_size_bytes))
         return [next(short) if self._is_short(record) else record for record in self._waiting]
 
@@ -173,22 +173,22 @@ class SlicerHandler:
         return is_small(record.event) and record.event.event_id not in self._long
 
     def _has_suspect(self) -> bool:
-        """Of two files that a process died with only one is decoded at a time: the next death is of that one."""
+        """Of files during which a process died, only one is decoded at a time: it is the cause of the next crash."""
         return any(work.is_suspect for work in self._running)
 
     def _is_running(self, request: DecodeRequested) -> bool:
         return any(work.request.event_id == request.event_id for work in self._running)
 
     def _remember(self, request: DecodeRequested) -> None:
-        """All that there is to report of it has been handed to the loop."""
+        """All steps of the request have been handed to the loop."""
         self._done[request.event_id] = None
         self._long.discard(request.event_id)
 
-    def _give(self, work: FileWork, given: Step | Exception | None) -> None:
-        """Called in the threads; blocks while the loop is behind."""
+    def _emit(self, work: FileWork, emitted: Step | Exception | None) -> None:
+        """Called in the threads; blocks while too many steps wait for the loop."""
         while not work.is_stopped:
             try:
-                self._given.put((work, given), timeout=_LOOK_S)
+                self._emitted.put((work, emitted), timeout=_LOOK_S)
             except queue.Full:
                 continue
             self._wakeup.set()

@@ -1,13 +1,13 @@
-"""Where exactly somebody speaks inside a region: stretches between short silences, without padding. Pure.
+"""The exact times of speech inside a region: stretches between short silences, without padding. Pure.
 
-Fed by `regions` with the same probabilities; what comes of it places words, and tells which speech has no text.
+Fed by `regions` with the same probabilities; used for the times of words, and to find speech without text.
 """
 
 from schemas.work import SAMPLE_RATE_HZ, Span
 
 SILENCE_SAMPLES = int(0.16 * SAMPLE_RATE_HZ)  # longer than the closure of any consonant
-# A stretch begins and ends where its probability passes half of its highest: the low threshold that finds weak speech would
-# add a quarter of a second of reverberation to clear speech.
+# A stretch begins and ends where its probability passes half of its peak: the low threshold needed for weak speech would add a
+# quarter of a second of reverberation to clear speech.
 EDGE = 0.5
 
 
@@ -19,8 +19,8 @@ class Stretches:
         self._silence_below = silence_below
         self._window = window_samples
         self._closed: list[Span] = []
-        self._windows: list[tuple[int, float]] = []  # of the stretch that is going on: where each begins, its probability
-        self._silence: int | None = None  # since when it is silent
+        self._windows: list[tuple[int, float]] = []  # of the current stretch: where each begins, its probability
+        self._silence: int | None = None  # where the current silence began
 
     def step(self, probability: float, now: int) -> None:
         if probability >= self._threshold:
@@ -33,7 +33,7 @@ class Stretches:
             self._close(now + self._window)
 
     def take(self, end: int) -> tuple[Span, ...]:
-        """Those up to there; one that goes on is split."""
+        """Removes and returns the stretches up to `end`; one that continues is split."""
         if self._windows:
             self._close(end)
         taken = tuple((a, min(b, end)) for a, b in self._closed if a < end)
@@ -41,7 +41,7 @@ class Stretches:
         return taken
 
     def _close(self, end: int) -> None:
-        """What is on the tape from `end` on belongs to the next stretch."""
+        """Windows from `end` on belong to the next stretch."""
         mine = [window for window in self._windows if window[0] < end]
         self._windows = [window for window in self._windows if window[0] >= end]
         self._silence = None

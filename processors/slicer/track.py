@@ -1,6 +1,6 @@
 """One audio track of an open container, from its first sample to its last, on the player's clock.
 
-Fed by `decode`; feeds `slicing`. After the first good sample damage is a warning, and what was decoded is kept.
+Fed by `decode`; feeds `slicing`. After the first good sample, damage causes a warning, and what was decoded is kept.
 """
 
 from collections.abc import Iterable, Iterator
@@ -27,7 +27,7 @@ _SILENCE.setflags(write=False)
 
 
 class Track:
-    """Implements `audio.OpenAudio`. Raises Invalid where there is no decoder for it."""
+    """Implements `audio.OpenAudio`. Raises Invalid when there is no decoder for it."""
 
     def __init__(self, container: InputContainer, index: int, reader: Reader, max_audio_s: float) -> None:
         self._container, self._stream, self._reader = container, container.streams.audio[index], reader
@@ -40,11 +40,11 @@ class Track:
         self._resampler = Resampler()
         self._pieces = self._converted()
         self._first: Samples | None = None
-        self._declared_s: float | None = None  # if there is much less
+        self._declared_s: float | None = None  # if the audio is much shorter
         self._has_sound = False
-        self._silent_until = 0  # silence up to this sample is due before more sound
-        self._given = 0  # samples that left `_converted`
-        self._decoded = 0  # samples that left `blocks`
+        self._silent_until = 0  # silence up to this sample is inserted before more audio
+        self._given = 0  # samples yielded by `_converted`
+        self._decoded = 0  # samples yielded by `blocks`
         self._ended = False
         self._bad_packets = BadPackets()
         self._bad_until_s: float | None = None
@@ -63,12 +63,12 @@ class Track:
         """Decodes up to the first sample; False when there is none."""
         self._first = next(self._pieces, None)
         kind = {"sample_rate_hz": self._decoder.sample_rate, "channels": self._decoder.channels}
-        self._opened = self._opened.model_copy(update=kind)  # some containers do not say before the first frame
+        self._opened = self._opened.model_copy(update=kind)  # with some containers known only after the first frame
         return self._first is not None
 
     @property
     def problem(self) -> Invalid | None:
-        """Why there is no sample, when damage is why."""
+        """Why there is no sample, if the reason is damage."""
         damaged = self._bad_packets.count or self._cut_short
         return Invalid("corrupt", "the audio is damaged: nothing can be decoded") if damaged else None
 
@@ -96,8 +96,8 @@ class Track:
 
     @property
     def _sound_s(self) -> float:
-        """From the first sound to the end, also by a clock that was not believed."""
-        return self._decoded / SAMPLE_RATE_HZ - (self._clock.start_s or 0.0) + self._clock.disbelieved_s
+        """From the first audio to the end, including jumps of the clock that were ignored."""
+        return self._decoded / SAMPLE_RATE_HZ - (self._clock.start_s or 0.0) + self._clock.ignored_s
 
     def _counted(self, block: Samples) -> Samples:
         self._decoded += len(block)
@@ -106,7 +106,7 @@ class Track:
         return block
 
     def _converted(self) -> Iterator[Samples]:
-        """Sound, and the silence that the clock wants before it."""
+        """Audio, with the silence that the clock inserts before it."""
         for frame in self._decode():
             try:
                 yield from self._placed(frame)
@@ -140,7 +140,7 @@ class Track:
                 yield piece
 
     def _silence(self) -> Iterator[Samples]:
-        """Piece by piece: an hour of it is no array."""
+        """In pieces: an hour of silence is never one array."""
         while self._given < self._silent_until:
             piece = _SILENCE[: self._silent_until - self._given]
             self._given += len(piece)

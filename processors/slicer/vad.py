@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from processors.slicer.audio import Samples
 
 WINDOW_SAMPLES = 512
-CONTEXT_SAMPLES = 64  # the end of the window before, which the network hears again
+CONTEXT_SAMPLES = 64  # the end of the window before, which is input again
 _STATE = (1, 1, 128)
 Probabilities = NDArray[np.float32]
 
@@ -25,7 +25,7 @@ class Session(Protocol):
 
 
 def load_session() -> Session:
-    """One thread: several files are heard side by side. faster-whisper is found but not imported, for its size."""
+    """With one thread, since several files run in parallel. faster-whisper is located but not imported, for its size."""
     import onnxruntime
 
     spec = importlib.util.find_spec("faster_whisper")
@@ -41,7 +41,7 @@ def load_session() -> Session:
 
 
 class SpeechDetector:
-    """One file's detector: the network's state and the last samples go from block to block, so that blocks don't show."""
+    """One file's detector: the network's state and the last samples carry over, so that the size of blocks has no effect."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -51,23 +51,23 @@ class SpeechDetector:
         self._rest: Samples = np.zeros(0, np.int16)
 
     def feed(self, block: Samples) -> Probabilities:
-        """The probabilities of the windows that are whole by now."""
+        """The probabilities of the windows that are complete now."""
         samples = np.concatenate((self._rest, block)) if len(self._rest) else block
         whole = len(samples) - len(samples) % WINDOW_SAMPLES
         self._rest = samples[whole:]
-        return self._hear(samples[:whole])
+        return self._infer(samples[:whole])
 
     def finish(self) -> Probabilities:
-        """The last window, filled up with silence. There is always one, as in faster-whisper."""
-        return self._hear(np.pad(self._rest, (0, WINDOW_SAMPLES - len(self._rest))))
+        """The last window, padded with silence. There is always one, as in faster-whisper."""
+        return self._infer(np.pad(self._rest, (0, WINDOW_SAMPLES - len(self._rest))))
 
-    def _hear(self, samples: Samples) -> Probabilities:
+    def _infer(self, samples: Samples) -> Probabilities:
         if not len(samples):
             return np.zeros(0, np.float32)
         scaled = samples.astype(np.float32) / np.float32(32768)
         windows = scaled.reshape(-1, WINDOW_SAMPLES)
         contexts = np.vstack((self._context, windows[:-1, -CONTEXT_SAMPLES:]))
         self._context = windows[-1, -CONTEXT_SAMPLES:]
-        heard = {"input": np.hstack((contexts, windows)), "h": self._h, "c": self._c}
-        probabilities, self._h, self._c = self._session.run(None, heard)
+        inputs = {"input": np.hstack((contexts, windows)), "h": self._h, "c": self._c}
+        probabilities, self._h, self._c = self._session.run(None, inputs)
         return probabilities.reshape(-1)

@@ -1,6 +1,6 @@
-"""One file's work, in a thread: read it, slice it, write each chunk's audio, then say so.
+"""One file's work, in a thread: read it, slice it, write each chunk's audio, then publish the chunk.
 
-Fed by `stage` with a DecodeRequested; what it has to say goes back as Steps. Outlives a store that goes away.
+Fed by `stage` with a DecodeRequested; its results go back as Steps. Waits while the store is unavailable.
 """
 
 import threading
@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from processors.slicer.attempts import Attempts
-from processors.slicer.audio import Spent
+from processors.slicer.audio import Progress
 from processors.slicer.cutter import Chunk
 from processors.slicer.named import NamedContent
-from processors.slicer.places import Places
 from processors.slicer.sandbox.process import DecoderDied
 from processors.slicer.slicing import Closed, Cut, Event, Opened, Slicer
+from processors.slicer.slots import Slots
 from runtime.backoff import store_backoff
 from runtime.errors import Invalid, Retry
 from runtime.identity import SLICER_VERSION
@@ -39,21 +39,21 @@ from schemas.work import (
 )
 
 log = get_logger(__name__)
-DEATHS_MAX = 2  # of decoder processes that worked on one file and nothing else
+DEATHS_MAX = 2  # of decoder processes while they worked on this file
 SHORT_CPU_S = 1.0  # a file that has taken more to decode is not short, whatever its size and header say
 SMALL_BYTES = 2 * 1024 * 1024  # half an hour of a voice message's Opus, a minute of WAV
 
 
 class _Stopped(Exception):
-    """The file is no longer ours, or the stage closes."""
+    """The partition of the file was revoked, or the stage closes."""
 
 
-class _OutOfPlace(Exception):
-    """The file is longer than it seemed, and there is no place for another long one."""
+class _NoSlot(Exception):
+    """The file is longer than it seemed, and there is no slot for another long one."""
 
 
 class _Revoked(Exception):
-    """Nobody waits for this run any more."""
+    """No job waits for this run any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,69 +69,69 @@ class SlicerContext:
     attempts: Attempts
 
 
-Give = Callable[["FileWork", Step | Exception | None], None]
+Emit = Callable[["FileWork", Step | Exception | None], None]
 
 
 class FileWork:
-    """`give` is called in the worker's thread with every Step, with the error that is a bug, or with None when the file has to
-    wait for a place again; it may block, but not longer than until the work `is_stopped`. The last Step settles the record,
+    """`emit` is called in the worker's thread with every Step, with an unexpected exception, or with None when the file has to
+    wait for a slot again; it may block, but not longer than until the work `is_stopped`. The last Step settles the record,
     unless the work was stopped."""
 
     def __init__(
         self,
         record: Received[DecodeRequested],
         context: SlicerContext,
-        places: Places,
-        give: Give,
+        slots: Slots,
+        emit: Emit,
         *,
         is_suspect: bool = False,
     ) -> None:
         self.record = record
         self.request = record.event
         self._context = context
-        self._places = places
-        self._give = give
-        self.is_suspect = is_suspect  # a process died while it was decoded before
+        self._slots = slots
+        self._emit = emit
+        self.is_suspect = is_suspect  # a process died during an earlier attempt
         self._stop = threading.Event()
         self._opened = False
         self._lane = _Lane(self.request, context.interactive_max_s)
         self._through = _published_through(record.note)
 
     def stop(self) -> None:
-        """The thread ends soon, and says nothing more."""
+        """The thread ends soon and emits nothing more."""
         self._stop.set()
 
     @property
     def is_stopped(self) -> bool:
         return self._stop.is_set()
 
-    def _check(self, spent: Spent = Spent()) -> None:
+    def _check(self, progress: Progress = Progress()) -> None:
         if self._stop.is_set():
             raise _Stopped
         if self._context.is_revoked(self.request.work.work_id, self.request.run):
             raise _Revoked
-        if spent.decoded_s > self._context.interactive_max_s or spent.cpu_s > SHORT_CPU_S:
-            self._outgrow()
+        if progress.decoded_s > self._context.interactive_max_s or progress.cpu_s > SHORT_CPU_S:
+            self._mark_long()
 
-    def _outgrow(self) -> None:
-        if not self._places.outgrow(self):
-            raise _OutOfPlace
+    def _mark_long(self) -> None:
+        if not self._slots.mark_long(self):
+            raise _NoSlot
 
     def run(self) -> None:
-        """Blocks until the file is done. Never raises: an error is given, too."""
+        """Blocks until the file is done. Never raises: exceptions are emitted."""
         began_s = time.monotonic()
         slice_id = self.request.work.slice_id
         self._context.attempts.begin(slice_id)
         outcome = self._run()
         self._context.attempts.end(slice_id)
-        self._places.leave(self)
+        self._slots.release(self)
         work_id = self.request.work.work_id
         took_s = time.monotonic() - began_s
         log.debug("file.sliced", work_id=work_id, run=self.request.run, outcome=outcome, processing_s=took_s)
 
     def _run(self) -> str:
         try:
-            self._patiently(self._slice)
+            self._with_retries(self._slice)
         except Invalid as error:
             return self._fail(error.failure)
         except Replaced as error:
@@ -139,26 +139,26 @@ class FileWork:
         except NotFound as error:
             return self._fail(Failure(reason="audio_gone", message=f"the audio is no longer in the store: {error}"))
         except _Revoked:
-            self._give(self, Step(settles=self.record))
+            self._emit(self, Step(settles=self.record))
             return "revoked"
-        except _OutOfPlace:
-            self._places.leave(self)
-            self._give(self, None)
-            return "waits for a place"
+        except _NoSlot:
+            self._slots.release(self)
+            self._emit(self, None)
+            return "waits for a slot"
         except _Stopped:
             return "stopped"
         except Exception as bug:
-            self._give(self, bug)
-            return "a bug"
+            self._emit(self, bug)
+            return "bug"
         return "done"
 
     def _fail(self, failure: Failure) -> str:
-        self._give(self, failed(self.record, self.request, failure))
+        self._emit(self, failed(self.record, self.request, failure))
         return failure.reason
 
-    def _patiently(self, attempt: Callable[[], None]) -> None:
-        """A store that is away is waited for: what is accepted does not fail for it. A decoder process that died may have been
-        killed for another's sake: the file gets a second one."""
+    def _with_retries(self, attempt: Callable[[], None]) -> None:
+        """Waits for a store that is unavailable: an accepted job does not fail because of it. A decoder process may have died
+        for an unrelated reason, such as memory used by others: the file is tried in a second one."""
         backoff, deaths = store_backoff(), 0
         while True:
             try:
@@ -176,13 +176,13 @@ class FileWork:
             self._check()
 
     def _slice(self) -> None:
-        """From the start, whatever was done before: the same bytes are cut in the same places, and published ones skipped.
+        """From the start, whatever was done before: the same bytes are cut in the same slots, and published ones skipped.
 
-        Until the content is verified nothing is said that could complete the work, nor that the content itself is at fault.
+        Until the content is verified, nothing is emitted that could complete the work or blame the content.
         """
         self._check()
         work = self.request.work
-        if (work.audio.size_bytes or 0) > self._context.max_bytes:  # a drop: the gateway refuses such an upload itself
+        if (work.audio.size_bytes or 0) > self._context.max_bytes:  # only a drop: the gateway refuses such an upload
             raise Invalid("too_large", f"{work.audio.size_bytes} bytes; the limit is {self._context.max_bytes}")
         with self._context.objects.open(work.audio) as file:
             content = NamedContent(
@@ -196,19 +196,19 @@ class FileWork:
                 for event in self._context.slicer.slice(content, work.slicing, self._check):
                     if isinstance(event, Closed):
                         content.verify(self._check)
-                    self._take(event)
+                    self._on_event(event)
             except Invalid:
                 content.verify(self._check)
                 raise
 
-    def _take(self, event: Event) -> None:
+    def _on_event(self, event: Event) -> None:
         match event:
             case Opened(info):
                 if (info.declared_duration_s or 0.0) > self._context.interactive_max_s:
-                    self._outgrow()
+                    self._mark_long()
                 if not self._opened:
                     self._lane.decide(info)
-                    self._give(self, Step(outputs=[_report(self.request, SliceOpened(audio_info=info))]))
+                    self._emit(self, Step(outputs=[_report(self.request, SliceOpened(audio_info=info))]))
                     self._opened = True
             case Cut(chunk, pcm):
                 if chunk.span[1] > self._through:
@@ -216,10 +216,10 @@ class FileWork:
             case Closed(info, chunks):
                 sliced = tuple(SlicedChunk(span=chunk.span, pieces=chunk.pieces) for chunk in chunks)
                 closed = SliceClosed(audio_info=info, chunks=sliced)
-                self._give(self, Step(outputs=[_report(self.request, closed)], settles=self.record))
+                self._emit(self, Step(outputs=[_report(self.request, closed)], settles=self.record))
 
     def _publish(self, chunk: Chunk, pcm: bytes) -> None:
-        """The audio first, then the record that points at it."""
+        """Stores the audio first, then emits the record that refers to it."""
         work = self.request.work
         key = chunk_key(work.slice_id, self.request.run, chunk.span)
         try:
@@ -240,7 +240,7 @@ class FileWork:
         )
         topic = CHUNKS_INTERACTIVE if ready.lane == "interactive" else CHUNKS_BULK
         note = f"{SLICER_VERSION}:{chunk.span[1]}"
-        self._give(self, Step(outputs=[Output(topic, ready.chunk_id, ready)], notes=[(self.record, note)]))
+        self._emit(self, Step(outputs=[Output(topic, ready.chunk_id, ready)], notes=[(self.record, note)]))
         self._through = chunk.span[1]
 
 
@@ -250,7 +250,7 @@ def is_small(request: DecodeRequested) -> bool:
 
 
 def failed(record: Received[DecodeRequested], request: DecodeRequested, failure: Failure) -> Step:
-    """The work can never succeed, and the record is settled."""
+    """Reports that the work can never succeed, and settles the record."""
     return Step(outputs=[_report(request, WorkFailed(failure=failure))], settles=record)
 
 
@@ -260,16 +260,17 @@ def _report(request: DecodeRequested, event: WorkEvent) -> Output:
 
 
 def _published_through(note: str | None) -> int:
-    """The sample up to which chunks were published, by the note; another version of the slicer cuts elsewhere: 0."""
+    """The sample up to which chunks were published, from the note; 0 if it is of another slicer version, which cuts elsewhere."""
     version, _, through = (note or "").partition(":")
     return int(through) if version == str(SLICER_VERSION) and through.isdecimal() else 0
 
 
 class _Lane:
-    """As asked for, else by the declared length (undeclared: by the size). A header that lies gains the first seconds only."""
+    """As requested, else by the declared length (undeclared: by the size). With a wrong header only the first seconds are
+    interactive."""
 
     def __init__(self, request: DecodeRequested, interactive_max_s: float) -> None:
-        self._asked = request.lane
+        self._requested = request.lane
         self._max_s = interactive_max_s
         self._short = is_small(request)
 
@@ -278,6 +279,6 @@ class _Lane:
             self._short = info.declared_duration_s <= self._max_s
 
     def of(self, chunk: Chunk) -> Lane:
-        if self._asked:
-            return self._asked
+        if self._requested:
+            return self._requested
         return "interactive" if self._short and chunk.span[0] <= self._max_s * SAMPLE_RATE_HZ else "bulk"

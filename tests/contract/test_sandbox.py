@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from processors.slicer.audio import Check, DecodeOptions, Samples, Spent, nothing_to_check
+from processors.slicer.audio import Check, DecodeOptions, Progress, Samples, no_check
 from processors.slicer.sandbox.pool import Decoders
 from processors.slicer.sandbox.process import DecoderDied, DecoderProcess, Limits
 from runtime.errors import Invalid
@@ -56,11 +56,11 @@ def decoders() -> Iterator[Decoders]:
     made.close()
 
 
-def decoded_s(decoders: Decoders, data: bytes, check: Check = nothing_to_check) -> float:
+def decoded_s(decoders: Decoders, data: bytes, check: Check = no_check) -> float:
     return sum(map(len, blocks(decoders, data, check))) / 16_000
 
 
-def blocks(decoders: Decoders, data: bytes, check: Check = nothing_to_check) -> Iterator[Samples]:
+def blocks(decoders: Decoders, data: bytes, check: Check = no_check) -> Iterator[Samples]:
     with decoders(io.BytesIO(data), DecodeOptions(max_audio_s=36_000), check) as audio:
         yield from audio.blocks()
 
@@ -95,7 +95,7 @@ def test_a_confined_process_can_open_start_and_reach_nothing(tmp_path: object) -
 def test_a_child_has_no_environment_and_no_file_but_its_two_pipes() -> None:
     child = DecoderProcess(Limits())
     try:
-        child.wait_ready(nothing_to_check)
+        child.wait_ready(no_check)
         if sys.platform == "linux":
             names = {os.readlink(f"/proc/{child.pid}/fd/{fd}").split(":")[0] for fd in os.listdir(f"/proc/{child.pid}/fd")}  # noqa: PTH115,PTH208
             assert names <= {"pipe", "/dev/null"}
@@ -139,7 +139,7 @@ def test_many_tracks_without_a_sample_cost_one_pass(decoders: Decoders) -> None:
 def decoders_cpu_s(decoders: Decoders) -> float:
     decoders.start()
     (idle,) = decoders._idle
-    idle.child.wait_ready(nothing_to_check)
+    idle.child.wait_ready(no_check)
     return idle.child.cpu_s()
 
 
@@ -160,7 +160,7 @@ def test_a_cancel_ends_the_decoder_also_when_the_whole_file_is_read(decoders: De
     class Cancelled(Exception):
         pass
 
-    def check(_spent: Spent) -> None:
+    def check(_progress: Progress) -> None:
         if cancelled.is_set():
             raise Cancelled
 

@@ -1,6 +1,6 @@
-"""Decoding in a child process that has nothing: no environment, no file, no socket, bounded memory and CPU time.
+"""Decoding in a confined child process: no environment, no files, no sockets, bounded memory and CPU time.
 
-`pool` is what the slicer uses: it implements `audio.Decoder` with children that are kept and used again. `process` is one child
-seen from the slicer, `child` the program that runs in it, `confinement` what that gives up before its first untrusted byte, and
-`frames` the messages between the two. What is enforced on which platform: docs/security.md.
+`pool` is what the slicer uses: it implements `audio.Decoder` with children that are reused. `process` is one child as
+the slicer's side of it, `child` the program that runs in it, `confinement` the rights that it drops before its first untrusted
+byte, and `frames` the messages between the two. What is enforced on which platform: docs/security.md.
 """

@@ -1,6 +1,6 @@
 """The program of a decoder process: confines itself, then decodes one file after another until its standard input ends.
 
-Fed by `process` through standard input; answers on standard output. The bytes of a file are asked for as FFmpeg wants them.
+Fed by `process` through standard input; answers on standard output. The bytes of a file are requested as FFmpeg reads them.
 Started as `python -I -m processors.slicer.sandbox.child MEMORY_BYTES` with an empty environment.
 """
 
@@ -24,7 +24,8 @@ SMALLEST_READ_BYTES, LARGEST_READ_BYTES = 32 << 10, 1 << 20
 
 
 class RemoteFile:
-    """A file whose bytes the slicer serves. Implements `audio.Seekable`. Reads ahead, and further while it reads in order."""
+    """A file whose bytes the slicer serves. Implements `audio.Seekable`. Reads ahead, in larger blocks while it reads in
+    order."""
 
     def __init__(self, receiver: Receiver, size_bytes: int) -> None:
         self._receiver = receiver
@@ -58,12 +59,12 @@ class RemoteFile:
         send(OUT, Kind.READ, range_of(self._at, size))
         message = self._receiver.next()
         if message is None or message[0] is not Kind.DATA:
-            sys.exit(0)  # the slicer has gone, or has lost interest in this file
+            sys.exit(0)  # the slicer has ended, or no longer needs this file
         self._buffer = message[1]
 
 
 def main(memory_bytes: int) -> None:
-    """Until standard input ends."""
+    """Runs until standard input ends."""
     _warm_up()
     gc.freeze()
     enforced = confine(memory_bytes)
@@ -86,7 +87,7 @@ def _decode(receiver: Receiver, request: Request) -> None:
     except Invalid as error:
         _refuse(error.reason, str(error))
     except MemoryError:
-        _refuse("too_much_memory", "the file needs more memory to be decoded than one file is given")
+        _refuse("too_much_memory", "decoding the file needs more memory than the limit for one file")
     except Exception:
         send(OUT, Kind.BROKEN, traceback.format_exc().encode()[-4000:])
 
@@ -96,7 +97,7 @@ def _refuse(reason: str, message: str) -> None:
 
 
 def _warm_up() -> None:
-    """Loads whatever is loaded at first use: after the confinement nothing can be opened."""
+    """Loads everything that is loaded at first use: after the confinement nothing can be opened."""
     file = io.BytesIO()
     with wave.open(file, "wb") as writer:
         writer.setparams((2, 2, 44_100, 0, "NONE", "NONE"))
@@ -109,7 +110,7 @@ def _warm_up() -> None:
     with contextlib.suppress(Invalid), open_audio(io.BytesIO(b"no audio"), DecodeOptions(max_audio_s=10)):
         pass
     try:
-        raise LookupError("loads what formats a traceback")
+        raise LookupError("loads the code that formats a traceback")
     except LookupError:
         traceback.format_exc()
     Refusal.model_validate_json(Refusal(reason="warm", message="up").model_dump_json())

@@ -1,8 +1,8 @@
-"""What the decoder process gives up before it sees the first byte of a file. Called by `child`, once; there is no way back.
+"""The rights that the decoder process drops before it reads the first byte of a file. Called by `child`, once; irreversible.
 
-POSIX limits, on every platform: no new file descriptor (so no file and no socket can be opened), no process, no byte written to
-a file, no core dump, bounded CPU time; bounded address space where the platform keeps that limit (Linux). Linux with libseccomp:
-only the system calls of ALLOWED_CALLS, and no memory that can be executed; every other call fails with EPERM.
+POSIX limits, on every platform: no new file descriptor (so no file and no socket can be opened), no process, no byte written to a
+file, no core dump, bounded CPU time; bounded address space where the platform enforces it (Linux). Linux with libseccomp: only
+the system calls of ALLOWED_CALLS, and no memory that can be executed; every other call fails with EPERM.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pyseccomp import SyscallFilter
 
 
-CPU_S = 3600  # of one child in all its life; it is replaced long before (`process.RETIRE_AFTER_CPU_S`)
+CPU_S = 3600  # of one child in total; it is replaced long before (`process.RETIRE_AFTER_CPU_S`)
 PROT_EXEC = 4
 # What the interpreter, numpy and FFmpeg need to compute and to read and write the two pipes that are open already.
 ALLOWED_CALLS = (
@@ -59,7 +59,7 @@ ALLOWED_CALLS = (
 
 
 def confine(memory_bytes: int) -> list[str]:
-    """`memory_bytes`: how far the address space may still grow. Returns the names of what is enforced."""
+    """`memory_bytes`: by how much the address space may still grow. Returns the names of what is enforced."""
     address_space_bytes = int(psutil.Process().memory_info().vms) + memory_bytes
     calls = (
         _allowed_calls()

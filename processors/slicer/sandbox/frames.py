@@ -20,7 +20,7 @@ class Kind(IntEnum):
     """Upper half: from the slicer. Lower half: from the child."""
 
     OPEN = 1  # a Request as JSON: decode this file
-    DATA = 2  # what READ asked for; shorter at the end of the file
+    DATA = 2  # the bytes that READ requested; fewer at the end of the file
 
     READY = 17  # confined, and waiting for a file; the payload names what is enforced
     READ = 18  # where and how many bytes (`read_range`)
@@ -42,14 +42,14 @@ class Request(BaseModel):
 
 
 class Refusal(BaseModel):
-    """An `Invalid` of the child's."""
+    """An `Invalid` raised in the child."""
 
     reason: str = Field(max_length=40, pattern=r"^[a-z_]+$")
     message: str = Field(max_length=20_000)
 
 
 class ProtocolError(Exception):
-    """The other side does not keep to the protocol."""
+    """The other side violates the protocol."""
 
 
 def read_range(payload: memoryview) -> tuple[int, int]:
@@ -68,7 +68,7 @@ def range_of(offset: int, size: int) -> bytes:
 
 
 def send(fd: int, kind: Kind, payload: bytes | memoryview = b"") -> None:
-    """Blocks until the pipe has taken all of it. Raises OSError when nobody reads it any more."""
+    """Blocks until the pipe has taken all of it. Raises OSError when the other end is closed."""
     data = memoryview(payload).cast("B")
     parts = [memoryview(_HEADER.pack(kind, len(data))), data]
     while parts:
@@ -84,7 +84,7 @@ class Receiver:
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
-        self._buffer = bytearray(_HEADER.size + PAYLOAD_MAX_BYTES)  # used again and again: a large one is costly to get
+        self._buffer = bytearray(_HEADER.size + PAYLOAD_MAX_BYTES)  # reused: a large one is expensive to allocate
         self._view = memoryview(self._buffer)
         self._begin = self._end = 0  # of what has been received and not taken
 

@@ -1,6 +1,6 @@
-"""The decoder processes of a slicer: kept warm, used again, replaced when something went wrong with one. Implements `Decoder`.
+"""The decoder processes of a slicer: kept warm, reused, replaced when one has failed. Implements `Decoder`.
 
-Used by `slicing`, from many threads. One child works on one file at a time, so that only that file is blamed for its death.
+Used by `slicing`, from many threads. One child works on one file at a time, so that its crash can be attributed to that file.
 """
 
 import sys
@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from processors.slicer.audio import Check, DecodeOptions, OpenAudio, Seekable, nothing_to_check
+from processors.slicer.audio import Check, DecodeOptions, OpenAudio, Seekable, no_check
 from processors.slicer.sandbox.process import DecoderProcess, Limits
 from runtime.errors import Invalid
 from runtime.logs import get_logger
 
 log = get_logger(__name__)
-KEPT_IDLE = 4  # more than that is not needed again soon
-IDLE_S = 60.0  # what was not needed for so long is ended
+KEPT_IDLE = 4  # more than that are not needed again soon
+IDLE_S = 60.0  # a child that was not needed for that long is ended
 
 
 class _Idle(NamedTuple):
@@ -36,14 +36,14 @@ class Decoders:
         self._reported = False
 
     def start(self) -> None:
-        """Begins to start a child, and does not wait for it."""
+        """Starts a child, and does not wait until it is ready."""
         with self._lock:
             if not self._idle and not self._closed:
                 self._idle.append(_Idle(DecoderProcess(self._limits), time.monotonic()))
 
     @contextmanager
-    def __call__(self, file: Seekable, options: DecodeOptions, check: Check = nothing_to_check) -> Iterator[OpenAudio]:
-        """See `audio.Decoder`. Raises DecoderDied, too: the slicer itself is well then, and the file may be tried again."""
+    def __call__(self, file: Seekable, options: DecodeOptions, check: Check = no_check) -> Iterator[OpenAudio]:
+        """See `audio.Decoder`. Also raises DecoderDied: the slicer itself is not affected, and the file may be tried again."""
         file.seek(0)
         if not file.read(1):
             raise Invalid("empty", "the file is empty")
@@ -68,7 +68,7 @@ class Decoders:
             one.child.close()
 
     def trim(self) -> None:
-        """For a slicer that has nothing to do: ends all children but one that have been idle for a minute."""
+        """For a slicer that has nothing to do: ends the children that have been idle for a minute, except one."""
         until_s = time.monotonic() - IDLE_S
         with self._lock:
             surplus = [idle for idle in self._idle[:-1] if idle.since_s < until_s]
@@ -77,7 +77,7 @@ class Decoders:
             idle.child.close()
 
     def _report(self, child: DecoderProcess) -> None:
-        """Once, where something is not enforced that could be."""
+        """Logs once if something is not enforced that could be."""
         if sys.platform == "linux" and not self._reported and "seccomp" not in (child.enforced or ()):
             self._reported = True
             log.warning("decoder.limited", hint="install libseccomp (Debian: libseccomp2); see docs/security.md")
@@ -89,9 +89,9 @@ class Decoders:
         return DecoderProcess(self._limits)
 
     def _give_back(self, child: DecoderProcess) -> None:
-        spent = child.is_spent()
+        worn = child.should_retire()
         with self._lock:
-            keep = not spent and not self._closed and len(self._idle) < KEPT_IDLE
+            keep = not worn and not self._closed and len(self._idle) < KEPT_IDLE
             if keep:
                 self._idle.append(_Idle(child, time.monotonic()))
         if not keep:

@@ -1,7 +1,7 @@
-"""One decoder process, as the slicer sees it: started, given a file, watched, ended.
+"""The slicer's side of one decoder process: starts it, sends it a file, monitors it, ends it.
 
-Fed by `pool`; serves the reads of the child from the file, and gives on its samples. For one thread at a time. Nothing that the
-child sends is trusted: sizes, numbers and texts are checked, and whatever breaks the protocol counts as a crash.
+Fed by `pool`; serves the reads of the child from the file, and passes on its samples. For one thread at a time. Nothing that the
+child sends is trusted: sizes, numbers and texts are checked, and a violation of the protocol counts as a crash.
 """
 
 import contextlib
@@ -19,16 +19,16 @@ import numpy as np
 import psutil
 from pydantic import ValidationError
 
-from processors.slicer.audio import BLOCK_SAMPLES, Check, DecodeOptions, Samples, Seekable, Spent
+from processors.slicer.audio import BLOCK_SAMPLES, Check, DecodeOptions, Progress, Samples, Seekable
 from processors.slicer.sandbox.frames import Kind, Message, ProtocolError, Receiver, Refusal, Request, read_range, send
 from runtime.errors import Invalid, MurmurError
 from schemas.work import SAMPLE_RATE_HZ, AudioInfo
 
 CHECK_EVERY_S = 0.25  # how soon a cancel and an exceeded limit are noticed
 START_S = 60.0  # imports on a busy machine; half a second on a quiet one
-SILENT_S = 120.0  # without a message and without using CPU time: it will never answer
-RETIRE_AFTER_CPU_S = 600.0  # a child that has done so much is not used again
-RETIRE_ABOVE_BYTES = 160 << 20  # nor one that has not given back what a file needed; it begins with about half
+SILENT_S = 120.0  # without a message and without using CPU time: it hangs
+RETIRE_AFTER_CPU_S = 600.0  # a child that has used that much is not reused
+RETIRE_ABOVE_BYTES = 160 << 20  # nor one that has not freed the memory a file needed; it starts with about half
 _PIPE_BYTES = 1 << 20  # half a minute of samples; the kernel's usual limit for a pipe
 
 
@@ -45,11 +45,11 @@ class Limits:
 
 
 class DecoderDied(MurmurError):
-    """The child ended in the middle of a file, or sent what it never sends."""
+    """The child ended in the middle of a file, or violated the protocol."""
 
 
 class DecoderProcess:
-    """Starts in the background. A child whose file has not come to its end is of no more use: close it."""
+    """Starts in the background. A child whose file was not read to its end cannot be reused: close it."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -95,17 +95,17 @@ class DecoderProcess:
             return
         until_s = time.monotonic() + START_S
         while (message := self._receiver.take()) is None:
-            check(Spent())
+            check(Progress())
             if time.monotonic() > until_s:
                 raise DecoderDied(f"the decoder process was not ready after {START_S:.0f} s")
             if self._poll.poll(CHECK_EVERY_S * 1000) and not self._receiver.fill():
                 raise DecoderDied(self._how_it_ended())
         if message[0] is not Kind.READY:
-            raise DecoderDied("the decoder process began with something else than that it is ready")
+            raise DecoderDied("the decoder process sent something other than READY first")
         self.enforced = tuple(bytes(message[1]).decode(errors="replace").split(","))
 
     def open(self, file: Seekable, options: DecodeOptions, check: Check) -> "Decoding":
-        """Begins with a file. `check` is called every quarter of a second until its last sample, and may raise."""
+        """Starts decoding a file. `check` is called every quarter of a second until its last sample, and may raise."""
         self.wait_ready(check)
         size_bytes = file.seek(0, io.SEEK_END)
         request = Request(
@@ -133,14 +133,14 @@ class DecoderProcess:
             raise DecoderDied(f"the decoder process sent {error}") from error
         return message
 
-    def is_spent(self) -> bool:
-        """It has done or holds so much that a fresh one should take its place, or has ended."""
+    def should_retire(self) -> bool:
+        """It has used so much CPU time or memory that a new one should replace it, or it has ended."""
         if self._process.poll() is not None:
             return True
         return self.cpu_s() > RETIRE_AFTER_CPU_S or self._usage.memory_info().rss > RETIRE_ABOVE_BYTES
 
     def close(self) -> None:
-        """Kills it. Idempotent; it has ended on return."""
+        """Kills it. Idempotent, finished on return."""
         if self._process.returncode is None:
             self._process.kill()
             self._process.wait()
@@ -171,13 +171,13 @@ class Decoding:
         self._began_cpu_s = child.cpu_s()
         self._checked_s = time.monotonic()
         self._info: AudioInfo | None = None
-        self.is_complete = False  # the child waits for its next file
+        self.is_complete = False  # the child is ready for its next file
 
     def begin(self) -> None:
         """Blocks until the first samples. Raises Invalid, DecoderDied, what `check` raises and what reading the file raises."""
         kind, payload = self._next()
         if kind is not Kind.OPENED:
-            raise DecoderDied("the decoder process sent samples of a file that it has not opened")
+            raise DecoderDied("the decoder process sent samples before the file was opened")
         self._info = self._audio_info(payload)
 
     @property
@@ -193,25 +193,25 @@ class Decoding:
                 self.is_complete = True
                 return
             if kind is not Kind.BLOCK or len(payload) % 2 or len(payload) > 2 * BLOCK_SAMPLES:
-                raise DecoderDied("the decoder process sent something else than a block of samples")
+                raise DecoderDied("the decoder process sent something other than a block of samples")
             block = np.frombuffer(payload, np.int16).copy()
             self._samples += len(block)
             if self._samples > self._max_samples:
-                raise Invalid("too_long", "more samples than the limit")  # which a child that works right says by itself
+                raise Invalid("too_long", "more samples than the limit")  # a correct child reports this itself
             yield block
 
     def _next(self) -> Message:
-        """The next message that is not a question; questions are answered."""
-        heard_s = time.monotonic()
+        """The next message that is not a READ; those are served."""
+        last_message_s = time.monotonic()
         while True:
             message = self._child.receive(CHECK_EVERY_S)
             now_s = time.monotonic()
             if message is None or now_s - self._checked_s >= CHECK_EVERY_S:
                 self._checked_s = now_s
-                self._check_work(now_s - heard_s if message is None else 0.0)
+                self._check_work(now_s - last_message_s if message is None else 0.0)
             if message is None:
                 continue
-            heard_s = now_s
+            last_message_s = now_s
             kind, payload = message
             match kind:
                 case Kind.READ:
@@ -227,11 +227,11 @@ class Decoding:
     def _check_work(self, silent_s: float) -> None:
         used_s = self._child.cpu_s() - self._began_cpu_s
         decoded_s = self._samples / SAMPLE_RATE_HZ
-        self._check(Spent(decoded_s, used_s))
+        self._check(Progress(decoded_s, used_s))
         if used_s > self._limits.allowed_cpu_s(decoded_s):
-            raise Invalid("too_slow", f"decoding was given up after {used_s:.0f} s of CPU time, at {decoded_s:.0f} s of sound")
+            raise Invalid("too_slow", f"decoding was given up after {used_s:.0f} s of CPU time, after {decoded_s:.0f} s of audio")
         if silent_s > SILENT_S:
-            raise Invalid("too_slow", f"nothing came of the decoder for {silent_s:.0f} s")
+            raise Invalid("too_slow", f"the decoder sent nothing for {silent_s:.0f} s")
 
     def _serve(self, payload: memoryview) -> None:
         try:
@@ -249,11 +249,11 @@ class Decoding:
         try:
             return AudioInfo.model_validate_json(bytes(payload))
         except ValidationError as error:
-            raise DecoderDied("the decoder process describes the file in a form that is not its own") from error
+            raise DecoderDied("the decoder process sent a description of the file that is not valid") from error
 
     def _invalid(self, payload: memoryview) -> Invalid:
         try:
             refusal = Refusal.model_validate_json(bytes(payload))
         except ValidationError as error:
-            raise DecoderDied("the decoder process refuses the file in a form that is not its own") from error
+            raise DecoderDied("the decoder process sent a refusal that is not valid") from error
         return Invalid(refusal.reason, refusal.message)

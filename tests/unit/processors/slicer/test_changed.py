@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from processors.slicer.places import Places
+from processors.slicer.slots import Slots
 from processors.slicer.worker import FileWork
 from runtime.kafka.messages import Received, Step
 from schemas.work import DecodeRequested, SliceClosed, SliceOpened, WorkEvent, WorkFailed, WorkReported
@@ -30,7 +30,7 @@ def run(bench: Bench, record: Received[DecodeRequested], change: Change | None =
         if changes:
             changes.pop()(path)
 
-    FileWork(record, bench.context, Places(4), give).run()
+    FileWork(record, bench.context, Slots(4), give).run()
     assert changes == []
     return events
 
@@ -135,7 +135,7 @@ def test_bytes_that_were_other_ones_for_a_while_are_noticed(bench: Bench) -> Non
         found = record.event.work.audio
         os.utime(path, ns=(0, int((found.etag or "").partition("-")[2], 16)))
 
-    FileWork(record, bench.context, Places(4), give).run()
+    FileWork(record, bench.context, Slots(4), give).run()
     (last,) = [output.value.event for output in steps[-1].outputs if isinstance(output.value, WorkReported)]
     assert isinstance(last, WorkFailed)
     assert last.failure.reason == "content_changed"

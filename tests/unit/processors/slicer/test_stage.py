@@ -1,4 +1,4 @@
-"""Many files at once: places, crashes, partitions that go. The threads, the decoder and the store are real."""
+"""Many files at once: slots, crashes, partitions that go. The threads, the decoder and the store are real."""
 
 import io
 import threading
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from processors.slicer.attempts import Attempts
-from processors.slicer.audio import Check, DecodeOptions, OpenAudio, Seekable, Spent, nothing_to_check
+from processors.slicer.audio import Check, DecodeOptions, OpenAudio, Progress, Seekable, no_check
 from processors.slicer.decode import open_audio
 from processors.slicer.stage import WAITING_MAX, SlicerHandler
 from processors.slicer.worker import SMALL_BYTES
@@ -18,7 +18,7 @@ from runtime.kafka.messages import Partition, Received, Step
 from schemas.work import DecodeRequested, SliceClosed, WorkFailed, WorkReported
 from tests.unit.processors.slicer.bench import SLICER, Bench
 
-PLACES = 3
+SLOTS = 3
 LARGE = b"\0" * (SMALL_BYTES + 1)
 
 
@@ -49,7 +49,7 @@ class NoDecoders:
 
 @pytest.fixture
 def handler(bench: Bench) -> Iterator[SlicerHandler]:
-    made = SlicerHandler(bench.context, NoDecoders(), PLACES, NoRevocations())
+    made = SlicerHandler(bench.context, NoDecoders(), SLOTS, NoRevocations())
     yield made
     made.close()
 
@@ -97,7 +97,7 @@ def test_a_file_that_killed_its_worker_three_times_fails_without_being_begun(han
 
 def test_one_place_is_kept_for_small_files(handler: SlicerHandler, bench: Bench) -> None:
     """No thread has said anything taken by the loop yet, so all that began still has its place."""
-    large = [bench.request("film.mp4", data=LARGE, offset=offset) for offset in range(PLACES)]
+    large = [bench.request("film.mp4", data=LARGE, offset=offset) for offset in range(SLOTS)]
     small = [bench.request("en-command.wav", offset=offset) for offset in (10, 11)]
     assert begun(list(handler.handle([*large, *small]))) == [0, 1, 10]
 
@@ -110,10 +110,10 @@ class Held:
         self._short_bytes = short_bytes
 
     @contextmanager
-    def __call__(self, file: Seekable, options: DecodeOptions, check: Check = nothing_to_check) -> Iterator[OpenAudio]:
+    def __call__(self, file: Seekable, options: DecodeOptions, check: Check = no_check) -> Iterator[OpenAudio]:
         if file.seek(0, io.SEEK_END) > self._short_bytes:
             while not self.go.wait(0.01):
-                check(Spent())
+                check(Progress())
         with open_audio(file, options, check) as audio:
             yield audio
 
@@ -121,8 +121,8 @@ class Held:
 def test_a_small_file_with_long_sound_gives_the_kept_place_to_a_short_one(bench: Bench) -> None:
     held = Held(short_bytes=2 << 20)
     context = replace(bench.context, slicer=replace(SLICER, decode=held))
-    handler = SlicerHandler(context, NoDecoders(), PLACES, NoRevocations())
-    large = [bench.request("film.mp4", data=LARGE, offset=offset) for offset in range(PLACES - 1)]
+    handler = SlicerHandler(context, NoDecoders(), SLOTS, NoRevocations())
+    large = [bench.request("film.mp4", data=LARGE, offset=offset) for offset in range(SLOTS - 1)]
     long = bench.request("en-two-minutes.flac", offset=10)
     assert begun(list(handler.handle([*large, long]))) == [0, 1, 10]
     steps = until_settled(handler, [bench.request("en-command.wav", offset=11)])
@@ -137,7 +137,7 @@ def test_a_small_file_with_long_sound_gives_the_kept_place_to_a_short_one(bench:
 
 def test_of_two_files_that_a_process_died_with_one_is_decoded_at_a_time(bench: Bench) -> None:
     held = Held(short_bytes=0)
-    handler = SlicerHandler(replace(bench.context, slicer=replace(SLICER, decode=held)), NoDecoders(), PLACES, NoRevocations())
+    handler = SlicerHandler(replace(bench.context, slicer=replace(SLICER, decode=held)), NoDecoders(), SLOTS, NoRevocations())
     suspects = [bench.request("en-command.wav", offset=offset, attempts=1) for offset in range(2)]
     fresh = bench.request("en-command.wav", offset=2)
     assert begun(list(handler.handle([*suspects, fresh]))) == [0, 2]
@@ -151,30 +151,30 @@ def test_attempts_of_an_earlier_process_count_where_the_broker_has_forgotten_the
     record = bench.request()
     for _ in range(3):
         attempts.begin(record.event.work.slice_id)
-    handler = SlicerHandler(replace(bench.context, attempts=attempts), NoDecoders(), PLACES, NoRevocations())
+    handler = SlicerHandler(replace(bench.context, attempts=attempts), NoDecoders(), SLOTS, NoRevocations())
     (step,) = until_settled(handler, [record])
     assert step.begins == ()
     handler.close()
 
 
 def test_a_waiting_file_begins_when_a_place_is_free(handler: SlicerHandler, bench: Bench) -> None:
-    records = [bench.request("en-command.wav", offset=offset) for offset in range(PLACES + 4)]
-    assert begun(until_settled(handler, records)) == list(range(PLACES + 4))
+    records = [bench.request("en-command.wav", offset=offset) for offset in range(SLOTS + 4)]
+    assert begun(until_settled(handler, records)) == list(range(SLOTS + 4))
 
 
 def test_the_loop_is_told_to_wait_when_enough_is_in_flight(handler: SlicerHandler, bench: Bench) -> None:
-    assert handler.room("decodes") == PLACES + WAITING_MAX
-    list(handler.handle([bench.request("en-command.wav", offset=offset) for offset in range(PLACES + WAITING_MAX)]))
+    assert handler.room("decodes") == SLOTS + WAITING_MAX
+    list(handler.handle([bench.request("en-command.wav", offset=offset) for offset in range(SLOTS + WAITING_MAX)]))
     assert handler.room("decodes") == 0
 
 
 def test_a_partition_that_goes_takes_its_files_along(handler: SlicerHandler, bench: Bench) -> None:
-    gone = [bench.request("en-command.wav", offset=offset, partition=1) for offset in range(PLACES + 1)]
+    gone = [bench.request("en-command.wav", offset=offset, partition=1) for offset in range(SLOTS + 1)]
     list(handler.handle(gone))
     handler.on_revoke([Partition("decodes", 1)])
     kept = bench.request("pt-command.wav", offset=50)
     steps = until_settled(handler, [kept])
-    assert handler.room("decodes") == PLACES + WAITING_MAX
+    assert handler.room("decodes") == SLOTS + WAITING_MAX
     assert {step.settles.offset for step in steps if step.settles} == {50}
     assert begun(steps) == [50]
 
@@ -226,7 +226,7 @@ def test_a_bug_in_a_thread_ends_the_stage(bench: Bench) -> None:
     def broken(_work_id: str, _run: str) -> bool:
         raise RuntimeError("a bug")
 
-    handler = SlicerHandler(replace(bench.context, is_revoked=broken), NoDecoders(), PLACES, NoRevocations())
+    handler = SlicerHandler(replace(bench.context, is_revoked=broken), NoDecoders(), SLOTS, NoRevocations())
     with pytest.raises(RuntimeError, match="a bug"):
         until_settled(handler, [bench.request()])
     handler.close()
@@ -235,10 +235,10 @@ def test_a_bug_in_a_thread_ends_the_stage(bench: Bench) -> None:
 def test_closing_stops_the_threads_and_the_follower_and_may_be_repeated(bench: Bench) -> None:
     follower = NoRevocations()
     others = set(threading.enumerate())  # a whole system of another test may be running in this process
-    handler = SlicerHandler(bench.context, NoDecoders(), PLACES, follower)
+    handler = SlicerHandler(bench.context, NoDecoders(), SLOTS, follower)
     handler.on_assign([Partition("decodes", 0)])
     handler.on_assign([Partition("decodes", 1)])
-    list(handler.handle([bench.request("en-two-minutes.flac", offset=offset) for offset in range(PLACES)]))
+    list(handler.handle([bench.request("en-two-minutes.flac", offset=offset) for offset in range(SLOTS)]))
     handler.close()
     handler.close()
     assert follower.calls[:2] == ["start", "stop"]

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from processors.slicer.places import Places
+from processors.slicer.slots import Slots
 from processors.slicer.worker import FileWork
 from runtime.kafka.messages import Received, Step
 from schemas.record import Lane
@@ -17,7 +17,7 @@ from tests.waiting import DEADLINE_S
 def said_of(bench: Bench, record: Received[DecodeRequested]) -> list[Step]:
     """All that the work says, run to its end in this thread."""
     said: list[Step | Exception | None] = []
-    FileWork(record, bench.context, Places(4), lambda _, step: said.append(step)).run()
+    FileWork(record, bench.context, Slots(4), lambda _, step: said.append(step)).run()
     steps = [step for step in said if isinstance(step, Step)]
     assert steps == said
     return steps
@@ -65,7 +65,7 @@ def test_a_chunks_audio_lies_in_the_store_before_its_record_is_given(bench: Benc
             assert ready.audio.key == f"chunks/{ready.slice_id}/{ready.run}/{ready.span[0]}-{ready.span[1]}"
             sizes.append((len(bench.store.get("work", ready.audio.key)), ready.speech_s * 32_000))
 
-    FileWork(bench.request(), bench.context, Places(4), give).run()
+    FileWork(bench.request(), bench.context, Slots(4), give).run()
     assert sizes
     assert all(found == expected for found, expected in sizes)
 
@@ -161,7 +161,7 @@ def test_a_run_that_is_revoked_on_the_way_stops_at_its_next_block(bench: Bench) 
         said.append(step)
         bench.revoked.add((WORK_ID, "0-0"))
 
-    FileWork(record, bench.context, Places(4), give).run()
+    FileWork(record, bench.context, Slots(4), give).run()
     assert said[-1] == Step(settles=record)
     assert len(said) < 4
 
@@ -178,7 +178,7 @@ def test_a_store_that_goes_away_and_comes_back_costs_nothing(bench: Bench) -> No
             (bench.root / "work").rename(bench.root / "elsewhere")
             away.set()
 
-    thread = threading.Thread(target=FileWork(record, bench.context, Places(4), give).run)
+    thread = threading.Thread(target=FileWork(record, bench.context, Slots(4), give).run)
     thread.start()
     assert away.wait(DEADLINE_S)
     (bench.root / "elsewhere").rename(bench.root / "work")
@@ -193,7 +193,7 @@ def test_a_stopped_work_ends_without_settling_even_while_the_store_is_away(bench
     record = bench.request()
     (bench.root / "uploads").rename(bench.root / "elsewhere")
     said: list[Step | Exception | None] = []
-    work = FileWork(record, bench.context, Places(4), lambda _, step: said.append(step))
+    work = FileWork(record, bench.context, Slots(4), lambda _, step: said.append(step))
     thread = threading.Thread(target=work.run)
     thread.start()
     work.stop()
