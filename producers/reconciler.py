@@ -8,10 +8,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from producers.announcer import Announcer
-from producers.incoming import is_free, is_meant
+from producers.incoming import is_meant, open_state
 from runtime.errors import Retry, UsageError
 from runtime.kafka.client import Kafka
 from runtime.kafka.follower import Follower
@@ -107,7 +106,7 @@ class Reconciler:
         grace = min(GRACE, timedelta(seconds=self._interval_s / 2))  # so that two intervals are enough for every object
         self._grace_s = grace.total_seconds()
         self._ledger = Ledger(lookback, grace)
-        self._is_whole = _whole_file(resources.objects, settings.uploads_bucket)
+        self._is_whole = _whole_file(resources.objects)
         self._stopping = threading.Event()
         self._round: Round | None = None
         self._due_s = 0.0
@@ -209,14 +208,13 @@ class Reconciler:
                     self._ledger.requested(request.work.audio, datetime.fromtimestamp(record.timestamp_ms / 1000, UTC))
 
 
-def _whole_file(objects: ObjectStore, bucket: str) -> Callable[[ObjectInfo], bool]:
+def _whole_file(objects: ObjectStore) -> Callable[[ObjectInfo], bool]:
     """A folder may contain files that are still being written; an S3 object is complete when it is listed."""
     if not isinstance(objects, DirectoryStore):
         return lambda info: True
     store = objects
 
     def is_whole(info: ObjectInfo) -> bool:
-        path: Path = store.folder(bucket) / info.key
-        return is_meant(info.key) and info.size_bytes > 0 and is_free(path)
+        return is_meant(info.key) and info.size_bytes > 0 and open_state(store, info) in ("closed", "unknown")
 
     return is_whole

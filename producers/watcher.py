@@ -3,20 +3,21 @@
 At start it lists all files; those announced before are recognised by intake and coordinator.
 """
 
+import contextlib
 import threading
 import time
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from watchfiles import watch
+from cachetools import FIFOCache
 
 from producers.announcer import Announcer
-from producers.incoming import Settling, is_free, is_meant
+from producers.folder_watch import Changes, open_watch
+from producers.incoming import Settling, is_meant, open_state
 from runtime.errors import Retry, UsageError
 from runtime.kafka.client import Kafka
 from runtime.logs import get_logger
-from runtime.objects import NotFound
+from runtime.objects import NotFound, ObjectInfo
 from runtime.objects.directory import DirectoryStore
 from runtime.objects.store import BadKey
 from runtime.resources import Resources, Stage
@@ -25,13 +26,21 @@ log = get_logger(__name__)
 LOOK_S = (0.02, 0.25)  # shortest and longest interval of checking unchanged files
 LOOKS_PER_REST = 4
 AWAY_S = 1.0  # how often a missing folder is looked for
+NAMED_MAX = 10_000  # ignored entries, so that each is named in the log once
 
 
 def build(resources: Resources) -> Stage:
     """Raises UsageError: S3 buckets send notifications themselves."""
     if not isinstance(resources.objects, DirectoryStore):
         raise UsageError("the watcher is for MURMUR_STORE=directory; other stores send their events to Kafka themselves")
-    return Watcher(resources.kafka, resources.objects, resources.settings.uploads_bucket, resources.settings.settle_s)
+    settings = resources.settings
+    settling = Settling(settings.settle_s, settings.settle_grown_s)
+    return Watcher(resources.kafka, resources.objects, settings.uploads_bucket, settling, look_s(settings.settle_s))
+
+
+def look_s(settle_s: float) -> float:
+    """How often files that may be due are looked at."""
+    return min(max(settle_s / LOOKS_PER_REST, LOOK_S[0]), LOOK_S[1])
 
 
 class Watcher:
@@ -39,12 +48,13 @@ class Watcher:
 
     name = "watcher"
 
-    def __init__(self, kafka: Kafka, objects: DirectoryStore, bucket: str, settle_s: float) -> None:
+    def __init__(self, kafka: Kafka, objects: DirectoryStore, bucket: str, settling: Settling, look_s: float) -> None:
         self._kafka = kafka
         self._objects = objects
         self._bucket = bucket
-        self._settling = Settling(settle_s)
-        self._look_s = min(max(settle_s / LOOKS_PER_REST, LOOK_S[0]), LOOK_S[1])
+        self._settling = settling
+        self._look_s = look_s
+        self._named: FIFOCache[str, None] = FIFOCache(NAMED_MAX)
         self._stopping = threading.Event()
         self._watching = False
 
@@ -53,7 +63,7 @@ class Watcher:
         while not self._stopping.is_set():
             try:
                 self._watch(self._objects.folder(self._bucket))
-            except (Retry, NotFound, FileNotFoundError) as away:
+            except (Retry, NotFound, OSError) as away:
                 log.warning("inbox.waiting", error=away, wait_s=AWAY_S)
                 self._watching = False
                 self._stopping.wait(AWAY_S)
@@ -66,50 +76,62 @@ class Watcher:
 
     def _watch(self, folder: Path) -> None:
         """Until stopped, or until the folder is removed or replaced."""
-        look_ms = int(self._look_s * 1000)
-        changes = watch(
-            folder,
-            watch_filter=None,
-            step=min(look_ms, 50),
-            debounce=look_ms,
-            rust_timeout=look_ms,
-            yield_on_timeout=True,
-            stop_event=self._stopping,
-            raise_interrupt=False,
-            ignore_permission_denied=True,
-        )
         watched = folder.stat().st_ino
-        for changed in changes:
-            if folder.stat().st_ino != watched:
-                raise FileNotFoundError(f"{folder} has been replaced by another folder")
-            if not self._watching:  # the watch is active: later changes are reported, existing files are listed now
-                self._see_all("")
+        with contextlib.closing(open_watch(folder, self._stopping)) as watch:
+            self._settling.tells_complete = watch.tells_complete
+            while not self._stopping.is_set():
+                changes = watch.poll(self._look_s)
+                if folder.stat().st_ino != watched:
+                    raise FileNotFoundError(f"{folder} has been replaced by another folder")
+                self._see(changes)
                 self._watching = True
-            self._see_changed({path[len(str(folder)) + 1 :] for _change, path in changed})
-            self._see_changed(self._settling.resting)
-            self._announce(folder)
+                self._announce()
 
-    def _see_all(self, prefix: str) -> None:
+    def _see(self, changes: Changes) -> None:
         now_s = time.monotonic()
-        for info in self._objects.list(self._bucket, prefix):
-            if is_meant(info.key):
-                self._settling.see(info, now_s)
-
-    def _see_changed(self, keys: Iterable[str]) -> None:
-        for key in keys:
-            if not key or not is_meant(key):
-                continue
-            try:
-                self._settling.see(self._objects.head(self._bucket, key), time.monotonic())
-            except BadKey as error:
-                log.warning("file.skipped", file=key, error=error)
-            except NotFound:
+        if changes.unknown:
+            for listed in self._objects.list(self._bucket):
+                if self._is_meant(listed.key):
+                    self._settling.see(listed, now_s)
+        for key in changes.moved:
+            self._settling.gone(key)
+        for key in changes.seen | changes.written | changes.complete | set(self._settling.resting):
+            if (info := self._found(key)) is None:
                 self._settling.gone(key)
-                self._see_all(f"{key}/")  # a folder that was moved here with its contents
+            elif key in changes.complete:
+                self._settling.complete(info, now_s)
+            else:
+                self._settling.see(info, now_s, written=key in changes.written)
 
-    def _announce(self, folder: Path) -> None:
-        whole = [info for info in self._settling.due(time.monotonic()) if is_free(folder / info.key)]
+    def _found(self, key: str) -> ObjectInfo | None:
+        """None: no file, or not one to transcribe."""
+        if not self._is_meant(key):
+            return None
+        try:
+            return self._objects.head(self._bucket, key)
+        except (NotFound, BadKey) as error:
+            log.debug("file.skipped", file=key, error=error)
+            return None
+
+    def _is_meant(self, key: str) -> bool:
+        """What is not is named once in the log."""
+        if is_meant(key):
+            return True
+        if key not in self._named:
+            self._named[key] = None
+            log.info("file.ignored", file=key, reason="hidden, unfinished, or of the operating system")
+        return False
+
+    def _announce(self) -> None:
+        due = self._settling.due(time.monotonic())
+        whole = [info for info in due if self._is_whole(info)]
         if whole and self._announcer.announce(whole, datetime.now(UTC), self._stopping):
             for info in whole:
                 self._settling.take(info)
                 log.debug("file.announced", file=info.key, size_bytes=info.size_bytes)
+
+    def _is_whole(self, info: ObjectInfo) -> bool:
+        state = open_state(self._objects, info)
+        if state == "gone":
+            self._settling.gone(info.key)  # or unreadable: a later change is seen
+        return state == "closed" or (state == "unknown" and not self._settling.is_open(info.key))

@@ -140,6 +140,9 @@ class Settings(BaseSettings):
     inbox: Path | None = Field(None, description="`murmur dev`: the watched folder; unset: <data>/inbox")
     outbox: Path | None = Field(None, description="`murmur dev`: folder for the results; unset: `transcripts` next to the inbox")
     settle_s: float = Field(1.0, ge=0, description="a file is processed once it has not changed for this long")
+    settle_grown_s: float = Field(
+        10.0, ge=0, description="the same for a file that has grown after it was complete, or may still be open"
+    )
     reconcile_interval_s: float = Field(300.0, gt=0, description="how often the bucket is compared with the jobs")
     reconcile_lookback_s: int = Field(7 * DAY_S, description="older objects are ignored; less than job_memory_s")
 

@@ -18,12 +18,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from cachetools import FIFOCache
+
 from runtime.logs import get_logger
+from runtime.objects import folders
+from runtime.objects.filenames import to_key, to_path
 from runtime.objects.store import SEGMENT_BYTES_MAX, BadKey, NotFound, ObjectInfo, Replaced, StoreUnavailable, checked_key
 from schemas.record import ObjectRef
 
 log = get_logger(__name__)
 TEMP_PREFIX, TEMP_SUFFIX = ".murmur-", ".part"
+KEY_BYTES_MAX = 32 * 1024  # a folder may be deeper than any S3 store allows
+IGNORED_MAX = 10_000  # entries that were named in the log, so that each is named once
 LAST_TIME_S = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
 
@@ -35,6 +41,7 @@ class DirectoryStore:
 
     def __init__(self, buckets: Mapping[str, Path]) -> None:
         self._buckets = dict(buckets)
+        self._ignored: FIFOCache[str, None] = FIFOCache(IGNORED_MAX)
 
     def create(self) -> None:
         """Creates missing folders."""
@@ -84,9 +91,9 @@ class DirectoryStore:
             return file.read()
 
     def open(self, ref: ObjectRef) -> BinaryIO:
-        _root, path = self._path(ref.bucket, ref.key)
+        root, _path = self._path(ref.bucket, ref.key)
         with _reading(ref.bucket, ref.key):
-            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            handle = folders.open_file(root, to_path(ref.key))
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode) or (ref.etag is not None and ref.etag != _etag(found)):
             os.close(handle)
@@ -98,9 +105,9 @@ class DirectoryStore:
         return (ref.etag, ref.change_tag) == (_etag(found), _change_tag(found))
 
     def head(self, bucket: str, key: str) -> ObjectInfo:
-        _root, path = self._path(bucket, key)
+        root, _path = self._path(bucket, key)
         with _reading(bucket, key):
-            found = path.lstat()
+            found = folders.lstat(root, to_path(key))
         if not stat.S_ISREG(found.st_mode):
             raise NotFound(f"{bucket}/{key} is not a file")
         return _info(bucket, key, found)
@@ -109,18 +116,50 @@ class DirectoryStore:
         root = self.folder(bucket)
         parent = prefix.rpartition("/")[0]
         try:
-            start = self._path(bucket, parent)[1] if parent else root
+            if parent:
+                self._path(bucket, parent)
         except BadKey:
             return  # no key begins like this
-        folders = [start]
-        while folders:
-            for entry in _entries(folders.pop()):
-                key = entry.path[len(str(root)) + 1 :]
-                if entry.is_dir(follow_symlinks=False) and (f"{key}/".startswith(prefix) or prefix.startswith(f"{key}/")):
-                    folders.append(Path(entry.path))
-                elif entry.is_file(follow_symlinks=False) and key.startswith(prefix) and _is_key(key):
-                    with contextlib.suppress(FileNotFoundError):  # deleted since: not in the list
+        below = [to_path(parent)]
+        while below:
+            folder = below.pop()
+            for entry in self._entries(root, folder):
+                path = f"{folder}/{entry.name}" if folder else entry.name
+                key = to_key(path)
+                if entry.is_dir(follow_symlinks=False):
+                    if f"{key}/".startswith(prefix) or prefix.startswith(f"{key}/"):
+                        below.append(path)
+                elif key.startswith(prefix) and self._is_object(bucket, key, entry):
+                    with contextlib.suppress(OSError):  # deleted since: not in the list
                         yield _info(bucket, key, entry.stat(follow_symlinks=False))
+
+    def _entries(self, root: Path, folder: str) -> Iterator[os.DirEntry[str]]:
+        """None of a folder below that is missing or cannot be entered: it must not hide the others."""
+        try:
+            yield from folders.entries(root, folder)
+        except OSError as error:
+            if not folder:
+                raise StoreUnavailable(f"{root}: {error.strerror}") from error
+            if not isinstance(error, FileNotFoundError):
+                self._ignore(to_key(folder), error.strerror)
+
+    def _is_object(self, bucket: str, key: str, entry: os.DirEntry[str]) -> bool:
+        if _is_temp(entry.name):
+            return False
+        try:
+            _check(key)
+        except BadKey as error:
+            self._ignore(key, str(error))
+            return False
+        if not entry.is_file(follow_symlinks=False):
+            self._ignore(key, "a symlink" if entry.is_symlink() else "neither a file nor a folder")
+            return False
+        return True
+
+    def _ignore(self, key: str, reason: str | None) -> None:
+        if key not in self._ignored:
+            self._ignored[key] = None
+            log.warning("object.ignored", object=key, reason=reason)
 
     def delete(self, bucket: str, key: str) -> None:
         root, path = self._path(bucket, key)
@@ -137,7 +176,7 @@ class DirectoryStore:
         """The bucket's folder, and the object's file in it."""
         root = self.folder(bucket)
         _check(key)
-        path = root / key
+        path = root / to_path(key)
         if os.path.realpath(path.parent) != str(path.parent):
             raise BadKey(key, "its path contains a symlink")
         return root, path
@@ -179,24 +218,16 @@ class DirectoryUpload:
 
 def _check(key: str) -> None:
     """Raises BadKey if this name cannot be a file below the bucket's folder."""
-    for segment in checked_key(key).split("/"):
+    path = to_path(checked_key(key, KEY_BYTES_MAX))
+    if to_key(path) != key:
+        raise BadKey(key, "it is not the name of any file")
+    for segment in path.split("/"):
         if not segment:
             raise BadKey(key, "it has an empty segment")
-        if len(segment.encode()) > SEGMENT_BYTES_MAX:
+        if len(os.fsencode(segment)) > SEGMENT_BYTES_MAX:
             raise BadKey(key, f"a segment of it is longer than {SEGMENT_BYTES_MAX} bytes")
         if _is_temp(segment):
             raise BadKey(key, "this name is reserved for unfinished objects")
-
-
-def _is_key(key: str) -> bool:
-    """False for unfinished objects, and for file names that are not Unicode text."""
-    try:
-        _check(key)
-    except BadKey as error:
-        if not _is_temp(key.rpartition("/")[2]):
-            log.warning("object.ignored", object=key, error=error)
-        return False
-    return True
 
 
 def _is_temp(name: str) -> bool:
@@ -225,17 +256,6 @@ def _change_tag(found: os.stat_result) -> str:
 
 def _etag(found: os.stat_result) -> str:
     return f"{found.st_size:x}-{found.st_mtime_ns:x}"
-
-
-def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """The folder's entries; none if it is missing or not readable."""
-    try:
-        with os.scandir(folder) as entries:
-            yield from entries
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except PermissionError as error:
-        log.warning("object.ignored", object=str(folder), error=error)
 
 
 def _create_temp(folder: Path) -> BinaryIO:
@@ -295,6 +315,7 @@ def _reading(bucket: str, key: str) -> Iterator[None]:
         if isinstance(error, FileNotFoundError | NotADirectoryError | PermissionError) or error.errno in (
             errno.ELOOP,
             errno.ENAMETOOLONG,
+            errno.ENXIO,  # a socket
         ):
             raise NotFound(f"{bucket}/{key}: {error.strerror}") from error
         raise StoreUnavailable(f"{bucket}/{key}: {error.strerror}") from error

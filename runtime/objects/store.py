@@ -34,7 +34,7 @@ class BadKey(Invalid):
         super().__init__("bad_key", f"the object key {key[:80]!r} cannot be used: {why}")
 
 
-def checked_key(key: str) -> str:
+def checked_key(key: str, max_bytes: int = KEY_BYTES_MAX) -> str:
     """The key, if stores accept it; else raises BadKey. A segment of dots never reaches a store: HTTP clients resolve it
     on the way."""
     if not key:
@@ -43,8 +43,8 @@ def checked_key(key: str) -> str:
         size_bytes = len(key.encode())
     except UnicodeEncodeError:
         raise BadKey(key, "it is not Unicode text") from None
-    if size_bytes > KEY_BYTES_MAX:
-        raise BadKey(key, f"{size_bytes} bytes; the limit is {KEY_BYTES_MAX}")
+    if size_bytes > max_bytes:
+        raise BadKey(key, f"{size_bytes} bytes; the limit is {max_bytes}")
     if "\0" in key:
         raise BadKey(key, "it has a zero byte")
     if not {".", ".."}.isdisjoint(key.split("/")):

@@ -73,7 +73,7 @@ class Door:
 def door(tmp_path: Path) -> Iterator[Door]:
     store = DirectoryStore({name: tmp_path / name for name in ("uploads", "work", "results")})
     store.create()
-    settings = Settings(model="demo", settle_s=0.1, reconcile_interval_s=0.3)
+    settings = Settings(model="demo", settle_s=0.1, settle_grown_s=0.3, reconcile_interval_s=0.3)
     with EmbeddedBroker() as broker:
         door = Door(Resources(settings, broker.kafka(), store, catalogue.resolve("demo")), tmp_path / "uploads")
         yield door
@@ -244,7 +244,7 @@ def test_a_new_reconciler_does_not_announce_what_has_its_job(door: Door) -> None
         for key in ("a.wav", "b.wav", "c.wav"):
             door.drop(key, age_s=60)
             assert reconciler.reconcile_once(door.resources, timedelta(days=30)) == 1
-        door.until(lambda: sum(door.requested.values()) >= 3)
+        door.until(lambda: sum(door.requested.values()) >= 3 and sum(door.announced.values()) >= 3)
     assert door.announced == {"a.wav": 1, "b.wav": 1, "c.wav": 1}
 
 

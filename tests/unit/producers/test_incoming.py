@@ -1,5 +1,6 @@
 """When a file in the inbox is whole."""
 
+import os
 import socket
 import sys
 from datetime import UTC, datetime
@@ -7,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from producers.incoming import Settling, is_free, is_meant
+from producers.incoming import Settling, is_meant, open_state
 from runtime.objects import ObjectInfo
+from runtime.objects.directory import DirectoryStore
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="leases are Linux's")
 
 
-def seen(key: str, etag: str = "1", size_bytes: int = 6) -> ObjectInfo:
-    return ObjectInfo("uploads", key, size_bytes, etag, datetime(2026, 11, 21, tzinfo=UTC))
+def seen(key: str, etag: str = "1", size_bytes: int = 6, change_tag: str = "1") -> ObjectInfo:
+    return ObjectInfo("uploads", key, size_bytes, etag, datetime(2026, 11, 21, tzinfo=UTC), change_tag=change_tag)
 
 
 def due(settling: Settling, now_s: float) -> list[str]:
@@ -46,47 +48,69 @@ def test_all_other_names_are_meant(key: str) -> None:
     assert is_meant(key)
 
 
+@pytest.fixture
+def store(tmp_path: Path) -> DirectoryStore:
+    return DirectoryStore({"uploads": tmp_path})
+
+
+def state(store: DirectoryStore, key: str = "a.wav") -> str:
+    return open_state(store, store.head("uploads", key))
+
+
 @linux
-def test_a_file_that_is_open_for_writing_is_not_free(tmp_path: Path) -> None:
+def test_a_file_that_is_open_for_writing_is_open(store: DirectoryStore, tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     with path.open("wb") as writer:
         writer.write(b"half")
         writer.flush()
-        assert not is_free(path)
-    assert is_free(path)
+        assert state(store) == "open"
+    assert state(store) == "closed"
 
 
 @linux
-def test_a_file_that_is_open_for_reading_is_free(tmp_path: Path) -> None:
+def test_a_file_that_is_open_for_reading_is_closed(store: DirectoryStore, tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(b"whole")
     with path.open("rb"):
-        assert is_free(path)
+        assert state(store) == "closed"
 
 
-def test_a_file_whose_download_goes_on_beside_it_is_not_free(tmp_path: Path) -> None:
+def test_a_file_whose_download_goes_on_beside_it_is_open(store: DirectoryStore, tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"")
     (tmp_path / "a.mp4.part").write_bytes(b"half")
-    assert not is_free(tmp_path / "a.mp4")
+    assert state(store, "a.mp4") == "open"
     (tmp_path / "a.mp4.part").replace(tmp_path / "a.mp4")
-    assert is_free(tmp_path / "a.mp4")
+    assert state(store, "a.mp4") == "closed"
 
 
-def test_what_cannot_be_opened_is_not_free(tmp_path: Path) -> None:
-    assert not is_free(tmp_path / "never.wav")
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(tmp_path / "socket.wav"))
-        assert not is_free(tmp_path / "socket.wav")
-    (tmp_path / "link.wav").symlink_to(tmp_path / "socket.wav")
-    assert not is_free(tmp_path / "link.wav")
+def test_the_longest_name_has_no_room_for_a_download_beside_it(store: DirectoryStore, tmp_path: Path) -> None:
+    for length in (245, 250, 255):
+        (tmp_path / ("n" * length)).write_bytes(b"speech")
+        assert state(store, "n" * length) == "closed"
 
 
-def test_asking_leaves_no_handle_open(tmp_path: Path) -> None:
+def test_what_cannot_be_opened_any_more_is_gone(store: DirectoryStore, tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
-    path.write_bytes(b"x")
+    path.write_bytes(b"speech")
+    info = store.head("uploads", "a.wav")
+    path.unlink()
+    assert open_state(store, info) == "gone"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        assert open_state(store, info) == "gone"
+    path.unlink()
+    os.mkfifo(path)
+    assert open_state(store, info) == "gone"
+    path.unlink()
+    path.symlink_to("elsewhere.wav")
+    assert open_state(store, info) == "gone"
+
+
+def test_asking_leaves_no_handle_open(store: DirectoryStore, tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(b"x")
     before = len(list(Path("/dev/fd").iterdir()))
     for _ in range(20):
-        is_free(path)
+        state(store)
     assert len(list(Path("/dev/fd").iterdir())) == before
 
 
@@ -139,3 +163,51 @@ def test_an_empty_file_rests_ten_times_as_long_because_somebody_is_about_to_fill
     settling.see(seen("a.wav", size_bytes=0), 0.0)
     assert due(settling, 9.9) == []
     assert due(settling, 10.0) == ["a.wav"]
+
+
+def test_a_file_that_grows_after_it_was_complete_is_left_alone_for_longer() -> None:
+    settling = Settling(1.0, 10.0, tells_complete=True)
+    settling.complete(seen("a.wav", etag="1", size_bytes=100), 0.0)
+    assert due(settling, 1.0) == ["a.wav"]
+    for second in (2.0, 4.0, 6.0):  # whether it was taken before or not
+        settling.complete(seen("a.wav", etag=str(second), size_bytes=int(100 * second)), second)
+        assert due(settling, second + 9.9) == []
+    assert due(settling, 16.0) == ["a.wav"]
+
+
+def test_a_file_that_grows_while_it_is_open_is_complete_when_it_is_closed() -> None:
+    settling = Settling(1.0, 10.0, tells_complete=True)
+    for second in range(5):
+        settling.see(seen("a.wav", etag=str(second), size_bytes=100 + second), float(second), written=True)
+    assert settling.is_open("a.wav")
+    assert due(settling, 13.9) == []
+    settling.complete(seen("a.wav", etag="4", size_bytes=104), 5.0)
+    assert due(settling, 6.0) == ["a.wav"]
+
+
+def test_where_nothing_tells_what_is_closed_a_growing_file_is_left_alone_for_longer() -> None:
+    settling = Settling(1.0, 10.0)
+    settling.see(seen("a.wav", etag="1", size_bytes=100), 0.0)
+    settling.see(seen("a.wav", etag="2", size_bytes=200), 0.5)
+    assert due(settling, 10.4) == []
+    assert due(settling, 10.5) == ["a.wav"]
+
+
+def test_a_file_that_is_written_anew_is_not_one_that_grows() -> None:
+    settling = Settling(1.0, 10.0, tells_complete=True)
+    settling.complete(seen("a.wav", etag="1", size_bytes=100), 0.0)
+    settling.complete(seen("a.wav", etag="2", size_bytes=200), 2.0)
+    settling.complete(seen("a.wav", etag="3", size_bytes=50), 4.0)
+    assert due(settling, 5.0) == ["a.wav"]
+
+
+def test_content_written_under_the_same_size_and_time_is_due_again() -> None:
+    settling = Settling(1.0, tells_complete=True)
+    settling.complete(seen("a.wav"), 0.0)
+    settling.take(seen("a.wav"))
+    settling.see(seen("a.wav"), 2.0)
+    settling.complete(seen("a.wav"), 3.0)  # the event of what was taken
+    settling.see(seen("a.wav", change_tag="2"), 4.0)  # chmod
+    assert due(settling, 5.0) == []
+    settling.complete(seen("a.wav", change_tag="3"), 6.0)
+    assert due(settling, 7.0) == ["a.wav"]

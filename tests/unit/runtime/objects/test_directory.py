@@ -144,7 +144,6 @@ def test_what_people_put_into_the_folder_is_an_object_and_the_rest_is_not(store:
     (root / "sub").mkdir()
     (root / "sub" / "call.wav").write_bytes(b"speech")
     os.mkfifo(root / "pipe.wav")
-    Path(os.fsdecode(bytes(root) + b"/not-utf8-\xff.wav")).write_bytes(b"x")
     (root / "empty folder").mkdir()
     assert listed(store) == ["sub/call.wav"]
     assert store.head("drops", "sub/call.wav").content_type in ("audio/wav", "audio/x-wav")
@@ -216,3 +215,31 @@ def test_nothing_but_the_objects_is_ever_left_in_the_folder(store: DirectoryStor
     store.put("drops", "deep/er/c.wav", b"x")
     store.delete("drops", "deep/er/c.wav")
     assert files(root) == ["sub", "sub/a.wav"]
+
+
+@pytest.mark.parametrize("name", [b"not-utf8-\xff.wav", b"\xc3\xa4\xe4.wav", "\uf7ff.wav".encode(), b"\xed\xa0\x80.wav"])
+def test_a_name_of_any_bytes_has_a_key_of_its_own(store: DirectoryStore, root: Path, name: bytes) -> None:
+    path = root / os.fsdecode(name)
+    path.write_bytes(b"speech")
+    (key,) = listed(store)
+    assert key.encode().decode() == key
+    assert store.get("drops", key) == b"speech"
+    store.put("drops", key, b"other")
+    assert path.read_bytes() == b"other"
+    store.delete("drops", key)
+    assert files(root) == []
+
+
+def test_two_keys_are_never_one_file(store: DirectoryStore, root: Path) -> None:
+    (root / "\u00e4.wav").write_bytes(b"speech")
+    with pytest.raises(BadKey):
+        store.get("drops", "\uf7c3\uf7a4.wav")  # the bytes of that name one by one
+
+
+def test_an_ignored_entry_is_named_in_the_log_once(store: DirectoryStore, root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    os.mkfifo(root / "pipe.wav")
+    (root / "link.wav").symlink_to("elsewhere")
+    for _ in range(3):
+        assert listed(store) == []
+    named = [record.msg["object"] for record in caplog.records if isinstance(record.msg, dict)]
+    assert sorted(named) == ["link.wav", "pipe.wav"]
