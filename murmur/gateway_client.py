@@ -15,6 +15,7 @@ import orjson
 
 from runtime.backoff import Backoff
 from runtime.errors import MurmurError, UsageError
+from runtime.masking import masked
 
 ENDED = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
 PREFIX = "/api/transcribe/async"
@@ -44,7 +45,7 @@ class GatewayClient:
     """All calls block. They raise Refused with the gateway's message, Unreachable, or Broken."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self._url = masked(url)  # for messages
         timeout = httpx.Timeout(RESPONSE_S, connect=CONNECT_S)
         with self._translated():
             self._http = httpx.Client(base_url=url, timeout=timeout, trust_env=False)

@@ -5,7 +5,6 @@ stderr as text. Names and fields are listed in `docs/logs.md`.
 """
 
 import logging
-import re
 import sys
 from collections.abc import MutableMapping
 from contextlib import AbstractContextManager
@@ -16,18 +15,14 @@ from structlog.dev import Column, ConsoleRenderer, KeyValueColumnFormatter, plai
 from structlog.stdlib import BoundLogger, ProcessorFormatter
 from structlog.typing import Processor
 
+from runtime.masking import masked
+
 if TYPE_CHECKING:
     from runtime.settings import Settings
 
 Fields = MutableMapping[str, Any]
 OURS = ("murmur", "producers", "processors", "sinks", "runtime", "schemas")
 EVENT_WIDTH = 20
-MASKED = "***"
-SECRETS = re.compile(
-    r"(?<=://)[^/@\s]+(?=@)"  # user and password in a URL
-    r"|(?<=X-Amz-Signature=)\w+|(?<=X-Amz-Security-Token=)[^&\s]+"  # a presigned URL
-    r"|(?<=whsec_)[\w+/=-]+"
-)
 
 
 def get_logger(name: str) -> BoundLogger:
@@ -94,9 +89,9 @@ def _plain_values(_logger: object, _method: str, fields: Fields) -> Fields:
         if isinstance(value, float):
             fields[key] = round(value, 3)
         elif isinstance(value, BaseException):
-            fields[key] = SECRETS.sub(MASKED, str(value) or repr(value))
+            fields[key] = masked(str(value) or repr(value))
         elif isinstance(value, str):
-            fields[key] = SECRETS.sub(MASKED, value)
+            fields[key] = masked(value)
     return fields
 
 

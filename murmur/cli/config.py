@@ -7,11 +7,14 @@ import typer
 
 
 def config(json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False) -> None:
-    """Print every setting with its effective value; secrets are masked. Settings come from MURMUR_… and ./.env."""
+    """Print every setting with its effective value; secrets and passwords in URLs are masked. Settings come from MURMUR_… and
+    ./.env."""
     from murmur.cli import load
+    from runtime.masking import masked
     from runtime.settings import Settings
 
-    values = load.settings().model_dump(mode="json")
+    dumped = load.settings().model_dump(mode="json")
+    values = {name: masked(value) if isinstance(value, str) else value for name, value in dumped.items()}
     if json:
         import orjson
 

@@ -18,12 +18,12 @@ LetterId = Annotated[str, typer.Argument(metavar="ID", help="as `murmur dlq list
 
 @app.command("list", epilog="Example: murmur dlq list --json")
 def list_letters(json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False) -> None:
-    """List all dead letters, oldest first."""
+    """List all dead letters, oldest first. Every line begins with the id; with --json it is the field `id`."""
     import orjson
 
     for letter in _letters(_kafka()):
         if json:
-            typer.echo(orjson.dumps(letter.model_dump(mode="json")))
+            typer.echo(orjson.dumps({"id": letter.subject, **letter.model_dump(mode="json")}))
         else:
             died = letter.died_at.strftime("%Y-%m-%d %H:%M:%S")
             typer.echo(f"{letter.subject}  {died}  {letter.stage}  {letter.reason}: {letter.message}")

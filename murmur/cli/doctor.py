@@ -4,8 +4,8 @@ import platform
 import shutil
 import socket
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,47 +21,100 @@ BROKER_S = 5.0
 
 @dataclass(frozen=True)
 class Check:
-    """`fix` is None where nothing is wrong. `needed_by`: "dev" for every use, "run" only for `murmur run`."""
+    """`fix` is None where nothing is wrong. `needed_by`: "dev" for every use, "run" only for `murmur run`. `advice`: how to make
+    better what works."""
 
     name: str
     found: str
     fix: str | None = None
     needed_by: str = "dev"
+    advice: str | None = None
 
 
 def doctor(json: Annotated[bool, typer.Option("--json", help="one JSON object per check")] = False) -> None:
-    """Check names of settings, model, device, disk, port, broker, topics and store. Exits with 1 when something must be fixed.
+    """Check what `murmur dev` needs, then what `murmur run` needs in addition, and say how to fix what is missing.
 
-    Broker, topics and store are needed for `murmur run` only; `murmur dev` has its own.
+    Exits with 1 when `murmur dev` would not work. A cluster's broker, topics and store count only if settings of Kafka or of the
+    store are set.
     """
     from murmur.cli import load
 
-    checks = list(examine(load.settings()))
-    for check in checks:
-        if json:
-            import orjson
-
-            typer.echo(orjson.dumps(check.__dict__))
-            continue
-        mark = "ok  " if check.fix is None else "FIX "
-        typer.echo(f"{mark} {check.name:8} {check.found}" + (" (for `murmur run`)" if check.needed_by == "run" else ""))
-        if check.fix is not None:
-            typer.echo(f"              {check.fix}")
-    if any(check.fix is not None for check in checks):
+    settings = load.settings()
+    is_cluster = has_cluster(settings)
+    dev = _report("murmur dev, murmur transcribe", examine_dev(settings), json, is_required=True)
+    unset = "" if is_cluster else " (no setting of Kafka or the store is set)"
+    cluster = _report(f"\nmurmur run: a cluster{unset}", examine_cluster(settings), json, is_required=is_cluster)
+    if not (dev and (cluster or not is_cluster)):
         raise typer.Exit(1)
+
+
+def _report(title: str, checks: Iterator[Check], json: bool, *, is_required: bool) -> bool:
+    """Prints a section, each check as soon as it is done. Whether all is well."""
+    if not json:
+        typer.echo(title)
+    done = []
+    for check in checks:
+        done.append(check)
+        _print(check, json, is_required=is_required)
+    if not json:
+        typer.echo(summary(done, is_required=is_required))
+    return not missing(done)
+
+
+def _print(check: Check, json: bool, *, is_required: bool) -> None:
+    if json:
+        import orjson
+
+        typer.echo(orjson.dumps(asdict(check)))
+        return
+    hint = check.fix or check.advice
+    mark = "ok  " if hint is None else "note" if check.fix is None else "FIX " if is_required else "-   "
+    typer.echo(f"{mark} {check.name:8} {check.found}")
+    if hint is not None:
+        typer.echo(f"              {hint}")
+
+
+def missing(checks: Sequence[Check]) -> list[str]:
+    return [check.name for check in checks if check.fix is not None]
+
+
+def summary(checks: Sequence[Check], *, is_required: bool) -> str:
+    """The last line of a section. `is_required`: somebody wants to use it."""
+    command = f"`murmur {checks[0].needed_by}`"
+    if names := missing(checks):
+        return f"{command} lacks {', '.join(names)}." + ("" if is_required else " `murmur dev` needs none of it.")
+    return f"{command} works" + ("; see the notes." if any(check.advice for check in checks) else ".")
 
 
 def examine(settings: "Settings") -> Iterator[Check]:
     """One check after the other; none raises."""
+    yield from examine_dev(settings)
+    yield from examine_cluster(settings)
+
+
+def examine_dev(settings: "Settings") -> Iterator[Check]:
     yield _python()
     yield _names()
     yield _model(settings)
     yield _device(settings)
+    yield _decoder(settings)
     yield _disk(settings)
     yield _port(settings)
-    yield _guarded("broker", "start Kafka there, or set MURMUR_KAFKA_BOOTSTRAP", lambda: _broker(settings))
-    yield _guarded("topics", "run `murmur topics apply`", lambda: _topics(settings))
+
+
+def examine_cluster(settings: "Settings") -> Iterator[Check]:
+    broker = _guarded("broker", "start Kafka there, or set MURMUR_KAFKA_BOOTSTRAP", lambda: _broker(settings))
+    yield broker
+    if broker.fix is None:
+        yield _guarded("topics", "run `murmur topics apply`", lambda: _topics(settings))
+    else:
+        yield Check("topics", "cannot be checked without a broker", "run `murmur topics apply`", needed_by="run")
     yield _guarded("store", "set MURMUR_S3_ENDPOINT and the keys, then run `murmur buckets apply`", lambda: _store(settings))
+
+
+def has_cluster(settings: "Settings") -> bool:
+    """Whether anybody has set anything that only `murmur run` uses."""
+    return any(name.startswith(("kafka_", "s3_", "store")) for name in settings.model_fields_set)
 
 
 def _python() -> Check:
@@ -88,8 +141,11 @@ def _model(settings: "Settings") -> Check:
         return Check("model", f"{name} cannot be used", str(error))
     chosen = "" if settings.model else f"; chosen by device (without MURMUR_MODEL `murmur run` uses {catalogue.RUN_DEFAULT})"
     path = catalogue.cached(model)
-    where = f"at {path}" if path else f"not downloaded yet: the first use downloads it from {model.repository}"
-    return Check("model", f"{model.ref.name}, revision {model.ref.revision}, {where}{chosen}")
+    found = f"{model.ref.name}, revision {model.ref.revision}"
+    if path is not None:
+        return Check("model", f"{found}, at {path}{chosen}")
+    advice = f"the first use downloads it from {model.repository}; without internet: docs/models.md"
+    return Check("model", f"{found}, not downloaded yet{chosen}", advice=advice)
 
 
 def _device(settings: "Settings") -> Check:
@@ -99,6 +155,35 @@ def _device(settings: "Settings") -> Check:
     if settings.device == "cuda" and not gpus:
         return Check("device", "no GPU found", "install murmur[gpu] and the NVIDIA driver, or set MURMUR_DEVICE=cpu")
     return Check("device", f"{gpus} GPU" if gpus else "CPU; no GPU found")
+
+
+def _decoder(settings: "Settings") -> Check:
+    """Starts one decoder process as the slicer does, which reports what is enforced in it."""
+    from processors.slicer.audio import nothing_to_check
+    from processors.slicer.sandbox.process import DecoderProcess, Limits
+
+    child = DecoderProcess(Limits(settings.decoder_memory_mb << 20, settings.decoder_cpu_s))
+    try:
+        child.wait_ready(nothing_to_check)
+    except MurmurError as error:
+        return Check("decoder", f"the decoder process does not start: {error}", "install murmur again; see docs/security.md")
+    finally:
+        child.close()
+    return confinement(child.enforced or (), sys.platform)
+
+
+def confinement(enforced: Sequence[str], platform: str) -> Check:
+    """What of the sandbox (docs/security.md) a decoder process has reported as enforced."""
+    from processors.slicer.sandbox.confinement import EVERYTHING, SECCOMP
+
+    found = f"a process of its own, confined by {', '.join(enforced) or 'nothing'}"
+    missing = [name for name in EVERYTHING if name not in enforced]
+    if not missing:
+        return Check("decoder", f"{found}: everything")
+    advice = "not enforced on this platform; see docs/security.md"
+    if SECCOMP in missing and platform == "linux":
+        advice = "install libseccomp (Debian: libseccomp2) for full confinement; see docs/security.md"
+    return Check("decoder", f"{found}; not by {', '.join(missing)}", advice=advice)
 
 
 def _disk(settings: "Settings") -> Check:
@@ -127,10 +212,12 @@ def _port(settings: "Settings") -> Check:
 
 
 def _guarded(name: str, fix: str, check: Callable[[], str]) -> Check:
+    from runtime.masking import masked
+
     try:
         return Check(name, check(), needed_by="run")
     except MurmurError as error:
-        return Check(name, str(error), fix, needed_by="run")
+        return Check(name, masked(str(error)), fix, needed_by="run")
 
 
 def _broker(settings: "Settings") -> str:
@@ -151,9 +238,11 @@ def _topics(settings: "Settings") -> str:
 
 
 def _store(settings: "Settings") -> str:
+    from runtime.masking import masked
     from runtime.objects import open as stores
 
     store = stores.from_settings(settings)
     for bucket in (settings.uploads_bucket, settings.work_bucket, settings.results_bucket):
         store.check(bucket)
-    return f"{settings.s3_endpoint or 'AWS' if settings.store == 's3' else settings.store_dir}: all three buckets can be read"
+    where = masked(settings.s3_endpoint or "AWS") if settings.store == "s3" else str(settings.store_dir)
+    return f"{where}: all three buckets can be read"

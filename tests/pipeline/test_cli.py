@@ -170,6 +170,18 @@ def test_doctor_finds_the_broker_of_dev_and_says_how_to_fix_what_is_wrong(dev: P
     assert Murmur(tmp_path, environment)("doctor").returncode == 0
 
 
+def test_doctor_without_settings_says_that_dev_works(tmp_path: Path) -> None:
+    own = {"MURMUR_GATEWAY_PORT": "0"}  # another murmur may be running on this machine
+    done = Murmur(tmp_path, own)("doctor")
+    dev, _, cluster = done.stdout.partition("\n\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "`murmur dev` works" in dev.splitlines()[-1]
+    assert "decoder  a process of its own, confined by NOFILE" in dev
+    assert "FIX" not in done.stdout
+    assert "broker" in cluster
+    assert Murmur(tmp_path, {**own, "MURMUR_S3_ENDPOINT": "http://127.0.0.1:1"})("doctor").returncode == 1
+
+
 # On its own
 
 

@@ -83,7 +83,8 @@ def test_a_dead_letter_is_listed_shown_and_given_as_it_was(system: Dev, murmur: 
     (letter,) = wait_until(lambda: letters(murmur, key), "the dead letter")
     assert letter["value"] == DeadLetter.wrap(value)
     assert letter["headers"] == [["from", DeadLetter.wrap(b"a test")]]
-    letter_id = f"{letter['topic']}-{letter['partition']}@{letter['offset']}"
+    letter_id = letter["id"]
+    assert letter_id == f"{letter['topic']}-{letter['partition']}@{letter['offset']}"
     shown = murmur("dlq", "show", letter_id)
     assert key in shown.stdout
     assert "\x1b" not in shown.stdout
@@ -94,7 +95,7 @@ def test_a_dead_letter_is_listed_shown_and_given_as_it_was(system: Dev, murmur: 
 def test_what_is_still_not_understood_becomes_a_dead_letter_again(system: Dev, murmur: Murmur) -> None:
     key = produce(system, REQUESTS, b"nonsense")
     (letter,) = wait_until(lambda: letters(murmur, key), "the dead letter")
-    replayed = murmur("dlq", "replay", f"{letter['topic']}-{letter['partition']}@{letter['offset']}")
+    replayed = murmur("dlq", "replay", letter["id"])
     assert (replayed.returncode, only_line(replayed.stdout)) == (0, "replayed 1")
     both = wait_until(lambda: found if len(found := letters(murmur, key)) == 2 else [], "the second letter")
     assert {one["value"] for one in both} == {letter["value"]}

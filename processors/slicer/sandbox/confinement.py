@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 
 CPU_S = 3600  # of one child in total; it is replaced long before (`process.RETIRE_AFTER_CPU_S`)
+LIMITS = ("NOFILE", "NPROC", "FSIZE", "CORE", "CPU", "AS")
+SECCOMP = "seccomp"
+EVERYTHING = (*LIMITS, SECCOMP)  # the names of what can be enforced
 PROT_EXEC = 4
 # What the interpreter, numpy and FFmpeg need to compute and to read and write the two pipes that are open already.
 ALLOWED_CALLS = (
@@ -68,13 +71,13 @@ def confine(memory_bytes: int) -> list[str]:
     if calls is not None:
         with contextlib.suppress(OSError):  # a kernel without seccomp
             calls.load()  # sets no_new_privs, too
-            enforced.append("seccomp")
+            enforced.append(SECCOMP)
     return enforced
 
 
 def _limits(address_space_bytes: int) -> Iterator[str]:
-    limits = {"NOFILE": 0, "NPROC": 0, "FSIZE": 0, "CORE": 0, "CPU": CPU_S, "AS": address_space_bytes}
-    for name, limit in limits.items():
+    for name in LIMITS:
+        limit = {"CPU": CPU_S, "AS": address_space_bytes}.get(name, 0)
         with contextlib.suppress(OSError, ValueError):  # macOS refuses AS
             resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (limit, limit))
             yield name

@@ -115,5 +115,9 @@ def test_every_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, capsys: p
 
 def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("MURMUR_S3_SECRET_KEY", "open sesame")
-    assert run(monkeypatch, "config", "--json") == 0
-    assert "sesame" not in capsys.readouterr().out
+    monkeypatch.setenv("MURMUR_S3_ENDPOINT", "http://user:sesame@store:9000")
+    for arguments in (["config", "--json"], ["config"]):
+        assert run(monkeypatch, *arguments) == 0
+        shown = capsys.readouterr().out
+        assert "sesame" not in shown
+        assert "@store:9000" in shown

@@ -1,11 +1,11 @@
-"""What the doctor finds without a broker or a store."""
+"""What the doctor finds without a broker or a store, and how it says whether `murmur dev` and `murmur run` work."""
 
 import shutil
 from pathlib import Path
 
 import pytest
 
-from murmur.cli.doctor import examine
+from murmur.cli.doctor import Check, confinement, examine, has_cluster, summary
 from runtime.models.catalogue import DEMO_DIR
 from runtime.settings import Settings
 
@@ -53,3 +53,34 @@ def test_a_missing_folder_of_models_comes_with_the_setting_to_fix(tmp_path: Path
     _, fix = model(Settings(data_dir=tmp_path, model="base", models_dir=tmp_path / "nowhere"))
     assert fix is not None
     assert "MURMUR_MODELS_DIR" in fix
+
+
+def test_a_cluster_is_wanted_once_a_setting_of_its_own_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MURMUR_MODEL", "demo")
+    monkeypatch.setenv("MURMUR_INBOX", "in")
+    assert not has_cluster(Settings())
+    for name in ("MURMUR_KAFKA_BOOTSTRAP", "MURMUR_S3_ENDPOINT", "MURMUR_STORE_DIR"):
+        with monkeypatch.context() as own:
+            own.setenv(name, "set")
+            assert has_cluster(Settings())
+
+
+def test_the_last_line_of_a_section_says_whether_the_command_works() -> None:
+    fine, better = Check("disk", "74 GiB"), Check("model", "base", advice="the first use downloads it")
+    assert summary([fine], is_required=True) == "`murmur dev` works."
+    assert summary([fine, better], is_required=True) == "`murmur dev` works; see the notes."
+    assert summary([fine, Check("port", "in use", "stop it")], is_required=True) == "`murmur dev` lacks port."
+    broker = Check("broker", "none", "start it", needed_by="run")
+    assert summary([broker], is_required=False) == "`murmur run` lacks broker. `murmur dev` needs none of it."
+
+
+def test_a_sandbox_that_is_not_fully_enforced_names_what_is_missing() -> None:
+    every_limit = ["NOFILE", "NPROC", "FSIZE", "CORE", "CPU", "AS"]
+    full = confinement([*every_limit, "seccomp"], "linux")
+    assert (full.fix, full.advice) == (None, None)
+    without = confinement(every_limit, "linux")
+    assert without.found.endswith("not by seccomp")
+    assert "libseccomp" in (without.advice or "")
+    elsewhere = confinement(every_limit[:-1], "darwin")
+    assert elsewhere.found.endswith("not by AS, seccomp")
+    assert "libseccomp" not in (elsewhere.advice or "")
