@@ -159,12 +159,12 @@ def _device(settings: "Settings") -> Check:
 
 def _decoder(settings: "Settings") -> Check:
     """Starts one decoder process as the slicer does, which reports what is enforced in it."""
-    from processors.slicer.audio import nothing_to_check
+    from processors.slicer.audio import no_check
     from processors.slicer.sandbox.process import DecoderProcess, Limits
 
     child = DecoderProcess(Limits(settings.decoder_memory_mb << 20, settings.decoder_cpu_s))
     try:
-        child.wait_ready(nothing_to_check)
+        child.wait_ready(no_check)
     except MurmurError as error:
         return Check("decoder", f"the decoder process does not start: {error}", "install murmur again; see docs/security.md")
     finally:
