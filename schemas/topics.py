@@ -74,7 +74,9 @@ CHUNKS_BULK = Topic(
 CHUNK_RESULTS = Topic(
     "chunk-results", "work_id", WorkReported, "delete", ("slicer", "transcriber"), ("coordinator",), co_partitioned=True
 )
-JOBS = Topic("jobs", "job_id", JobChanged, "compact", ("coordinator",), ("gateway", "webhooks", "metrics"), transactional=True)
+JOBS = Topic(
+    "jobs", "job_id", JobChanged, "compact", ("coordinator",), ("gateway", "webhooks", "metrics", "store"), transactional=True
+)
 PROGRESS = Topic(
     "progress",
     "work_id",

@@ -1,4 +1,5 @@
-"""Finished transcripts to files for users: `<key>.json`, `.txt`, `.srt`, `.vtt` in the results bucket, for every drop.
+"""What became of every drop, as files for users in the results bucket: `<key>.json`, `.txt`, `.srt`, `.vtt` of a transcript, or
+`<key>.error.txt` (in a folder) or `.error.json` (in an S3 store), which a later success removes.
 
 Fed by the coordinator. Writing again overwrites with the same. The files of a key are those of its newest object: a job of an
 older one that ends later writes none.
@@ -12,52 +13,91 @@ from runtime.kafka.loop import Loop
 from runtime.kafka.messages import Output, Received
 from runtime.logs import get_logger
 from runtime.objects import NotFound, ObjectStore
+from runtime.objects.names import RESULT_FORMATS, ErrorForm, result_key
 from runtime.objects.store import BadKey
 from runtime.objects.transcripts import Transcripts
 from runtime.resources import Resources, Stage
 from schemas.codec import Undecodable
+from schemas.jobs import JobChanged
 from schemas.record import ObjectRef
-from schemas.topics import TRANSCRIPTS
+from schemas.topics import JOBS, TRANSCRIPTS, Topic
 from schemas.transcript import Transcript, TranscriptCompleted
+from sinks import error_file
 
 log = get_logger(__name__)
+INPUTS: tuple[Topic[TranscriptCompleted | JobChanged], ...] = (TRANSCRIPTS, JOBS)
 
 
 def build(resources: Resources) -> Stage:
     settings = resources.settings
-    transcripts = Transcripts(resources.objects, settings.work_bucket)
-    return Loop(
-        "store", resources.kafka, [TRANSCRIPTS], EachRecord(StoreSink(resources.objects, settings.results_bucket, transcripts))
-    )
+    form: ErrorForm = "error.txt" if settings.store == "directory" else "error.json"
+    sink = StoreSink(resources.objects, settings.results_bucket, Transcripts(resources.objects, settings.work_bucket), form)
+    return Loop("store", resources.kafka, INPUTS, EachRecord(sink))
 
 
 class StoreSink:
     """A function of one record, for `EachRecord`. Raises Retry while the store is unavailable."""
 
-    def __init__(self, objects: ObjectStore, bucket: str, transcripts: Transcripts) -> None:
+    def __init__(self, objects: ObjectStore, bucket: str, transcripts: Transcripts, error_form: ErrorForm) -> None:
         self._objects = objects
         self._bucket = bucket
         self._transcripts = transcripts
+        self._error_form: ErrorForm = error_form
 
-    def __call__(self, record: Received[TranscriptCompleted]) -> Iterable[Output]:
+    def __call__(self, record: Received[TranscriptCompleted | JobChanged]) -> Iterable[Output]:
         """Raises Undecodable if waiting would not help: the dead letter can be replayed once the cause is fixed."""
         event = record.event
-        if not event.result.files:
-            return ()  # a job of the gateway's: its caller fetches the text there
-        if event.job.dropped is not None and self._overwritten(event.job.dropped):
-            log.debug("files.skipped", job_id=str(event.job.job_id), file=event.job.dropped.key, reason="overwritten")
-            return ()
-        transcript = event.transcript or self._read(event.work_id)
-        for key in event.result.files:
-            form = FORMATS.get(key.rpartition(".")[2])
-            if form is None:
-                raise Undecodable("unknown_format", f"this version of murmur cannot write {key!r}")
-            try:
-                self._objects.put(self._bucket, key, form.write(transcript), content_type=form.content_type)
-            except BadKey as error:
-                raise Undecodable("bad_key", str(error)) from error
-        log.debug("files.written", job_id=str(event.job.job_id), objects=list(event.result.files))
+        if isinstance(event, JobChanged):
+            self._ended(event)
+        elif event.result.files:  # else a job of the gateway's: its caller fetches the text there
+            self._completed(event)
         return ()
+
+    def _completed(self, event: TranscriptCompleted) -> None:
+        dropped = event.job.dropped
+        if dropped is not None and self._overwritten(dropped):
+            log.debug("files.skipped", job_id=str(event.job.job_id), file=dropped.key, reason="overwritten")
+            return
+        transcript = event.transcript or self._read(event.work_id)
+        refused = [error for key in event.result.files if (error := self._write(key, transcript))]
+        if dropped is not None:
+            self._objects.delete(self._bucket, result_key(dropped.key, self._error_form))
+        if refused:
+            raise refused[0]
+        log.debug("files.written", job_id=str(event.job.job_id), objects=list(event.result.files))
+
+    def _write(self, key: str, transcript: Transcript) -> Undecodable | None:
+        """What is wrong with this file, which must not keep the others from being written."""
+        form = FORMATS.get(key.rpartition(".")[2])
+        if form is None:
+            return Undecodable("unknown_format", f"this version of murmur cannot write {key!r}")
+        try:
+            self._objects.put(self._bucket, key, form.write(transcript), content_type=form.content_type)
+        except BadKey as error:
+            return Undecodable("bad_key", str(error))
+        return None
+
+    def _ended(self, event: JobChanged) -> None:
+        dropped = event.job.dropped
+        if event.state != "FAILURE" or dropped is None or event.error is None:
+            return
+        if self._overwritten(dropped) or self._has_newer_results(event, dropped.key):
+            log.debug("files.skipped", job_id=str(event.job.job_id), file=dropped.key, reason="overwritten")
+            return
+        key = result_key(dropped.key, self._error_form)
+        content = error_file.content(event, self._error_form)
+        try:
+            self._objects.put(self._bucket, key, content, content_type=error_file.CONTENT_TYPES[self._error_form])
+        except BadKey as error:
+            raise Undecodable("bad_key", str(error)) from error
+        log.debug("files.written", job_id=str(event.job.job_id), objects=[key])
+
+    def _has_newer_results(self, event: JobChanged, key: str) -> bool:
+        """Another job of the key has succeeded after this one failed; the two topics have no common order."""
+        try:
+            return self._objects.head(self._bucket, result_key(key, RESULT_FORMATS[0])).modified_at > event.changed_at
+        except (NotFound, BadKey):
+            return False
 
     def _overwritten(self, dropped: ObjectRef) -> bool:
         """A deleted object has no newer version: its files are written. Neither has one without a known version."""

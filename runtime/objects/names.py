@@ -1,10 +1,12 @@
 """Keys of a dropped object's result files. Pure: intake, coordinator and store sink derive the same keys."""
 
 import hashlib
+from typing import Literal
 
 from runtime.objects.store import KEY_BYTES_MAX, SEGMENT_BYTES_MAX
 
 RESULT_FORMATS = ("json", "txt", "srt", "vtt")
+ErrorForm = Literal["error.txt", "error.json"]
 
 
 def result_keys(key: str) -> tuple[str, ...]:

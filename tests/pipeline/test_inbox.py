@@ -77,7 +77,9 @@ def test_the_same_event_five_times_is_one_result(inbox: Path, outbox: Path, syst
     assert len(ended_jobs(system, "five.wav")) == 1
 
 
-def test_a_file_without_sound_fails_and_leaves_the_outbox_alone(inbox: Path, outbox: Path, system: Dev) -> None:
+def test_a_file_without_sound_fails_and_has_its_reason_beside_where_the_text_would_be(
+    inbox: Path, outbox: Path, system: Dev
+) -> None:
     (inbox / "letter.mp3").write_text("Dear reader, this is a letter.")
     (inbox / "nothing.mp3").touch()
     for name in ("letter.mp3", "nothing.mp3"):
@@ -86,6 +88,11 @@ def test_a_file_without_sound_fails_and_leaves_the_outbox_alone(inbox: Path, out
         assert job.error is not None
         assert job.error.reason in {"unsupported", "empty", "no_audio"}
     assert not any(path.exists() for path in results(outbox, "letter.mp3"))
+    wait_until((outbox / "letter.mp3.error.txt").exists, "the reason", 60)
+    assert "unsupported" in (outbox / "letter.mp3.error.txt").read_text()
+    shutil.copy(BY_NAME["en-command.wav"].path, inbox / "letter.mp3")
+    wait_for_results(outbox, "letter.mp3")
+    wait_until(lambda: not (outbox / "letter.mp3.error.txt").exists(), "the reason to be removed", 60)
 
 
 def test_silence_in_the_inbox_has_all_four_files(inbox: Path, outbox: Path) -> None:

@@ -1,6 +1,7 @@
 """Transcripts to files in a real folder."""
 
-from datetime import UTC, datetime
+import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,9 +15,9 @@ from runtime.objects.directory import DirectoryStore
 from runtime.objects.names import result_keys
 from runtime.objects.transcripts import Transcripts
 from schemas.codec import Undecodable
-from schemas.jobs import Job, ResultSummary
+from schemas.jobs import Job, JobChanged, ResultSummary, State
 from schemas.options import DecodingOptions, ModelRef
-from schemas.record import ObjectRef
+from schemas.record import Failure, ObjectRef
 from schemas.segment import Segment
 from schemas.transcript import Transcript, TranscriptCompleted
 from schemas.work import AudioInfo
@@ -49,7 +50,7 @@ def objects(tmp_path: Path) -> DirectoryStore:
 
 
 def sink(objects: DirectoryStore) -> StoreSink:
-    return StoreSink(objects, "results", Transcripts(objects, "work"))
+    return StoreSink(objects, "results", Transcripts(objects, "work"), "error.txt")
 
 
 def completed(files: tuple[str, ...], transcript: Transcript | None = TRANSCRIPT, **job: Any) -> Received[TranscriptCompleted]:
@@ -134,3 +135,66 @@ def test_a_store_that_is_away_is_waited_for(tmp_path: Path) -> None:
     away = DirectoryStore({"work": tmp_path / "no", "results": tmp_path / "no"})
     with pytest.raises(StoreUnavailable):
         sink(away)(completed(result_keys("a.wav")))
+
+
+def ended(dropped: ObjectRef | None, state: State = "FAILURE", at: datetime = NOW, **job: Any) -> Received[JobChanged]:
+    event = JobChanged(
+        job=Job(job_id=UUID(int=2), filename="a\n.wav", submitted_at=NOW, source="drop", dropped=dropped, **job),
+        work_id=WORK_ID,
+        audio_id="cd" * 32,
+        model=TRANSCRIPT.model,
+        state=state,
+        changed_at=at,
+        error=Failure(reason="corrupt", message="the header is cut off") if state == "FAILURE" else None,
+    )
+    return Received(Partition("jobs", 0), 0, None, None, event=event)
+
+
+def test_a_failed_drop_has_a_file_that_says_why(objects: DirectoryStore) -> None:
+    dropped = objects.put("uploads", "calls/a.wav", b"speech").ref
+    sink(objects)(ended(dropped))
+    (content,) = [written(objects)["calls/a.wav.error.txt"]]
+    assert b"corrupt" in content
+    assert b"the header is cut off" in content
+    assert rb"a\n.wav" in content
+    StoreSink(objects, "results", Transcripts(objects, "work"), "error.json")(ended(dropped))
+    assert json.loads(written(objects)["calls/a.wav.error.json"])["reason"] == "corrupt"
+
+
+def test_a_later_success_removes_it(objects: DirectoryStore) -> None:
+    sink(objects)(ended(objects.put("uploads", "a.wav", b"first").ref))
+    dropped = objects.put("uploads", "a.wav", b"second").ref
+    sink(objects)(completed(result_keys("a.wav"), dropped=dropped))
+    assert "a.wav.error.txt" not in written(objects)
+
+
+def test_a_failure_of_an_older_version_or_before_a_success_leaves_no_word(objects: DirectoryStore) -> None:
+    old = objects.put("uploads", "a.wav", b"first").ref
+    new = objects.put("uploads", "a.wav", b"second").ref
+    sink(objects)(ended(old))
+    sink(objects)(completed(result_keys("a.wav"), dropped=new))
+    sink(objects)(ended(new, at=datetime.now(UTC) - timedelta(minutes=1)))
+    assert "a.wav.error.txt" not in written(objects)
+
+
+def test_only_failures_of_drops_leave_a_file(objects: DirectoryStore) -> None:
+    dropped = objects.put("uploads", "a.wav", b"first").ref
+    for record in (ended(None), ended(dropped, "REVOKED"), ended(dropped, "STARTED")):
+        sink(objects)(record)
+    assert written(objects) == {}
+
+
+def test_the_longest_name_has_its_error_file_too(objects: DirectoryStore) -> None:
+    sink(objects)(ended(objects.put("uploads", "n" * 255, b"first").ref))
+    (name,) = written(objects)
+    assert name.endswith(".error.txt")
+
+
+def test_a_folder_where_a_result_should_go_keeps_no_other_result_from_being_written(
+    objects: DirectoryStore, tmp_path: Path
+) -> None:
+    (tmp_path / "results" / "a.wav.json").mkdir()
+    with pytest.raises(Undecodable) as error:
+        sink(objects)(completed(result_keys("a.wav")))
+    assert error.value.reason == "bad_key"
+    assert set(written(objects)) == {"a.wav.txt", "a.wav.srt", "a.wav.vtt"}
