@@ -3,6 +3,8 @@
 MurmurError
 ├── Retry                   not now: store or broker is unavailable; whoever asked waits and tries again
 │   ├── StoreUnavailable    (runtime/objects/store.py)
+│   │   └── StoreFull       it has no space left
+│   ├── ViewUnavailable     (producers/gateway/database.py)
 │   ├── BrokerUnavailable   the broker cannot be reached or does not answer
 │   └── Unacknowledged      the broker may have the record or not (runtime/kafka/async_producer.py)
 ├── Invalid                 this input can never be processed: a typed, terminal FAILURE that the submitter sees

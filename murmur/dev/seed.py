@@ -7,16 +7,19 @@ unfinished jobs are published again: the broker keeps only a few MiB, and blocks
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from runtime.errors import MurmurError
+from runtime.errors import MurmurError, UsageError
 from runtime.kafka.embedded import EmbeddedBroker
 from runtime.kafka.messages import Output
 from runtime.kafka.writer import Writer
 from runtime.logs import get_logger
 from runtime.settings import Settings
-from schemas import codec
 from schemas.jobs import TERMINAL, CancelRequested, JobChanged, JobRequested
 from schemas.topics import CANCELLATIONS, REQUESTS
+
+if TYPE_CHECKING:
+    from producers.gateway.view import View
 
 log = get_logger(__name__)
 FLUSH_S = 30.0
@@ -24,18 +27,21 @@ FLUSH_S = 30.0
 
 def remember(broker: EmbeddedBroker, settings: Settings) -> list[Output]:
     """Called before the stages start. Blocks; returns the requests of unfinished jobs, for `request_again`."""
+    from producers.gateway.database import ViewDamaged
     from producers.gateway.view import View, view_path
 
     if not view_path(settings).exists():
         return []
     kafka = broker.kafka()
-    producer = kafka.producer("seed")
+    writer = Writer(kafka, kafka.producer("seed"), "dev")
     view = View(view_path(settings))
-    view.open()
     try:
-        view.adopt(str(producer.list_topics(kafka.name(REQUESTS), timeout=FLUSH_S).cluster_id))
-        ended = _send(Writer(kafka, producer, "dev"), _memories(broker, view.jobs(), settings.job_memory_s))
+        _open(view)
+        ended = _send(writer, _memories(broker, view.jobs(), settings.job_memory_s))
         unfinished = list(view.unfinished())
+    except ViewDamaged:
+        view.open()  # a new one
+        return []
     finally:
         view.close()
     if ended or unfinished:
@@ -49,11 +55,21 @@ def request_again(broker: EmbeddedBroker, outputs: Sequence[Output]) -> None:
     _send(Writer(kafka, kafka.producer("seed"), "dev"), outputs)
 
 
-def _requests(requested: bytes, cancelled: bytes | None) -> Iterator[Output]:
-    request = codec.decode(JobRequested, requested)
+def _open(view: "View") -> None:
+    """Raises UsageError when nothing can be read, without which files of the inbox would be processed again."""
+    from producers.gateway.database import ViewUnavailable
+
+    try:
+        view.open()
+    except ViewUnavailable as error:
+        if not view.is_readable:
+            raise UsageError(f"the jobs of the last run cannot be read: {error}. Free some space and start again") from error
+
+
+def _requests(request: JobRequested, cancelled: CancelRequested | None) -> Iterator[Output]:
     yield Output(REQUESTS, request.work.work_id, request)
     if cancelled is not None:
-        yield Output(CANCELLATIONS, request.work.work_id, codec.decode(CancelRequested, cancelled))
+        yield Output(CANCELLATIONS, request.work.work_id, cancelled)
 
 
 def _send(writer: Writer, outputs: Iterable[Output]) -> int:
@@ -67,13 +83,12 @@ def _send(writer: Writer, outputs: Iterable[Output]) -> int:
     return count
 
 
-def _memories(broker: EmbeddedBroker, raw_jobs: Iterator[bytes], job_memory_s: float) -> Iterator[Output]:
+def _memories(broker: EmbeddedBroker, jobs: Iterable[JobChanged], job_memory_s: float) -> Iterator[Output]:
     """Ended jobs as entries of the coordinator's table, in the partition of their requests."""
     from processors.coordinator.entries import Change, JobState
 
     now = datetime.now(UTC)
-    for raw in raw_jobs:
-        job = codec.decode(JobChanged, raw)
+    for job in jobs:
         if job.state in TERMINAL and (now - job.changed_at).total_seconds() < job_memory_s:
             memory = JobState(work_id=job.work_id, state=job.state, ended_at=job.changed_at)
             yield Change("jobs", str(job.job.job_id), memory).output(broker.partition(job.work_id))

@@ -52,8 +52,11 @@ class Dev:
                 settings.results_bucket: outbox,
             }
         )
-        objects.create()
-        objects.sweep()
+        try:
+            objects.create()
+            objects.sweep()
+        except OSError as error:
+            raise _unusable(settings.data_dir, error) from error
         self.broker = EmbeddedBroker(prefix=settings.topic_prefix)
         unfinished = seed.remember(self.broker, settings)
         self.resources = Resources(settings, self.broker.kafka(), objects, model, settings.data_dir)
@@ -157,11 +160,20 @@ def folders(settings: Settings) -> tuple[Path, Path]:
 
 
 def _lock(data_dir: Path) -> TextIO:
-    data_dir.mkdir(parents=True, exist_ok=True)
-    file = (data_dir / "lock").open("w")
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        file = (data_dir / "lock").open("w")
+    except OSError as error:
+        raise _unusable(data_dir, error) from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.close()
         raise UsageError(f"{data_dir} is in use by another murmur: stop it, or choose another folder with --data") from None
     return file
+
+
+def _unusable(data_dir: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"{error.filename or data_dir}: {error.strerror}. Free some space there, or choose another folder with --data"
+    )

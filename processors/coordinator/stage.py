@@ -77,7 +77,7 @@ class Coordinator:
         if work_id not in tables.cache and request.result is None:
             return None
         try:
-            return self._transcripts.read(work_id)
+            return self._transcripts.read_stored(work_id)
         except (NotFound, Undecodable) as error:
             log.warning("transcript.lost", work_id=work_id, error=error)
             return None

@@ -1,6 +1,7 @@
 """The HTTP routes and their handlers. A handler finds the job; the other modules of this package do the rest."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from uuid import UUID
 import orjson
 from aiohttp import web
 
+from producers.gateway.database import ViewUnavailable
 from producers.gateway.events import EventStreams
 from producers.gateway.feed import Freshness, Wakeups
 from producers.gateway.form import MAX_BYTES, OVERHEAD_BYTES, expect_continue, malformed
@@ -28,6 +30,7 @@ from runtime.objects import NotFound
 from runtime.objects.transcripts import Transcripts
 from runtime.resources import Resources
 from runtime.stats import Stats
+from schemas.codec import Undecodable
 from schemas.jobs import CancelRequested, State
 from schemas.topics import CANCELLATIONS
 
@@ -137,7 +140,9 @@ class Api:
         try:
             transcript = await self._documents.transcript(job)
         except NotFound:
-            raise Problem(410, "gone", "The transcript is no longer in the store.") from None
+            raise Problem(410, "gone", "The transcript is no longer in the store: retry the job.") from None
+        except Undecodable:
+            raise Problem(410, "damaged", "The transcript in the store is damaged: retry the job.") from None
         body = await asyncio.to_thread(FORMATS[name].write, transcript)
         return web.Response(body=body, headers={"Content-Type": f"{FORMATS[name].content_type}; charset=utf-8"})
 
@@ -149,7 +154,8 @@ class Api:
         if job.state != "REVOKED":
             cancellation = CancelRequested(job_id=job.job_id, work_id=job.work_id, requested_at=datetime.now(UTC))
             await self._parts.producer.send(Output(CANCELLATIONS, job.work_id, cancellation))
-            await asyncio.to_thread(self._view.cancel, cancellation)
+            with contextlib.suppress(ViewUnavailable):  # only a successor of the embedded broker would read it
+                await asyncio.to_thread(self._view.cancel, cancellation)
             body["message"] = "cancellation requested"
         return _json(body, 202)
 

@@ -4,9 +4,11 @@ Event-loop code waits on `Wakeups` for a job or work that changed, and on `Fresh
 """
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 
+from producers.gateway.database import ViewDamaged, ViewUnavailable
 from producers.gateway.view import View
 from runtime.errors import Retry
 from runtime.kafka.async_producer import AsyncProducer
@@ -14,28 +16,36 @@ from runtime.kafka.client import Kafka
 from runtime.kafka.follower import Follower, Start
 from runtime.kafka.follower_thread import FollowerThread
 from runtime.kafka.messages import Partition, Received
+from runtime.outage import Outage
 from schemas.topics import JOBS, PROGRESS, REQUESTS
 
+SPACE_S = 1.0  # how often writing is tried again while the disk is full
 FRESH_WITHIN_S = 1.0  # an unknown id is looked for this long before the answer is "ask again"
 MOVED = ""  # the key of Wakeups that stands for any change of the view
 
 
 class Feed:
-    """`moved` is called from the feed's thread with the jobs and works that changed."""
+    """`moved` is called from the feed's thread with the jobs and works that changed. `embedded`: the broker of this process
+    continues the one of the process before, whose jobs the view has."""
 
-    def __init__(self, kafka: Kafka, producer: AsyncProducer, view: View, moved: Callable[[Set[str]], None]) -> None:
+    def __init__(
+        self, kafka: Kafka, producer: AsyncProducer, view: View, moved: Callable[[Set[str]], None], *, embedded: bool = False
+    ) -> None:
         self._kafka = kafka
         self._producer = producer
         self._view = view
         self._moved = moved
+        self._embedded = embedded
         self._thread = FollowerThread("gateway-view", kafka, (REQUESTS, JOBS, PROGRESS), self._take, self._begin)
+        self._stopping = threading.Event()
+        self._full = Outage("gateway-view-file")
         self._behind: str | None = "the view has not been read yet"
         self._positions: Mapping[Partition, int] = {}
         self._ends: Mapping[Partition, int] = {}
 
     @property
     def not_ready(self) -> str | None:
-        return self._thread.away or self._behind
+        return self._thread.away or self._full.reason or self._behind
 
     def start(self) -> None:
         self._thread.start()
@@ -46,6 +56,7 @@ class Feed:
 
     def stop(self, wait_s: float | None = None) -> bool:
         """Whether the thread has ended; it waits for that, or for `wait_s`."""
+        self._stopping.set()
         return self._thread.stop(wait_s)
 
     def end_offsets(self) -> Mapping[Partition, int]:
@@ -56,18 +67,37 @@ class Feed:
 
     def _begin(self) -> Start:
         """Where the view was. It is ready when it has what is there now."""
+        self._view.open()
         self._behind = "the view is catching up"
         self._ends = self._kafka.offsets.ends((REQUESTS, JOBS))
-        return self._view.follow(self._producer.cluster_id())
+        cluster_id = self._producer.cluster_id()
+        return self._view.adopt(cluster_id) if self._embedded else self._view.follow(cluster_id)
 
     def _take(self, follower: Follower, records: list[Received]) -> None:
+        if not self._view.is_open:
+            raise ViewDamaged(self._view.problem or "the view is damaged")  # it is opened and filled again
         before, self._positions = self._positions, follower.positions()
-        touched = self._view.apply(records, self._positions)
-        if self._behind is not None and self._view.caught_up(self._ends):
-            self._view.settled()
-            self._behind = None
+        touched = self._applied(records)
         if touched or self._positions != before:
             self._moved(touched | {MOVED})
+
+    def _applied(self, records: list[Received]) -> set[str]:
+        """What changed. Waits for space on the disk, so that no record is left out."""
+        while not self._stopping.is_set():
+            try:
+                touched = self._view.apply(records, self._positions)
+                if self._behind is not None and self._view.caught_up(self._ends):
+                    self._view.settled()
+                    self._behind = None
+            except ViewDamaged:
+                raise
+            except ViewUnavailable as unavailable:
+                self._full.started(unavailable)
+                self._stopping.wait(SPACE_S)
+            else:
+                self._full.ended()
+                return touched
+        return set()
 
 
 class Wakeups:
@@ -129,7 +159,13 @@ class Freshness:
             if self._asking is None or self._asking.done():
                 self._asked_s = asyncio.get_running_loop().time()
                 self._asking = asyncio.create_task(asyncio.to_thread(self._end_offsets))
+                self._asking.add_done_callback(_read_exception)  # whoever asked may have given up
             asking, asked_s = self._asking, self._asked_s
             await asyncio.wait({asking})  # goes on when whoever waits gives up
             if asked_s >= arrived_s:
                 return asking.result()
+
+
+def _read_exception(task: "asyncio.Task[Mapping[Partition, int]]") -> None:
+    if not task.cancelled():
+        task.exception()

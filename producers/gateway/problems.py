@@ -14,6 +14,7 @@ from aiohttp import web
 from runtime import metrics
 from runtime.errors import Invalid, Retry
 from runtime.logs import get_logger
+from runtime.objects import StoreFull
 
 log = get_logger(__name__)
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -67,6 +68,9 @@ async def _handled(handler: Handler, request: web.BaseRequest) -> web.StreamResp
         return await handler(request)
     except Problem as problem:
         return problem.response()
+    except StoreFull as error:
+        detail = f"The store has no space left; submit again when it has. ({error})"
+        return Problem(507, "store_full", detail, after_s=error.after_s).response()
     except Retry as error:
         return Problem(503, "unavailable", str(error), after_s=error.after_s).response()
     except Invalid as error:

@@ -74,9 +74,10 @@ class Gateway:
         if self._stopping.is_set():
             return
         wakeups = Wakeups(asyncio.get_running_loop())
-        self._view.open()
         self._producer.open()
-        feed = self._feed = Feed(self._resources.kafka, self._producer, self._view, wakeups.tell)
+        feed = self._feed = Feed(
+            self._resources.kafka, self._producer, self._view, wakeups.tell, embedded=self._resources.local_state is not None
+        )
         freshness = Freshness(self._view, wakeups, feed.end_offsets)
         stats = Stats(self._resources.kafka)
         parts = Parts(self._resources, self._producer, self._view, wakeups, freshness, stats, self._all_readiness)

@@ -9,6 +9,7 @@ from producers.gateway.view import JobView, View
 from runtime.formats import answer, segment_document
 from runtime.objects import NotFound
 from runtime.objects.transcripts import Transcripts
+from schemas.codec import Undecodable
 from schemas.segment import Segment
 from schemas.transcript import Transcript
 
@@ -39,12 +40,14 @@ class Documents:
                 document["result"] = await asyncio.to_thread(self._result, job)
             except NotFound:
                 document["message"] = "finished, but the transcript is no longer in the store"
+            except Undecodable:
+                document["message"] = "finished, but the transcript in the store is damaged: retry the job"
         if job.error is not None:
             document["error"] = {"reason": job.error.reason, "message": job.error.message}
         return document
 
     async def transcript(self, job: JobView) -> Transcript:
-        """Raises NotFound when it is no longer in the store, and StoreUnavailable."""
+        """Raises NotFound when it is no longer in the store, Undecodable when it is damaged there, and StoreUnavailable."""
         return await asyncio.to_thread(self._transcripts.read, job.work_id)
 
     def row(self, job: JobView) -> dict[str, Any]:

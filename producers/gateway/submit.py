@@ -1,11 +1,13 @@
 """A submission becomes a job: the file into the work bucket, the request onto `requests`, and only then 202."""
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from aiohttp import web
 
+from producers.gateway.database import ViewUnavailable
 from producers.gateway.form import Form, check_length, read_form
 from producers.gateway.problems import Problem
 from producers.gateway.submission import parse_submission
@@ -37,8 +39,8 @@ class Submissions:
     async def take(self, request: web.Request) -> JobRequested:
         """Returns once the broker has acknowledged the request, which accepts the job. Cleans up after earlier failures."""
         settings = self._resources.settings
-        if self._producer.away is not None:
-            raise Retry(self._producer.away)
+        if (unavailable := self._producer.away or self._view.problem) is not None:
+            raise Retry(unavailable)
         check_length(request, settings.max_upload_bytes)
         job_id = uuid4()
         key = keys.upload_key(job_id)
@@ -54,7 +56,8 @@ class Submissions:
             metrics.UPLOADS_ABORTED.labels(_label(error)).inc()
             await incoming.discard()
             raise
-        await asyncio.to_thread(self._view.accept, requested)
+        with contextlib.suppress(ViewUnavailable):  # the feed waits for space, and brings the request then
+            await asyncio.to_thread(self._view.accept, requested)
         metrics.UPLOAD_BYTES.inc(form.stored.size_bytes)
         log.info(
             "job.requested",

@@ -5,21 +5,21 @@ to fill its next broker.
 """
 
 import sqlite3
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 from uuid import UUID
 
+from producers.gateway.database import Database
 from producers.gateway.progress import ProgressBook
 from runtime.kafka.messages import Partition, Received
 from runtime.settings import Settings
 from schemas import codec
 from schemas.jobs import TERMINAL, CancelRequested, Job, JobChanged, JobRequested, ResultSummary, State
 from schemas.options import ModelRef
-from schemas.record import Failure
+from schemas.record import Failure, Record
 from schemas.topics import JOBS, REQUESTS
 from schemas.work import WorkProgressed
 
@@ -48,6 +48,7 @@ ON CONFLICT (job_id) DO UPDATE SET
     work_id = excluded.work_id, state = excluded.state, seen = excluded.seen, told = excluded.told, changed = excluded.changed
 """
 STORED = (REQUESTS.name, JOBS.name)
+R = TypeVar("R", bound=Record)
 
 
 def view_path(settings: Settings) -> Path:
@@ -78,41 +79,46 @@ class JobView:
 
 
 class View:
-    """All methods are safe from any thread; one write at a time."""
+    """All methods are safe from any thread; one write at a time. They raise ViewUnavailable (`database.py`)."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._writing = threading.Lock()
-        self._reading = threading.Lock()
+        self._file = Database(path, LAYOUT, TABLES, {1: FROM_1})
         self._cluster = 0
         self._reached: dict[Partition, int] = {}
-        self._writer: sqlite3.Connection | None = None
-        self._reader: sqlite3.Connection | None = None
         self.progress = ProgressBook()
 
     def open(self) -> None:
-        """Creates the file if there is none, or replaces one of an unknown layout."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._writer = self._connect()
-        if (layout := self._layout()) != LAYOUT:
-            self._lay_out(layout)
-        self._reader = self._connect()
+        """Idempotent. Creates the file if there is none, or replaces one that is damaged or of an unknown layout."""
+        if self._file.is_open:
+            return
+        self._file.open()
         self._reached = self.offsets()
         self._cluster = int(self._meta("clusters_seen") or 0)
 
     def close(self) -> None:
-        with self._writing, self._reading:
-            for connection in (self._reader, self._writer):
-                if connection is not None:
-                    connection.close()
-            self._reader = self._writer = None
+        self._file.close()
+
+    @property
+    def is_open(self) -> bool:
+        """For writing, and not known to be damaged."""
+        return self._file.is_open
+
+    @property
+    def is_readable(self) -> bool:
+        """Also where `open()` has failed for lack of space, if the file was there before."""
+        return self._file.is_readable
+
+    @property
+    def problem(self) -> str | None:
+        """Why it could not be written, or read, last time."""
+        return self._file.problem
 
     # Written by the feed and by submissions
 
     def follow(self, cluster_id: str) -> Mapping[Partition, int]:
         """The offsets at which to resume reading that cluster. A new cluster is read from the beginning, and jobs that it does
         not contain are dropped by `settled()`."""
-        with self._writing, self._write() as sql:
+        with self._file.write() as sql:
             if self._meta("cluster_id") != cluster_id:
                 self._cluster += 1
                 self._reached = {}
@@ -123,16 +129,18 @@ class View:
                 )
         return self.offsets()
 
-    def adopt(self, cluster_id: str) -> None:
-        """That cluster continues the last one, from offset 0: the known jobs are kept."""
-        with self._writing, self._write() as sql:
-            self._reached = {}
-            sql.execute("DELETE FROM offsets")
-            sql.execute("INSERT OR REPLACE INTO meta VALUES ('cluster_id', ?)", (cluster_id,))
+    def adopt(self, cluster_id: str) -> Mapping[Partition, int]:
+        """As `follow()`, of a cluster that continues the last one with other offsets: the known jobs are kept."""
+        with self._file.write() as sql:
+            if self._meta("cluster_id") != cluster_id:
+                self._reached = {}
+                sql.execute("DELETE FROM offsets")
+                sql.execute("INSERT OR REPLACE INTO meta VALUES ('cluster_id', ?)", (cluster_id,))
+        return self.offsets()
 
     def settled(self) -> None:
         """The cluster was read to its end: drops jobs that only another cluster had."""
-        with self._writing, self._write() as sql:
+        with self._file.write() as sql:
             sql.execute("DELETE FROM jobs WHERE seen < ?", (self._cluster,))
 
     def apply(self, records: Sequence[Received], positions: Mapping[Partition, int]) -> set[str]:
@@ -142,7 +150,7 @@ class View:
         moved = [(*partition, offset) for partition, offset in stored.items() if self._reached.get(partition) != offset]
         if not records and not moved:
             return touched
-        with self._writing, self._write() as sql:
+        with self._file.write() as sql:
             for record in records:
                 touched |= self._apply_one(sql, record)
             sql.executemany("INSERT OR REPLACE INTO offsets VALUES (?, ?, ?)", moved)
@@ -151,12 +159,12 @@ class View:
 
     def accept(self, requested: JobRequested) -> None:
         """Adds a request that the broker has acknowledged, so that it is readable before the feed delivers it."""
-        with self._writing, self._write() as sql:
+        with self._file.write() as sql:
             self._requested(sql, requested, codec.encode(requested))
 
     def cancel(self, cancellation: CancelRequested) -> None:
         """Stores a cancellation that the broker has acknowledged, for a successor of that broker."""
-        with self._writing, self._write() as sql:
+        with self._file.write() as sql:
             sql.execute("UPDATE jobs SET cancelled = ? WHERE job_id = ?", (codec.encode(cancellation), str(cancellation.job_id)))
 
     # Read by all handlers
@@ -167,8 +175,8 @@ class View:
         return all(reached.get(partition, 0) >= end for partition, end in ends.items())
 
     def get(self, job_id: UUID) -> JobView | None:
-        rows = self._select("SELECT work_id, requested, changed FROM jobs WHERE job_id = ?", str(job_id))
-        return _job_view(*rows[0]) if rows else None
+        rows = self._file.read("SELECT work_id, requested, changed FROM jobs WHERE job_id = ?", str(job_id))
+        return self._job_view(*rows[0]) if rows else None
 
     def newest(self, limit: int, state: State | None = None, owner: str | None = None) -> list[JobView]:
         """The jobs submitted last, newest first."""
@@ -176,24 +184,26 @@ class View:
         where = [f"{column} = ?" for column, value in filters.items() if value is not None]
         query = "SELECT work_id, requested, changed FROM jobs" + (f" WHERE {' AND '.join(where)}" if where else "")
         values = [value for value in filters.values() if value is not None]
-        return [_job_view(*row) for row in self._select(f"{query} ORDER BY submitted_s DESC LIMIT ?", *values, limit)]
+        return [self._job_view(*row) for row in self._file.read(f"{query} ORDER BY submitted_s DESC LIMIT ?", *values, limit)]
 
     def counts(self) -> dict[str, int]:
         """How many jobs are in each state that occurs."""
-        return dict(self._select("SELECT state, count(*) FROM jobs GROUP BY state"))
+        return dict(self._file.read("SELECT state, count(*) FROM jobs GROUP BY state"))
 
-    def unfinished(self) -> Iterator[tuple[bytes, bytes | None]]:
-        """The jobs that have not ended, oldest first: JobRequested, and CancelRequested if `cancel` has stored one."""
+    def unfinished(self) -> Iterator[tuple[JobRequested, CancelRequested | None]]:
+        """The jobs that have not ended, oldest first, each with its cancellation if `cancel` has stored one."""
         query = "SELECT requested, cancelled FROM jobs WHERE state IN ('PENDING', 'STARTED') AND requested IS NOT NULL"
-        yield from self._select(f"{query} ORDER BY submitted_s")
+        for requested, cancelled in self._file.read(f"{query} ORDER BY submitted_s"):
+            yield self._decoded(JobRequested, requested), self._decoded(CancelRequested, cancelled) if cancelled else None
 
-    def jobs(self) -> Iterator[bytes]:
-        """The last JobChanged record of every job that has one, oldest first."""
-        yield from (row[0] for row in self._select("SELECT changed FROM jobs WHERE changed IS NOT NULL ORDER BY submitted_s"))
+    def jobs(self) -> Iterator[JobChanged]:
+        """The last record of every job that has one, oldest first."""
+        for (changed,) in self._file.read("SELECT changed FROM jobs WHERE changed IS NOT NULL ORDER BY submitted_s"):
+            yield self._decoded(JobChanged, changed)
 
     def offsets(self) -> dict[Partition, int]:
         """The next offset to read, of each partition that was read."""
-        rows = self._writer_or_fail().execute("SELECT topic, partition, next FROM offsets")
+        rows = self._file.read("SELECT topic, partition, next FROM offsets")
         return {Partition(topic, number): offset for topic, number, offset in rows}
 
     # Internal
@@ -227,54 +237,20 @@ class View:
         if event.state in ("SUCCESS", "FAILURE"):  # a revoked job's work may continue for other jobs
             self.progress.forget(event.work_id)
 
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, timeout=10, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")  # a power failure may lose the last rows, together with their offsets
-        return connection
-
-    def _layout(self) -> int:
-        return int(self._writer_or_fail().execute("PRAGMA user_version").fetchone()[0])
-
-    def _lay_out(self, found: int) -> None:
-        drops = "".join(f"DROP TABLE IF EXISTS {table};" for table in ("meta", "offsets", "jobs"))
-        change = FROM_1 if found == 1 else drops + TABLES
-        self._writer_or_fail().executescript(f"BEGIN; {change} PRAGMA user_version = {LAYOUT}; COMMIT;")
-
     def _meta(self, name: str) -> str | None:
-        row = self._writer_or_fail().execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-        return None if row is None else str(row[0])
+        rows = self._file.read("SELECT value FROM meta WHERE name = ?", name)
+        return str(rows[0][0]) if rows else None
 
-    def _write(self) -> "_Transaction":
-        return _Transaction(self._writer_or_fail())
+    def _job_view(self, work_id: str, requested: bytes | None, changed: bytes | None) -> JobView:
+        if changed is not None:
+            last = self._decoded(JobChanged, changed)
+            return JobView(last.job, work_id, last.state, last.changed_at, last.model, last.cached, last.result, last.error)
+        first = self._decoded(JobRequested, requested)
+        return JobView(first.job, work_id, "PENDING", first.job.submitted_at, first.work.model)
 
-    def _writer_or_fail(self) -> sqlite3.Connection:
-        assert self._writer is not None, "the view is not open"
-        return self._writer
-
-    def _select(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        with self._reading:
-            assert self._reader is not None, "the view is not open"
-            return self._reader.execute(query, values).fetchall()
-
-
-class _Transaction:
-    """BEGIN … COMMIT, or ROLLBACK when the block raises."""
-
-    def __init__(self, sql: sqlite3.Connection) -> None:
-        self._sql = sql
-
-    def __enter__(self) -> sqlite3.Connection:
-        self._sql.execute("BEGIN IMMEDIATE")
-        return self._sql
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._sql.execute("ROLLBACK" if kind else "COMMIT")
-
-
-def _job_view(work_id: str, requested: bytes | None, changed: bytes | None) -> JobView:
-    if changed is not None:
-        last = codec.decode(JobChanged, changed)
-        return JobView(last.job, work_id, last.state, last.changed_at, last.model, last.cached, last.result, last.error)
-    first = codec.decode(JobRequested, requested)
-    return JobView(first.job, work_id, "PENDING", first.job.submitted_at, first.work.model)
+    def _decoded(self, record: type[R], raw: bytes | None) -> R:
+        """Only what was decoded before is written to the file."""
+        try:
+            return codec.decode(record, raw)
+        except codec.Undecodable as error:
+            raise self._file.damaged(error) from error

@@ -3,6 +3,6 @@
 Fed by every stage that has bytes too large for a record; read by the stage that the record went to.
 """
 
-from runtime.objects.store import NotFound, ObjectInfo, ObjectStore, StoreUnavailable, Upload
+from runtime.objects.store import NotFound, ObjectInfo, ObjectStore, StoreFull, StoreUnavailable, Upload
 
-__all__ = ["NotFound", "ObjectInfo", "ObjectStore", "StoreUnavailable", "Upload"]
+__all__ = ["NotFound", "ObjectInfo", "ObjectStore", "StoreFull", "StoreUnavailable", "Upload"]

@@ -23,7 +23,16 @@ from cachetools import FIFOCache
 from runtime.logs import get_logger
 from runtime.objects import folders
 from runtime.objects.filenames import to_key, to_path
-from runtime.objects.store import SEGMENT_BYTES_MAX, BadKey, NotFound, ObjectInfo, Replaced, StoreUnavailable, checked_key
+from runtime.objects.store import (
+    SEGMENT_BYTES_MAX,
+    BadKey,
+    NotFound,
+    ObjectInfo,
+    Replaced,
+    StoreFull,
+    StoreUnavailable,
+    checked_key,
+)
 from schemas.record import ObjectRef
 
 log = get_logger(__name__)
@@ -330,4 +339,5 @@ def _writing(bucket: str, key: str) -> Iterator[None]:
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             raise BadKey(key, "the path is too long for the file system") from error
-        raise StoreUnavailable(f"{bucket}/{key}: {error.strerror}") from error
+        unavailable = StoreFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else StoreUnavailable
+        raise unavailable(f"{bucket}/{key}: {error.strerror}") from error

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from runtime.errors import UsageError
-from runtime.objects.store import BadKey, NotFound, Replaced, StoreUnavailable
+from runtime.objects.store import BadKey, NotFound, Replaced, StoreFull, StoreUnavailable
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -39,6 +39,7 @@ TRANSIENT = frozenset(
         "SlowDown",
     }
 )
+STORE_FULL = "XMinioStorageFull"
 KEY_REFUSED = frozenset(
     {
         "KeyTooLongError",
@@ -108,6 +109,8 @@ def _meaning(error: "ClientError", bucket: str, key: str) -> Exception | None:
         return NotFound(f"{what}: not there")
     if status == HTTPStatus.NOT_IMPLEMENTED:
         return None
+    if code == STORE_FULL or status == HTTPStatus.INSUFFICIENT_STORAGE:
+        return StoreFull(f"the store has no space for {what}: {code}", 5.0)
     if code in TRANSIENT or status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
         return StoreUnavailable(f"the store is unavailable for {what}: {code}")
     if status in DENIED or code == UNKNOWN_KEY:

@@ -27,6 +27,10 @@ class StoreUnavailable(Retry):
     """The store does not respond, or responds that it is unavailable. Worth a retry."""
 
 
+class StoreFull(StoreUnavailable):
+    """The store has no space left for the object."""
+
+
 class BadKey(Invalid):
     """A key that no store accepts: empty, too long, or outside of its bucket."""
 

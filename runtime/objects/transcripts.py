@@ -19,14 +19,14 @@ class Transcripts:
     def __init__(self, objects: ObjectStore, bucket: str) -> None:
         self._objects = objects
         self._bucket = bucket
-        self._recent: LRUCache[str, Transcript] = LRUCache(RECENT)
+        self._recent: LRUCache[str, tuple[str | None, Transcript]] = LRUCache(RECENT)  # with the object's eTag
         self._lock = threading.Lock()
 
     def write(self, transcript: Transcript) -> ObjectRef:
         """Blocks. Raises StoreUnavailable. Writing again overwrites with the same."""
         key = keys.transcript_key(transcript.work_id)
         info = self._objects.put(self._bucket, key, codec.encode(transcript), content_type="application/json")
-        self._remember(key, transcript)
+        self._remember(key, info.etag, transcript)
         return info.ref
 
     def read(self, work_id: str) -> Transcript:
@@ -34,12 +34,19 @@ class Transcripts:
         key = keys.transcript_key(work_id)
         with self._lock:
             if key in self._recent:
-                return self._recent[key]
-        transcript = codec.decode(Transcript, self._objects.get(self._bucket, key))
-        if transcript.work_id != work_id:
-            raise codec.Undecodable("wrong_work", f"{key} holds the transcript of {transcript.work_id}")
-        self._remember(key, transcript)
-        return transcript
+                return self._recent[key][1]
+        return self._read(key, work_id, None)
+
+    def read_stored(self, work_id: str) -> Transcript:
+        """As `read()`, and only what the store still has: an object that was damaged since is not answered from memory."""
+        key = keys.transcript_key(work_id)
+        etag = self._objects.head(self._bucket, key).etag
+        with self._lock:
+            known = self._recent.pop(key, None)
+            if known is not None and known[0] == etag:
+                self._recent[key] = known
+                return known[1]
+        return self._read(key, work_id, etag)
 
     def find(self, work_id: str) -> ObjectRef | None:
         """Where a finished transcript of this work is, if there is one. Blocks; raises StoreUnavailable."""
@@ -48,6 +55,13 @@ class Transcripts:
         except NotFound:
             return None
 
-    def _remember(self, key: str, transcript: Transcript) -> None:
+    def _read(self, key: str, work_id: str, etag: str | None) -> Transcript:
+        transcript = codec.decode(Transcript, self._objects.get(self._bucket, key))
+        if transcript.work_id != work_id:
+            raise codec.Undecodable("wrong_work", f"{key} holds the transcript of {transcript.work_id}")
+        self._remember(key, etag, transcript)
+        return transcript
+
+    def _remember(self, key: str, etag: str | None, transcript: Transcript) -> None:
         with self._lock:
-            self._recent[key] = transcript
+            self._recent[key] = etag, transcript

@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from runtime.kafka.follower import Follower
+from runtime.objects.keys import transcript_key
 from schemas.jobs import CancelRequested, JobRequested, ResultSummary, State
 from schemas.record import Failure
 from schemas.segment import Segment
@@ -82,6 +83,15 @@ def test_there_is_no_transcript_before_the_end_nor_in_another_format_nor_when_it
 
     is_problem(house.get(f"{where}.txt"), 410)
     assert "result" not in status(house, asked)
+
+
+def test_a_damaged_transcript_is_said_and_no_internal_error(house: House) -> None:
+    request = submitted(house)
+    house.store.put(house.settings.work_bucket, transcript_key(request.work.work_id), b"{damaged")
+    tell(house, request, "SUCCESS", result=ResultSummary(transcript=request.work.audio, language=None, duration_s=0, speech_s=0))
+
+    assert "damaged" in status(house, request)["message"]
+    assert is_problem(house.get(f"{API}/{request.job.job_id}/transcript.txt"), 410)["reason"] == "damaged"
 
 
 def test_cancelling_asks_the_coordinator_and_says_so_again_when_it_is_done(house: House) -> None:

@@ -1,0 +1,195 @@
+"""The SQLite file of a view: one writer, one reader, and SQLite's errors in murmur's few words.
+
+A disk that is full or fails is a Retry: what was read before can still be read. A damaged file is put aside by the next `open()`,
+and a new one is filled again from the topics.
+"""
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from runtime.errors import Retry
+from runtime.logs import get_logger
+
+log = get_logger(__name__)
+DAMAGED_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
+AWAY_CODES = {
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_IOERR: "the disk is full or fails",
+    sqlite3.SQLITE_CANTOPEN: "the disk is full, or the folder cannot be written",
+    sqlite3.SQLITE_READONLY: "the file cannot be written",
+    sqlite3.SQLITE_BUSY: "another process has it",
+    sqlite3.SQLITE_NOMEM: "no memory is left",
+}
+SIDE_FILES = ("-wal", "-shm")
+PUT_ASIDE = ".damaged"
+
+
+class ViewUnavailable(Retry):
+    """The view cannot be written, or not be read, now."""
+
+
+class ViewDamaged(ViewUnavailable):
+    """The file is no longer a database. The next `open()` replaces it."""
+
+
+class Database:
+    """`tables` fills an empty file; `upgrades`: number of an older layout -> what changes it to `layout`. Safe from any thread;
+    one write at a time."""
+
+    def __init__(self, path: Path, layout: int, tables: str, upgrades: dict[int, str]) -> None:
+        self._path = path
+        self._layout = layout
+        self._tables = tables
+        self._upgrades = upgrades
+        self._writing = threading.Lock()
+        self._reading = threading.Lock()
+        self._writer: sqlite3.Connection | None = None
+        self._reader: sqlite3.Connection | None = None
+        self._damaged = False
+        self.problem: str | None = None  # why it could not be written last time
+
+    @property
+    def is_open(self) -> bool:
+        """For writing, and not known to be damaged."""
+        return self._writer is not None and not self._damaged
+
+    @property
+    def is_readable(self) -> bool:
+        return self._reader is not None and not self._damaged
+
+    def open(self) -> None:
+        """Idempotent. Makes the file if there is none, and replaces one that is damaged or of an unknown layout. Raises
+        ViewUnavailable, after which what is in the file can be read, if that is possible at all."""
+        if self.is_open:
+            return
+        if self._damaged:
+            self._put_aside()
+        try:
+            self._open()
+        except ViewDamaged:
+            self._put_aside()
+            self._open()
+        except ViewUnavailable:
+            self._open_to_read()
+            raise
+
+    def close(self) -> None:
+        """Idempotent."""
+        with self._writing, self._reading:
+            for connection in (self._reader, self._writer):
+                if connection is not None:
+                    with contextlib.suppress(sqlite3.Error):  # a checkpoint for which there is no space
+                        connection.close()
+            self._reader = self._writer = None
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """A transaction: all of the block, or nothing when it raises. Raises ViewUnavailable."""
+        with self._writing, self._translated():
+            if self._writer is None:
+                raise ViewUnavailable(self.problem or "the view is not open")
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+                self._writer.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:  # SQLite may have rolled back by itself
+                    with contextlib.suppress(sqlite3.Error):
+                        self._writer.execute("ROLLBACK")
+                raise
+            self.problem = None
+
+    def read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Raises ViewUnavailable."""
+        with self._reading, self._translated():
+            if self._reader is None:
+                raise ViewUnavailable(self.problem or "the view is not open")
+            return self._reader.execute(query, values).fetchall()
+
+    def damaged(self, error: Exception) -> ViewDamaged:
+        """What was read makes no sense. Also remembers it, for the next `open()`."""
+        self._damaged, self.problem = True, f"the view {self._path} is damaged: {error}"
+        return ViewDamaged(self.problem)
+
+    def _open(self) -> None:
+        with self._translated():
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise self._unavailable(error.strerror or str(error)) from error
+            writer = self._connect(str(self._path))
+            try:
+                self._lay_out(writer)
+                reader = self._connect(str(self._path))
+            except BaseException:
+                writer.close()
+                raise
+        self._replace(writer, reader)
+        self.problem = None
+
+    def _open_to_read(self) -> None:
+        """As it is on the disk: SQLite needs space of its own for anything else."""
+        with contextlib.suppress(sqlite3.Error):
+            reader = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
+            if _layout_of(reader) == self._layout:
+                self._replace(None, reader)
+            else:
+                reader.close()
+
+    def _replace(self, writer: sqlite3.Connection | None, reader: sqlite3.Connection) -> None:
+        self.close()
+        with self._writing, self._reading:
+            self._writer, self._reader = writer, reader
+
+    def _connect(self, place: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(place, timeout=10, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")  # a power failure may lose the last rows, with their offsets
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _lay_out(self, writer: sqlite3.Connection) -> None:
+        found = _layout_of(writer)
+        if found == self._layout:
+            return
+        names = [row[0] for row in writer.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        drops = "".join(f'DROP TABLE IF EXISTS "{name}";' for name in names)
+        change = self._upgrades.get(found, drops + self._tables)
+        writer.executescript(f"BEGIN; {change} PRAGMA user_version = {self._layout}; COMMIT;")
+
+    def _put_aside(self) -> None:
+        """The damaged file stays for whoever wants to look at it; an earlier one is replaced."""
+        self.close()
+        log.warning("view.rebuilt", file=str(self._path), error=self.problem, hint=f"the damaged file has the ending {PUT_ASIDE}")
+        with contextlib.suppress(FileNotFoundError):
+            self._path.replace(self._path.with_name(self._path.name + PUT_ASIDE))
+        for ending in SIDE_FILES:
+            self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
+        self._damaged = False
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code in DAMAGED_CODES:
+                raise self.damaged(error) from error
+            if code in AWAY_CODES:
+                raise self._unavailable(AWAY_CODES[code]) from error
+            raise
+
+    def _unavailable(self, why: str) -> ViewUnavailable:
+        self.problem = f"the view {self._path} cannot be written: {why}"
+        return ViewUnavailable(self.problem)
+
+
+def _layout_of(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
