@@ -99,6 +99,8 @@ class AsyncProducer:
             )
         except BufferError as error:
             raise Retry("too many records wait for the broker") from error
+        except KafkaException as error:
+            raise Retry(f"the broker did not take a record: {error.args[0].str()}") from error
 
     def _settle(self, acknowledged: "asyncio.Future[None]", error: KafkaError | None) -> None:
         if error is not None:

@@ -7,11 +7,12 @@ own callbacks wait until it polls, in its own thread, as with a producer of its 
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from runtime.kafka.embedded.watermarks import Place, Watermarks
 from runtime.kafka.wakeup import Wakeup
@@ -94,7 +95,8 @@ class StageProducer(Producer):
             self._outstanding += 1
             report = partial(self._report, self._purges, on_delivery)
         try:
-            self._shared.produce(topic, value, on_delivery=report, **record)
+            with _closed_is_an_error():
+                self._shared.produce(topic, value, on_delivery=report, **record)
         except BaseException:
             with self._reported:
                 self._outstanding -= 1
@@ -129,7 +131,10 @@ class StageProducer(Producer):
             self._purges += 1
 
     def list_topics(self, topic: str | None = None, timeout: float = -1) -> Any:
-        return self._shared.list_topics(timeout=timeout) if topic is None else self._shared.list_topics(topic, timeout=timeout)
+        with _closed_is_an_error():
+            return (
+                self._shared.list_topics(timeout=timeout) if topic is None else self._shared.list_topics(topic, timeout=timeout)
+            )
 
     def close(self) -> bool:
         self.purge()
@@ -149,3 +154,12 @@ class StageProducer(Producer):
             self._reported.notify_all()
         if self._wakeup is not None:
             self._wakeup.set()
+
+
+@contextmanager
+def _closed_is_an_error() -> Iterator[None]:
+    """The broker has ended before the stage: as if it could not be reached."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise KafkaException(KafkaError(KafkaError._ALL_BROKERS_DOWN, str(error))) from error
