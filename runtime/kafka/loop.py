@@ -105,6 +105,7 @@ class Loop(Generic[E]):
         """A batch of what is there, decoded."""
         room = {topic: 0 if self._offered else self._handler.room(topic) for topic in self._topics}
         messages = self._subscription.poll(room, self.options.batch_max, self._wait_s())
+        self._wakeup.clear()  # before the turn looks for what it was set for
         records = [self._receive(message) for message in messages]
         return [record for record in records if record is not None]
 

@@ -14,6 +14,7 @@ from runtime.kafka.embedded.kafka import EmbeddedKafka
 from runtime.kafka.follower import Follower
 from runtime.kafka.loop import Loop, LoopOptions
 from runtime.kafka.messages import Partition, Received, Step
+from runtime.kafka.per_topic import group_of
 from runtime.kafka.wakeup import Wakeup
 from schemas.topics import CHUNKS_BULK, REVOCATIONS, UPLOADS
 from tests.contract.brokers import committed, running, take, write
@@ -110,7 +111,7 @@ class InAThread:
 
     def handle(self, records: Sequence[Received]) -> Iterable[Step]:
         for record in records:
-            threading.Timer(0.05, self._see, [record]).start()
+            threading.Timer(0.002, self._see, [record]).start()
         while self._seen:
             yield Step(settles=self._seen.pop())
 
@@ -126,13 +127,15 @@ class InAThread:
 
 
 @pytest.mark.usefixtures("no_timers")
-def test_a_loop_is_woken_by_records_results_and_stop(kafka: EmbeddedKafka) -> None:
+@pytest.mark.parametrize("group_per_topic", [False, True])
+def test_a_loop_is_woken_by_records_results_and_stop(kafka: EmbeddedKafka, group_per_topic: bool) -> None:
     wakeup = Wakeup()
-    options = LoopOptions(wakeup=wakeup, commit_interval_s=0.0)
-    with running(Loop("tests", kafka, [UPLOADS], InAThread(wakeup), options)) as ended:
-        for number in range(3):
+    options = LoopOptions(wakeup=wakeup, commit_interval_s=0.0, group_per_topic=group_per_topic)
+    group = group_of("tests", UPLOADS) if group_per_topic else "tests"
+    with running(Loop("tests", kafka, [UPLOADS, CHUNKS_BULK], InAThread(wakeup), options)) as ended:
+        for number in range(20):
             write(kafka, UPLOADS, [(b"key", b"%d" % number)], partition=0)
-            wait_until(lambda: committed(kafka, "tests", UPLOADS).offset == number + 1, "it is committed")  # noqa: B023
+            wait_until(lambda: committed(kafka, group, UPLOADS).offset == number + 1, "the commit")  # noqa: B023
     assert ended == []
 
 

@@ -21,7 +21,7 @@ Callback = Callable[[Consumer, list[TopicPartition]], None]
 
 
 class EmbeddedConsumer(Consumer):
-    """For one thread, like `Consumer`, and does all that murmur uses of it. `poll()` returns None early when `wakeup` is set.
+    """For one thread, like `Consumer`, and does all that murmur uses of it. `poll()` returns None early while `wakeup` is set.
     Ends of partitions are reported only with `enable.partition.eof`."""
 
     def __init__(self, config: dict[str, Any], watermarks: Watermarks, wakeup: Wakeup) -> None:
@@ -141,7 +141,7 @@ class EmbeddedConsumer(Consumer):
         return self._reports_ends
 
     def _is_woken(self, left_s: float) -> bool:
-        """Waits only while asleep. What it sees awake is left for the next sleep: the caller may be asked for more first."""
+        """Waits only while asleep."""
         return self._wakeup.wait(min(left_s, SERVE_S)) if self.asleep else self._wakeup.is_set()
 
     def _risen(self) -> list[Place]:

@@ -98,6 +98,7 @@ class SharedConsumer:
         consumer = EmbeddedConsumer(self._config, self._watermarks, self._wakeup)
         try:
             while not self._closed:
+                self._wakeup.clear()
                 while self._changes:
                     self._changes.popleft()(consumer)
                 if (message := consumer.poll(POLL_S)) is not None:

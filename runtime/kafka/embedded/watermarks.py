@@ -52,10 +52,10 @@ class Watermarks:
             self._known[place] = end
             woken = [wakeup for wakeup, topics in self._listeners.values() if place.topic in topics]
         for wakeup in woken:
-            wakeup.set()
+            wakeup.nudge()
 
     def listen(self, listener: object, wakeup: Wakeup, topics: Iterable[str]) -> None:
-        """Sets `wakeup` from now on. Replaces what the listener listened to before."""
+        """Nudges `wakeup` from now on. Replaces what the listener listened to before."""
         with self._lock:
             self._listeners[listener] = wakeup, frozenset(topics)
 
