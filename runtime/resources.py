@@ -9,8 +9,9 @@ from typing import Protocol
 
 from runtime.kafka.client import Kafka
 from runtime.models.catalogue import Model
-from runtime.objects import ObjectStore
+from runtime.objects import ObjectStore, keys
 from runtime.settings import Settings
+from schemas.record import ObjectRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,10 @@ class Resources:
     objects: ObjectStore
     model: Model
     local_state: Path | None = None
+
+    def keep_large(self, name: str, value: bytes) -> ObjectRef:
+        """Stores what is too large for a dead letter. Blocks; raises StoreUnavailable. Writing again overwrites with the same."""
+        return self.objects.put(self.settings.work_bucket, keys.dead_letter_key(name), value).ref
 
 
 def from_settings(settings: Settings) -> Resources:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from schemas.record import Record, Time
+from schemas.record import ObjectRef, Record, Time
 
 
 class DeadLetter(Record):
@@ -21,6 +21,9 @@ class DeadLetter(Record):
     offset: int
     key: str | None
     value: str | None
+    value_at: ObjectRef | None = Field(
+        None, description="where the value is, if it is too large for this record", exclude_if=lambda ref: ref is None
+    )
     headers: tuple[tuple[str, str | None], ...] = ()
     stage: str
     reason: str

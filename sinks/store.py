@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from runtime.formats import FORMATS
 from runtime.kafka.each import EachRecord
-from runtime.kafka.loop import Loop
+from runtime.kafka.loop import Loop, LoopOptions
 from runtime.kafka.messages import Output, Received
 from runtime.logs import get_logger
 from runtime.objects import NotFound, ObjectStore
@@ -32,7 +32,7 @@ def build(resources: Resources) -> Stage:
     settings = resources.settings
     form: ErrorForm = "error.txt" if settings.store == "directory" else "error.json"
     sink = StoreSink(resources.objects, settings.results_bucket, Transcripts(resources.objects, settings.work_bucket), form)
-    return Loop("store", resources.kafka, INPUTS, EachRecord(sink))
+    return Loop("store", resources.kafka, INPUTS, EachRecord(sink), LoopOptions(keep_large=resources.keep_large))
 
 
 class StoreSink:

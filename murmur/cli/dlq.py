@@ -33,7 +33,9 @@ def list_letters(json: Annotated[bool, typer.Option("--json", help="one JSON obj
 def show(letter_id: LetterId, raw: Annotated[bool, typer.Option("--raw", help="only the value's bytes")] = False) -> None:
     """Print one dead letter with its original bytes."""
     letter = _one(letter_id)
-    value = letter.unwrap(letter.value)
+    if letter.value_at is not None and not raw:
+        typer.echo(f"value at  {letter.value_at.bucket}/{letter.value_at.key} in the object store")
+    value = _value(letter) if raw else letter.unwrap(letter.value)
     if raw:
         sys.stdout.buffer.write(value or b"")
         return
@@ -61,7 +63,7 @@ def replay(
     chosen = [letter for letter in chosen if reason is None or letter.reason == reason]
     if missing := set(letter_ids or ()) - {letter.subject for letter in chosen}:
         raise UsageError(f"no dead letter {', '.join(sorted(missing))}: `murmur dlq list` lists all")
-    deadletters.replay(kafka, chosen)
+    deadletters.replay(kafka, chosen, _value)
     typer.echo(f"replayed {len(chosen)}")
 
 
@@ -86,6 +88,24 @@ def _one(letter_id: str) -> "DeadLetter":
         if letter.subject == letter_id:
             return letter
     raise UsageError(f"no dead letter {letter_id}: `murmur dlq list` lists all")
+
+
+def _value(letter: "DeadLetter") -> bytes | None:
+    """The original bytes, from the object store if they are too large for the letter. Raises UsageError: not there."""
+    ref = letter.value_at
+    if ref is None:
+        return letter.unwrap(letter.value)
+    from murmur.cli import load
+    from runtime.objects import NotFound
+    from runtime.objects import open as stores
+
+    try:
+        return stores.from_settings(load.settings()).get(ref.bucket, ref.key)
+    except NotFound as error:
+        raise UsageError(
+            f"the value of {letter.subject} is not in the object store: {error}. For `murmur dev` set MURMUR_STORE=directory and "
+            "MURMUR_STORE_DIR to its data folder"
+        ) from error
 
 
 def _text(raw: bytes | None) -> str:

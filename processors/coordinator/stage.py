@@ -34,7 +34,7 @@ def build(resources: Resources) -> Stage:
     """Its `run()` raises UsageError when the topics that meet in one partition do not have equally many."""
     settings = resources.settings
     transcripts = Transcripts(resources.objects, settings.work_bucket)
-    options = LoopOptions(assignment="range", transactional=True, check=topics.check)
+    options = LoopOptions(assignment="range", transactional=True, check=topics.check, keep_large=resources.keep_large)
     return Loop("coordinator", resources.kafka, INPUTS, Coordinator(resources.kafka, transcripts, settings), options)
 
 

@@ -51,8 +51,8 @@ def normalise(value: bytes | None, dialect: Dialect = "auto") -> list[Event]:
     if message.get("detail-type") is not None:
         return [_event_bridge(message)]
     records = message.get("Records")
-    if records is None:
-        return [Ignored("test_event" if message.get("Event") == "s3:TestEvent" else "no_records")]
+    if records is None and message.get("Event") == "s3:TestEvent":
+        return [Ignored("test_event")]
     if not isinstance(records, list):
         raise Undecodable("wrong_schema", "Records is not a list")
     top_key = message.get("Key") if len(records) == 1 else None
@@ -70,6 +70,8 @@ def _message(value: bytes | None) -> Json:
 
 def _record(record: Json, top_key: object, dialect: Dialect) -> Event:
     full_name = _text(record, "eventName")
+    if not full_name:
+        raise Undecodable("wrong_schema", "a record has no eventName")
     name = full_name.removeprefix("s3:")
     if name not in CREATED:
         return Ignored("other_event")

@@ -14,7 +14,7 @@ from processors.intake.events import Dropped, Event, ListBucket, normalise
 from runtime import identity
 from runtime.effective_options import EffectiveOptions, effective_options, for_file
 from runtime.kafka.each import EachRecord
-from runtime.kafka.loop import Loop
+from runtime.kafka.loop import Loop, LoopOptions
 from runtime.kafka.messages import Output, Received
 from runtime.logs import get_logger
 from runtime.objects import NotFound, ObjectInfo, ObjectStore
@@ -37,7 +37,7 @@ OWNER = "default"
 
 def build(resources: Resources) -> Stage:
     intake = Intake(resources.objects, resources.settings, effective_options(resources.settings, resources.model))
-    return Loop("intake", resources.kafka, [UPLOADS], EachRecord(intake))
+    return Loop("intake", resources.kafka, [UPLOADS], EachRecord(intake), LoopOptions(keep_large=resources.keep_large))
 
 
 class Intake:

@@ -69,7 +69,7 @@ def build(resources: Resources) -> Stage:
     )
     wakeup = Wakeup()
     handler = SlicerHandler(context, decoders, settings.slicer_files, revocations, wakeup)
-    return Loop("slicer", resources.kafka, [DECODES], handler, LoopOptions(wakeup=wakeup))
+    return Loop("slicer", resources.kafka, [DECODES], handler, LoopOptions(wakeup=wakeup, keep_large=resources.keep_large))
 
 
 class SlicerHandler:

@@ -64,7 +64,11 @@ def build(resources: Resources) -> Stage:
     revocations = Revocations(resources.kafka, NAME)
     transcriber = Transcriber(resources.model.ref, resources.objects, revocations, Workers(load, wakeup))
     return Loop(
-        NAME, resources.kafka, [CHUNKS_INTERACTIVE, CHUNKS_BULK], transcriber, LoopOptions(group_per_topic=True, wakeup=wakeup)
+        NAME,
+        resources.kafka,
+        [CHUNKS_INTERACTIVE, CHUNKS_BULK],
+        transcriber,
+        LoopOptions(group_per_topic=True, wakeup=wakeup, keep_large=resources.keep_large),
     )
 
 

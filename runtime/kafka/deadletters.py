@@ -1,6 +1,6 @@
 """Dead letters: made by the loop from what cannot be understood, listed and replayed by `murmur dlq`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from confluent_kafka import KafkaError
@@ -11,13 +11,17 @@ from runtime.kafka.follower import Follower
 from runtime.kafka.messages import Output, Received
 from schemas.codec import Undecodable
 from schemas.deadletter import DeadLetter
+from schemas.record import ObjectRef
 from schemas.topics import DEAD_LETTERS
 
 REPLAY_S = 60.0
+INLINE_MAX_BYTES = 1024 * 1024  # of a value: in base64, with its provenance, it fits into the topic's 2 MiB
+REPLAY_MAX_BYTES = 64 * 1024 * 1024  # of a record; the topic's own limit decides
+KeepLarge = Callable[[str, bytes], ObjectRef]
 
 
-def letter(record: Received, stage: str, why: Undecodable, now: datetime) -> Output:
-    """The whole record with its provenance, as an output."""
+def letter(record: Received, stage: str, why: Undecodable, now: datetime, keep_large: KeepLarge | None = None) -> Output:
+    """The whole record with its provenance, as an output. A value that does not fit is given to `keep_large`, which may raise."""
     dead = DeadLetter(
         topic=record.topic,
         partition=record.partition.number,
@@ -30,6 +34,8 @@ def letter(record: Received, stage: str, why: Undecodable, now: datetime) -> Out
         message=str(why)[:500],
         died_at=now,
     )
+    if keep_large is not None and record.value is not None and len(record.value) > INLINE_MAX_BYTES:
+        dead = dead.model_copy(update={"value": None, "value_at": keep_large(dead.subject, record.value)})
     return Output(DEAD_LETTERS, dead.subject, dead)
 
 
@@ -45,10 +51,10 @@ def read_all(kafka: Kafka) -> list[DeadLetter]:
         follower.close()
 
 
-def replay(kafka: Kafka, letters: Sequence[DeadLetter]) -> None:
-    """Writes the original bytes to the original topics; returns when all are acknowledged. Raises KafkaFault or
-    BrokerUnavailable."""
-    producer = kafka.producer("replay")
+def replay(kafka: Kafka, letters: Sequence[DeadLetter], value_of: Callable[[DeadLetter], bytes | None]) -> None:
+    """Writes the original bytes to the original topics; returns when all are acknowledged. `value_of`: a letter's original value.
+    Raises KafkaFault or BrokerUnavailable."""
+    producer = kafka.producer("replay", **{"message.max.bytes": REPLAY_MAX_BYTES})
     failed: list[str] = []
 
     def delivered(error: KafkaError | None, _message: object) -> None:
@@ -60,7 +66,7 @@ def replay(kafka: Kafka, letters: Sequence[DeadLetter]) -> None:
         producer.produce(
             kafka.prefix + dead.topic,
             key=DeadLetter.unwrap(dead.key),
-            value=DeadLetter.unwrap(dead.value),
+            value=value_of(dead),
             headers=[*headers, ("murmur-replayed", dead.subject.encode())],
             on_delivery=delivered,
         )

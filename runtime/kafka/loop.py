@@ -41,7 +41,8 @@ class LoopOptions:
     """`assignment`: "range" where inputs must stay co-partitioned. `group_per_topic`: see `per_topic.py`; not with transactions.
     `drain_s`: how long a stop waits for work in progress.
     `check`: what must hold before it joins; asked again for as long as it raises BrokerUnavailable.
-    `wakeup`: set by threads of the handler when it has something to yield."""
+    `wakeup`: set by threads of the handler when it has something to yield.
+    `keep_large`: stores the value of a dead letter that is too large for its topic."""
 
     batch_max: int = 200
     commit_interval_s: float = 0.2
@@ -50,6 +51,7 @@ class LoopOptions:
     transactional: bool = False
     drain_s: float = 0.0
     check: Callable[[Kafka], None] | None = None
+    keep_large: deadletters.KeepLarge | None = None
     wakeup: Wakeup = field(default_factory=Wakeup)
 
 
@@ -149,7 +151,7 @@ class Loop(Generic[E]):
         log.error(
             "record.dead_lettered", topic=topic, partition=partition, offset=offset, reason=step.dead.reason, error=step.dead
         )
-        letter = deadletters.letter(step.settles, self.name, step.dead, datetime.now(UTC))
+        letter = deadletters.letter(step.settles, self.name, step.dead, datetime.now(UTC), self.options.keep_large)
         return Step(outputs=[*step.outputs, letter], settles=step.settles)
 
     def _drain(self) -> None:

@@ -18,3 +18,7 @@ def chunk_key(slice_id: str, run: str, span: Span) -> str:
 
 def transcript_key(work_id: str) -> str:
     return f"results/{work_id}.json"
+
+
+def dead_letter_key(subject: str) -> str:
+    return f"dead-letters/{subject}"

@@ -60,6 +60,7 @@ def letters(murmur: Murmur, key: str) -> list[dict[str, Any]]:
         (CHUNK_RESULTS, None, "tombstone"),
         (UPLOADS, b"not JSON", "not_json"),
         (UPLOADS, b'{"Records": 1}', "wrong_schema"),
+        (UPLOADS, b'{"a": 1}', "wrong_schema"),
         (UPLOADS, None, "tombstone"),
     ],
 )
@@ -90,6 +91,23 @@ def test_a_dead_letter_is_listed_shown_and_given_as_it_was(system: Dev, murmur: 
     assert "\x1b" not in shown.stdout
     assert murmur.raw("dlq", "show", letter_id, "--raw") == (value or b"")
     assert f"{letter_id}  " in murmur("dlq", "list").stdout
+
+
+def test_a_record_too_large_for_a_letter_is_kept_in_the_store_and_can_be_replayed(
+    system: Dev, client: Client, murmur: Murmur
+) -> None:
+    value = b"x" * 1_500_000
+    key = produce(system, UPLOADS, value)
+    (letter,) = wait_until(lambda: letters(murmur, key), "the dead letter")
+    assert (letter["value"], letter["reason"]) == (None, "not_json")
+    assert system.resources.objects.get(letter["value_at"]["bucket"], letter["value_at"]["key"]) == value
+    assert letter["value_at"]["key"] in murmur("dlq", "show", letter["id"]).stdout
+    store = {"MURMUR_STORE": "directory", "MURMUR_STORE_DIR": str(system.settings.data_dir)}
+    local = Murmur(murmur.cwd, {**murmur.environment, **store})
+    assert local.raw("dlq", "show", letter["id"], "--raw") == value
+    assert local("dlq", "replay", letter["id"]).returncode == 0
+    wait_until(lambda: len(letters(murmur, key)) == 2, "the second letter")
+    assert client.ended(client.submit(BY_NAME["en-command.wav"].path))["state"] == "SUCCESS"
 
 
 def test_what_is_still_not_understood_becomes_a_dead_letter_again(system: Dev, murmur: Murmur) -> None:

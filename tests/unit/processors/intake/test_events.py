@@ -125,7 +125,6 @@ def test_of_a_versioned_bucket_only_the_upload_counts() -> None:
 def test_the_message_that_versitygw_sends_at_its_start_is_no_error() -> None:
     assert heard("versitygw", "test_event") == [Ignored("test_event")]
     assert normalise(b'{"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "drops"}') == [Ignored("test_event")]
-    assert normalise(b"{}") == [Ignored("no_records")]
 
 
 def test_aws_writes_keys_encoded_and_event_names_without_prefix() -> None:
@@ -202,3 +201,10 @@ def test_what_is_no_event_of_a_store_is_undecodable(value: bytes | None, reason:
     with pytest.raises(Undecodable) as error:
         normalise(value)
     assert error.value.reason == reason
+
+
+@pytest.mark.parametrize("value", [b"{}", b'{"a": 1}', b'{"Records": null}', b'{"Records": [{"a": 1}]}', b'{"Event": "other"}'])
+def test_json_that_is_no_event_is_not_understood(value: bytes) -> None:
+    with pytest.raises(Undecodable) as error:
+        normalise(value)
+    assert error.value.reason == "wrong_schema"
