@@ -1,4 +1,4 @@
-"""The only stage that decides and the only one with keyed state: requests, results and cancellations in; jobs and work out."""
+"""The only stage that makes decisions and the only one with keyed state: requests, results, cancellations in; jobs, work out."""
 
 from processors.coordinator.stage import build
 

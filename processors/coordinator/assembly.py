@@ -11,11 +11,11 @@ from schemas.transcript import Transcript
 from schemas.warning import TranscriptWarning
 from schemas.work import ChunkTranscribed, SlicedChunk, Span
 
-SURE = 0.8  # a chunk whose language is at least so likely keeps it, also against the file's
+CONFIDENT = 0.8  # a chunk whose language is at least this probable keeps it, even if the file's is another
 
 
 def language_of(results: Sequence[ChunkTranscribed]) -> tuple[str | None, float]:
-    """The file's language: every chunk votes with its seconds of speech times how sure it is. None: nobody speaks."""
+    """The file's language: every chunk votes with its seconds of speech times the probability. None: no speech."""
     votes: dict[str, float] = defaultdict(float)
     speech_s: dict[str, float] = defaultdict(float)
     for result in results:
@@ -39,11 +39,11 @@ def doubtful(state: WorkState, chunks: Mapping[Span, ChunkState]) -> list[tuple[
 
 def _differs(chunk: ChunkState, language: str) -> bool:
     result = chunk.result
-    return not chunk.again and result.language not in (None, language) and result.language_probability < SURE
+    return not chunk.again and result.language not in (None, language) and result.language_probability < CONFIDENT
 
 
 def assemble(state: WorkState, chunks: Mapping[Span, ChunkState], now: datetime) -> Transcript:
-    """The transcript of a work whose chunks are all in. Segments are in the order of the file."""
+    """The transcript of a work whose chunks all have results. Segments are in the order of the file."""
     assert state.chunks is not None
     assert state.audio_info is not None
     results = [chunks[chunk.span].result for chunk in sorted(state.chunks, key=lambda chunk: chunk.span)]
@@ -70,8 +70,8 @@ def assemble(state: WorkState, chunks: Mapping[Span, ChunkState], now: datetime)
 
 
 def warnings_of(state: WorkState, results: Sequence[ChunkTranscribed]) -> tuple[TranscriptWarning, ...]:
-    """What is to be said of the model, then what the decoder said of the file, then what the transcribers said of its chunks,
-    each of those without a time once."""
+    """Warnings about the model, then those of the decoder about the file, then those of the transcribers about its chunks;
+    equal ones once."""
     assert state.audio_info is not None
     chunks = [warning for result in results for warning in result.warnings]
     return tuple(dict.fromkeys([*catalogue.warnings_of(state.work.model), *state.audio_info.warnings, *chunks]))

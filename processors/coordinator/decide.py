@@ -1,6 +1,7 @@
 """What happens next. Pure: tables and one event in; changes, outputs and perhaps a finished transcript out.
 
-Called by the coordinator's loop, and safe to call again with the same event: nothing is done until the caller applies it.
+Called by the coordinator's loop, and safe to call again with the same event: nothing changes until the caller applies the
+decision.
 """
 
 from collections.abc import Mapping
@@ -32,15 +33,16 @@ from schemas.work import (
 )
 
 Event = JobRequested | CancelRequested | WorkReported
-DECODES_MAX = 2  # the first, and one more when chunk audio has gone
+DECODES_MAX = 2  # the first, and one more when chunk audio is missing
 OF_ONE_OBJECT = frozenset({"audio_gone", "content_changed"})  # failures of the object that was read, not of its content
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a decision depends on besides tables and event. `place`: partition-offset of the event, names a new run."""
+    """What a decision depends on besides tables and event. `new_run`: the id of a run that begins with this event, made of its
+    partition and offset."""
 
-    place: str
+    new_run: str
     now: datetime
     work_bucket: str
     finished: Transcript | None = None
@@ -48,7 +50,7 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`transcript` must be in the store before anything else of this takes effect."""
+    """`transcript` must be stored before the rest takes effect."""
 
     changes: tuple[Change, ...]
     outputs: tuple[Output, ...]
@@ -78,20 +80,20 @@ def _requested(draft: Draft, event: JobRequested, context: Context) -> None:
         if state.started_at is not None:
             draft.outputs.append(_changed(event.job, state, "STARTED", context))
     else:
-        state = WorkState(work=work, run=context.place, starter=job_id, lane=event.job.lane)
+        state = WorkState(work=work, run=context.new_run, starter=job_id, lane=event.job.lane)
         draft.set_work(state)
         draft.set_job(job_id, _waiting(event, started=False))
         draft.outputs.append(_decode(state))
 
 
 def _known(draft: Draft, known: JobState, event: JobRequested, context: Context) -> None:
-    """The same job again: a repeat, or the request that its cancel overtook."""
+    """The same job again: a repeat, or a request that arrives after its cancellation."""
     job, work = event.job, event.work
     if known.unannounced:
         draft.set_job(str(job.job_id), replace(known, unannounced=False))
         draft.outputs.append(reports.changed(job, work, "REVOKED", context.now))
     elif known.state == "SUCCESS" and event.rewrite and context.finished is not None:
-        # Somebody deleted the result files of this drop: the store sink writes them once more.
+        # The result files of this drop were deleted: the store sink writes them again.
         result = reports.summary(job, context.finished, _transcript_ref(context, work.work_id))
         draft.outputs.append(reports.completed(job, context.finished, result, context.now, cached=True))
 
@@ -112,7 +114,7 @@ def _cancelled(draft: Draft, event: CancelRequested, context: Context) -> None:
         draft.set_job(job_id, replace(_ended(event.work_id, "REVOKED", context.now), unannounced=True))
         return
     if known.job is None:
-        return  # it has ended
+        return  # it has ended already
     state = draft.work(known.work_id)
     assert state is not None  # since a job waits for it
     draft.set_job(job_id, _ended(known.work_id, "REVOKED", context.now))
@@ -133,7 +135,7 @@ def _revocation(state: WorkState) -> Output:
 def _reported(draft: Draft, report: WorkReported, context: Context) -> None:
     state = draft.work(report.work_id)
     if state is None or state.run != report.run:
-        return  # of a run that is over
+        return  # of a run that has ended
     match report.event:
         case SliceOpened() as opened:
             if state.chunks is None and state.audio_info != opened.audio_info:  # else a repeat
@@ -152,7 +154,7 @@ def _reported(draft: Draft, report: WorkReported, context: Context) -> None:
 
 
 def _started(draft: Draft, state: WorkState, context: Context) -> WorkState:
-    """Sets the work's new state and returns it; the first report of a run also starts its jobs."""
+    """Sets the new state of the work and returns it; the first report of a run also starts its jobs."""
     work_id = state.work.work_id
     if state.started_at is None:
         state = state.model_copy(update={"started_at": context.now})
@@ -174,13 +176,13 @@ def _transcribed(draft: Draft, state: WorkState, result: ChunkTranscribed, conte
         progress = WorkProgressed(work_id=work_id, run=state.run, span=result.span, share=share, segments=result.segments)
         draft.outputs.append(Output(PROGRESS, work_id, progress))
         _go_on(draft, state, context)
-    elif known.is_awaited:  # its audio had gone and is back: it can be asked for once more
+    elif known.is_awaited:  # its audio was missing and has been written again: it can be requested once more
         draft.set_chunk(work_id, known.model_copy(update={"again": False}))
         _go_on(draft, state, context)
 
 
 def _go_on(draft: Draft, state: WorkState, context: Context) -> None:
-    """After every change of a work: is it complete, or is something to be transcribed again?"""
+    """After every change of a work: completes it, or requests second transcriptions, if all chunks have results."""
     work_id = state.work.work_id
     if not draft.tally(work_id).is_complete:
         return
@@ -215,7 +217,7 @@ def _again(state: WorkState, chunk: SlicedChunk, language: str, context: Context
 
 
 def _lost(draft: Draft, state: WorkState, context: Context) -> None:
-    """Chunk audio went by age: one new decode writes it again. What is already transcribed stays."""
+    """Chunk audio was deleted by age: one new decode writes it again. Existing results are kept."""
     if state.decodes >= DECODES_MAX:
         failure = Failure(reason="audio_gone", message="the audio of a chunk disappeared from the store, twice")
         _failed(draft, state, failure, context)
@@ -226,8 +228,8 @@ def _lost(draft: Draft, state: WorkState, context: Context) -> None:
 
 
 def _object_failed(draft: Draft, state: WorkState, failure: Failure, context: Context) -> None:
-    """Jobs whose own object it is fail. Others of the same content have theirs: a new run reads that. Results of chunks so far
-    may be of the wrong content, and are forgotten."""
+    """Fails the jobs that were made for this object. Other jobs have objects with the same content: a new run reads one of
+    those. Results of chunks so far may be of the wrong content, and are discarded."""
     waiting = draft.waiting(state.work.work_id)
     objects = {job_id: _own_object(job, context) for job_id, job in waiting.items()}
     others = {job_id: ref for job_id, ref in objects.items() if not _is_same(ref, state.work.audio)}
@@ -240,13 +242,13 @@ def _object_failed(draft: Draft, state: WorkState, failure: Failure, context: Co
     draft.outputs.append(_revocation(state))
     starter, ref = next(iter(others.items()))
     work = state.work.model_copy(update={"audio": ref})
-    state = WorkState(work=work, run=context.place, starter=starter, lane=state.lane, started_at=state.started_at)
+    state = WorkState(work=work, run=context.new_run, starter=starter, lane=state.lane, started_at=state.started_at)
     draft.restart_work(state)
     draft.outputs.append(_decode(state))
 
 
 def _own_object(job: Job, context: Context) -> ObjectRef:
-    """What this job was made for. The work may be reading another object of the same content."""
+    """The object that this job was made for. The work may be reading another one with the same content."""
     return job.dropped or ObjectRef(bucket=context.work_bucket, key=keys.upload_key(job.job_id))
 
 
@@ -261,12 +263,12 @@ def _failed(draft: Draft, state: WorkState, failure: Failure, context: Context) 
     for job_id, job in draft.waiting(work_id).items():
         draft.set_job(job_id, _ended(work_id, "FAILURE", context.now))
         draft.outputs.append(_changed(job, state, "FAILURE", context, error=failure))
-    draft.outputs.append(_revocation(state))  # chunks of it that still wait need not be transcribed
+    draft.outputs.append(_revocation(state))  # its chunks that still wait need not be transcribed
     draft.delete_work(work_id)
 
 
 def _succeed(draft: Draft, jobs: Mapping[str, Job], transcript: Transcript, origin: WorkState | Work, context: Context) -> None:
-    """`origin`: the work that just ended, or the plain work of a request that is answered from the cache."""
+    """`origin`: the work that just ended, or the Work of a request that is answered from the cache."""
     state, work = (origin, origin.work) if isinstance(origin, WorkState) else (None, origin)
     ref = _transcript_ref(context, transcript.work_id)
     started_at = state.started_at if state is not None else context.now

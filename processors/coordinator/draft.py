@@ -1,6 +1,6 @@
-"""What one decision is going to change, on top of tables that it leaves alone: what is read here includes what was set here.
+"""The pending changes of one decision, on top of tables that it does not modify: reads include what was set here.
 
-Used by `decide()` for one event. The draft is thrown away, or its `changes()` are applied to the tables by the caller.
+Used by `decide()` for one event. The draft is discarded, or the caller applies its `changes()` to the tables.
 """
 
 from collections import ChainMap
@@ -16,7 +16,7 @@ from schemas.work import Span
 
 
 class Draft:
-    """Every read costs the same however many chunks a work has, except `chunks()` when it is gone through.
+    """The cost of a read does not depend on the number of chunks, except when iterating over `chunks()`.
 
     `outputs` and `transcript` are what the decision sends and stores."""
 
@@ -73,18 +73,18 @@ class Draft:
         self._cache[work_id] = entry
 
     def restart_work(self, state: WorkState) -> None:
-        """The work begins anew: its chunks go."""
+        """Starts the work again: its chunks are deleted."""
         self._chunks.pop(state.work.work_id, None)
         self._restarted.add(state.work.work_id)
         self._works[state.work.work_id] = state
         self._tallies[state.work.work_id] = Tally.of(state.chunks, {})
 
     def delete_work(self, work_id: str) -> None:
-        """The work is over: its entry goes, and its chunks with it."""
+        """The work has ended: deletes its entry and its chunks."""
         self._works[work_id] = None
 
     def changes(self) -> tuple[Change, ...]:
-        """Each entry once, as it is in the end."""
+        """Each entry once, with its last value."""
         return (
             *(Change("works", work_id, state) for work_id, state in self._works.items()),
             *(Change("jobs", job_id, job) for job_id, job in self._jobs.items()),
@@ -93,7 +93,7 @@ class Draft:
         )
 
     def _chunk_changes(self, work_id: str) -> Iterator[Change]:
-        """What was set here for a work that is over was never in its changelog."""
+        """Chunks that were set here for a work that has ended are not in the changelog."""
         is_over = self.work(work_id) is None
         if is_over or work_id in self._restarted:
             for span in self._tables.chunks.get(work_id, {}):

@@ -1,4 +1,4 @@
-"""An entry of each of the coordinator's tables, and a change of one as a record of its changelog."""
+"""The entries of the coordinator's tables, and a change of one as a record of its changelog."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -33,9 +33,9 @@ class WorkState(Value):
 
 @dataclass(frozen=True, slots=True)
 class JobState:
-    """A job that waits (`job` is there) or has ended (`ended_at` is there).
+    """A job that waits (`job` is set) or has ended (`ended_at` is set).
 
-    `unannounced`: it was cancelled before its request came; the request will announce that.
+    `unannounced`: it was cancelled before its request arrived; the request will announce that.
     """
 
     work_id: str
@@ -46,7 +46,7 @@ class JobState:
 
     @classmethod
     def read(cls, raw: bytes) -> "JobState":
-        """Field by field, and only a job that waits is validated: ended ones come back by the hundred thousand."""
+        """Field by field, and validates only a job that waits: there may be hundreds of thousands of ended ones."""
         data = orjson.loads(raw)
         job = None if data["job"] is None else Job.model_validate(data["job"])
         ended_at = None if data["ended_at"] is None else datetime.fromisoformat(data["ended_at"])
@@ -54,19 +54,20 @@ class JobState:
 
 
 class ChunkState(Value):
-    """The newest result of a chunk. `again`: it was asked for once more, in the file's language."""
+    """The newest result of a chunk. `again`: a second transcription was requested, in the file's language."""
 
     result: ChunkTranscribed
     again: bool = False
 
     @property
     def is_awaited(self) -> bool:
-        """It was asked for again, and that answer is not here yet."""
+        """The second result was requested and has not arrived."""
         return self.again and self.result.attempt == 0
 
 
 class CacheEntry(Value):
-    """A finished work, for whoever reads the changelog. The table holds the key: where the transcript is follows from it."""
+    """A finished work, as written to the changelog. The table holds only the key: the transcript's location is derived from
+    it."""
 
     transcript: ObjectRef
     finished_at: Time
@@ -103,7 +104,7 @@ class Change:
 
     @classmethod
     def read(cls, topic: str, key: bytes, raw: bytes) -> "Change":
-        """Raises MurmurError: to go on without an entry would be to forget a job."""
+        """Raises MurmurError: without the entry a job would be lost."""
         table = TABLE_OF[topic]
         try:
             return cls(table, key.decode(), READ[table](raw))

@@ -1,4 +1,4 @@
-"""The one line that is written of every job, at its end. Fed by the coordinator's decisions."""
+"""The one log line of every job, written at its end. Fed by the coordinator's decisions."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -13,14 +13,14 @@ Field = str | float | bool | None
 
 
 def log_ended(outputs: Iterable[Output], transcript: Transcript | None) -> None:
-    """`transcript`: the one that was made by the event which led to these outputs."""
+    """`transcript`: the one assembled in the decision that has these outputs, if any."""
     for output in outputs:
         if isinstance(output.value, JobChanged) and output.value.state in TERMINAL:
             log.info("job.ended", **ended(output.value, transcript))
 
 
 def ended(job: JobChanged, transcript: Transcript | None) -> dict[str, Field]:
-    """Always the same fields. None is what does not apply or was never known, such as the length of a file that is no audio."""
+    """Always the same fields. None: does not apply or is not known, such as the length of a file that is not audio."""
     error, result, dropped = job.error, job.result, job.job.dropped
     return {
         "file": job.job.filename if dropped is None else dropped.key,
@@ -39,5 +39,5 @@ def ended(job: JobChanged, transcript: Transcript | None) -> dict[str, Field]:
 
 
 def _between(start: datetime, end: datetime) -> float:
-    """In seconds. Two machines' clocks differ a little; no job waited for less than nothing."""
+    """In seconds; 0 if negative, since the clocks of two machines differ."""
     return max(0.0, (end - start).total_seconds())

@@ -1,4 +1,4 @@
-"""The records that tell of a job: its state on `jobs`, its transcript on `transcripts`. Made by `decide`, read by everyone."""
+"""The records about a job: its state on `jobs`, its transcript on `transcripts`. Made by `decide`."""
 
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from schemas.record import ObjectRef
 from schemas.topics import JOBS, TRANSCRIPTS
 from schemas.transcript import Transcript, TranscriptCompleted
 
-INLINE_MAX_BYTES = 256 * 1024  # a longer transcript is only pointed at: a quarter of the broker's usual record limit
+INLINE_MAX_BYTES = 256 * 1024  # a longer transcript is only referred to: a quarter of the broker's usual record limit
 
 
 def changed(job: Job, work: Work, state: State, now: datetime, **facts: Any) -> Output:
@@ -37,7 +37,7 @@ def completed(job: Job, transcript: Transcript, result: ResultSummary, now: date
 
 
 def summary(job: Job, transcript: Transcript, ref: ObjectRef) -> ResultSummary:
-    """`files` are named after the job's own object, though another one with the same content may have been read."""
+    """`files` are named after the job's own object, even if another one with the same content was read."""
     files = names.result_keys(job.dropped.key) if job.dropped is not None else ()
     return ResultSummary(
         transcript=ref,

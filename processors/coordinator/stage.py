@@ -1,6 +1,6 @@
-"""The coordinator's handler: for each event the tables of its partition, a decision, the transcript stored, the changes applied.
+"""The coordinator's handler: for each event it decides, stores the transcript if there is one, and applies the changes.
 
-Fed by `requests`, `cancellations` and `chunk-results`, which are co-partitioned; feeds every topic that tells of jobs.
+Fed by `requests`, `cancellations` and `chunk-results`, which are co-partitioned; feeds every topic about jobs.
 """
 
 import gc
@@ -31,7 +31,7 @@ INPUTS: tuple[Topic[Event], ...] = (REQUESTS, CANCELLATIONS, CHUNK_RESULTS)
 
 
 def build(resources: Resources) -> Stage:
-    """Its `run()` raises UsageError when the topics that meet in one partition do not have equally many."""
+    """Its `run()` raises UsageError when co-partitioned topics do not have the same number of partitions."""
     settings = resources.settings
     transcripts = Transcripts(resources.objects, settings.work_bucket)
     options = LoopOptions(assignment="range", transactional=True, check=topics.check, keep_large=resources.keep_large)
@@ -39,7 +39,7 @@ def build(resources: Resources) -> Stage:
 
 
 class Coordinator:
-    """A Handler. Every record is settled in the turn that brings it."""
+    """A Handler. Every record is settled in the turn in which it is polled."""
 
     def __init__(self, kafka: Kafka, transcripts: Transcripts, settings: Settings) -> None:
         self._kafka = kafka
@@ -55,7 +55,7 @@ class Coordinator:
             yield Step(outputs=self._outputs(record, datetime.now(UTC)), settles=record)
 
     def _outputs(self, record: Received[Event], now: datetime) -> list[Output]:
-        """Decides, stores, and only then changes the tables: Retry from the store leaves everything as it was."""
+        """Decides, stores, and only then changes the tables: a Retry from the store leaves them as they were."""
         tables = self._tables[record.partition.number]
         decision = decide(tables, record.event, self._context(tables, record, now))
         if decision.transcript is not None:
@@ -67,12 +67,12 @@ class Coordinator:
         return [*decision.outputs, *(change.output(record.partition.number) for change in changes)]
 
     def _context(self, tables: Tables, record: Received[Event], now: datetime) -> Context:
-        place = f"{record.partition.number}-{record.offset}"
+        new_run = f"{record.partition.number}-{record.offset}"
         finished = self._finished(tables, record.event) if isinstance(record.event, JobRequested) else None
-        return Context(place, now, self._settings.work_bucket, finished)
+        return Context(new_run, now, self._settings.work_bucket, finished)
 
     def _finished(self, tables: Tables, request: JobRequested) -> Transcript | None:
-        """The answer, if it is known: by the cache table, or by whoever wrote the request."""
+        """The transcript, if one exists according to the cache table or to the request."""
         work_id = request.work.work_id
         if work_id not in tables.cache and request.result is None:
             return None
@@ -83,18 +83,18 @@ class Coordinator:
             return None
 
     def on_assign(self, partitions: Sequence[Partition]) -> None:
-        """Blocks until the tables of the new partitions are what their changelogs say."""
-        arrived = sorted({partition.number for partition in partitions} - self._tables.keys())
-        if not arrived:
+        """Blocks until the tables of the new partitions are restored from their changelogs."""
+        added = sorted({partition.number for partition in partitions} - self._tables.keys())
+        if not added:
             return
-        tables = {number: Tables() for number in arrived}
+        tables = {number: Tables() for number in added}
         entries = 0
         with _gc_paused():
-            for partition, key, value in changelog.newest(self._kafka, list(CHANGELOGS.values()), arrived):
+            for partition, key, value in changelog.newest(self._kafka, list(CHANGELOGS.values()), added):
                 tables[partition.number].apply(Change.read(partition.topic, key, value))
                 entries += 1
         self._tables |= tables
-        log.info("tables.restored", partitions=arrived, entries=entries)
+        log.info("tables.restored", partitions=added, entries=entries)
 
     def on_revoke(self, partitions: Sequence[Partition]) -> None:
         for partition in partitions:
@@ -106,7 +106,7 @@ class Coordinator:
 
 @contextmanager
 def _gc_paused() -> Iterator[None]:
-    """While tables grow everything is kept: looking for garbage again and again takes a third of the time."""
+    """While tables are restored nothing is garbage: repeated collections would take a third of the time."""
     collects = gc.isenabled()
     gc.disable()
     try:

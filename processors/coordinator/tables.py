@@ -1,4 +1,4 @@
-"""The coordinator's tables: in memory, one set for each partition, rebuilt from their changelogs when a partition arrives.
+"""The coordinator's tables: in memory, one set for each partition, rebuilt from their changelogs when a partition is assigned.
 
 Changed only through `apply()`, with what `decide()` returned, after which the same changes go to the changelogs. Works in
 progress are few and kept whole. Ended jobs and finished works are many: of those only the fields that are needed are kept.
@@ -16,14 +16,14 @@ from processors.coordinator.tally import Tally
 from schemas.jobs import Job
 from schemas.work import Span
 
-FORGOTTEN_MAX = 20  # entries of a table that one event may delete: each is a record of its transaction
+EXPIRED_MAX = 20  # entries of a table that one event may delete: each is a record in its transaction
 
 
 @dataclass(slots=True)
 class Tables:
-    """The entries of one partition, and two indexes made from `jobs`: those that wait, by work, and those that have ended.
+    """The entries of one partition, and two indexes of `jobs`: those that wait, by work, and those that have ended.
 
-    `cache` and `ended` begin with the oldest. `tallies` are of the works that were asked for lately, made when they are first.
+    `cache` and `ended` begin with the oldest. `tallies` are made when a work is first asked for.
     """
 
     works: dict[str, WorkState] = field(default_factory=dict)
@@ -79,11 +79,11 @@ class Tables:
         return self.waiting.get(work_id, {}).items()
 
     def expired(self, now: datetime, job_memory_s: float, cache_entries: int) -> list[Change]:
-        """What may be forgotten by now. A few at a time: called with every event."""
-        oldest = islice(self.ended.items(), FORGOTTEN_MAX)
+        """Deletions of what has expired. A few at a time, since it is called for every event."""
+        oldest = islice(self.ended.items(), EXPIRED_MAX)
         jobs = [job_id for job_id, ended_at in oldest if (now - ended_at).total_seconds() > job_memory_s]
         surplus = max(0, len(self.cache) - cache_entries)
-        works = islice(self.cache, min(surplus, FORGOTTEN_MAX))
+        works = islice(self.cache, min(surplus, EXPIRED_MAX))
         return [*(Change("jobs", job_id, None) for job_id in jobs), *(Change("cache", work_id, None) for work_id in works)]
 
 
@@ -100,7 +100,7 @@ def _set(table: dict[Any, Any], key: object, value: object) -> None:
 
 
 def _set_of(table: dict[str, dict[Any, Any]], work_id: str, key: object, value: object) -> None:
-    """For tables by work; a work without any has no entry."""
+    """For tables by work; a work without entries is removed."""
     entries = table.setdefault(work_id, {})
     _set(entries, key, value)
     if not entries:

@@ -76,7 +76,7 @@ class Gateway:
         wakeups = Wakeups(asyncio.get_running_loop())
         self._producer.open()
         feed = self._feed = Feed(
-            self._resources.kafka, self._producer, self._view, wakeups.tell, embedded=self._resources.local_state is not None
+            self._resources.kafka, self._producer, self._view, wakeups.notify, embedded=self._resources.local_state is not None
         )
         freshness = Freshness(self._view, wakeups, feed.end_offsets)
         stats = Stats(self._resources.kafka)

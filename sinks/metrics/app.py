@@ -1,9 +1,9 @@
 """The Faust app: counts every change of a job in two tables, which Faust keeps in changelog topics.
 
-Fed by `jobs`; read by the stage, which publishes what the tables say. Imported when the stage runs, not before.
+Fed by `jobs`; read by the stage, which publishes the contents of the tables. Imported when the stage runs, not before.
 
-The windows lie inside the tables' values: Faust's own windowed tables write no tombstone when a window expires, and never
-expire what they have recovered, so memory and changelog would grow for ever.
+The windows are stored in the tables' values: Faust's own windowed tables write no tombstone when a window expires, and never
+expire what they have recovered, so memory and changelog would grow without bound.
 """
 
 import time
@@ -26,17 +26,17 @@ from sinks.metrics.folding import folded
 from sinks.metrics.windows import Entry, Kind, added_up, kind_of, measured
 
 log = get_logger(__name__)
-REMEMBERED = 50_000  # states of jobs that were counted lately
-FORGOTTEN_S = 7 * 86_400.0  # a job of which no end was heard for so long is none any more
+RECENT_MAX = 50_000  # states of jobs that were counted recently
+UNFINISHED_S = 7 * 86_400.0  # a job that has not ended after that long is removed
 
 
 class App(faust.App):
     def _create_directories(self) -> None:
-        """Of none: the tables are in memory, and a killed process would leave them behind."""
+        """Creates none: the tables are in memory, and a killed process would not remove the directories."""
 
 
 class Counter:
-    """Lives on one event loop: `start()`, `figures()` now and then, `stop()`."""
+    """For one event loop: `start()`, `figures()` periodically, `stop()`."""
 
     def __init__(self, kafka: Kafka) -> None:
         self._jobs = kafka.name(JOBS)
@@ -45,7 +45,7 @@ class Counter:
         transport.install(self.app)
         self.windows: Any = self.app.Table("windows", key_type=bytes, value_type=bytes)
         self.unfinished: Any = self.app.Table("unfinished", key_type=bytes, value_type=bytes)
-        self._recent: FIFOCache[tuple[bytes, str], None] = FIFOCache(REMEMBERED)
+        self._recent: FIFOCache[tuple[bytes, str], None] = FIFOCache(RECENT_MAX)
         self.failure: BaseException | None = None
         jobs = self.app.topic(self._jobs, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
         self.app.agent(jobs, name="metrics")(self._read)
@@ -76,11 +76,11 @@ class Counter:
         )
 
     async def start(self) -> None:
-        """Returns when the app reads. Raises what Faust raises when there is no broker."""
+        """Returns when the app consumes. Raises what Faust raises when there is no broker."""
         await self.app.start()
 
     async def stop(self) -> None:
-        """Commits what was counted. After a crash inside Faust this may never return."""
+        """Commits what was counted. After a crash inside Faust this may block without end."""
         await self.app.stop()
 
     async def close(self) -> None:
@@ -98,7 +98,7 @@ class Counter:
                     self.failure = error
 
     def _count(self, message: Any) -> None:
-        """No `await`: nothing comes between reading an entry and writing it."""
+        """Without `await`, so that nothing runs between reading an entry and writing it."""
         try:
             job = codec.decode(JobChanged, message.value)
         except codec.Undecodable as bad:
@@ -111,22 +111,22 @@ class Counter:
                 error=bad,
             )
             return
-        if self._known(message.key, job.state):
+        if self._is_repeat(message.key, job.state):
             return
         key = kind_of(job, message.partition).encode()
         entry = Entry.decode(self.windows.get(key))
         if entry.count(measured(job), job.changed_at.timestamp(), message.offset):
             self.windows[key] = entry.encode()
-        self._follow(message.key, job, message.partition)
+        self._track_unfinished(message.key, job, message.partition)
 
-    def _known(self, key: bytes, state: str) -> bool:
-        """A state that was told before. Only of the jobs counted lately, and not across a restart: an old repeat counts twice."""
+    def _is_repeat(self, key: bytes, state: str) -> bool:
+        """Only for jobs counted recently, and not across a restart: an older repeat is counted twice."""
         if (key, state) in self._recent:
             return True
         self._recent[key, state] = None
         return False
 
-    def _follow(self, key: bytes, job: JobChanged, partition: int) -> None:
+    def _track_unfinished(self, key: bytes, job: JobChanged, partition: int) -> None:
         if job.state == "STARTED":
             self.unfinished[key] = orjson.dumps([partition, job.job.submitted_at.timestamp()])
         elif job.state in TERMINAL and key in self.unfinished:
@@ -134,7 +134,7 @@ class Counter:
 
     @property
     def recovering(self) -> bool:
-        """The tables are being read back; until then they say too little."""
+        """The tables are being restored, and incomplete until then."""
         return bool(self.app.rebalancing or self.app.tables.recovery.in_recovery)
 
     @property
@@ -143,43 +143,43 @@ class Counter:
         return {tp.partition for tp in self.app.consumer.assignment() if tp.topic == self._jobs}
 
     def figures(self, now: datetime) -> Iterator[JobFigures]:
-        """What each of our partitions has to say."""
+        """The figures of each assigned partition."""
         now_s = now.timestamp()
         entries = {Kind.decode(key): Entry.decode(value) for key, value in self.windows.items()}
         waiting = [orjson.loads(value) for value in self.unfinished.values()]
         for number in sorted(self.partitions):
-            mine = {kind: entry for kind, entry in entries.items() if kind.partition == number}
+            entries_here = {kind: entry for kind, entry in entries.items() if kind.partition == number}
             since = [submitted_s for partition, submitted_s in waiting if partition == number]
             yield JobFigures(
                 partition=number,
                 series=tuple(
                     JobSeries(window=window.name, **kind.labels(), **totals.published().model_dump())
-                    for window, kind, totals in folded(added_up(mine, now_s))
+                    for window, kind, totals in folded(added_up(entries_here, now_s))
                 ),
                 started=len(since),
                 oldest_submitted_at=datetime.fromtimestamp(min(since), UTC) if since else None,
             )
 
-    def forget(self, now: datetime) -> None:
-        """Takes out of the tables what is in no window any more, and jobs whose end was never heard of."""
-        now_s, ours = now.timestamp(), self.partitions
+    def expire(self, now: datetime) -> None:
+        """Removes what is in no window any more, and jobs whose end was never received."""
+        now_s, assigned = now.timestamp(), self.partitions
         for key, value in list(self.windows.items()):
             kind = Kind.decode(key)
-            if kind.partition in ours and Entry.decode(value).over(now_s):
+            if kind.partition in assigned and Entry.decode(value).is_expired(now_s):
                 self._drop(self.windows, key, kind.partition)
         for key, value in list(self.unfinished.items()):
             partition, submitted_s = orjson.loads(value)
-            if partition in ours and now_s - submitted_s > FORGOTTEN_S:
+            if partition in assigned and now_s - submitted_s > UNFINISHED_S:
                 self._drop(self.unfinished, key, partition)
 
     def _drop(self, table: Any, key: bytes, partition: int) -> None:
-        """Outside of a record Faust refuses `del`: the same in two steps, with the partition said."""
+        """Faust refuses `del` outside of a record: the same in two steps, with an explicit partition."""
         table.data.pop(key, None)
         table.send_changelog(partition, key, None, value_serializer="raw")
 
     @property
     def crash(self) -> BaseException | None:
-        """What ended Faust, or our own part in it. `start()` returned long ago and tells nobody."""
+        """What ended Faust, or our agent in it. It is not raised anywhere, since `start()` has returned."""
         if self.failure is not None:
             return self.failure
         if self.app.crashed or self.app.should_stop:
@@ -193,7 +193,7 @@ class Counter:
 
     @property
     def committing_s(self) -> float:
-        """How long the commit in flight has taken until now."""
+        """For how long the commit in flight has been running."""
         since_s = self.app.consumer.committing_since_s
         return 0.0 if since_s is None else time.monotonic() - float(since_s)
 

@@ -1,6 +1,6 @@
-"""Keeps a snapshot small: beyond the busiest owners, all others are one. Pure.
+"""Bounds the size of a snapshot: all owners except the busiest are combined into one. Pure.
 
-Fed with what the tables say; feeds the records of `stats`.
+Fed with the contents of the tables; feeds the records of `stats`.
 """
 
 from collections import Counter
@@ -14,7 +14,7 @@ Row = tuple[Window, Kind, Totals]
 
 
 def folded(rows: Iterable[Row], owners_max: int = OWNERS_MAX) -> Iterator[Row]:
-    """The busiest owners under their own names, chosen by the jobs of all windows together."""
+    """The busiest owners, by the number of jobs in all windows, keep their names."""
     rows = list(rows)
     busy = Counter[str]()
     for _window, kind, totals in rows:
@@ -22,7 +22,7 @@ def folded(rows: Iterable[Row], owners_max: int = OWNERS_MAX) -> Iterator[Row]:
     kept = {owner for owner, _jobs in busy.most_common(owners_max)}
     sums: dict[tuple[Window, Kind], Totals] = {}
     for window, kind, totals in rows:
-        place = window, kind if kind.owner in kept else kind._replace(owner=OTHERS)
-        sums[place] = sums.get(place, Totals()) + totals
+        row_key = window, kind if kind.owner in kept else kind._replace(owner=OTHERS)
+        sums[row_key] = sums.get(row_key, Totals()) + totals
     for (window, kind), totals in sums.items():
         yield window, kind, totals

@@ -1,7 +1,8 @@
-"""The figures as Prometheus gauges. Fed by the stage with what it publishes; read by whoever serves the registry.
+"""The figures as Prometheus gauges. Fed by the stage with what it publishes; collected by the server of the
+registry.
 
-A collector, so that a process without this stage shows none of them, rather than zeros. The figures of jobs are of the
-partitions that this process counts: with several processes, counts and seconds add up over them.
+A collector, so that a process without this stage exports none of them instead of zeros. The figures of jobs are of the
+partitions assigned to this process: with several processes, add up their counts and seconds.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,7 +26,7 @@ WINDOW_GAUGES = {
 
 
 class Gauges(Collector):
-    """`jobs` and `queue` are replaced as a whole, from the stage's thread."""
+    """`jobs` and `queue` are replaced as a whole, in the stage's thread."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
@@ -33,7 +34,7 @@ class Gauges(Collector):
         self.queue: QueueFigures | None = None
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing: else the registry would collect, to learn the names."""
+        """Nothing: without this method the registry would collect once to find the names."""
         return ()
 
     def collect(self) -> Iterator[Metric]:

@@ -1,4 +1,4 @@
-"""Writes figures to `stats`: when they have changed, and once a minute so that readers see that somebody counts.
+"""Writes figures to `stats`: when they have changed, and once a minute, so that readers see that the sink is running.
 
 Fed by the stage every few seconds.
 """
@@ -22,32 +22,32 @@ def name_of(figures: Figures) -> str:
     return f"jobs/{figures.partition}" if isinstance(figures, JobFigures) else "queue"
 
 
-class News:
-    """What was said last under each name. Pure."""
+class Changes:
+    """Selects the figures that have to be published, by what was published last under each name. Pure."""
 
     def __init__(self) -> None:
-        self._said: dict[str, StatsPublished] = {}
+        self._published: dict[str, StatsPublished] = {}
 
-    def of(self, figures: Iterable[Figures], now: datetime) -> Iterator[StatsPublished]:
+    def among(self, figures: Iterable[Figures], now: datetime) -> Iterator[StatsPublished]:
         for one in figures:
-            known = self._said.get(name_of(one))
-            if known is None or known.figures != one or now - known.at >= AT_LEAST_EVERY:
+            last = self._published.get(name_of(one))
+            if last is None or last.figures != one or now - last.at >= AT_LEAST_EVERY:
                 yield StatsPublished(name=name_of(one), at=now, figures=one)
 
-    def said(self, published: StatsPublished) -> None:
-        self._said[published.name] = published
+    def published(self, published: StatsPublished) -> None:
+        self._published[published.name] = published
 
 
 class Publisher:
     def __init__(self, producer: AsyncProducer) -> None:
         self._producer = producer
-        self._news = News()
+        self._changes = Changes()
 
     async def publish(self, figures: Iterable[Figures], now: datetime) -> None:
-        """A broker that is away is no error: the next round says it again."""
+        """Does not fail while the broker is unavailable: the next call publishes again."""
         try:
-            for published in self._news.of(figures, now):
+            for published in self._changes.among(figures, now):
                 await self._producer.send(Output(STATS, published.name, published))
-                self._news.said(published)
+                self._changes.published(published)
         except Retry as error:
             log.warning("stats.waiting", error=error)

@@ -1,4 +1,4 @@
-"""The metrics sink as a stage: runs the Faust app in an event loop of its own, publishes what it says, and watches over it.
+"""The metrics sink as a stage: runs the Faust app in its own event loop, publishes its figures, and monitors it.
 
 Fed by `app.py` and `waiting.py`; feeds `stats` and the Prometheus registry.
 """
@@ -22,8 +22,8 @@ from runtime.logs import get_logger
 from runtime.outage import Outage
 from schemas.topics import JOBS, METRICS_UNFINISHED_CHANGELOG, METRICS_WINDOWS_CHANGELOG, STATS
 from sinks.metrics.gauges import Gauges
+from sinks.metrics.log_throttle import throttle_logs
 from sinks.metrics.publishing import Figures, Publisher
-from sinks.metrics.quiet import throttle_logs
 from sinks.metrics.waiting import Waiting
 from sinks.metrics.watchdog import Watchdog
 
@@ -33,18 +33,18 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 LOOK_S = 0.25
 SNAPSHOT_S = 2.0
-FORGET_S = 60.0
+EXPIRE_S = 60.0
 START_S = 60.0
 ANSWER_S = 5.0
 CHANGELOGS = (METRICS_WINDOWS_CHANGELOG, METRICS_UNFINISHED_CHANGELOG)
-STOP_S = 1.5  # for Faust to stop in order; after a crash it may hang
+STOP_S = 1.5  # for an orderly stop of Faust; after a crash it may hang
 
 
 class MetricsSink:
-    """A Stage. `run()` raises FaustFault within 5 s of a crash inside Faust; what becomes of the process is the caller's to
-    decide. A thread of Faust's that hangs even then is left behind; it is a daemon, and out of the group.
+    """A Stage. `run()` raises FaustFault within 5 s of a crash inside Faust; the caller decides what happens to the process.
+    A thread of Faust that hangs even then is abandoned; it is a daemon thread, and no longer in the group.
 
-    It serves nothing: `registry` is shown by the process that it runs in."""
+    It has no server: `registry` is served by the process that it runs in."""
 
     name = "metrics"
 
@@ -64,16 +64,16 @@ class MetricsSink:
     def run(self) -> None:
         gauges = Gauges(_now)
         with ExitStack() as stack:
-            stack.callback(self._say, "the metrics sink has ended")
+            stack.callback(self._set_not_ready, "the metrics sink has ended")
             if not wait_for_broker(self._kafka, self._outage, check, self._stopping):  # Faust would end without one
                 return
             stack.enter_context(_shown(gauges, self._registry))
             waiting = Waiting(self._kafka)
             waiting.start()
-            stack.callback(waiting.stop, STOP_S)  # a question to a broker that is away takes longer; the thread is a daemon
-            _to_the_end(self._main(gauges, waiting))
+            stack.callback(waiting.stop, STOP_S)  # a request to an unavailable broker takes longer; it is a daemon thread
+            _run_to_completion(self._main(gauges, waiting))
 
-    def _say(self, not_ready: str | None) -> None:
+    def _set_not_ready(self, not_ready: str | None) -> None:
         self._not_ready = not_ready
 
     async def _main(self, gauges: Gauges, waiting: Waiting) -> None:
@@ -92,7 +92,7 @@ class MetricsSink:
             producer.close()
 
     async def _started(self, counter: "Counter") -> None:
-        """Gives up when it is told to stop. Raises KafkaFault when Faust cannot start: a broker that is away, mostly."""
+        """Returns early on `stop()`. Raises KafkaFault when Faust cannot start, usually since the broker is unavailable."""
         start = asyncio.ensure_future(counter.start())
         until_s = time.monotonic() + START_S
         while not start.done() and not self._stopping.is_set() and counter.crash is None and time.monotonic() < until_s:
@@ -107,16 +107,16 @@ class MetricsSink:
     async def _watch(self, counter: "Counter", publisher: Publisher, gauges: Gauges, waiting: Waiting) -> None:
         """Until `stop()`. Raises FaustFault when Faust no longer works."""
         watchdog = Watchdog(counter)
-        due_s = forget_s = 0.0
+        due_s = expire_s = 0.0
         while not self._stopping.is_set():
-            watchdog.look(time.monotonic())
+            watchdog.check(time.monotonic())
             waiting.check()
-            self._say("the tables of the metrics sink are being restored" if counter.recovering else None)
+            self._set_not_ready("the tables of the metrics sink are being restored" if counter.recovering else None)
             if not counter.recovering and time.monotonic() >= due_s:
                 due_s = time.monotonic() + SNAPSHOT_S
-                if time.monotonic() >= forget_s:
-                    forget_s = time.monotonic() + FORGET_S
-                    counter.forget(_now())
+                if time.monotonic() >= expire_s:
+                    expire_s = time.monotonic() + EXPIRE_S
+                    counter.expire(_now())
                 gauges.jobs, gauges.queue = tuple(counter.figures(_now())), waiting.figures
                 figures: list[Figures] = [*gauges.jobs, *([gauges.queue] if gauges.queue else [])]
                 await publisher.publish(figures, _now())
@@ -124,8 +124,8 @@ class MetricsSink:
 
 
 def check(kafka: Kafka) -> None:
-    """Faust says that it is ready without its topics, too. Raises UsageError when one is missing or the changelogs have not
-    as many partitions as `jobs`; BrokerUnavailable when the broker does not answer."""
+    """Needed since Faust reports that it is ready even without its topics. Raises UsageError when one is missing or the
+    changelogs do not have as many partitions as `jobs`; BrokerUnavailable when the broker does not answer."""
     partitions = kafka.offsets.partitions((JOBS, STATS, *CHANGELOGS), ANSWER_S)
     counts = Counts(partition.topic for partition in partitions)
     for changelog in CHANGELOGS:
@@ -149,15 +149,15 @@ def _shown(gauges: Gauges, registry: CollectorRegistry) -> Iterator[None]:
         registry.unregister(gauges)
 
 
-def _to_the_end(main: Coroutine[Any, Any, None]) -> None:
-    """`asyncio.run` with bounded ends: it would wait for ever for a task that Faust cannot end."""
+def _run_to_completion(main: Coroutine[Any, Any, None]) -> None:
+    """`asyncio.run` with a bounded shutdown: `asyncio.run` would wait without end for a task that Faust cannot end."""
     loop = asyncio.new_event_loop()
     try:
-        asyncio.set_event_loop(loop)  # Faust asks for the thread's loop
+        asyncio.set_event_loop(loop)  # Faust uses the thread's loop
         loop.run_until_complete(main)
     finally:
         until_s = time.monotonic() + STOP_S
-        while (left := asyncio.all_tasks(loop)) and time.monotonic() < until_s:  # again: Faust starts cancelled agents anew
+        while (left := asyncio.all_tasks(loop)) and time.monotonic() < until_s:  # repeatedly: Faust restarts cancelled agents
             for task in left:
                 task.cancel()
             loop.run_until_complete(asyncio.wait(left, timeout=LOOK_S))
@@ -166,7 +166,7 @@ def _to_the_end(main: Coroutine[Any, Any, None]) -> None:
 
 
 async def _within(work: Coroutine[Any, Any, None], timeout_s: float) -> None:
-    """Does not wait longer; what it raises is a log line, since the reason for the end is more important."""
+    """Waits no longer than that; logs what `work` raises, since the reason for the end is more important."""
     task = asyncio.ensure_future(work)
     done, _ = await asyncio.wait({task}, timeout=timeout_s)
     if not done:

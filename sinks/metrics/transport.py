@@ -1,6 +1,6 @@
 """Faust's Kafka transport as murmur needs it: committed records only, no loss at the end of a recovery, a heartbeat.
 
-Used by `app.py`. What is overridden here was seen to fail in Faust 0.15 (docs/decisions/0005).
+Used by `app.py`. What is overridden here failed in Faust 0.15 (docs/decisions/0005).
 """
 
 import asyncio
@@ -17,19 +17,19 @@ from mode.threads import WorkerThread
 from runtime.logs import get_logger
 
 log = get_logger(__name__)
-FETCH_WAIT_MS = 500  # of an idle topic: in the embedded broker, whose fetches are not woken, a job is counted so much later
+FETCH_WAIT_MS = 500  # of an idle topic: with the embedded broker, whose fetches are not woken, a job is counted that much later
 STOP_S = 1.0
 
 
 class DaemonWorkerThread(WorkerThread):
-    """Keeps nobody: a thread that hangs after a crash is waited for a moment only, and the process ends without it."""
+    """Does not keep the process alive: after a crash, a thread that hangs is waited for only briefly."""
 
     def __init__(self, service: Any, **kwargs: Any) -> None:
         super().__init__(service, **kwargs)
         self.daemon = True
 
     def run(self) -> None:
-        """What ends the thread has crashed the app as well, where the stage sees it; here it is only a line."""
+        """An exception that ends the thread has crashed the app as well, where the stage detects it; here it is only logged."""
         try:
             super().run()
         except (Exception, asyncio.CancelledError) as error:
@@ -41,16 +41,16 @@ class DaemonWorkerThread(WorkerThread):
         self.join(STOP_S)
 
 
-CHANGELOG = "-changelog"  # how schemas.topics names what a table is rebuilt from
+CHANGELOG = "-changelog"  # suffix of the topics that tables are rebuilt from, as in schemas.topics
 
 
 class Thread(driver.AIOKafkaConsumerThread):
-    """`heartbeat_s`: when the broker last confirmed that we are a member, by the monotonic clock."""
+    """`heartbeat_s`: when the broker last confirmed our membership, by the monotonic clock."""
 
     heartbeat_s = 0.0
 
     def _create_worker_consumer(self, transport: Any) -> Any:
-        """Faust reads committed records only in its own exactly-once mode; `jobs` is written in transactions."""
+        """Sets read_committed, which Faust sets only in its exactly-once mode: `jobs` is written in transactions."""
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
@@ -62,18 +62,18 @@ class Thread(driver.AIOKafkaConsumerThread):
         beat = coordinator._do_heartbeat
 
         async def watched() -> bool:
-            alive = bool(await beat())
-            if alive:
+            is_member = bool(await beat())
+            if is_member:
                 self.heartbeat_s = time.monotonic()
-            return alive
+            return is_member
 
         coordinator._do_heartbeat = watched
         self.heartbeat_s = time.monotonic()
 
     def unread(self) -> dict[TP, int]:
-        """Where reading stands in each partition that has committed records not read yet. Positions count the
-        markers that end transactions, commits do not: so positions are what shows that all was read. The tables'
-        changelogs are only read while a table recovers; after that this app itself writes beyond its position there."""
+        """The position in each partition that has committed records not read yet. Positions count the
+        markers that end transactions, commits do not: so only positions show that everything was read. The tables'
+        changelogs are read only while a table recovers; after that this app itself writes beyond its position there."""
         subscription = self._ensure_consumer()._subscription.subscription
         assignment = subscription.assignment if subscription is not None else None
         if assignment is None:
@@ -83,7 +83,7 @@ class Thread(driver.AIOKafkaConsumerThread):
 
 
 def _end(state: Any) -> int:
-    """Of what may be read: the last stable offset; brokers that know no transactions say -1."""
+    """The end of what may be read: the last stable offset, which is -1 on brokers without transactions."""
     known = state.lso if state.lso is not None and state.lso >= 0 else state.highwater
     return int(known or 0)
 
@@ -91,8 +91,8 @@ def _end(state: Any) -> int:
 class Consumer(driver.Consumer):
     """`committing_since_s`: when the commit in flight began, by the monotonic clock.
 
-    `_late`: source partitions whose reading begins only when recovery has emptied the streams' queues; else what came in
-    between would be thrown away."""
+    `_late`: source partitions that are resumed only when recovery has emptied the streams' queues; records read before that
+    would be discarded."""
 
     committing_since_s: float | None = None
     _late: frozenset[TP] = frozenset()
@@ -101,14 +101,14 @@ class Consumer(driver.Consumer):
         return Thread(self, loop=self.loop, beacon=self.beacon, Worker=DaemonWorkerThread)
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109
-        """A copy: the live set may become empty in the other thread, which would mean all partitions."""
+        """With a copy of the set: the original may become empty in the other thread, which would mean all partitions."""
         copy = None if active_partitions is None else set(active_partitions)
         return await super()._getmany(active_partitions=copy, timeout=timeout)
 
     def _new_offset(self, tp: TP) -> int | None:
-        """Where the group goes on: behind the newest record that was counted, and not past one in flight. What lies between
-        counted records (markers of transactions, compacted ones) is nobody's. Faust's own reckoning gets over one such gap
-        in each commit, so on a topic that is written in transactions it falls behind for ever."""
+        """The offset to commit: after the newest record that was counted, and not past one in flight. Gaps between counted
+        records are transaction markers or compacted records. Faust's own calculation skips one such gap in each commit, so
+        on a topic that is written in transactions its lag grows without end."""
         in_flight = min((message.offset for message in self.unacked if message.tp == tp), default=None)
         counted = [offset for offset in self._acked[tp] if in_flight is None or offset < in_flight]
         if not counted:
@@ -149,8 +149,8 @@ def install(app: Any) -> None:
 
 
 async def close(app: Any) -> None:
-    """What Faust leaves behind when it could not start or could not stop. A consumer thread that lives on would go on
-    answering the broker, and so keep partitions that nobody reads. Cancelled, it leaves the group and ends."""
+    """Cleans up after a Faust that could not start or could not stop. A consumer thread that kept running would keep sending
+    heartbeats, and so keep partitions that are not read. When cancelled, it leaves the group and ends."""
     service = app.consumer._thread
     loop: asyncio.AbstractEventLoop = service.thread_loop
     if loop.is_running():
@@ -169,7 +169,7 @@ def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def credentials(common: Mapping[str, Any]) -> Any:
-    """librdkafka's settings in Faust's words; None for a plain connection."""
+    """librdkafka's settings as Faust's credentials; None for a plain connection."""
     protocol = common.get("security.protocol", "PLAINTEXT")
     context = ssl.create_default_context(cafile=common.get("ssl.ca.location")) if protocol.endswith("SSL") else None
     if protocol.startswith("SASL"):

@@ -1,11 +1,11 @@
 """The backlog: how much speech waits for the transcribers, and since when the oldest record waits.
 
-Fed by `requests`, `decodes` and `chunks.*` and by what the groups that read them have committed; feeds the `queue` figures.
-No state of its own: it begins at the committed offsets, so it is right again after every restart.
+Fed by `requests`, `decodes` and `chunks.*` and by the offsets that their consumer groups have committed; feeds the `queue`
+figures. It has no state: it starts at the committed offsets, so it is correct again after every restart.
 
-What it cannot see: audio that is not decoded yet has no length, so it is not in the queued seconds, only its age is. A
-group commits up to its first unsettled record, so what it has settled behind that one still counts; chunks of a cancelled
-job count until the transcriber has skipped them.
+Its limits: audio that is not decoded yet has no length, so only its age counts, not its seconds. A group commits up to its
+first unsettled record, so records that it has settled after that one still count; chunks of a cancelled job count until the
+transcriber has skipped them.
 """
 
 import time
@@ -32,7 +32,7 @@ READERS: Mapping[Topic, str] = {
     CHUNKS_BULK: group_of("transcriber", CHUNKS_BULK),
 }
 LANES: Mapping[str, Lane] = {CHUNKS_INTERACTIVE.name: "interactive", CHUNKS_BULK.name: "bulk"}
-ASK_S = 2.0
+COMMITTED_EVERY_S = 2.0
 REQUEST_S = 5.0
 
 
@@ -55,7 +55,7 @@ class Unsettled:
         while self._records and self._records[0][0] < self.settled:
             self.speech_s -= self._records.popleft()[2]
         if not self._records:
-            self.speech_s = 0.0  # no rests of rounding
+            self.speech_s = 0.0  # no rounding errors left
 
     @property
     def since_s(self) -> float | None:
@@ -63,14 +63,14 @@ class Unsettled:
 
 
 class Waiting:
-    """`start()` and `stop()` its thread. `figures`: None until it has caught up, and while the broker is away."""
+    """`start()` and `stop()` its thread. `figures`: None until it has caught up, and while the broker is unavailable."""
 
     def __init__(self, kafka: Kafka) -> None:
         self._kafka = kafka
         self._thread = FollowerThread("metrics-waiting", kafka, tuple(READERS), self._take, self._begin)
         self._unsettled: dict[Partition, Unsettled] = {}
         self._ends: Mapping[Partition, int] = {}
-        self._ask_s = 0.0
+        self._committed_due_s = 0.0
         self._figures: QueueFigures | None = None
 
     @property
@@ -97,15 +97,15 @@ class Waiting:
     def _take(self, follower: Follower, records: list[Received]) -> None:
         for record in records:
             _add(self._unsettled[record.partition], record)
-        if time.monotonic() >= self._ask_s:
-            self._ask_s = time.monotonic() + ASK_S
+        if time.monotonic() >= self._committed_due_s:
+            self._committed_due_s = time.monotonic() + COMMITTED_EVERY_S
             for place, offset in self._committed().items():
                 self._unsettled[place].settle(offset)
         if self._figures is not None or follower.reached(self._ends):
             self._figures = figures(self._unsettled)
 
     def _committed(self) -> dict[Partition, int]:
-        """What was never committed is left out: all of it waits."""
+        """Without partitions that have no commit: all of their records wait."""
         offsets: dict[Partition, int] = {}
         for topic, group in READERS.items():
             offsets |= self._kafka.offsets.committed(group, (topic,), REQUEST_S)

@@ -1,6 +1,6 @@
-"""Looks whether Faust still works: it can crash, lose its place in the group, or hang, and tells nobody.
+"""Checks that Faust still works: it can crash, lose its membership in the group, or hang, without raising an error.
 
-Asked by the stage a few times a second.
+Called by the stage a few times a second.
 """
 
 from collections.abc import Mapping
@@ -8,16 +8,16 @@ from typing import Any, Protocol
 
 from runtime.errors import KafkaFault
 
-SESSIONS = 3  # without a heartbeat for so many, the broker has long given our partitions to somebody else
+SESSIONS = 3  # after that many without a heartbeat, the broker has assigned our partitions to another member
 STUCK_S = 60.0
 
 
 class FaustFault(KafkaFault):
-    """Faust is broken and does not know it. Nothing of it can be trusted any more: a fresh one begins at the last commit."""
+    """Faust has failed without an error. Its state can no longer be relied on: a new app starts at the last commit."""
 
 
 class Watched(Protocol):
-    """What `app.Counter` shows of itself."""
+    """The state of `app.Counter` that is checked."""
 
     session_s: float
 
@@ -39,12 +39,12 @@ class Watched(Protocol):
 class Watchdog:
     def __init__(self, watched: Watched) -> None:
         self._watched = watched
-        self._stands: Mapping[Any, int] = {}
+        self._positions: Mapping[Any, int] = {}
         self._since_s = 0.0
 
-    def look(self, now_s: float) -> None:
-        """Raises FaustFault. Progress is that records are read: markers of transactions lie in the topic, are never
-        committed, and would look like a lag for ever."""
+    def check(self, now_s: float) -> None:
+        """Raises FaustFault. Progress means that records are read: by committed offsets the transaction markers in the topic,
+        which are never committed, would be a lag that never ends."""
         crash = self._watched.crash
         if crash is not None:
             raise FaustFault(f"Faust has crashed: {crash!r}") from crash
@@ -52,8 +52,8 @@ class Watchdog:
             raise FaustFault(f"no heartbeat was answered for {self._watched.silent_s:.0f} s")
         if self._watched.committing_s > STUCK_S:
             raise FaustFault(f"a commit has not come back for {self._watched.committing_s:.0f} s")
-        stands = self._watched.unread()
-        if not stands or stands != self._stands or self._watched.recovering:
-            self._stands, self._since_s = stands, now_s
+        positions = self._watched.unread()
+        if not positions or positions != self._positions or self._watched.recovering:
+            self._positions, self._since_s = positions, now_s
         elif now_s - self._since_s > STUCK_S:
-            raise FaustFault(f"nothing was consumed for {STUCK_S:.0f} s, although there are records: {dict(stands)}")
+            raise FaustFault(f"nothing was consumed for {STUCK_S:.0f} s, although there are records: {dict(positions)}")

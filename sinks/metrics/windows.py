@@ -1,7 +1,7 @@
 """Counts jobs in windows that slide by buckets: the last minute in steps of 5 s, the hour of 5 min, the day of 2 h. Pure.
 
-Fed by the Faust app with one JobChanged after the other; its entries are the values of the app's table. An entry is all
-windows of one kind of job: a fixed number of buckets, so it neither grows nor needs a clock to shrink.
+Fed by the Faust app with one JobChanged after the other; its entries are the values of the app's table. An entry has all
+windows of one kind of job: a fixed number of buckets, so its size is bounded without a clock.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ from schemas.stats import JobTotals, WindowName
 
 
 class Window(NamedTuple):
-    """Covers between `size_s - step_s` and `size_s` up to now: the oldest bucket leaves as a whole."""
+    """Covers the last `size_s - step_s` to `size_s` seconds: the oldest bucket is dropped as a whole."""
 
     name: WindowName
     size_s: int
@@ -29,7 +29,7 @@ WINDOWS = (Window("minute", 60, 5), Window("hour", 3600, 300), Window("day", 86_
 
 
 class Kind(NamedTuple):
-    """What jobs are told apart by. `partition`: of `jobs`; two processes never write the same table key."""
+    """The dimensions by which jobs are counted. `partition`: of `jobs`, so that two processes never write the same table key."""
 
     partition: int
     state: State
@@ -65,7 +65,7 @@ class Totals:
         return Totals(*map(add, self.row(), other.row()))
 
     def row(self) -> tuple[float, ...]:
-        """As it is written; `dataclasses.astuple` copies deeply and takes a hundred times as long."""
+        """As it is encoded; `dataclasses.astuple` makes deep copies and takes a hundred times as long."""
         return (self.jobs, self.audio_s, self.waited, self.wait_s, self.worked_audio_s, self.worked_s, self.cache_hits)
 
     def published(self) -> JobTotals:
@@ -74,7 +74,7 @@ class Totals:
 
 @dataclass(slots=True)
 class Entry:
-    """`offset`: of the last record that was counted; a record that is delivered again is known by it."""
+    """`offset`: of the last record that was counted; a record that is delivered again is recognised by it."""
 
     offset: int = -1
     buckets: dict[str, dict[int, Totals]] = field(default_factory=dict)  # window -> start of the bucket -> totals
@@ -99,7 +99,7 @@ class Entry:
         inside = [totals for start, totals in self.buckets.get(window.name, {}).items() if start > first]
         return Totals(*map(sum, zip(*(totals.row() for totals in inside), strict=True)))
 
-    def over(self, now_s: float) -> bool:
+    def is_expired(self, now_s: float) -> bool:
         """Nothing of it is in any window any more."""
         return not any(self.total(window, now_s).jobs for window in WINDOWS)
 
@@ -126,7 +126,7 @@ def kind_of(job: JobChanged, partition: int) -> Kind:
 
 
 def measured(job: JobChanged) -> Totals:
-    """What one record adds. Times come from several machines' clocks, so none counts as less than nothing."""
+    """What one record adds. Times come from the clocks of several machines, so a negative duration counts as 0."""
     audio_s = job.result.duration_s if job.result is not None else 0.0
     worked = job.state == "SUCCESS" and not job.cached and job.started_at is not None
     return Totals(
@@ -145,7 +145,7 @@ def _between(begin: datetime | None, end: datetime | None) -> float:
 
 
 def added_up(entries: Mapping[Kind, Entry], now_s: float) -> Iterator[tuple[Window, Kind, Totals]]:
-    """Every window of every entry that holds anything."""
+    """Every window of every entry that has any jobs."""
     for kind, entry in entries.items():
         for window in WINDOWS:
             totals = entry.total(window, now_s)

@@ -129,7 +129,7 @@ def test_what_was_accepted_elsewhere_is_there_once_the_view_is_fresh(kafka: Kafk
         view, producer = View(tmp_path / "view"), AsyncProducer(kafka, "view", "gateway")
         view.open()
         producer.open()
-        feed = Feed(kafka, producer, view, wakeups.tell)
+        feed = Feed(kafka, producer, view, wakeups.notify)
         feed.start()
         try:
             await asyncio.to_thread(wait_until, lambda: feed.not_ready is None, "the view", 20)

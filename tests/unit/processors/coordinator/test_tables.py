@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from processors.coordinator.entries import CHANGELOGS, CacheEntry, Change, JobState, TableName
-from processors.coordinator.tables import FORGOTTEN_MAX, Tables
+from processors.coordinator.tables import EXPIRED_MAX, Tables
 from runtime.errors import MurmurError
 from schemas.jobs import Job
 from schemas.record import ObjectRef
@@ -108,5 +108,5 @@ def test_a_job_that_was_forgotten_and_is_asked_for_again_is_not_forgotten_while_
 
 
 def test_one_event_forgets_only_so_many() -> None:
-    found = tables(*(Change(table, str(n), ENDED) for table in ("jobs", "cache") for n in range(FORGOTTEN_MAX + 1)))
-    assert len(found.expired(NOW + timedelta(days=1), job_memory_s=3600, cache_entries=0)) == 2 * FORGOTTEN_MAX
+    found = tables(*(Change(table, str(n), ENDED) for table in ("jobs", "cache") for n in range(EXPIRED_MAX + 1)))
+    assert len(found.expired(NOW + timedelta(days=1), job_memory_s=3600, cache_entries=0)) == 2 * EXPIRED_MAX

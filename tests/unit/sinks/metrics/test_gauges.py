@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from schemas.stats import JobFigures, JobSeries, QueueFigures
 from sinks.metrics.gauges import Gauges
-from sinks.metrics.quiet import AGAIN_S, Once
+from sinks.metrics.log_throttle import REPEAT_S, Throttle
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 
@@ -64,8 +64,8 @@ def test_a_line_that_repeats_is_written_once_a_minute() -> None:
     def line(number: int) -> logging.LogRecord:
         return logging.LogRecord("aiokafka.conn", logging.WARNING, "conn.py", number, "no broker %d", (1,), None)
 
-    once = Once()
-    assert once.wanted(line(10), 0.0)
-    assert not once.wanted(line(10), 30.0)
-    assert once.wanted(line(20), 30.0)
-    assert once.wanted(line(10), AGAIN_S)
+    throttle = Throttle()
+    assert throttle.passes(line(10), 0.0)
+    assert not throttle.passes(line(10), 30.0)
+    assert throttle.passes(line(20), 30.0)
+    assert throttle.passes(line(10), REPEAT_S)

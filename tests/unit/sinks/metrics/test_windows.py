@@ -77,8 +77,8 @@ def test_an_entry_is_read_back_as_it_was_written() -> None:
 
 def test_an_entry_is_over_when_the_longest_window_has_passed() -> None:
     entry = counted(T)
-    assert not entry.over(T + 3600)
-    assert entry.over(T + 90_000)
+    assert not entry.is_expired(T + 3600)
+    assert entry.is_expired(T + 90_000)
 
 
 def test_keys_carry_the_partition_and_are_read_back() -> None:
