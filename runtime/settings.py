@@ -51,6 +51,12 @@ class Settings(BaseSettings):
     kafka_sasl_username: str | None = Field(None, description="used when the protocol is SASL_…")
     kafka_sasl_password: SecretStr | None = Field(None, description="used when the protocol is SASL_…")
     kafka_ssl_ca_file: Path | None = Field(None, description="certificate authority of the brokers; unset: the system's")
+    dev_kafka_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="`murmur dev`: port of its broker; 0: any free one; unset: the last one used in the data folder, if free",
+    )
     topic_prefix: str = Field("murmur.", description="prefix of every topic and consumer group of this installation")
     topic_partitions: int = Field(8, ge=1, le=1000, description="partitions of every topic that `murmur topics apply` creates")
     topic_replication: int = Field(1, ge=1, description="replicas of every partition; 3 in a cluster")

@@ -23,19 +23,24 @@ def dev(
     data: Annotated[Path | None, typer.Option(help="all other data [default: .murmur]")] = None,
     host: Annotated[str | None, typer.Option(help="address to listen on [default: 127.0.0.1]")] = None,
     port: Annotated[int | None, typer.Option(help="port to listen on; 0: any free one [default: 8511]")] = None,
+    kafka_port: Annotated[
+        int | None, typer.Option(help="port of the broker; 0: any free one [default: the last one used in the data folder]")
+    ] = None,
     model: Annotated[str | None, typer.Option(help=options.MODEL_HELP)] = None,
 ) -> None:
     """Run the whole system in one process: no Kafka, no S3 store, no account.
 
     Drop audio or video into the inbox, or open the printed address. Kafka clients can read the topics at the printed broker;
-    so can `murmur dlq list`, with MURMUR_KAFKA_BOOTSTRAP set to it. Ctrl-C stops it.
+    so can `murmur dlq list`, with MURMUR_KAFKA_BOOTSTRAP set to it. Both addresses stay the same after a restart. Ctrl-C stops
+    it.
     """
     from murmur.cli import download, load
     from murmur.dev import Dev
     from runtime import logs
     from runtime.models import catalogue
 
-    settings = load.settings(inbox=inbox, outbox=outbox, data_dir=data, gateway_host=host, gateway_port=port, model=model)
+    folders = {"inbox": inbox, "outbox": outbox, "data_dir": data}
+    settings = load.settings(**folders, gateway_host=host, gateway_port=port, dev_kafka_port=kafka_port, model=model)
     logs.set_up(settings)
     if settings.log_level != "DEBUG":
         logs.hide(*HIDDEN)

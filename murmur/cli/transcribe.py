@@ -100,6 +100,7 @@ def _settings(data: Path, model: str | None, plan: "Plan", stdin: Path) -> "Sett
         outbox=data / "transcripts",
         gateway_host="127.0.0.1",
         gateway_port=0,
+        dev_kafka_port=0,
         max_upload_bytes=max(1, *(source.size_bytes for source in plan.sources)),
         log_level="ERROR",
     )

@@ -13,6 +13,7 @@ from typing import Self, TextIO
 
 from murmur import stages
 from murmur.dev import seed
+from murmur.dev.kafka_port import start_broker
 from runtime.errors import UsageError
 from runtime.kafka.embedded import EmbeddedBroker
 from runtime.logs import get_logger
@@ -57,7 +58,7 @@ class Dev:
             objects.sweep()
         except OSError as error:
             raise _unusable(settings.data_dir, error) from error
-        self.broker = EmbeddedBroker(prefix=settings.topic_prefix)
+        self.broker = start_broker(settings)
         unfinished = seed.remember(self.broker, settings)
         self.resources = Resources(settings, self.broker.kafka(), objects, model, settings.data_dir)
         self._running = {name: self._supervised(name) for name in self._only}

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, Producer
 
 from runtime.errors import UsageError
 from runtime.kafka.client import Kafka
@@ -128,6 +128,21 @@ def test_two_brokers_know_nothing_of_each_other_and_close_twice() -> None:
         one.close()
         one.close()
         assert len(other.kafka().producer("tests").list_topics(timeout=5).topics["murmur.chunks.bulk"].partitions) == 4
+
+
+def test_a_port_of_choice_serves_clients_of_other_processes_and_is_the_same_after_a_restart() -> None:
+    with EmbeddedBroker([CHUNKS_BULK]) as any_port:
+        port = int(any_port.bootstrap.rpartition(":")[2])
+    for _ in range(2):
+        with EmbeddedBroker([CHUNKS_BULK], port=port) as broker:
+            assert broker.bootstrap == f"127.0.0.1:{port}"
+            metadata = Producer({"bootstrap.servers": broker.bootstrap}).list_topics(timeout=DEADLINE_S)
+            assert [(one.host, one.port) for one in metadata.brokers.values()] == [("127.0.0.1", port)]
+            writer = Writer(broker.kafka(), broker.kafka().producer("tests"), "tests")
+            writer.send(Output(CHUNKS_BULK, "key", b"value"))
+            assert writer.flush(DEADLINE_S)
+            with pytest.raises(OSError):
+                EmbeddedBroker(port=port)
 
 
 def test_without_the_library_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

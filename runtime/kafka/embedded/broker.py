@@ -6,6 +6,7 @@ It speaks the real protocol on a loopback port, also to other processes. All tha
   producers are held back (`backlog.py`), and a single record must stay below 5 MiB.
 - A fetch is not woken by new records: an empty one always waits its full time. So consumers in this process pause what they
   have read to its end, and are woken by deliveries (`consumer.py`); for others the fetch wait is short.
+- It listens on any port; `listener.py` gives it the one that is wanted.
 - No admin requests: topics are made here, through the C interface.
 - The first member of an empty group is served at once, but every later rebalance lasts the session timeout less one
   second, and a member that vanished is noticed after a session. So sessions are short.
@@ -29,6 +30,7 @@ from typing import Self
 import confluent_kafka
 
 from runtime.errors import UsageError
+from runtime.kafka.embedded import listener
 from runtime.kafka.embedded.backlog import Backlog
 from runtime.kafka.embedded.kafka import EmbeddedKafka
 from schemas.topics import TOPICS, Topic
@@ -37,17 +39,26 @@ FETCH_WAIT_MS = 10  # of clients that are not woken, in other processes
 SESSION_TIMEOUT_MS = 3_000  # the dead are replaced within about 5 s, and a machine busy with a model is borne
 HEARTBEAT_MS = 300
 _PRODUCER = 0  # RD_KAFKA_PRODUCER
+_BROKER = 1  # the id of the only one
 _MOMENT_S = 0.002  # many times what its thread needs to go back to waiting
 
 
 class EmbeddedBroker:
-    """Runs from construction to `close()`. `bootstrap` may be given to other processes; they are not held back, though."""
+    """Runs from construction to `close()`. `bootstrap` may be given to other processes; they are not held back, though.
 
-    def __init__(self, topics: Sequence[Topic] = TOPICS, partitions: int = 4, prefix: str = "murmur.") -> None:
+    `port`: 0 is any free one. Raises OSError when it cannot be used.
+    """
+
+    def __init__(self, topics: Sequence[Topic] = TOPICS, partitions: int = 4, prefix: str = "murmur.", port: int = 0) -> None:
         self._library = _library()
         self._partitions = partitions
+        chosen = listener.listen(port) if port else None
         self._client, self._cluster = _start(self._library)
         self.bootstrap: str = self._library.rd_kafka_mock_cluster_bootstraps(self._cluster).decode()
+        if chosen is not None:
+            listener.replace(self.bootstrap, chosen)
+            self._library.rd_kafka_mock_broker_set_host_port(self._cluster, _BROKER, listener.HOST.encode(), port)
+            self.bootstrap = f"{listener.HOST}:{port}"
         for topic in topics:
             self._create(prefix + topic.name, partitions)
         self._kafka = EmbeddedKafka(
@@ -154,6 +165,7 @@ def _declare(library: ctypes.CDLL) -> None:
         ("rd_kafka_mock_cluster_new", pointer, [pointer, number]),
         ("rd_kafka_mock_cluster_destroy", None, [pointer]),
         ("rd_kafka_mock_cluster_bootstraps", text, [pointer]),
+        ("rd_kafka_mock_broker_set_host_port", None, [pointer, ctypes.c_int32, text, number]),
         ("rd_kafka_mock_topic_create", number, [pointer, text, number, number]),
         ("rd_kafka_mock_group_initial_rebalance_delay_ms", None, [pointer, ctypes.c_int32]),
     ):
