@@ -5,6 +5,7 @@ The work is in `murmur.cli.tuning`; this is the command around it.
 
 import os
 import sys
+from contextlib import closing
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,8 +17,10 @@ from runtime.errors import UsageError
 
 if TYPE_CHECKING:
     from murmur.cli.progress import Reporter
+    from murmur.cli.tuning.recordings import Recordings
     from murmur.cli.tuning.report import Report
     from murmur.cli.tuning.verdict import Defaults
+    from runtime.effective_options import EffectiveOptions
     from runtime.models.catalogue import Model
     from runtime.settings import Settings
 
@@ -68,19 +71,34 @@ def _report(
     settings: "Settings", model: "Model", language: str | None, files: list[Path], time_s: float, reporter: "Reporter"
 ) -> "Report":
     """Raises UsageError when there is nothing to measure with."""
-    from murmur.cli import download
-    from murmur.cli.tuning import verdict
-    from murmur.cli.tuning.measuring import Budget, Clock, Cores, Measuring
-    from murmur.cli.tuning.reader import load
     from murmur.cli.tuning.recordings import Recordings
-    from murmur.cli.tuning.report import Report
+    from processors.slicer.sandbox.pool import Decoders
+    from processors.slicer.sandbox.process import Limits
     from runtime import languages
     from runtime.effective_options import effective_options
 
     only = model.languages[0] if len(model.languages) == 1 else None
     effective = effective_options(settings.model_copy(update=VARIED), model, language=languages.parse(language or "") or only)
+    with closing(Decoders(Limits(settings.decoder_memory_mb << 20, settings.decoder_cpu_s))) as decoders:
+        recordings = Recordings(files, effective.slicing, settings.max_audio_s, decoders, reporter.failed)
+        return _measured(settings, model, effective, recordings, time_s, reporter)
+
+
+def _measured(
+    settings: "Settings",
+    model: "Model",
+    effective: "EffectiveOptions",
+    recordings: "Recordings",
+    time_s: float,
+    reporter: "Reporter",
+) -> "Report":
+    from murmur.cli import download
+    from murmur.cli.tuning import verdict
+    from murmur.cli.tuning.measuring import Budget, Clock, Cores, Measuring
+    from murmur.cli.tuning.reader import load
+    from murmur.cli.tuning.report import Report
+
     default = _defaults(settings, model)
-    recordings = Recordings(files, effective.slicing, settings.max_audio_s, reporter.failed)
     passages = recordings.passages()
     first = next(passages, None)
     if first is None:

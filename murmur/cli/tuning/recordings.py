@@ -1,4 +1,4 @@
-"""Files of a folder as passages of a minute or two, decoded once, which can be cut into chunks repeatedly.
+"""Files of a folder as passages of a minute or two, which can be cut into chunks repeatedly.
 
 Input of `measuring`. The order of the files is shuffled with a fixed seed, so that a short run covers a sample of them.
 """
@@ -16,7 +16,7 @@ from schemas.options import SlicingOptions
 from schemas.work import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
-    from processors.slicer.audio import Samples
+    from processors.slicer.audio import Decoder, Samples
     from processors.slicer.vad import Session
 
 SEED = 0
@@ -68,8 +68,11 @@ class Recordings:
     """Passages with speech: the first of every file, then the next of every file that has more. `skipped` receives each file
     that cannot be read or contains no speech, with the reason."""
 
-    def __init__(self, paths: Sequence[Path], slicing: SlicingOptions, max_audio_s: float, skipped: Skipped) -> None:
-        self._paths, self._slicing, self._max_audio_s, self._skipped = paths, slicing, max_audio_s, skipped
+    def __init__(
+        self, paths: Sequence[Path], slicing: SlicingOptions, max_audio_s: float, decoder: "Decoder", skipped: Skipped
+    ) -> None:
+        self._paths, self._slicing, self._max_audio_s = paths, slicing, max_audio_s
+        self._decoder, self._skipped = decoder, skipped
         self.files = 0  # with at least one passage
         self.silent = 0
 
@@ -85,6 +88,8 @@ class Recordings:
                 waiting.append(file)
 
     def _of_file(self, path: Path, session: "Session") -> Iterator[Passage]:
+        from processors.slicer.sandbox.process import DecoderDied
+
         found = 0
         try:
             for samples in self._stretches(path):
@@ -93,32 +98,39 @@ class Recordings:
                     found += 1
                     self.files += found == 1
                     yield passage
-        except (Invalid, OSError) as error:
-            self._skipped(path, f"skipped: {error.strerror if isinstance(error, OSError) else error}")
+        except (Invalid, OSError, DecoderDied) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error).partition("\n")[0]
+            self._skipped(path, f"skipped: {reason}")
             return
         if not found:
             self.silent += 1
             self._skipped(path, "skipped: it contains no speech")
 
     def _stretches(self, path: Path) -> Iterator["Samples"]:
-        """The file is closed before its last stretch is yielded."""
+        """Opens the file again for each: a decoder process kept for every long file of a folder would be too many."""
+        begin, is_last = 0, False
+        while not is_last:
+            samples, is_last = self._stretch(path, begin)
+            yield samples
+            begin += len(samples)
+
+    def _stretch(self, path: Path, begin: int) -> tuple["Samples", bool]:
+        """The samples from `begin` on, and whether they are the file's last."""
         import numpy as np
 
         from processors.slicer.audio import DecodeOptions
-        from processors.slicer.decode import open_audio
         from runtime.effective_options import RAW_FORMATS
 
-        kept: list[Samples] = []
+        kept = np.empty(0, np.int16)
+        at = 0
         options = DecodeOptions(self._max_audio_s, raw_format=RAW_FORMATS.get(path.suffix.lower()))
-        with path.open("rb") as file, open_audio(file, options) as audio:
+        with path.open("rb") as file, self._decoder(file, options) as audio:
             for block in audio.blocks():
-                kept.append(block)
-                if sum(map(len, kept)) >= PASSAGE_S * SAMPLE_RATE_HZ:
-                    samples = np.concatenate(kept)
-                    at = quietest(samples)
-                    yield samples[:at]
-                    kept = [samples[at:]]
-        yield np.concatenate(kept)
+                kept = np.concatenate([kept, block[max(0, begin - at) :]])
+                at += len(block)
+                if len(kept) >= PASSAGE_S * SAMPLE_RATE_HZ:
+                    return kept[: quietest(kept)], False
+        return kept, True
 
 
 def quietest(samples: "Samples") -> int:

@@ -2,6 +2,8 @@
 
 import io
 import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -10,6 +12,9 @@ import pytest
 
 from murmur.cli.tuning import recordings
 from murmur.cli.tuning.recordings import Recordings, files, quietest
+from processors.slicer.audio import Check, DecodeOptions, Decoder, OpenAudio, Seekable, no_check
+from processors.slicer.decode import open_audio
+from processors.slicer.sandbox.process import DecoderDied
 from runtime.errors import UsageError
 from schemas.options import SlicingOptions
 from schemas.work import SAMPLE_RATE_HZ
@@ -24,8 +29,10 @@ def skipped() -> dict[str, str]:
     return {}
 
 
-def passages(folder: Path, skipped: dict[str, str]) -> Recordings:
-    return Recordings(sorted(folder.iterdir()), SlicingOptions(), MAX_AUDIO_S, lambda path, why: skipped.update({path.name: why}))
+def passages(folder: Path, skipped: dict[str, str], decoder: Decoder = open_audio) -> Recordings:
+    return Recordings(
+        sorted(folder.iterdir()), SlicingOptions(), MAX_AUDIO_S, decoder, lambda path, why: skipped.update({path.name: why})
+    )
 
 
 def repeated(times: int) -> bytes:
@@ -62,6 +69,44 @@ def test_files_that_cannot_be_used_are_named_with_why(tmp_path: Path, skipped: d
     assert skipped["silence.flac"] == "skipped: it contains no speech"
     assert skipped["bad.mp3"].startswith("skipped: ")
     assert set(skipped) == {"bad.mp3", "silence.flac"}
+
+
+def test_a_file_that_ends_its_decoder_is_named_on_one_line_and_the_next_is_read(tmp_path: Path, skipped: dict[str, str]) -> None:
+    for name in ("bad.wav", "talk.wav"):
+        (tmp_path / name).write_bytes(SPEECH.read_bytes())
+
+    @contextmanager
+    def dying_at_first(file: Seekable, options: DecodeOptions, check: Check = no_check) -> Iterator[OpenAudio]:
+        if not skipped:
+            raise DecoderDied("the decoder failed:\nTraceback")
+        with open_audio(file, options, check) as audio:
+            yield audio
+
+    source = passages(tmp_path, skipped, dying_at_first)
+    assert len(list(source.passages())) == 1
+    assert skipped == {"bad.wav": "skipped: the decoder failed:"}
+
+
+def test_no_decoder_is_kept_for_the_rest_of_a_long_file(
+    tmp_path: Path, skipped: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recordings, "PASSAGE_S", 5)
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / name).write_bytes(repeated(4))
+    in_use: list[Seekable] = []
+
+    @contextmanager
+    def counted(file: Seekable, options: DecodeOptions, check: Check = no_check) -> Iterator[OpenAudio]:
+        in_use.append(file)
+        try:
+            with open_audio(file, options, check) as audio:
+                yield audio
+        finally:
+            in_use.remove(file)
+
+    for _passage in passages(tmp_path, skipped, counted).passages():
+        assert in_use == []
+    assert skipped == {}
 
 
 def test_every_file_has_its_turn_before_the_rest_of_a_long_one(
