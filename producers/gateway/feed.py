@@ -45,7 +45,7 @@ class Feed:
 
     @property
     def not_ready(self) -> str | None:
-        return self._thread.away or self._full.reason or self._lag
+        return self._thread.unavailable or self._full.reason or self._lag
 
     def start(self) -> None:
         self._thread.start()

@@ -150,8 +150,8 @@ class Gateway:
 
     def _check(self) -> str | None:
         self._producer.check()
-        if self._producer.away is not None:
-            return self._producer.away
+        if self._producer.unavailable is not None:
+            return self._producer.unavailable
         try:
             self._resources.objects.check(self._resources.settings.work_bucket)
         except MurmurError as error:

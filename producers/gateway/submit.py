@@ -39,7 +39,7 @@ class Submissions:
     async def take(self, request: web.Request) -> JobRequested:
         """Returns once the broker has acknowledged the request, which accepts the job. Cleans up after earlier failures."""
         settings = self._resources.settings
-        if (unavailable := self._producer.away or self._view.problem) is not None:
+        if (unavailable := self._producer.unavailable or self._view.problem) is not None:
             raise Retry(unavailable)
         check_length(request, settings.max_upload_bytes)
         job_id = uuid4()

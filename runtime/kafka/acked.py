@@ -17,8 +17,8 @@ from runtime.kafka.window import Window
 from runtime.kafka.writer import Writer
 
 FLUSH_S = 10.0
-COMMITTED_S = 60.0  # how long a broker may take to say where the last owner left off
-_MOVED = {  # the group is moving: the partition's next owner reads the records again
+COMMITTED_S = 60.0  # how long a broker may take to answer with the committed offsets
+_REBALANCED = {  # the group is being rebalanced: the partition's next owner reads the records again
     KafkaError.REBALANCE_IN_PROGRESS,
     KafkaError.ILLEGAL_GENERATION,
     KafkaError.UNKNOWN_MEMBER_ID,
@@ -28,7 +28,7 @@ _MOVED = {  # the group is moving: the partition's next owner reads the records 
 
 
 class AckedCommits:
-    """`interval_s`: the longest time that settled records may be repeated by a crash."""
+    """`interval_s`: the time between commits, so a crash repeats what was settled within it."""
 
     def __init__(self, kafka: Kafka, consumer: Consumer | PerTopic, writer: Writer, interval_s: float) -> None:
         self._kafka = kafka
@@ -102,7 +102,7 @@ class AckedCommits:
         self._writer.close()
 
     def _apply(self) -> None:
-        """What waits for acknowledgements that have come counts from now on."""
+        """Applies what waited for acknowledgements that have arrived."""
         acknowledged = self._writer.acknowledged
         while self._waiting and self._waiting[0][0] <= acknowledged:
             _, record, note = self._waiting.popleft()
@@ -114,7 +114,7 @@ class AckedCommits:
                     window.note(record.offset, note)
 
     def _commit(self, *, leaving: bool = False) -> None:
-        """Synchronous: what is said to have begun must be on the broker before it begins."""
+        """Synchronous: that work has begun must be on the broker before it begins."""
         self._next_commit_s = time.monotonic() + self._interval_s
         due: dict[Partition, tuple[int, str]] = {}
         for partition, window in self._windows.items():
@@ -129,7 +129,7 @@ class AckedCommits:
         try:
             self._consumer.commit(offsets=places, asynchronous=False)
         except KafkaException as error:
-            if error.args[0].code() not in _MOVED:
+            if error.args[0].code() not in _REBALANCED:
                 raise KafkaFault(f"offsets were not committed: {error.args[0].str()}") from error
             return
         self._committed |= due

@@ -1,6 +1,6 @@
 """Writes single records from asyncio code and waits for the broker's acknowledgement. Fed by the gateway.
 
-A plain producer with one polling thread; delivery reports hop to the event loop.
+A plain producer with one polling thread, which passes delivery reports to the event loop.
 """
 
 import asyncio
@@ -13,14 +13,14 @@ from runtime.kafka.client import Kafka
 from runtime.kafka.messages import Output
 from schemas import codec
 
-DELIVERY_MS = 1500  # librdkafka gives a record up after this, so that it is not delivered long after the caller was told no
+DELIVERY_MS = 1500  # then librdkafka drops a record, so that it is not delivered long after the caller got an error
 ANSWER_S = 1.9
 POLL_S = 0.2
 CHECK_S = 1.5
 
 
 class Unacknowledged(Retry):
-    """The broker has not said that it has the record; it may have it all the same."""
+    """The broker has not acknowledged the record; it may have it nevertheless."""
 
 
 class AsyncProducer:
@@ -33,42 +33,42 @@ class AsyncProducer:
         self._producer: Producer | None = None
         self._polling: threading.Thread | None = None
         self._closed = threading.Event()
-        self.away: str | None = None
+        self.unavailable: str | None = None
 
     def open(self) -> None:
-        """Connects in the background; a broker that is away is no error here."""
+        """Connects in the background; an unavailable broker is not an error here."""
         self._producer = self._kafka.producer(self._client, **{"message.timeout.ms": DELIVERY_MS})
         self._polling = threading.Thread(target=self._poll, args=(self._producer,), name=f"{self._client}-delivery", daemon=True)
         self._polling.start()
 
     async def send(self, output: Output) -> None:
-        """Returns once every replica has the record. Raises Unacknowledged when the broker does not say so within two
-        seconds, and Retry when the record was not even handed over."""
+        """Returns once every replica has the record. Raises Unacknowledged when the broker does not acknowledge it within two
+        seconds, and Retry when the record was not even queued."""
         acknowledged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        handed_over = False
+        queued = False
         try:
             async with asyncio.timeout(ANSWER_S):
                 value, headers = output.encoded(self._source)
                 await asyncio.to_thread(self._kafka.hold, output.topic.name, len(output.key) + len(value or b""))
                 self._produce(output, value, headers, acknowledged)
-                handed_over = True
+                queued = True
                 await acknowledged
         except TimeoutError:
             message = f"the broker did not take a record of {output.topic.name} in time"
-            raise Unacknowledged(message) if handed_over else Retry(message) from None
+            raise Unacknowledged(message) if queued else Retry(message) from None
 
     def check(self) -> None:
-        """Asks the broker for a sign of life and keeps in `away` why there is none. Blocks up to 1.5 s."""
+        """Sends the broker a request and sets `unavailable` to the error, if any. Blocks up to 1.5 s."""
         assert self._producer is not None
         try:
             self._producer.list_topics(self._kafka.prefix + "requests", timeout=CHECK_S)
         except KafkaException as error:
-            self.away = f"the broker does not answer: {error.args[0].str()}"
+            self.unavailable = f"the broker does not answer: {error.args[0].str()}"
         else:
-            self.away = None
+            self.unavailable = None
 
     def cluster_id(self) -> str:
-        """The cluster's own name. Blocks; raises BrokerUnavailable when the broker does not answer."""
+        """The cluster's id. Blocks; raises BrokerUnavailable when the broker does not answer."""
         assert self._producer is not None
         try:
             return str(self._producer.list_topics(self._kafka.prefix + "requests", timeout=CHECK_S).cluster_id)
@@ -76,7 +76,7 @@ class AsyncProducer:
             raise BrokerUnavailable(f"the broker does not answer: {error.args[0].str()}") from error
 
     def close(self) -> None:
-        """Idempotent. What is not acknowledged by now was not promised to anybody."""
+        """Idempotent. Drops what is not acknowledged: no caller has been told that it was written."""
         self._closed.set()
         if self._polling is not None:
             self._polling.join()
@@ -104,8 +104,8 @@ class AsyncProducer:
 
     def _settle(self, acknowledged: "asyncio.Future[None]", error: KafkaError | None) -> None:
         if error is not None:
-            self.away = f"the broker did not take a record: {error.str()}"
-        if acknowledged.done():  # whoever waited has gone
+            self.unavailable = f"the broker did not take a record: {error.str()}"
+        if acknowledged.done():  # the caller no longer waits
             return
         if error is None:
             acknowledged.set_result(None)

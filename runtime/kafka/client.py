@@ -1,4 +1,4 @@
-"""One Kafka cluster: where it is, how to log in, what every client of murmur's has in common.
+"""One Kafka cluster: its address, the credentials, and the settings common to all of murmur's clients.
 
 Made from the settings (`from_settings`) or by the embedded broker; loops, followers and the gateway get their clients here.
 """
@@ -24,13 +24,13 @@ HEARTBEAT_MS = 500
 
 
 def nothing_to_hold(topic: str, size_bytes: int) -> None:
-    """A real broker holds no producer back."""
+    """For real brokers, with which producers are never held back."""
 
 
 @dataclass(frozen=True)
 class Kafka:
     """`common`: librdkafka settings of every client. `hold(topic, size_bytes)`, called before every record is produced, may
-    block (embedded broker). One object for each process and cluster, so that what it shares is shared by all stages.
+    block (embedded broker). One object for each process and cluster, shared by all stages.
     `wakes`: a consumer's `poll()` returns when its wakeup is set, and a producer sets it when a delivery report waits."""
 
     bootstrap: str
@@ -48,7 +48,7 @@ class Kafka:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Kafka":
-        """Raises UsageError for a log-in or an authority that no broker could be met with."""
+        """Raises UsageError for incomplete credentials or an unreadable CA file."""
         return cls(settings.kafka_bootstrap, settings.topic_prefix, _security(settings), instance=settings.instance)
 
     def name(self, topic: Topic) -> str:
@@ -69,7 +69,7 @@ class Kafka:
             "bootstrap.servers": self.bootstrap,
             "client.id": f"murmur-{client}",
             "error_cb": ClientErrors(),
-            "log_level": 0,  # librdkafka writes to stderr, a line for every attempt to connect; error_cb says the same
+            "log_level": 0,  # librdkafka would write a line to stderr for every attempt to connect; error_cb has the same
             "reconnect.backoff.ms": 100,
             "reconnect.backoff.max.ms": 2000,
         }
@@ -82,7 +82,7 @@ class Kafka:
             "linger.ms": 0,
             "partitioner": "murmur2_random",
             "compression.type": "lz4",
-            "message.max.bytes": 2 * 1024 * 1024,  # a dead letter holds a record of 1 MiB in base64
+            "message.max.bytes": 2 * 1024 * 1024,  # a dead letter contains a record of up to 1 MiB in base64
             "queue.buffering.max.messages": 100_000,
             **extra,
         }
@@ -104,21 +104,21 @@ class Kafka:
         }
 
     def producer(self, client: str, wakeup: Wakeup | None = None, /, **extra: Any) -> Producer:
-        """Idempotent, acks from all replicas, no lingering; Java's partitioner, so that all agree on a key's place.
-        `wakeup`: see `wakes`."""
+        """Idempotent, acks from all replicas, no lingering; Java's partitioner, so that all clients choose the same partition for
+        a key. `wakeup`: see `wakes`."""
         return Producer(self.producer_config(client, **extra))
 
     def follower_consumer(self) -> Consumer:
-        """For partitions that are assigned, outside of any group; it reports their ends."""
+        """For assigned partitions, outside of any group; it reports the end of a partition."""
         return self.consumer("follower", **{"enable.partition.eof": True})
 
     def consumer(self, group: str, wakeup: Wakeup | None = None, /, **extra: Any) -> Consumer:
-        """Reads committed records only, and commits only when told. `wakeup`: see `wakes`."""
+        """Reads committed records only, without automatic commits. `wakeup`: see `wakes`."""
         return Consumer(self.consumer_config(group, **extra))
 
 
 def _security(settings: Settings) -> Config:
-    """What librdkafka would refuse when a client is made is said here by the names of the settings."""
+    """Raises UsageError, with the names of the settings, for what librdkafka would refuse when a client is created."""
     protocol = settings.kafka_security_protocol
     common: Config = {"security.protocol": protocol}
     if protocol.startswith("SASL"):
@@ -132,13 +132,13 @@ def _security(settings: Settings) -> Config:
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(settings.kafka_ssl_ca_file)
         except OSError as error:
-            raise UsageError(f"MURMUR_KAFKA_SSL_CA_FILE={settings.kafka_ssl_ca_file} is no certificate: {error}") from error
+            raise UsageError(f"MURMUR_KAFKA_SSL_CA_FILE={settings.kafka_ssl_ca_file} is not a certificate: {error}") from error
         common["ssl.ca.location"] = str(settings.kafka_ssl_ca_file)
     return common
 
 
 def received(message: Message, prefix: str) -> Received[None]:
-    """The message as the rest of murmur sees it, not decoded. Not for messages that are errors."""
+    """The message as murmur's own type, not decoded. Not for messages that are errors."""
     return Received(
         partition_of(message, prefix),
         message.offset() or 0,

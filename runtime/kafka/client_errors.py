@@ -1,6 +1,6 @@
-"""What librdkafka says only to an error_cb: that it cannot connect, or that the broker refuses the credentials.
+"""The errors that librdkafka reports only to an error_cb: it cannot connect, or the broker refuses the credentials.
 
-Every client has one of these; librdkafka goes on trying, so none of it is an exception.
+Every client has one of these; librdkafka keeps retrying, so none of them is an exception.
 """
 
 import time
@@ -15,8 +15,8 @@ REPEAT_S = 10.0
 
 
 class KeptErrors:
-    """Keeps what a person may ask for. `refused`: what is wrong about credentials or TLS, and how to fix it. `last`: the last
-    error of a connection. `outages`: how often no broker was connected any more."""
+    """Keeps the errors for later. `refused`: what is wrong with the credentials or TLS, and how to fix it. `last`: the last
+    connection error. `outages`: how often the last connection to a broker was lost."""
 
     def __init__(self) -> None:
         self.refused: str | None = None
@@ -32,7 +32,7 @@ class KeptErrors:
 
 
 class ClientErrors(KeptErrors):
-    """Writes each to the log as well, a repeated one every ten seconds."""
+    """Also logs each error, a repeated one every ten seconds."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,16 +51,16 @@ class ClientErrors(KeptErrors):
 
 
 def as_failure(error: KafkaError) -> UsageError | KafkaFault | None:
-    """What an error among a consumer's messages means for its stage. None: the client gets over it by itself."""
+    """The failure of the stage that an error among a consumer's messages stands for. None: the client recovers by itself."""
     if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
         return UsageError(f"a topic is missing ({error.str()}): run `murmur topics apply`")
-    if error.fatal() or error.code() == KafkaError._FATAL:  # the latter: another process has our group.instance.id
+    if error.fatal() or error.code() == KafkaError._FATAL:  # the latter: another process uses our group.instance.id
         return KafkaFault(error.str())
     return None
 
 
 def _refusal(error: KafkaError) -> str | None:
-    """What a person has to fix, since no new attempt will."""
+    """A message for errors that the operator has to fix, since retries cannot."""
     if error.code() == KafkaError._AUTHENTICATION:
         return f"the broker refuses the credentials; check MURMUR_KAFKA_SASL_USERNAME, _PASSWORD and _MECHANISM ({error.str()})"
     if error.code() == KafkaError._SSL:

@@ -1,4 +1,5 @@
-"""What a loop asks of its way of committing. Both ways keep one order: outputs on the broker first, offsets after.
+"""The interface between a loop and its way of committing. Both ways keep one order: first outputs are on the broker, then
+offsets.
 
 `acked.py`: outputs acknowledged, then the contiguous prefix of settled records. For every stage but one.
 `transactional.py`: outputs and offsets of a turn in one Kafka transaction. For the coordinator.
@@ -13,22 +14,22 @@ from runtime.kafka.messages import Partition, Step
 
 
 class Commits(Protocol):
-    """Called by the loop, in its thread. What fails is a KafkaFault."""
+    """Called by the loop, in its thread. Failures are KafkaFaults."""
 
     def open(self, stopping: Callable[[], bool]) -> None:
         """Before anything is read. Blocks until it is ready or `stopping()`."""
 
     def on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
-        """Blocks until it is certain where the last owner of these partitions left off."""
+        """Blocks until the offsets committed by the last owner of these partitions are known."""
 
     def receive(self, partition: Partition, offset: int) -> tuple[int, str | None]:
         """Adds a record to those in flight; returns its earlier attempts and the note left for it."""
 
     def write(self, step: Step) -> None:
-        """Takes in what a handler yields; its outputs are on the broker before its offset is, or both at once."""
+        """Accepts what a handler yields; its outputs are on the broker before its offset is, or both at once."""
 
     def commit(self) -> None:
-        """The end of a turn: commits what may be by now."""
+        """At the end of a turn: commits what can be committed now."""
 
     def on_revoke(self, partitions: Iterable[Partition], *, lost: bool) -> None: ...
 

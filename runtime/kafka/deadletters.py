@@ -1,4 +1,4 @@
-"""Dead letters: made by the loop from what cannot be understood, listed and replayed by `murmur dlq`."""
+"""Dead letters: made by the loop from records that cannot be decoded, listed and replayed by `murmur dlq`."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime

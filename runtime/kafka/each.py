@@ -33,10 +33,10 @@ class EachRecord(Generic[E_contra]):
                 yield Step(settles=record, dead=undecodable)
 
     def on_assign(self, partitions: Sequence[Partition]) -> None:
-        """Nothing is kept between records."""
+        """There is no state between records."""
 
     def on_revoke(self, partitions: Sequence[Partition]) -> None:
-        """Nothing is kept between records."""
+        """There is no state between records."""
 
     def close(self) -> None:
-        """Nothing is kept between records."""
+        """There is nothing to close."""

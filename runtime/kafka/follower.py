@@ -1,6 +1,6 @@
 """Reads whole topics, every partition, outside any consumer group: for views, revocations and the recovery of tables.
 
-Offsets are the caller's own business. Committed records only; a position counts control records too.
+Offsets are stored by the caller, if at all. Committed records only; positions include control records.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ BATCH_MAX = 1000
 
 
 class Follower:
-    """`start`: where to begin; a partition that a mapping does not name begins at its beginning. For one thread at a time,
+    """`start`: where to begin; a partition that is not in the mapping is read from its beginning. For one thread at a time,
     except `end_offsets()` and `positions()`, which any thread may call."""
 
     def __init__(self, kafka: Kafka, topics: Sequence[Topic], start: Start = "beginning") -> None:
@@ -46,7 +46,7 @@ class Follower:
         self._consumer.assign(places)
 
     def poll(self, timeout_s: float) -> list[Received]:
-        """What has come since; waits up to `timeout_s` for the first. `event` is None for what cannot be decoded."""
+        """New records; waits up to `timeout_s` for the first. `event` is None for a record that cannot be decoded."""
         self.open()
         assert self._consumer is not None
         first = self._consumer.poll(timeout_s)
@@ -60,7 +60,7 @@ class Follower:
         return dict(self._positions)
 
     def end_offsets(self, topics: Sequence[Topic] | None = None) -> dict[Partition, int]:
-        """Where the topics end now, by asking the broker. Blocks; raises BrokerUnavailable when it does not answer."""
+        """The topics' end offsets now, from the broker. Blocks; raises BrokerUnavailable when it does not answer."""
         return self._kafka.offsets.ends(self._topics if topics is None else topics)
 
     def reached(self, ends: Mapping[Partition, int]) -> bool:
@@ -82,8 +82,8 @@ class Follower:
         if error := message.error():
             if error.code() == KafkaError._PARTITION_EOF:
                 self._positions[partition] = max(offset, self._positions.get(partition, 0))
-            elif ends := as_failure(error):
-                raise ends
+            elif failure := as_failure(error):
+                raise failure
             else:
                 log.warning("client.failed", topic=partition.topic, error=error.str())
             return None

@@ -1,7 +1,7 @@
-"""A thread that reads topics whole, goes on reading, and hands over what comes.
+"""A thread that reads whole topics, keeps reading, and passes on the records.
 
-For revocations, the gateway's view, stats, and what waits in the topics. One policy for all of them: a broker that is away is
-waited for, and said once; a missing topic ends the stage, as it does in the loop.
+For revocations, the gateway's view, stats, and the records waiting in topics. One policy for all: it waits for an unavailable
+broker, which is logged once; a missing topic ends the stage, as in the loop.
 """
 
 import threading
@@ -14,9 +14,9 @@ from runtime.kafka.messages import Received
 from runtime.outage import Outage
 from schemas.topics import Topic
 
-POLL_S = 0.2  # how soon a stop is noticed; records are handed over at once
+POLL_S = 0.2  # how soon a stop is noticed; records are passed on at once
 AGAIN_S = 1.0
-LOOK_S = 0.5  # how long a broker is looked for, so that a stop is noticed soon
+LOOK_S = 0.5  # limit of the request that finds the broker, so that a stop is noticed soon
 
 Take = Callable[[Follower, list[Received]], None]
 
@@ -24,8 +24,8 @@ Take = Callable[[Follower, list[Received]], None]
 class FollowerThread:
     """`start()` once, `stop()` any number of times. `check()` is for the thread of the stage, which ends with what it raises.
 
-    `take` is called in the thread after each poll, also when nothing has come. `begin` says where to read from; it is asked
-    again after an outage. Both may raise Retry. `away`: why nothing is read at present."""
+    `take` is called in the thread after each poll, also without records. `begin` returns where to start; it is called again
+    after an outage. Both may raise Retry. `unavailable`: why nothing is read at present."""
 
     def __init__(
         self,
@@ -46,8 +46,8 @@ class FollowerThread:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     @property
-    def away(self) -> str | None:
-        return self._outage.reason or (None if self._opened else "the broker has not been asked yet")
+    def unavailable(self) -> str | None:
+        return self._outage.reason or (None if self._opened else "the broker has not answered yet")
 
     def start(self) -> None:
         self._thread.start()
@@ -69,9 +69,9 @@ class FollowerThread:
             while not self._stopping.is_set():
                 try:
                     self._follow()
-                except Retry as away:
+                except Retry as error:
                     self._opened = False
-                    self._outage.started(away)
+                    self._outage.started(error)
                     self._stopping.wait(AGAIN_S)
         except BaseException as error:
             self._failure = error

@@ -1,4 +1,4 @@
-"""What a handler gets and gives: records received, outputs, and steps. Handlers see these and nothing else of Kafka."""
+"""The input and output of handlers: records received, outputs, and steps. Handlers use nothing else of Kafka."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ class Partition(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Received(Generic[E_co]):
-    """One record as it lies in the log. `event` is its decoded value, of the type that the topic carries (`Topic.decode`).
+    """One record as stored in its partition. `event` is its decoded value, of the type of the topic (`Topic.decode`).
 
-    `attempts`: how often work on it had begun before and was never finished (its worker died). `note`: what the last
-    worker left for whoever takes over.
+    `attempts`: how often work on it has begun and never finished (its worker died). `note`: what the last worker stored for
+    its successor.
     """
 
     partition: Partition
@@ -62,7 +62,7 @@ class Output:
     partition: int | None = None
 
     def encoded(self, source: str) -> tuple[bytes | None, codec.Headers]:
-        """Value and headers as they travel, written by `source` now. Only records have headers."""
+        """Value and headers as they are written, by `source`, now. Only records have headers."""
         if isinstance(self.value, Record):
             return codec.encode(self.value), codec.headers(self.value, source, datetime.now(UTC))
         return self.value, []
@@ -72,10 +72,10 @@ class Output:
 class Step:
     """What happened in a handler, in this order: outputs are written; work begins; a record is settled.
 
-    `begins`: work on these starts when the step has been taken in, i.e. when the generator goes on: by then that is on
-    record, so that a worker that dies of it is counted. `settles`: nothing more will come of it; its offset is
-    committed once every output so far is acknowledged. `notes`: for whoever takes over, per record still in flight.
-    `dead`: the settled record was not understood; the loop writes its dead letter.
+    `begins`: work on these starts when the step has been accepted, i.e. when the generator is resumed: by then the attempt
+    is committed, so that a crash of the worker is counted. `settles`: no more steps follow for this record; its offset is
+    committed once every output so far is acknowledged. `notes`: for the next owner of the partition, per record still in
+    flight. `dead`: the settled record could not be decoded; the loop writes its dead letter.
     """
 
     outputs: Sequence[Output] = ()
@@ -89,18 +89,18 @@ class Handler(Protocol[E_contra]):
     """The work of a stage on events of type `E_contra`. All calls come from the loop's thread."""
 
     def room(self, topic: str) -> int:
-        """How many more records of that topic it can take now. 0: the loop pauses the topic. One more may come all the
-        same, with the partition that it is in."""
+        """How many more records of that topic it can take now. 0: the loop pauses the topic. One more may be delivered
+        nevertheless, with the assignment of its partition."""
 
     def handle(self, records: Sequence[Received[E_contra]]) -> Iterable[Step]:
-        """Called at every turn, also with no records; yields what happened since. May raise Retry: what was not settled
-        of `records` is offered again. Any other error ends the stage."""
+        """Called at every turn, also with no records; yields what has happened since. May raise Retry: those of `records` that
+        were not settled are passed again later. Any other error ends the stage."""
 
     def on_assign(self, partitions: Sequence[Partition]) -> None:
-        """These partitions are ours from now on. Called before their first record."""
+        """These partitions have been assigned. Called before their first record."""
 
     def on_revoke(self, partitions: Sequence[Partition]) -> None:
-        """These are no longer ours: forget what is in flight of them."""
+        """These partitions have been revoked or lost: drop their records in flight."""
 
     def close(self) -> None:
         """Stop work in progress. Idempotent, finished on return."""

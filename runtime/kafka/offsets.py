@@ -1,7 +1,7 @@
-"""What the cluster says of its topics and groups: brokers, partitions, end offsets, committed offsets.
+"""The cluster's brokers, and its topics and groups: partitions, end offsets, committed offsets.
 
-Asked over one admin client for each `Kafka` object, so one per process and cluster: a client costs three to four threads, and
-behind the fetch of a reading consumer a question would wait. Feeds whoever must have read all that was written so far.
+Requested with one admin client for each `Kafka` object, so one per process and cluster: a client costs three to four threads,
+and a request of a consumer would wait for its fetch. Used wherever everything written so far must have been read.
 """
 
 import threading
@@ -21,7 +21,7 @@ from schemas.topics import Topic
 
 Answer = TypeVar("Answer")
 ANSWER_S = 10.0
-ATTEMPT_S = 1.0  # a refused password is noticed between attempts
+ATTEMPT_S = 1.0  # refused credentials are noticed between attempts
 _EARLIEST = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 _LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 
@@ -36,7 +36,7 @@ class Offsets:
     """From any thread. Calls block; the first one connects, later ones take about a millisecond. All raise BrokerUnavailable
     when there is no answer within `answer_s`, and those that name topics raise UsageError when one is missing.
 
-    After an unanswered question the client is replaced: one that has seen a partition without a leader goes on believing it."""
+    After a request without an answer the client is replaced: it may have cached a partition as having no leader."""
 
     def __init__(self, prefix: str, config: Mapping[str, Any]) -> None:
         self._prefix = prefix
@@ -47,7 +47,7 @@ class Offsets:
         self._earlier_outages = 0
 
     def brokers(self, answer_s: float = ANSWER_S) -> list[str]:
-        """As host:port. The error says what is wrong about credentials or TLS if that is it."""
+        """As host:port. The error states what is wrong with the credentials or TLS, if that is the cause."""
         connection, until_s = self._connected(), time.monotonic() + answer_s
         while True:
             try:
@@ -60,7 +60,7 @@ class Offsets:
                     raise BrokerUnavailable(connection.errors.refused or self._unreachable(connection.errors)) from error
 
     def partitions(self, topics: Iterable[Topic], answer_s: float = ANSWER_S) -> list[Partition]:
-        """The number of partitions of a topic is asked once per connection: it is not changed while anything runs."""
+        """The number of partitions of a topic is requested once per connection: it does not change while murmur runs."""
         numbers = {topic.name: self._numbers_of(topic, answer_s) for topic in topics}
         if missing := [self._prefix + name for name, found in numbers.items() if not found]:
             raise UsageError(f"missing topics: {', '.join(missing)}. Run `murmur topics apply`.")
@@ -71,13 +71,13 @@ class Offsets:
         return self._listed(self.partitions(topics, answer_s), _LATEST, answer_s)
 
     def nonempty_ends(self, topics: Iterable[Topic], answer_s: float = ANSWER_S) -> dict[Partition, int]:
-        """Of the partitions that hold a record: others may end above 0, too, after their records were deleted by age."""
+        """Of the partitions that have a record: others may also end above 0, after their records were deleted by age."""
         places = self.partitions(topics, answer_s)
         starts, ends = self._listed(places, _EARLIEST, answer_s), self._listed(places, _LATEST, answer_s)
         return {place: end for place, end in ends.items() if starts[place] < end}
 
     def committed(self, stage: str, topics: Iterable[Topic], answer_s: float = ANSWER_S) -> dict[Partition, int]:
-        """What the stage's group has committed, asked without joining it. Partitions without a commit are left out."""
+        """What the stage's group has committed, without joining it. Partitions without a commit are left out."""
         return self._committed(stage, self.partitions(topics, answer_s), answer_s)
 
     def has_read(self, stage: str, ends: Mapping[Partition, int], answer_s: float = ANSWER_S) -> bool:
@@ -86,8 +86,8 @@ class Offsets:
         return all(committed.get(place, 0) >= end for place, end in ends.items())
 
     def outages(self) -> int:
-        """Grows whenever no broker is connected any more and whenever a question was not answered. Does not block; counts from
-        the first question on."""
+        """Grows whenever the last connection to a broker is lost and whenever a request was not answered. Does not block; counts
+        from the first request on."""
         with self._lock:
             connection = self._connection
             if connection is None:
@@ -96,10 +96,10 @@ class Offsets:
             return self._earlier_outages + connection.errors.outages
 
     def close(self) -> None:
-        """Idempotent. The next question connects again."""
+        """Idempotent. The next request connects again."""
         with self._lock:
             ended, self._connection = self._connection, None
-        del ended  # outside of the lock: it waits for its threads
+        del ended  # outside of the lock, since it joins its threads
 
     def _connected(self) -> _Connection:
         with self._lock:
@@ -110,7 +110,7 @@ class Offsets:
             return self._connection
 
     def _replace(self, failed: _Connection) -> None:
-        """Others may still wait for answers of the failed client: it ends when the last of them lets it go."""
+        """Other threads may still wait for answers of the failed client: it ends when the last of them releases it."""
         with self._lock:
             if self._connection is failed:
                 self._connection = None
@@ -118,22 +118,22 @@ class Offsets:
                 self._earlier_outages += max(1, failed.errors.outages)
 
     def _unreachable(self, errors: KeptErrors) -> str:
-        """A TLS listener only closes a plain connection, so librdkafka may have nothing to say."""
+        """A TLS listener just closes a plain connection, so librdkafka may have no error."""
         return (
             f"no broker at {self._config['bootstrap.servers']}; check MURMUR_KAFKA_BOOTSTRAP and MURMUR_KAFKA_SECURITY_PROTOCOL "
             f"({errors.last or 'no answer'})"
         )
 
-    def _ask(self, what: str, question: Callable[[AdminClient], Answer], answer_s: float) -> Answer:
+    def _send(self, what: str, request: Callable[[AdminClient], Answer], answer_s: float) -> Answer:
         if self._connection is None:
-            self.brokers(answer_s)  # its error says why, where other requests only time out
+            self.brokers(answer_s)  # its error has the cause, where other requests only time out
         connection = self._connected()
         connection.admin.poll(0)
         try:
-            return question(connection.admin)
+            return request(connection.admin)
         except (KafkaException, FutureTimeout) as error:
             self._replace(connection)
-            raise BrokerUnavailable(f"the broker does not say {what}: {error}") from error
+            raise BrokerUnavailable(f"the broker did not answer a request for {what}: {error}") from error
 
     def _numbers_of(self, topic: Topic, answer_s: float) -> tuple[int, ...]:
         """Empty: there is no such topic."""
@@ -147,7 +147,7 @@ class Offsets:
                 raise KafkaException(metadata.error)
             return tuple(sorted(metadata.partitions))
 
-        found = self._ask(f"how many partitions {name} has", ask, answer_s)
+        found = self._send(f"the partitions of {name}", ask, answer_s)
         if found:
             self._numbers[topic.name] = found
         return found
@@ -164,7 +164,7 @@ class Offsets:
                 raise KafkaException(refused)
             return list(answer.topic_partitions)
 
-        offsets = self._ask(f"what the group {group} has committed", ask, answer_s)
+        offsets = self._send(f"the committed offsets of the group {group}", ask, answer_s)
         return {self._partition(place): place.offset for place in offsets if place.offset >= 0}
 
     def _listed(self, partitions: Iterable[Partition], which: OffsetSpec, answer_s: float) -> dict[Partition, int]:
@@ -175,7 +175,7 @@ class Offsets:
             answers = admin.list_offsets(dict.fromkeys(places, which), request_timeout=answer_s)
             return {place: int(answer.result(answer_s).offset) for place, answer in answers.items()}
 
-        found = self._ask("where its topics begin and end", ask, answer_s)
+        found = self._send("the offsets of its topics", ask, answer_s)
         return {self._partition(place): offset for place, offset in found.items()}
 
     def _places(self, partitions: Iterable[Partition]) -> list[TopicPartition]:

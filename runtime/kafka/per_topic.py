@@ -1,8 +1,8 @@
-"""Several consumers as one, each in a consumer group of its own for one topic. Read by the loop as if it were one consumer.
+"""Several consumers as one, each in its own consumer group for one topic. The loop uses it like one consumer.
 
-A cooperative-sticky group of many topics evens out only the sum of the partitions: of two transcribers that come one after
-the other, one is given the fast lane and the other one the bulk lane, and half of them have nothing to do. A group that
-reads a single topic is shared out evenly.
+A cooperative-sticky group with many topics balances only the sum of the partitions: of two transcribers that join one after
+the other, one is assigned the interactive lane and the other one the bulk lane, and half of them have nothing to do. A group
+with a single topic is balanced.
 """
 
 import time
@@ -14,8 +14,8 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from schemas.topics import Topic
 
-SLICE_S = 0.02  # how long the first topic is waited for while another may have something
-SHORTEST_S = 0.001  # librdkafka waits whole milliseconds: less than one is no wait, and asking again would be a busy loop
+SLICE_S = 0.02  # how long it waits for the first topic while another may have a record
+SHORTEST_S = 0.001  # librdkafka waits whole milliseconds: with less than one, polling again would be a busy loop
 
 
 def group_of(stage: str, topic: Topic) -> str:
@@ -24,7 +24,7 @@ def group_of(stage: str, topic: Topic) -> str:
 
 
 class PerTopic:
-    """What the loop and `AckedCommits` use of a `Consumer`, for one thread. Callbacks get the consumer that they are about."""
+    """What the loop and `AckedCommits` use of a `Consumer`, for one thread. Callbacks get the consumer that they concern."""
 
     def __init__(self, consumers: Mapping[str, Consumer]) -> None:
         """By full topic name; the first is the one whose records are urgent."""
@@ -37,7 +37,7 @@ class PerTopic:
             self._consumers[topic].subscribe([topic], **callbacks)
 
     def poll(self, timeout_s: float) -> Message | None:
-        """The topics take turns, so that none waits for ever behind another. A record of the first topic ends the wait at once,
+        """The topics take turns, so that none can starve another. A record of the first topic ends the wait at once,
         one of another a little later. Consumers of the embedded broker sleep, and are woken together."""
         until_s = time.monotonic() + timeout_s
         while True:

@@ -1,4 +1,4 @@
-"""Before a stage makes clients that have a time limit or end without a broker: waits for the broker, and says so once."""
+"""Waits for the broker, before a stage makes clients that time out or fail without one. An outage is logged once."""
 
 import threading
 from collections.abc import Callable
@@ -7,17 +7,17 @@ from runtime.errors import BrokerUnavailable
 from runtime.kafka.client import Kafka
 from runtime.outage import Outage
 
-LOOK_S = 0.5  # how long a broker is looked for, and then waited for
+LOOK_S = 0.5  # limit of a request, and the pause before the next one
 
 
 def wait_for_broker(kafka: Kafka, outage: Outage, check: Callable[[Kafka], None], stopping: threading.Event) -> bool:
-    """Blocks until `check` raises BrokerUnavailable no more, and raises what else it does. False: stopped before."""
+    """Blocks until `check` no longer raises BrokerUnavailable; passes on what else it raises. False: stopped before."""
     while not stopping.is_set():
         try:
             kafka.brokers(LOOK_S)
             check(kafka)
-        except BrokerUnavailable as away:
-            outage.started(away)
+        except BrokerUnavailable as error:
+            outage.started(error)
             stopping.wait(LOOK_S)
         else:
             outage.ended()

@@ -1,6 +1,6 @@
-"""What a loop reads: topics in a consumer group, of which those without room are paused. For the loop's thread.
+"""What a loop consumes: topics in a consumer group, of which those without room are paused. For the loop's thread.
 
-Assignments and revocations come while `poll()` is under way, and the last one in `close()`.
+Assignments and revocations happen during `poll()`, and the last one in `close()`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,11 +16,11 @@ from schemas.topics import Topic
 
 log = get_logger(__name__)
 OnAssign = Callable[[Consumer, list[TopicPartition]], None]
-OnRevoke = Callable[[set[Partition], bool], None]  # the partitions; whether they are lost, so that nothing can be committed
+OnRevoke = Callable[[set[Partition], bool], None]  # the partitions; whether they are lost, in which case nothing can be committed
 
 
 class Subscription:
-    """`on_assign` is called before the first record of a partition; `on_revoke` when no more will come of it."""
+    """`on_assign` is called before the first record of a partition; `on_revoke` after its last."""
 
     def __init__(self, kafka: Kafka, consumer: Consumer | PerTopic, on_assign: OnAssign, on_revoke: OnRevoke) -> None:
         self.assigned: set[Partition] = set()
@@ -29,7 +29,7 @@ class Subscription:
         self._on_assign = on_assign
         self._on_revoke = on_revoke
         self._paused: set[Partition] = set()
-        self._arrived: list[Message] = []  # off the broker, not yet returned
+        self._arrived: list[Message] = []  # received, not yet returned
 
     def open(self, topics: Iterable[Topic]) -> None:
         self._consumer.subscribe(
@@ -40,13 +40,13 @@ class Subscription:
         )
 
     def poll(self, room: Mapping[str, int], most: int, wait_s: float) -> list[Message]:
-        """Up to `most` records of what is there; waits for the first, and never to fill it. `room`: how many of each topic can be
-        taken. Raises UsageError and KafkaFault."""
+        """Up to `most` available records; waits only for the first. `room`: how many of each topic can be taken. Raises
+        UsageError and KafkaFault."""
         self._pause(room)
         most = min(most, min((places for places in room.values() if places > 0), default=1))
         if (first := self._consumer.poll(wait_s)) is None:
             return []
-        self._arrived = [first]  # where a revocation finds it, which may come while more is asked for
+        self._arrived = [first]  # so that a revocation during `consume` removes it, too
         more = self._consumer.consume(most - 1, 0) if most > 1 else []
         arrived, self._arrived = [*self._arrived, *more], []
         return [message for message in arrived if not self._is_error(message)]
@@ -56,7 +56,7 @@ class Subscription:
 
     def _pause(self, room: Mapping[str, int]) -> None:
         full = {partition for partition in self.assigned if room[partition.topic] <= 0}
-        # Those that have gone are resumed, too: the client would keep them paused if they came back.
+        # Revoked partitions are resumed, too: the client would keep them paused if they were assigned again.
         self._change(self._consumer.pause, full - self._paused)
         self._change(self._consumer.resume, self._paused - full)
         self._paused = full
@@ -66,7 +66,7 @@ class Subscription:
             pause_or_resume([TopicPartition(self._kafka.prefix + p.topic, p.number) for p in partitions])
 
     def _is_error(self, message: Message) -> bool:
-        """Raises what the client does not get over by itself."""
+        """Raises the errors that the client does not recover from by itself."""
         error = message.error()
         if error is None:
             return False
@@ -83,7 +83,7 @@ class Subscription:
         partitions = self._partitions(places)
         self._on_revoke(partitions, lost)
         self.assigned -= partitions
-        self._change(self._consumer.resume, self._paused & partitions)  # the client would keep it paused if it came back
+        self._change(self._consumer.resume, self._paused & partitions)  # else they would be paused if assigned again
         self._arrived = [message for message in self._arrived if partition_of(message, self._kafka.prefix) not in partitions]
 
     def _partitions(self, places: Iterable[TopicPartition]) -> set[Partition]:

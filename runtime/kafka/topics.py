@@ -1,7 +1,7 @@
-"""`murmur topics apply`: brings the topics of a real cluster to what `schemas/topics.py` says; `check` at a stage's start.
+"""`murmur topics apply`: creates and configures the topics of `schemas/topics.py` on a real cluster; `check` at a stage's start.
 
-`plan()` is pure: what is there and what is wanted make actions and remarks. Nothing is ever shrunk, deleted or shortened,
-and what the operator set more generously than wanted is left alone.
+`plan()` is pure: it compares existing and wanted topics, and returns actions and remarks. No topic is shrunk or deleted and no
+retention is shortened; larger values set by the operator are kept.
 """
 
 import time
@@ -27,9 +27,9 @@ from runtime.kafka.client import Kafka
 from runtime.settings import Settings
 from schemas.topics import DEAD_LETTERS, TOPICS, Topic
 
-ANSWER_S = 10.0  # a refused password is told much sooner
+ANSWER_S = 10.0  # refused credentials are reported much sooner
 REQUEST_S = 30.0
-LEADERS_S = 120.0  # a broker beside four busy processes on two cores took over 30 s
+LEADERS_S = 120.0  # with four busy processes on two cores a broker took over 30 s
 ASK_AGAIN_S = 0.05
 _END = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 DEAD_LETTER_BYTES = 2 * 1024 * 1024  # the largest record of another topic, 1 MiB, in base64, with its provenance
@@ -37,7 +37,7 @@ DEAD_LETTER_BYTES = 2 * 1024 * 1024  # the largest record of another topic, 1 Mi
 
 @dataclass(frozen=True, slots=True)
 class Existing:
-    """A topic as the cluster has it."""
+    """A topic as it is on the cluster."""
 
     partitions: int
     replication: int
@@ -46,7 +46,7 @@ class Existing:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """By names without the prefix. `drift`: sentences about what is not as wanted and is left so."""
+    """By names without the prefix. `drift`: sentences about differences that are not changed."""
 
     create: tuple[tuple[Topic, int], ...] = ()  # with the number of partitions
     grow: Mapping[str, int] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What `apply` has done, and what it leaves to a person; full topic names."""
+    """What `apply` has done, and what is left to the operator; full topic names."""
 
     created: tuple[str, ...]
     grown: tuple[str, ...]
@@ -76,7 +76,7 @@ def wanted_config(topic: Topic, settings: Settings) -> dict[str, str]:
     config: dict[str, str] = {"cleanup.policy": topic.cleanup}
     if topic.cleanup == "delete":
         config["retention.ms"] = str(topic.retention_ms)
-    else:  # compacted soon, so that a table is read back fast
+    else:  # compacted early, so that a table is restored fast
         config |= {"segment.ms": "600000", "min.cleanable.dirty.ratio": "0.1"}
     if topic.name == DEAD_LETTERS.name:
         config["max.message.bytes"] = str(DEAD_LETTER_BYTES)
@@ -107,7 +107,7 @@ def plan(topics: Sequence[Topic], existing: Mapping[str, Existing], settings: Se
 
 
 def apply(kafka: Kafka, settings: Settings, topics: Sequence[Topic] = TOPICS) -> Report:
-    """Blocks until the cluster has done it. Safe to repeat. Raises BrokerUnavailable when no broker can be reached, KafkaFault
+    """Blocks until the cluster has applied it. Safe to repeat. Raises BrokerUnavailable when no broker can be reached, KafkaFault
     when the cluster refuses."""
     kafka.brokers(ANSWER_S)
     admin = AdminClient(kafka.client_config("topics"))
@@ -115,7 +115,7 @@ def apply(kafka: Kafka, settings: Settings, topics: Sequence[Topic] = TOPICS) ->
         todo = plan(topics, _read(admin, kafka, topics), settings)
         _change(admin, kafka, todo, settings)
     except KafkaException as error:
-        raise KafkaFault(f"the topics could not be brought in order: {error.args[0].str()}") from error
+        raise KafkaFault(f"the topics could not be applied: {error.args[0].str()}") from error
     return Report(
         tuple(kafka.name(topic) for topic, _ in todo.create),
         tuple(kafka.prefix + name for name in todo.grow),
@@ -128,8 +128,8 @@ def apply(kafka: Kafka, settings: Settings, topics: Sequence[Topic] = TOPICS) ->
 
 
 def check(kafka: Kafka, topics: Sequence[Topic] = TOPICS) -> None:
-    """At the coordinator's start. Raises UsageError when a topic is missing, or when topics that meet in one partition
-    number have not the same number of partitions; BrokerUnavailable when the broker does not answer."""
+    """At the coordinator's start. Raises UsageError when a topic is missing, or when co-partitioned topics do not have the
+    same number of partitions; BrokerUnavailable when the broker does not answer."""
     counts = Counter(partition.topic for partition in kafka.offsets.partitions(topics))
     together = {kafka.name(topic): counts[topic.name] for topic in topics if topic.co_partitioned}
     if len(set(together.values())) > 1:
@@ -141,19 +141,19 @@ def check(kafka: Kafka, topics: Sequence[Topic] = TOPICS) -> None:
 
 
 def _may_grow(topic: Topic) -> bool:
-    """A key moves to another partition when there are more. That breaks what is found by its partition: joined inputs,
+    """With more partitions, keys move to others. That breaks what depends on the partition of a key: co-partitioned inputs,
     and the older record of a key in a compacted topic."""
     return topic.cleanup == "delete" and not topic.co_partitioned
 
 
 def _partitions_of_new(topic: Topic, topics: Sequence[Topic], existing: Mapping[str, Existing], settings: Settings) -> int:
-    """A topic that others must match gets as many as those already have."""
+    """A co-partitioned topic gets as many as the existing ones have."""
     together = [existing[t.name].partitions for t in topics if t.co_partitioned and t.name in existing]
     return max(together) if topic.co_partitioned and together else settings.topic_partitions
 
 
 def _compare(topic: Topic, there: Existing, settings: Settings) -> tuple[dict[str, str], list[str]]:
-    """Configuration to repair, and remarks about the rest."""
+    """Configuration to change, and remarks about the rest."""
     changes, remarks = {}, []
     for name, value in wanted_config(topic, settings).items():
         has = there.config.get(name)
@@ -171,7 +171,7 @@ def _compare(topic: Topic, there: Existing, settings: Settings) -> tuple[dict[st
 
 
 def _is_safe(name: str, has: str | None, wanted: str) -> bool:
-    """Whether a repair can lose nothing: it keeps more, or for longer."""
+    """Whether the change cannot lose data: it keeps more, or for longer."""
     if has is None:
         return True
     if name == "cleanup.policy":
@@ -223,8 +223,8 @@ def _change(admin: AdminClient, kafka: Kafka, todo: Plan, settings: Settings) ->
 
 
 def _wait_until_served(kafka: Kafka, created: Mapping[str, int]) -> None:
-    """A topic is announced before its partitions have leaders; until then requests are refused. A client that has once
-    seen a partition without one goes on believing it, so each try is a new client's."""
+    """A topic is in the metadata before its partitions have leaders; until then requests are refused. A client may cache that
+    a partition has none, so each attempt uses a new client."""
     waiting = {TopicPartition(name, number): _END for name, partitions in created.items() for number in range(partitions)}
     until = time.monotonic() + LEADERS_S
     while waiting:
@@ -243,7 +243,7 @@ def _altered(name: str, changes: Mapping[str, str]) -> ConfigResource:
 
 
 def _ask(request: Callable[..., Mapping[Any, Any]], items: Sequence[object]) -> None:
-    """An empty request is an error to the client. A topic that somebody else just made is as good as ours."""
+    """The client refuses an empty request. That another process has just created a topic is not an error."""
     if not items:
         return
     for future in request(items, request_timeout=REQUEST_S).values():

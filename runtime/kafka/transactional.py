@@ -1,6 +1,6 @@
 """Commits of the coordinator: outputs and offsets of a turn in one Kafka transaction, all or nothing.
 
-What librdkafka and the broker do when an owner dies, and the figures of the settings: docs/decisions/0001.
+What librdkafka and the broker do when an owner dies, and the values of the settings: docs/decisions/0001.
 """
 
 import time
@@ -21,30 +21,30 @@ from runtime.logs import get_logger
 log = get_logger(__name__)
 TRANSACTION_S = 10.0
 FLUSH_S = 10.0
-OPEN_S = 30.0  # a broker that is starting; longer than it needs to decide what a predecessor left open
-COMMITTED_S = 30.0  # offsets that a dead owner's transaction holds are known after TRANSACTION_S and the broker's scan
+OPEN_S = 30.0  # for a broker that is starting; longer than it needs to end a transaction that a predecessor left open
+COMMITTED_S = 30.0  # offsets in the transaction of a dead owner are known after TRANSACTION_S and the broker's scan
 CALL_S = 12.0  # longer than a call with its own limit of FLUSH_S may take
 ABORT_S = 2.0
 
 
 def producer_config(kafka: Kafka, stage: str) -> dict[str, Any]:
-    """Settings of a producer of transactions. Without the short backoff a hop waits 100 ms for the last one's markers."""
+    """Settings of a transactional producer. With the default backoff, a transaction waits 100 ms for the markers of the last."""
     return {
         "transactional.id": f"{kafka.group(stage)}-{kafka.instance or uuid.uuid4()}",
         "transaction.timeout.ms": round(TRANSACTION_S * 1000),
         "message.timeout.ms": round(TRANSACTION_S * 1000),
         "retry.backoff.ms": 5,
         "retry.backoff.max.ms": 5,
-        # For how long it takes the group's coordinator to be the broker that it was. librdkafka 2.16 waits for one that has
-        # restarted until then (librdkafka 5511), which is 15 minutes unless set.
+        # How long it caches which broker is the group's coordinator. If that one has restarted, librdkafka 2.16 waits until
+        # then (librdkafka 5511), by default for 15 minutes.
         "metadata.max.age.ms": 1000,
     }
 
 
 class TransactionalCommits:
-    """One transaction a turn. Any error ends the process: what was not committed is read again after the restart.
+    """One transaction per turn. Any error ends the process: what was not committed is read again after the restart.
 
-    The handler settles every record in the turn that it got it; begins and notes have no meaning here.
+    The handler settles every record in the turn in which it receives it; begins and notes are not used here.
     """
 
     def __init__(self, kafka: Kafka, consumer: Consumer, writer: Writer) -> None:
@@ -56,21 +56,21 @@ class TransactionalCommits:
         self._hung = False
 
     def open(self, stopping: Callable[[], bool]) -> None:
-        """Aborts what a predecessor of the same name left open, and shuts it out. Blocks until that is done or `stopping()`;
-        raises KafkaFault."""
+        """Aborts what a predecessor with the same transactional.id left open, and fences it. Blocks until that is done or
+        `stopping()`; raises KafkaFault."""
         until_s = time.monotonic() + OPEN_S
         while not stopping():
             try:
                 self._writer.producer.init_transactions(1.0)
                 return
             except KafkaException as error:
-                self._writer.poll()  # only here it is heard that the broker refuses the password, for one
+                self._writer.poll()  # reports, for example, that the broker refuses the credentials
                 if not error.args[0].retriable() or time.monotonic() > until_s:
                     raise KafkaFault(f"transactions cannot begin: {error.args[0].str()}") from error
 
     def on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
-        """Blocks until no transaction of the last owner can still commit offsets of these partitions. Where to go on is the
-        broker's business."""
+        """Blocks until no transaction of the last owner can still commit offsets of these partitions. The consumer itself
+        continues from the committed offsets."""
         try:
             consumer.committed(places, COMMITTED_S)
             return
@@ -95,9 +95,9 @@ class TransactionalCommits:
             self._in_flight -= {(step.settles.partition, step.settles.offset) for step in steps if step.settles}
 
     def on_revoke(self, partitions: Iterable[Partition], *, lost: bool) -> None:
-        gone = set(partitions)
-        self._in_flight = {entry for entry in self._in_flight if entry[0] not in gone}
-        self._steps = [step for step in self._steps if step.settles is None or step.settles.partition not in gone]
+        revoked = set(partitions)
+        self._in_flight = {entry for entry in self._in_flight if entry[0] not in revoked}
+        self._steps = [step for step in self._steps if step.settles is None or step.settles.partition not in revoked]
 
     @property
     def in_flight(self) -> int:
@@ -115,8 +115,8 @@ class TransactionalCommits:
             self._writer.close()
 
     def _due(self) -> list[Step]:
-        """Takes out the steps whose record has none before it that is still in flight: an offset speaks for all before it.
-        A dead letter behind a record that waits for the store has to wait, too."""
+        """Removes and returns the steps whose record has none before it that is still in flight: a committed offset covers all
+        records before it. A dead letter after a record that waits for the store has to wait, too."""
         settled = {(step.settles.partition, step.settles.offset) for step in self._steps if step.settles}
         first: dict[Partition, int] = {}
         for partition, offset in self._in_flight - settled:
@@ -143,34 +143,35 @@ class TransactionalCommits:
             self._writer.poll()
 
     def _clear(self, places: list[TopicPartition]) -> None:
-        """An offset that a predecessor of our name sent when its transaction was already over hangs: no end of a transaction
-        is written after it. The end of one of ours is, since we have its producer id. This one takes no effect itself."""
-        with self._transaction("offsets cannot be cleared away") as producer:
+        """An offset that a predecessor with our transactional.id sent after its transaction had ended stays pending: no
+        transaction marker follows it. The marker of one of our transactions does, since we have its producer id; so this
+        sends offsets in a transaction and aborts it."""
+        with self._transaction("pending offsets cannot be cleared") as producer:
             self._send_offsets([TopicPartition(place.topic, place.partition, 0) for place in places])
             producer.abort_transaction(FLUSH_S)
 
     def _send_offsets(self, places: list[TopicPartition]) -> None:
-        """librdkafka 2.16 heeds no time limit here: a broker that restarts meanwhile is waited for without end."""
+        """librdkafka 2.16 ignores the time limit here: it waits without end for a broker that restarts meanwhile."""
         producer, group = self._writer.producer, self._consumer.consumer_group_metadata()
         call_with_timeout(CALL_S, "a transaction", lambda: producer.send_offsets_to_transaction(places, group, FLUSH_S))
 
     @contextmanager
     def _transaction(self, failure: str) -> Iterator[Producer]:
-        """Begins one, which the caller ends. Raises KafkaFault with `failure` when anything in it fails."""
+        """Begins a transaction, which the caller ends. Raises KafkaFault with `failure` when anything in it fails."""
         producer = self._writer.producer
         try:
             producer.begin_transaction()
             yield producer
         except ClientHung:
-            self._hung = True  # the producer does not come back: closing it would not, either
+            self._hung = True  # the call has not returned: closing the producer would block, too
             raise
         except (KafkaException, KafkaFault) as error:
             reason = str(error) if isinstance(error, KafkaFault) else error.args[0].str()
             self._abort(f"{failure}: {reason}", error)
 
     def _abort(self, failure: str, cause: Exception) -> NoReturn:
-        """Frees the readers at once, who would wait for the transaction's timeout otherwise. Nothing else rests on it, but a
-        producer that could not abort cannot be closed: librdkafka 2.16 would wait for that even when the broker is back."""
+        """Releases the consumers at once, which would otherwise wait for the transaction's timeout. Correctness does not depend
+        on it, but a producer that could not abort cannot be closed: librdkafka 2.16 would block even when the broker is back."""
         try:
             self._writer.producer.abort_transaction(ABORT_S)
         except KafkaException as error:

@@ -1,8 +1,7 @@
 """The records of one partition that are in flight, and the offset that may be committed: the first that is not settled.
 
-Pure. The commit's metadata carries what a successor must know of the records that are still in flight: how often work on
-each had begun, and the handler's note. It is written before work starts, so that a record that kills its worker is
-counted.
+Pure. The commit's metadata has what the next owner needs for the records that are still in flight: how often work on each
+has begun, and the handler's note. It is written before work starts, so that a crash of the worker is counted.
 """
 
 import json
@@ -19,7 +18,7 @@ class Window:
         self._next: int | None = None
 
     def add(self, offset: int) -> tuple[int, str | None]:
-        """Adds a record to those in flight; offsets only grow. Returns its earlier attempts and the note left for it."""
+        """Adds a record to those in flight; offsets only grow. Returns its earlier attempts and its note."""
         self._in_flight[offset] = False
         self._next = offset + 1
         return self._attempts.get(offset, 0), self._notes.get(offset)
@@ -32,7 +31,7 @@ class Window:
             self._notes[offset] = text
 
     def settle(self, offset: int) -> None:
-        """Forgets the record. Settling twice is no error."""
+        """Removes the record. Settling twice is not an error."""
         self._in_flight.pop(offset, None)
         self._attempts.pop(offset, None)
         self._notes.pop(offset, None)
@@ -43,7 +42,7 @@ class Window:
 
     @property
     def position(self) -> int | None:
-        """The offset to commit; None when nothing was received yet."""
+        """The offset to commit; None before the first record."""
         return min(self._in_flight, default=self._next)
 
     def metadata(self, *, leaving: bool = False) -> str:
@@ -60,7 +59,7 @@ class Window:
 
 
 def _parse(metadata: str | None) -> tuple[dict[int, int], dict[int, str]]:
-    """Metadata that we did not write counts as none."""
+    """Metadata that another program wrote counts as none."""
     try:
         data = json.loads(metadata or "{}")
         return (

@@ -1,4 +1,4 @@
-"""Writes outputs and knows which of them the broker has acknowledged. Fed by loops, and by producers that have no loop.
+"""Writes outputs and tracks which of them the broker has acknowledged. Used by loops, and by producers without a loop.
 
 Calls come from one thread: the delivery reports are served by `poll()`.
 """
@@ -23,12 +23,12 @@ class Writer:
 
     @property
     def sent(self) -> int:
-        """How many outputs were handed over so far; the number of the last one."""
+        """How many outputs were queued so far; the number of the last one."""
         return self._sent
 
     @property
     def acknowledged(self) -> int:
-        """All outputs up to this number are on the broker, as its `acks=all` means it."""
+        """All outputs up to this number are acknowledged, with `acks=all`."""
         return next(iter(self._outstanding), self._sent + 1) - 1
 
     def send(self, output: Output) -> None:
@@ -49,25 +49,25 @@ class Writer:
                 break
             except BufferError:
                 self.producer.poll(0.1)
-            except KafkaException as error:  # larger than any topic takes, for one
+            except KafkaException as error:  # larger than any topic allows, for example
                 raise KafkaFault(f"a record for {output.topic.name} is refused: {error}") from error
         self._outstanding[number] = output.topic.name
         self._sent = number
 
     def poll(self, timeout_s: float = 0.0) -> None:
-        """Serves delivery reports. Raises KafkaFault when one says that an output did not arrive."""
+        """Serves delivery reports. Raises KafkaFault when an output was not delivered."""
         self.producer.poll(timeout_s)
         if self._failed is not None:
             raise KafkaFault(f"a record was not delivered: {self._failed.str()}")
 
     def flush(self, timeout_s: float) -> bool:
-        """Waits until everything is acknowledged; False when the time is over. Raises KafkaFault."""
+        """Waits until everything is acknowledged; False after `timeout_s`. Raises KafkaFault."""
         self.producer.flush(timeout_s)
         self.poll()
         return not self._outstanding
 
     def close(self) -> None:
-        """Closes the producer. What the broker has not taken by now was not promised to anybody."""
+        """Closes the producer, and drops what is not acknowledged: its inputs are not committed, either."""
         self.producer.purge()
         self.producer.close()
 

@@ -75,7 +75,7 @@ class Waiting:
 
     @property
     def figures(self) -> QueueFigures | None:
-        return None if self._thread.away else self._figures
+        return None if self._thread.unavailable else self._figures
 
     def start(self) -> None:
         self._thread.start()

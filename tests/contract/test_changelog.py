@@ -101,7 +101,7 @@ def test_what_the_last_owner_left_open_is_decided_before_the_tables_count_as_rea
 def test_a_changelog_that_gets_no_further_is_told_and_not_taken_for_read(
     real_kafka: Kafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(changelog, "PATIENCE_S", 1.0)
+    monkeypatch.setattr(changelog, "STALLED_S", 1.0)
     producer = transactional(real_kafka)
     put(real_kafka, producer, b"open")
     with pytest.raises(KafkaFault, match="changelogs have stopped"):

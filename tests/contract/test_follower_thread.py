@@ -86,7 +86,7 @@ def test_it_hands_over_what_was_there_and_what_comes(kafka: Kafka) -> None:
         wait_until(lambda: taken.values == [b"before", b"after"], "what came")
         turns = taken.turns
         wait_until(lambda: taken.turns > turns, "a turn with nothing to hand over")
-        assert thread.away is None
+        assert thread.unavailable is None
         thread.check()
 
 
@@ -103,14 +103,14 @@ def test_after_an_outage_it_asks_again_where_to_begin_and_says_so_once(kafka: Ka
 
     with following(kafka, taken, begin) as thread:
         wait_until(lambda: taken.values == [b"0", b"1", b"2", b"2"], "the last record again")
-        assert thread.away is None
+        assert thread.unavailable is None
     assert len(asked) == 4
     assert outages(logged) == ["outage.started", "outage.ended"]
 
 
 def test_a_broker_that_is_not_there_is_waited_for_and_said(logged: list[EventDict]) -> None:
     with following(Kafka("127.0.0.1:1"), Taken()) as thread:
-        wait_until(lambda: "no broker at 127.0.0.1:1" in (thread.away or ""), "the reason")
+        wait_until(lambda: "no broker at 127.0.0.1:1" in (thread.unavailable or ""), "the reason")
         thread.check()
     assert outages(logged) == ["outage.started"]
 

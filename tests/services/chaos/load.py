@@ -20,7 +20,7 @@ from tests.waiting import wait_until
 AGAIN_S = 0.3
 OVER_S = 600.0  # whatever is broken is whole again long before
 LOOK_S = 0.25
-PATIENCE_S = 5.0  # then a client asks again, perhaps the other gateway
+TIMEOUT_S = 5.0  # then a client asks again, perhaps the other gateway
 BROKEN = (OSError, HTTPException, ValueError)  # no connection, cut off, or half an answer
 
 
@@ -98,7 +98,7 @@ class Load:
     def _submit(self, content: str, body: bytes) -> bool:
         gateway, began_s = self._any(), self._recorder.now_s()
         try:
-            answer = Client(gateway.address, PATIENCE_S).post(content, body, **self._fields)
+            answer = Client(gateway.address, TIMEOUT_S).post(content, body, **self._fields)
             status, retry_after, job_id = answer.status, answer.headers.get("retry-after"), str(answer.json.get("task_id"))
         except BROKEN:
             status, retry_after, job_id = 0, None, ""
@@ -127,7 +127,7 @@ class Load:
 
     def _ask(self, gateway: Member, job_id: str) -> str | None:
         try:
-            answer = Client(gateway.address, PATIENCE_S).request("GET", f"/api/transcribe/async/status/{job_id}")
+            answer = Client(gateway.address, TIMEOUT_S).request("GET", f"/api/transcribe/async/status/{job_id}")
             said: dict[str, Any] = answer.json if answer.status == 200 else {}
             status = answer.status
         except BROKEN:

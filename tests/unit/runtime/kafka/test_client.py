@@ -35,7 +35,7 @@ def test_an_authority_that_cannot_be_read_is_refused_by_the_name_of_its_setting(
     file = tmp_path / "ca.pem"
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(UsageError, match=r"MURMUR_KAFKA_SSL_CA_FILE=.*ca.pem is no certificate"):
+    with pytest.raises(UsageError, match=r"MURMUR_KAFKA_SSL_CA_FILE=.*ca.pem is not a certificate"):
         kafka(kafka_security_protocol="SSL", kafka_ssl_ca_file=file)
 
 
