@@ -13,6 +13,7 @@ from runtime.logs import get_logger
 from runtime.objects import NotFound, ObjectInfo
 from runtime.objects.directory import DirectoryStore
 from runtime.objects.store import BadKey
+from schemas.record import ObjectRef
 
 log = get_logger(__name__)
 EMPTY_FACTOR = 10  # an empty file is usually about to be written to: it must be unchanged this many times longer
@@ -83,14 +84,22 @@ class Settling:
         self.tells_complete = tells_complete
         self._resting: dict[str, _Resting] = {}
         self._taken: dict[str, ObjectInfo] = {}
+        self._known: dict[str, list[ObjectRef]] = {}  # until the file is seen
         self._open: set[str] = set()
         self._grown: set[str] = set()
         self._sizes: dict[str, int] = {}  # when it was complete, or seen last where nothing tells that
+
+    def know(self, drop: ObjectRef) -> None:
+        """This version has its job. For calls before the first file is seen."""
+        self._known.setdefault(drop.key, []).append(drop)
 
     def see(self, info: ObjectInfo, now_s: float, *, written: bool = False) -> None:
         """The current state of the file. `written`: somebody writes to it and has not closed it."""
         if written:
             self._open.add(info.key)
+        for known in self._known.pop(info.key, ()):
+            if known.etag == info.etag and known.change_tag in (None, info.change_tag):
+                self._taken[info.key] = info
         if (taken := self._taken.get(info.key)) is not None and taken.etag == info.etag:
             self._resting.pop(info.key, None)
             return

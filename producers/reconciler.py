@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from producers.announcer import Announcer
 from producers.incoming import is_meant, open_state
+from producers.known import read_drops
 from runtime.errors import Retry, UsageError
 from runtime.kafka.client import Kafka
 from runtime.kafka.follower import Follower
@@ -21,7 +22,6 @@ from runtime.objects.directory import DirectoryStore
 from runtime.outage import Outage
 from runtime.resources import Resources, Stage
 from runtime.settings import Settings
-from schemas.jobs import JobRequested
 from schemas.record import ObjectRef
 from schemas.topics import REQUESTS, UPLOADS
 
@@ -106,6 +106,8 @@ class Reconciler:
         grace = min(GRACE, timedelta(seconds=self._interval_s / 2))  # so that two intervals are enough for every object
         self._grace_s = grace.total_seconds()
         self._ledger = Ledger(lookback, grace)
+        for drop in resources.earlier_drops:
+            self._ledger.requested(drop, datetime.now(UTC))
         self._is_whole = _whole_file(resources.objects)
         self._stopping = threading.Event()
         self._round: Round | None = None
@@ -200,12 +202,8 @@ class Reconciler:
 
     def _catch_up(self) -> None:
         """Reads `requests` up to its current end."""
-        ends = self._requests.end_offsets()
-        while not (self._requests.reached(ends) or self._stopping.is_set()):
-            for record in self._requests.poll(TURN_S):
-                request = record.event
-                if isinstance(request, JobRequested) and request.job.source == "drop":
-                    self._ledger.requested(request.work.audio, datetime.fromtimestamp(record.timestamp_ms / 1000, UTC))
+        for drop, at in read_drops(self._requests, self._stopping):
+            self._ledger.requested(drop, at)
 
 
 def _whole_file(objects: ObjectStore) -> Callable[[ObjectInfo], bool]:

@@ -1,6 +1,6 @@
 """A folder as a bucket with notifications: complete files become events in `uploads`.
 
-At start it lists all files; those announced before are recognised by intake and coordinator.
+At start it lists all files, and leaves out those that have their job.
 """
 
 import contextlib
@@ -14,13 +14,16 @@ from cachetools import FIFOCache
 from producers.announcer import Announcer
 from producers.folder_watch import Changes, open_watch
 from producers.incoming import Settling, is_meant, open_state
+from producers.known import read_drops
 from runtime.errors import Retry, UsageError
 from runtime.kafka.client import Kafka
+from runtime.kafka.follower import Follower
 from runtime.logs import get_logger
 from runtime.objects import NotFound, ObjectInfo
 from runtime.objects.directory import DirectoryStore
 from runtime.objects.store import BadKey
 from runtime.resources import Resources, Stage
+from schemas.topics import REQUESTS
 
 log = get_logger(__name__)
 LOOK_S = (0.02, 0.25)  # shortest and longest interval of checking unchanged files
@@ -35,6 +38,8 @@ def build(resources: Resources) -> Stage:
         raise UsageError("the watcher is for MURMUR_STORE=directory; other stores send their events to Kafka themselves")
     settings = resources.settings
     settling = Settling(settings.settle_s, settings.settle_grown_s)
+    for drop in resources.earlier_drops:
+        settling.know(drop)
     return Watcher(resources.kafka, resources.objects, settings.uploads_bucket, settling, look_s(settings.settle_s))
 
 
@@ -57,6 +62,7 @@ class Watcher:
         self._named: FIFOCache[str, None] = FIFOCache(NAMED_MAX)
         self._stopping = threading.Event()
         self._watching = False
+        self._has_read_requests = False
 
     def run(self) -> None:
         self._announcer = Announcer(self._kafka, self.name)
@@ -74,8 +80,17 @@ class Watcher:
     def not_ready(self) -> str | None:
         return None if self._watching else "the inbox is not watched yet"
 
+    def _read_requests(self) -> None:
+        """What has its job, as far as `requests` reaches back."""
+        with contextlib.closing(Follower(self._kafka, [REQUESTS])) as requests:
+            for drop, _at in read_drops(requests, self._stopping):
+                self._settling.know(drop)
+
     def _watch(self, folder: Path) -> None:
         """Until stopped, or until the folder is removed or replaced."""
+        if not self._has_read_requests:
+            self._read_requests()
+            self._has_read_requests = True
         watched = folder.stat().st_ino
         with contextlib.closing(open_watch(folder, self._stopping)) as watch:
             self._settling.tells_complete = watch.tells_complete

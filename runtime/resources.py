@@ -16,13 +16,15 @@ from schemas.record import ObjectRef
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """`local_state`: in the embedded mode a folder of this process alone, for what a real broker would store."""
+    """`local_state`: in the embedded mode a folder of this process alone, for what a real broker would store. `earlier_drops`:
+    there, the objects of which its last processes created jobs."""
 
     settings: Settings
     kafka: Kafka
     objects: ObjectStore
     model: Model
     local_state: Path | None = None
+    earlier_drops: tuple[ObjectRef, ...] = ()
 
     def keep_large(self, name: str, value: bytes) -> ObjectRef:
         """Stores what is too large for a dead letter. Blocks; raises StoreUnavailable. Writing again overwrites with the same."""

@@ -6,6 +6,7 @@ unfinished jobs are published again: the broker keeps only a few MiB, and blocks
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from runtime.kafka.writer import Writer
 from runtime.logs import get_logger
 from runtime.settings import Settings
 from schemas.jobs import TERMINAL, CancelRequested, JobChanged, JobRequested
+from schemas.record import ObjectRef
 from schemas.topics import CANCELLATIONS, REQUESTS
 
 if TYPE_CHECKING:
@@ -25,13 +27,21 @@ log = get_logger(__name__)
 FLUSH_S = 30.0
 
 
-def remember(broker: EmbeddedBroker, settings: Settings) -> list[Output]:
-    """Called before the stages start. Blocks; returns the requests of unfinished jobs, for `request_again`."""
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """`requests`: of unfinished jobs, for `request_again`. `drops`: the objects of all jobs that came from the inbox."""
+
+    requests: tuple[Output, ...] = ()
+    drops: tuple[ObjectRef, ...] = ()
+
+
+def remember(broker: EmbeddedBroker, settings: Settings) -> Remembered:
+    """Called before the stages start. Blocks."""
     from producers.gateway.database import ViewDamaged
     from producers.gateway.view import View, view_path
 
     if not view_path(settings).exists():
-        return []
+        return Remembered()
     kafka = broker.kafka()
     writer = Writer(kafka, kafka.producer("seed"), "dev")
     view = View(view_path(settings))
@@ -39,14 +49,16 @@ def remember(broker: EmbeddedBroker, settings: Settings) -> list[Output]:
         _open(view)
         ended = _send(writer, _memories(broker, view.jobs(), settings.job_memory_s))
         unfinished = list(view.unfinished())
+        jobs = [*(job.job for job in view.jobs()), *(request.job for request, _ in unfinished)]
     except ViewDamaged:
         view.open()  # a new one
-        return []
+        return Remembered()
     finally:
         view.close()
     if ended or unfinished:
         log.info("jobs.restored", ended=ended, unfinished=len(unfinished))
-    return [output for requested, cancelled in unfinished for output in _requests(requested, cancelled)]
+    requests = [output for requested, cancelled in unfinished for output in _requests(requested, cancelled)]
+    return Remembered(tuple(requests), tuple(job.dropped for job in jobs if job.dropped is not None))
 
 
 def request_again(broker: EmbeddedBroker, outputs: Sequence[Output]) -> None:

@@ -59,12 +59,12 @@ class Dev:
         except OSError as error:
             raise _unusable(settings.data_dir, error) from error
         self.broker = start_broker(settings)
-        unfinished = seed.remember(self.broker, settings)
-        self.resources = Resources(settings, self.broker.kafka(), objects, model, settings.data_dir)
+        remembered = seed.remember(self.broker, settings)
+        self.resources = Resources(settings, self.broker.kafka(), objects, model, settings.data_dir, remembered.drops)
         self._running = {name: self._supervised(name) for name in self._only}
         for stage in self._running.values():
             stage.start()
-        seed.request_again(self.broker, unfinished)
+        seed.request_again(self.broker, remembered.requests)
 
     def not_ready(self) -> dict[str, str | None]:
         """For every stage, why it cannot work yet; None when it can."""

@@ -18,6 +18,7 @@ from processors.transcriber import results
 from processors.transcriber.batching import Turns
 from processors.transcriber.engine import Engine, Group, Window
 from processors.transcriber.features import from_pcm
+from processors.transcriber.kept_results import KeptResults
 from processors.transcriber.recent_results import RecentResults, request_id
 from processors.transcriber.windows import ChunkWindows, of_chunk
 from processors.transcriber.workers import Result, Workers
@@ -63,6 +64,7 @@ def build(resources: Resources) -> Stage:
     wakeup = Wakeup()
     revocations = Revocations(resources.kafka, NAME)
     transcriber = Transcriber(resources.model.ref, resources.objects, revocations, Workers(load, wakeup))
+    transcriber.kept = KeptResults(resources.local_state and resources.local_state / "chunk-results")
     return Loop(
         NAME,
         resources.kafka,
@@ -81,6 +83,7 @@ class Held:
     chunk: ChunkReady
     request: bytes
     fetch: "Future[NDArray[np.int16]] | None" = None
+    kept_name: str | None = None
     backoff: Backoff = field(default_factory=store_backoff)
     next_try_s: float = 0.0
     windows: ChunkWindows | None = None
@@ -118,6 +121,7 @@ class Transcriber:
         self._turns = Turns()
         self._held: dict[tuple[Partition, int], Held] = {}
         self._recent = RecentResults()
+        self.kept = KeptResults(None)
         self._fetchers = ThreadPoolExecutor(FETCHERS, thread_name_prefix="chunk-audio")
 
     def not_ready(self) -> str | None:
@@ -189,7 +193,9 @@ class Transcriber:
             return Step()
         text = held.windows.text()
         results.report(held.chunk, text)
-        return self._settled(held, "transcribed", results.transcribed(held.chunk, text), text.inference_s)
+        transcribed = results.transcribed(held.chunk, text)
+        self.kept.keep(held.kept_name, transcribed)
+        return self._settled(held, "transcribed", transcribed, text.inference_s)
 
     def _prepare(self, held: Held) -> bool:
         """The chunk's next window waits for its batch; False when the chunk is finished."""
@@ -233,7 +239,12 @@ class Transcriber:
     def _arrived(self, held: Held, fetch: "Future[NDArray[np.int16]]") -> Iterator[Step]:
         held.fetch = None
         try:
-            held.windows = of_chunk(fetch.result(), held.chunk.decoding, held.chunk.pieces, held.chunk.speech)
+            audio = fetch.result()
+            held.kept_name = self.kept.name(held.chunk, audio)
+            if (kept := self.kept.find(held.kept_name)) is not None:
+                yield self._settled(held, "kept", kept)
+                return
+            held.windows = of_chunk(audio, held.chunk.decoding, held.chunk.pieces, held.chunk.speech)
         except NotFound:
             yield self._settled(held, "lost", ChunkLost(span=held.chunk.span))
         except StoreUnavailable as error:

@@ -248,6 +248,30 @@ def test_a_new_reconciler_does_not_announce_what_has_its_job(door: Door) -> None
     assert door.announced == {"a.wav": 1, "b.wav": 1, "c.wav": 1}
 
 
+def test_a_new_watcher_does_not_announce_what_has_its_job(door: Door) -> None:
+    with running(watcher.build(door.resources), intake.build(door.resources)):
+        for key in ("a.wav", "b.wav"):
+            door.drop(key)
+        door.until(lambda: door.requested["a.wav"] == door.requested["b.wav"] == 1)
+    door.drop("b.wav", b"other speech")
+    with running(watcher.build(door.resources)):
+        door.until(lambda: door.announced["b.wav"] == 2)
+        door.pass_a_file("later.wav")
+    assert door.announced == {"a.wav": 1, "b.wav": 2, "later.wav": 1}
+
+
+def test_what_had_its_job_in_the_last_process_is_not_announced_again(door: Door) -> None:
+    door.drop("a.wav", age_s=60)
+    door.drop("b.wav", age_s=60)
+    drops = tuple(door.resources.objects.head("uploads", key).ref for key in ("a.wav", "b.wav"))
+    os.utime(door.drop("b.wav", b"hceeps"), ns=(0, int((drops[1].etag or "").partition("-")[2], 16)))  # the same eTag
+    again = replace(door.resources, earlier_drops=drops)
+    with running(watcher.build(again), reconciler.build(again), intake.build(again)):
+        door.until(lambda: door.announced["b.wav"] == 1)
+        door.pass_a_file("later.wav")
+    assert door.announced == {"b.wav": 1, "later.wav": 1}
+
+
 def test_nothing_is_announced_before_intake_has_passed_the_events_that_were_there(door: Door) -> None:
     store = door.resources.objects
     door.drop("a.wav", age_s=60)

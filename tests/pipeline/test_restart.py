@@ -1,5 +1,6 @@
 """`murmur dev` stopped or killed and started again on the same data."""
 
+import json
 import random
 import shutil
 import time
@@ -15,8 +16,9 @@ KILLS = 20
 DROPS = ("en-command.wav", "pt-command.wav", "en-numbers.flac", "en-video.mp4", "pt-aac.m4a")
 
 
-def start(data: Path, log: Path) -> Process:
-    environment = {"MURMUR_MODEL": "demo", "MURMUR_DATA_DIR": str(data), "MURMUR_GATEWAY_PORT": "0", "MURMUR_SETTLE_S": "0.1"}
+def start(data: Path, log: Path, **more: str) -> Process:
+    settings = {"MURMUR_MODEL": "demo", "MURMUR_DATA_DIR": str(data), "MURMUR_GATEWAY_PORT": "0", "MURMUR_SETTLE_S": "0.1"}
+    environment = {**settings, **more}
     return Murmur(log.parent, environment).start("dev", log=log.name)
 
 
@@ -84,6 +86,32 @@ def test_a_job_in_progress_at_a_kill_goes_on_at_once_and_what_was_cancelled_stay
         status = client.ended(task)
     assert status["state"] == "SUCCESS"
     assert word_errors(clip.text, status["result"]["transcription"]["text"]) <= clip.wer_max
+
+
+def outcomes(process: Process) -> list[str]:
+    """Of chunks, in the order of their ends."""
+    lines = [json.loads(line) for line in process.output().splitlines() if line.startswith("{")]
+    return [line["outcome"] for line in lines if line["event"] == "chunk.transcribed"]
+
+
+def test_after_a_kill_no_finished_chunk_is_transcribed_and_no_file_with_a_job_announced_again(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    (data / "inbox").mkdir(parents=True)
+    shutil.copy(BY_NAME["en-command.wav"].path, data / "inbox" / "done.wav")
+    debug = {"MURMUR_LOG_LEVEL": "DEBUG", "MURMUR_LOG_FORMAT": "json"}
+    with start(data, tmp_path / "first.log", **debug) as first:
+        client = Client(address(first))
+        wait_until((data / "transcripts" / "done.wav.vtt").exists, "the results")
+        task = client.submit(BY_NAME["en-two-minutes.flac"].path)
+        wait_until(lambda: client.status(task)["progress"]["segments"], "the first text")
+        first.kill()
+        finished = outcomes(first).count("transcribed") - outcomes(first)[:1].count("transcribed")  # without done.wav
+        assert "file.announced" in first.output()
+    assert finished > 0
+    with start(data, tmp_path / "second.log", **debug) as second:
+        assert Client(address(second)).ended(task)["state"] == "SUCCESS"
+        assert outcomes(second).count("kept") >= finished  # one may be kept and not logged yet
+        assert "file.announced" not in second.output()
 
 
 def test_twenty_kills_while_files_drop_in_leave_exactly_one_right_transcript_for_each(tmp_path: Path) -> None:
