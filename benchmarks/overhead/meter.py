@@ -1,5 +1,6 @@
-"""CPU time of this process, by its threads and by named steps. Linux only: it reads /proc."""
+"""CPU time of this process and its children, by threads and by named steps. Linux only: it reads /proc."""
 
+import contextlib
 import functools
 import os
 import threading
@@ -10,8 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 TASKS = Path("/proc/self/task")
 NS_PER_S = 1e9
+DECODERS = "decoder processes"
 UNNAMED = "CTranslate2 threads"  # the only library here that starts threads for its work and gives them no name
 
 
@@ -70,8 +74,11 @@ class Meter:
     def spent(self) -> Spent:
         """Until now."""
         times = os.times()
+        decoders_s = children_cpu_s()
+        threads_s = {**threads_cpu_s(), DECODERS: decoders_s}
         with self._lock:
-            return Spent(time.monotonic(), times.user + times.system, threads_cpu_s(), dict(self._steps_s), dict(self._calls))
+            process_s = times.user + times.system + decoders_s
+            return Spent(time.monotonic(), process_s, threads_s, dict(self._steps_s), dict(self._calls))
 
     def _measured(self, step: str, call: Callable[[], Any]) -> Any:
         inner_s: list[float] = self._open.__dict__.setdefault("inner_s", [])
@@ -87,6 +94,17 @@ class Meter:
             with self._lock:
                 self._steps_s[step] += own_s
                 self._calls[step] += 1
+
+
+def children_cpu_s() -> float:
+    """Of the decoder processes, those that have ended too."""
+    ended = os.times()
+    total_s = ended.children_user + ended.children_system
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            times = child.cpu_times()
+            total_s += times.user + times.system
+    return total_s
 
 
 def threads_cpu_s() -> dict[str, float]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks.overhead.meter import UNNAMED, Spent
+from benchmarks.overhead.meter import DECODERS, UNNAMED, Spent
 
 NUMBER = re.compile(r"[-_]?\d+$")
 SHOWN_MS = 0.05
@@ -42,7 +42,8 @@ class Round:
 
 
 def _beside_s(spent: Spent) -> float:
-    return spent.process_s - spent.threads_s.get(UNNAMED, 0.0) - sum(spent.steps_s.get(step, 0.0) for step in TRANSCRIBING)
+    others_s = sum(spent.threads_s.get(name, 0.0) for name in (UNNAMED, DECODERS))
+    return spent.process_s - others_s - sum(spent.steps_s.get(step, 0.0) for step in TRANSCRIBING)
 
 
 def table(rounds: Sequence[Round], jobs: int) -> str:
