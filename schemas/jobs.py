@@ -10,6 +10,7 @@ from pydantic import Field
 
 from schemas.options import DecodingOptions, ModelRef, SlicingOptions
 from schemas.record import Failure, Lane, ObjectRef, Record, Sha256, Time, Value
+from schemas.warning import TranscriptWarning
 
 State = Literal["PENDING", "STARTED", "SUCCESS", "FAILURE", "REVOKED"]
 TERMINAL: frozenset[State] = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
@@ -70,10 +71,11 @@ class CancelRequested(Record):
     job_id: UUID
     work_id: Sha256
     requested_at: Time
+    delete: bool = Field(False, description="the job has ended: gateways no longer show it, and its transcript is deleted")
 
     @property
     def event_id(self) -> str:
-        return f"{self.job_id}:cancel-requested"
+        return f"{self.job_id}:{'delete' if self.delete else 'cancel'}-requested"
 
     @property
     def subject(self) -> str:
@@ -88,6 +90,7 @@ class ResultSummary(Value):
     duration_s: float
     speech_s: float
     files: tuple[str, ...] = Field((), description="keys in the results bucket; empty for HTTP jobs")
+    warnings: tuple[TranscriptWarning, ...] = Field((), description="the first 20; all of them are in the transcript")
 
 
 class JobChanged(Record):

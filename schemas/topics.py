@@ -57,7 +57,9 @@ REQUESTS = Topic(
     ("coordinator", "gateway"),
     co_partitioned=True,
 )
-CANCELLATIONS = Topic("cancellations", "work_id", CancelRequested, "delete", ("gateway",), ("coordinator",), co_partitioned=True)
+CANCELLATIONS = Topic(
+    "cancellations", "work_id", CancelRequested, "delete", ("gateway",), ("coordinator", "gateway"), co_partitioned=True
+)
 DECODES = Topic("decodes", "work_id", DecodeRequested, "delete", ("coordinator",), ("slicer",), transactional=True)
 CHUNKS_INTERACTIVE = Topic(
     "chunks.interactive",

@@ -108,6 +108,8 @@ def _decode(state: WorkState) -> Output:
 
 
 def _cancelled(draft: Draft, event: CancelRequested, context: Context) -> None:
+    if event.delete:
+        return  # of an ended job: between the gateways
     job_id = str(event.job_id)
     known = draft.job(job_id)
     if known is None:
@@ -231,7 +233,7 @@ def _object_failed(draft: Draft, state: WorkState, failure: Failure, context: Co
     """Fails the jobs that were made for this object. Other jobs have objects with the same content: a new run reads one of
     those. Results of chunks so far may be of the wrong content, and are discarded."""
     waiting = draft.waiting(state.work.work_id)
-    objects = {job_id: _own_object(job, context) for job_id, job in waiting.items()}
+    objects = {job_id: _own_object(job, state.work, context) for job_id, job in waiting.items()}
     others = {job_id: ref for job_id, ref in objects.items() if not _is_same(ref, state.work.audio)}
     if not others:
         _failed(draft, state, failure, context)
@@ -247,8 +249,11 @@ def _object_failed(draft: Draft, state: WorkState, failure: Failure, context: Co
     draft.outputs.append(_decode(state))
 
 
-def _own_object(job: Job, context: Context) -> ObjectRef:
-    """The object that this job was made for. The work may be reading another one with the same content."""
+def _own_object(job: Job, work: Work, context: Context) -> ObjectRef:
+    """The object that this job was made for. The work may be reading another one with the same content. The retry of an upload
+    has none of its own, and fails with the work's."""
+    if job.retry_of is not None and job.dropped is None:
+        return work.audio
     return job.dropped or ObjectRef(bucket=context.work_bucket, key=keys.upload_key(job.job_id))
 
 

@@ -11,6 +11,7 @@ from schemas.record import ObjectRef
 from schemas.topics import JOBS, TRANSCRIPTS
 from schemas.transcript import Transcript, TranscriptCompleted
 
+WARNINGS_MAX = 20  # in the record of a job, which is to stay small
 INLINE_MAX_BYTES = 256 * 1024  # a longer transcript is only referred to: a quarter of the broker's usual record limit
 
 
@@ -45,4 +46,5 @@ def summary(job: Job, transcript: Transcript, ref: ObjectRef) -> ResultSummary:
         duration_s=transcript.duration_s,
         speech_s=transcript.speech_s,
         files=files,
+        warnings=transcript.warnings[:WARNINGS_MAX],
     )

@@ -12,9 +12,11 @@ import orjson
 from aiohttp import web
 
 from producers.gateway.database import ViewUnavailable
+from producers.gateway.ended import EndedJobs
 from producers.gateway.events import EventStreams
 from producers.gateway.feed import Freshness, Wakeups
-from producers.gateway.form import MAX_BYTES, OVERHEAD_BYTES, expect_continue, malformed
+from producers.gateway.form import MAX_BYTES, OVERHEAD_BYTES, expect_continue
+from producers.gateway.listing import PARAMETERS, STATES, cursor, parse_page
 from producers.gateway.models import models_document
 from producers.gateway.origin import Origins
 from producers.gateway.problems import Problem
@@ -31,7 +33,7 @@ from runtime.objects.transcripts import Transcripts
 from runtime.resources import Resources
 from runtime.stats import Stats
 from schemas.codec import Undecodable
-from schemas.jobs import CancelRequested, State
+from schemas.jobs import CancelRequested, JobRequested
 from schemas.topics import CANCELLATIONS
 
 PAGE = Path(__file__).with_name("page.html")
@@ -39,9 +41,6 @@ PAGE_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-STATES: tuple[State, ...] = ("PENDING", "STARTED", "SUCCESS", "FAILURE", "REVOKED")
-LIST_DEFAULT, LIST_MAX = 50, 500
-PARAMETERS = ("state", "owner", "limit")  # of the list of jobs; nothing else has any
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Readiness = Callable[[], Mapping[str, str | None]]
 
@@ -67,6 +66,7 @@ class Api:
         self._documents = Documents(parts.view, transcripts)
         self._events = EventStreams(parts.view, self._documents, parts.wakeups)
         self._submissions = Submissions(parts.resources, parts.producer, parts.view, transcripts)
+        self._ended = EndedJobs(parts.resources, parts.producer, parts.view, transcripts)
         self._origins = Origins(parts.resources.settings)
         self._page = PAGE.read_bytes()
 
@@ -85,6 +85,8 @@ class Api:
             ("GET", f"{PREFIX}/{{task_id}}/transcript.{{format}}", self.transcript),
             ("DELETE", f"{PREFIX}/{{task_id}}", self.cancel),
             ("GET", "/api/jobs", self.jobs),
+            ("DELETE", "/api/jobs/{task_id}", self.delete),
+            ("POST", "/api/jobs/{task_id}/retry", self.retry),
             ("GET", "/api/models", self.models),
             ("GET", "/api/stats", self.stats),
             ("GET", "/metrics", self.metrics),
@@ -112,7 +114,9 @@ class Api:
         return await handler(request)
 
     async def submit(self, request: web.Request) -> web.Response:
-        requested = await self._submissions.take(request)
+        return self._accepted(request, await self._submissions.take(request))
+
+    def _accepted(self, request: web.Request, requested: JobRequested) -> web.Response:
         where = self._origins.prefix(request) + status_url(requested.job.job_id)
         body = {
             "success": True,
@@ -121,6 +125,8 @@ class Api:
             "message": "accepted; the status_url shows its progress",
             "submission_time": requested.job.submitted_at,
         }
+        if requested.job.retry_of is not None:
+            body["retry_of"] = str(requested.job.retry_of)
         return _json(body, 202, {"Location": where})
 
     async def status(self, request: web.Request) -> web.Response:
@@ -160,11 +166,20 @@ class Api:
         return _json(body, 202)
 
     async def jobs(self, request: web.Request) -> web.Response:
-        """The newest jobs, and how many there are in each state."""
-        state = _one_of(request, "state", STATES)
-        rows = await asyncio.to_thread(self._view.newest, _limit(request), state, request.query.get("owner"))
+        """The newest jobs, or those after a cursor, and how many there are in each state."""
+        page = parse_page(request.query)
+        jobs = await asyncio.to_thread(self._view.newest, page.limit, page.state, page.owner, after=page.after)
         counts = await asyncio.to_thread(self._view.counts)
-        return _json({"jobs": [self._documents.row(job) for job in rows], "counts": counts})
+        rows = [self._documents.row(job) for job in jobs]
+        return _json({"jobs": rows, "next_cursor": cursor(jobs, page), "counts": counts})
+
+    async def delete(self, request: web.Request) -> web.Response:
+        job = await self._job(request)
+        await self._ended.delete(job)
+        return _json({"task_id": str(job.job_id), "message": "deleted, with its transcript"})
+
+    async def retry(self, request: web.Request) -> web.Response:
+        return self._accepted(request, await self._ended.retry(await self._job(request)))
 
     async def models(self, _request: web.Request) -> web.Response:
         return _json(models_document(self._parts.resources.model, self._parts.readiness()))
@@ -213,20 +228,3 @@ def _json(body: object, status: int = 200, headers: Mapping[str, str] | None = N
     response = web.Response(body=orjson.dumps(body), status=status, content_type="application/json", headers=headers)
     response.headers["Cache-Control"] = "no-store"
     return response
-
-
-def _limit(request: web.Request) -> int:
-    text = request.query.get("limit", str(LIST_DEFAULT))
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= 1):
-        raise malformed("The limit must be a whole number of at least 1.")
-    return min(int(text), LIST_MAX)
-
-
-def _one_of(request: web.Request, name: str, values: tuple[State, ...]) -> State | None:
-    text = request.query.get(name)
-    if text is None:
-        return None
-    for value in values:
-        if value == text.upper():
-            return value
-    raise malformed(f"The {name} must be one of {', '.join(values)}.")

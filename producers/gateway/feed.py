@@ -17,7 +17,7 @@ from runtime.kafka.follower import Follower, Start
 from runtime.kafka.follower_thread import FollowerThread
 from runtime.kafka.messages import Partition, Received
 from runtime.outage import Outage
-from schemas.topics import JOBS, PROGRESS, REQUESTS
+from schemas.topics import CANCELLATIONS, JOBS, PROGRESS, REQUESTS
 
 SPACE_S = 1.0  # how often writing is tried again while the disk is full
 FRESH_WITHIN_S = 1.0  # an unknown id is looked for this long before the answer is 503 with Retry-After
@@ -36,7 +36,7 @@ class Feed:
         self._view = view
         self._on_change = on_change
         self._embedded = embedded
-        self._thread = FollowerThread("gateway-view", kafka, (REQUESTS, JOBS, PROGRESS), self._take, self._begin)
+        self._thread = FollowerThread("gateway-view", kafka, (REQUESTS, JOBS, PROGRESS, CANCELLATIONS), self._take, self._begin)
         self._stopping = threading.Event()
         self._full = Outage("gateway-view-file")
         self._lag: str | None = "the view has not been read yet"

@@ -1,6 +1,7 @@
 """Documents about a job: its status, its result, its row in the list. Pure except for reading transcripts."""
 
 import asyncio
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -28,16 +29,21 @@ class Documents:
     async def status(self, job: JobView) -> dict[str, Any]:
         """Raises StoreUnavailable. If the transcript is no longer in the store, the message says so."""
         progress = self._progress(job)
-        document = {
+        document: dict[str, Any] = {
             "task_id": str(job.job_id),
             "state": job.state,
             "message": message(job, progress.share),
+            "filename": job.filename,
+            **_times(job),
+            "retry_of": _retry_of(job),
             "model": _model(job),
+            "warnings": _warnings(job),
             "progress": progress_document(progress.share, progress.segments),
         }
         if job.state == "SUCCESS":
             try:
                 document["result"] = await asyncio.to_thread(self._result, job)
+                document["warnings"] = document["result"]["warnings"]
             except NotFound:
                 document["message"] = "finished, but the transcript is no longer in the store"
             except Undecodable:
@@ -55,17 +61,19 @@ class Documents:
         share = 1.0 if job.state == "SUCCESS" else self._view.progress.share(job.work_id)
         return {
             "task_id": str(job.job_id),
-            "filename": job.job.filename,
+            "filename": job.filename,
             "source": job.job.source,
             "state": job.state,
             "message": message(job, share),
             "share": share,
-            "submitted_at": job.job.submitted_at,
+            **_times(job),
             "changed_at": job.changed_at,
+            "retry_of": _retry_of(job),
             "cached": job.cached,
             "model": job.model.name,
             "language": job.result.language if job.result else None,
             "duration": job.result.duration_s if job.result else None,
+            "warnings": _warnings(job),
         }
 
     def _progress(self, job: JobView) -> Progress:
@@ -75,6 +83,18 @@ class Documents:
 
     def _result(self, job: JobView) -> dict[str, Any]:
         return {"success": True, **answer(self._transcripts.read(job.work_id)), "cached": job.cached}
+
+
+def _times(job: JobView) -> dict[str, datetime | None]:
+    return {"submitted_at": job.job.submitted_at, "started_at": job.started_at, "ended_at": job.ended_at}
+
+
+def _retry_of(job: JobView) -> str | None:
+    return str(job.job.retry_of) if job.job.retry_of else None
+
+
+def _warnings(job: JobView) -> list[dict[str, Any]]:
+    return [warning.model_dump() for warning in job.result.warnings] if job.result else []
 
 
 def _model(job: JobView) -> dict[str, str]:

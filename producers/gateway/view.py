@@ -20,10 +20,10 @@ from schemas import codec
 from schemas.jobs import TERMINAL, CancelRequested, Job, JobChanged, JobRequested, ResultSummary, State
 from schemas.options import ModelRef
 from schemas.record import Failure, Record
-from schemas.topics import JOBS, REQUESTS
+from schemas.topics import CANCELLATIONS, JOBS, REQUESTS
 from schemas.work import WorkProgressed
 
-LAYOUT = 2  # of the tables below; an unknown one is rebuilt from the topics
+LAYOUT = 3  # of the tables below; an unknown one is rebuilt from the topics
 # Clusters are numbered as they appear: `seen` is the last one with a record of the job, `told` the one that its state is from.
 TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -31,13 +31,15 @@ CREATE TABLE offsets (topic TEXT, partition INTEGER, next INTEGER NOT NULL, PRIM
 CREATE TABLE jobs (
     job_id TEXT PRIMARY KEY, work_id TEXT NOT NULL, state TEXT NOT NULL, owner TEXT NOT NULL, submitted_s REAL NOT NULL,
     seen INTEGER NOT NULL, told INTEGER NOT NULL DEFAULT 0, requested BLOB, changed BLOB,
-    cancelled BLOB
+    cancelled BLOB, deleted INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX jobs_by_state ON jobs (state, submitted_s);
 CREATE INDEX jobs_by_owner ON jobs (owner, submitted_s);
 CREATE INDEX jobs_by_time ON jobs (submitted_s);
+CREATE INDEX jobs_by_work ON jobs (work_id);
 """
-FROM_1 = "ALTER TABLE jobs ADD COLUMN cancelled BLOB;"
+FROM_2 = "ALTER TABLE jobs ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0; CREATE INDEX jobs_by_work ON jobs (work_id);"
+FROM_1 = "ALTER TABLE jobs ADD COLUMN cancelled BLOB;" + FROM_2
 REQUESTED = """
 INSERT INTO jobs (job_id, work_id, state, owner, submitted_s, seen, requested) VALUES (?, ?, 'PENDING', ?, ?, ?, ?)
 ON CONFLICT (job_id) DO UPDATE SET seen = excluded.seen, requested = excluded.requested
@@ -47,13 +49,21 @@ INSERT INTO jobs (job_id, work_id, state, owner, submitted_s, seen, told, change
 ON CONFLICT (job_id) DO UPDATE SET
     work_id = excluded.work_id, state = excluded.state, seen = excluded.seen, told = excluded.told, changed = excluded.changed
 """
-STORED = (REQUESTS.name, JOBS.name)
+# A deletion may be read before the job. The last record stays, so that `murmur dev` does not process its file again.
+DELETED = """
+INSERT INTO jobs (job_id, work_id, state, owner, submitted_s, seen, deleted) VALUES (?, ?, 'REVOKED', '', 0, ?, 1)
+ON CONFLICT (job_id) DO UPDATE SET seen = excluded.seen, deleted = 1, requested = NULL
+"""
+STORED = (REQUESTS.name, JOBS.name, CANCELLATIONS.name)
 R = TypeVar("R", bound=Record)
 
 
 def view_path(settings: Settings) -> Path:
     """Path of the view in the data directory."""
     return settings.data_dir / "gateway" / "view.sqlite3"
+
+
+Place = tuple[float, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,7 @@ class JobView:
     cached: bool = False
     result: ResultSummary | None = None
     error: Failure | None = None
+    started_at: datetime | None = None
 
     @property
     def job_id(self) -> UUID:
@@ -77,12 +88,26 @@ class JobView:
     def ended(self) -> bool:
         return self.state in TERMINAL
 
+    @property
+    def ended_at(self) -> datetime | None:
+        return self.changed_at if self.ended else None
+
+    @property
+    def filename(self) -> str:
+        """With the folder, for a file that was dropped into one."""
+        return self.job.filename if self.job.dropped is None else self.job.dropped.key
+
+    @property
+    def place(self) -> Place:
+        """In the list of jobs."""
+        return self.job.submitted_at.timestamp(), str(self.job_id)
+
 
 class View:
     """All methods are safe from any thread; one write at a time. They raise ViewUnavailable (`database.py`)."""
 
     def __init__(self, path: Path) -> None:
-        self._file = Database(path, LAYOUT, TABLES, {1: FROM_1})
+        self._file = Database(path, LAYOUT, TABLES, {1: FROM_1, 2: FROM_2})
         self._cluster = 0
         self._reached: dict[Partition, int] = {}
         self.progress = ProgressBook()
@@ -167,6 +192,11 @@ class View:
         with self._file.write() as sql:
             sql.execute("UPDATE jobs SET cancelled = ? WHERE job_id = ?", (codec.encode(cancellation), str(cancellation.job_id)))
 
+    def delete(self, job_id: UUID, work_id: str) -> None:
+        """Shows the job no longer. Safe to repeat."""
+        with self._file.write() as sql:
+            self._deleted(sql, job_id, work_id)
+
     # Read by all handlers
 
     def caught_up(self, ends: Mapping[Partition, int]) -> bool:
@@ -175,29 +205,45 @@ class View:
         return all(reached.get(partition, 0) >= end for partition, end in ends.items())
 
     def get(self, job_id: UUID) -> JobView | None:
-        rows = self._file.read("SELECT work_id, requested, changed FROM jobs WHERE job_id = ?", str(job_id))
+        rows = self._file.read("SELECT work_id, requested, changed FROM jobs WHERE job_id = ? AND deleted = 0", str(job_id))
         return self._job_view(*rows[0]) if rows else None
 
-    def newest(self, limit: int, state: State | None = None, owner: str | None = None) -> list[JobView]:
-        """The jobs submitted last, newest first."""
-        filters = {"state": state, "owner": owner}
-        where = [f"{column} = ?" for column, value in filters.items() if value is not None]
-        query = "SELECT work_id, requested, changed FROM jobs" + (f" WHERE {' AND '.join(where)}" if where else "")
-        values = [value for value in filters.values() if value is not None]
-        return [self._job_view(*row) for row in self._file.read(f"{query} ORDER BY submitted_s DESC LIMIT ?", *values, limit)]
+    def newest(
+        self, limit: int, state: State | None = None, owner: str | None = None, *, after: Place | None = None
+    ) -> list[JobView]:
+        """The jobs submitted last, newest first; `after`: those that follow this place in the list."""
+        filters: list[tuple[str, object]] = [("deleted = ?", 0)]
+        filters += [(f"{column} = ?", value) for column, value in (("state", state), ("owner", owner)) if value is not None]
+        if after is not None:
+            filters += [("submitted_s <= ?", after[0]), ("(submitted_s < ? OR job_id < ?)", after)]
+        where = " AND ".join(condition for condition, _ in filters)
+        values = [one for _, value in filters for one in (value if isinstance(value, tuple) else (value,))]
+        query = f"SELECT work_id, requested, changed FROM jobs WHERE {where} ORDER BY submitted_s DESC, job_id DESC LIMIT ?"
+        return [self._job_view(*row) for row in self._file.read(query, *values, limit)]
 
     def counts(self) -> dict[str, int]:
         """How many jobs are in each state that occurs."""
-        return dict(self._file.read("SELECT state, count(*) FROM jobs GROUP BY state"))
+        return dict(self._file.read("SELECT state, count(*) FROM jobs WHERE deleted = 0 GROUP BY state"))
+
+    def request(self, job_id: UUID) -> JobRequested | None:
+        """What was requested; None for a job whose request had expired before this view was filled."""
+        rows = self._file.read("SELECT requested FROM jobs WHERE job_id = ? AND requested IS NOT NULL", str(job_id))
+        return self._decoded(JobRequested, rows[0][0]) if rows else None
+
+    def is_shared(self, job: JobView) -> bool:
+        """Whether another job needs the same work."""
+        query = "SELECT 1 FROM jobs WHERE work_id = ? AND job_id <> ? AND deleted = 0 LIMIT 1"
+        return bool(self._file.read(query, job.work_id, str(job.job_id)))
 
     def unfinished(self) -> Iterator[tuple[JobRequested, CancelRequested | None]]:
         """The jobs that have not ended, oldest first, each with its cancellation if `cancel` has stored one."""
-        query = "SELECT requested, cancelled FROM jobs WHERE state IN ('PENDING', 'STARTED') AND requested IS NOT NULL"
-        for requested, cancelled in self._file.read(f"{query} ORDER BY submitted_s"):
+        unfinished = "state IN ('PENDING', 'STARTED') AND requested IS NOT NULL AND deleted = 0"
+        query = f"SELECT requested, cancelled FROM jobs WHERE {unfinished} ORDER BY submitted_s"
+        for requested, cancelled in self._file.read(query):
             yield self._decoded(JobRequested, requested), self._decoded(CancelRequested, cancelled) if cancelled else None
 
     def jobs(self) -> Iterator[JobChanged]:
-        """The last record of every job that has one, oldest first."""
+        """The last record of every job that has one, deleted ones too, oldest first."""
         for (changed,) in self._file.read("SELECT changed FROM jobs WHERE changed IS NOT NULL ORDER BY submitted_s"):
             yield self._decoded(JobChanged, changed)
 
@@ -219,6 +265,9 @@ class View:
         if isinstance(event, WorkProgressed):
             self.progress.note(event)
             return {event.work_id}
+        if isinstance(event, CancelRequested) and event.delete:
+            self._deleted(sql, event.job_id, event.work_id)
+            return {str(event.job_id)}
         return set()  # not decoded: the stage that processes the topic writes the dead letter
 
     def _requested(self, sql: sqlite3.Connection, event: JobRequested, raw: bytes) -> None:
@@ -237,6 +286,9 @@ class View:
         if event.state in ("SUCCESS", "FAILURE"):  # a revoked job's work may continue for other jobs
             self.progress.forget(event.work_id)
 
+    def _deleted(self, sql: sqlite3.Connection, job_id: UUID, work_id: str) -> None:
+        sql.execute(DELETED, (str(job_id), work_id, self._cluster))
+
     def _meta(self, name: str) -> str | None:
         rows = self._file.read("SELECT value FROM meta WHERE name = ?", name)
         return str(rows[0][0]) if rows else None
@@ -244,7 +296,8 @@ class View:
     def _job_view(self, work_id: str, requested: bytes | None, changed: bytes | None) -> JobView:
         if changed is not None:
             last = self._decoded(JobChanged, changed)
-            return JobView(last.job, work_id, last.state, last.changed_at, last.model, last.cached, last.result, last.error)
+            facts = (last.model, last.cached, last.result, last.error, last.started_at)
+            return JobView(last.job, work_id, last.state, last.changed_at, *facts)
         first = self._decoded(JobRequested, requested)
         return JobView(first.job, work_id, "PENDING", first.job.submitted_at, first.work.model)
 

@@ -55,6 +55,11 @@ class Transcripts:
         except NotFound:
             return None
 
+    def forget(self, work_id: str) -> None:
+        """After the object was deleted."""
+        with self._lock:
+            self._recent.pop(keys.transcript_key(work_id), None)
+
     def _read(self, key: str, work_id: str, etag: str | None) -> Transcript:
         transcript = codec.decode(Transcript, self._objects.get(self._bucket, key))
         if transcript.work_id != work_id:

@@ -47,7 +47,13 @@ def test_a_submission_is_accepted_and_readable_at_once(house: House) -> None:
         "task_id": said["task_id"],
         "state": "PENDING",
         "message": "waiting to be transcribed",
+        "filename": "a.wav",
+        "submitted_at": said["submission_time"],
+        "started_at": None,
+        "ended_at": None,
+        "retry_of": None,
         "model": {"name": "demo", "revision": catalogue.resolve("demo").ref.revision},
+        "warnings": [],
         "progress": {"share": 0.0, "segments": []},
     }
 
@@ -280,7 +286,7 @@ def test_a_slash_at_the_end_makes_no_difference_to_a_job(house: House) -> None:
     assert house.ask("DELETE", f"{API}/{task_id}/").status == 202
 
 
-@pytest.mark.parametrize("path", ["/api/models?all=1", f"{API}/status/{uuid4()}?wait=1", "/api/jobs?limit=1&status=FAILURE"])
+@pytest.mark.parametrize("path", ["/api/models?all=1", f"{API}/status/{UUID(int=1)}?wait=1", "/api/jobs?limit=1&status=FAILURE"])
 def test_an_unknown_parameter_is_named_with_the_known_ones(house: House, path: str) -> None:
     problem = is_problem(house.get(path), 400)
     assert problem["reason"] == "unknown_parameter"

@@ -2,18 +2,34 @@
 
 import http.client
 import threading
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import orjson
 import pytest
 
 from runtime.kafka.follower import Follower
+from runtime.objects import NotFound
 from runtime.objects.keys import transcript_key
 from schemas.jobs import CancelRequested, JobRequested, ResultSummary, State
-from schemas.record import Failure
+from schemas.record import Failure, ObjectRef
 from schemas.segment import Segment
-from schemas.topics import CANCELLATIONS
-from tests.contract.gateway.house import API, House, finish, is_problem, progressed, status, submitted, tell
+from schemas.topics import CANCELLATIONS, REQUESTS
+from schemas.warning import TranscriptWarning
+from tests.contract.gateway.house import (
+    API,
+    House,
+    finish,
+    is_problem,
+    progressed,
+    requested,
+    running,
+    status,
+    submitted,
+    tell,
+)
 from tests.waiting import DEADLINE_S, wait_until
 
 
@@ -179,3 +195,131 @@ def test_the_list_has_the_newest_jobs_and_the_counts(house: House) -> None:
 @pytest.mark.parametrize("query", ["limit=0", "limit=-1", "limit=x", "limit=²", "limit=99999999999", "state=DONE", "state="])
 def test_a_list_that_cannot_be_is_a_bad_request(house: House, query: str) -> None:
     is_problem(house.get(f"/api/jobs?{query.replace('²', '%C2%B2')}"), 400)
+
+
+def test_status_and_list_have_name_times_model_and_warnings(house: House) -> None:
+    request = submitted(house)
+    began = datetime.now(UTC)
+    warnings = (TranscriptWarning(code="lost", message="audio is missing", start=1.0, end=2.0),)
+    result = ResultSummary(transcript=request.work.audio, language="pt", duration_s=2, speech_s=1, warnings=warnings)
+    tell(house, request, "SUCCESS", result=result, started_at=began)
+
+    row = next(job for job in house.get("/api/jobs").json["jobs"] if job["task_id"] == str(request.job.job_id))
+    one = status(house, request)
+
+    for document in (row, one):
+        assert document["filename"] == "a.wav"
+        assert datetime.fromisoformat(document["submitted_at"]) == request.job.submitted_at
+        assert datetime.fromisoformat(document["started_at"]) == began
+        assert datetime.fromisoformat(document["ended_at"]) >= began
+        assert document["warnings"] == [{"code": "lost", "message": "audio is missing", "start": 1.0, "end": 2.0}]
+        assert document["retry_of"] is None
+    assert (row["model"], one["model"]["name"]) == ("demo", "demo")
+
+
+def test_a_job_that_waits_has_neither_started_nor_ended(house: House) -> None:
+    one = status(house, submitted(house))
+    assert (one["started_at"], one["ended_at"], one["warnings"]) == (None, None, [])
+
+
+def test_the_name_of_a_dropped_file_has_its_folder(house: House) -> None:
+    job = submitted(house).job
+    dropped = ObjectRef(bucket="uploads", key="calls/monday/a.wav")
+    request = submitted(house)
+    drop = request.model_copy(update={"job": job.model_copy(update={"job_id": uuid4(), "source": "drop", "dropped": dropped})})
+    house.publish(REQUESTS, drop.work.work_id, drop)
+    wait_until(lambda: house.get(f"{API}/status/{drop.job.job_id}").status == 200, "the drop")
+    assert status(house, drop)["filename"] == "calls/monday/a.wav"
+
+
+def test_a_cursor_leads_through_the_whole_list(house: House) -> None:
+    tasks = [str(submitted(house).job.job_id) for _ in range(5)]
+    seen: list[str] = []
+    where = "/api/jobs?limit=2&state=pending"
+    while True:
+        page = house.get(where).json
+        seen += [job["task_id"] for job in page["jobs"]]
+        if page["next_cursor"] is None:
+            break
+        where = f"/api/jobs?limit=2&state=pending&cursor={page['next_cursor']}"
+
+    assert seen[:5] == tasks[::-1]
+    assert len(seen) == len(set(seen)) == house.get("/api/jobs").json["counts"]["PENDING"]
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "bnVsbA==", "WzEsMiwzXQ==", "WyJhIiwiYiJd"])
+def test_a_cursor_of_no_response_is_a_bad_request(house: House, cursor: str) -> None:
+    is_problem(house.get(f"/api/jobs?cursor={cursor}"), 400)
+
+
+def test_an_ended_job_is_deleted_with_its_transcript_and_its_audio(house: House) -> None:
+    request = submitted(house)
+    task_id = request.job.job_id
+    assert is_problem(house.ask("DELETE", f"/api/jobs/{task_id}"), 409)["reason"] == "not_ended"
+    finish(house, request, Segment(start=0, end=1, text="Olá."))
+
+    answer = house.ask("DELETE", f"/api/jobs/{task_id}")
+
+    assert answer.status == 200
+    for path in (f"{API}/status/{task_id}", f"{API}/{task_id}/transcript.txt", f"{API}/{task_id}/events"):
+        is_problem(house.get(path), 404)
+    is_problem(house.ask("DELETE", f"/api/jobs/{task_id}"), 404)
+    assert str(task_id) not in {job["task_id"] for job in house.get("/api/jobs?limit=500").json["jobs"]}
+    with pytest.raises(NotFound):
+        house.store.head(house.settings.work_bucket, transcript_key(request.work.work_id))
+    assert not (house.uploads / str(task_id)).exists()
+
+
+def test_a_transcript_that_another_job_has_too_is_not_deleted_with_the_first(house: House) -> None:
+    data = uuid4().bytes
+    one, other = submitted(house, data), submitted(house, data)
+    finish(house, one, Segment(start=0, end=1, text="Olá."))
+    finish(house, other, Segment(start=0, end=1, text="Olá."))
+
+    house.ask("DELETE", f"/api/jobs/{one.job.job_id}")
+
+    assert status(house, other)["result"]["transcription"]["text"] == "Olá."
+
+
+def test_another_gateway_no_longer_shows_a_deleted_job(house: House, tmp_path: Path) -> None:
+    request = submitted(house)
+    finish(house, request)
+    house.ask("DELETE", f"/api/jobs/{request.job.job_id}")
+    with running(house.kafka, tmp_path) as other:
+        wait_until(lambda: other.gateway.not_ready() is None, "the other gateway")
+        wait_until(lambda: other.get(f"{API}/status/{request.job.job_id}").status == 404, "the deletion")
+
+
+@pytest.mark.parametrize("end", ["FAILURE", "REVOKED"])
+def test_a_failed_job_is_retried_as_a_new_one_that_names_it(house: House, end: State) -> None:
+    first = submitted(house, language="en", prompt="Ana", lane="bulk")
+    is_problem(house.ask("POST", f"/api/jobs/{first.job.job_id}/retry"), 409)
+    tell(house, first, end, error=Failure(reason="no_audio", message="nothing in it") if end == "FAILURE" else None)
+
+    answer = house.ask("POST", f"/api/jobs/{first.job.job_id}/retry/")
+
+    assert answer.status == 202
+    assert answer.json["retry_of"] == str(first.job.job_id)
+    assert answer.json["task_id"] != str(first.job.job_id)
+    assert answer.headers["Location"] == answer.json["status_url"]
+    again = requested(house, answer.json["task_id"])
+    assert (again.work, again.job.retry_of, again.job.lane) == (first.work, first.job.job_id, "bulk")
+    assert status(house, again)["retry_of"] == str(first.job.job_id)
+    assert status(house, again)["state"] == "PENDING"
+
+
+def test_a_finished_job_is_retried_only_when_its_transcript_is_lost(house: House) -> None:
+    request = submitted(house)
+    finish(house, request, Segment(start=0, end=1, text="Olá."))
+    where = f"/api/jobs/{request.job.job_id}/retry"
+    assert is_problem(house.ask("POST", where), 409)["reason"] == "not_failed"
+
+    house.store.put(house.settings.work_bucket, transcript_key(request.work.work_id), b"{damaged")
+    assert house.ask("POST", where).status == 202
+
+
+def test_what_has_no_audio_any_more_cannot_be_retried(house: House) -> None:
+    request = submitted(house)
+    tell(house, request, "FAILURE", error=Failure(reason="audio_gone", message="it is gone"))
+    house.store.delete(house.settings.work_bucket, request.work.audio.key)
+    assert is_problem(house.ask("POST", f"/api/jobs/{request.job.job_id}/retry"), 410)["reason"] == "audio_gone"

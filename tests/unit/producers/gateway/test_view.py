@@ -15,7 +15,7 @@ from schemas import codec
 from schemas.jobs import CancelRequested, Job, JobChanged, JobRequested, ResultSummary, State, Work
 from schemas.options import ModelRef
 from schemas.record import Failure, ObjectRef, Record
-from schemas.topics import JOBS, PROGRESS, REQUESTS
+from schemas.topics import CANCELLATIONS, JOBS, PROGRESS, REQUESTS
 from schemas.work import WorkProgressed
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -60,7 +60,7 @@ def changed(job_id: UUID, state: State, minute: int = 0) -> JobChanged:
     )
 
 
-TOPIC_OF = {JobRequested: REQUESTS, JobChanged: JOBS, WorkProgressed: PROGRESS}
+TOPIC_OF = {JobRequested: REQUESTS, JobChanged: JOBS, WorkProgressed: PROGRESS, CancelRequested: CANCELLATIONS}
 
 
 def tell(view: View, *records: Record, offset: int = 0) -> set[str]:
@@ -231,17 +231,58 @@ def test_the_records_that_a_fresh_broker_is_seeded_from(view: View) -> None:
     assert known == [(done, "SUCCESS"), (running, "STARTED")]
 
 
-def test_a_file_of_the_first_layout_keeps_its_jobs(tmp_path: Path) -> None:
+@pytest.mark.parametrize("layout", [1, 2])
+def test_a_file_of_an_earlier_layout_keeps_its_jobs(tmp_path: Path, layout: int) -> None:
     path, job_id = tmp_path / "view.sqlite3", uuid4()
     with closing(View(path)) as view:
         view.open()
         view.accept(asked(job_id))
     with closing(sqlite3.connect(path)) as sql:
-        sql.executescript("ALTER TABLE jobs DROP COLUMN cancelled; PRAGMA user_version = 1;")
+        sql.executescript("DROP INDEX jobs_by_work; ALTER TABLE jobs DROP COLUMN deleted;")
+        if layout == 1:
+            sql.execute("ALTER TABLE jobs DROP COLUMN cancelled")
+        sql.execute(f"PRAGMA user_version = {layout}")
     with closing(View(path)) as view:
         view.open()
         assert state(view, job_id) == "PENDING"
         view.cancel(CancelRequested(job_id=job_id, work_id=WORK_ID, requested_at=datetime.now(UTC)))
+        view.delete(job_id, WORK_ID)
+        assert state(view, job_id) is None
+
+
+def test_a_deleted_job_is_gone_from_all_but_the_memory_of_a_broker(view: View) -> None:
+    done, kept = uuid4(), uuid4()
+    tell(view, asked(done), asked(kept, 1))
+    tell(view, changed(done, "SUCCESS"), changed(kept, "FAILURE", 1))
+
+    deletion = CancelRequested(job_id=done, work_id=WORK_ID, requested_at=datetime.now(UTC), delete=True)
+    tell(view, deletion, deletion)
+
+    assert state(view, done) is None
+    assert [job.job_id for job in view.newest(9)] == [kept]
+    assert view.counts() == {"FAILURE": 1}
+    assert view.request(done) is None
+    assert [last.job.job_id for last in view.jobs()] == [done, kept]
+
+
+def test_a_deletion_may_be_read_before_its_job(view: View) -> None:
+    done = uuid4()
+    tell(view, CancelRequested(job_id=done, work_id=WORK_ID, requested_at=datetime.now(UTC), delete=True))
+    tell(view, asked(done), changed(done, "SUCCESS"))
+
+    assert state(view, done) is None
+    assert view.counts() == {}
+    assert list(view.unfinished()) == []
+
+
+def test_jobs_of_the_same_moment_are_listed_once_page_by_page(view: View) -> None:
+    ids = {uuid4() for _ in range(5)}
+    tell(view, *(asked(job_id) for job_id in ids))
+    first = view.newest(3)
+    rest = view.newest(3, after=first[-1].place)
+
+    assert len(rest) == 2
+    assert {job.job_id for job in (*first, *rest)} == ids
 
 
 def test_a_batch_that_fails_leaves_neither_rows_nor_offsets(view: View) -> None:

@@ -1,0 +1,89 @@
+"""What can be done with a job that has ended: delete it with its transcript, or retry it as a new job."""
+
+import asyncio
+import contextlib
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from producers.gateway.database import ViewUnavailable
+from producers.gateway.problems import Problem
+from producers.gateway.view import JobView, View
+from runtime import identity
+from runtime.effective_options import effective_options, for_file
+from runtime.kafka.async_producer import AsyncProducer
+from runtime.kafka.messages import Output
+from runtime.logs import get_logger
+from runtime.objects import NotFound, keys
+from runtime.objects.transcripts import Transcripts
+from runtime.resources import Resources
+from schemas.codec import Undecodable
+from schemas.jobs import CancelRequested, JobRequested
+from schemas.topics import CANCELLATIONS, REQUESTS
+
+log = get_logger(__name__)
+
+
+class EndedJobs:
+    def __init__(self, resources: Resources, producer: AsyncProducer, view: View, transcripts: Transcripts) -> None:
+        self._resources = resources
+        self._producer = producer
+        self._view = view
+        self._transcripts = transcripts
+
+    async def delete(self, job: JobView) -> None:
+        """Returns once the broker has acknowledged it, and transcript and upload are deleted, unless another job needs them.
+        Safe to repeat. Raises Problem 409 for a job that has not ended, and Retry."""
+        if not job.ended:
+            raise Problem(409, "not_ended", "The job has not ended: cancel it first.", state=job.state)
+        deletion = CancelRequested(job_id=job.job_id, work_id=job.work_id, requested_at=datetime.now(UTC), delete=True)
+        is_shared = await asyncio.to_thread(self._view.is_shared, job)
+        await self._producer.send(Output(CANCELLATIONS, job.work_id, deletion))
+        if not is_shared:
+            await asyncio.to_thread(self._delete_objects, job)
+        with contextlib.suppress(ViewUnavailable):  # the feed waits for space, and brings the deletion then
+            await asyncio.to_thread(self._view.delete, job.job_id, job.work_id)
+        log.info("job.deleted", job_id=str(job.job_id), work_id=job.work_id)
+
+    async def retry(self, job: JobView) -> JobRequested:
+        """The new job, once the broker has acknowledged it. Raises Problem 409 for a job that did not fail, 410 when its audio is
+        no longer in the store, and Retry."""
+        if not job.ended or (job.state == "SUCCESS" and await asyncio.to_thread(self._has_transcript, job)):
+            raise Problem(409, "not_failed", "Only a job that failed or was cancelled can be retried.", state=job.state)
+        earlier = await asyncio.to_thread(self._view.request, job.job_id)
+        if earlier is None or not await asyncio.to_thread(self._has_audio, earlier):
+            raise Problem(410, "audio_gone", "The audio of the job is no longer in the store: submit the file again.")
+        requested = await asyncio.to_thread(self._again, earlier)
+        await self._producer.send(Output(REQUESTS, requested.work.work_id, requested))
+        with contextlib.suppress(ViewUnavailable):
+            await asyncio.to_thread(self._view.accept, requested)
+        return requested
+
+    def _again(self, earlier: JobRequested) -> JobRequested:
+        """The same request of today's model. Raises Invalid when that does not support the language."""
+        job, work = earlier.job, earlier.work
+        given = {name: getattr(work.decoding, name) for name in ("language", "task", "words", "multilingual", "prompt")}
+        options = effective_options(self._resources.settings, self._resources.model, track=work.slicing.track, **given)
+        planned = identity.plan(work.audio_id, work.audio, for_file(options, job.filename), job.owner)
+        again = job.model_copy(update={"job_id": uuid4(), "submitted_at": datetime.now(UTC), "retry_of": job.job_id})
+        return JobRequested(job=again, work=planned, result=self._transcripts.find(planned.work_id))
+
+    def _has_transcript(self, job: JobView) -> bool:
+        try:
+            self._transcripts.read_stored(job.work_id)
+        except (NotFound, Undecodable):
+            return False
+        return True
+
+    def _has_audio(self, request: JobRequested) -> bool:
+        audio = request.work.audio
+        try:
+            return audio.etag in (None, self._resources.objects.head(audio.bucket, audio.key).etag)
+        except NotFound:
+            return False
+
+    def _delete_objects(self, job: JobView) -> None:
+        bucket = self._resources.settings.work_bucket
+        self._resources.objects.delete(bucket, keys.transcript_key(job.work_id))
+        self._transcripts.forget(job.work_id)
+        if job.job.source == "http" and job.job.retry_of is None:
+            self._resources.objects.delete(bucket, keys.upload_key(job.job_id))

@@ -1,0 +1,37 @@
+"""Deletions and retries of ended jobs, as the coordinator sees them."""
+
+from uuid import uuid4
+
+import pytest
+
+from schemas.jobs import CancelRequested, JobChanged, JobRequested
+from schemas.record import Failure, ObjectRef
+from schemas.work import DecodeRequested, WorkFailed
+from tests.unit.processors.coordinator.test_decide import NOW, World, requested
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_a_deletion_is_between_the_gateways(world: World) -> None:
+    job = requested()
+    deletion = CancelRequested(job_id=job.job.job_id, work_id=job.work.work_id, requested_at=NOW, delete=True)
+    assert world.see(deletion)[1] == [], "before its request"
+    assert any(isinstance(output, DecodeRequested) for output in world.see(job)[1])
+    assert world.see(deletion)[1] == [], "the work goes on"
+
+
+def test_the_retry_of_an_upload_fails_with_the_object_that_it_shares(world: World) -> None:
+    first = uuid4()
+    audio = ObjectRef(bucket="work", key=f"uploads/{first}")
+    of = requested()
+    work = of.work.model_copy(update={"audio": audio})
+    job = of.job.model_copy(update={"source": "http", "dropped": None, "retry_of": first})
+    world.see(JobRequested(job=job, work=work))
+
+    outputs = world.report(WorkFailed(failure=Failure(reason="audio_gone", message="the audio is no longer in the store")))
+
+    assert [output.state for output in outputs if isinstance(output, JobChanged)] == ["FAILURE"]
+    assert not any(isinstance(output, DecodeRequested) for output in outputs)
