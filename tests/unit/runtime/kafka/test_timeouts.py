@@ -23,6 +23,6 @@ def test_what_a_call_raises_is_raised() -> None:
 
 def test_a_call_that_does_not_come_back_is_left_to_itself() -> None:
     never = threading.Event()
-    with pytest.raises(ClientHung, match="a call does not come back"):
+    with pytest.raises(ClientHung, match="a call has not returned"):
         call_with_timeout(0.05, "a call", never.wait)
     never.set()
