@@ -8,7 +8,7 @@ STAMP := .venv/.locked
 TIERS := tests/speech tests/services tests/pipeline tests/contract tests/unit
 PYTESTS ?= 4
 
-.PHONY: help setup demo dev test models services services-stop chaos unit check fix generate lock bench clean
+.PHONY: help setup demo dev wheel test models services services-stop chaos unit check fix generate lock bench clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,8 +22,11 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup ## transcribe the bundled clips over HTTP and show texts and times
 	@$(BIN)/python -m examples.demo
 
-dev: setup ## run the whole system in one process: http://127.0.0.1:8511
+dev: setup ## run the whole system in one process: http://127.0.0.1:8511 (it prints how to call the command line)
 	@$(BIN)/murmur dev
+
+wheel: setup ## build dist/murmur-….whl, for `uv tool install` or `pipx install`
+	@$(BIN)/uv build --quiet --wheel --out-dir dist . && ls dist/*.whl
 
 test: check ## all checks and tests: unit, contract, pipeline, speech, services
 	@$(BIN)/python -m scripts.models

@@ -2,7 +2,9 @@
 
 import logging
 import os
+import shutil
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -56,6 +58,7 @@ def dev(
             typer.echo(f"  drop files into  {system.settings.inbox}")
             typer.echo(f"  find results in  {system.settings.outbox}")
             typer.echo(f"  model            {served.ref.name}, revision {served.ref.revision}")
+            typer.echo(f"  command line     {command()} --help")
             if system.broker is not None:
                 typer.echo(f"  Kafka clients    {system.broker.bootstrap}")
             for warning in catalogue.warnings_of(served.ref):
@@ -64,6 +67,16 @@ def dev(
         logs.hide("runtime.kafka", below=logging.ERROR)  # the broker closes before its last clients, which would report that
     logs.get_logger(__name__).info("murmur.stopped")
     os._exit(0)  # a stage that hangs in a library call must not keep the process running
+
+
+def command() -> str:
+    """How this program is called from here: `murmur` where the shell finds it, else its path."""
+    called = Path(sys.argv[0])
+    found = shutil.which("murmur")
+    if called.name != "murmur" or (found is not None and Path(found).resolve() == called.resolve()):
+        return "murmur"
+    path = called.absolute()
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _stop_on_signals(stop: Callable[[], None]) -> None:

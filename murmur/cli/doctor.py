@@ -144,7 +144,7 @@ def _model(settings: "Settings") -> Check:
     found = f"{model.ref.name}, revision {model.ref.revision}"
     if path is not None:
         return Check("model", f"{found}, at {path}{chosen}")
-    advice = f"the first use downloads it from {model.repository}; without internet: docs/models.md"
+    advice = f"the first use downloads it from {model.repository}; without internet, MURMUR_MODELS_DIR names a folder of models"
     return Check("model", f"{found}, not downloaded yet{chosen}", advice=advice)
 
 
