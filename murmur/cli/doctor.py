@@ -31,7 +31,12 @@ class Check:
     advice: str | None = None
 
 
-def doctor(json: Annotated[bool, typer.Option("--json", help="one JSON object per check")] = False) -> None:
+def doctor(
+    json: Annotated[bool, typer.Option("--json", help="one JSON object per check")] = False,
+    verify_cache: Annotated[
+        bool, typer.Option("--verify-cache", help="instead, compare all stored transcripts with their audio, which takes long")
+    ] = False,
+) -> None:
     """Check what `murmur dev` needs, then what `murmur run` needs in addition, and say how to fix what is missing.
 
     Exits with 1 when `murmur dev` would not work. A cluster's broker, topics and store count only if settings of Kafka or of the
@@ -41,10 +46,33 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="one JSON object pe
 
     settings = load.settings()
     is_cluster = has_cluster(settings)
+    if verify_cache:
+        _verify_cache(settings, is_cluster=is_cluster)
+        return
     dev = _report("murmur dev, murmur transcribe", examine_dev(settings), json, is_required=True)
     unset = "" if is_cluster else " (no setting of Kafka or the store is set)"
     cluster = _report(f"\nmurmur run: a cluster{unset}", examine_cluster(settings), json, is_required=is_cluster)
     if not (dev and (cluster or not is_cluster)):
+        raise typer.Exit(1)
+
+
+def _verify_cache(settings: "Settings", *, is_cluster: bool) -> None:
+    from contextlib import closing
+
+    from murmur.cli.cache_check import check_cache
+    from murmur.dev.system import store_of
+    from processors.slicer.sandbox.pool import Decoders
+    from processors.slicer.sandbox.process import Limits
+    from processors.slicer.slicing import Slicer
+    from processors.slicer.vad import load_session
+    from runtime.objects import open as stores
+
+    objects = stores.from_settings(settings) if is_cluster else store_of(settings)
+    with closing(Decoders(Limits(settings.decoder_memory_mb << 20, settings.decoder_cpu_s))) as decoders:
+        report = check_cache(objects, settings, Slicer(decoders, load_session(), settings.max_audio_s))
+    for line in report.lines():
+        typer.echo(line)
+    if report.wrong:
         raise typer.Exit(1)
 
 

@@ -44,15 +44,8 @@ class Dev:
         """Raises UsageError: no such model, folders inside each other, data in use by another process."""
         settings = self.settings
         model = catalogue.of(settings)
-        inbox, outbox = folders(settings)
+        objects = store_of(settings)
         self._lock = _lock(settings.data_dir)
-        objects = DirectoryStore(
-            {
-                settings.uploads_bucket: inbox,
-                settings.work_bucket: settings.data_dir / "work",
-                settings.results_bucket: outbox,
-            }
-        )
         try:
             objects.create()
             objects.sweep()
@@ -147,6 +140,19 @@ def with_folders(settings: Settings) -> Settings:
     model = settings.model or catalogue.default_for(settings.device)
     return settings.model_copy(
         update={"data_dir": data_dir, "inbox": inbox, "outbox": outbox, "model": model, "store": "directory"}
+    )
+
+
+def store_of(settings: Settings) -> DirectoryStore:
+    """The object store of `murmur dev` with these settings. Raises UsageError: folders inside each other."""
+    settings = with_folders(settings)
+    inbox, outbox = folders(settings)
+    return DirectoryStore(
+        {
+            settings.uploads_bucket: inbox,
+            settings.work_bucket: settings.data_dir / "work",
+            settings.results_bucket: outbox,
+        }
     )
 
 

@@ -7,9 +7,11 @@ from uuid import UUID
 
 from schemas.work import Span
 
+UPLOADS, TRANSCRIPTS = "uploads/", "results/"
+
 
 def upload_key(job_id: UUID) -> str:
-    return f"uploads/{job_id}"
+    return f"{UPLOADS}{job_id}"
 
 
 def chunk_key(slice_id: str, run: str, span: Span) -> str:
@@ -17,7 +19,7 @@ def chunk_key(slice_id: str, run: str, span: Span) -> str:
 
 
 def transcript_key(work_id: str) -> str:
-    return f"results/{work_id}.json"
+    return f"{TRANSCRIPTS}{work_id}.json"
 
 
 def dead_letter_key(subject: str) -> str:
