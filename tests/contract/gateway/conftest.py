@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from runtime.kafka.client import Kafka
 from runtime.kafka.embedded import EmbeddedBroker
-from tests.contract.gateway.house import House, running
+from tests.contract.gateway.running_gateway import RunningGateway, running
 from tests.waiting import wait_until
 
 SECRET = SecretStr("whsec_" + "QUJDRA" * 8)
@@ -24,9 +24,9 @@ def broker(request: pytest.FixtureRequest) -> Iterator[Kafka]:
 
 
 @pytest.fixture(scope="module")
-def house(broker: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def gateway(broker: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
     """One for all tests of a module; each makes jobs of its own."""
     limits = {"max_upload_bytes": 12 * 1024 * 1024, "webhook_secret": SECRET}
-    with running(broker, tmp_path_factory.mktemp("gateway"), **limits) as house:
-        wait_until(lambda: house.gateway.not_ready() is None, "the gateway")
-        yield house
+    with running(broker, tmp_path_factory.mktemp("gateway"), **limits) as gateway:
+        wait_until(lambda: gateway.stage.not_ready() is None, "the gateway")
+        yield gateway

@@ -18,55 +18,55 @@ from schemas.record import Failure, ObjectRef
 from schemas.segment import Segment
 from schemas.topics import CANCELLATIONS, REQUESTS
 from schemas.warning import TranscriptWarning
-from tests.contract.gateway.house import (
+from tests.contract.gateway.running_gateway import (
     API,
-    House,
+    RunningGateway,
     finish,
     is_problem,
     progressed,
+    publish_state,
     requested,
     running,
     status,
     submitted,
-    tell,
 )
 from tests.waiting import DEADLINE_S, wait_until
 
 
-def test_a_finished_job_gives_its_result(house: House) -> None:
-    asked = submitted(house)
-    finish(house, asked, Segment(start=0, end=1, text="Olá."))
-    said = status(house, asked)
+def test_the_status_of_a_finished_job_has_its_result(gateway: RunningGateway) -> None:
+    submission = submitted(gateway)
+    finish(gateway, submission, Segment(start=0, end=1, text="Olá."))
+    document = status(gateway, submission)
 
-    assert said["progress"] == {"share": 1.0, "segments": []}
-    result = said["result"]
+    assert document["progress"] == {"share": 1.0, "segments": []}
+    result = document["result"]
     assert set(result) == {"success", "transcription", "model", "processing_time", "warnings", "audio_info", "cached"}
-    assert result["model"] == said["model"] == asked.work.model.model_dump()
+    assert result["model"] == document["model"] == submission.work.model.model_dump()
     assert result["warnings"] == []
-    assert set(said["result"]["transcription"]) == {"text", "segments", "language", "duration"}
-    assert said["result"]["transcription"]["text"] == "Olá."
-    assert said["result"]["cached"] is False
+    assert set(document["result"]["transcription"]) == {"text", "segments", "language", "duration"}
+    assert document["result"]["transcription"]["text"] == "Olá."
+    assert document["result"]["cached"] is False
 
 
-def test_a_failed_job_says_why(house: House) -> None:
-    asked = submitted(house)
-    tell(house, asked, "FAILURE", error=Failure(reason="no_audio", message="it contains no audio"))
-    said = status(house, asked)
+def test_the_status_of_a_failed_job_has_the_reason(gateway: RunningGateway) -> None:
+    submission = submitted(gateway)
+    publish_state(gateway, submission, "FAILURE", error=Failure(reason="no_audio", message="it contains no audio"))
+    document = status(gateway, submission)
 
-    assert said["error"] == {"reason": "no_audio", "message": "it contains no audio"}
-    assert "result" not in said
+    assert document["error"] == {"reason": "no_audio", "message": "it contains no audio"}
+    assert "result" not in document
 
 
-def test_progress_has_the_share_and_the_segments_so_far(house: House) -> None:
-    asked = submitted(house)
-    tell(house, asked, "STARTED")
-    progressed(house, asked, 0.25, "Olá.")
+def test_progress_has_the_share_and_the_segments_so_far(gateway: RunningGateway) -> None:
+    submission = submitted(gateway)
+    publish_state(gateway, submission, "STARTED")
+    progressed(gateway, submission, 0.25, "Olá.")
 
-    said = wait_until(lambda: (s := status(house, asked))["progress"]["share"] and s, "progress")
+    document = wait_until(lambda: (s := status(gateway, submission))["progress"]["share"] and s, "progress")
 
-    assert said["progress"]["share"] == 0.25
-    assert [segment["text"] for segment in said["progress"]["segments"]] == ["Olá."]
-    assert said["message"] == "transcribing, 25% done"
+    assert document["progress"]["share"] == 0.25
+    assert [segment["text"] for segment in document["progress"]["segments"]] == ["Olá."]
+    assert document["message"] == "transcribing, 25% done"
 
 
 @pytest.mark.parametrize(
@@ -79,77 +79,84 @@ def test_progress_has_the_share_and_the_segments_so_far(house: House) -> None:
         ("tsv", "text/tab-separated-values", b"start"),
     ],
 )
-def test_a_transcript_comes_in_every_format(house: House, name: str, content_type: str, begins: bytes) -> None:
-    asked = submitted(house)
-    finish(house, asked, Segment(start=0, end=1, text="Olá."))
-    answer = house.get(f"{API}/{asked.job.job_id}/transcript.{name}")
+def test_a_transcript_comes_in_every_format(gateway: RunningGateway, name: str, content_type: str, begins: bytes) -> None:
+    submission = submitted(gateway)
+    finish(gateway, submission, Segment(start=0, end=1, text="Olá."))
+    answer = gateway.get(f"{API}/{submission.job.job_id}/transcript.{name}")
 
     assert answer.status == 200
     assert answer.headers["Content-Type"].startswith(content_type)
     assert answer.body.startswith(begins)
 
 
-def test_there_is_no_transcript_before_the_end_nor_in_another_format_nor_when_it_is_gone(house: House) -> None:
-    asked = submitted(house)
-    where = f"{API}/{asked.job.job_id}/transcript"
-    assert is_problem(house.get(f"{where}.txt"), 409)["state"] == "PENDING"
-    is_problem(house.get(f"{where}.docx"), 404)
+def test_there_is_no_transcript_before_the_end_nor_in_another_format_nor_when_it_is_gone(gateway: RunningGateway) -> None:
+    submission = submitted(gateway)
+    where = f"{API}/{submission.job.job_id}/transcript"
+    assert is_problem(gateway.get(f"{where}.txt"), 409)["state"] == "PENDING"
+    is_problem(gateway.get(f"{where}.docx"), 404)
 
-    tell(house, asked, "SUCCESS", result=ResultSummary(transcript=asked.work.audio, language=None, duration_s=0, speech_s=0))
+    publish_state(
+        gateway,
+        submission,
+        "SUCCESS",
+        result=ResultSummary(transcript=submission.work.audio, language=None, duration_s=0, speech_s=0),
+    )
 
-    is_problem(house.get(f"{where}.txt"), 410)
-    assert "result" not in status(house, asked)
-
-
-def test_a_damaged_transcript_is_said_and_no_internal_error(house: House) -> None:
-    request = submitted(house)
-    house.store.put(house.settings.work_bucket, transcript_key(request.work.work_id), b"{damaged")
-    tell(house, request, "SUCCESS", result=ResultSummary(transcript=request.work.audio, language=None, duration_s=0, speech_s=0))
-
-    assert "damaged" in status(house, request)["message"]
-    assert is_problem(house.get(f"{API}/{request.job.job_id}/transcript.txt"), 410)["reason"] == "damaged"
+    is_problem(gateway.get(f"{where}.txt"), 410)
+    assert "result" not in status(gateway, submission)
 
 
-def test_cancelling_asks_the_coordinator_and_says_so_again_when_it_is_done(house: House) -> None:
-    asked = submitted(house)
-    first = house.ask("DELETE", f"{API}/{asked.job.job_id}")
+def test_a_damaged_transcript_is_reported_and_not_an_internal_error(gateway: RunningGateway) -> None:
+    request = submitted(gateway)
+    gateway.store.put(gateway.settings.work_bucket, transcript_key(request.work.work_id), b"{damaged")
+    publish_state(
+        gateway, request, "SUCCESS", result=ResultSummary(transcript=request.work.audio, language=None, duration_s=0, speech_s=0)
+    )
+
+    assert "damaged" in status(gateway, request)["message"]
+    assert is_problem(gateway.get(f"{API}/{request.job.job_id}/transcript.txt"), 410)["reason"] == "damaged"
+
+
+def test_cancelling_is_requested_once_and_reported_when_it_is_done(gateway: RunningGateway) -> None:
+    submission = submitted(gateway)
+    first = gateway.request("DELETE", f"{API}/{submission.job.job_id}")
     assert (first.status, first.json["state"]) == (202, "PENDING")
     assert set(first.json) == {"task_id", "state", "message"}
-    follower = Follower(house.kafka, (CANCELLATIONS,))
+    follower = Follower(gateway.kafka, (CANCELLATIONS,))
     events = wait_until(lambda: [record.event for record in follower.poll(0.1)], "the cancellation")
     follower.close()
-    assert [event.job_id for event in events if isinstance(event, CancelRequested)] == [asked.job.job_id]
+    assert [event.job_id for event in events if isinstance(event, CancelRequested)] == [submission.job.job_id]
 
-    tell(house, asked, "REVOKED")
+    publish_state(gateway, submission, "REVOKED")
 
-    again = house.ask("DELETE", f"{API}/{asked.job.job_id}")
+    again = gateway.request("DELETE", f"{API}/{submission.job.job_id}")
     assert (again.status, again.json["state"]) == (202, "REVOKED")
 
 
 @pytest.mark.parametrize("end", ["SUCCESS", "FAILURE"])
-def test_what_has_ended_cannot_be_cancelled(house: House, end: State) -> None:
-    asked = submitted(house)
-    tell(house, asked, end)
+def test_what_has_ended_cannot_be_cancelled(gateway: RunningGateway, end: State) -> None:
+    submission = submitted(gateway)
+    publish_state(gateway, submission, end)
 
-    assert is_problem(house.ask("DELETE", f"{API}/{asked.job.job_id}"), 409)["state"] == end
+    assert is_problem(gateway.request("DELETE", f"{API}/{submission.job.job_id}"), 409)["state"] == end
 
 
 @pytest.mark.parametrize("task_id", ["0b5c6a52-90fd-4c8e-9d0a-1f1d2f0a7f11", "abc", "0", "%00", "..", "a" * 2000])
-def test_an_unknown_task_is_not_found(house: House, task_id: str) -> None:
+def test_an_unknown_task_is_not_found(gateway: RunningGateway, task_id: str) -> None:
     for method, path in (("GET", f"{API}/status/{task_id}"), ("DELETE", f"{API}/{task_id}"), ("GET", f"{API}/{task_id}/events")):
-        is_problem(house.ask(method, path), 404)
+        is_problem(gateway.request(method, path), 404)
 
 
-def test_events_tell_the_state_the_segments_and_the_end(house: House) -> None:
-    asked = submitted(house)
+def test_events_have_the_state_the_segments_and_the_end(gateway: RunningGateway) -> None:
+    submission = submitted(gateway)
     events: list[tuple[str, Any]] = []
-    listening = threading.Thread(target=listen, args=(house, asked, events))
+    listening = threading.Thread(target=listen, args=(gateway, submission, events))
     listening.start()
     wait_until(lambda: events, "the first event")
-    tell(house, asked, "STARTED")
-    progressed(house, asked, 0.5, "Olá.")
+    publish_state(gateway, submission, "STARTED")
+    progressed(gateway, submission, 0.5, "Olá.")
     wait_until(lambda: [data for kind, data in events if kind == "progress"], "progress")
-    finish(house, asked, Segment(start=0, end=1, text="Olá. Tudo bem?"))
+    finish(gateway, submission, Segment(start=0, end=1, text="Olá. Tudo bem?"))
     listening.join(DEADLINE_S)
 
     assert not listening.is_alive()
@@ -159,9 +166,9 @@ def test_events_tell_the_state_the_segments_and_the_end(house: House) -> None:
     assert events[-1][1]["result"]["transcription"]["text"] == "Olá. Tudo bem?"
 
 
-def listen(house: House, asked: JobRequested, events: list[tuple[str, Any]]) -> None:
-    connection = http.client.HTTPConnection(house.place, timeout=DEADLINE_S)
-    connection.request("GET", f"{API}/{asked.job.job_id}/events")
+def listen(gateway: RunningGateway, submission: JobRequested, events: list[tuple[str, Any]]) -> None:
+    connection = http.client.HTTPConnection(gateway.netloc, timeout=DEADLINE_S)
+    connection.request("GET", f"{API}/{submission.job.job_id}/events")
     answer = connection.getresponse()
     assert answer.getheader("Content-Type") == "text/event-stream"
     kind = ""
@@ -173,39 +180,39 @@ def listen(house: House, asked: JobRequested, events: list[tuple[str, Any]]) -> 
     connection.close()
 
 
-def test_events_of_an_ended_job_are_its_status(house: House) -> None:
-    asked = submitted(house)
-    tell(house, asked, "REVOKED")
+def test_events_of_an_ended_job_are_its_status(gateway: RunningGateway) -> None:
+    submission = submitted(gateway)
+    publish_state(gateway, submission, "REVOKED")
     events: list[tuple[str, Any]] = []
-    listen(house, asked, events)
+    listen(gateway, submission, events)
 
     assert [(kind, data["state"]) for kind, data in events] == [("status", "REVOKED")]
 
 
-def test_the_list_has_the_newest_jobs_and_the_counts(house: House) -> None:
-    asked = submitted(house)
-    tell(house, asked, "FAILURE", error=Failure(reason="no_audio", message="nothing in it"))
-    said = house.get("/api/jobs?limit=1").json
+def test_the_list_has_the_newest_jobs_and_the_counts(gateway: RunningGateway) -> None:
+    submission = submitted(gateway)
+    publish_state(gateway, submission, "FAILURE", error=Failure(reason="no_audio", message="nothing in it"))
+    document = gateway.get("/api/jobs?limit=1").json
 
-    assert [job["task_id"] for job in said["jobs"]] == [str(asked.job.job_id)]
-    assert said["counts"]["FAILURE"] >= 1
-    assert {job["state"] for job in house.get("/api/jobs?state=failure").json["jobs"]} == {"FAILURE"}
+    assert [job["task_id"] for job in document["jobs"]] == [str(submission.job.job_id)]
+    assert document["counts"]["FAILURE"] >= 1
+    assert {job["state"] for job in gateway.get("/api/jobs?state=failure").json["jobs"]} == {"FAILURE"}
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=-1", "limit=x", "limit=²", "limit=99999999999", "state=DONE", "state="])
-def test_a_list_that_cannot_be_is_a_bad_request(house: House, query: str) -> None:
-    is_problem(house.get(f"/api/jobs?{query.replace('²', '%C2%B2')}"), 400)
+def test_invalid_parameters_of_the_list_are_a_bad_request(gateway: RunningGateway, query: str) -> None:
+    is_problem(gateway.get(f"/api/jobs?{query.replace('²', '%C2%B2')}"), 400)
 
 
-def test_status_and_list_have_name_times_model_and_warnings(house: House) -> None:
-    request = submitted(house)
+def test_status_and_list_have_name_times_model_and_warnings(gateway: RunningGateway) -> None:
+    request = submitted(gateway)
     began = datetime.now(UTC)
     warnings = (TranscriptWarning(code="lost", message="audio is missing", start=1.0, end=2.0),)
     result = ResultSummary(transcript=request.work.audio, language="pt", duration_s=2, speech_s=1, warnings=warnings)
-    tell(house, request, "SUCCESS", result=result, started_at=began)
+    publish_state(gateway, request, "SUCCESS", result=result, started_at=began)
 
-    row = next(job for job in house.get("/api/jobs").json["jobs"] if job["task_id"] == str(request.job.job_id))
-    one = status(house, request)
+    row = next(job for job in gateway.get("/api/jobs").json["jobs"] if job["task_id"] == str(request.job.job_id))
+    one = status(gateway, request)
 
     for document in (row, one):
         assert document["filename"] == "a.wav"
@@ -217,109 +224,109 @@ def test_status_and_list_have_name_times_model_and_warnings(house: House) -> Non
     assert (row["model"], one["model"]["name"]) == ("demo", "demo")
 
 
-def test_a_job_that_waits_has_neither_started_nor_ended(house: House) -> None:
-    one = status(house, submitted(house))
+def test_a_job_that_waits_has_neither_started_nor_ended(gateway: RunningGateway) -> None:
+    one = status(gateway, submitted(gateway))
     assert (one["started_at"], one["ended_at"], one["warnings"]) == (None, None, [])
 
 
-def test_the_name_of_a_dropped_file_has_its_folder(house: House) -> None:
-    job = submitted(house).job
+def test_the_name_of_a_dropped_file_has_its_folder(gateway: RunningGateway) -> None:
+    job = submitted(gateway).job
     dropped = ObjectRef(bucket="uploads", key="calls/monday/a.wav")
-    request = submitted(house)
+    request = submitted(gateway)
     drop = request.model_copy(update={"job": job.model_copy(update={"job_id": uuid4(), "source": "drop", "dropped": dropped})})
-    house.publish(REQUESTS, drop.work.work_id, drop)
-    wait_until(lambda: house.get(f"{API}/status/{drop.job.job_id}").status == 200, "the drop")
-    assert status(house, drop)["filename"] == "calls/monday/a.wav"
+    gateway.publish(REQUESTS, drop.work.work_id, drop)
+    wait_until(lambda: gateway.get(f"{API}/status/{drop.job.job_id}").status == 200, "the drop")
+    assert status(gateway, drop)["filename"] == "calls/monday/a.wav"
 
 
-def test_a_cursor_leads_through_the_whole_list(house: House) -> None:
-    tasks = [str(submitted(house).job.job_id) for _ in range(5)]
+def test_a_cursor_leads_through_the_whole_list(gateway: RunningGateway) -> None:
+    tasks = [str(submitted(gateway).job.job_id) for _ in range(5)]
     seen: list[str] = []
     where = "/api/jobs?limit=2&state=pending"
     while True:
-        page = house.get(where).json
+        page = gateway.get(where).json
         seen += [job["task_id"] for job in page["jobs"]]
         if page["next_cursor"] is None:
             break
         where = f"/api/jobs?limit=2&state=pending&cursor={page['next_cursor']}"
 
     assert seen[:5] == tasks[::-1]
-    assert len(seen) == len(set(seen)) == house.get("/api/jobs").json["counts"]["PENDING"]
+    assert len(seen) == len(set(seen)) == gateway.get("/api/jobs").json["counts"]["PENDING"]
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "bnVsbA==", "WzEsMiwzXQ==", "WyJhIiwiYiJd"])
-def test_a_cursor_of_no_response_is_a_bad_request(house: House, cursor: str) -> None:
-    is_problem(house.get(f"/api/jobs?cursor={cursor}"), 400)
+def test_a_cursor_of_no_response_is_a_bad_request(gateway: RunningGateway, cursor: str) -> None:
+    is_problem(gateway.get(f"/api/jobs?cursor={cursor}"), 400)
 
 
-def test_an_ended_job_is_deleted_with_its_transcript_and_its_audio(house: House) -> None:
-    request = submitted(house)
+def test_an_ended_job_is_deleted_with_its_transcript_and_its_audio(gateway: RunningGateway) -> None:
+    request = submitted(gateway)
     task_id = request.job.job_id
-    assert is_problem(house.ask("DELETE", f"/api/jobs/{task_id}"), 409)["reason"] == "not_ended"
-    finish(house, request, Segment(start=0, end=1, text="Olá."))
+    assert is_problem(gateway.request("DELETE", f"/api/jobs/{task_id}"), 409)["reason"] == "not_ended"
+    finish(gateway, request, Segment(start=0, end=1, text="Olá."))
 
-    answer = house.ask("DELETE", f"/api/jobs/{task_id}")
+    answer = gateway.request("DELETE", f"/api/jobs/{task_id}")
 
     assert answer.status == 200
     for path in (f"{API}/status/{task_id}", f"{API}/{task_id}/transcript.txt", f"{API}/{task_id}/events"):
-        is_problem(house.get(path), 404)
-    is_problem(house.ask("DELETE", f"/api/jobs/{task_id}"), 404)
-    assert str(task_id) not in {job["task_id"] for job in house.get("/api/jobs?limit=500").json["jobs"]}
+        is_problem(gateway.get(path), 404)
+    is_problem(gateway.request("DELETE", f"/api/jobs/{task_id}"), 404)
+    assert str(task_id) not in {job["task_id"] for job in gateway.get("/api/jobs?limit=500").json["jobs"]}
     with pytest.raises(NotFound):
-        house.store.head(house.settings.work_bucket, transcript_key(request.work.work_id))
-    assert not (house.uploads / str(task_id)).exists()
+        gateway.store.head(gateway.settings.work_bucket, transcript_key(request.work.work_id))
+    assert not (gateway.uploads / str(task_id)).exists()
 
 
-def test_a_transcript_that_another_job_has_too_is_not_deleted_with_the_first(house: House) -> None:
+def test_a_transcript_that_another_job_has_too_is_not_deleted_with_the_first(gateway: RunningGateway) -> None:
     data = uuid4().bytes
-    one, other = submitted(house, data), submitted(house, data)
-    finish(house, one, Segment(start=0, end=1, text="Olá."))
-    finish(house, other, Segment(start=0, end=1, text="Olá."))
+    one, other = submitted(gateway, data), submitted(gateway, data)
+    finish(gateway, one, Segment(start=0, end=1, text="Olá."))
+    finish(gateway, other, Segment(start=0, end=1, text="Olá."))
 
-    house.ask("DELETE", f"/api/jobs/{one.job.job_id}")
+    gateway.request("DELETE", f"/api/jobs/{one.job.job_id}")
 
-    assert status(house, other)["result"]["transcription"]["text"] == "Olá."
+    assert status(gateway, other)["result"]["transcription"]["text"] == "Olá."
 
 
-def test_another_gateway_no_longer_shows_a_deleted_job(house: House, tmp_path: Path) -> None:
-    request = submitted(house)
-    finish(house, request)
-    house.ask("DELETE", f"/api/jobs/{request.job.job_id}")
-    with running(house.kafka, tmp_path) as other:
-        wait_until(lambda: other.gateway.not_ready() is None, "the other gateway")
+def test_another_gateway_no_longer_shows_a_deleted_job(gateway: RunningGateway, tmp_path: Path) -> None:
+    request = submitted(gateway)
+    finish(gateway, request)
+    gateway.request("DELETE", f"/api/jobs/{request.job.job_id}")
+    with running(gateway.kafka, tmp_path) as other:
+        wait_until(lambda: other.stage.not_ready() is None, "the other gateway")
         wait_until(lambda: other.get(f"{API}/status/{request.job.job_id}").status == 404, "the deletion")
 
 
 @pytest.mark.parametrize("end", ["FAILURE", "REVOKED"])
-def test_a_failed_job_is_retried_as_a_new_one_that_names_it(house: House, end: State) -> None:
-    first = submitted(house, language="en", prompt="Ana", lane="bulk")
-    is_problem(house.ask("POST", f"/api/jobs/{first.job.job_id}/retry"), 409)
-    tell(house, first, end, error=Failure(reason="no_audio", message="nothing in it") if end == "FAILURE" else None)
+def test_a_failed_job_is_retried_as_a_new_one_that_names_it(gateway: RunningGateway, end: State) -> None:
+    first = submitted(gateway, language="en", prompt="Ana", lane="bulk")
+    is_problem(gateway.request("POST", f"/api/jobs/{first.job.job_id}/retry"), 409)
+    publish_state(gateway, first, end, error=Failure(reason="no_audio", message="nothing in it") if end == "FAILURE" else None)
 
-    answer = house.ask("POST", f"/api/jobs/{first.job.job_id}/retry/")
+    answer = gateway.request("POST", f"/api/jobs/{first.job.job_id}/retry/")
 
     assert answer.status == 202
     assert answer.json["retry_of"] == str(first.job.job_id)
     assert answer.json["task_id"] != str(first.job.job_id)
     assert answer.headers["Location"] == answer.json["status_url"]
-    again = requested(house, answer.json["task_id"])
+    again = requested(gateway, answer.json["task_id"])
     assert (again.work, again.job.retry_of, again.job.lane) == (first.work, first.job.job_id, "bulk")
-    assert status(house, again)["retry_of"] == str(first.job.job_id)
-    assert status(house, again)["state"] == "PENDING"
+    assert status(gateway, again)["retry_of"] == str(first.job.job_id)
+    assert status(gateway, again)["state"] == "PENDING"
 
 
-def test_a_finished_job_is_retried_only_when_its_transcript_is_lost(house: House) -> None:
-    request = submitted(house)
-    finish(house, request, Segment(start=0, end=1, text="Olá."))
+def test_a_finished_job_is_retried_only_when_its_transcript_is_lost(gateway: RunningGateway) -> None:
+    request = submitted(gateway)
+    finish(gateway, request, Segment(start=0, end=1, text="Olá."))
     where = f"/api/jobs/{request.job.job_id}/retry"
-    assert is_problem(house.ask("POST", where), 409)["reason"] == "not_failed"
+    assert is_problem(gateway.request("POST", where), 409)["reason"] == "not_failed"
 
-    house.store.put(house.settings.work_bucket, transcript_key(request.work.work_id), b"{damaged")
-    assert house.ask("POST", where).status == 202
+    gateway.store.put(gateway.settings.work_bucket, transcript_key(request.work.work_id), b"{damaged")
+    assert gateway.request("POST", where).status == 202
 
 
-def test_what_has_no_audio_any_more_cannot_be_retried(house: House) -> None:
-    request = submitted(house)
-    tell(house, request, "FAILURE", error=Failure(reason="audio_gone", message="it is gone"))
-    house.store.delete(house.settings.work_bucket, request.work.audio.key)
-    assert is_problem(house.ask("POST", f"/api/jobs/{request.job.job_id}/retry"), 410)["reason"] == "audio_gone"
+def test_what_has_no_audio_any_more_cannot_be_retried(gateway: RunningGateway) -> None:
+    request = submitted(gateway)
+    publish_state(gateway, request, "FAILURE", error=Failure(reason="audio_gone", message="it is gone"))
+    gateway.store.delete(gateway.settings.work_bucket, request.work.audio.key)
+    assert is_problem(gateway.request("POST", f"/api/jobs/{request.job.job_id}/retry"), 410)["reason"] == "audio_gone"

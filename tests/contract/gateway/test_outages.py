@@ -15,86 +15,86 @@ from producers.gateway.upload import Incoming, Memory
 from runtime.kafka.client import Kafka
 from runtime.kafka.embedded import EmbeddedBroker
 from runtime.objects.directory import DirectoryStore
-from tests.contract.gateway.house import API, MULTIPART, multipart, running
+from tests.contract.gateway.running_gateway import API, MULTIPART, multipart, running
 from tests.waiting import wait_until
 
 
-def test_a_webhook_that_nobody_could_sign_is_refused_at_once(tmp_path: Path) -> None:
-    with EmbeddedBroker() as broker, running(broker.kafka(), tmp_path) as house:
-        wait_until(lambda: house.gateway.not_ready() is None, "the gateway")
-        answer = house.submit(b"abc", webhook_url="https://example.org/hook")
+def test_a_webhook_without_a_signing_secret_is_refused_at_once(tmp_path: Path) -> None:
+    with EmbeddedBroker() as broker, running(broker.kafka(), tmp_path) as gateway:
+        wait_until(lambda: gateway.stage.not_ready() is None, "the gateway")
+        answer = gateway.submit(b"abc", webhook_url="https://example.org/hook")
         assert (answer.status, answer.json["reason"]) == (400, "no_webhook_secret")
-        assert house.files() == []
+        assert gateway.files() == []
 
 
-def test_a_broker_that_goes_away_is_said_and_leaves_no_second_upload(tmp_path: Path) -> None:
+def test_a_broker_outage_is_reported_and_leaves_no_second_upload(tmp_path: Path) -> None:
     broker = EmbeddedBroker()
-    with running(broker.kafka(), tmp_path) as house:
-        wait_until(lambda: house.gateway.not_ready() is None, "the gateway")
+    with running(broker.kafka(), tmp_path) as gateway:
+        wait_until(lambda: gateway.stage.not_ready() is None, "the gateway")
         broker.close()
 
-        first = house.submit(b"abc")
-        left = len(house.files())
-        second = house.submit(b"def")
+        first = gateway.submit(b"abc")
+        left = len(gateway.files())
+        second = gateway.submit(b"def")
 
         assert (first.status, second.status) == (503, 503)
         assert "Retry-After" in second.headers
-        assert len(house.files()) == left
-        wait_until(lambda: house.get("/readyz").status == 503, "the gateway to see it")
-        assert house.get("/livez").status == 200
-        assert house.get(f"{API}/status/00000000-0000-4000-8000-000000000000").status == 503
+        assert len(gateway.files()) == left
+        wait_until(lambda: gateway.get("/readyz").status == 503, "the gateway to see it")
+        assert gateway.get("/livez").status == 200
+        assert gateway.get(f"{API}/status/00000000-0000-4000-8000-000000000000").status == 503
 
 
-def test_without_a_broker_it_lives_and_is_not_ready(tmp_path: Path) -> None:
-    with running(Kafka("127.0.0.1:1"), tmp_path) as house:
-        assert house.get("/livez").status == 200
-        assert house.get("/readyz").status == 503
-        assert house.submit().status == 503
-        assert house.get(f"{API}/status/00000000-0000-4000-8000-000000000000").status == 503
+def test_without_a_broker_it_is_alive_and_not_ready(tmp_path: Path) -> None:
+    with running(Kafka("127.0.0.1:1"), tmp_path) as gateway:
+        assert gateway.get("/livez").status == 200
+        assert gateway.get("/readyz").status == 503
+        assert gateway.submit().status == 503
+        assert gateway.get(f"{API}/status/00000000-0000-4000-8000-000000000000").status == 503
 
 
-def test_a_store_that_is_away_is_said_and_recovers(tmp_path: Path) -> None:
-    with EmbeddedBroker() as broker, running(broker.kafka(), tmp_path) as house:
-        wait_until(lambda: house.gateway.not_ready() is None, "the gateway")
+def test_a_store_outage_is_reported_and_ends(tmp_path: Path) -> None:
+    with EmbeddedBroker() as broker, running(broker.kafka(), tmp_path) as gateway:
+        wait_until(lambda: gateway.stage.not_ready() is None, "the gateway")
         (tmp_path / "work").rename(tmp_path / "elsewhere")
-        refused = house.submit()
-        wait_until(lambda: house.gateway.not_ready() is not None, "the gateway to see it")
+        refused = gateway.submit()
+        wait_until(lambda: gateway.stage.not_ready() is not None, "the gateway to see it")
         (tmp_path / "elsewhere").rename(tmp_path / "work")
 
         assert refused.status == 503
         assert refused.headers["Content-Type"] == "application/problem+json"
-        assert house.submit().status == 202
+        assert gateway.submit().status == 202
 
 
-def test_stopping_waits_for_nothing_that_is_under_way(tmp_path: Path) -> None:
+def test_stopping_does_not_wait_for_requests_in_flight(tmp_path: Path) -> None:
     """Neither client ends before the gateway has."""
     with EmbeddedBroker() as broker:
-        with running(broker.kafka(), tmp_path) as house:
-            wait_until(lambda: house.gateway.not_ready() is None, "the gateway")
+        with running(broker.kafka(), tmp_path) as gateway:
+            wait_until(lambda: gateway.stage.not_ready() is None, "the gateway")
             body = multipart([], bytes(20 * 1024 * 1024))
-            host, port = house.place.split(":")
+            host, port = gateway.netloc.split(":")
             half = socket.create_connection((host, int(port)))
             length = f"Content-Length: {len(body)}\r\nContent-Type: {MULTIPART['Content-Type']}\r\n\r\n"
             half.sendall(f"POST {API} HTTP/1.1\r\nHost: localhost\r\n{length}".encode() + body[: 10 * 1024 * 1024])
-            wait_until(house.files, "the upload to begin")
-            task_id = house.submit().json["task_id"]
+            wait_until(gateway.files, "the upload to begin")
+            task_id = gateway.submit().json["task_id"]
             listening = socket.create_connection((host, int(port)))
             listening.sendall(f"GET {API}/{task_id}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             assert listening.recv(100).startswith(b"HTTP/1.1 200")
         half.close()
         listening.close()
 
-    assert [path.name for path in house.files()] == [task_id]
+    assert [path.name for path in gateway.files()] == [task_id]
 
 
 def test_the_view_outlives_the_gateway(tmp_path: Path) -> None:
     with EmbeddedBroker() as broker:
-        with running(broker.kafka(), tmp_path) as house:
-            wait_until(lambda: house.gateway.not_ready() is None, "the gateway")
-            where = house.submit().json["status_url"]
-        with running(broker.kafka(), tmp_path) as house:
-            wait_until(lambda: house.gateway.not_ready() is None, "the gateway")
-            assert house.get(where).json["state"] == "PENDING"
+        with running(broker.kafka(), tmp_path) as gateway:
+            wait_until(lambda: gateway.stage.not_ready() is None, "the gateway")
+            where = gateway.submit().json["status_url"]
+        with running(broker.kafka(), tmp_path) as gateway:
+            wait_until(lambda: gateway.stage.not_ready() is None, "the gateway")
+            assert gateway.get(where).json["state"] == "PENDING"
 
 
 @pytest.mark.parametrize("sent", [0, 150, 100_000])

@@ -1,4 +1,4 @@
-"""A gateway under test: a plain HTTP client for it, and what the coordinator would say to it."""
+"""A gateway under test: a plain HTTP client for it, and the records that the coordinator would publish."""
 
 import http.client
 import threading
@@ -46,10 +46,10 @@ class Answer:
 
 
 @dataclass(slots=True)
-class House:
-    """A running gateway and what it works with."""
+class RunningGateway:
+    """A running gateway with its broker and its store."""
 
-    gateway: Gateway
+    stage: Gateway
     kafka: Kafka
     store: DirectoryStore
     settings: Settings
@@ -57,12 +57,12 @@ class House:
     producer: Producer
 
     @property
-    def place(self) -> str:
-        assert self.gateway.address is not None
-        return self.gateway.address.removeprefix("http://")
+    def netloc(self) -> str:
+        assert self.stage.address is not None
+        return self.stage.address.removeprefix("http://")
 
-    def ask(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer:
-        connection = http.client.HTTPConnection(self.place, timeout=DEADLINE_S)
+    def request(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer:
+        connection = http.client.HTTPConnection(self.netloc, timeout=DEADLINE_S)
         try:
             connection.request(method, path, body, dict(headers or {}))
             answer = connection.getresponse()
@@ -71,11 +71,11 @@ class House:
             connection.close()
 
     def get(self, path: str) -> Answer:
-        return self.ask("GET", path)
+        return self.request("GET", path)
 
     def submit(self, data: bytes = b"some audio", filename: str = "a.wav", **fields: str) -> Answer:
         body = multipart([*fields.items()], data, filename)
-        return self.ask("POST", "/api/transcribe/async", body, MULTIPART)
+        return self.request("POST", "/api/transcribe/async", body, MULTIPART)
 
     def publish(self, topic: Topic, key: str, record: Record) -> None:
         """As the coordinator would."""
@@ -87,20 +87,20 @@ class House:
 
 
 @contextmanager
-def running(kafka: Kafka, folder: Path, **options: object) -> Iterator[House]:
+def running(kafka: Kafka, folder: Path, **options: object) -> Iterator[RunningGateway]:
     """A gateway that listens, and may not be ready. `options`: settings."""
     common = {"gateway_port": 0, "data_dir": folder, "model": "demo", "topic_prefix": kafka.prefix}
     settings = Settings.model_validate(common | options)
     store = DirectoryStore({settings.work_bucket: folder / "work"})
     store.create()
-    gateway = build(Resources(settings, kafka, store, catalogue.resolve("demo")))
-    thread = threading.Thread(target=gateway.run)
+    stage = build(Resources(settings, kafka, store, catalogue.resolve("demo")))
+    thread = threading.Thread(target=stage.run)
     thread.start()
     try:
-        wait_until(lambda: gateway.address, "the gateway to listen")
-        yield House(gateway, kafka, store, settings, folder / "work" / "uploads", kafka.producer("test"))
+        wait_until(lambda: stage.address, "the gateway to listen")
+        yield RunningGateway(stage, kafka, store, settings, folder / "work" / "uploads", kafka.producer("test"))
     finally:
-        gateway.stop()
+        stage.stop()
         thread.join(DEADLINE_S)
     assert not thread.is_alive()
 
@@ -118,9 +118,9 @@ def multipart(fields: list[tuple[str, str]], data: bytes, filename: str = "a.wav
     return b"".join(parts) + f"--{BOUNDARY}--\r\n".encode()
 
 
-def requested(house: House, task_id: str) -> JobRequested:
+def requested(gateway: RunningGateway, task_id: str) -> JobRequested:
     """The record on `requests`."""
-    follower = Follower(house.kafka, (REQUESTS,))
+    follower = Follower(gateway.kafka, (REQUESTS,))
     try:
         ends = follower.end_offsets()
         while not follower.reached(ends):
@@ -133,31 +133,31 @@ def requested(house: House, task_id: str) -> JobRequested:
     raise AssertionError(f"no request of {task_id}")
 
 
-def submitted(house: House, data: bytes | None = None, **fields: str) -> JobRequested:
-    """A new job, its audio unlike any other's unless given."""
-    answer = house.submit(data or uuid4().bytes, **fields)
+def submitted(gateway: RunningGateway, data: bytes | None = None, **fields: str) -> JobRequested:
+    """A new job, with unique audio unless given."""
+    answer = gateway.submit(data or uuid4().bytes, **fields)
     assert answer.status == 202
-    return requested(house, answer.json["task_id"])
+    return requested(gateway, answer.json["task_id"])
 
 
-def tell(house: House, asked: JobRequested, state: State, **more: Any) -> None:
-    """What the coordinator would say of the job; returns when the gateway has heard it."""
-    work, job = asked.work, asked.job
+def publish_state(gateway: RunningGateway, submission: JobRequested, state: State, **more: Any) -> None:
+    """Publishes a state of the job, as the coordinator would; returns when the gateway has it."""
+    work, job = submission.work, submission.job
     now = datetime.now(UTC)
-    house.publish(
+    gateway.publish(
         JOBS,
         str(job.job_id),
         JobChanged(job=job, work_id=work.work_id, audio_id=work.audio_id, model=work.model, state=state, changed_at=now, **more),
     )
-    wait_until(lambda: status(house, asked)["state"] == state, state)
+    wait_until(lambda: status(gateway, submission)["state"] == state, state)
 
 
-def finish(house: House, asked: JobRequested, *segments: Segment) -> None:
+def finish(gateway: RunningGateway, submission: JobRequested, *segments: Segment) -> None:
     transcript = Transcript(
-        work_id=asked.work.work_id,
-        audio_id=asked.work.audio_id,
-        model=asked.work.model,
-        decoding=asked.work.decoding,
+        work_id=submission.work.work_id,
+        audio_id=submission.work.audio_id,
+        model=submission.work.model,
+        decoding=submission.work.decoding,
         language="pt",
         language_probability=0.9,
         duration_s=2.0,
@@ -168,15 +168,16 @@ def finish(house: House, asked: JobRequested, *segments: Segment) -> None:
         processing_s=0.5,
         created_at=datetime.now(UTC),
     )
-    where = Transcripts(house.store, house.settings.work_bucket).write(transcript)
-    tell(house, asked, "SUCCESS", result=ResultSummary(transcript=where, language="pt", duration_s=2.0, speech_s=1.5))
+    where = Transcripts(gateway.store, gateway.settings.work_bucket).write(transcript)
+    summary = ResultSummary(transcript=where, language="pt", duration_s=2.0, speech_s=1.5)
+    publish_state(gateway, submission, "SUCCESS", result=summary)
 
 
-def status(house: House, asked: JobRequested) -> dict[str, Any]:
-    answer = house.get(f"{API}/status/{asked.job.job_id}")
+def status(gateway: RunningGateway, submission: JobRequested) -> dict[str, Any]:
+    answer = gateway.get(f"{API}/status/{submission.job.job_id}")
     assert answer.status == 200
-    said: dict[str, Any] = answer.json
-    return said
+    document: dict[str, Any] = answer.json
+    return document
 
 
 def is_problem(answer: Answer, code: int) -> dict[str, Any]:
@@ -190,8 +191,8 @@ def is_problem(answer: Answer, code: int) -> dict[str, Any]:
     return document
 
 
-def progressed(house: House, asked: JobRequested, share: float, text: str) -> None:
+def progressed(gateway: RunningGateway, submission: JobRequested, share: float, text: str) -> None:
     segment = Segment(start=share, end=share + 1, text=text)
     span = (int(share * 100) * 16000, int(share * 100 + 1) * 16000)
-    event = WorkProgressed(work_id=asked.work.work_id, run="0-1", span=span, share=share, segments=(segment,))
-    house.publish(PROGRESS, asked.work.work_id, event)
+    event = WorkProgressed(work_id=submission.work.work_id, run="0-1", span=span, share=share, segments=(segment,))
+    gateway.publish(PROGRESS, submission.work.work_id, event)
