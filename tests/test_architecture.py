@@ -120,7 +120,7 @@ def test_nothing_imports_itself_through_others(depth: int) -> None:
 
 
 @pytest.mark.parametrize("file", [file for file in SOURCES if top(name(file)) in ("schemas", "runtime")], ids=name)
-def test_what_stages_share_does_not_know_them_by_name(file: Path) -> None:
+def test_shared_modules_do_not_refer_to_stages_by_name(file: Path) -> None:
     strings = {node.value for node in ast.walk(tree(file)) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     assert {text for text in strings if re.fullmatch(r"(producers|processors|sinks|murmur)(\.\w+)+", text)} == set()
 
@@ -168,7 +168,7 @@ def test_the_command_line_loads_nothing_slow() -> None:
 
 
 @pytest.mark.parametrize("file", ALL_CODE, ids=name)
-def test_modules_say_what_they_are_and_stay_short(file: Path) -> None:
+def test_modules_have_a_docstring_and_are_short(file: Path) -> None:
     assert ast.get_docstring(tree(file)), "a module opens with what it is, what feeds it, what it feeds"
     assert len(file.read_text().splitlines()) <= MODULE_MAX_LINES
 

@@ -72,7 +72,7 @@ def test_compose_runs_every_stage_once_with_settings_that_are_valid_and_agree() 
     assert settings(compose_stages()["coordinator"]["environment"]).instance, "its restart has to find its own transaction"
 
 
-def test_compose_stages_reach_the_broker_where_it_says_it_is() -> None:
+def test_compose_stages_reach_the_broker_at_its_advertised_address() -> None:
     bootstrap = settings(compose_stages()["intake"]["environment"]).kafka_bootstrap
     kafka = services()["kafka"]["environment"]
     assert f"PLAINTEXT://{bootstrap}" in kafka["KAFKA_ADVERTISED_LISTENERS"].split(",")
@@ -80,7 +80,7 @@ def test_compose_stages_reach_the_broker_where_it_says_it_is() -> None:
     assert services()["store"]["environment"]["MINIO_NOTIFY_KAFKA_BROKERS_MURMUR"] == bootstrap
 
 
-def test_compose_stages_reach_the_store_with_its_own_key_and_hear_its_events() -> None:
+def test_compose_stages_reach_the_store_with_its_own_key_and_receive_its_events() -> None:
     chosen = settings(compose_stages()["intake"]["environment"])
     endpoint, store = urlsplit(chosen.s3_endpoint), services()["store"]
     assert endpoint.hostname == "store"
@@ -183,7 +183,7 @@ def kubernetes_settings(described: Document) -> Settings:
 
 
 @pytest.mark.parametrize("name", sorted(set(STAGES) - set(ELSEWHERE)))
-def test_kubernetes_probes_ask_where_the_stage_answers(name: str) -> None:
+def test_kubernetes_probes_use_the_port_of_the_stage(name: str) -> None:
     pod = workloads()[name]["spec"]["template"]["spec"]
     described = container(workloads()[name])
     assert described["args"] == ["run", "--once", name]

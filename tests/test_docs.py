@@ -40,7 +40,7 @@ def commands() -> dict[str, set[str]]:
     return {name: set(getattr(command, "commands", {})) for name, command in root.commands.items()}
 
 
-def test_generated_files_are_what_the_code_says() -> None:
+def test_generated_files_match_the_code() -> None:
     assert generate.differences() == [], "run `make generate`"
 
 

@@ -60,7 +60,7 @@ def test_every_group_reads_everything(kafka: Kafka) -> None:
             assert {message.value() for message in take(reader, 20)} == set(numbered(20))
 
 
-def test_reading_goes_on_at_the_committed_offset_and_repeats_the_rest(kafka: Kafka) -> None:
+def test_reading_continues_at_the_committed_offset_and_repeats_the_rest(kafka: Kafka) -> None:
     write(kafka, UPLOADS, [(b"key", value) for value in numbered(10)], partition=0)
     with member(kafka, "reader", UPLOADS) as reader:
         take(reader, 10)
@@ -132,13 +132,13 @@ def test_keys_values_and_headers_arrive_byte_for_byte(kafka: Kafka) -> None:
 
 
 @pytest.mark.parametrize(("key", "hashed"), MURMUR2.items())
-def test_a_key_lies_where_java_clients_would_put_it(kafka: Kafka, key: bytes, hashed: int) -> None:
+def test_a_key_has_the_partition_that_java_clients_choose(kafka: Kafka, key: bytes, hashed: int) -> None:
     write(kafka, REQUESTS, [(key, b"value")])
 
     assert whole(kafka, REQUESTS, 1)[0].partition() == (hashed & 0x7FFFFFFF) % PARTITIONS
 
 
-def test_the_embedded_broker_knows_where_a_key_will_lie() -> None:
+def test_the_embedded_broker_returns_the_partition_of_a_key() -> None:
     with EmbeddedBroker([], PARTITIONS) as broker:
         places = {key: broker.partition(key.decode()) for key in MURMUR2}
 

@@ -33,7 +33,7 @@ def put(kafka: Kafka, producer: Producer, value: bytes) -> None:
     producer.flush(DEADLINE_S)
 
 
-def test_every_record_of_the_partitions_asked_for_comes_in_order_with_its_tombstones(kafka: Kafka) -> None:
+def test_every_record_of_the_given_partitions_comes_in_order_with_its_tombstones(kafka: Kafka) -> None:
     records: list[tuple[bytes | None, bytes | None]] = [
         (b"k%d" % (n % 50), None if n % 7 == 0 else b"%d" % n) for n in range(5000)
     ]

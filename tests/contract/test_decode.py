@@ -98,7 +98,7 @@ def test_random_bytes_are_refused(seed: int) -> None:
     assert reason(random.Random(seed).randbytes(300_000)) in {"unsupported", "no_audio", "corrupt"}
 
 
-def test_the_decoded_length_is_capped_and_the_declared_one_is_not_trusted() -> None:
+def test_the_decoded_length_is_limited_and_the_declared_one_is_not_trusted() -> None:
     with pytest.raises(Invalid) as refused:
         decoded(wav(np.tile(TONE, 3).tobytes()), max_audio_s=2)
     assert refused.value.failure.reason == "too_long"

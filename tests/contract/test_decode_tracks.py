@@ -44,7 +44,7 @@ def test_without_a_flag_the_first_track_is_read() -> None:
     assert (info.track, len(info.tracks)) == (0, 2)
 
 
-def test_the_track_that_is_asked_for_is_read() -> None:
+def test_the_requested_track_is_read() -> None:
     data = media("mp4", Sound(TONE), Sound(speech()))
     assert is_speech(decoded(data, track=1)[0])
     assert decoded(data, track=0)[1].track == 0
@@ -58,7 +58,7 @@ def test_a_track_that_is_not_there_is_refused_with_those_that_are() -> None:
     assert refused.value.reason == "unknown_track"
 
 
-def test_a_track_without_a_sample_gives_way_unless_it_was_asked_for() -> None:
+def test_a_track_without_a_sample_is_skipped_unless_it_was_requested() -> None:
     data = media("matroska", Sound(TONE, damaged=(0, 99)), Sound(speech()))
     assert decoded(data)[1].track == 1
     with pytest.raises(Invalid, match="damaged"):
@@ -86,7 +86,7 @@ def test_a_silent_file_is_closed_once_and_as_its_first_track() -> None:
     assert (closed.info.track, closed.chunks) == (0, ())
 
 
-def test_no_other_track_is_tried_in_place_of_the_one_asked_for() -> None:
+def test_no_other_track_is_tried_instead_of_the_requested_one() -> None:
     *_, closed = sliced(media("matroska", Sound(SILENCE), Sound(speech())), SlicingOptions(track=0))
     assert isinstance(closed, Closed)
     assert (closed.info.track, closed.chunks) == (0, ())
@@ -94,7 +94,7 @@ def test_no_other_track_is_tried_in_place_of_the_one_asked_for() -> None:
 
 @pytest.mark.parametrize(("left", "right"), [(1, -1), (1, 0), (0, 1), (1, 0.1), (0.1, -1)])
 @pytest.mark.parametrize(("muxer", "codec"), [("wav", "pcm_s16le"), ("matroska", "flac")])
-def test_a_voice_is_heard_whatever_the_other_channel_does(left: float, right: float, muxer: str, codec: str) -> None:
+def test_a_voice_is_in_the_mix_whatever_the_other_channel_does(left: float, right: float, muxer: str, codec: str) -> None:
     both = np.stack([speech() * left, speech() * right], axis=1).astype(np.int16)
     samples, info = decoded(media(muxer, Sound(both, codec)))
     assert is_speech(samples)
@@ -112,7 +112,7 @@ def telephone(request: pytest.FixtureRequest) -> Iterator[tuple[bytes, RawFormat
         yield media(kind, Sound(speech(6), codec, rate)), kind
 
 
-def test_a_telephone_file_is_read_as_what_its_name_says(telephone: tuple[bytes, RawFormat]) -> None:
+def test_the_raw_format_of_a_telephone_file_follows_its_suffix(telephone: tuple[bytes, RawFormat]) -> None:
     data, kind = telephone
     samples, info = decoded(data, raw_format=kind)
     assert found_s(samples, part(speech(), 0.5, 5.5)) == pytest.approx(0.5, abs=0.05)

@@ -105,7 +105,7 @@ def test_requests_wait_while_decodes_are_behind(broker: EmbeddedBroker) -> None:
         requests.join()
 
 
-def test_a_topic_that_nobody_reads_holds_nobody(broker: EmbeddedBroker) -> None:
+def test_a_topic_without_readers_holds_no_producer_back(broker: EmbeddedBroker) -> None:
     producing = Producing(broker.kafka(), DEAD_LETTERS, 2 * FULL_BYTES // SIZE_BYTES)
     producing.start()
     producing.join()
@@ -122,7 +122,7 @@ def test_release_lets_everybody_go(broker: EmbeddedBroker) -> None:
         producing.join()
 
 
-def test_two_brokers_know_nothing_of_each_other_and_close_twice() -> None:
+def test_two_brokers_are_independent_and_close_twice() -> None:
     with EmbeddedBroker([CHUNKS_BULK]) as one, EmbeddedBroker([CHUNKS_BULK]) as other:
         assert one.bootstrap != other.bootstrap
         one.close()
@@ -145,7 +145,7 @@ def test_a_port_of_choice_serves_clients_of_other_processes_and_is_the_same_afte
                 EmbeddedBroker(port=port)
 
 
-def test_without_the_library_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_library_the_error_names_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes.util, "find_library", lambda name: None)
 
     with pytest.raises(UsageError, match="pip install confluent-kafka"):

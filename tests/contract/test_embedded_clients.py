@@ -68,7 +68,9 @@ def test_a_delivery_wakes_a_consumer_that_fetches_nothing(kafka: EmbeddedKafka, 
         wait_until(lambda: is_asleep(consumer), "it sleeps again")
 
 
-def test_records_of_other_processes_arrive_though_nobody_says_so(kafka: EmbeddedKafka, consumer: EmbeddedConsumer) -> None:
+def test_records_of_other_processes_arrive_without_a_delivery_report_here(
+    kafka: EmbeddedKafka, consumer: EmbeddedConsumer
+) -> None:
     foreign = Producer({"bootstrap.servers": kafka.bootstrap})
     foreign.produce(kafka.name(UPLOADS), b"foreign", partition=2)
     foreign.flush(DEADLINE_S)

@@ -78,7 +78,7 @@ def test_a_batch_reads_as_its_windows_do_alone(engine: WhisperEngine, options: D
         assert agree(text, engine.transcribe([window])[0])
 
 
-def test_an_empty_batch_is_no_text(engine: WhisperEngine) -> None:
+def test_an_empty_batch_has_no_text(engine: WhisperEngine) -> None:
     assert engine.transcribe([]) == []
 
 
@@ -89,7 +89,7 @@ def test_windows_of_two_groups_do_not_share_a_batch(engine: WhisperEngine) -> No
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e30])
-def test_what_is_no_sound_is_invalid(engine: WhisperEngine, bad: float) -> None:
+def test_what_is_not_audio_is_invalid(engine: WhisperEngine, bad: float) -> None:
     samples = np.zeros(RATE, dtype=np.float32)
     samples[100] = bad
     with pytest.raises(Invalid) as caught:
@@ -98,7 +98,7 @@ def test_what_is_no_sound_is_invalid(engine: WhisperEngine, bad: float) -> None:
 
 
 @pytest.mark.parametrize("language", ["xx", "yue"])
-def test_a_language_that_the_model_does_not_know_is_invalid(engine: WhisperEngine, language: str) -> None:
+def test_a_language_that_the_model_lacks_is_invalid(engine: WhisperEngine, language: str) -> None:
     with pytest.raises(Invalid) as caught:
         engine.transcribe([Window(np.zeros(RATE, dtype=np.int16), DecodingOptions(language=language))])
     assert caught.value.failure.reason == "unsupported_language"
@@ -134,7 +134,7 @@ def test_a_forced_language_is_the_one_that_is_written(engine: WhisperEngine) -> 
     assert [segment.text for segment in forced.segments] != [segment.text for segment in detected.segments]
 
 
-def test_the_task_is_what_the_model_is_asked_to_do(engine: WhisperEngine) -> None:
+def test_the_task_selects_the_models_task_token(engine: WhisperEngine) -> None:
     """It was not trained to translate, and writes something else all the same. A real translation: tests/speech."""
     audio = waveform("pt-command.wav")
     translated, transcribed = (
@@ -143,7 +143,7 @@ def test_the_task_is_what_the_model_is_asked_to_do(engine: WhisperEngine) -> Non
     assert [segment.text for segment in translated.segments] != [segment.text for segment in transcribed.segments]
 
 
-def test_of_a_long_prompt_the_end_is_used_and_the_warning_says_so(engine: WhisperEngine) -> None:
+def test_of_a_long_prompt_the_end_is_used_with_a_warning(engine: WhisperEngine) -> None:
     """The demo model was not trained with prompts: a long one shows in what it writes."""
     audio, prompt = waveform("en-command.wav"), ("radio garden " * 120).strip()
     most = engine._whisper.max_length // 2 - 1

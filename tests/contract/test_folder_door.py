@@ -175,7 +175,7 @@ def test_a_folder_moved_in_brings_all_that_is_in_it(watched: Door, tmp_path: Pat
     assert "calls/.hidden/3.wav" not in watched.announced
 
 
-def test_pipes_sockets_folders_and_links_are_no_files(watched: Door, tmp_path: Path) -> None:
+def test_pipes_sockets_folders_and_links_are_not_files(watched: Door, tmp_path: Path) -> None:
     (tmp_path / "elsewhere.wav").write_bytes(b"secret")
     (watched.inbox / "link.wav").symlink_to(tmp_path / "elsewhere.wav")
     (watched.inbox / "folder.wav").mkdir()
@@ -202,7 +202,7 @@ def test_a_file_that_stays_empty_is_announced_in_the_end(watched: Door) -> None:
     watched.until(lambda: watched.announced["a.wav"] == 1)
 
 
-def test_a_folder_that_goes_away_is_watched_again_when_it_is_back(watched: Door, tmp_path: Path) -> None:
+def test_a_removed_folder_is_watched_again_when_it_is_back(watched: Door, tmp_path: Path) -> None:
     watched.pass_a_file("before.wav")
     watched.inbox.rename(tmp_path / "away")
     (tmp_path / "away" / "meanwhile.wav").write_bytes(b"speech")
@@ -310,7 +310,7 @@ def test_a_round_is_due_at_once_when_the_store_is_back(door: Door, tmp_path: Pat
         door.until(lambda: door.requested["meanwhile.wav"] == 1)
 
 
-def test_a_store_that_is_no_folder_cannot_be_watched(door: Door) -> None:
+def test_a_store_that_is_not_a_folder_cannot_be_watched(door: Door) -> None:
     class Bucket:
         """Not a directory."""
 

@@ -90,7 +90,7 @@ def test_it_hands_over_what_was_there_and_what_comes(kafka: Kafka) -> None:
         thread.check()
 
 
-def test_after_an_outage_it_asks_again_where_to_begin_and_says_so_once(kafka: Kafka, logged: list[EventDict]) -> None:
+def test_after_an_outage_it_calls_begin_again_and_logs_once(kafka: Kafka, logged: list[EventDict]) -> None:
     write(kafka, JOBS, [(b"key", b"%d" % number) for number in range(3)], partition=1)
     taken, asked = Taken(), list[int]()
     taken.fails = [BrokerUnavailable("away")]
@@ -108,14 +108,14 @@ def test_after_an_outage_it_asks_again_where_to_begin_and_says_so_once(kafka: Ka
     assert outages(logged) == ["outage.started", "outage.ended"]
 
 
-def test_a_broker_that_is_not_there_is_waited_for_and_said(logged: list[EventDict]) -> None:
+def test_it_waits_for_an_unavailable_broker_and_logs_that(logged: list[EventDict]) -> None:
     with following(Kafka("127.0.0.1:1"), Taken()) as thread:
         wait_until(lambda: "no broker at 127.0.0.1:1" in (thread.unavailable or ""), "the reason")
         thread.check()
     assert outages(logged) == ["outage.started"]
 
 
-def test_a_bug_ends_it_and_is_raised_where_it_is_asked_for(kafka: Kafka) -> None:
+def test_an_unexpected_error_ends_it_and_is_raised_by_check(kafka: Kafka) -> None:
     write(kafka, JOBS, [(b"key", b"value")])
     taken = Taken()
     taken.fails = [ZeroDivisionError()]
@@ -140,7 +140,7 @@ def test_a_revocation_is_known_once_it_was_read(kafka: Kafka) -> None:
 
 
 @pytest.mark.parametrize("make", [lambda kafka: Revocations(kafka, "slicer"), Stats, Waiting])
-def test_whoever_follows_a_missing_topic_ends_with_what_to_do(real_kafka: Kafka, make: Callable[[Kafka], Checked]) -> None:
+def test_following_a_missing_topic_ends_with_advice(real_kafka: Kafka, make: Callable[[Kafka], Checked]) -> None:
     follower = make(replace(real_kafka, prefix=f"{real_kafka.prefix}absent."))
     follower.start()
     with pytest.raises(UsageError, match="Run `murmur topics apply`"):

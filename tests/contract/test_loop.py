@@ -188,7 +188,7 @@ def test_a_record_that_cannot_be_decoded_becomes_a_dead_letter_with_its_bytes(
     assert [(name, DeadLetter.unwrap(raw)) for name, raw in dead.headers] == [("trace", b"\xff")]
 
 
-def test_a_handler_may_send_a_record_to_the_dead_letters_itself(kafka: Kafka) -> None:
+def test_a_handler_may_make_a_record_a_dead_letter(kafka: Kafka) -> None:
     write(kafka, UPLOADS, [(b"key", b"value")], partition=0)
 
     def refuse(record: Received) -> Iterable[Output]:
@@ -257,7 +257,7 @@ def test_a_handler_without_room_gets_nothing_until_it_has_some(kafka: Kafka) -> 
     assert [record.offset for record in handler.taken] == [0, 1, 2, 3]
 
 
-def test_a_loop_is_ready_when_it_has_joined_and_ends_soon_when_asked(kafka: Kafka) -> None:
+def test_a_loop_is_ready_when_it_has_joined_and_ends_soon_after_stop(kafka: Kafka) -> None:
     loop = Loop("stage", kafka, [UPLOADS], ByHand())
     assert loop.not_ready() == "stage has not joined its consumer group"
 
@@ -280,7 +280,7 @@ def test_outputs_and_offsets_of_a_transaction_appear_together(kafka: Kafka, requ
     assert offset(kafka) == 20
 
 
-def test_a_follower_reads_whole_topics_and_knows_when_it_has(kafka: Kafka) -> None:
+def test_a_follower_reads_whole_topics_and_reports_when_it_has(kafka: Kafka) -> None:
     write(kafka, JOBS, [(str(number).encode(), None) for number in range(40)])
     write(kafka, REVOCATIONS, [(str(number).encode(), b"not a record") for number in range(10)])
     follower = Follower(kafka, [JOBS, REVOCATIONS])
@@ -304,7 +304,7 @@ def test_a_follower_reads_whole_topics_and_knows_when_it_has(kafka: Kafka) -> No
 @pytest.mark.parametrize(
     ("start", "expected"), [({Partition("jobs", 1): 4}, [4, 5]), ("end", []), ("beginning", [0, 1, 2, 3, 4, 5])]
 )
-def test_a_follower_begins_where_it_is_told(kafka: Kafka, start: Start, expected: list[int]) -> None:
+def test_a_follower_begins_at_the_given_offsets(kafka: Kafka, start: Start, expected: list[int]) -> None:
     write(kafka, JOBS, numbered(6), partition=1)
     follower = Follower(kafka, [JOBS], start)
     seen: list[Received] = []

@@ -135,7 +135,7 @@ def test_tables_come_back_from_their_changelogs(kafka: Kafka) -> None:
     assert second.ended == []
 
 
-def test_a_state_that_is_told_again_counts_once(kafka: Kafka) -> None:
+def test_a_repeated_state_counts_once(kafka: Kafka) -> None:
     with running(kafka) as life:
         tell(kafka, changed(number=1), changed(number=1), changed(number=2))
         wait_until(lambda: life.day() is not None, "the first job is counted")
@@ -144,7 +144,7 @@ def test_a_state_that_is_told_again_counts_once(kafka: Kafka) -> None:
         assert life.day() == 2
 
 
-def test_a_record_that_nobody_understands_is_passed_over(kafka: Kafka) -> None:
+def test_a_record_that_cannot_be_decoded_is_skipped(kafka: Kafka) -> None:
     with running(kafka) as life:
         write(kafka, JOBS, [(b"a", b"not json"), (b"a", None), (b"b", b'{"version": 9}')])
         tell(kafka, *(changed() for _ in range(20)))
@@ -152,7 +152,7 @@ def test_a_record_that_nobody_understands_is_passed_over(kafka: Kafka) -> None:
     assert life.ended == []
 
 
-def test_what_is_in_no_window_any_more_is_forgotten_also_by_the_changelogs(kafka: Kafka) -> None:
+def test_what_is_in_no_window_any_more_expires_also_in_the_changelogs(kafka: Kafka) -> None:
     long_ago = datetime.now(UTC) - timedelta(days=8)
     ended, lost = changed("FAILURE"), changed("STARTED")
     lost = lost.model_copy(update={"job": lost.job.model_copy(update={"submitted_at": long_ago})})
@@ -232,7 +232,9 @@ def test_a_fault_in_counting_ends_the_sink_and_is_its_reason(kafka: Kafka, monke
     assert isinstance(life.ended[0].__cause__, ZeroDivisionError)
 
 
-def test_after_a_crash_a_new_life_counts_on_in_the_same_process(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_crash_a_restarted_stage_keeps_counting_in_the_same_process(
+    kafka: Kafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with running(kafka) as first:
         tell(kafka, *(changed() for _ in range(5)))
         wait_until(lambda: first.day() == 5, "the first life has counted")

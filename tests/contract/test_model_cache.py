@@ -44,7 +44,7 @@ def offline(name: str, home: Path) -> str:
     return python(OFFLINE.format(name=name), home, HF_HUB_OFFLINE="1")
 
 
-def test_a_download_tells_bytes_of_the_whole_from_its_beginning_to_its_end(tmp_path: Path) -> None:
+def test_a_download_reports_bytes_of_the_total_from_its_beginning_to_its_end(tmp_path: Path) -> None:
     model = tmp_path / "model"
     shutil.copytree(DEMO_DIR, model)
     (model / "model.bin").write_bytes(bytes(BIG_BYTES))

@@ -107,7 +107,7 @@ def test_what_is_put_is_read_again(objects: Backend) -> None:
     assert (put.bucket, put.key, put.size_bytes) == (objects.bucket, "a/b.wav", 6)
 
 
-def test_head_tells_size_time_and_an_etag_without_quotes(objects: Backend) -> None:
+def test_head_returns_size_time_and_an_etag_without_quotes(objects: Backend) -> None:
     put = objects.store.put(objects.bucket, "b.wav", b"speech")
     head = objects.store.head(objects.bucket, "b.wav")
     assert (head.size_bytes, head.etag, head.version_id) == (6, put.etag, put.version_id)
@@ -198,7 +198,7 @@ def test_a_bucket_that_is_not_there_is_not_found(objects: Backend) -> None:
         list(objects.store.list(nowhere))
 
 
-def test_deleting_twice_is_no_error(objects: Backend) -> None:
+def test_deleting_twice_is_not_an_error(objects: Backend) -> None:
     objects.store.put(objects.bucket, "folder/a.wav", b"x")
     objects.store.delete(objects.bucket, "folder/a.wav")
     objects.store.delete(objects.bucket, "folder/a.wav")
@@ -216,7 +216,7 @@ def test_a_listing_holds_every_object_under_the_prefix_and_no_other(objects: Bac
     assert keys(objects, "none") == keys(objects, "none/such") == []
 
 
-def test_a_listing_tells_what_head_tells(objects: Backend) -> None:
+def test_a_listing_has_what_head_returns(objects: Backend) -> None:
     objects.store.put(objects.bucket, "a.wav", b"speech")
     (listed,) = objects.store.list(objects.bucket)
     head = objects.store.head(objects.bucket, "a.wav")
@@ -264,7 +264,7 @@ def test_a_version_that_is_overwritten_while_it_is_read_is_not_read_on(objects: 
         assert rest == whole[1][1000:]
 
 
-def test_an_object_that_is_overwritten_between_head_and_open_is_replaced_and_not_gone(objects: Backend) -> None:
+def test_an_object_that_is_overwritten_between_head_and_open_is_replaced_and_not_missing(objects: Backend) -> None:
     objects.store.put(objects.bucket, "a.wav", b"first")
     ref = objects.store.head(objects.bucket, "a.wav").ref
     objects.store.put(objects.bucket, "a.wav", b"other")
@@ -300,7 +300,7 @@ def test_an_upload_is_invisible_until_it_is_complete(objects: Backend) -> None:
     assert objects.store.get(objects.bucket, "slow/a.wav") == b"onetwo"
 
 
-def test_an_upload_of_many_parts_is_whole(objects: Backend) -> None:
+def test_an_upload_of_many_parts_is_complete(objects: Backend) -> None:
     parts = [bytes([number]) * 3_000_000 for number in range(7)]
     upload = objects.store.upload(objects.bucket, "big.wav")
     for part in parts:
@@ -328,7 +328,7 @@ def test_aborting_after_completion_changes_nothing(objects: Backend) -> None:
     assert objects.store.get(objects.bucket, "a.wav") == b"whole"
 
 
-def test_twenty_threads_that_put_the_same_key_leave_one_whole_object(objects: Backend) -> None:
+def test_twenty_threads_that_put_the_same_key_leave_one_complete_object(objects: Backend) -> None:
     bodies = [bytes([number]) * 100_000 for number in range(20)]
     start = threading.Barrier(20)
 

@@ -44,7 +44,7 @@ def test_a_partition_whose_records_were_all_deleted_is_empty(real_kafka: Kafka) 
     assert real_kafka.offsets.nonempty_ends([REQUESTS]) == {}
 
 
-def test_a_group_has_committed_what_its_members_said_and_nothing_elsewhere(kafka: Kafka) -> None:
+def test_a_group_has_committed_what_its_members_committed_and_nothing_elsewhere(kafka: Kafka) -> None:
     assert kafka.offsets.committed("stage", [REQUESTS]) == {}
     commit(kafka, "stage", (0, 5), (2, 7))
 
@@ -65,7 +65,7 @@ def test_missing_topics_are_named_with_what_to_do(real_kafka: Kafka) -> None:
         absent.offsets.ends([JOBS, REQUESTS])
 
 
-def test_threads_that_ask_at_once_share_one_client(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_simultaneous_requests_of_threads_share_one_client(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[AdminClient] = []
 
     def making(config: dict[str, object]) -> AdminClient:
@@ -89,7 +89,7 @@ def test_threads_that_ask_at_once_share_one_client(kafka: Kafka, monkeypatch: py
     assert len(made) == 1
 
 
-def test_a_broker_that_goes_away_is_an_outage_even_when_nobody_asks_for_offsets() -> None:
+def test_a_lost_broker_is_an_outage_even_without_requests_for_offsets() -> None:
     with EmbeddedBroker() as broker:
         known = Kafka(broker.bootstrap).offsets  # not the broker's own, which ends with it
         known.ends([JOBS])
@@ -105,7 +105,7 @@ def test_a_broker_that_goes_away_is_an_outage_even_when_nobody_asks_for_offsets(
     wait_until(noticed_again, "another outage, of the client that replaced the first")
 
 
-def test_after_a_question_that_was_not_answered_a_new_client_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_request_without_an_answer_a_new_client_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     with EmbeddedBroker() as broker:
         known = Kafka(broker.bootstrap).offsets
         known.ends([JOBS])

@@ -62,7 +62,7 @@ def test_every_topic_is_read_and_committed_in_its_own_group(kafka: Kafka) -> Non
     assert committed(kafka, "stage", UPLOADS).offset < 0
 
 
-def test_a_topic_without_room_waits_and_the_other_goes_on(kafka: Kafka) -> None:
+def test_a_topic_without_room_waits_and_the_other_continues(kafka: Kafka) -> None:
     reading = Reading()
     reading.full = {UPLOADS.name}
     with running(Loop("stage", kafka, [UPLOADS, CHUNKS_BULK], reading, OPTIONS)):

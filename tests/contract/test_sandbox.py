@@ -143,7 +143,7 @@ def decoders_cpu_s(decoders: Decoders) -> float:
     return idle.child.cpu_s()
 
 
-def test_a_header_that_can_be_trusted_refuses_a_file_before_it_is_decoded(decoders: Decoders) -> None:
+def test_a_reliable_header_refuses_a_file_before_it_is_decoded(decoders: Decoders) -> None:
     data = hostile.flac_of_silence(0.5)
     with (
         pytest.raises(Invalid, match="longer than 600 s") as refused,

@@ -148,7 +148,7 @@ def test_an_output_that_is_refused_ends_the_stage_and_frees_the_readers_at_once(
         assert set(everything(real_kafka)) <= {b"smallsmall"}  # blocks while a transaction is open
 
 
-def test_a_dead_letter_never_carries_the_offset_past_a_record_that_waits(real_kafka: Kafka) -> None:
+def test_a_dead_letter_never_advances_the_offset_past_a_record_that_waits(real_kafka: Kafka) -> None:
     """The record before it waits for the store when the process dies: it must come again."""
     write(real_kafka, CANCELLATIONS, [(b"key", GOOD), (b"key", b"not JSON")], partition=0)
     tried = threading.Event()

@@ -94,7 +94,7 @@ def test_it_is_ready_only_when_what_was_there_before_was_read(kafka: Kafka, tmp_
         assert {state(view, job_id) for job_id in ids} == {"STARTED"}
 
 
-def test_it_goes_on_where_it_was(kafka: Kafka, tmp_path: Path) -> None:
+def test_it_continues_where_it_was(kafka: Kafka, tmp_path: Path) -> None:
     before, after = uuid4(), uuid4()
     asyncio.run(send(kafka, asked(before)))
     with following(kafka, tmp_path / "view") as view:
@@ -147,7 +147,7 @@ def test_what_was_accepted_elsewhere_is_there_once_the_view_is_fresh(kafka: Kafk
     assert asyncio.run(scenario()) == ["PENDING"] * 20
 
 
-def test_a_view_that_does_not_get_there_in_time_says_retry(tmp_path: Path) -> None:
+def test_a_view_that_does_not_catch_up_in_time_raises_retry(tmp_path: Path) -> None:
     async def scenario() -> None:
         view = View(tmp_path / "view")
         freshness = Freshness(view, Wakeups(asyncio.get_running_loop()), lambda: {Partition(REQUESTS.name, 0): 1})
@@ -157,7 +157,7 @@ def test_a_view_that_does_not_get_there_in_time_says_retry(tmp_path: Path) -> No
         asyncio.run(scenario())
 
 
-def test_a_record_for_a_broker_that_is_away_is_not_taken_for_sent() -> None:
+def test_a_record_for_an_unavailable_broker_does_not_count_as_sent() -> None:
     nowhere = Kafka("127.0.0.1:1", common={"log_level": 0})
     with pytest.raises(Retry):
         asyncio.run(send(nowhere, asked(uuid4())))

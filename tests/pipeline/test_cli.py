@@ -95,7 +95,7 @@ def test_jobs_are_listed_newest_first(murmur: Murmur) -> None:
     assert {job["state"] for job in listed} == {"SUCCESS"}
 
 
-def test_a_cancelled_job_is_told_by_exit_codes(murmur: Murmur) -> None:
+def test_a_cancelled_job_has_its_own_exit_code(murmur: Murmur) -> None:
     task = only_line(murmur("submit", BY_NAME["en-two-minutes.flac"].path).stdout)
     assert murmur("cancel", task).returncode == 0
     watched = murmur("watch", task)
@@ -104,7 +104,7 @@ def test_a_cancelled_job_is_told_by_exit_codes(murmur: Murmur) -> None:
     assert murmur("status", task).returncode == 1
 
 
-def test_a_job_that_fails_says_why(murmur: Murmur) -> None:
+def test_a_failed_job_has_its_reason(murmur: Murmur) -> None:
     (murmur.cwd / "text.mp3").write_text("this is no audio")
     task = only_line(murmur("submit", "text.mp3").stdout)
     watched = murmur("watch", task)
@@ -132,13 +132,13 @@ def test_what_cannot_be_done_is_one_line(murmur: Murmur, arguments: tuple[str, .
     assert why in done.stderr
 
 
-def test_without_a_gateway_the_line_says_how_to_get_one(tmp_path: Path) -> None:
+def test_without_a_gateway_the_line_states_how_to_start_one(tmp_path: Path) -> None:
     done = Murmur(tmp_path, {"MURMUR_GATEWAY_URL": "http://127.0.0.1:1"})("status", UNKNOWN)
     assert done.returncode == 2
     assert "murmur dev" in only_line(done.stderr)
 
 
-def test_a_second_dev_on_the_same_data_or_port_says_so_in_one_line(dev: Process, tmp_path: Path) -> None:
+def test_a_second_dev_on_the_same_data_or_port_ends_with_one_line(dev: Process, tmp_path: Path) -> None:
     environment = {"MURMUR_MODEL": "demo", "MURMUR_LOG_LEVEL": "ERROR"}
     data = Path(said(dev, "drop files into")).parent
     same_data = Murmur(tmp_path, environment)("dev", "--data", data, "--port", "0")
@@ -150,7 +150,7 @@ def test_a_second_dev_on_the_same_data_or_port_says_so_in_one_line(dev: Process,
     assert "MURMUR_GATEWAY_PORT" in only_line(same_port.stderr)
 
 
-def test_doctor_finds_the_broker_of_dev_and_says_how_to_fix_what_is_wrong(dev: Process, tmp_path: Path) -> None:
+def test_doctor_finds_the_broker_of_dev_and_reports_how_to_fix_what_is_wrong(dev: Process, tmp_path: Path) -> None:
     port = said(dev, "murmur is ready:").rpartition(":")[2]
     environment = {
         "MURMUR_KAFKA_BOOTSTRAP": said(dev, "Kafka clients"),
@@ -170,7 +170,7 @@ def test_doctor_finds_the_broker_of_dev_and_says_how_to_fix_what_is_wrong(dev: P
     assert Murmur(tmp_path, environment)("doctor").returncode == 0
 
 
-def test_doctor_without_settings_says_that_dev_works(tmp_path: Path) -> None:
+def test_doctor_without_settings_reports_that_dev_works(tmp_path: Path) -> None:
     own = {"MURMUR_GATEWAY_PORT": "0"}  # another murmur may be running on this machine
     done = Murmur(tmp_path, own)("doctor")
     dev, _, cluster = done.stdout.partition("\n\n")
@@ -207,7 +207,7 @@ def test_files_are_transcribed_and_a_bad_one_does_not_keep_the_others(alone: Mur
     assert list(Path(alone.environment["TMPDIR"]).glob("murmur*")) == []
 
 
-def test_results_lie_beside_the_file_in_all_formats(alone: Murmur) -> None:
+def test_results_are_beside_the_file_in_all_formats(alone: Murmur) -> None:
     (alone.cwd / "talk.wav").write_bytes(BY_NAME["pt-command.wav"].path.read_bytes())
     done = alone("transcribe", "talk.wav", "--language", "pt")
     assert done.returncode == 0
@@ -245,7 +245,7 @@ def test_a_folder_and_a_missing_file_are_transcribed_as_far_as_possible_and_repe
     assert again.stdout == done.stdout
 
 
-def test_a_file_that_is_no_earlier_result_stays_unless_force_is_given(alone: Murmur) -> None:
+def test_a_file_that_is_not_an_earlier_result_is_kept_unless_force_is_given(alone: Murmur) -> None:
     (alone.cwd / "en-command.txt").write_text("my notes")
     refused = alone("transcribe", COMMAND.path, "--out", ".")
     assert (refused.returncode, refused.stdout) == (2, "")
@@ -255,7 +255,7 @@ def test_a_file_that_is_no_earlier_result_stays_unless_force_is_given(alone: Mur
     assert word_errors(COMMAND.text, (alone.cwd / "en-command.txt").read_text()) <= COMMAND.wer_max
 
 
-def test_a_person_on_a_terminal_is_asked_before_a_file_is_overwritten(alone: Murmur) -> None:
+def test_on_a_terminal_a_confirmation_is_needed_to_overwrite_a_file(alone: Murmur) -> None:
     (alone.cwd / "en-command.txt").write_text("my notes")
     terminal, inner = pty.openpty()
     command = [sys.executable, *MAIN, "transcribe", str(COMMAND.path), "--out", ".", "--formats", "txt"]

@@ -64,7 +64,7 @@ def letters(murmur: Murmur, key: str) -> list[dict[str, Any]]:
         (UPLOADS, None, "tombstone"),
     ],
 )
-def test_what_cannot_be_understood_is_kept_whole_and_the_stage_lives_on(
+def test_undecodable_records_are_kept_completely_and_the_stage_continues(
     system: Dev, client: Client, topic: Topic, value: bytes | None, reason: str
 ) -> None:
     key = produce(system, topic, value)
@@ -79,7 +79,7 @@ def test_what_cannot_be_understood_is_kept_whole_and_the_stage_lives_on(
 
 
 @pytest.mark.parametrize("value", [b"\xff not JSON \x1b[31m", None])
-def test_a_dead_letter_is_listed_shown_and_given_as_it_was(system: Dev, murmur: Murmur, value: bytes | None) -> None:
+def test_a_dead_letter_is_listed_shown_and_printed_as_it_was(system: Dev, murmur: Murmur, value: bytes | None) -> None:
     key = produce(system, REQUESTS, value)
     (letter,) = wait_until(lambda: letters(murmur, key), "the dead letter")
     assert letter["value"] == DeadLetter.wrap(value)
@@ -110,7 +110,7 @@ def test_a_record_too_large_for_a_letter_is_kept_in_the_store_and_can_be_replaye
     assert client.ended(client.submit(BY_NAME["en-command.wav"].path))["state"] == "SUCCESS"
 
 
-def test_what_is_still_not_understood_becomes_a_dead_letter_again(system: Dev, murmur: Murmur) -> None:
+def test_what_is_still_undecodable_becomes_a_dead_letter_again(system: Dev, murmur: Murmur) -> None:
     key = produce(system, REQUESTS, b"nonsense")
     (letter,) = wait_until(lambda: letters(murmur, key), "the dead letter")
     replayed = murmur("dlq", "replay", letter["id"])
@@ -144,7 +144,7 @@ def test_a_letter_that_is_none_is_wrong_use(murmur: Murmur, command: tuple[str, 
     assert only_line(done.stderr).startswith("murmur: ")
 
 
-def test_without_a_broker_one_line_says_so(tmp_path: Path) -> None:
+def test_without_a_broker_it_ends_with_one_line(tmp_path: Path) -> None:
     done = Murmur(tmp_path, {"MURMUR_KAFKA_BOOTSTRAP": "127.0.0.1:1"})("dlq", "list")
     assert done.returncode == 1
     assert "127.0.0.1:1" in done.stderr.splitlines()[-1]

@@ -50,7 +50,7 @@ def test_the_shell_script_prints_subtitles(gateway: str) -> None:
     assert word_errors(CLIP.text, " ".join(re.findall(r"(?m)^[^\d\n].*$", done.stdout))) <= CLIP.wer_max
 
 
-def test_the_shell_script_says_why_a_file_failed(gateway: str, tmp_path: Path) -> None:
+def test_the_shell_script_prints_why_a_file_failed(gateway: str, tmp_path: Path) -> None:
     (tmp_path / "letter.mp3").write_text("Dear reader, this is a letter.")
     done = run("bash", EXAMPLES / "submit.sh", tmp_path / "letter.mp3", gateway)
     assert done.returncode == 1
@@ -64,7 +64,7 @@ def test_the_python_client_prints_segments_and_the_text(gateway: str) -> None:
     assert only_line(done.stderr).startswith("note: The demo model has a vocabulary")
 
 
-def test_the_python_client_says_what_was_refused(gateway: str) -> None:
+def test_the_python_client_prints_what_was_refused(gateway: str) -> None:
     done = run(sys.executable, EXAMPLES / "client.py", CLIP.path, "--url", gateway, "--language", "klingon")
     assert done.returncode == 1
     assert "klingon" in done.stderr
@@ -86,7 +86,7 @@ def test_what_a_client_cannot_do_is_one_line(program: tuple[str | Path, ...], fi
     assert re.search(named, only_line(done.stderr))
 
 
-def test_a_subscriber_whose_broker_is_away_ends_with_one_line() -> None:
+def test_a_subscriber_without_a_broker_ends_with_one_line() -> None:
     done = run(sys.executable, EXAMPLES / "subscribe.py", "--bootstrap", "127.0.0.1:1")
     assert (done.returncode, done.stdout) == (1, "")
     assert only_line(done.stderr).startswith("no Kafka broker answers at 127.0.0.1:1 ")

@@ -41,7 +41,7 @@ def events(printed: list[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in printed if line.startswith("{")]
 
 
-def test_whatever_is_no_json_is_what_the_command_prints_itself(printed: list[str]) -> None:
+def test_output_that_is_not_json_is_printed_by_the_command_itself(printed: list[str]) -> None:
     others = [line for line in printed if not line.startswith("{")]
     assert others[0].startswith(READY)
     assert all(line.startswith("  ") for line in others[1:])

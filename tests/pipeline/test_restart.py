@@ -72,7 +72,7 @@ def jobs_of(client: Client) -> list[dict[str, object]]:
     return jobs
 
 
-def test_a_job_in_progress_at_a_kill_goes_on_at_once_and_what_was_cancelled_stays_so(tmp_path: Path) -> None:
+def test_a_job_in_progress_at_a_kill_continues_at_once_and_what_was_cancelled_stays_so(tmp_path: Path) -> None:
     clip = BY_NAME["en-two-minutes.flac"]
     with start(tmp_path / "data", tmp_path / "first.log") as first:
         client = Client(address(first))

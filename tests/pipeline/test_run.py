@@ -62,7 +62,7 @@ def test_one_stage_with_once_runs_in_the_very_process_and_ends_in_order(environm
         assert process.end(signal.SIGTERM) == 0
 
 
-def test_without_a_setting_every_stage_uses_base_and_the_log_says_so(environment: dict[str, str], tmp_path: Path) -> None:
+def test_without_a_setting_every_stage_uses_base_and_logs_that(environment: dict[str, str], tmp_path: Path) -> None:
     del environment["MURMUR_MODEL"]
     with Murmur(tmp_path, environment).start("run", "gateway", "intake") as parent:
         wait_until(lambda: gateway(environment).ready(), "the gateway")
@@ -91,7 +91,7 @@ def test_a_wrong_set_up_is_one_line_and_exit_2(
     assert why in only_line(done.stderr)
 
 
-def test_a_broker_that_is_away_is_waited_for_and_a_signal_still_ends_it(environment: dict[str, str], tmp_path: Path) -> None:
+def test_it_waits_for_an_unavailable_broker_and_a_signal_still_ends_it(environment: dict[str, str], tmp_path: Path) -> None:
     environment["MURMUR_KAFKA_BOOTSTRAP"] = "127.0.0.1:1"
     with Murmur(tmp_path, environment).start("run", "coordinator", "intake", "transcriber") as parent:
         wait_until(lambda: "brokers are down" in parent.output(), "the first complaint")

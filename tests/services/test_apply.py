@@ -74,7 +74,9 @@ def test_topics_are_created_once_and_as_they_are_kept(services: Services, cluste
     assert sum(topic.name.endswith("-changelog") and topic.cleanup == "compact" for topic in TOPICS) >= 4
 
 
-def test_topics_never_shrink_and_what_differs_is_mended_or_said(services: Services, cluster: Environment, tmp_path: Path) -> None:
+def test_topics_never_shrink_and_differences_are_fixed_or_reported(
+    services: Services, cluster: Environment, tmp_path: Path
+) -> None:
     prefix = cluster["MURMUR_TOPIC_PREFIX"]
     said(tmp_path, cluster, "topics", "apply")
     configure(services, f"{prefix}jobs", "cleanup.policy", "delete")
@@ -108,7 +110,9 @@ def test_asking_for_more_copies_does_not_close_topics_that_have_one(
     assert (producer.flush(DEADLINE_S), refused) == (0, [])
 
 
-def test_a_cluster_that_cannot_hold_the_copies_says_so(services: Services, cluster: Environment, tmp_path: Path) -> None:
+def test_too_few_brokers_for_the_replication_factor_are_an_error(
+    services: Services, cluster: Environment, tmp_path: Path
+) -> None:
     environment = {**cluster, "MURMUR_TOPIC_REPLICATION": "3"}
     done = Murmur(tmp_path, environment)("topics", "apply")
     assert done.returncode == 1
@@ -116,7 +120,7 @@ def test_a_cluster_that_cannot_hold_the_copies_says_so(services: Services, clust
     assert "replication factor" in done.stderr.lower()
 
 
-def test_buckets_are_made_once_and_the_rest_is_said(store: Store, buckets: Environment, tmp_path: Path) -> None:
+def test_buckets_are_created_once_and_the_rest_is_reported(store: Store, buckets: Environment, tmp_path: Path) -> None:
     names = [buckets[f"MURMUR_{role}_BUCKET"] for role in ("UPLOADS", "WORK", "RESULTS")]
     first, second = (said(tmp_path, buckets, "buckets", "apply") for _ in range(2))
     assert first[:3] == [f"bucket {name}: created" for name in names]
@@ -131,7 +135,7 @@ def test_buckets_are_made_once_and_the_rest_is_said(store: Store, buckets: Envir
 
 
 @pytest.mark.parametrize("store", ["minio"], indirect=True)  # versitygw has no notifications of single buckets
-def test_a_notification_that_somebody_removed_is_attached_again(buckets: Environment, store: Store, tmp_path: Path) -> None:
+def test_a_removed_notification_is_attached_again(buckets: Environment, store: Store, tmp_path: Path) -> None:
     said(tmp_path, buckets, "buckets", "apply")
     client = plain_s3(store.settings())
     uploads = buckets["MURMUR_UPLOADS_BUCKET"]

@@ -34,7 +34,7 @@ def with_topics(broker: Kafka) -> client.Kafka:
     return kafka
 
 
-def test_the_first_transaction_after_a_restart_of_the_broker_goes_through(own_kafka: Kafka) -> None:
+def test_the_first_transaction_after_a_restart_of_the_broker_succeeds(own_kafka: Kafka) -> None:
     kafka = with_topics(own_kafka)
     with running(Loop("stage", kafka, [UPLOADS], Copying(), TRANSACTIONAL)):
         for number in (1, 2):

@@ -75,7 +75,7 @@ def test_a_filter_that_an_operator_set_is_kept_and_mentioned(on_minio: Settings)
     assert [queue["Id"] for queue in queues(on_minio)] == ["wav"]
 
 
-def test_a_target_that_the_store_does_not_know_is_left_to_a_person(on_minio: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_notification_target_is_reported(on_minio: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(buckets, "TARGET_READY_S", 0.5)
     report = buckets.apply(on_minio.model_copy(update={"s3_notification_arn": "arn:minio:sqs::OTHER:kafka"}))
     assert report.notification == ""
@@ -84,13 +84,13 @@ def test_a_target_that_the_store_does_not_know_is_left_to_a_person(on_minio: Set
     assert f"{on_minio.topic_prefix}uploads" in line
 
 
-def test_nothing_is_attached_where_the_settings_say_so(on_minio: Settings) -> None:
+def test_nothing_is_attached_if_the_settings_disable_it(on_minio: Settings) -> None:
     report = buckets.apply(on_minio.model_copy(update={"s3_notification_arn": "none"}))
     assert report.by_hand == ()
     assert queues(on_minio) == []
 
 
-def test_a_store_that_announces_by_its_own_configuration_is_said_to(on_versitygw: Settings) -> None:
+def test_a_store_that_is_configured_to_announce_is_reported(on_versitygw: Settings) -> None:
     first, second = buckets.apply(on_versitygw), buckets.apply(on_versitygw)
     assert len(first.created) == len(second.present) == 3
     (line,) = first.by_hand

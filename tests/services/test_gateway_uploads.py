@@ -73,7 +73,7 @@ def test_the_gateway_and_a_drop_meet_in_one_work(system: Installation) -> None:
     assert (record["work_id"], record["cached"]) == (request["work"]["work_id"], True)
 
 
-def test_a_hash_claimed_in_metadata_is_not_believed(system: Installation) -> None:
+def test_a_hash_in_metadata_is_not_trusted(system: Installation) -> None:
     content, other = spoken(), spoken()
     claims = {"sha256": sha256(other), "x-amz-checksum-sha256": in_base64(other), "audio-id": sha256(other)}
     key = system.put("claimed.wav", content, Metadata=claims)

@@ -71,7 +71,7 @@ def test_files_are_named_exactly_as_the_object(system: Installation, key: str) -
 
 
 @pytest.mark.parametrize("key", LONG_KEYS.values(), ids=LONG_KEYS.keys())
-def test_a_name_that_would_be_too_long_is_shortened_and_the_job_says_so(system: Installation, key: str) -> None:
+def test_a_name_that_would_be_too_long_is_shortened_and_the_job_has_that_name(system: Installation, key: str) -> None:
     system.transcript(system.put(key, CONTENT))
     files = system.ended(key)["result"]["files"]
     digits = hashlib.sha256(key.encode()).hexdigest()[:8]
@@ -177,7 +177,7 @@ def test_tags_and_removals_make_no_job(system: Installation) -> None:
     assert system.requests("never was.wav") == []
 
 
-def test_an_object_that_is_gone_before_intake_looks_does_no_harm(system: Installation) -> None:
+def test_an_object_that_is_deleted_before_intake_reads_it_is_skipped(system: Installation) -> None:
     """Its event comes again, long after; the next object is taken as ever."""
     key = system.put("gone.wav", CONTENT)
     system.transcript(key)

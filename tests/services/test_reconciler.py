@@ -135,7 +135,7 @@ def test_an_object_without_an_event_has_its_job_all_the_same(pair: Pair) -> None
 
 
 @pytest.mark.usefixtures("intakes")
-def test_what_came_while_the_broker_was_away_has_its_jobs_soon_after_it_is_back(pair: Pair) -> None:
+def test_files_dropped_during_a_broker_outage_have_jobs_soon_after_it(pair: Pair) -> None:
     with pair.reconciling(NEVER_S):
         before = pair.put("before the broker went", 2)
         pair.kafka.process.kill()

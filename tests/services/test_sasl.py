@@ -92,7 +92,7 @@ def test_a_wrong_password_is_what_the_commands_complain_of(wrong: dict[str, str]
 
 @pytest.mark.filterwarnings("ignore:Producer abort_transaction failed during close:RuntimeWarning")
 @pytest.mark.parametrize("transactional", [False, True])
-def test_a_stage_with_a_wrong_password_says_so_in_its_log_and_to_whoever_asks_whether_it_is_ready(
+def test_a_stage_with_a_wrong_password_reports_it_in_its_log_and_in_its_readiness(
     wrong: dict[str, str], transactional: bool, logged: list[EventDict]
 ) -> None:
     kafka = Kafka.from_settings(envfile.settings(wrong))

@@ -78,7 +78,7 @@ def test_an_upload_is_announced_on_the_stores_topic(services: Services, store: S
         objects.delete("uploads", key)
 
 
-def test_the_store_verifies_the_checksum_and_remembers_it(objects: S3Store, key: str) -> None:
+def test_the_store_verifies_the_checksum_and_keeps_it(objects: S3Store, key: str) -> None:
     assert objects.put("work", key, b"speech").sha256 == sha256(b"speech")
     assert objects.head("work", key).sha256 == sha256(b"speech")
     wrong = base64.b64encode(hashlib.sha256(b"other").digest()).decode()
@@ -115,7 +115,7 @@ def test_an_aborted_upload_leaves_no_parts(objects: S3Store, key: str) -> None:
     assert "Uploads" not in objects.client.list_multipart_uploads(Bucket="work", Prefix=key)
 
 
-def test_reading_on_asks_for_a_block_at_a_time_and_seeking_within_it_for_nothing(objects: S3Store, key: str) -> None:
+def test_sequential_reads_request_a_block_at_a_time_and_seeks_within_it_nothing(objects: S3Store, key: str) -> None:
     data = bytes(range(256)) * 4096 * 3
     ref = objects.put("work", key, data).ref
     asked = requests_of(objects, "GetObject")
@@ -144,13 +144,13 @@ def test_an_empty_object_can_be_opened(objects: S3Store, key: str) -> None:
         assert reader.seek(0, io.SEEK_END) == 0
 
 
-def test_metadata_of_plain_clients_is_told(objects: S3Store, key: str) -> None:
+def test_metadata_of_plain_clients_is_returned(objects: S3Store, key: str) -> None:
     objects.client.put_object(Bucket="work", Key=key, Body=b"x", Metadata={"language": "de"}, ContentType="audio/wav")
     head = objects.head("work", key)
     assert (head.metadata, head.content_type, head.sha256) == ({"language": "de"}, "audio/wav", None)
 
 
-def test_a_listing_of_many_pages_is_whole(objects: S3Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_listing_of_many_pages_is_complete(objects: S3Store, monkeypatch: pytest.MonkeyPatch) -> None:
     prefix = f"{uuid.uuid4().hex}/"
     names = {f"{prefix}{number}" for number in range(25)}
     for name in names:
@@ -170,7 +170,7 @@ def test_a_key_that_the_store_refuses_is_a_bad_key_for_every_question(objects: S
             ask("work", key)
 
 
-def test_wrong_credentials_are_said_to_be_wrong(store: Store) -> None:
+def test_wrong_credentials_are_reported(store: Store) -> None:
     settings = store.settings()
     wrong_secret = S3Store(settings.model_copy(update={"s3_secret_key": type(settings.s3_secret_key)("wrong")}))  # type: ignore[misc]
     unknown_user = S3Store(settings.model_copy(update={"s3_access_key": "nobody"}))
@@ -179,7 +179,7 @@ def test_wrong_credentials_are_said_to_be_wrong(store: Store) -> None:
             objects.check("work")
 
 
-def test_a_queue_on_disk_keeps_events_while_kafka_is_away(own_kafka: Kafka, tmp_path: Path) -> None:
+def test_a_queue_on_disk_keeps_events_while_kafka_is_unavailable(own_kafka: Kafka, tmp_path: Path) -> None:
     store = supervisor.own_store(MINIO, tmp_path / "minio", own_kafka, queued=True)
     try:
         objects = S3Store(store.settings())

@@ -21,7 +21,7 @@ def _started_by_the_supervisor(services: Services) -> None:
         pytest.skip("Kafka and the store are containers, which the supervisor has no part in")
 
 
-def test_an_env_file_is_the_environment_of_the_whole_system(services: Services, store: Store) -> None:
+def test_an_env_file_is_the_environment_of_all_processes(services: Services, store: Store) -> None:
     environment = envfile.read(supervisor.FOLDER / f"{store.flavour.name}.env")
     assert environment == store.environment()
     settings = envfile.settings(environment)
@@ -34,7 +34,7 @@ def test_two_stores_share_no_topic(services: Services) -> None:
     assert services.minio.topic_prefix != services.versitygw.topic_prefix
 
 
-def test_living_services_are_left_alone(services: Services) -> None:
+def test_running_services_are_left_alone(services: Services) -> None:
     before = [service.process.pid for service in (services.kafka, services.minio, services.versitygw)]
     with supervisor.borrowed() as again:
         assert supervisor.living()
@@ -82,7 +82,7 @@ def test_killed_services_come_up_again_and_end_with_down_or_with_their_last_borr
         supervisor.down(folder)
 
 
-def test_a_store_that_cannot_start_says_why(services: Services, tmp_path: Path) -> None:
+def test_a_store_that_cannot_start_reports_the_reason(services: Services, tmp_path: Path) -> None:
     """versitygw ends at once without its topic."""
     store = Store(services.versitygw.flavour, tmp_path / "versitygw", services.kafka, own=True)
     with pytest.raises(ServiceError, match=r"(?s)versitygw: ended by itself\n    \|.*[Tt]opic"):

@@ -198,7 +198,7 @@ def test_an_authority_that_is_not_known_is_named_with_its_setting(house: House, 
     assert unset in found[check]["found"]
 
 
-def test_a_command_says_in_one_line_that_the_brokers_certificate_is_not_trusted(house: House) -> None:
+def test_a_command_reports_in_one_line_that_the_brokers_certificate_is_not_trusted(house: House) -> None:
     applied = Murmur(house.folder, house.without("MURMUR_KAFKA_SSL_CA_FILE"))("topics", "apply")
     assert applied.returncode == 1
     (line,) = applied.stderr.splitlines()
@@ -207,13 +207,13 @@ def test_a_command_says_in_one_line_that_the_brokers_certificate_is_not_trusted(
 
 
 @pytest.mark.parametrize("stage", ["metrics", "reconciler"])
-def test_a_stage_that_asks_before_it_reads_says_so_too(house: House, stage: str) -> None:
+def test_a_stage_that_sends_requests_before_it_consumes_reports_it_too(house: House, stage: str) -> None:
     untrusting = house.without("MURMUR_KAFKA_SSL_CA_FILE")
     with Murmur(house.folder, untrusting).start("run", "--once", stage, log=f"{stage}.log") as process:
         wait_until(lambda: process.printed("check MURMUR_KAFKA_SSL_CA_FILE"), "the reason in its log")
 
 
-def test_a_store_that_wants_tls_and_is_asked_without_is_told_in_one_line(house: House) -> None:
+def test_a_plain_request_to_a_tls_store_ends_with_one_line(house: House) -> None:
     plain = {**house.environment, "MURMUR_S3_ENDPOINT": house.environment["MURMUR_S3_ENDPOINT"].replace("https", "http")}
     applied = Murmur(house.folder, plain)("buckets", "apply")
     assert applied.returncode == 1

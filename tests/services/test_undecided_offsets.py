@@ -50,7 +50,7 @@ async def late_offset(kafka: client.Kafka) -> None:
     await dead.stop()
 
 
-def test_a_successor_of_the_same_name_clears_it_away_and_reads_everything(
+def test_a_successor_with_the_same_name_clears_it_and_reads_everything(
     kafka: client.Kafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transactional, "COMMITTED_S", 3.0)

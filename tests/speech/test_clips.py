@@ -33,7 +33,7 @@ def test_no_segment_and_no_word_of_a_clip_is_of_no_length(readings: Readings, na
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("sound", sounds.SOUNDS)
-def test_no_text_is_invented_where_nobody_speaks(readings: Readings, sound: str, model: str) -> None:
+def test_no_text_is_invented_without_speech(readings: Readings, sound: str, model: str) -> None:
     samples = sounds.SOUNDS[sound](SOUND_S, 3)
     file = SpeechFile(sound, "en", compose.pcm_wav(samples), ())
     assert readings.transcript(model, file, Way("en")).segments == ()
@@ -41,7 +41,7 @@ def test_no_text_is_invented_where_nobody_speaks(readings: Readings, sound: str,
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("around_s", [0.0, 1.0])
-def test_a_tenth_of_a_second_of_noise_is_no_text(readings: Readings, around_s: float, model: str) -> None:
+def test_a_tenth_of_a_second_of_noise_has_no_text(readings: Readings, around_s: float, model: str) -> None:
     burst = np.pad(sounds.noise(0.1), round(around_s * recordings.RATE_HZ))
     file = SpeechFile("burst", "en", compose.pcm_wav(burst), ())
     assert readings.transcript(model, file, Way("en")).segments == ()

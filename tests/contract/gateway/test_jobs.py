@@ -89,7 +89,7 @@ def test_a_transcript_comes_in_every_format(gateway: RunningGateway, name: str, 
     assert answer.body.startswith(begins)
 
 
-def test_there_is_no_transcript_before_the_end_nor_in_another_format_nor_when_it_is_gone(gateway: RunningGateway) -> None:
+def test_there_is_no_transcript_before_the_end_nor_in_another_format_nor_when_it_is_missing(gateway: RunningGateway) -> None:
     submission = submitted(gateway)
     where = f"{API}/{submission.job.job_id}/transcript"
     assert is_problem(gateway.get(f"{where}.txt"), 409)["state"] == "PENDING"

@@ -64,7 +64,7 @@ def end(objects: DirectoryStore, url: str, *, timeout_s: float = 15.0, allow_pri
         return ends(sender, [ended(url)]).popitem()[1]
 
 
-def test_a_success_arrives_signed_and_whole(receiver: Receiver, objects: DirectoryStore) -> None:
+def test_a_success_arrives_signed_and_complete(receiver: Receiver, objects: DirectoryStore) -> None:
     with sending(objects) as sender:
         assert set(ends(sender, [ended(receiver.url("/ok"), state="SUCCESS")]).values()) == {"delivered"}
 
@@ -89,7 +89,7 @@ def test_a_success_arrives_signed_and_whole(receiver: Receiver, objects: Directo
         ("/drip", "delivered", 1),
     ],
 )
-def test_what_a_receiver_does_decides_how_often_it_is_asked(
+def test_the_number_of_attempts_depends_on_the_receivers_response(
     receiver: Receiver, objects: DirectoryStore, path: str, expected: End, attempts: int
 ) -> None:
     assert end(objects, receiver.url(path)) == expected
@@ -123,16 +123,14 @@ def test_a_huge_answer_is_not_read(receiver: Receiver, objects: DirectoryStore) 
     assert receiver.sent_bytes < 100_000_000  # what the buffers of two sockets take
 
 
-def test_a_certificate_that_nobody_vouches_for_is_no_receiver(
-    objects: DirectoryStore, tmp_path: Path, logged: list[EventDict]
-) -> None:
+def test_an_untrusted_certificate_is_not_a_receiver(objects: DirectoryStore, tmp_path: Path, logged: list[EventDict]) -> None:
     with tls_server(tmp_path) as port:
         assert end(objects, f"https://127.0.0.1:{port}/") == "given_up"
     assert given_up(logged) == [(3, "unreachable")]
     assert logged[-1]["error"].startswith("SSLCertVerificationError")
 
 
-def test_a_server_that_does_not_speak_tls_is_no_receiver(receiver: Receiver, objects: DirectoryStore) -> None:
+def test_a_server_without_tls_is_not_a_receiver(receiver: Receiver, objects: DirectoryStore) -> None:
     assert end(objects, receiver.url("/ok").replace("http:", "https:")) == "given_up"
     assert receiver.got == []
 
@@ -188,7 +186,7 @@ def test_proxies_and_credentials_of_the_environment_are_not_used(
             server.accept()
 
 
-def test_a_receiver_that_hangs_delays_nobody_else(receiver: Receiver, objects: DirectoryStore) -> None:
+def test_a_receiver_that_hangs_delays_no_other(receiver: Receiver, objects: DirectoryStore) -> None:
     with Receiver() as healthy, sending(objects, timeout_s=NEVER_S) as sender:
         for number in range(500):
             event = ended(receiver.url("/slow"), number)
@@ -231,7 +229,7 @@ def test_close_ends_what_hangs(receiver: Receiver, objects: DirectoryStore) -> N
         sender.close()
 
 
-def test_the_receiver_of_the_examples_accepts_what_is_sent_and_notices_a_repeat(objects: DirectoryStore) -> None:
+def test_the_receiver_of_the_examples_accepts_what_is_sent_and_recognises_a_repeat(objects: DirectoryStore) -> None:
     command = [sys.executable, "examples/webhook_receiver.py", "--port", "0", "--secret", SECRET, "--count", "4"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as example:
         assert example.stdout is not None

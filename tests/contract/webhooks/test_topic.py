@@ -69,7 +69,7 @@ def test_a_record_is_committed_only_after_its_delivery(kafka: Kafka, receiver: R
     assert len({(got.webhook_id, got.body) for got in again}) == 1
 
 
-def test_a_sender_that_dies_between_the_answer_and_the_commit_repeats_the_same_id(
+def test_a_sender_that_crashes_between_the_response_and_the_commit_repeats_the_same_id(
     kafka: Kafka, objects: DirectoryStore, tmp_path: Path, stage: Callable[[], Stage]
 ) -> None:
     victims: list[int] = []
@@ -92,7 +92,7 @@ def test_a_sender_that_dies_between_the_answer_and_the_commit_repeats_the_same_i
         assert len({(got.webhook_id, got.body) for got in receiver.got}) == 1
 
 
-def test_a_store_that_is_away_is_waited_for(
+def test_it_waits_for_an_unavailable_store(
     kafka: Kafka, receiver: Receiver, objects: DirectoryStore, tmp_path: Path, stage: Callable[[], Stage]
 ) -> None:
     (tmp_path / "work").rename(tmp_path / "away")
@@ -107,7 +107,7 @@ def test_a_store_that_is_away_is_waited_for(
     assert [got.said["success"] for got in receiver.got] == [False, True]
 
 
-def test_a_transcript_that_is_gone_becomes_a_dead_letter(
+def test_a_missing_transcript_becomes_a_dead_letter(
     kafka: Kafka, receiver: Receiver, objects: DirectoryStore, stage: Callable[[], Stage]
 ) -> None:
     objects.delete("work", next(iter(objects.list("work"))).key)
@@ -134,7 +134,9 @@ def test_without_a_secret_nothing_is_sent_and_nothing_waits(
     assert ["set MURMUR_WEBHOOK_SECRET" in line["error"] for line in logged if line["log_level"] == "error"] == [True]
 
 
-def test_old_jobs_are_not_told_again_when_the_group_is_new(kafka: Kafka, receiver: Receiver, stage: Callable[[], Stage]) -> None:
+def test_old_jobs_are_not_delivered_again_when_the_group_is_new(
+    kafka: Kafka, receiver: Receiver, stage: Callable[[], Stage]
+) -> None:
     url = receiver.url("/ok")
     publish(kafka, ended(url, 1, at=datetime.now(UTC) - timedelta(days=8)), ended(url, 2))
 

@@ -68,7 +68,7 @@ def ask(connection: http.client.HTTPConnection, body: bytes = BODY) -> tuple[int
     return answer.status, answer.read()
 
 
-def test_a_whole_wire_changes_nothing(wire: tuple[Wire, int]) -> None:
+def test_an_intact_wire_changes_nothing(wire: tuple[Wire, int]) -> None:
     with connected(wire[1]) as connection:
         for body in (BODY, b"", b"again"):
             assert ask(connection, body) == (200, body)
@@ -110,7 +110,7 @@ def test_a_connection_is_reset_in_the_middle_of_its_body(wire: tuple[Wire, int])
     wait_until(lambda: wire[0].resets == 1, "the count")
 
 
-def test_whoever_asks_is_answered_500(wire: tuple[Wire, int], server: Server) -> None:
+def test_every_request_is_answered_500(wire: tuple[Wire, int], server: Server) -> None:
     wire[0].damage = Damage(errors=True)
     with connected(wire[1]) as connection:
         assert ask(connection, b"short") == (500, b"")

@@ -27,7 +27,7 @@ def check_times(recording: Recording) -> None:
 
 
 @pytest.mark.parametrize("pauses_s", [[0.15, 0.2], [1.0, 8.0]])
-def test_joined_recordings_are_where_they_are_said_to_be(pauses_s: list[float]) -> None:
+def test_joined_recordings_are_at_the_reported_times(pauses_s: list[float]) -> None:
     joined = compose.join("joined", [tone(0.5), tone(1.0), tone(0.3)], pauses_s)
     check_times(joined)
     between = [after.start - before.end for before, after in zip(joined.parts[:-1], joined.parts[1:], strict=True)]
@@ -63,7 +63,7 @@ def test_faster_speech_is_sooner_over_and_its_times_are_too() -> None:
     check_times(fast)
 
 
-def test_a_sound_under_speech_is_as_far_below_it_as_asked_for() -> None:
+def test_a_sound_under_speech_is_as_far_below_it_as_requested() -> None:
     speech = tone(2.0)
     difference = compose.mixed(speech, sounds.noise(speech.duration_s), 10.0).samples - speech.samples
     voice = speech.samples[RATE_HZ // 5 : -RATE_HZ // 5]

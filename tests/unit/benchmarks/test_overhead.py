@@ -72,7 +72,7 @@ def spent(seconds: float, cpu_s: float) -> Spent:
     return Spent(seconds, cpu_s, {"pool_0": cpu_s / 4, "pool_1": 3 * cpu_s / 4}, {"step": cpu_s}, {"step": 10.0})
 
 
-def test_what_is_beside_the_transcription_is_told_with_and_without_the_idle_cost() -> None:
+def test_the_overhead_is_reported_with_and_without_the_idle_cost() -> None:
     idle = Spent(5.0, 1.0, {}, {}, {})
     busy = Spent(10.0, 9.0, {UNNAMED: 3.0}, {"decode and cut": 0.5, "speech detection": 0.5, "records, encode": 1.0}, {})
 

@@ -9,7 +9,7 @@ from runtime.errors import UsageError
 from runtime.settings import Settings
 
 
-def test_the_outbox_lies_beside_the_inbox_unless_it_is_set(tmp_path: Path) -> None:
+def test_the_outbox_is_beside_the_inbox_unless_it_is_set(tmp_path: Path) -> None:
     chosen = with_folders(Settings(model="demo", inbox=tmp_path / "in"))
     assert folders(chosen) == (tmp_path / "in", tmp_path / "transcripts")
     everything = with_folders(Settings(model="demo", data_dir=tmp_path / "data"))

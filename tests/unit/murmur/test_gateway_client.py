@@ -45,7 +45,7 @@ def no_sleep(_seconds: float) -> None:
     """The answers come without waiting."""
 
 
-def test_a_gateway_that_cannot_say_yet_is_asked_again() -> None:
+def test_a_gateway_that_is_not_up_to_date_is_requested_again() -> None:
     started = b'{"state": "STARTED"}'
     with answering(AWAY, (200, started), (200, started), AWAY, ENDED) as client:
         assert [status["state"] for status in client.watch("a", no_sleep)] == ["STARTED", "SUCCESS"]
@@ -59,7 +59,7 @@ def test_a_refusal_has_the_gateways_own_words() -> None:
 
 
 @pytest.mark.parametrize("body", [b"<html>hello</html>", b"[]", b""])
-def test_what_is_no_gateway_is_told_apart(body: bytes) -> None:
+def test_other_servers_are_not_taken_for_a_gateway(body: bytes) -> None:
     with answering((200, body)) as client, pytest.raises(UsageError, match="MURMUR_GATEWAY_URL"):
         client.status("a")
 
@@ -69,7 +69,7 @@ def test_a_proxy_that_answers_without_a_problem_is_quoted_by_its_status() -> Non
         client.status("a")
 
 
-def test_nobody_there_is_not_waited_for_before_a_first_answer() -> None:
+def test_an_unreachable_gateway_is_not_retried_before_a_first_response() -> None:
     with GatewayClient("http://127.0.0.1:1") as client, pytest.raises(Unreachable, match="murmur dev"):
         next(client.watch("a", no_sleep))
 

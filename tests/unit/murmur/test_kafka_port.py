@@ -27,7 +27,7 @@ def test_the_port_stays_the_same_unless_another_is_chosen(tmp_path: Path) -> Non
     assert port(tmp_path) == another  # the last one that was used
 
 
-def test_a_remembered_port_that_is_taken_or_damaged_is_replaced(tmp_path: Path) -> None:
+def test_a_stored_port_that_is_taken_or_damaged_is_replaced(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         for remembered in (str(taken.getsockname()[1]), "", "nonsense", "99999999"):
             (tmp_path / FILE).write_text(remembered)

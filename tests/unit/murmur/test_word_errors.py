@@ -28,7 +28,7 @@ def test_every_kind_of_error_is_counted() -> None:
     assert (found.error_rate, found.missing_rate) == (3 / 6, 1 / 6)
 
 
-def test_text_where_nothing_is_said_is_infinitely_wrong() -> None:
+def test_text_without_reference_words_has_an_infinite_error_rate() -> None:
     assert score("", "").error_rate == 0
     assert score("", "you").error_rate == float("inf")
     assert score("you", "").missing == 1

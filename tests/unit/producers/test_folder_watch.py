@@ -51,9 +51,7 @@ def test_a_file_is_complete_when_it_is_moved_here(watch: FolderWatch, inbox: Pat
     assert changes.moved == changes.complete == {"a.wav"}
 
 
-def test_a_folder_that_is_moved_away_is_watched_no_more_and_is_when_it_is_back(
-    watch: FolderWatch, inbox: Path, tmp_path: Path
-) -> None:
+def test_a_moved_folder_is_not_watched_until_it_is_back(watch: FolderWatch, inbox: Path, tmp_path: Path) -> None:
     (inbox / "calls" / "deep").mkdir(parents=True)
     assert not watch.poll(WAIT_S).unknown
     (inbox / "calls").rename(tmp_path / "calls")

@@ -89,7 +89,7 @@ def test_the_longest_name_has_no_room_for_a_download_beside_it(store: DirectoryS
         assert state(store, "n" * length) == "closed"
 
 
-def test_what_cannot_be_opened_any_more_is_gone(store: DirectoryStore, tmp_path: Path) -> None:
+def test_a_process_that_cannot_be_opened_any_more_has_ended(store: DirectoryStore, tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(b"speech")
     info = store.head("uploads", "a.wav")
@@ -121,7 +121,7 @@ def test_a_file_is_due_once_it_has_rested() -> None:
     assert due(settling, 11.0) == ["a.wav"]
 
 
-def test_every_change_starts_the_rest_anew() -> None:
+def test_every_change_restarts_the_rest_period() -> None:
     settling = Settling(1.0)
     for second in range(5):
         settling.see(seen("a.wav", etag=str(second)), second)
@@ -146,7 +146,7 @@ def test_what_is_not_taken_stays_due() -> None:
     assert due(settling, 1.0) == due(settling, 2.0) == ["a.wav"]
 
 
-def test_what_is_gone_is_forgotten_and_may_come_again() -> None:
+def test_removed_files_are_forgotten_and_may_come_again() -> None:
     settling = Settling(1.0)
     settling.see(seen("a.wav"), 0.0)
     settling.gone("a.wav")
@@ -158,14 +158,14 @@ def test_what_is_gone_is_forgotten_and_may_come_again() -> None:
     assert due(settling, 21.0) == ["a.wav"]
 
 
-def test_an_empty_file_rests_ten_times_as_long_because_somebody_is_about_to_fill_it() -> None:
+def test_an_empty_file_has_to_rest_ten_times_as_long_since_it_may_be_filled() -> None:
     settling = Settling(1.0)
     settling.see(seen("a.wav", size_bytes=0), 0.0)
     assert due(settling, 9.9) == []
     assert due(settling, 10.0) == ["a.wav"]
 
 
-def test_a_file_that_grows_after_it_was_complete_is_left_alone_for_longer() -> None:
+def test_a_file_that_grows_after_it_was_complete_has_to_rest_longer() -> None:
     settling = Settling(1.0, 10.0, tells_complete=True)
     settling.complete(seen("a.wav", etag="1", size_bytes=100), 0.0)
     assert due(settling, 1.0) == ["a.wav"]
@@ -185,7 +185,7 @@ def test_a_file_that_grows_while_it_is_open_is_complete_when_it_is_closed() -> N
     assert due(settling, 6.0) == ["a.wav"]
 
 
-def test_where_nothing_tells_what_is_closed_a_growing_file_is_left_alone_for_longer() -> None:
+def test_without_events_for_closed_files_a_growing_file_has_to_rest_longer() -> None:
     settling = Settling(1.0, 10.0)
     settling.see(seen("a.wav", etag="1", size_bytes=100), 0.0)
     settling.see(seen("a.wav", etag="2", size_bytes=200), 0.5)
@@ -193,7 +193,7 @@ def test_where_nothing_tells_what_is_closed_a_growing_file_is_left_alone_for_lon
     assert due(settling, 10.5) == ["a.wav"]
 
 
-def test_a_file_that_is_written_anew_is_not_one_that_grows() -> None:
+def test_a_file_that_is_rewritten_is_not_one_that_grows() -> None:
     settling = Settling(1.0, 10.0, tells_complete=True)
     settling.complete(seen("a.wav", etag="1", size_bytes=100), 0.0)
     settling.complete(seen("a.wav", etag="2", size_bytes=200), 2.0)

@@ -32,18 +32,18 @@ def missing(ledger: Ledger, *listing: ObjectInfo, now: datetime = NOW) -> list[s
     return [info.key for info in ledger.missing(listing, now)]
 
 
-def test_an_object_nobody_asked_for_is_missing() -> None:
+def test_an_object_without_a_job_is_missing() -> None:
     assert missing(ledger(), listed("a.wav"), listed("b.wav")) == ["a.wav", "b.wav"]
 
 
-def test_an_object_that_was_asked_for_is_not_missing_but_its_next_version_is() -> None:
+def test_an_object_that_has_a_job_is_not_missing_but_its_next_version_is() -> None:
     known = ledger()
     known.requested(listed("a.wav").ref, NOW)
     assert missing(known, listed("a.wav")) == []
     assert missing(known, listed("a.wav", etag="2")) == ["a.wav"]
 
 
-def test_a_version_id_that_a_listing_does_not_know_changes_nothing() -> None:
+def test_a_version_id_that_is_missing_in_a_listing_changes_nothing() -> None:
     known = ledger()
     known.requested(listed("a.wav").ref.model_copy(update={"version_id": "v1"}), NOW)
     assert missing(known, listed("a.wav")) == []
@@ -61,11 +61,11 @@ def test_the_event_of_a_young_object_may_still_be_on_its_way() -> None:
     assert missing(ledger(), young, now=NOW + timedelta(seconds=1)) == ["a.wav"]
 
 
-def test_objects_older_than_the_lookback_are_left_alone() -> None:
+def test_objects_older_than_the_lookback_are_ignored() -> None:
     assert missing(ledger(), listed("old.wav", age=timedelta(days=7, seconds=1)), listed("new.wav")) == ["new.wav"]
 
 
-def test_what_is_forgotten_is_never_missing_again() -> None:
+def test_what_has_expired_is_never_missing_again() -> None:
     known = ledger()
     known.requested(listed("a.wav").ref, NOW)
     for day in range(1, 30):
@@ -76,7 +76,7 @@ def test_what_is_forgotten_is_never_missing_again() -> None:
 
 
 @pytest.mark.parametrize("lookback_s", [100, 101])
-def test_looking_back_further_than_jobs_are_remembered_is_refused_at_the_start(lookback_s: int) -> None:
+def test_a_lookback_longer_than_the_job_memory_is_refused_at_the_start(lookback_s: int) -> None:
     settings = Settings(model="demo", reconcile_lookback_s=lookback_s, job_memory_s=100)
     resources = Resources(settings, Kafka("127.0.0.1:1"), DirectoryStore({}), catalogue.resolve("demo"))
     with pytest.raises(UsageError, match="JOB_MEMORY_S"):

@@ -23,7 +23,7 @@ PUBLIC = ["8.8.8.8", "1.1.1.1", "172.32.0.1", "100.128.0.1", "2a00:1450:4001:801
 
 
 @pytest.mark.parametrize("text", PRIVATE)
-def test_loopback_and_private_addresses_are_open_only_where_a_setting_says_so(text: str) -> None:
+def test_loopback_and_private_addresses_are_allowed_only_by_a_setting(text: str) -> None:
     assert reach(ipaddress.ip_address(text)) is Reach.PRIVATE
     assert not Guard(allow_private=False).allows(text)
     assert Guard(allow_private=True).allows(text)
@@ -72,5 +72,5 @@ def test_an_address_of_version_6_is_recognised_also_with_a_zone() -> None:
 
 
 @pytest.mark.parametrize("host", ["example.org", "a.example", "localhost.example.org", "1.2.3.4.example", "", "ä.example"])
-def test_a_name_is_no_address(host: str) -> None:
+def test_a_name_is_not_an_address(host: str) -> None:
     assert literal(host) is None

@@ -21,7 +21,7 @@ def test_a_reset_begins_with_the_first_pause_again() -> None:
     assert pauses_s(backoff, 2) == [0.2, 0.4]
 
 
-def test_a_longer_pause_that_was_asked_for_is_kept_and_does_not_change_the_next() -> None:
+def test_a_longer_requested_pause_is_kept_and_does_not_change_the_next() -> None:
     backoff = Backoff(0.5, 5.0)
     assert [backoff.next_s(at_least_s=3.0), backoff.next_s(at_least_s=0.1), backoff.next_s()] == [3.0, 1.0, 2.0]
 
@@ -37,6 +37,6 @@ def test_those_who_wait_for_the_store_come_back_at_different_moments() -> None:
     assert len({store_backoff().next_s(at_least_s=1.0) for _ in range(20)}) > 1
 
 
-def test_those_who_wait_for_the_store_ask_again_at_least_every_seven_seconds() -> None:
+def test_waiting_for_the_store_means_a_retry_at_least_every_seven_seconds() -> None:
     backoff = store_backoff()
     assert all(0.5 <= backoff.next_s() < 7.0 for _ in range(20))

@@ -14,13 +14,13 @@ from schemas.options import ModelRef
 MODEL = Model(ModelRef(name="demo", revision="1"), Path("demo"), max_chunk_s=10.0)
 
 
-def test_what_was_not_asked_for_comes_from_the_settings() -> None:
+def test_options_that_were_not_requested_come_from_the_settings() -> None:
     made = effective_options(Settings(beam_size=3, encoder_window="fit"), MODEL, language=None, words=None)
     assert (made.decoding.beam_size, made.decoding.encoder_window) == (3, "fit")
     assert (made.decoding.language, made.decoding.words) == (None, False)
 
 
-def test_what_was_asked_for_wins_over_the_settings() -> None:
+def test_requested_options_override_the_settings() -> None:
     assert effective_options(Settings(beam_size=3), MODEL, beam_size=1, language="pt").decoding.beam_size == 1
 
 
@@ -41,7 +41,7 @@ def test_the_longest_chunk_is_the_models_unless_it_is_set() -> None:
         ("track", "two"),
     ],
 )
-def test_an_option_that_cannot_be_is_invalid_and_says_which(field: str, value: object) -> None:
+def test_an_impossible_option_is_invalid_and_named(field: str, value: object) -> None:
     with pytest.raises(Invalid, match=field) as refused:
         effective_options(Settings(), MODEL, **{field: value})
     assert refused.value.failure.reason == "bad_option"
@@ -59,7 +59,7 @@ def test_an_option_that_cannot_be_is_invalid_and_says_which(field: str, value: o
         ("", None),
     ],
 )
-def test_the_name_of_a_telephone_file_says_what_it_is(name: str, raw_format: str | None) -> None:
+def test_the_suffix_of_a_telephone_file_selects_its_raw_format(name: str, raw_format: str | None) -> None:
     how = effective_options(Settings(), MODEL)
     named = for_file(how, name)
     assert named.slicing.raw_format == raw_format

@@ -48,7 +48,7 @@ def written(format_name: str, *segments: Segment) -> str:
         ("tsv", "start\tend\ttext\n0\t1500\tOlá.\n1500\t2000\tTudo bem?\n"),
     ],
 )
-def test_two_segments_are_written_as_the_format_asks(format_name: str, expected: str) -> None:
+def test_two_segments_are_written_as_the_format_requires(format_name: str, expected: str) -> None:
     assert written(format_name, segment("Olá.", 0, 1.5), segment("Tudo bem?", 1.5, 2)) == expected
 
 
@@ -70,7 +70,7 @@ def test_the_json_file_holds_text_segments_language_duration_and_model() -> None
     assert "words" not in document["segments"][0]
 
 
-def test_the_json_file_says_what_was_read_and_where_the_sound_begins() -> None:
+def test_the_json_file_has_the_decoded_track_and_the_start_of_the_audio() -> None:
     warning = TranscriptWarning(code="lost", message="2.0 s of audio are missing", start=1.5, end=3.5)
     info = AudioInfo(
         container="mov", codec="aac", sample_rate_hz=48_000, channels=2, start_s=4.2, track=1, tracks=(), warnings=(warning,)
@@ -82,7 +82,7 @@ def test_the_json_file_says_what_was_read_and_where_the_sound_begins() -> None:
     assert document["audio_info"]["warnings"] == [warning.model_dump()]
 
 
-def test_words_are_in_the_json_file_when_they_were_asked_for() -> None:
+def test_words_are_in_the_json_file_when_they_were_requested() -> None:
     word = Word(start=0.0, end=0.5, word="Olá.", probability=0.8)
     document = orjson.loads(FORMATS["json"].write(transcript(segment("Olá.").model_copy(update={"words": (word,)}))))
 
@@ -108,7 +108,7 @@ def test_a_cue_never_ends_before_or_when_it_begins(start: float, end: float) -> 
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\n\n", "\x00\x1f"])
-def test_a_segment_with_nothing_to_show_is_no_cue(text: str) -> None:
+def test_a_segment_without_text_is_not_a_cue(text: str) -> None:
     assert written("srt", segment(text), segment("said", 1, 2)).startswith("1\n00:00:01,000")
 
 

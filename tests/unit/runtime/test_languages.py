@@ -52,7 +52,7 @@ def test_an_unknown_language_is_rejected(text: str) -> None:
     assert len(str(refused.value)) < 200
 
 
-def test_a_language_that_a_model_lacks_is_refused_with_what_it_knows() -> None:
+def test_a_language_that_a_model_lacks_is_refused_with_those_that_it_has() -> None:
     languages.check(None, ("en",), "tiny.en")
     languages.check("en", ("en",), "tiny.en")
     with pytest.raises(Invalid, match=r"demo does not support French \(fr\): it supports English and Portuguese") as refused:

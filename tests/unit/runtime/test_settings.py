@@ -55,11 +55,11 @@ def test_settings_do_not_change_once_built() -> None:
         Settings().beam_size = 1  # type: ignore[misc]
 
 
-def test_every_setting_says_what_it_is() -> None:
+def test_every_setting_has_a_description() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
 
 
-def test_the_example_file_with_its_comment_signs_taken_away_is_the_defaults(tmp_path: Path) -> None:
+def test_the_example_file_without_its_comment_signs_has_the_defaults(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text(re.sub(r"(?m)^# (?=MURMUR_\w+=)", "", (ROOT / ".env.example").read_text()))
     assert file.read_text().count("\nMURMUR_") == len(Settings.model_fields)

@@ -60,7 +60,7 @@ def test_the_oldest_job_is_looked_for_among_started_and_waiting() -> None:
     assert (told["oldest_job_age_s"], told["started_jobs"], told["queued_audio_s"]) == (60.0, 2, {"bulk": 12.0})
 
 
-def test_figures_that_nobody_renews_are_stale() -> None:
+def test_figures_that_are_not_renewed_are_stale() -> None:
     assert summary([], NOW)["stale"]
     assert not summary([of_partition(0)], NOW)["stale"]
     assert summary([of_partition(0), of_partition(1, at=NOW - STALE - timedelta(seconds=1))], NOW)["stale"]

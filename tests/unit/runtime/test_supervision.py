@@ -28,13 +28,13 @@ class Failing:
         return None
 
 
-def test_pauses_double_to_five_seconds_and_are_short_again_after_a_calm_life() -> None:
+def test_pauses_double_to_five_seconds_and_are_short_again_after_a_long_uptime() -> None:
     backoff = RestartBackoff()
     assert [round(backoff.after(1.0), 1) for _ in range(7)] == [0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
     assert [backoff.after(31.0), backoff.after(1.0)] == [0.2, 0.4]
 
 
-def test_a_stage_that_fails_lives_again_and_a_stop_ends_it() -> None:
+def test_a_failed_stage_is_restarted_and_a_stop_ends_it() -> None:
     failures: list[Exception] = [MurmurError("the broker is away"), RuntimeError("a bug")]
     ends: list[BaseException | None] = []
     supervised = Supervised("failing", lambda: Failing(failures), lambda _name, error: ends.append(error))

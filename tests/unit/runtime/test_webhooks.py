@@ -21,7 +21,7 @@ def test_the_reference_library_verifies_what_is_signed(zone: timezone) -> None:
 
 
 @pytest.mark.parametrize("changed", ["id", "body", "timestamp", "secret"])
-def test_a_change_to_anything_that_is_signed_is_noticed(changed: str) -> None:
+def test_a_change_to_anything_that_is_signed_is_detected(changed: str) -> None:
     headers = Signer(SECRET).headers("msg_1", BODY, datetime.now(UTC))
     if changed == "id":
         headers["webhook-id"] = "msg_2"
@@ -55,7 +55,7 @@ def test_without_a_secret_there_is_no_signer() -> None:
 @pytest.mark.parametrize(
     "url", ["https://a.example/x?y#z", "http://10.0.0.1:9999/", "https://[2a00::1]:8443/", "HTTPS://A.EXAMPLE"]
 )
-def test_what_could_be_a_receiver_is_no_problem(url: str) -> None:
+def test_a_possible_receiver_is_not_a_problem(url: str) -> None:
     assert url_problem(url) is None
 
 

@@ -43,7 +43,7 @@ def test_another_chunk_has_another_id(changed: dict[str, object]) -> None:
     assert chunk(**changed).event_id != chunk().event_id
 
 
-def test_a_chunk_is_named_by_how_the_file_was_cut_and_not_by_who_asked() -> None:
+def test_a_chunk_is_identified_by_how_the_file_was_cut_and_not_by_the_job() -> None:
     assert chunk(work_id="ef" * 32, run="0-0").chunk_id == chunk().chunk_id == f"{SLICE_ID}/0-32000"
 
 
@@ -69,6 +69,6 @@ def test_events_of_a_work_are_about_the_work() -> None:
     assert len({progress.event_id, revoked.event_id}) == 2
 
 
-def test_a_dead_letter_gives_back_the_very_bytes_and_tells_none_from_empty() -> None:
+def test_a_dead_letter_keeps_the_exact_bytes_and_distinguishes_none_from_empty() -> None:
     for raw in (None, b"", b"\x00\xff not json"):
         assert DeadLetter.unwrap(DeadLetter.wrap(raw)) == raw

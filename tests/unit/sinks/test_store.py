@@ -93,7 +93,9 @@ def test_an_older_job_of_a_key_that_was_overwritten_writes_nothing(objects: Dire
 
 
 @pytest.mark.parametrize("unknown", [{}, {"etag": None, "version_id": "3"}, {"etag": None}])
-def test_an_object_that_is_gone_or_has_no_version_has_its_files(objects: DirectoryStore, unknown: dict[str, Any]) -> None:
+def test_a_missing_object_or_one_without_a_version_counts_as_having_its_files(
+    objects: DirectoryStore, unknown: dict[str, Any]
+) -> None:
     dropped = objects.put("uploads", "a.wav", b"first").ref.model_copy(update=unknown)
     if not unknown:
         objects.delete("uploads", "a.wav")
@@ -112,7 +114,7 @@ def test_a_transcript_too_long_for_its_record_is_read_from_the_work_bucket(objec
     assert b"Good morning." in written(objects)["a.wav.txt"]
 
 
-def test_a_transcript_that_is_gone_is_a_dead_letter(objects: DirectoryStore) -> None:
+def test_a_missing_transcript_is_a_dead_letter(objects: DirectoryStore) -> None:
     with pytest.raises(Undecodable) as error:
         sink(objects)(completed(result_keys("a.wav"), transcript=None))
     assert error.value.reason == "transcript_gone"
@@ -131,7 +133,7 @@ def test_a_format_of_a_newer_version_is_a_dead_letter(objects: DirectoryStore) -
     assert error.value.reason == "unknown_format"
 
 
-def test_a_store_that_is_away_is_waited_for(tmp_path: Path) -> None:
+def test_it_waits_for_an_unavailable_store(tmp_path: Path) -> None:
     away = DirectoryStore({"work": tmp_path / "no", "results": tmp_path / "no"})
     with pytest.raises(StoreUnavailable):
         sink(away)(completed(result_keys("a.wav")))
@@ -150,7 +152,7 @@ def ended(dropped: ObjectRef | None, state: State = "FAILURE", at: datetime = NO
     return Received(Partition("jobs", 0), 0, None, None, event=event)
 
 
-def test_a_failed_drop_has_a_file_that_says_why(objects: DirectoryStore) -> None:
+def test_a_failed_drop_has_a_file_with_the_reason(objects: DirectoryStore) -> None:
     dropped = objects.put("uploads", "calls/a.wav", b"speech").ref
     sink(objects)(ended(dropped))
     (content,) = [written(objects)["calls/a.wav.error.txt"]]

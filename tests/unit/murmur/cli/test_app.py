@@ -91,7 +91,7 @@ def test_shells_complete_commands() -> None:
         (["dlq", "replay"], "--all"),
     ],
 )
-def test_wrong_use_exits_with_2_and_says_what_is_wrong(
+def test_wrong_use_exits_with_2_and_names_what_is_wrong(
     arguments: list[str], why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -65,7 +65,7 @@ def test_a_cluster_is_wanted_once_a_setting_of_its_own_is_set(monkeypatch: pytes
             assert has_cluster(Settings())
 
 
-def test_the_last_line_of_a_section_says_whether_the_command_works() -> None:
+def test_the_last_line_of_a_section_states_whether_the_command_works() -> None:
     fine, better = Check("disk", "74 GiB"), Check("model", "base", advice="the first use downloads it")
     assert summary([fine], is_required=True) == "`murmur dev` works."
     assert summary([fine, better], is_required=True) == "`murmur dev` works; see the notes."

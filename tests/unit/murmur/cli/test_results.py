@@ -75,7 +75,7 @@ def plan(found: list[Source], results: Results, *, answer: bool | None = None) -
     return made
 
 
-def test_without_anybody_to_ask_the_file_is_refused_and_the_others_are_transcribed(
+def test_without_a_terminal_the_file_is_refused_and_the_others_are_transcribed(
     written: Written, talk: Source, tmp_path: Path
 ) -> None:
     (tmp_path / "talk.txt").write_text("my notes")

@@ -44,7 +44,7 @@ def test_subfolders_are_included_on_demand_and_links_to_folders_are_not_followed
     assert (paths(found, folder), failed) == (["a.wav", "cover.jpg", "sub/c.mp3", "sub/deeper/d.ogg"], {})
 
 
-def test_results_lie_beside_each_file_or_in_the_same_subfolders_of_the_named_folder(folder: Path, tmp_path: Path) -> None:
+def test_results_are_beside_each_file_or_in_the_same_subfolders_of_the_named_folder(folder: Path, tmp_path: Path) -> None:
     beside = [source.results for source in find(folder / "sub", recursive=True)[0]]
     assert beside == [folder / "sub" / "c", folder / "sub" / "deeper" / "d"]
     elsewhere = [source.results for source in find(folder / "sub", out=tmp_path / "out", recursive=True)[0]]

@@ -136,7 +136,7 @@ def test_segments_are_in_the_order_of_the_file_however_the_chunks_come_in(world:
     assert not world.tables.chunks
 
 
-def test_what_the_decoder_says_of_the_file_is_in_the_transcript_with_its_times(world: World) -> None:
+def test_the_decoders_warnings_are_in_the_transcript_with_their_times(world: World) -> None:
     warning = TranscriptWarning(code="lost", message="5.0 s of audio are missing", start=0.2, end=5.2)
     world.see(requested())
     event = closed(()).model_copy(update={"audio_info": INFO.model_copy(update={"warnings": (warning,)})})
@@ -159,7 +159,7 @@ def test_a_job_is_started_by_the_first_report_of_its_run_and_only_once(world: Wo
     assert states(world.report(text(SPANS[0], "Hello."))) == []
 
 
-def test_progress_grows_and_tells_the_new_segments(world: World) -> None:
+def test_progress_grows_and_has_the_new_segments(world: World) -> None:
     world.see(requested())
     world.report(SliceOpened(audio_info=INFO))
     first = only(WorkProgressed, world.report(text(SPANS[0], "Hello.")))[0]
@@ -169,7 +169,7 @@ def test_progress_grows_and_tells_the_new_segments(world: World) -> None:
     assert only(WorkProgressed, world.report(text(SPANS[1], "World.")))[0].share == 1.0
 
 
-def test_nobody_speaks_is_a_success_with_an_empty_text(world: World) -> None:
+def test_a_file_without_speech_succeeds_with_an_empty_text(world: World) -> None:
     world.see(requested())
     decision, outputs = world.see(WorkReported(work_id=work().work_id, run="0-0", event=closed(())))
     assert states(outputs) == [("STARTED", False), ("SUCCESS", False)]
@@ -193,7 +193,7 @@ def test_the_same_job_five_times_is_one_job(world: World) -> None:
     assert world.see(requested())[1] == []
 
 
-def test_an_ended_drop_whose_files_are_gone_has_them_written_again_without_a_second_state(world: World) -> None:
+def test_missing_files_of_an_ended_drop_are_written_again_without_a_second_state(world: World) -> None:
     world.see(requested())
     transcript = world.see(WorkReported(work_id=work().work_id, run="0-0", event=closed(())))[0].transcript
     _, outputs = world.see(requested(rewrite=True), finished=transcript)
@@ -286,7 +286,7 @@ def test_lost_chunk_audio_is_decoded_once_more_and_then_given_up(world: World) -
     assert [job.error.reason for job in only(JobChanged, outputs) if job.error] == ["audio_gone"]
 
 
-def test_chunks_whose_audio_went_before_they_were_transcribed_again_are_asked_for_once_more(world: World) -> None:
+def test_chunks_whose_audio_was_missing_for_the_second_transcription_are_requested_once_more(world: World) -> None:
     spans = ((0, 16_000), (20_000, 36_000), (40_000, 56_000))
     unsure = [text(span, "Um.", language="pt", sure=0.4) for span in spans[1:]]
     world.see(requested())
@@ -312,7 +312,7 @@ def test_deciding_again_decides_the_same_and_changes_nothing_before_it_is_applie
     assert list(world.tables.chunks[work().work_id]) == [SPANS[0]]
 
 
-def test_ended_jobs_and_old_answers_are_forgotten_in_time(world: World) -> None:
+def test_ended_jobs_and_old_cache_entries_expire(world: World) -> None:
     world.see(requested("one"))
     world.report(closed(()))
     world.see(requested("two", of=work("d")))

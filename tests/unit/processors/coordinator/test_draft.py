@@ -67,7 +67,7 @@ def applied(draft: Draft, tables: Tables, *chunks: ChunkState) -> Tables:
     return tables
 
 
-def test_what_was_set_is_read_and_the_tables_are_left_alone(tables: Tables) -> None:
+def test_reads_include_what_was_set_and_the_tables_do_not_change(tables: Tables) -> None:
     draft = Draft(tables)
     draft.set_work(CLOSED.model_copy(update={"decodes": 2}))
     draft.set_job("one", JobState(WORK_ID, "REVOKED", ended_at=NOW))
@@ -110,7 +110,7 @@ def test_a_work_that_is_over_takes_its_chunks_along_and_one_of_this_draft_was_ne
 
 
 @pytest.mark.parametrize("again", [True, False])
-def test_a_chunk_that_is_asked_for_again_is_missing_until_its_new_result_comes(tables: Tables, again: bool) -> None:
+def test_a_chunk_that_is_requested_again_is_missing_until_its_new_result_arrives(tables: Tables, again: bool) -> None:
     applied(Draft(tables), tables, chunk(SPANS[1], again=again))
     assert tables.tally(WORK_ID).is_complete is not again
 
@@ -135,7 +135,7 @@ class NotGoneThrough(dict[Span, ChunkState]):
         raise AssertionError("a result goes through the chunks of the file")
 
 
-def test_a_result_goes_through_no_other_chunks(tables: Tables) -> None:
+def test_a_result_iterates_over_no_other_chunks(tables: Tables) -> None:
     """Else a file costs the square of its length."""
     assert not tables.tally(WORK_ID).is_complete
     tables.chunks[WORK_ID] = NotGoneThrough(tables.chunks[WORK_ID])

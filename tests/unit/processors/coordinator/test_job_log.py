@@ -76,7 +76,7 @@ def test_a_drop_that_failed_is_named_by_its_key_with_reason_and_message(logged: 
     assert (line["audio_s"], line["wait_s"], line["processing_s"]) == (None, 5.0, None)
 
 
-def test_a_job_that_goes_on_is_not_logged(logged: list[EventDict]) -> None:
+def test_a_job_that_has_not_ended_is_not_logged(logged: list[EventDict]) -> None:
     log_ended([changed("STARTED", started_at=NOW)], None)
     assert logged == []
 

@@ -53,7 +53,7 @@ def test_a_job_is_read_as_it_was_written(state: JobState) -> None:
     assert read("jobs", raw("jobs", state)) == state
 
 
-def test_a_field_that_a_newer_version_wrote_is_no_obstacle() -> None:
+def test_a_field_of_a_newer_version_is_accepted() -> None:
     assert read("jobs", orjson.dumps(orjson.loads(raw("jobs", ENDED)) | {"newer": 1})) == ENDED
 
 
@@ -86,7 +86,7 @@ def test_a_job_waits_until_it_has_ended() -> None:
     assert list(found.ended) == ["one", "two"]
 
 
-def test_what_may_be_forgotten_is_told_and_not_yet_forgotten() -> None:
+def test_what_may_expire_is_returned_and_not_yet_deleted() -> None:
     found = tables(Change("jobs", "one", ENDED), Change("cache", "x", FINISHED), Change("cache", "y", FINISHED))
     later = NOW + timedelta(days=1)
     asked = found.expired(later, job_memory_s=3600, cache_entries=1)
@@ -97,16 +97,16 @@ def test_what_may_be_forgotten_is_told_and_not_yet_forgotten() -> None:
     assert (found.jobs, list(found.ended), list(found.cache)) == ({}, [], ["y"])
 
 
-def test_a_work_that_was_finished_again_is_forgotten_last() -> None:
+def test_a_work_that_was_finished_again_expires_last() -> None:
     found = tables(*(Change("cache", key, FINISHED) for key in ("x", "y", "x")))
     assert [change.key for change in found.expired(NOW, job_memory_s=3600, cache_entries=1)] == ["y"]
 
 
-def test_a_job_that_was_forgotten_and_is_asked_for_again_is_not_forgotten_while_it_waits() -> None:
+def test_a_job_that_expired_and_is_requested_again_does_not_expire_while_it_waits() -> None:
     found = tables(Change("jobs", "one", ENDED), Change("jobs", "one", None), Change("jobs", "one", WAITING))
     assert found.expired(NOW + timedelta(days=30), job_memory_s=3600, cache_entries=1) == []
 
 
-def test_one_event_forgets_only_so_many() -> None:
+def test_one_event_expires_a_bounded_number() -> None:
     found = tables(*(Change(table, str(n), ENDED) for table in ("jobs", "cache") for n in range(EXPIRED_MAX + 1)))
     assert len(found.expired(NOW + timedelta(days=1), job_memory_s=3600, cache_entries=0)) == 2 * EXPIRED_MAX

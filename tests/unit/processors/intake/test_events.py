@@ -70,7 +70,7 @@ def test_every_recorded_event_is_understood(store: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "key"), MINIO_KEYS.items())
-def test_minio_says_exactly_which_object_came(name: str, key: str) -> None:
+def test_an_event_of_minio_names_exactly_the_object(name: str, key: str) -> None:
     assert heard("minio", name) == [Dropped("drops", (key,))]
 
 
@@ -90,7 +90,7 @@ def test_keys_of_versitygw_are_never_decoded_when_it_is_known_to_be_versitygw(na
 
 
 @pytest.mark.parametrize("store", ["minio", "versitygw"])
-def test_the_longest_keys_arrive_whole(store: str) -> None:
+def test_the_longest_keys_arrive_complete(store: str) -> None:
     (deep,) = first_keys(heard(store, "key_long_deep"))
     (cyrillic,) = first_keys(heard(store, "key_cyr_1024"))
     assert len(deep.encode()) == 1024
@@ -103,13 +103,13 @@ def test_a_form_upload_to_versitygw_names_no_object_so_the_bucket_is_listed() ->
 
 @pytest.mark.parametrize("name", NO_DROP)
 @pytest.mark.parametrize("store", ["minio", "versitygw"])
-def test_removals_and_tags_are_no_drops(store: str, name: str) -> None:
+def test_removals_and_tags_are_not_drops(store: str, name: str) -> None:
     assert set(heard(store, name)) == {Ignored("other_event")}
 
 
 @pytest.mark.parametrize("name", SILENT)
 @pytest.mark.parametrize("store", ["minio", "versitygw"])
-def test_reading_and_aborting_say_nothing(store: str, name: str) -> None:
+def test_reading_and_aborting_report_nothing(store: str, name: str) -> None:
     assert heard(store, name) == []
 
 
@@ -122,7 +122,7 @@ def test_of_a_versioned_bucket_only_the_upload_counts() -> None:
     assert first_keys(heard("minio", "versioned")) == ["v.wav"]
 
 
-def test_the_message_that_versitygw_sends_at_its_start_is_no_error() -> None:
+def test_the_message_that_versitygw_sends_at_its_start_is_not_an_error() -> None:
     assert heard("versitygw", "test_event") == [Ignored("test_event")]
     assert normalise(b'{"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "drops"}') == [Ignored("test_event")]
 
@@ -197,14 +197,14 @@ def test_null_empty_and_absent_are_the_same(nothing: str | None) -> None:
         (b'{"detail-type": "Object Created"}', "wrong_schema"),
     ],
 )
-def test_what_is_no_event_of_a_store_is_undecodable(value: bytes | None, reason: str) -> None:
+def test_what_is_not_a_store_event_is_undecodable(value: bytes | None, reason: str) -> None:
     with pytest.raises(Undecodable) as error:
         normalise(value)
     assert error.value.reason == reason
 
 
 @pytest.mark.parametrize("value", [b"{}", b'{"a": 1}', b'{"Records": null}', b'{"Records": [{"a": 1}]}', b'{"Event": "other"}'])
-def test_json_that_is_no_event_is_not_understood(value: bytes) -> None:
+def test_json_that_is_not_an_event_is_undecodable(value: bytes) -> None:
     with pytest.raises(Undecodable) as error:
         normalise(value)
     assert error.value.reason == "wrong_schema"

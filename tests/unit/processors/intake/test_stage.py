@@ -105,7 +105,7 @@ def test_only_the_uploads_bucket_makes_jobs(objects: DirectoryStore) -> None:
     assert requests(stage, event("", bucket="work", how="Post")) == []
 
 
-def test_an_object_that_is_gone_is_skipped(objects: DirectoryStore) -> None:
+def test_a_missing_object_is_skipped(objects: DirectoryStore) -> None:
     assert requests(intake(objects), event("never.wav")) == []
 
 
@@ -192,7 +192,7 @@ def test_an_object_that_changes_while_it_is_read_is_left_to_the_event_that_follo
     assert requests(intake(objects), event("a.wav")) == []
 
 
-def test_a_finished_transcript_goes_along_and_missing_files_are_to_be_written_again(objects: DirectoryStore) -> None:
+def test_a_finished_transcript_is_included_and_missing_files_are_to_be_written_again(objects: DirectoryStore) -> None:
     objects.put("uploads", "calls/a.wav", b"speech")
     stage = intake(objects)
     (first,) = requests(stage, event("calls/a.wav"))
@@ -208,13 +208,13 @@ def test_a_finished_transcript_goes_along_and_missing_files_are_to_be_written_ag
     assert not complete.rewrite
 
 
-def test_a_store_that_is_away_is_waited_for(tmp_path: Path) -> None:
+def test_it_waits_for_an_unavailable_store(tmp_path: Path) -> None:
     away = DirectoryStore({name: tmp_path / "unmounted" / name for name in ("uploads", "work", "results")})
     with pytest.raises(StoreUnavailable):
         requests(intake(away), event("a.wav"))
 
 
-def test_a_folder_as_a_store_shows_it_is_no_drop() -> None:
+def test_a_folder_marker_of_a_store_is_not_a_drop() -> None:
     class WithFolder(DirectoryStore):
         def head(self, bucket: str, key: str) -> ObjectInfo:
             return ObjectInfo(bucket, key, 0, "e", NOW)
@@ -223,7 +223,7 @@ def test_a_folder_as_a_store_shows_it_is_no_drop() -> None:
 
 
 @pytest.mark.parametrize("value", [None, b"", b"\x00\x01", b"[]"])
-def test_what_is_no_event_is_a_dead_letter(objects: DirectoryStore, value: bytes | None) -> None:
+def test_what_is_not_an_event_is_a_dead_letter(objects: DirectoryStore, value: bytes | None) -> None:
     with pytest.raises(Undecodable):
         requests(intake(objects), value)
 

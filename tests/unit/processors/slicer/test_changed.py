@@ -121,7 +121,7 @@ def test_a_changed_file_is_not_blamed_for_what_the_decoder_makes_of_it(bench: Be
     assert failed.failure.reason == "content_changed"
 
 
-def test_bytes_that_were_other_ones_for_a_while_are_noticed(bench: Bench) -> None:
+def test_bytes_that_differed_temporarily_are_detected(bench: Bench) -> None:
     """The content is right before and after; only what was read in between is not."""
     record = request(bench)
     path = bench.root / "uploads" / record.event.work.audio.key

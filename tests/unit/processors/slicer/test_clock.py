@@ -98,7 +98,7 @@ def test_as_many_gaps_as_are_named_have_a_warning_each() -> None:
     assert {warning.message for warning in named} == {"1.0 s of audio are missing"}
 
 
-def test_further_gaps_are_one_warning_that_says_how_many_and_how_long_they_are() -> None:
+def test_further_gaps_are_one_warning_with_their_number_and_length() -> None:
     *named, others = gaps(1000).warnings()
     assert named == gaps(NAMED_MAX).warnings()
     count = 1000 - NAMED_MAX
@@ -115,7 +115,7 @@ def test_further_breaks_are_one_warning_too() -> None:
     assert (others.code, others.message) == ("clock", f"further jumps of the file's timestamps: {999 - NAMED_MAX}")
 
 
-def test_a_position_is_told_without_moving_the_clock() -> None:
+def test_a_position_is_returned_without_moving_the_clock() -> None:
     clock = Clock(Origin(zero_s=1.0, length_s=20))
     shown(clock, 1.0)
     assert clock.position_of(6.0) == 5.0

@@ -44,7 +44,7 @@ def test_a_chunk_is_given_out_as_soon_as_the_next_region_does_not_fit() -> None:
     assert list(cutter.add(Region((70, 130), ((80, 120),)))) == [Chunk(((0, 60),), ((10, 50),))]
 
 
-def test_the_span_goes_from_the_first_regions_start_to_the_last_ones_end() -> None:
+def test_the_span_is_from_the_first_regions_start_to_the_last_ones_end() -> None:
     assert Chunk(((5, 10), (20, 30)), ((6, 9),)).span == (5, 30)
 
 

@@ -69,7 +69,7 @@ def test_a_file_whose_channels_cancel_now_and_then_is_not_switched_back_and_fort
     assert np.abs(mixed(sound)[BLOCK:] - sound[BLOCK:, 0]).max() <= 1
 
 
-def test_two_who_take_turns_are_both_heard() -> None:
+def test_two_alternating_speakers_are_both_in_the_mix() -> None:
     turns = np.arange(len(VOICE)) // (2 * BLOCK) % 2 == 0
     sound = channels(np.where(turns, VOICE, 0).astype(np.int16), np.where(turns, 0, OTHER).astype(np.int16))
     mono = mixed(sound)

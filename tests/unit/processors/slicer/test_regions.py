@@ -52,7 +52,7 @@ def test_a_dip_that_stays_above_the_lower_threshold_does_not_end_speech() -> Non
     assert len(regions(heard((50, 0.9), (100, 0.4), (50, 0.9)))) == 1
 
 
-def test_a_region_tells_where_exactly_somebody_speaks_in_it() -> None:
+def test_a_region_has_the_exact_times_of_speech_in_it() -> None:
     probabilities = heard((10, 0.1), (50, 0.9), (20, 0.1), (3, 0.9), (3, 0.1), (30, 0.9), (100, 0.1))
     machine = Regions(SlicingOptions())
     (region,) = machine.feed(probabilities)
@@ -90,7 +90,7 @@ def test_cut_speech_loses_no_sample_and_no_part_is_too_long(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_no_region_begins_before_what_was_said_to_be_needed(seed: int) -> None:
+def test_no_region_begins_before_needed_from(seed: int) -> None:
     chance = random.Random(seed)
     machine = Regions(SlicingOptions(max_chunk_s=chance.choice([1, 3, 30]), speech_pad_s=chance.choice([0, 0.1, 0.4, 3])))
     needed, last_end = 0, 0

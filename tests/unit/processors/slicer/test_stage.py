@@ -146,7 +146,7 @@ def test_of_two_files_that_a_process_died_with_one_is_decoded_at_a_time(bench: B
     handler.close()
 
 
-def test_attempts_of_an_earlier_process_count_where_the_broker_has_forgotten_them(bench: Bench, tmp_path: Path) -> None:
+def test_attempts_of_an_earlier_process_count_where_the_broker_has_not_kept_them(bench: Bench, tmp_path: Path) -> None:
     attempts = Attempts(tmp_path / "decoding")
     record = bench.request()
     for _ in range(3):
@@ -162,13 +162,13 @@ def test_a_waiting_file_begins_when_a_place_is_free(handler: SlicerHandler, benc
     assert begun(until_settled(handler, records)) == list(range(SLOTS + 4))
 
 
-def test_the_loop_is_told_to_wait_when_enough_is_in_flight(handler: SlicerHandler, bench: Bench) -> None:
+def test_there_is_no_room_when_enough_is_in_flight(handler: SlicerHandler, bench: Bench) -> None:
     assert handler.room("decodes") == SLOTS + WAITING_MAX
     list(handler.handle([bench.request("en-command.wav", offset=offset) for offset in range(SLOTS + WAITING_MAX)]))
     assert handler.room("decodes") == 0
 
 
-def test_a_partition_that_goes_takes_its_files_along(handler: SlicerHandler, bench: Bench) -> None:
+def test_files_of_a_revoked_partition_are_stopped(handler: SlicerHandler, bench: Bench) -> None:
     gone = [bench.request("en-command.wav", offset=offset, partition=1) for offset in range(SLOTS + 1)]
     list(handler.handle(gone))
     handler.on_revoke([Partition("decodes", 1)])
@@ -210,7 +210,7 @@ def test_a_repeat_is_cut_when_the_first_went_to_another_slicer(handler: SlicerHa
 
 
 @pytest.mark.parametrize("changes", [{"attempt": 1}, {"run": "0-9"}])
-def test_a_file_that_is_asked_for_again_on_purpose_is_cut_again(
+def test_a_file_that_is_requested_again_on_purpose_is_cut_again(
     handler: SlicerHandler, bench: Bench, changes: dict[str, object]
 ) -> None:
     record = bench.request("en-command.wav")

@@ -55,7 +55,7 @@ def test_a_file_opens_gives_its_chunks_and_closes_with_their_list(bench: Bench) 
     assert [step.settles for step in steps] == [None] * (len(steps) - 1) + [record]
 
 
-def test_a_chunks_audio_lies_in_the_store_before_its_record_is_given(bench: Bench) -> None:
+def test_a_chunks_audio_is_stored_before_its_record_is_emitted(bench: Bench) -> None:
     sizes: list[tuple[int, float]] = []
 
     def give(_: FileWork, step: Step | Exception | None) -> None:
@@ -77,7 +77,7 @@ def test_chunks_are_keyed_by_their_own_id_so_that_a_file_spreads(bench: Bench) -
     assert {output.key for output in outputs if isinstance(output.value, WorkReported)} == {WORK_ID}
 
 
-def test_a_worker_that_takes_over_goes_on_after_the_last_published_chunk(bench: Bench) -> None:
+def test_a_worker_that_takes_over_continues_after_the_last_published_chunk(bench: Bench) -> None:
     steps = said_of(bench, bench.request())
     notes = [note for step in steps for _, note in step.notes]
     shutil.rmtree(bench.root / "work")
@@ -113,7 +113,9 @@ def test_silence_closes_without_a_chunk(bench: Bench) -> None:
         ("interactive", "en-two-minutes.flac", "interactive"),
     ],
 )
-def test_the_lane_is_the_one_asked_for_or_goes_by_the_length(bench: Bench, asked: Lane | None, clip: str, expected: str) -> None:
+def test_the_lane_is_the_requested_one_or_depends_on_the_length(
+    bench: Bench, asked: Lane | None, clip: str, expected: str
+) -> None:
     steps = said_of(bench, bench.request(clip, lane=asked))
     assert {ready.lane for ready in chunks(steps)} == {expected}
     topics = {output.topic.name for step in steps for output in step.outputs if isinstance(output.value, ChunkReady)}
@@ -121,7 +123,7 @@ def test_the_lane_is_the_one_asked_for_or_goes_by_the_length(bench: Bench, asked
 
 
 @pytest.mark.parametrize("declared_samples", [0, 16_000])  # FLAC: 0 is not known
-def test_a_file_that_is_longer_than_it_says_leaves_the_fast_lane(bench: Bench, declared_samples: int) -> None:
+def test_a_file_that_is_longer_than_declared_leaves_the_interactive_lane(bench: Bench, declared_samples: int) -> None:
     data = bytearray((AUDIO / "en-two-minutes.flac").read_bytes())
     data[22:26] = declared_samples.to_bytes(4, "big")
     steps = said_of(bench, bench.request("long.flac", data=bytes(data)))
@@ -141,7 +143,7 @@ def test_a_drop_that_is_too_large_fails_without_being_read(bench: Bench) -> None
     assert failure(bench, record) == "too_large"
 
 
-def test_audio_that_is_gone_is_a_failure_of_the_work(bench: Bench) -> None:
+def test_missing_audio_is_a_failure_of_the_work(bench: Bench) -> None:
     record = bench.request()
     shutil.rmtree(bench.root / "uploads" / "0")
     assert failure(bench, record) == "audio_gone"
@@ -166,7 +168,7 @@ def test_a_run_that_is_revoked_on_the_way_stops_at_its_next_block(bench: Bench) 
     assert len(said) < 4
 
 
-def test_a_store_that_goes_away_and_comes_back_costs_nothing(bench: Bench) -> None:
+def test_a_store_outage_during_a_file_loses_nothing(bench: Bench) -> None:
     expected = spans(said_of(bench, bench.request()))
     record = bench.request()
     said: list[Step | Exception | None] = []
@@ -189,7 +191,7 @@ def test_a_store_that_goes_away_and_comes_back_costs_nothing(bench: Bench) -> No
     assert [type(event) for event in events(steps)] == [SliceOpened, SliceClosed]
 
 
-def test_a_stopped_work_ends_without_settling_even_while_the_store_is_away(bench: Bench) -> None:
+def test_a_stopped_work_ends_without_settling_even_while_the_store_is_unavailable(bench: Bench) -> None:
     record = bench.request()
     (bench.root / "uploads").rename(bench.root / "elsewhere")
     said: list[Step | Exception | None] = []

@@ -53,7 +53,7 @@ def test_a_batch_is_never_empty_too_large_or_mixed(size: int) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 4, 16])
-def test_nobody_waits_for_ever_in_a_steady_stream(size: int) -> None:
+def test_nothing_waits_without_end_in_a_steady_stream(size: int) -> None:
     for lane in ("interactive", "bulk"):
         numbers = [chunk.number for batch in run(size, groups=6, rounds=200) for chunk in batch if chunk.lane == lane]
         overtaken = max(sum(later > number for later in numbers[:at]) for at, number in enumerate(numbers))
@@ -73,7 +73,7 @@ def test_an_empty_lane_leaves_its_places_to_the_other() -> None:
     assert turns.take([*bulk, *two], 8) == [*two, *bulk[:6]]
 
 
-def test_bulk_saves_no_turns_for_when_nobody_else_waited() -> None:
+def test_bulk_accumulates_no_turns_while_nothing_else_waits() -> None:
     turns = Turns()
     for _ in range(50):
         turns.take([Chunk("interactive")], 1)

@@ -47,7 +47,7 @@ def test_when_every_try_repeats_itself_the_likeliest_stands() -> None:
     assert with_fallback(1, Script(tries)) == [decoded(-0.3, 8.0)]
 
 
-def test_unlikely_text_where_nobody_speaks_is_not_tried_again() -> None:
+def test_unlikely_text_without_speech_is_not_tried_again() -> None:
     noise = decoded(-1.5, no_speech_prob=0.9)
     script = Script([noise])
     assert with_fallback(1, script) == [noise]

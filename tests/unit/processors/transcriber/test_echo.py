@@ -35,7 +35,7 @@ def test_words_that_end_what_is_there_and_begin_what_follows_are_repeated(after:
 
 
 @pytest.mark.parametrize(("after", "count"), [("No, I did not", 0), ("No.", 1)])
-def test_one_short_word_may_be_said_twice_unless_nothing_follows_it(after: str, count: int) -> None:
+def test_one_short_word_may_be_repeated_unless_nothing_follows_it(after: str, count: int) -> None:
     assert repeated([segment("I said no")], [segment(after)]) == count
 
 

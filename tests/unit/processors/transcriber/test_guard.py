@@ -44,7 +44,7 @@ def wild(text: str, duration_s: float) -> bool:
         ("", 5.0),
     ],
 )
-def test_what_people_say_is_no_runaway(text: str, duration_s: float) -> None:
+def test_natural_speech_is_not_a_runaway(text: str, duration_s: float) -> None:
     assert not wild(text, duration_s)
 
 

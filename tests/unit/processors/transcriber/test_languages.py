@@ -77,7 +77,7 @@ def test_a_first_stretch_of_which_the_model_is_not_sure_belongs_to_the_next() ->
     assert found(listener, [4, 8], 12) == [(0, 8, "en"), (8, 12, "it")]
 
 
-def test_stretches_shorter_than_three_seconds_are_not_asked_about_by_themselves() -> None:
+def test_the_language_of_stretches_shorter_than_three_seconds_is_not_detected_alone() -> None:
     listener = Listener((0, 5, "en"), (5, 6, "it"), (6, 12, "en"))
     assert found(listener, [1, 2, 5, 6, 10], 12) == []
     assert all(end - start >= 3 for start, end in listener.asked)
@@ -91,7 +91,7 @@ def test_a_part_has_the_probability_of_its_own_language_over_all_of_it() -> None
     assert second.probability == pytest.approx(1.0)
 
 
-def test_whatever_a_model_hears_parts_cover_the_window_and_neighbours_differ() -> None:
+def test_for_any_output_of_a_model_parts_cover_the_window_and_neighbours_differ() -> None:
     for seed in range(300):
         chance = random.Random(seed)
 

@@ -30,7 +30,7 @@ def test_a_prompt_that_fits_is_taken_as_it_is() -> None:
     assert prompt.warnings == ()
 
 
-def test_of_a_prompt_that_is_too_long_the_end_is_taken_and_the_warning_says_from_where_on() -> None:
+def test_of_a_prompt_that_is_too_long_the_end_is_used_and_quoted_in_the_warning() -> None:
     words = Words()
     prompt = fitted("radio garden Sofia Ana", words, 3)
     assert words.decode(prompt.tokens) == " garden Sofia Ana"

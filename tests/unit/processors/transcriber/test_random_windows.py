@@ -82,7 +82,7 @@ def orderly(text: ChunkText) -> bool:
     return lasting and starts == sorted(starts)
 
 
-def test_every_word_that_an_honest_model_can_hear_is_in_the_text_once() -> None:
+def test_every_word_that_a_correct_model_recognises_is_in_the_text_once() -> None:
     runaways = poor = split = 0
     for seed in SEEDS:
         chance = random.Random(seed)

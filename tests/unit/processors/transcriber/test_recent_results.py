@@ -43,7 +43,7 @@ def same(**changes: Any) -> bool:
 
 
 @pytest.mark.parametrize("field", ANOTHER)
-def test_what_asks_for_another_text_is_another_request(field: str) -> None:
+def test_options_that_change_the_text_are_another_request(field: str) -> None:
     assert not same(**{field: ANOTHER[field]})
 
 
@@ -58,13 +58,13 @@ def test_an_answer_is_given_again_as_it_was() -> None:
     assert recent.answer(b"one") == TEXT
 
 
-def test_lost_audio_is_not_remembered_since_it_may_come_back() -> None:
+def test_lost_audio_is_not_a_recent_result_since_it_may_come_back() -> None:
     recent = RecentResults()
     recent.remember(b"one", answered(ChunkLost(span=(0, 16_000))))
     assert recent.answer(b"one") is None
 
 
-def test_the_oldest_answer_is_forgotten_first_and_one_given_again_is_new() -> None:
+def test_the_oldest_result_is_dropped_first_and_a_repeated_one_counts_as_new() -> None:
     recent = RecentResults(2)
     for request in (b"one", b"two", b"one", b"three"):
         recent.remember(request, answered(TEXT))

@@ -16,7 +16,7 @@ def repeat(record: Received[ChunkReady], partition: int = 1, changes: dict[str, 
     return replace(record, partition=Partition(record.topic, partition), offset=record.offset + 100, event=event)
 
 
-def test_a_repeat_is_settled_with_the_same_answer_and_not_heard_again(system: System) -> None:
+def test_a_repeat_is_settled_with_the_same_result_and_not_transcribed_again(system: System) -> None:
     record = system.chunk()
     system.turn(record)
     system.until(system.settled, "the chunk")
@@ -42,7 +42,7 @@ def test_a_repeat_of_what_is_in_flight_waits_for_its_answer(system: System) -> N
     assert system.engine.batches == [1, 1]
 
 
-def test_a_repeat_is_heard_itself_when_the_first_has_gone_to_another_transcriber(system: System) -> None:
+def test_a_repeat_is_transcribed_when_the_first_has_moved_to_another_transcriber(system: System) -> None:
     system.engine.gate.clear()
     record = system.chunk()
     again = repeat(record)
@@ -56,7 +56,7 @@ def test_a_repeat_is_heard_itself_when_the_first_has_gone_to_another_transcriber
     assert system.settled() == [again]
 
 
-def test_a_repeat_is_heard_when_the_audio_of_the_first_was_lost_and_is_back(system: System) -> None:
+def test_a_repeat_is_transcribed_when_the_audio_of_the_first_was_lost_and_is_back(system: System) -> None:
     record = system.chunk(audio=False)
     system.turn(record)
     system.until(system.settled, "the loss")
@@ -67,7 +67,7 @@ def test_a_repeat_is_heard_when_the_audio_of_the_first_was_lost_and_is_back(syst
 
 
 @pytest.mark.parametrize("changes", [{"attempt": 1}, {"run": "0-9"}, {"decoding": DecodingOptions(language="de")}])
-def test_a_chunk_that_is_asked_for_again_on_purpose_is_heard_again(system: System, changes: dict[str, object]) -> None:
+def test_a_chunk_that_is_requested_again_on_purpose_is_transcribed_again(system: System, changes: dict[str, object]) -> None:
     record = system.chunk()
     system.turn(record, asked := repeat(record, changes=changes))
     system.until(lambda: len(system.settled()) == 2, "both")

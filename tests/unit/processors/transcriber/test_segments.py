@@ -70,7 +70,7 @@ def test_a_window_is_read_to_where_its_last_text_closes(tokens: list[int], read_
         ([], False),
     ],
 )
-def test_a_single_time_at_the_end_says_that_nothing_follows(tokens: list[int], at_rest: bool) -> None:
+def test_a_single_time_stamp_at_the_end_means_that_nothing_follows(tokens: list[int], at_rest: bool) -> None:
     assert of(*tokens).at_rest is at_rest
 
 

@@ -27,7 +27,7 @@ def test_speech_is_brought_to_the_time_of_the_chunk(speech: list[Stretch], found
     assert in_chunk(PIECES, spans(*speech)) == found
 
 
-def test_where_the_record_says_nothing_of_speech_pieces_lose_their_usual_padding() -> None:
+def test_without_speech_in_the_record_pieces_lose_their_usual_padding() -> None:
     times = [at for stretch in in_chunk(PIECES, ()) for at in stretch]
     assert times == pytest.approx([0.4, 1.6, 2.4, 4.6, 5.25, 5.75])
 

@@ -108,14 +108,14 @@ def test_room_shrinks_with_what_is_in_flight_of_that_lane(system: System) -> Non
     assert (system.handler.room("chunks.bulk"), system.handler.room("chunks.interactive")) == (1, 4)
 
 
-def test_audio_that_is_gone_is_said_to_be_lost(system: System) -> None:
+def test_missing_audio_is_reported_as_lost(system: System) -> None:
     system.turn(system.chunk(audio=False))
     system.until(system.settled, "the chunk")
     assert system.kinds() == ["chunk.lost"]
     assert system.begun() == []
 
 
-def test_audio_that_is_no_pcm_fails_the_work(system: System) -> None:
+def test_audio_that_is_not_pcm_fails_the_work(system: System) -> None:
     record = system.chunk()
     system.store.put("work", f"chunks/{record.offset}", b"odd")
     system.turn(record)
@@ -124,7 +124,7 @@ def test_audio_that_is_no_pcm_fails_the_work(system: System) -> None:
     assert answer.failure.reason == "corrupt_audio"
 
 
-def test_a_store_that_is_away_is_asked_again_later_and_the_chunk_kept(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unavailable_store_is_retried_later_and_the_chunk_kept(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
     get = system.store.get
 
@@ -219,7 +219,7 @@ def test_a_wrong_number_of_texts_ends_the_stage(system: System, wrong: Callable[
         system.until(system.settled, "the error")
 
 
-def test_what_a_lost_partition_had_in_flight_is_forgotten(system: System) -> None:
+def test_what_a_lost_partition_had_in_flight_is_dropped(system: System) -> None:
     system.engine.gate.clear()
     system.turn(system.chunk("bulk"), kept := system.chunk("interactive"))
     system.until(lambda: len(system.begun()) == 2, "both")

@@ -41,7 +41,7 @@ def test_start_and_end_are_restored_each_for_itself(inside: tuple[float, float],
     assert (restored.start, restored.end) == in_file
 
 
-def test_a_word_lies_in_the_region_that_holds_its_middle() -> None:
+def test_a_word_is_in_the_region_that_contains_its_middle() -> None:
     (restored,) = restore([segment(0, 4, (0.2, 0.6), (1.8, 2.1), (1.95, 2.4), (3, 4))], PIECES)
     assert restored.words is not None
     assert [(word.start, word.end) for word in restored.words] == [(10.2, 10.6), (11.8, 12), (15, 15.4), (16, 17)]
@@ -101,7 +101,7 @@ def test_a_segment_begins_and_ends_where_speech_does(found: Stretch, speech: lis
     assert ends(snapped([segment(*found)], speech)) == [ends_now]
 
 
-def test_an_end_is_not_moved_over_a_pause_that_a_word_of_it_lies_beyond() -> None:
+def test_an_end_is_not_moved_over_a_pause_before_one_of_its_words() -> None:
     """The model closes a text 0.35 s after a pause: with words in that time it means what it says."""
     speech = [(0.0, 6.9), (7.8, 9.0)]
     beyond = segment(0, 8.16, (6.5, 6.8), (8.08, 8.16))
@@ -118,7 +118,7 @@ def test_without_segments_there_is_nothing_to_snap() -> None:
     assert snapped([], [(0, 1)]) == ()
 
 
-def test_a_segment_is_not_stretched_into_its_neighbour() -> None:
+def test_a_segment_is_not_extended_into_its_neighbour() -> None:
     assert ends(snapped([segment(0, 2), segment(2, 4)], [(0, 4.2)])) == [(0, 2), (2, 4.25)]
 
 
@@ -133,7 +133,7 @@ def test_words_leave_the_silence_beside_them() -> None:
     assert word_ends(made) == [(0.95, 1.5), (1.5, 2.05), (3.15, 4.05)]
 
 
-def test_a_word_over_a_pause_lies_where_more_of_it_is() -> None:
+def test_a_word_across_a_pause_is_placed_where_more_of_it_is() -> None:
     (made,) = snapped([segment(0, 4, (0, 1), (1.8, 3.4), (3.5, 4))], [(0, 2), (3, 4)])
     assert word_ends(made)[1] == (2.95, 3.4)
 
@@ -165,7 +165,7 @@ def some_segments(chance: random.Random) -> list[Segment]:
     return [segment(start, end, *wild_words(chance, start, end)) for start, end in spans]
 
 
-def test_whatever_comes_in_segments_keep_some_length_and_words_lie_inside_them_in_order() -> None:
+def test_for_any_input_segments_have_a_length_and_contain_their_words_in_order() -> None:
     for seed in range(1000):
         chance = random.Random(seed)
         found, speech = some_segments(chance), apart(rising(chance, 2 * chance.randrange(0, 12), 30))

@@ -35,7 +35,7 @@ def test_a_chunk_that_is_read_to_its_end_is_one_window() -> None:
     assert model.places == [(0, 10)]
 
 
-def test_decoding_goes_on_from_the_last_time_stamp_and_the_unclosed_text_is_read_there_again() -> None:
+def test_decoding_continues_from_the_last_time_stamp_and_the_unclosed_text_is_read_there_again() -> None:
     model = scripted(wrote(segment(0, 6, "one"), tail=segment(6, 10, "tw")), wrote(segment(0, 4, "two")))
     text = read_chunk(model, 10)
     assert texts(text) == ["one", "two"]
@@ -50,14 +50,14 @@ def test_a_text_that_stays_unclosed_is_kept_once() -> None:
 
 
 @pytest.mark.parametrize(("speech_ends", "windows"), [(6.1, 1), (6.19, 1), (6.21, 2), (9, 2)])
-def test_it_goes_on_while_more_than_a_fifth_of_a_second_of_speech_is_left(speech_ends: float, windows: int) -> None:
+def test_it_continues_while_more_than_a_fifth_of_a_second_of_speech_is_left(speech_ends: float, windows: int) -> None:
     model = scripted(wrote(segment(0, 6, "one"), tail=segment(6, 10, "two")), wrote(segment(0, 3, "two")))
     assert texts(read_chunk(model, 10, [(0, speech_ends)])) == ["one", "two"]
     assert len(model.asked) == windows
 
 
 @pytest.mark.parametrize(("speech_ends", "windows"), [(6.9, 1), (7.0, 1), (7.1, 2)])
-def test_where_the_model_is_at_rest_it_goes_on_for_a_second_of_speech_only(speech_ends: float, windows: int) -> None:
+def test_after_a_complete_text_it_continues_only_for_a_second_of_speech(speech_ends: float, windows: int) -> None:
     model = scripted(wrote(segment(0, 6, "one"), at_rest=True), wrote(segment(0, 1, "two"), at_rest=True))
     assert texts(read_chunk(model, 10, [(0, speech_ends)])) == ["one", "two"][:windows]
     assert len(model.asked) == windows
@@ -84,12 +84,12 @@ def test_a_window_that_was_hardly_read_is_not_read_from_there_again(closed_s: fl
     assert len(model.asked) == 1
 
 
-def test_a_model_that_closes_nothing_is_asked_once_and_its_text_kept() -> None:
+def test_a_model_that_closes_nothing_runs_once_and_its_text_is_kept() -> None:
     model = scripted(wrote(tail=segment(0, 30, "all of it")))
     assert texts(read_chunk(model, 30)) == ["all of it"]
 
 
-def test_a_model_that_always_ends_early_is_asked_a_bounded_number_of_times_and_the_rest_is_reported() -> None:
+def test_a_model_that_always_ends_early_runs_a_bounded_number_of_times_and_the_rest_is_reported() -> None:
     model = Model(lambda window: wrote(segment(0, 0.5, f"{place(window)[0]}")))
     text = read_chunk(model, 30)
     assert WINDOWS_MAX <= len(model.asked) <= WINDOWS_MAX + 1  # the rest once more, by itself
@@ -126,7 +126,7 @@ def test_a_runaway_text_in_a_full_window_stands() -> None:
     assert text.refitted == 0
 
 
-def test_a_runaway_text_with_a_prompt_is_read_without_it_and_that_is_said_once() -> None:
+def test_a_runaway_text_with_a_prompt_is_read_without_it_with_one_warning() -> None:
     wild = replace(wrote(segment(0, 4, "Sofia, Sofia")), runaway=True)
     model = scripted(wild, wrote(segment(0, 6, "one")), replace(wrote(segment(0, 4, "two")), runaway=True))
     text = read_chunk(model, 10, options=DecodingOptions(prompt="Sofia"))
@@ -143,7 +143,7 @@ def test_a_fitted_window_with_a_prompt_is_tried_in_full_before_the_prompt_is_giv
     assert asked == [("fit", "Sofia"), ("full", "Sofia"), ("full", None)]
 
 
-def test_what_the_model_says_of_a_window_is_in_the_chunks_warnings_once() -> None:
+def test_the_engines_warnings_of_a_window_are_in_the_chunks_warnings_once() -> None:
     cut = TranscriptWarning(code="prompt_cut", message="too long")
     model = scripted(replace(wrote(segment(0, 6, "one")), warnings=(cut,)), replace(wrote(segment(0, 4, "two")), warnings=(cut,)))
     assert read_chunk(model, 10).warnings == (cut,)
@@ -161,7 +161,7 @@ def test_parts_of_two_languages_become_windows_of_their_own_in_that_order() -> N
     assert [window.options.language for window in model.asked] == [None, "en", "it"]
 
 
-def test_a_part_that_ends_early_goes_on_before_the_next_part_begins() -> None:
+def test_a_part_that_ends_early_is_continued_before_the_next_part_begins() -> None:
     model = scripted(
         in_parts(part(0, 6, "en"), part(6, 10, "it")),
         wrote(segment(0, 3, "one")),
@@ -173,7 +173,7 @@ def test_a_part_that_ends_early_goes_on_before_the_next_part_begins() -> None:
     assert [window.options.language for window in model.asked] == [None, "en", "en", "it"]
 
 
-def test_it_goes_on_in_the_silence_that_the_time_stamp_means() -> None:
+def test_it_continues_in_the_silence_that_the_time_stamp_means() -> None:
     early = scripted(wrote(segment(0, 3.7, "in a glass.")), wrote(segment(0, 6, "What I learned")))
     read_chunk(early, 10, [(0, 4), (5, 10)])
     assert early.places[1][0] == 4  # after the last sound of the glass
@@ -187,7 +187,7 @@ def test_what_is_read_again_and_only_repeats_the_end_of_the_text_is_left_out() -
     assert texts(read_chunk(model, 6)) == ["It looks broken in a glass."]
 
 
-def test_a_window_knows_the_pauses_inside_it_in_its_own_samples() -> None:
+def test_a_window_has_its_pauses_in_its_own_samples() -> None:
     model = scripted(wrote(segment(0, 4, "one")), wrote(segment(0, 6, "two")))
     read_chunk(model, 10, [(0, 2.5), (3.5, 4.5), (5.5, 10)])
     assert [[at / SAMPLE_RATE_HZ for at in window.pauses] for window in model.asked] == [[3, 5], [0.5]]  # it goes on at 4.5
@@ -246,7 +246,7 @@ def test_speech_that_is_passed_over_twice_is_reported_and_not_read_a_third_time(
     assert text.unread == ((2, 7),)
 
 
-def test_a_gap_of_several_languages_without_text_is_not_read_for_ever() -> None:
+def test_a_gap_of_several_languages_without_text_is_not_read_without_end() -> None:
     def answer(window: Window) -> WindowText:
         if place(window) == (0, 30):
             return wrote(segment(0, 2, "one"), segment(20, 30, "three"), at_rest=True)

@@ -52,7 +52,7 @@ def times(words: tuple[Word, ...]) -> list[tuple[float, float]]:
     return [(each.start, each.end) for each in words]
 
 
-def test_words_that_lie_inside_stay_where_they_are() -> None:
+def test_words_inside_a_region_are_not_moved() -> None:
     lying = (word(1.0, 1.2), word(1.2, 1.5), word(1.7, 2.0))
     assert inside(lying, 1.0, 2.0) == lying
 

@@ -28,7 +28,7 @@ def test_segments_stand_in_the_order_of_the_file_whenever_they_come() -> None:
     assert book.of(WORK).share == 1.0
 
 
-def test_a_chunk_told_twice_is_there_once_with_its_last_text() -> None:
+def test_a_chunk_reported_twice_is_there_once_with_its_last_text() -> None:
     book = ProgressBook()
     book.note(told((0, 160_000), 0.5, "ola"))
     book.note(told((0, 160_000), 0.5, "olá"))
@@ -36,7 +36,7 @@ def test_a_chunk_told_twice_is_there_once_with_its_last_text() -> None:
     assert texts(book.of(WORK)) == ["olá"]
 
 
-def test_a_new_run_begins_anew() -> None:
+def test_a_new_run_starts_from_the_beginning() -> None:
     book = ProgressBook()
     book.note(told((0, 160_000), 0.9, "old"))
     book.note(told((0, 80_000), 0.1, "new", run="0-7"))
@@ -55,7 +55,7 @@ def test_only_what_was_not_seen_is_new() -> None:
     assert book.new(WORK, seen) == ()
 
 
-def test_the_work_that_was_silent_longest_is_forgotten_first() -> None:
+def test_the_work_without_changes_for_the_longest_time_is_dropped_first() -> None:
     book = ProgressBook(works_max=2)
     for work_id in ("a" * 64, "b" * 64, "a" * 64, "c" * 64):
         book.note(told((0, 1), 0.5, "x", work_id=work_id))

@@ -10,11 +10,11 @@ from runtime.models import catalogue
 DEMO = catalogue.resolve("demo")
 
 
-def test_nothing_said_asks_for_nothing() -> None:
+def test_no_options_request_nothing() -> None:
     assert parse_submission({}, DEMO) == SubmissionOptions()
 
 
-def test_everything_said_is_understood() -> None:
+def test_every_word_is_recognised() -> None:
     fields = {
         "model": "demo",
         "language": " PT ",

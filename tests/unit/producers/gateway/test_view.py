@@ -193,7 +193,7 @@ def test_progress_is_dropped_when_the_work_has_ended_and_kept_when_one_of_its_jo
     assert view.progress.share(WORK_ID) == 0.0
 
 
-def test_another_cluster_is_read_from_the_beginning_and_replaces_what_it_does_not_know(view: View) -> None:
+def test_another_cluster_is_read_from_the_beginning_and_replaces_what_it_does_not_have(view: View) -> None:
     lost, kept, failed = uuid4(), uuid4(), uuid4()
     tell(view, asked(lost), asked(kept), changed(failed, "FAILURE"))
 
@@ -205,7 +205,7 @@ def test_another_cluster_is_read_from_the_beginning_and_replaces_what_it_does_no
     assert [state(view, job_id) for job_id in (lost, kept, failed)] == [None, "PENDING", "SUCCESS"]
 
 
-def test_an_end_is_not_forgotten_while_another_cluster_still_tells_the_beginning(view: View) -> None:
+def test_an_end_is_kept_while_another_cluster_still_has_the_beginning(view: View) -> None:
     job_id = uuid4()
     tell(view, changed(job_id, "SUCCESS"))
 
@@ -250,7 +250,7 @@ def test_a_file_of_an_earlier_layout_keeps_its_jobs(tmp_path: Path, layout: int)
         assert state(view, job_id) is None
 
 
-def test_a_deleted_job_is_gone_from_all_but_the_memory_of_a_broker(view: View) -> None:
+def test_a_deleted_job_remains_only_in_the_brokers_retention(view: View) -> None:
     done, kept = uuid4(), uuid4()
     tell(view, asked(done), asked(kept, 1))
     tell(view, changed(done, "SUCCESS"), changed(kept, "FAILURE", 1))

@@ -71,7 +71,7 @@ def test_records_of_another_process_are_counted_when_they_are_seen() -> None:
     assert records.size_bytes == 2 * FOREIGN_BYTES
 
 
-def test_a_record_that_was_let_in_and_never_written_is_forgotten() -> None:
+def test_a_record_that_was_admitted_and_never_written_is_removed() -> None:
     records = unread(10, 20, 30)
     records.settle(end=2, committed=[2], now_s=5.0)
     assert records.size_bytes == 30

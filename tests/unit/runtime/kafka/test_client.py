@@ -25,7 +25,7 @@ def test_a_login_is_passed_on() -> None:
 
 
 @pytest.mark.parametrize("given", [{}, {"kafka_sasl_username": "me"}, {"kafka_sasl_password": "secret"}])
-def test_a_login_that_is_not_whole_is_refused_by_the_names_of_its_settings(given: dict[str, Any]) -> None:
+def test_incomplete_credentials_are_refused_with_the_names_of_their_settings(given: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="SASL_SSL needs MURMUR_KAFKA_SASL_USERNAME and MURMUR_KAFKA_SASL_PASSWORD"):
         kafka(kafka_security_protocol="SASL_SSL", **given)
 
@@ -39,10 +39,10 @@ def test_an_authority_that_cannot_be_read_is_refused_by_the_name_of_its_setting(
         kafka(kafka_security_protocol="SSL", kafka_ssl_ca_file=file)
 
 
-def test_without_tls_nobody_looks_at_the_authority(tmp_path: Path) -> None:
+def test_without_tls_the_ca_file_is_not_read(tmp_path: Path) -> None:
     assert kafka(kafka_ssl_ca_file=tmp_path / "missing.pem").common == {"security.protocol": "PLAINTEXT"}
 
 
-def test_where_nobody_listens_the_reason_and_the_settings_are_named() -> None:
+def test_without_a_listening_broker_the_reason_and_the_settings_are_named() -> None:
     with pytest.raises(BrokerUnavailable, match=r"no broker at 127.0.0.1:1; check MURMUR_KAFKA_BOOTSTRAP .*Connection refused"):
         kafka(kafka_bootstrap="127.0.0.1:1").brokers(0.0)

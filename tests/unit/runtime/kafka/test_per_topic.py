@@ -29,7 +29,7 @@ class EmptyConsumer:
 
 
 @pytest.mark.parametrize("timeout_s", [0.0, 0.0101, 0.1])
-def test_a_wait_without_records_asks_each_topic_a_few_times(monkeypatch: pytest.MonkeyPatch, timeout_s: float) -> None:
+def test_a_wait_without_records_polls_each_topic_a_few_times(monkeypatch: pytest.MonkeyPatch, timeout_s: float) -> None:
     clock = Clock()
     monkeypatch.setattr(per_topic, "time", clock)
     consumers = {topic: EmptyConsumer(clock) for topic in ("fast", "slow")}

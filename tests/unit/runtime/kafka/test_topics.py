@@ -81,7 +81,7 @@ def test_a_table_that_would_be_deleted_by_age_is_compacted_instead() -> None:
     }
 
 
-def test_a_compacted_topic_is_never_turned_into_one_that_forgets() -> None:
+def test_a_compacted_topic_is_never_changed_to_one_that_deletes() -> None:
     todo = plan([CHUNKS_BULK], {CHUNKS_BULK.name: existing(CHUNKS_BULK, config={"cleanup.policy": "compact"})}, SETTINGS)
 
     assert (todo.configure, len(todo.drift)) == ({}, 1)
@@ -100,7 +100,7 @@ def test_a_dead_letter_has_room_for_the_largest_record_in_base64() -> None:
     assert int(wanted_config(DEAD_LETTERS, SETTINGS)["max.message.bytes"]) == DEAD_LETTER_BYTES > 1_048_588 * 4 // 3
 
 
-def test_a_topic_with_one_copy_is_never_told_to_keep_two_in_sync() -> None:
+def test_a_topic_with_one_replica_never_gets_min_insync_replicas_of_two() -> None:
     """Before Kafka 4 it would refuse every record."""
     cluster = Settings(topic_partitions=8, topic_replication=3)
     alone = plan([REQUESTS], {REQUESTS.name: existing(REQUESTS)}, cluster)

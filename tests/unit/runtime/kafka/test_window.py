@@ -49,7 +49,7 @@ def test_earlier_attempts_survive_a_peaceful_worker_in_between() -> None:
     assert Window(second.metadata(leaving=True)).add(1) == (1, None)
 
 
-def test_a_note_is_left_for_whoever_takes_over_until_the_record_is_settled() -> None:
+def test_a_note_is_kept_for_the_next_owner_until_the_record_is_settled() -> None:
     window = Window()
     window.add(7)
     window.note(7, "published up to 480000")
@@ -70,5 +70,5 @@ def test_notes_give_way_when_the_metadata_would_be_too_long() -> None:
 
 
 @pytest.mark.parametrize("metadata", ["not json", "[]", '{"attempts": 3}', '{"attempts": {"x": 1}}', ""])
-def test_metadata_of_somebody_else_counts_as_none(metadata: str) -> None:
+def test_metadata_of_another_program_counts_as_none(metadata: str) -> None:
     assert Window(metadata).add(0) == (0, None)

@@ -24,7 +24,7 @@ def test_the_demo_model_is_here_and_reads_chunks_of_ten_seconds() -> None:
     assert fetch(model, nothing) == DEMO_DIR
 
 
-def test_the_repositories_are_the_ones_that_the_library_knows() -> None:
+def test_the_repositories_are_the_ones_that_the_library_uses() -> None:
     from faster_whisper.utils import _MODELS
 
     known = {name: PINNED[catalogue.ALIASES.get(name, name)].repository for name in _MODELS}
@@ -62,7 +62,7 @@ def test_a_folder_is_named_by_its_contents(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [None, "", "gigantic", "no/such/folder", "../x", "owner/name@main"])
-def test_what_is_no_model_is_answered_with_the_list(name: str | None) -> None:
+def test_an_unknown_model_is_answered_with_the_list(name: str | None) -> None:
     with pytest.raises(UsageError, match=r"one of: demo, tiny, .*large-v3-turbo.*folder.*repository"):
         resolve(name)
 
@@ -77,11 +77,11 @@ def test_the_device_chooses_the_default() -> None:
     ("name", "count"),
     [("demo", 2), ("tiny.en", 1), ("distil-medium.en", 1), ("base", 99), ("large-v2", 99), ("large-v3", 100), ("turbo", 100)],
 )
-def test_a_name_tells_the_languages_that_the_model_knows(name: str, count: int) -> None:
+def test_a_name_determines_the_languages_of_the_model(name: str, count: int) -> None:
     assert len(resolve(name).languages) == count
 
 
-def test_a_folder_tells_its_languages_itself(tmp_path: Path) -> None:
+def test_the_languages_of_a_folder_come_from_its_tokenizer(tmp_path: Path) -> None:
     def folder(name: str, *tokens: tuple[str, int]) -> Path:
         shutil.copytree(DEMO_DIR, tmp_path / name)
         added = [{"id": number, "content": token} for token, number in tokens]

@@ -88,7 +88,7 @@ def test_an_incomplete_model_is_an_error_that_names_the_folder_and_what_it_lacks
         assert str(models_dir / "base") in str(error.value)
 
 
-def test_an_incomplete_model_is_in_nobodys_way_who_asks_for_another(models_dir: Path) -> None:
+def test_an_incomplete_model_does_not_block_another(models_dir: Path) -> None:
     (models_dir / "tiny").mkdir()
     assert resolve("base", models_dir).path == models_dir / "base"
     assert resolve("demo", models_dir).path == DEMO_DIR
@@ -104,9 +104,7 @@ def test_a_models_own_folder_is_not_a_folder_of_models(name: str, models_dir: Pa
 
 
 @pytest.mark.parametrize("name", ["small", "somebody/whisper-ct2"])
-def test_a_download_that_fails_says_what_the_folder_of_models_holds(
-    name: str, models_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_download_lists_the_models_in_the_folder(name: str, models_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*_: object, **__: object) -> int:
         raise ConnectionError("no route to host")
 

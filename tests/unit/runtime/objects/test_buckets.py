@@ -19,7 +19,7 @@ def test_a_bucket_with_two_roles_is_made_once(tmp_path: Path) -> None:
     assert buckets.apply(settings).created == ("uploads", "one")
 
 
-def test_a_report_says_what_was_done_and_what_is_left() -> None:
+def test_a_report_lists_what_was_done_and_what_is_left() -> None:
     report = buckets.Report(("a",), ("b",), "a announces", ("point the store at the topic",))
     assert report.lines() == [
         "bucket a: created",

@@ -85,7 +85,7 @@ def test_sweeping_beside_writers_takes_nothing_from_them(store: DirectoryStore) 
     assert len(listed(store)) == 100
 
 
-def test_a_folder_that_goes_while_another_is_about_to_use_it_is_made_again(store: DirectoryStore) -> None:
+def test_a_folder_that_is_removed_just_before_its_use_is_created_again(store: DirectoryStore) -> None:
     def live(number: int) -> None:
         for _ in range(60):
             store.put("drops", f"shared/folder/{number}", b"x")
@@ -104,7 +104,7 @@ def test_a_folder_that_goes_while_another_is_about_to_use_it_is_made_again(store
 @pytest.mark.parametrize(
     "key", ["..", "../x", "a/../../x", "/etc/passwd", "a//b", "./a", "a/.", "a/", "/", ".murmur-0.part", "a/.murmur-0.part/b"]
 )
-def test_a_key_that_is_no_path_of_its_own_below_the_folder_is_refused(store: DirectoryStore, key: str) -> None:
+def test_a_key_that_is_not_a_path_below_the_folder_is_refused(store: DirectoryStore, key: str) -> None:
     for use in (store.head, store.get, store.delete, store.upload):
         with pytest.raises(BadKey):
             use("drops", key)
@@ -180,7 +180,7 @@ def test_an_object_and_a_folder_cannot_share_a_name(store: DirectoryStore) -> No
     assert listed(store) == ["a.wav", "sub/b.wav"]
 
 
-def test_a_missing_folder_is_a_store_that_is_away_and_is_not_made_again_behind_the_owners_back(tmp_path: Path) -> None:
+def test_a_missing_folder_is_an_unavailable_store_and_is_not_created_again(tmp_path: Path) -> None:
     store = DirectoryStore({"drops": tmp_path / "unmounted"})
     for use in (lambda: store.check("drops"), lambda: store.head("drops", "a"), lambda: store.put("drops", "a", b"x")):
         with pytest.raises(StoreUnavailable):
@@ -190,7 +190,7 @@ def test_a_missing_folder_is_a_store_that_is_away_and_is_not_made_again_behind_t
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read_is_no_object(store: DirectoryStore, root: Path) -> None:
+def test_a_file_without_read_permission_is_not_an_object(store: DirectoryStore, root: Path) -> None:
     (root / "a.wav").write_bytes(b"x")
     (root / "a.wav").chmod(0)
     with pytest.raises(NotFound):

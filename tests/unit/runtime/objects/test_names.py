@@ -17,7 +17,7 @@ LONG_KEYS = [
 ]
 
 
-def test_the_whole_name_comes_first_so_that_two_kinds_of_one_stem_do_not_collide() -> None:
+def test_the_full_name_comes_first_so_that_two_suffixes_of_one_stem_do_not_collide() -> None:
     assert result_keys("calls/a.mp4") == ("calls/a.mp4.json", "calls/a.mp4.txt", "calls/a.mp4.srt", "calls/a.mp4.vtt")
     assert not set(result_keys("a.mp4")) & set(result_keys("a.wav"))
 

@@ -29,7 +29,7 @@ def test_the_settings_reach_the_client(tmp_path: Path) -> None:
     assert client.meta.config.retries["total_max_attempts"] == s3.ATTEMPTS  # type: ignore[attr-defined]
 
 
-def test_a_store_that_is_away_is_said_to_be_unavailable() -> None:
+def test_an_unreachable_store_is_reported_as_unavailable() -> None:
     store = S3Store(settings(s3_endpoint=f"http://127.0.0.1:{ports.free(1)[0]}"))
     with pytest.raises(StoreUnavailable):
         store.head("drops", "a.wav")
@@ -50,7 +50,7 @@ def test_a_put_that_meets_the_end_of_its_folder_is_tried_again() -> None:
         stub.assert_no_pending_responses()
 
 
-def test_who_may_not_put_is_told_so() -> None:
+def test_a_refused_put_is_reported() -> None:
     store = S3Store(settings())
     with Stubber(store.client) as stub:
         for _ in range(s3.FOLDER_RACES + 1):
@@ -59,7 +59,7 @@ def test_who_may_not_put_is_told_so() -> None:
             store.put("drops", "a.wav", b"speech")
 
 
-def test_an_endpoint_that_is_none_is_said_to_be_wrong() -> None:
+def test_an_invalid_endpoint_is_reported() -> None:
     with pytest.raises(UsageError, match="MURMUR_S3_ENDPOINT"):
         S3Store(settings(s3_endpoint="store.example:9000/")).check("drops")
 

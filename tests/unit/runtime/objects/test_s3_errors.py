@@ -43,7 +43,7 @@ def test_an_answer_has_one_meaning(code: str, status: int, meaning: type[Excepti
 @pytest.mark.parametrize(
     ("code", "status"), [("NotImplemented", 501), ("AuthorizationHeaderMalformed", 400), ("InvalidArgument", 400)]
 )
-def test_an_answer_that_nobody_expects_stays_what_it_is(code: str, status: int) -> None:
+def test_an_unexpected_response_is_shown_as_it_is(code: str, status: int) -> None:
     with pytest.raises(ClientError), translated("drops", "a.wav"):
         raise answer(code, status)
 
@@ -70,6 +70,6 @@ def test_deleting_forgives_a_missing_object_but_not_a_missing_bucket() -> None:
         raise answer("NoSuchBucket", 404)
 
 
-def test_a_bare_400_says_nothing() -> None:
+def test_a_400_without_a_body_has_no_detail() -> None:
     assert not has_detail(answer("400", 400))
     assert has_detail(answer("404", 404))

@@ -52,14 +52,14 @@ def test_a_failed_build_leaves_nothing_and_shows_the_end_of_its_log(own_cache: P
     assert sorted(path.name for path in own_cache.rglob("*")) == ["bin", "lock"]
 
 
-def test_what_a_killed_build_left_is_swept_away_by_the_next(own_cache: Path) -> None:
+def test_what_a_killed_build_left_is_removed_by_the_next(own_cache: Path) -> None:
     (own_cache / "scratch-1").mkdir(parents=True)
     (own_cache / "scratch-1" / "binary").write_text("half")
     assert cache.ensure(writes("whole", [])).read_text() == "whole"
     assert not (own_cache / "scratch-1").exists()
 
 
-def test_the_cache_lies_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_is_where_the_environment_sets_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     assert cache.folder({"MURMUR_SERVICES_CACHE": str(tmp_path), "XDG_CACHE_HOME": "elsewhere"}) == tmp_path
     assert cache.folder({"XDG_CACHE_HOME": str(tmp_path)}) == tmp_path / "murmur"

@@ -51,7 +51,7 @@ def test_an_engine_that_refuses_is_an_error(tmp_path: Path, monkeypatch: pytest.
         Compose(tmp_path / "compose").up(KAFKA)
 
 
-def test_without_an_engine_one_line_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_engine_one_line_names_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     missing = "`docker` is not installed; SERVICES=compose needs it"
     with pytest.raises(MissingToolchain, match=missing), compose.borrowed(tmp_path / "compose"):

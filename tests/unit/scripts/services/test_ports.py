@@ -9,7 +9,7 @@ from scripts.services import ports
 from scripts.services.cache import ServiceError
 
 
-def test_free_ports_differ_and_lie_below_those_of_outgoing_connections() -> None:
+def test_free_ports_differ_and_are_below_those_of_outgoing_connections() -> None:
     found = ports.free(20)
     assert len(set(found)) == 20
     assert all(ports.FIRST <= port < ports.LAST for port in found)
@@ -22,7 +22,7 @@ def test_a_service_keeps_its_ports(tmp_path: Path) -> None:
     assert len(set(first.values())) == 2
 
 
-def test_a_port_that_somebody_listens_on_is_not_free_and_said_to_be_taken() -> None:
+def test_a_port_in_use_is_not_free_and_reported_as_taken() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()

@@ -35,7 +35,7 @@ def is_up(service: ServiceProcess) -> bool:
     return "up" in service.log.read_text()
 
 
-def test_it_lives_until_it_is_ended(service: ServiceProcess) -> None:
+def test_it_runs_until_it_is_ended(service: ServiceProcess) -> None:
     assert service.pid is None
     service.start(SLEEPS)
     pid = service.pid
@@ -46,7 +46,7 @@ def test_it_lives_until_it_is_ended(service: ServiceProcess) -> None:
     assert start_time(pid) is None
 
 
-def test_a_forgotten_one_leaves_only_its_ports_and_its_last_words(service: ServiceProcess) -> None:
+def test_a_deleted_service_leaves_only_its_ports_and_its_log(service: ServiceProcess) -> None:
     service.start(SLEEPS)
     (service.folder / "data").mkdir()
     (service.folder / "data" / "records").write_text("x")
@@ -57,7 +57,7 @@ def test_a_forgotten_one_leaves_only_its_ports_and_its_last_words(service: Servi
     assert sorted(path.name for path in service.folder.iterdir()) == ["log", "ports.json"]
 
 
-def test_another_run_knows_it_by_its_folder_and_can_end_it(service: ServiceProcess, tmp_path: Path) -> None:
+def test_another_run_finds_it_by_its_folder_and_can_end_it(service: ServiceProcess, tmp_path: Path) -> None:
     service.start(SLEEPS)
     later = ServiceProcess("sleeper", tmp_path / "sleeper")
     assert later.pid == service.pid
@@ -82,7 +82,7 @@ def test_starting_again_ends_the_one_before(service: ServiceProcess, tmp_path: P
     assert service.pid not in (None, first)
 
 
-def test_a_proof_holds_for_one_life(service: ServiceProcess) -> None:
+def test_a_proof_is_valid_for_one_process(service: ServiceProcess) -> None:
     service.start(SLEEPS)
     assert not service.proven
     service.mark_proven()
@@ -109,7 +109,7 @@ def test_a_frozen_one_is_ended(service: ServiceProcess, monkeypatch: pytest.Monk
     assert service.pid is None
 
 
-def test_one_that_dies_is_reported_at_once_with_its_last_words(service: ServiceProcess) -> None:
+def test_one_that_ends_is_reported_at_once_with_its_last_lines(service: ServiceProcess) -> None:
     service.start(DIES)
     with pytest.raises(ServiceError, match=r"sleeper: ended by itself\n    \| port is taken"):
         service.wait_until(lambda: False, "an answer", limit_s=30)
@@ -125,7 +125,7 @@ def test_one_that_never_answers_is_reported_when_its_time_is_up(service: Service
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux's")
-def test_a_leashed_one_dies_with_its_starter(tmp_path: Path) -> None:
+def test_a_leashed_service_ends_with_its_starter(tmp_path: Path) -> None:
     program = (
         "import os, signal, sys; from pathlib import Path; from scripts.services.process import ServiceProcess\n"
         f"service = ServiceProcess('sleeper', Path({str(tmp_path)!r}), leashed=True); service.start({SLEEPS!r})\n"
@@ -137,7 +137,7 @@ def test_a_leashed_one_dies_with_its_starter(tmp_path: Path) -> None:
     assert orphan.gone_within(DEADLINE_S)
 
 
-def test_both_ways_to_ask_for_a_start_time_know_the_dead() -> None:
+def test_both_ways_to_get_a_start_time_detect_an_ended_process() -> None:
     child = subprocess.Popen(SLEEPS, stdout=subprocess.DEVNULL)
     ways = [start_time, process_module._start_time_by_ps]
     assert all(way(child.pid) for way in ways)

@@ -16,7 +16,7 @@ def published(changes: Changes, figures: list[JobFigures | QueueFigures], now: d
     return [one.name for one in published]
 
 
-def test_what_did_not_change_is_not_said_again() -> None:
+def test_what_did_not_change_is_not_published_again() -> None:
     changes = Changes()
     figures: list[JobFigures | QueueFigures] = [JobFigures(partition=0), QueueFigures(queued_audio_s={"bulk": 0.0})]
     assert published(changes, figures, NOW) == ["jobs/0", "queue"]
@@ -25,13 +25,13 @@ def test_what_did_not_change_is_not_said_again() -> None:
     assert published(changes, changed, NOW + timedelta(seconds=4)) == ["queue"]
 
 
-def test_everything_is_said_at_least_once_a_minute() -> None:
+def test_everything_is_published_at_least_once_a_minute() -> None:
     changes = Changes()
     assert published(changes, [JobFigures(partition=0)], NOW) == ["jobs/0"]
     assert published(changes, [JobFigures(partition=0)], NOW + AT_LEAST_EVERY) == ["jobs/0"]
 
 
-def test_what_was_not_acknowledged_is_said_again() -> None:
+def test_what_was_not_acknowledged_is_published_again() -> None:
     changes = Changes()
     assert [one.name for one in changes.among([JobFigures(partition=0)], NOW)] == ["jobs/0"]
     assert published(changes, [JobFigures(partition=0)], NOW) == ["jobs/0"]

@@ -40,7 +40,7 @@ def committed(counted: list[int], in_flight: list[int]) -> tuple[int | None, lis
     return offset, acked[JOBS_0]
 
 
-def test_one_commit_passes_all_markers_that_lie_between_counted_records() -> None:
+def test_one_commit_passes_all_markers_between_counted_records() -> None:
     assert committed([3, 4, 6, 7, 9, 40], in_flight=[]) == (41, [])
     assert committed([], in_flight=[]) == (None, [])
 

@@ -31,7 +31,7 @@ def test_an_older_answer_takes_nothing_back() -> None:
     assert records.since_s is None
 
 
-def test_lanes_are_told_apart_and_the_oldest_is_of_all_partitions() -> None:
+def test_lanes_are_separate_and_the_oldest_is_of_all_partitions() -> None:
     def of(since_s: float, speech_s: float) -> Unsettled:
         records = Unsettled()
         records.add(0, since_s, speech_s)

@@ -37,7 +37,7 @@ def test_a_commit_that_does_not_come_back_ends_it_after_a_minute() -> None:
         Watchdog(Faust(committing_s=STUCK_S + 1)).check(0.0)
 
 
-def test_unread_records_that_nobody_reads_end_it_after_a_minute() -> None:
+def test_unread_records_without_progress_end_it_after_a_minute() -> None:
     watchdog = Watchdog(Faust(stands={"jobs-0": 7}))
     watchdog.check(0.0)
     watchdog.check(STUCK_S)
@@ -53,7 +53,7 @@ def test_reading_on_is_progress_however_much_is_left() -> None:
         watchdog.check(minute * 60.0)
 
 
-def test_an_idle_topic_is_no_standstill() -> None:
+def test_an_idle_topic_is_not_a_standstill() -> None:
     watchdog = Watchdog(Faust())
     for minute in range(5):
         watchdog.check(minute * 60.0)

@@ -105,7 +105,7 @@ def test_clocks_that_disagree_give_no_negative_times() -> None:
     assert (totals.wait_s, totals.worked_s) == (0.0, 0.0)
 
 
-def test_only_windows_that_hold_something_are_told() -> None:
+def test_only_windows_with_jobs_are_returned() -> None:
     kind = Kind(0, "SUCCESS", None, "demo", "a")
     told = list(added_up({kind: counted(T)}, T + 100))
     assert [(window.name, totals.jobs) for window, _kind, totals in told] == [("hour", 1), ("day", 1)]

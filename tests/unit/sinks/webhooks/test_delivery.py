@@ -100,7 +100,7 @@ def test_retry_after_lengthens_a_pause_and_never_shortens_it(slept: Slept) -> No
     assert slept == [30.0, 5.0]
 
 
-def test_a_receiver_that_wants_to_be_left_alone_for_an_hour_is_given_up_not_disturbed(slept: Slept) -> None:
+def test_a_receiver_with_a_retry_after_of_an_hour_is_given_up_without_another_attempt(slept: Slept) -> None:
     receiver = Receiver(Answer("failed", "status 429", 3600.0), OK)
     assert done(Courier(read, receiver.post, sleep=slept).deliver(ended(URL))) == "given_up"
     assert (len(receiver.got), slept) == (1, [])
@@ -117,7 +117,7 @@ def test_a_url_that_cannot_be_used_is_given_up_without_an_attempt(url: str) -> N
     assert receiver.got == []
 
 
-def test_a_store_that_is_away_is_waited_for_and_costs_no_attempt(slept: Slept) -> None:
+def test_waiting_for_an_unavailable_store_costs_no_attempt(slept: Slept) -> None:
     away = 6
 
     async def reading(work_id: str) -> Transcript:
@@ -136,7 +136,7 @@ def test_a_store_that_is_away_is_waited_for_and_costs_no_attempt(slept: Slept) -
     assert len(receiver.got) == 2
 
 
-def test_a_transcript_that_is_gone_is_undecodable() -> None:
+def test_a_missing_transcript_is_undecodable() -> None:
     async def gone(work_id: str) -> Transcript:
         raise NotFound("no such object")
 
@@ -193,7 +193,7 @@ def test_a_host_that_struggles_cannot_fill_the_window(slept: Slept) -> None:
     asyncio.run(scene())
 
 
-def test_a_burst_for_a_host_that_answers_is_delivered_whole(slept: Slept) -> None:
+def test_a_burst_for_a_host_that_answers_is_delivered_completely(slept: Slept) -> None:
     async def scene() -> list[End]:
         courier = Courier(read, Receiver(DOWN, DOWN, OK).post, sleep=slept)
         return await asyncio.gather(*(courier.deliver(ended(URL, n)) for n in range(3 * delivery.HOST_SHARE)))

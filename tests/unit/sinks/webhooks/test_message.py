@@ -26,7 +26,7 @@ def test_a_success_carries_the_transcript_as_the_status_answer_does() -> None:
     assert (said["processing_time"], said["total_time"]) == (0.5, 4.5)
 
 
-def test_a_failure_says_why() -> None:
+def test_a_failure_has_its_reason() -> None:
     said = orjson.loads(body(ended(URL, at=AT), None))
     assert said == {
         "task_id": "00000000-0000-0000-0000-000000000001",
@@ -36,7 +36,7 @@ def test_a_failure_says_why() -> None:
     }
 
 
-def test_a_cancelled_job_is_told_as_an_error_with_a_reason_of_its_own() -> None:
+def test_a_cancelled_job_is_reported_as_an_error_with_its_own_reason() -> None:
     said = orjson.loads(body(ended(URL, state="REVOKED", at=AT), None))
     assert (said["success"], said["error"]["reason"]) == (False, "cancelled")
 
@@ -58,5 +58,5 @@ def test_ids_of_other_jobs_and_states_differ_and_have_no_dot() -> None:
     ("url", "state", "wanted"),
     [(URL, "SUCCESS", True), (URL, "REVOKED", True), (URL, "STARTED", False), (None, "SUCCESS", False), ("", "FAILURE", False)],
 )
-def test_only_the_end_of_a_job_with_a_url_is_told(url: str | None, state: State, wanted: bool) -> None:
+def test_only_the_end_of_a_job_with_a_url_is_delivered(url: str | None, state: State, wanted: bool) -> None:
     assert is_wanted(ended(url, state=state)) is wanted

@@ -62,7 +62,7 @@ def settled(steps: Iterator[Step]) -> list[tuple[int, int]]:
     return [(s.settles.partition.number, s.settles.offset) for s in steps if s.settles is not None]
 
 
-def test_a_record_without_a_url_or_of_a_job_that_goes_on_is_settled_at_once(handler: WebhookHandler, sender: Deliveries) -> None:
+def test_a_record_without_a_url_or_of_an_unfinished_job_is_settled_at_once(handler: WebhookHandler, sender: Deliveries) -> None:
     records = [record(ended(None, at=NOW), 0), record(ended(URL, state="STARTED", at=NOW), 1)]
     assert settled(handler.handle(records)) == [(0, 0), (0, 1)]
     assert sender.sent == []
@@ -93,7 +93,7 @@ def test_a_repeat_of_what_was_given_up_is_tried_again(handler: WebhookHandler, s
     assert len(sender.sent) == 2
 
 
-def test_a_transcript_that_is_gone_becomes_one_dead_letter(handler: WebhookHandler, sender: Deliveries) -> None:
+def test_a_missing_transcript_becomes_one_dead_letter(handler: WebhookHandler, sender: Deliveries) -> None:
     list(handler.handle([record(job(), 0), record(job(), 1)]))
     gone = Undecodable("transcript_gone", "no such object")
     sender.ends = [(sender.sent[0], gone)]
@@ -107,7 +107,7 @@ def test_a_bug_in_a_delivery_ends_the_stage(handler: WebhookHandler, sender: Del
         list(handler.handle([]))
 
 
-def test_what_is_in_flight_of_a_partition_that_goes_is_cancelled(handler: WebhookHandler, sender: Deliveries) -> None:
+def test_deliveries_of_a_revoked_partition_are_cancelled(handler: WebhookHandler, sender: Deliveries) -> None:
     list(handler.handle([record(job(1), 0, partition=0), record(job(2), 0, partition=1), record(job(1), 1, partition=1)]))
     one, two = sender.sent
     handler.on_revoke([Partition("jobs", 1)])
@@ -126,7 +126,7 @@ def test_room_ends_when_the_window_is_full(handler: WebhookHandler, sender: Deli
     assert handler.room("jobs") == 1
 
 
-def test_jobs_that_ended_long_ago_are_not_told_when_the_group_begins_anew(
+def test_jobs_that_ended_long_ago_are_not_delivered_when_the_group_starts_again(
     handler: WebhookHandler, sender: Deliveries, logged: list[EventDict]
 ) -> None:
     old = ended(URL, 1, at=NOW - timedelta(days=7, seconds=1))
@@ -136,7 +136,7 @@ def test_jobs_that_ended_long_ago_are_not_told_when_the_group_begins_anew(
     assert [line["outcome"] for line in logged if line["event"] == "webhook.given_up"] == ["too_old"]
 
 
-def test_without_a_secret_nothing_is_sent_and_the_log_says_so_once(logged: list[EventDict]) -> None:
+def test_without_a_secret_nothing_is_sent_and_that_is_logged_once(logged: list[EventDict]) -> None:
     handler = WebhookHandler(None, lambda: NOW)
     handler.on_assign([Partition("jobs", 0)])
     assert settled(handler.handle([record(job(1), 0), record(job(2), 1)])) == [(0, 0), (0, 1)]

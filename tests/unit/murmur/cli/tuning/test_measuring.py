@@ -31,7 +31,7 @@ def test_the_models_own_margin_is_measured_too() -> None:
     assert list(measuring(time, 10_000, own).windows(FakeReader(time), [FakePassage()]))[1:] == [fit(2), fit(3), fit(5), fit(8)]
 
 
-def test_a_passage_is_read_in_the_one_language_that_is_heard_at_its_beginning() -> None:
+def test_a_passage_is_read_in_the_one_language_that_is_detected_at_its_beginning() -> None:
     time = FakeClock()
     reader = FakeReader(time)
     measuring(time, 10_000, DecodingOptions()).windows(reader, [FakePassage()])
