@@ -21,6 +21,7 @@ ENDED = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
 PREFIX = "/api/transcribe/async"
 CONNECT_S = 5.0
 RESPONSE_S = 600.0  # the response to a large upload comes when the store has written it
+PAGE_JOBS = 500  # the most that a gateway lists at once
 UNAVAILABLE_MAX_S = 60.0  # how long to poll a gateway that restarts or is not ready
 
 
@@ -56,16 +57,28 @@ class GatewayClient:
         with path.open("rb") as file:
             return self._json("POST", PREFIX, data=dict(fields), files={"file": (_text(path.name), file, kind)})
 
-    def jobs(self, limit: int, state: str | None = None) -> dict[str, Any]:
-        """The newest jobs, and how many there are in each state."""
-        query = {"limit": str(limit)} | ({} if state is None else {"state": state})
-        return self._json("GET", "/api/jobs", params=query)
+    def jobs(self, last: int | None, state: str | None = None) -> dict[str, Any]:
+        """As many of the newest jobs as that, or all of them, in one document; how many there are in each state."""
+        jobs: list[dict[str, Any]] = []
+        query = {} if state is None else {"state": state}
+        while True:
+            limit = PAGE_JOBS if last is None else min(PAGE_JOBS, last - len(jobs))
+            page = self._json("GET", "/api/jobs", params={**query, "limit": str(limit)})
+            jobs += page["jobs"]
+            cursor = page.get("next_cursor")
+            if cursor is None or len(jobs) == last:
+                return {**page, "jobs": jobs}
+            query["cursor"] = cursor
 
     def status(self, task_id: str) -> dict[str, Any]:
         return self._json("GET", f"{PREFIX}/status/{_part(task_id)}")
 
     def cancel(self, task_id: str) -> dict[str, Any]:
         return self._json("DELETE", f"{PREFIX}/{_part(task_id)}")
+
+    def is_alive(self) -> bool:
+        """Whether a gateway answers there, and not something else."""
+        return self._json("GET", "/livez", timeout=CONNECT_S).get("status") == "alive"
 
     def transcript(self, task_id: str, name: str) -> bytes:
         return self._request("GET", f"{PREFIX}/{_part(task_id)}/transcript.{_part(name)}").content

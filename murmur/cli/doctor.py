@@ -109,8 +109,8 @@ def missing(checks: Sequence[Check]) -> list[str]:
 def summary(checks: Sequence[Check], *, is_required: bool) -> str:
     """The last line of a section. `is_required`: somebody wants to use it."""
     command = f"`murmur {checks[0].needed_by}`"
-    if names := missing(checks):
-        return f"{command} lacks {', '.join(names)}." + ("" if is_required else " `murmur dev` needs none of it.")
+    if names := ", ".join(missing(checks)):
+        return f"{command} needs fixes: {names}." if is_required else f"{command} lacks {names}. `murmur dev` needs none of it."
     return f"{command} works" + ("; see the notes." if any(check.advice for check in checks) else ".")
 
 
@@ -234,9 +234,23 @@ def _port(settings: "Settings") -> Check:
         try:
             probe.bind((settings.gateway_host, settings.gateway_port))
         except OSError as error:
+            if not has_cluster(settings) and _is_murmur(where):
+                return Check(
+                    "port", f"{where} is in use by a running murmur", advice="before you start another, set MURMUR_GATEWAY_PORT"
+                )
             fix = "stop the program that uses it (another murmur?), or set MURMUR_GATEWAY_HOST and MURMUR_GATEWAY_PORT"
             return Check("port", f"{where} cannot be used: {error.strerror}", fix)
     return Check("port", f"{where} is free")
+
+
+def _is_murmur(where: str) -> bool:
+    from murmur.gateway_client import GatewayClient
+
+    try:
+        with GatewayClient(f"http://{where}") as gateway:
+            return gateway.is_alive()
+    except MurmurError:
+        return False
 
 
 def _guarded(name: str, fix: str, check: Callable[[], str]) -> Check:

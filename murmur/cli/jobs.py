@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 TaskId = Annotated[str, typer.Argument(metavar="TASK_ID", help="as `murmur submit` printed it")]
 AsJson = Annotated[bool, typer.Option("--json", help="print the gateway's JSON response, also that of an error")]
 NOT_DONE = 1
-ALL_JOBS = 999_999_999  # the gateway lowers it to what it lists at once
 STATES = ("PENDING", "STARTED", "SUCCESS", "FAILURE", "REVOKED")
 
 
@@ -45,9 +44,7 @@ def submit(
 
 
 def jobs(
-    all_of_them: Annotated[
-        bool, typer.Option("--all", "-a", help="as many as the gateway lists at once, not only the newest")
-    ] = False,
+    all_of_them: Annotated[bool, typer.Option("--all", "-a", help="every job, not only the newest")] = False,
     last: Annotated[int, typer.Option("--last", "-n", min=1, help="how many of the newest")] = 20,
     state: Annotated[str | None, typer.Option(help=f"only jobs in this state: {', '.join(STATES)}")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="only the task ids, one per line")] = False,
@@ -57,7 +54,7 @@ def jobs(
     from murmur.cli import job_table
 
     with _gateway(json) as gateway:
-        answer = gateway.jobs(ALL_JOBS if all_of_them else last, state)
+        answer = gateway.jobs(None if all_of_them else last, state)
     if json:
         _print(answer)
     elif quiet:

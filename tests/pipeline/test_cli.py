@@ -182,6 +182,13 @@ def test_doctor_without_settings_reports_that_dev_works(tmp_path: Path) -> None:
     assert Murmur(tmp_path, {**own, "MURMUR_S3_ENDPOINT": "http://127.0.0.1:1"})("doctor").returncode == 1
 
 
+def test_doctor_beside_a_running_dev_finds_nothing_to_fix(dev: Process, tmp_path: Path) -> None:
+    port = said(dev, "murmur is ready:").rpartition(":")[2]
+    done = Murmur(tmp_path, {"MURMUR_GATEWAY_PORT": port})("doctor")
+    assert done.returncode == 0
+    assert f"127.0.0.1:{port} is in use by a running murmur" in done.stdout
+
+
 # On its own
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import orjson
 import pytest
 
 from murmur.gateway_client import GatewayClient, Refused, Unreachable
@@ -78,3 +79,16 @@ def test_an_unreachable_gateway_is_not_retried_before_a_first_response() -> None
 def test_a_url_that_is_none_names_the_setting(url: str) -> None:
     with pytest.raises(UsageError, match="MURMUR_GATEWAY_URL"), GatewayClient(url) as client:
         client.status("a")
+
+
+def page(first: int, count: int, cursor: str | None) -> tuple[int, bytes]:
+    return 200, orjson.dumps({"jobs": [{"task_id": str(first + n)} for n in range(count)], "next_cursor": cursor, "counts": {}})
+
+
+def test_jobs_are_listed_over_as_many_pages_as_it_takes() -> None:
+    with answering(page(0, 500, "a b"), page(500, 500, "c"), page(1000, 0, None)) as client:
+        assert [job["task_id"] for job in client.jobs(None)["jobs"]] == [str(number) for number in range(1000)]
+    with answering(page(0, 500, "a"), page(500, 100, "b")) as client:
+        assert len(client.jobs(600, "FAILURE")["jobs"]) == 600
+    with answering(page(0, 3, None)) as client:
+        assert len(client.jobs(600)["jobs"]) == 3

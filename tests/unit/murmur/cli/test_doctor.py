@@ -69,7 +69,7 @@ def test_the_last_line_of_a_section_states_whether_the_command_works() -> None:
     fine, better = Check("disk", "74 GiB"), Check("model", "base", advice="the first use downloads it")
     assert summary([fine], is_required=True) == "`murmur dev` works."
     assert summary([fine, better], is_required=True) == "`murmur dev` works; see the notes."
-    assert summary([fine, Check("port", "in use", "stop it")], is_required=True) == "`murmur dev` lacks port."
+    assert summary([fine, Check("port", "in use", "stop it")], is_required=True) == "`murmur dev` needs fixes: port."
     broker = Check("broker", "none", "start it", needed_by="run")
     assert summary([broker], is_required=False) == "`murmur run` lacks broker. `murmur dev` needs none of it."
 
