@@ -3,15 +3,14 @@
 Fed by `requests`, `cancellations` and `chunk-results`, which are co-partitioned; feeds every topic about jobs.
 """
 
-import gc
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from processors.coordinator import job_log
 from processors.coordinator.decide import Context, Event, decide
 from processors.coordinator.entries import CHANGELOGS, Change
 from processors.coordinator.tables import Tables
+from runtime.gc_pause import gc_paused
 from runtime.kafka import changelog, topics
 from runtime.kafka.client import Kafka
 from runtime.kafka.loop import Loop, LoopOptions
@@ -89,7 +88,7 @@ class Coordinator:
             return
         tables = {number: Tables() for number in added}
         entries = 0
-        with _gc_paused():
+        with gc_paused():
             for partition, key, value in changelog.newest(self._kafka, list(CHANGELOGS.values()), added):
                 tables[partition.number].apply(Change.read(partition.topic, key, value))
                 entries += 1
@@ -102,15 +101,3 @@ class Coordinator:
 
     def close(self) -> None:
         self._tables.clear()
-
-
-@contextmanager
-def _gc_paused() -> Iterator[None]:
-    """While tables are restored nothing is garbage: repeated collections would take a third of the time."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()

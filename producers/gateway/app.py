@@ -130,7 +130,7 @@ class Api:
         return _json(body, 202, {"Location": where})
 
     async def status(self, request: web.Request) -> web.Response:
-        return _json(await self._documents.status(await self._job(request)))
+        return _encoded(await self._documents.status(await self._job(request)))
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         return await self._events.stream(request, await self._job(request))
@@ -225,6 +225,10 @@ class Api:
 
 
 def _json(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    response = web.Response(body=orjson.dumps(body), status=status, content_type="application/json", headers=headers)
+    return _encoded(orjson.dumps(body), status, headers)
+
+
+def _encoded(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    response = web.Response(body=body, status=status, content_type="application/json", headers=headers)
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -6,11 +6,10 @@ A client that reconnects gets everything so far again, so nothing is stored for 
 import asyncio
 import contextlib
 
-import orjson
 from aiohttp import web
 
 from producers.gateway.feed import Wakeups
-from producers.gateway.status import Documents, progress_document
+from producers.gateway.status import Documents
 from producers.gateway.view import JobView, View
 from schemas.work import Span
 
@@ -50,10 +49,9 @@ class EventStreams:
                 state = job.state
             if job.ended:
                 return
-            segments, before = self._view.progress.new(job.work_id, seen), share
-            share = self._view.progress.share(job.work_id)
-            if segments or share != before:
-                await _send(response, "progress", progress_document(share, segments))
+            share, progress = await self._documents.progress(job, seen, share)
+            if progress is not None:
+                await _send(response, "progress", progress)
             await _wait(changed, response)
 
 
@@ -68,8 +66,8 @@ async def _wait(changed: asyncio.Event, response: web.StreamResponse) -> None:
             await _write(response, b": still there\n\n")
 
 
-async def _send(response: web.StreamResponse, event: str, data: object) -> None:
-    await _write(response, b"event: %b\ndata: %b\n\n" % (event.encode(), orjson.dumps(data)))
+async def _send(response: web.StreamResponse, event: str, data: bytes) -> None:
+    await _write(response, b"event: %b\ndata: %b\n\n" % (event.encode(), data))
 
 
 async def _write(response: web.StreamResponse, data: bytes) -> None:

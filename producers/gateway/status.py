@@ -5,14 +5,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from producers.gateway.progress import Progress
 from producers.gateway.view import JobView, View
 from runtime.formats import answer, segment_document
+from runtime.gc_pause import gc_paused
 from runtime.objects import NotFound
 from runtime.objects.transcripts import Transcripts
 from schemas.codec import Undecodable
 from schemas.segment import Segment
 from schemas.transcript import Transcript
+from schemas.work import Span
 
 PREFIX = "/api/transcribe/async"
 
@@ -26,8 +30,30 @@ class Documents:
         self._view = view
         self._transcripts = transcripts
 
-    async def status(self, job: JobView) -> dict[str, Any]:
-        """Raises StoreUnavailable. If the transcript is no longer in the store, the message says so."""
+    async def status(self, job: JobView) -> bytes:
+        """As JSON. Raises StoreUnavailable. If the transcript is no longer in the store, the message says so."""
+        if job.state in ("STARTED", "SUCCESS"):  # hours of segments: not in the event loop
+            return await asyncio.to_thread(self._long_status, job)
+        return orjson.dumps(self._status(job))
+
+    async def progress(self, job: JobView, seen: set[Span], before: float) -> tuple[float, bytes | None]:
+        """The share, and what there is to say since `before`, as JSON: the segments of chunks that are not in `seen`, which then
+        has them."""
+        return await asyncio.to_thread(self._new_progress, job.work_id, seen, before)
+
+    def _long_status(self, job: JobView) -> bytes:
+        with gc_paused():
+            return orjson.dumps(self._status(job))
+
+    def _new_progress(self, work_id: str, seen: set[Span], before: float) -> tuple[float, bytes | None]:
+        segments = self._view.progress.new(work_id, seen)
+        share = self._view.progress.share(work_id)
+        if not segments and share == before:
+            return share, None
+        with gc_paused():
+            return share, orjson.dumps(progress_document(share, segments))
+
+    def _status(self, job: JobView) -> dict[str, Any]:
         progress = self._progress(job)
         document: dict[str, Any] = {
             "task_id": str(job.job_id),
@@ -42,7 +68,7 @@ class Documents:
         }
         if job.state == "SUCCESS":
             try:
-                document["result"] = await asyncio.to_thread(self._result, job)
+                document["result"] = self._result(job)
                 document["warnings"] = document["result"]["warnings"]
             except NotFound:
                 document["message"] = "finished, but the transcript is no longer in the store"

@@ -2,15 +2,19 @@
 
 import threading
 
+import orjson
 from cachetools import LRUCache
 
+from runtime.gc_pause import gc_paused
 from runtime.objects import keys
 from runtime.objects.store import NotFound, ObjectStore
 from schemas import codec
 from schemas.record import ObjectRef
+from schemas.segment import Segment
 from schemas.transcript import Transcript
 
 RECENT = 256
+ONE_CALL_BYTES = 256 * 1024
 
 
 class Transcripts:
@@ -61,7 +65,7 @@ class Transcripts:
             self._recent.pop(keys.transcript_key(work_id), None)
 
     def _read(self, key: str, work_id: str, etag: str | None) -> Transcript:
-        transcript = codec.decode(Transcript, self._objects.get(self._bucket, key))
+        transcript = _decoded(self._objects.get(self._bucket, key))
         if transcript.work_id != work_id:
             raise codec.Undecodable("wrong_work", f"{key} holds the transcript of {transcript.work_id}")
         self._remember(key, etag, transcript)
@@ -70,3 +74,17 @@ class Transcripts:
     def _remember(self, key: str, etag: str | None, transcript: Transcript) -> None:
         with self._lock:
             self._recent[key] = etag, transcript
+
+
+def _decoded(raw: bytes) -> Transcript:
+    """Segment by segment if it is large: validating all in one call would stop every other thread for as long, a second for ten
+    hours with word times."""
+    if len(raw) <= ONE_CALL_BYTES:
+        return codec.decode(Transcript, raw)
+    try:
+        with gc_paused():
+            data = orjson.loads(raw)
+            segments = tuple(Segment.model_validate(segment) for segment in data.pop("segments", ()))
+    except (ValueError, AttributeError, TypeError) as error:  # pydantic's ValidationError is a ValueError
+        raise codec.Undecodable("wrong_schema", str(error)) from error
+    return codec.decode(Transcript, orjson.dumps({**data, "segments": []})).model_copy(update={"segments": segments})

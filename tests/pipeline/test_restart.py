@@ -5,6 +5,7 @@ import random
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 from tests.clips import BY_NAME, word_errors
 from tests.pipeline.client import Client
@@ -126,7 +127,9 @@ def test_twenty_kills_while_files_drop_in_leave_exactly_one_right_transcript_for
                 results = [outbox / f"{name}.{kind}" for name in dropped for kind in ("json", "txt", "srt", "vtt")]
                 client = Client(address(process))
                 wait_until(lambda results=results: all(path.exists() for path in results), "all results")  # type: ignore[misc]
-                jobs = client.request("GET", "/api/jobs?limit=500").json["jobs"]
+                # Results may be older than the state of their job: it was killed in between.
+                wait_until(lambda client=client: all(job["ended_at"] for job in listed(client)), "all states")  # type: ignore[misc]
+                jobs = listed(client)
                 break
             clip = DROPS[life % len(DROPS)]
             name = f"{life}-{clip}"
@@ -140,3 +143,8 @@ def test_twenty_kills_while_files_drop_in_leave_exactly_one_right_transcript_for
     assert not wrong, f"seed {seed}: {wrong}"
     assert sorted(outbox.iterdir()) == sorted(results)
     assert sorted((job["filename"], job["state"]) for job in jobs) == sorted((name, "SUCCESS") for name in dropped)
+
+
+def listed(client: Client) -> list[dict[str, Any]]:
+    jobs: list[dict[str, Any]] = client.request("GET", "/api/jobs?limit=500").json["jobs"]
+    return jobs

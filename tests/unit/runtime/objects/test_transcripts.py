@@ -1,0 +1,71 @@
+"""Transcripts in the store: read as they were written, whatever their size, and never from memory when the store has others."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from runtime.objects import NotFound
+from runtime.objects.directory import DirectoryStore
+from runtime.objects.keys import transcript_key
+from runtime.objects.transcripts import ONE_CALL_BYTES, Transcripts
+from schemas import codec
+from schemas.options import DecodingOptions, ModelRef
+from schemas.segment import Segment
+from schemas.transcript import Transcript
+from schemas.work import AudioInfo
+
+WORK_ID = "a" * 64
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> DirectoryStore:
+    return DirectoryStore({"work": tmp_path})
+
+
+def transcript(segments: int) -> Transcript:
+    return Transcript(
+        work_id=WORK_ID,
+        audio_id="b" * 64,
+        model=ModelRef(name="demo", revision="1"),
+        decoding=DecodingOptions(),
+        language="pt",
+        language_probability=0.9,
+        duration_s=2.0 * segments,
+        speech_s=1.0 * segments,
+        text="Olá. " * segments,
+        segments=tuple(Segment(start=n, end=n + 1, text="Olá.") for n in range(segments)),
+        audio_info=AudioInfo(container="wav", codec="pcm_s16le", sample_rate_hz=16000, channels=1),
+        processing_s=0.5,
+        created_at=datetime.now(UTC),
+    )
+
+
+@pytest.mark.parametrize("segments", [0, 1, 10_000])
+def test_a_transcript_is_read_as_it_was_written(store: DirectoryStore, segments: int) -> None:
+    written = transcript(segments)
+    Transcripts(store, "work").write(written)
+    assert (len(codec.encode(written)) > ONE_CALL_BYTES) == (segments == 10_000)
+    assert Transcripts(store, "work").read(WORK_ID) == written
+
+
+@pytest.mark.parametrize("segments", [1, 10_000])
+@pytest.mark.parametrize("damage", [b'"start":0', b'"text":"Ol', b"{"], ids=["a time", "a text", "its begin"])
+def test_a_damaged_transcript_is_undecodable_whatever_its_size(store: DirectoryStore, segments: int, damage: bytes) -> None:
+    store.put("work", transcript_key(WORK_ID), codec.encode(transcript(segments)).replace(damage, b'"start":"x', 1))
+    with pytest.raises(codec.Undecodable):
+        Transcripts(store, "work").read(WORK_ID)
+
+
+def test_what_was_damaged_or_deleted_since_is_not_answered_from_memory(store: DirectoryStore) -> None:
+    transcripts = Transcripts(store, "work")
+    written = transcript(1)
+    transcripts.write(written)
+    assert transcripts.read_stored(WORK_ID) == written
+
+    store.put("work", transcript_key(WORK_ID), b"{damaged")
+    with pytest.raises(codec.Undecodable):
+        transcripts.read_stored(WORK_ID)
+    store.delete("work", transcript_key(WORK_ID))
+    with pytest.raises(NotFound):
+        transcripts.read_stored(WORK_ID)
