@@ -15,7 +15,7 @@ from murmur.gateway_client import ENDED, GatewayClient, Refused
 
 AUDIO = Path(__file__).parents[1] / "examples/audio"
 SHORT, LONG = AUDIO / "en-command.wav", AUDIO / "en-two-minutes.flac"
-HITS, LONE, BUSY_FILES, BUSY_S = 200, 20, 12, 15.0
+HITS, LONE, BUSY_FILES, BUSY_S = 200, 20, 24, 15.0
 POLL_S = 0.002
 
 

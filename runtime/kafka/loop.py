@@ -190,7 +190,8 @@ class Loop(Generic[E]):
         return self._kafka.consumer(group, self._wakeup, **config)
 
     def _per_topic(self) -> PerTopic:
-        return PerTopic({self._kafka.name(topic): self._consumer(group_of(self.name, topic)) for topic in self._topics.values()})
+        topics = self._topics.values()
+        return PerTopic({self._kafka.name(topic): self._consumer(group_of(self.name, topic)) for topic in topics}, self._wakeup)
 
     def _writer(self, config: dict[str, Any]) -> Writer:
         producer = self._kafka.producer(self.name, self._wakeup, error_cb=self._client_errors, **config)
@@ -198,6 +199,7 @@ class Loop(Generic[E]):
 
     def _on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         self._joined = True
+        self._wakeup.set()  # so that the next poll pauses what there is no room for
         if places:
             self._commits.on_assign(consumer, places)  # before the handler looks at what the last owner wrote
             self._handler.on_assign(

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
+from runtime.kafka.wakeup import Wakeup
 from schemas.topics import Topic
 
 SLICE_S = 0.02  # how long it waits for the first topic while another may have a record
@@ -26,9 +27,10 @@ def group_of(stage: str, topic: Topic) -> str:
 class PerTopic:
     """What the loop and `AckedCommits` use of a `Consumer`, for one thread. Callbacks get the consumer that they concern."""
 
-    def __init__(self, consumers: Mapping[str, Consumer]) -> None:
-        """By full topic name; the first is the one whose records are urgent."""
+    def __init__(self, consumers: Mapping[str, Consumer], wakeup: Wakeup) -> None:
+        """By full topic name; the first is the one whose records are urgent. `wakeup` ends a `poll()` early."""
         self._consumers = dict(consumers)
+        self._wakeup = wakeup
         self._turns = list(consumers.values())
         self._first = self._turns[0]
 
@@ -45,7 +47,7 @@ class PerTopic:
                 self._turns.append(consumer := self._turns.pop(0))
                 if (message := consumer.poll(0)) is not None:
                     return message
-            if (left_s := until_s - time.monotonic()) < SHORTEST_S:
+            if (left_s := until_s - time.monotonic()) < SHORTEST_S or self._wakeup.is_set():
                 return None
             awake = [consumer for consumer in self._turns if not getattr(consumer, "asleep", False)]
             if not awake:

@@ -4,6 +4,7 @@ import pytest
 
 from runtime.kafka import per_topic
 from runtime.kafka.per_topic import PerTopic
+from runtime.kafka.wakeup import Wakeup
 
 CALL_S = 0.000_01
 
@@ -34,7 +35,7 @@ def test_a_wait_without_records_polls_each_topic_a_few_times(monkeypatch: pytest
     monkeypatch.setattr(per_topic, "time", clock)
     consumers = {topic: EmptyConsumer(clock) for topic in ("fast", "slow")}
 
-    assert PerTopic(consumers).poll(timeout_s) is None  # type: ignore[arg-type]
+    assert PerTopic(consumers, Wakeup()).poll(timeout_s) is None  # type: ignore[arg-type]
 
     assert clock.now_s >= timeout_s - per_topic.SHORTEST_S
     waits = 1 + timeout_s / per_topic.SLICE_S
