@@ -47,16 +47,17 @@ def remember(broker: EmbeddedBroker, settings: Settings) -> Remembered:
     view = View(view_path(settings))
     try:
         _open(view)
-        ended = _send(writer, _memories(broker, view.jobs(), settings.job_memory_s))
-        unfinished = list(view.unfinished())
-        jobs = [*(job.job for job in view.jobs()), *(request.job for request, _ in unfinished)]
-    except ViewDamaged:
-        view.open()  # a new one
-        return Remembered()
+        try:
+            known, unfinished = list(view.jobs()), list(view.unfinished())
+        except ViewDamaged:
+            view.open()  # the last copy of it
+            known, unfinished = list(view.jobs()), list(view.unfinished())
     finally:
         view.close()
+    ended = _send(writer, _memories(broker, known, settings.job_memory_s))
     if ended or unfinished:
         log.info("jobs.restored", ended=ended, unfinished=len(unfinished))
+    jobs = [*(last.job for last in known), *(request.job for request, _ in unfinished)]
     requests = [output for requested, cancelled in unfinished for output in _requests(requested, cancelled)]
     return Remembered(tuple(requests), tuple(job.dropped for job in jobs if job.dropped is not None))
 

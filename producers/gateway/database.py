@@ -1,7 +1,7 @@
 """The SQLite file of a view: one writer, one reader, and SQLite's errors in murmur's few words.
 
 A disk that is full or fails is a Retry: what was read before can still be read. A damaged file is put aside by the next `open()`,
-and a new one is filled again from the topics.
+and the last copy, or an empty file, is filled again from the topics.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ AWAY_CODES = {
     sqlite3.SQLITE_NOMEM: "no memory is left",
 }
 SIDE_FILES = ("-wal", "-shm")
-PUT_ASIDE = ".damaged"
+PUT_ASIDE, BACKUP = ".damaged", ".backup"
 
 
 class ViewUnavailable(Retry):
@@ -65,17 +65,18 @@ class Database:
         """Idempotent. Makes the file if there is none, and replaces one that is damaged or of an unknown layout. Raises
         ViewUnavailable, after which what is in the file can be read, if that is possible at all."""
         if self.is_open:
-            return
+            return None
         if self._damaged:
             self._put_aside()
-        try:
-            self._open()
-        except ViewDamaged:
-            self._put_aside()
-            self._open()
-        except ViewUnavailable:
-            self._open_to_read()
-            raise
+        for _ in range(2):  # the file, and its copy
+            try:
+                return self._open()
+            except ViewDamaged:
+                self._put_aside()
+            except ViewUnavailable:
+                self._open_to_read()
+                raise
+        return self._open()
 
     def close(self) -> None:
         """Idempotent."""
@@ -85,6 +86,16 @@ class Database:
                     with contextlib.suppress(sqlite3.Error):  # a checkpoint for which there is no space
                         connection.close()
             self._reader = self._writer = None
+
+    def back_up(self) -> None:
+        """Keeps a copy, from which the next damaged file is restored. Fails in silence where there is no space for it."""
+        copy = self._path.with_name(self._path.name + BACKUP)
+        fresh = copy.with_name(copy.name + ".new")
+        with self._writing, contextlib.suppress(sqlite3.Error, OSError):
+            if self._writer is not None and not self._damaged:
+                fresh.unlink(missing_ok=True)
+                self._writer.execute("VACUUM INTO ?", (str(fresh),))  # reads all of it: what is damaged is not copied
+                fresh.replace(copy)
 
     @contextlib.contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
@@ -172,6 +183,8 @@ class Database:
             self._path.replace(self._path.with_name(self._path.name + PUT_ASIDE))
         for ending in SIDE_FILES:
             self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # moved, not copied: it is used once, should it be damaged too
+            self._path.with_name(self._path.name + BACKUP).replace(self._path)
         self._damaged = False
 
     @contextlib.contextmanager

@@ -5,6 +5,7 @@ Event-loop code waits on `Wakeups` for a change of a job or work, and on `Freshn
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 
@@ -19,6 +20,7 @@ from runtime.kafka.messages import Partition, Received
 from runtime.outage import Outage
 from schemas.topics import CANCELLATIONS, JOBS, PROGRESS, REQUESTS
 
+BACKUP_S = 30.0  # of jobs at most that a damaged view of the embedded mode loses
 SPACE_S = 1.0  # how often writing is tried again while the disk is full
 FRESH_WITHIN_S = 1.0  # an unknown id is looked for this long before the answer is 503 with Retry-After
 ANY_CHANGE = ""  # the key of Wakeups for any change of the view
@@ -36,6 +38,7 @@ class Feed:
         self._view = view
         self._on_change = on_change
         self._embedded = embedded
+        self._backed_up_s = 0.0
         self._thread = FollowerThread("gateway-view", kafka, (REQUESTS, JOBS, PROGRESS, CANCELLATIONS), self._take, self._begin)
         self._stopping = threading.Event()
         self._full = Outage("gateway-view-file")
@@ -71,7 +74,17 @@ class Feed:
         self._lag = "the view is catching up"
         self._ends = self._kafka.offsets.ends((REQUESTS, JOBS))
         cluster_id = self._producer.cluster_id()
-        return self._view.adopt(cluster_id) if self._embedded else self._view.follow(cluster_id)
+        if not self._embedded:
+            return self._view.follow(cluster_id)
+        positions = self._view.adopt(cluster_id)
+        self.back_up()
+        return positions
+
+    def back_up(self) -> None:
+        """In the embedded mode: the topics end with the process, and the view is all that is kept of its jobs."""
+        if self._embedded:
+            self._view.back_up()
+            self._backed_up_s = time.monotonic()
 
     def _take(self, follower: Follower, records: list[Received]) -> None:
         if not self._view.is_open:
@@ -80,6 +93,8 @@ class Feed:
         touched = self._applied(records)
         if touched or self._positions != before:
             self._on_change(touched | {ANY_CHANGE})
+            if time.monotonic() - self._backed_up_s > BACKUP_S:
+                self.back_up()
 
     def _applied(self, records: list[Received]) -> set[str]:
         """The jobs and works that changed. Waits for space on the disk, so that no record is left out."""

@@ -93,6 +93,7 @@ class Gateway:
             self._producer.close()
             ended, _ = await asyncio.gather(asyncio.to_thread(feed.stop, STOP_S), asyncio.to_thread(stats.stop, STOP_S))
             if ended:
+                feed.back_up()
                 self._view.close()
 
     @contextlib.asynccontextmanager

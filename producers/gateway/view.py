@@ -123,6 +123,10 @@ class View:
     def close(self) -> None:
         self._file.close()
 
+    def back_up(self) -> None:
+        """Keeps a copy for a damaged file, where no topics outlive the process."""
+        self._file.back_up()
+
     @property
     def is_open(self) -> bool:
         """For writing, and not known to be damaged."""

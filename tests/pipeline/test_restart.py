@@ -42,6 +42,21 @@ def test_ended_jobs_answer_as_before_and_ctrl_c_ends_it_in_order(tmp_path: Path)
         assert again["result"]["cached"] is True
 
 
+def test_a_damaged_view_is_restored_with_one_line_and_no_traceback(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with start(data, tmp_path / "first.log") as first:
+        client = Client(address(first))
+        task = client.submit(BY_NAME["en-command.wav"].path)
+        before = client.ended(task)
+        assert first.interrupt() == 0
+    (data / "gateway" / "view.sqlite3").write_bytes(b"no database" * 1000)
+    with start(data, tmp_path / "second.log") as second:
+        assert Client(address(second)).status(task) == before
+    log = (tmp_path / "second.log").read_text()
+    assert log.count("view.rebuilt") == 1
+    assert "Traceback" not in log
+
+
 def test_an_inbox_file_that_was_done_is_neither_done_nor_written_again(tmp_path: Path) -> None:
     data = tmp_path / "data"
     inbox, outbox = data / "inbox", data / "transcripts"

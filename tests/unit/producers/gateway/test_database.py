@@ -125,3 +125,23 @@ def test_what_is_closed_is_unavailable(database: Database) -> None:
     database.close()
     with pytest.raises(ViewUnavailable):
         words(database)
+
+
+@pytest.mark.parametrize("is_backup_damaged", [False, True])
+def test_a_damaged_file_is_restored_from_its_last_copy(path: Path, is_backup_damaged: bool) -> None:
+    earlier = Database(path, 1, TABLES, {})
+    earlier.open()
+    write(earlier, "kept")
+    earlier.back_up()
+    write(earlier, "since")
+    earlier.close()
+    path.write_bytes(b"no database" * 999)
+    if is_backup_damaged:
+        path.with_name("view.sqlite3.backup").write_bytes(b"neither" * 999)
+
+    database = Database(path, 1, TABLES, {})
+    database.open()
+
+    assert words(database) == ([] if is_backup_damaged else ["kept"])
+    write(database, "new")
+    database.close()
