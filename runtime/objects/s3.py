@@ -106,7 +106,7 @@ class S3Store:
         """An eTag says everything, except where files can be changed past the store (versitygw): there Last-Modified may tell."""
         ranges = getattr(file, "raw", None)
         assert isinstance(ranges, ObjectRanges)
-        return bool(ref.version_id or ref.etag) and (ref.change_tag is None or ranges.modified == {ref.change_tag})
+        return bool(ref.version_id or ref.etag) and (ref.change_tag is None or ranges.modified <= {ref.change_tag})
 
     def head(self, bucket: str, key: str) -> ObjectInfo:
         with translated(bucket, key):

@@ -280,6 +280,14 @@ def test_what_was_not_changed_is_certainly_unchanged(objects: Backend) -> None:
             assert objects.store.is_unchanged(ref, reader)
 
 
+def test_an_empty_object_is_certainly_unchanged(objects: Backend) -> None:
+    objects.store.put(objects.bucket, "a.wav", b"")
+    ref = objects.store.head(objects.bucket, "a.wav").ref
+    with objects.store.open(ref) as reader:
+        assert reader.read() == b""
+        assert objects.store.is_unchanged(ref, reader)
+
+
 def test_what_was_named_without_a_version_is_never_certain(objects: Backend) -> None:
     objects.store.put(objects.bucket, "a.wav", b"speech")
     ref = ObjectRef(bucket=objects.bucket, key="a.wav")
