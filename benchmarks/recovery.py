@@ -26,7 +26,7 @@ from runtime.settings import Settings
 from schemas.record import ObjectRef
 from schemas.topics import REQUESTS
 from scripts.services import supervisor
-from tests.services.coordinators import figures, house
+from tests.services.coordinators import coordinators, figures
 
 PARTITIONS = 8
 RUNS = 3
@@ -46,7 +46,7 @@ def main() -> None:
                 services.kafka.drop(prefix)
         seconds: dict[str, list[float]] = {}
         for _ in range(RUNS):
-            with tempfile.TemporaryDirectory() as folder, house(services, Path(folder)) as built:
+            with tempfile.TemporaryDirectory() as folder, coordinators(services, Path(folder)) as built:
                 for what, took_s in figures(built):
                     seconds.setdefault(what, []).append(took_s)
         for what, values in seconds.items():

@@ -33,6 +33,6 @@ CLIPS = _read()
 BY_NAME = {clip.file: clip for clip in CLIPS}
 
 
-def word_errors(said: str, heard: str) -> float:
+def word_errors(reference: str, hypothesis: str) -> float:
     """Word error rate: the edit distance in words over the words said; any word where nothing was said is infinitely wrong."""
-    return score(said, heard).error_rate
+    return score(reference, hypothesis).error_rate

@@ -53,7 +53,7 @@ class Process:
 
     def printed(self, text: str) -> bool:
         """Whether its output so far has this text. Fails when it has ended without."""
-        ended = self._popen.poll() is not None  # asked first: what it printed last is not missed
+        ended = self._popen.poll() is not None  # read first, so that its last output is not missed
         found = text in self.output()
         assert found or not ended, f"ended with {self._popen.returncode}:\n{self.output()}"
         return found

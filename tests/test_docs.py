@@ -80,17 +80,17 @@ def test_every_setting_that_is_named_exists(file: Path) -> None:
 
 @pytest.mark.parametrize("file", TEXTS, ids=relative)
 def test_every_command_that_is_named_exists(file: Path) -> None:
-    unknown = [" ".join(words) for words in _said(file.read_text()) if not _is_command(words)]
+    unknown = [" ".join(words) for words in _commands(file.read_text()) if not _is_command(words)]
     assert unknown == []
 
 
-def _said(text: str) -> Iterator[list[str]]:
+def _commands(text: str) -> Iterator[list[str]]:
     """Of `murmur topics apply`, in back-quotes or at the start of a line of code: ["topics", "apply"]."""
     code = re.findall(r"(?ms)^```.*?^```", text)
     lines = [line for block in code for line in re.findall(r"(?m)^\s*(?:\.venv/bin/)?murmur ([^#\n]*)", block)]
     quoted = re.findall(r"`murmur ([^`\n]+)`", text)
-    for said in lines + quoted:
-        words = [word.strip(".,;:") for word in said.split() if not word.startswith("-")]
+    for line in lines + quoted:
+        words = [word.strip(".,;:") for word in line.split() if not word.startswith("-")]
         if words:
             yield words
 

@@ -14,6 +14,6 @@ def wait_until(condition: Callable[[], T], what: str, timeout_s: float = DEADLIN
     deadline_s = time.monotonic() + timeout_s
     while not (value := condition()):
         if time.monotonic() > deadline_s:
-            raise AssertionError(f"waited {timeout_s:.0f} s in vain for {what}")
+            raise AssertionError(f"waited {timeout_s:.0f} s without success for {what}")
         time.sleep(PAUSE_S)
     return value

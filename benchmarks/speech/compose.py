@@ -71,7 +71,7 @@ def _room(count: int, seed: int) -> Samples:
     return np.random.default_rng(seed).normal(0, ROOM_NOISE, max(count, 0)).astype(np.float32)
 
 
-def without_hush(recording: Recording) -> Recording:
+def without_pauses(recording: Recording) -> Recording:
     """The speech of a recording of one part without the short pauses between its words: what is quiet for long is cut out."""
     (part,) = recording.parts
     begin, end, edge = _count(part.start), _count(part.end), _count(EDGE_S)

@@ -34,7 +34,7 @@ def _joined(name: str, seed: int, longest_s: float) -> SpeechFile:
 
 
 def _unbroken() -> SpeechFile:
-    spoken = [compose.without_hush(clip) for clip in sentences()[::-1]]
+    spoken = [compose.without_pauses(clip) for clip in sentences()[::-1]]
     return compose.as_wav(compose.join("unbroken", spoken, [0.0] * (len(spoken) - 1)))
 
 

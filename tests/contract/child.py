@@ -19,7 +19,7 @@ from schemas.topics import BY_NAME, CHUNKS_BULK
 from tests.contract.brokers import LongTransactions, Transactions
 from tests.waiting import DEADLINE_S
 
-for_ever = threading.Event()
+never = threading.Event()
 
 
 def consumer(kafka: Kafka, given: Mapping[str, Any]) -> None:
@@ -35,7 +35,7 @@ def consumer(kafka: Kafka, given: Mapping[str, Any]) -> None:
         if seen == int(given["commit"]):
             reader.commit(message=message, asynchronous=False)
     print("read", flush=True)
-    for_ever.wait()
+    never.wait()
 
 
 class Endless:
@@ -90,7 +90,7 @@ class Interrupted:
 
 def half_a_turn(kafka: Kafka, given: Mapping[str, Any]) -> None:
     """Writes the copies, sends the offsets, and hangs before the commit."""
-    turn(kafka, given, ("commit_transaction", "sent", for_ever.wait))
+    turn(kafka, given, ("commit_transaction", "sent", never.wait))
 
 
 def frozen_turn(kafka: Kafka, given: Mapping[str, Any]) -> None:

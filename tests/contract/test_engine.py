@@ -39,8 +39,8 @@ def engine() -> WhisperEngine:
 @pytest.mark.parametrize("clip", CLIPS, ids=lambda clip: clip.file)
 def test_every_clip_reads_within_its_bound(engine: WhisperEngine, clip: Clip, window: str) -> None:
     texts, found = read(engine, clip.file, DecodingOptions.model_validate({"encoder_window": window}))
-    heard = " ".join(segment.text for segment in found)
-    assert word_errors(clip.text, heard) <= clip.wer_max, heard
+    text = " ".join(segment.text for segment in found)
+    assert word_errors(clip.text, text) <= clip.wer_max, text
     if clip.language:
         assert {text.language for text in texts} == {clip.language}
     assert found == sorted(found, key=lambda segment: segment.start)
@@ -60,12 +60,12 @@ def agree(one: WindowText, other: WindowText) -> bool:
     def written(text: WindowText) -> list[Segment]:
         return [*text.segments, *([text.tail] if text.tail else [])]
 
-    def said(text: WindowText) -> list[object]:
+    def comparable(text: WindowText) -> list[object]:
         lines = [(each.text, each.start, each.end, each.words and len(each.words)) for each in written(text)]
         return [text.language, text.tail is None, text.read_to_s, text.at_rest, text.runaway, *lines]
 
     scores = [[each.avg_logprob for each in written(text)] for text in (one, other)]
-    return said(one) == said(other) and scores[0] == pytest.approx(scores[1], abs=1e-3)
+    return comparable(one) == comparable(other) and scores[0] == pytest.approx(scores[1], abs=1e-3)
 
 
 @pytest.mark.parametrize("options", [DecodingOptions(), DecodingOptions(words=True)], ids=["segments", "words"])

@@ -92,19 +92,19 @@ def test_it_hands_over_what_was_there_and_what_comes(kafka: Kafka) -> None:
 
 def test_after_an_outage_it_calls_begin_again_and_logs_once(kafka: Kafka, logged: list[EventDict]) -> None:
     write(kafka, JOBS, [(b"key", b"%d" % number) for number in range(3)], partition=1)
-    taken, asked = Taken(), list[int]()
+    taken, begun = Taken(), list[int]()
     taken.fails = [BrokerUnavailable("away")]
 
     def begin() -> Start:
-        asked.append(len(asked))
-        if len(asked) in (2, 3):
+        begun.append(len(begun))
+        if len(begun) in (2, 3):
             raise BrokerUnavailable("still away")
-        return {Partition("jobs", 1): 2} if len(asked) > 3 else "beginning"
+        return {Partition("jobs", 1): 2} if len(begun) > 3 else "beginning"
 
     with following(kafka, taken, begin) as thread:
         wait_until(lambda: taken.values == [b"0", b"1", b"2", b"2"], "the last record again")
         assert thread.unavailable is None
-    assert len(asked) == 4
+    assert len(begun) == 4
     assert outages(logged) == ["outage.started", "outage.ended"]
 
 

@@ -31,7 +31,7 @@ from tests.counted import changed
 from tests.waiting import DEADLINE_S, wait_until
 
 
-def tell(kafka: Kafka, *records: JobChanged) -> None:
+def publish(kafka: Kafka, *records: JobChanged) -> None:
     write(kafka, JOBS, [(str(record.job.job_id).encode(), codec.encode(record)) for record in records])
 
 
@@ -53,23 +53,23 @@ class Running:
 def running(kafka: Kafka) -> Iterator[Running]:
     """The sink in a thread, ready; stopped and joined at the end."""
     registry = CollectorRegistry()
-    life = Running(MetricsSink(kafka, registry), registry)
+    metrics = Running(MetricsSink(kafka, registry), registry)
 
     def run() -> None:
         try:
-            life.sink.run()
+            metrics.sink.run()
         except BaseException as error:
-            life.ended.append(error)
+            metrics.ended.append(error)
         finally:
-            life.over.set()
+            metrics.over.set()
 
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        wait_until(lambda: life.over.is_set() or life.sink.not_ready() is None, "the metrics sink is ready")
-        yield life
+        wait_until(lambda: metrics.over.is_set() or metrics.sink.not_ready() is None, "the metrics sink is ready")
+        yield metrics
     finally:
-        life.sink.stop()
+        metrics.sink.stop()
         thread.join(DEADLINE_S)
         assert not thread.is_alive()
 
@@ -90,27 +90,27 @@ def day(stats: Stats) -> dict[str, Any]:
 
 
 def test_jobs_of_all_partitions_reach_stats_and_gauges(kafka: Kafka) -> None:
-    with running(kafka) as life, reading(kafka) as stats:
-        tell(kafka, *(changed() for _ in range(20)), *(changed("STARTED") for _ in range(3)), changed("FAILURE", owner="b"))
+    with running(kafka) as metrics, reading(kafka) as stats:
+        publish(kafka, *(changed() for _ in range(20)), *(changed("STARTED") for _ in range(3)), changed("FAILURE", owner="b"))
         wait_until(lambda: day(stats)["jobs"] == 21 and stats.latest()["started_jobs"] == 3, "all figures of all partitions")
         assert day(stats)["audio_s"] == 160.0
         assert day(stats)["real_time_factor"] == 0.5
         assert stats.latest()["windows"]["minute"]["by"]["owner"]["b"]["jobs"] == 1
         assert stats.latest()["oldest_job_age_s"] >= 10.0
         assert not stats.latest()["stale"]
-        assert life.day() == 20
-        assert life.gauge("murmur_started_jobs") == 3
-    assert life.ended == []
-    assert life.day() is None, "an ended sink shows nothing"
+        assert metrics.day() == 20
+        assert metrics.gauge("murmur_started_jobs") == 3
+    assert metrics.ended == []
+    assert metrics.day() is None, "an ended sink shows nothing"
 
 
 def test_each_partition_has_a_name_of_its_own_in_stats(kafka: Kafka) -> None:
     with running(kafka):
-        tell(kafka, *(changed() for _ in range(40)))
+        publish(kafka, *(changed() for _ in range(40)))
         known: dict[str, JobFigures] = {}
         follower = Follower(kafka, (STATS,))
 
-        def all_told() -> bool:
+        def all_counted() -> bool:
             for record in follower.poll(0.1):
                 assert isinstance(record.event, StatsPublished)
                 assert record.key == record.event.name.encode()
@@ -118,7 +118,7 @@ def test_each_partition_has_a_name_of_its_own_in_stats(kafka: Kafka) -> None:
                     known[record.event.name] = record.event.figures
             return sum(row.jobs for figures in known.values() for row in figures.series if row.window == "hour") == 40
 
-        wait_until(all_told, "40 jobs in the figures of the partitions")
+        wait_until(all_counted, "40 jobs in the figures of the partitions")
         follower.close()
         assert set(known) == {"jobs/0", "jobs/1", "jobs/2", "jobs/3"}
         assert all(figures.series for figures in known.values())
@@ -126,30 +126,30 @@ def test_each_partition_has_a_name_of_its_own_in_stats(kafka: Kafka) -> None:
 
 def test_tables_come_back_from_their_changelogs(kafka: Kafka) -> None:
     with running(kafka) as first:
-        tell(kafka, *(changed() for _ in range(10)), *(changed("STARTED", number) for number in range(4)))
-        wait_until(lambda: first.day() == 10 and first.gauge("murmur_started_jobs") == 4, "the first life has counted")
+        publish(kafka, *(changed() for _ in range(10)), *(changed("STARTED", number) for number in range(4)))
+        wait_until(lambda: first.day() == 10 and first.gauge("murmur_started_jobs") == 4, "the first run has counted")
     with running(kafka) as second:
-        wait_until(lambda: second.day() == 10 and second.gauge("murmur_started_jobs") == 4, "the second life knows the same")
-        tell(kafka, *(changed("SUCCESS", number) for number in range(4)))
+        wait_until(lambda: second.day() == 10 and second.gauge("murmur_started_jobs") == 4, "the second run has the same")
+        publish(kafka, *(changed("SUCCESS", number) for number in range(4)))
         wait_until(lambda: second.day() == 14 and second.gauge("murmur_started_jobs") == 0, "and goes on counting")
     assert second.ended == []
 
 
 def test_a_repeated_state_counts_once(kafka: Kafka) -> None:
-    with running(kafka) as life:
-        tell(kafka, changed(number=1), changed(number=1), changed(number=2))
-        wait_until(lambda: life.day() is not None, "the first job is counted")
-        tell(kafka, changed(number=1), changed("FAILURE", 3), changed(number=1))
-        wait_until(lambda: life.day("FAILURE") == 1, "the marker is counted")
-        assert life.day() == 2
+    with running(kafka) as metrics:
+        publish(kafka, changed(number=1), changed(number=1), changed(number=2))
+        wait_until(lambda: metrics.day() is not None, "the first job is counted")
+        publish(kafka, changed(number=1), changed("FAILURE", 3), changed(number=1))
+        wait_until(lambda: metrics.day("FAILURE") == 1, "the marker is counted")
+        assert metrics.day() == 2
 
 
 def test_a_record_that_cannot_be_decoded_is_skipped(kafka: Kafka) -> None:
-    with running(kafka) as life:
+    with running(kafka) as metrics:
         write(kafka, JOBS, [(b"a", b"not json"), (b"a", None), (b"b", b'{"version": 9}')])
-        tell(kafka, *(changed() for _ in range(20)))
-        wait_until(lambda: life.day() == 20, "the records after them are counted")
-    assert life.ended == []
+        publish(kafka, *(changed() for _ in range(20)))
+        wait_until(lambda: metrics.day() == 20, "the records after them are counted")
+    assert metrics.ended == []
 
 
 def test_what_is_in_no_window_any_more_expires_also_in_the_changelogs(kafka: Kafka) -> None:
@@ -157,8 +157,8 @@ def test_what_is_in_no_window_any_more_expires_also_in_the_changelogs(kafka: Kaf
     ended, lost = changed("FAILURE"), changed("STARTED")
     lost = lost.model_copy(update={"job": lost.job.model_copy(update={"submitted_at": long_ago})})
     with running(kafka) as first:
-        tell(kafka, ended.model_copy(update={"changed_at": long_ago}), lost)
-        wait_until(lambda: first.gauge("murmur_started_jobs") == 1, "the job whose end was never told is counted")
+        publish(kafka, ended.model_copy(update={"changed_at": long_ago}), lost)
+        wait_until(lambda: first.gauge("murmur_started_jobs") == 1, "the job whose end was never published is counted")
     with running(kafka) as second:
         follower = Follower(kafka, (METRICS_WINDOWS_CHANGELOG, METRICS_UNFINISHED_CHANGELOG))
         gone: set[str] = set()
@@ -188,10 +188,10 @@ def test_speech_that_no_transcriber_has_settled_is_queued(kafka: Kafka) -> None:
         }
     )
     write(kafka, CHUNKS_BULK, [(b"a", codec.encode(chunk))] * 3, partition=0)
-    with running(kafka) as life:
-        wait_until(lambda: life.gauge("murmur_queued_audio_seconds", lane="bulk") == 30.0, "three chunks wait")
+    with running(kafka) as metrics:
+        wait_until(lambda: metrics.gauge("murmur_queued_audio_seconds", lane="bulk") == 30.0, "three chunks wait")
         with _transcriber(kafka, 2):
-            wait_until(lambda: life.gauge("murmur_queued_audio_seconds", lane="bulk") == 10.0, "two are done")
+            wait_until(lambda: metrics.gauge("murmur_queued_audio_seconds", lane="bulk") == 10.0, "two are done")
 
 
 @contextmanager
@@ -210,37 +210,37 @@ def _transcriber(kafka: Kafka, settled: int) -> Iterator[None]:
 def test_a_crash_inside_faust_ends_the_sink(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
     from aiokafka.consumer.fetcher import Fetcher
 
-    with running(kafka) as life:
+    with running(kafka) as metrics:
 
         async def broken(*_arguments: object, **_options: object) -> None:
             raise RuntimeError("a codec is missing")
 
         monkeypatch.setattr(Fetcher, "fetched_records", broken)
-        assert life.over.wait(DEADLINE_S), "it goes on in silence"
-    assert isinstance(life.ended[0], FaustFault)
-    assert life.sink.not_ready() is not None
+        assert metrics.over.wait(DEADLINE_S), "it continues without an error"
+    assert isinstance(metrics.ended[0], FaustFault)
+    assert metrics.sink.not_ready() is not None
 
 
 def test_a_fault_in_counting_ends_the_sink_and_is_its_reason(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_job: JobChanged) -> None:
         raise ZeroDivisionError("a bug")
 
-    with running(kafka) as life:
+    with running(kafka) as metrics:
         monkeypatch.setattr("sinks.metrics.app.measured", broken)
-        tell(kafka, changed())
-        assert life.over.wait(DEADLINE_S)
-    assert isinstance(life.ended[0].__cause__, ZeroDivisionError)
+        publish(kafka, changed())
+        assert metrics.over.wait(DEADLINE_S)
+    assert isinstance(metrics.ended[0].__cause__, ZeroDivisionError)
 
 
 def test_after_a_crash_a_restarted_stage_keeps_counting_in_the_same_process(
     kafka: Kafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running(kafka) as first:
-        tell(kafka, *(changed() for _ in range(5)))
-        wait_until(lambda: first.day() == 5, "the first life has counted")
+        publish(kafka, *(changed() for _ in range(5)))
+        wait_until(lambda: first.day() == 5, "the first run has counted")
         with monkeypatch.context() as patch:
             patch.setattr("sinks.metrics.app.measured", lambda _job: 1 / 0)
-            tell(kafka, changed())
+            publish(kafka, changed())
             assert first.over.wait(DEADLINE_S)
     with running(kafka) as second:
         wait_until(lambda: second.day() == 6, "the record that the first one died of is counted too")
@@ -256,17 +256,17 @@ def test_a_faust_that_does_not_stop_is_left_behind_and_out_of_the_group(kafka: K
         first.sink.stop()
         assert first.over.wait(DEADLINE_S)
     with running(kafka) as second:
-        tell(kafka, *(changed() for _ in range(20)))
-        wait_until(lambda: second.day() == 20, "the second life has every partition")
+        publish(kafka, *(changed() for _ in range(20)))
+        wait_until(lambda: second.day() == 20, "the second run has every partition")
     assert first.ended == second.ended == []
 
 
 def test_only_committed_records_are_read(kafka: Kafka) -> None:
-    """On a broker with transactions by what is counted; on the embedded one by what the consumer was told."""
+    """On a broker with transactions by what is counted; on the embedded one by what the consumer was configured with."""
     if not kafka.transactions:
         _asserts_isolation(kafka)
         return
-    with running(kafka) as life:
+    with running(kafka) as metrics:
         producer: Producer = kafka.producer("tests", **{"transactional.id": f"{kafka.prefix}tests"})
         producer.init_transactions(DEADLINE_S)
         for commit in (False, True):
@@ -275,28 +275,28 @@ def test_only_committed_records_are_read(kafka: Kafka) -> None:
             producer.produce(kafka.name(JOBS), key=str(record.job.job_id).encode(), value=codec.encode(record))
             producer.flush(DEADLINE_S)
             (producer.commit_transaction if commit else producer.abort_transaction)(DEADLINE_S)
-        wait_until(lambda: life.day() == 1, "the committed job is counted")
-        tell(kafka, changed("FAILURE"))
-        wait_until(lambda: life.day("FAILURE") == 1, "the marker is counted")
-        assert life.day() == 1
+        wait_until(lambda: metrics.day() == 1, "the committed job is counted")
+        publish(kafka, changed("FAILURE"))
+        wait_until(lambda: metrics.day("FAILURE") == 1, "the marker is counted")
+        assert metrics.day() == 1
 
 
 def _asserts_isolation(kafka: Kafka) -> None:
     from aiokafka import AIOKafkaConsumer
 
-    told: list[tuple[int, int]] = []
+    settings: list[tuple[int, int]] = []
     start = AIOKafkaConsumer.start
 
     async def spy(consumer: Any) -> None:
         await start(consumer)
         fetcher = consumer._fetcher
-        told.append((fetcher._isolation_level, fetcher._fetch_max_wait_ms))
+        settings.append((fetcher._isolation_level, fetcher._fetch_max_wait_ms))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(AIOKafkaConsumer, "start", spy)
         with running(kafka):
             pass
-    assert told == [(1, FETCH_WAIT_MS)]  # 1: READ_COMMITTED
+    assert settings == [(1, FETCH_WAIT_MS)]  # 1: READ_COMMITTED
 
 
 def test_a_broker_that_is_not_there_is_waited_for() -> None:
@@ -315,26 +315,26 @@ def test_a_broker_that_is_not_there_is_waited_for() -> None:
 def test_topics_that_are_missing_are_named(kafka: Kafka) -> None:
     if not kafka.transactions:
         pytest.skip("the embedded broker makes every topic that is asked for")
-    with running(replace(kafka, prefix=f"{kafka.prefix}absent.")) as life:
-        assert life.over.wait(DEADLINE_S)
-    assert isinstance(life.ended[0], UsageError)
-    assert "absent.jobs" in str(life.ended[0])
+    with running(replace(kafka, prefix=f"{kafka.prefix}absent.")) as metrics:
+        assert metrics.over.wait(DEADLINE_S)
+    assert isinstance(metrics.ended[0], UsageError)
+    assert "absent.jobs" in str(metrics.ended[0])
 
 
 def test_a_changelog_with_other_partitions_than_jobs_is_refused() -> None:
     with EmbeddedBroker(topics=(JOBS, STATS, METRICS_UNFINISHED_CHANGELOG), partitions=2) as broker:
         write(broker.kafka(), METRICS_WINDOWS_CHANGELOG, [(b"a", b"b")])  # makes the topic, with four
-        with running(broker.kafka()) as life:
-            assert life.over.wait(DEADLINE_S)
-    assert isinstance(life.ended[0], UsageError)
-    assert "4 partitions" in str(life.ended[0])
+        with running(broker.kafka()) as metrics:
+            assert metrics.over.wait(DEADLINE_S)
+    assert isinstance(metrics.ended[0], UsageError)
+    assert "4 partitions" in str(metrics.ended[0])
 
 
 @pytest.mark.parametrize("topic", [METRICS_WINDOWS_CHANGELOG, METRICS_UNFINISHED_CHANGELOG])
 def test_the_changelogs_are_the_topics_that_faust_writes(kafka: Kafka, topic: Any) -> None:
-    with running(kafka) as life:
-        tell(kafka, changed("STARTED"))
-        wait_until(lambda: life.gauge("murmur_started_jobs") == 1, "it is counted")
+    with running(kafka) as metrics:
+        publish(kafka, changed("STARTED"))
+        wait_until(lambda: metrics.gauge("murmur_started_jobs") == 1, "it is counted")
         follower = Follower(kafka, (topic,))
         wait_until(lambda: bool(follower.poll(0.1)), f"something in {topic.name}")
         follower.close()

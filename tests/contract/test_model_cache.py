@@ -26,9 +26,9 @@ ONLINE = """
 import json
 from runtime.models.catalogue import fetch, resolve
 from tests.waiting import DEADLINE_S
-told = []
-path = fetch(resolve("{name}"), lambda done, total: told.append((done, total)))
-print(json.dumps([str(path), told]))
+reported = []
+path = fetch(resolve("{name}"), lambda done, total: reported.append((done, total)))
+print(json.dumps([str(path), reported]))
 """
 BIG_BYTES = 25_000_000  # the client reads ten million at a time
 
@@ -51,11 +51,11 @@ def test_a_download_reports_bytes_of_the_total_from_its_beginning_to_its_end(tmp
     (model / "README.md").write_text("not a part of the model")
     size_bytes = sum(file.stat().st_size for file in model.iterdir() if file.name != "README.md")
     with hub(PINNED["tiny"].repository, PINNED["tiny"].commit, model) as url:
-        path, told = json.loads(python(ONLINE.format(name="tiny"), tmp_path / "home", HF_ENDPOINT=url))
+        path, reported = json.loads(python(ONLINE.format(name="tiny"), tmp_path / "home", HF_ENDPOINT=url))
     assert (Path(path) / "model.bin").stat().st_size == BIG_BYTES
     assert not (Path(path) / "README.md").exists()
-    done = [here_bytes for here_bytes, _ in told]
-    assert {total_bytes for _, total_bytes in told} == {size_bytes}
+    done = [here_bytes for here_bytes, _ in reported]
+    assert {total_bytes for _, total_bytes in reported} == {size_bytes}
     assert done == sorted(done)
     assert done[-1] == size_bytes
     assert any(0 < here_bytes < size_bytes - BIG_BYTES / 5 for here_bytes in done)
@@ -64,8 +64,8 @@ def test_a_download_reports_bytes_of_the_total_from_its_beginning_to_its_end(tmp
 
 @pytest.mark.parametrize("name", ["tiny", "somebody/whisper-ct2"])
 def test_offline_and_not_cached_names_the_ways_out(name: str, tmp_path: Path) -> None:
-    said = offline(name, tmp_path)
-    assert said.startswith("UsageError")
+    output = offline(name, tmp_path)
+    assert output.startswith("UsageError")
     for way in (
         "`make models`",
         "HF_ENDPOINT",
@@ -75,7 +75,7 @@ def test_offline_and_not_cached_names_the_ways_out(name: str, tmp_path: Path) ->
         "MURMUR_MODEL to",
         "--model demo",
     ):
-        assert way in said
+        assert way in output
 
 
 def test_what_is_cached_is_found_offline(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def job(job_id: UUID) -> Job:
     return Job(job_id=job_id, source="http", filename="a.wav", submitted_at=datetime.now(UTC))
 
 
-def asked(job_id: UUID) -> Output:
+def requested(job_id: UUID) -> Output:
     audio = ObjectRef(bucket="work", key="uploads/x")
     work = Work(work_id=job_id.hex * 2, audio_id="a" * 64, slice_id="b" * 64, audio=audio, model=MODEL)
     return Output(REQUESTS, work.work_id, JobRequested(job=job(job_id), work=work))
@@ -79,7 +79,7 @@ def state(view: View, job_id: UUID) -> State | None:
 def test_it_follows_requests_and_jobs(kafka: Kafka, tmp_path: Path) -> None:
     job_id, touched = uuid4(), set[str]()
     with following(kafka, tmp_path / "view", touched) as view:
-        asyncio.run(send(kafka, asked(job_id)))
+        asyncio.run(send(kafka, requested(job_id)))
         wait_until(lambda: state(view, job_id) == "PENDING", "the request")
         asyncio.run(send(kafka, changed(job_id, "SUCCESS")))
         wait_until(lambda: state(view, job_id) == "SUCCESS", "the end")
@@ -88,7 +88,7 @@ def test_it_follows_requests_and_jobs(kafka: Kafka, tmp_path: Path) -> None:
 
 def test_it_is_ready_only_when_what_was_there_before_was_read(kafka: Kafka, tmp_path: Path) -> None:
     ids = [uuid4() for _ in range(50)]
-    asyncio.run(send(kafka, *map(asked, ids), *(changed(job_id, "STARTED") for job_id in ids)))
+    asyncio.run(send(kafka, *map(requested, ids), *(changed(job_id, "STARTED") for job_id in ids)))
 
     with following(kafka, tmp_path / "view") as view:
         assert {state(view, job_id) for job_id in ids} == {"STARTED"}
@@ -96,10 +96,10 @@ def test_it_is_ready_only_when_what_was_there_before_was_read(kafka: Kafka, tmp_
 
 def test_it_continues_where_it_was(kafka: Kafka, tmp_path: Path) -> None:
     before, after = uuid4(), uuid4()
-    asyncio.run(send(kafka, asked(before)))
+    asyncio.run(send(kafka, requested(before)))
     with following(kafka, tmp_path / "view") as view:
         reached = view.offsets()
-    asyncio.run(send(kafka, asked(after)))
+    asyncio.run(send(kafka, requested(after)))
 
     with following(kafka, tmp_path / "view") as view:
         assert (state(view, before), state(view, after)) == ("PENDING", "PENDING")
@@ -112,12 +112,12 @@ def test_a_view_of_another_cluster_is_rebuilt(kafka: Kafka, tmp_path: Path) -> N
     view = View(tmp_path / "view")
     view.open()
     view.follow("another cluster")
-    request = asked(elsewhere).value
+    request = requested(elsewhere).value
     assert isinstance(request, JobRequested)
     view.accept(request)
     view.apply([], {Partition(REQUESTS.name, number): 1_000_000 for number in range(4)})
     view.close()
-    asyncio.run(send(kafka, asked(here)))
+    asyncio.run(send(kafka, requested(here)))
 
     with following(kafka, tmp_path / "view") as view:
         assert (state(view, here), state(view, elsewhere)) == ("PENDING", None)
@@ -135,7 +135,7 @@ def test_what_was_accepted_elsewhere_is_there_once_the_view_is_fresh(kafka: Kafk
             await asyncio.to_thread(wait_until, lambda: feed.not_ready is None, "the view", 20)
             freshness, found = Freshness(view, wakeups, feed.end_offsets), []
             for job_id in [uuid4() for _ in range(20)]:
-                await producer.send(asked(job_id))
+                await producer.send(requested(job_id))
                 await freshness.reached(within_s=10)
                 found.append(state(view, job_id))
             return found
@@ -160,4 +160,4 @@ def test_a_view_that_does_not_catch_up_in_time_raises_retry(tmp_path: Path) -> N
 def test_a_record_for_an_unavailable_broker_does_not_count_as_sent() -> None:
     nowhere = Kafka("127.0.0.1:1", common={"log_level": 0})
     with pytest.raises(Retry):
-        asyncio.run(send(nowhere, asked(uuid4())))
+        asyncio.run(send(nowhere, requested(uuid4())))

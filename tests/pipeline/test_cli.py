@@ -30,14 +30,14 @@ def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
         yield process
 
 
-def said(dev: Process, what: str) -> str:
+def value_of(dev: Process, what: str) -> str:
     """What `murmur dev` printed after these words."""
     return dev.output().partition(what)[2].split()[0]
 
 
 @pytest.fixture
 def murmur(dev: Process, tmp_path: Path) -> Murmur:
-    return Murmur(tmp_path, {"MURMUR_GATEWAY_URL": said(dev, "murmur is ready:")})
+    return Murmur(tmp_path, {"MURMUR_GATEWAY_URL": value_of(dev, "murmur is ready:")})
 
 
 @pytest.fixture
@@ -140,20 +140,20 @@ def test_without_a_gateway_the_line_states_how_to_start_one(tmp_path: Path) -> N
 
 def test_a_second_dev_on_the_same_data_or_port_ends_with_one_line(dev: Process, tmp_path: Path) -> None:
     environment = {"MURMUR_MODEL": "demo", "MURMUR_LOG_LEVEL": "ERROR"}
-    data = Path(said(dev, "drop files into")).parent
+    data = Path(value_of(dev, "drop files into")).parent
     same_data = Murmur(tmp_path, environment)("dev", "--data", data, "--port", "0")
     assert (same_data.returncode, same_data.stdout) == (2, "")
     assert "--data" in only_line(same_data.stderr)
-    port = said(dev, "murmur is ready:").rpartition(":")[2]
+    port = value_of(dev, "murmur is ready:").rpartition(":")[2]
     same_port = Murmur(tmp_path, environment)("dev", "--data", tmp_path / "data", "--port", port)
     assert (same_port.returncode, same_port.stdout) == (2, "")
     assert "MURMUR_GATEWAY_PORT" in only_line(same_port.stderr)
 
 
 def test_doctor_finds_the_broker_of_dev_and_reports_how_to_fix_what_is_wrong(dev: Process, tmp_path: Path) -> None:
-    port = said(dev, "murmur is ready:").rpartition(":")[2]
+    port = value_of(dev, "murmur is ready:").rpartition(":")[2]
     environment = {
-        "MURMUR_KAFKA_BOOTSTRAP": said(dev, "Kafka clients"),
+        "MURMUR_KAFKA_BOOTSTRAP": value_of(dev, "Kafka clients"),
         "MURMUR_GATEWAY_PORT": port,
         "MURMUR_STORE": "directory",
         "MURMUR_STORE_DIR": str(tmp_path / "store"),
@@ -183,7 +183,7 @@ def test_doctor_without_settings_reports_that_dev_works(tmp_path: Path) -> None:
 
 
 def test_doctor_beside_a_running_dev_finds_nothing_to_fix(dev: Process, tmp_path: Path) -> None:
-    port = said(dev, "murmur is ready:").rpartition(":")[2]
+    port = value_of(dev, "murmur is ready:").rpartition(":")[2]
     done = Murmur(tmp_path, {"MURMUR_GATEWAY_PORT": port})("doctor")
     assert done.returncode == 0
     assert f"127.0.0.1:{port} is in use by a running murmur" in done.stdout

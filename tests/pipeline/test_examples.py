@@ -114,8 +114,8 @@ def test_the_subscriber_prints_transcripts(hooked: Dev, gateway: str) -> None:
     Client(gateway).ended(Client(gateway).submit(CLIP.path))
     done = run(sys.executable, EXAMPLES / "subscribe.py", "--bootstrap", hooked.broker.bootstrap, "--count", "1")
     assert done.returncode == 0, done.stderr
-    said, text = done.stdout.splitlines()[:2]
-    assert " job " in said
+    progress, text = done.stdout.splitlines()[:2]
+    assert " job " in progress
     assert word_errors(CLIP.text, text) <= CLIP.wer_max
 
 

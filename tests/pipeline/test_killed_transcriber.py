@@ -1,4 +1,4 @@
-"""A transcriber as a process of its own, killed between two chunks: the file finishes, and no chunk is heard twice."""
+"""A transcriber as a process of its own, killed between two chunks: the file finishes, and no chunk is transcribed twice."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def start_transcriber(system: Dev, log: Path) -> Process:
     return Process(["-m", "murmur.cli.child", "transcriber"], environment, log)
 
 
-class Heard:
+class Results:
     """Every chunk that was reported as transcribed so far, and how often."""
 
     def __init__(self, system: Dev) -> None:
@@ -54,17 +54,17 @@ def test_a_transcriber_killed_between_chunks_costs_at_most_the_chunks_in_its_han
     with Dev(settings_factory(), OTHERS) as system:
         system.wait_ready(30)
         assert system.address is not None
-        client, heard = Client(system.address), Heard(system)
+        client, results = Client(system.address), Results(system)
         with start_transcriber(system, tmp_path / "first.log") as first:
             task = client.submit(clip.path)
-            wait_until(lambda: heard.look() >= 3, "three chunks of text")
+            wait_until(lambda: results.look() >= 3, "three chunks of text")
             first.kill()
-        before = set(heard.chunks)
+        before = set(results.chunks)
         with start_transcriber(system, tmp_path / "second.log"):
             status = client.ended(task)
-            heard.look()
-        heard.close()
+            results.look()
+        results.close()
     assert status["state"] == "SUCCESS"
     assert word_errors(clip.text, status["result"]["transcription"]["text"]) <= clip.wer_max
-    again = {span for span in before if heard.chunks[span] > 1}
-    assert len(again) <= 2, f"heard again: {again}"  # what was in flight, or reported and not yet committed
+    again = {span for span in before if results.chunks[span] > 1}
+    assert len(again) <= 2, f"transcribed again: {again}"  # what was in flight, or reported and not yet committed

@@ -136,9 +136,9 @@ def test_twenty_kills_while_files_drop_in_leave_exactly_one_right_transcript_for
     inbox, outbox = tmp_path / "data" / "inbox", tmp_path / "data" / "transcripts"
     inbox.mkdir(parents=True)
     dropped: dict[str, str] = {}
-    for life in range(KILLS + 1):
-        with start(tmp_path / "data", tmp_path / f"{life}.log") as process:
-            if life == KILLS:
+    for run in range(KILLS + 1):
+        with start(tmp_path / "data", tmp_path / f"{run}.log") as process:
+            if run == KILLS:
                 results = [outbox / f"{name}.{kind}" for name in dropped for kind in ("json", "txt", "srt", "vtt")]
                 client = Client(address(process))
                 wait_until(lambda results=results: all(path.exists() for path in results), "all results")  # type: ignore[misc]
@@ -146,8 +146,8 @@ def test_twenty_kills_while_files_drop_in_leave_exactly_one_right_transcript_for
                 wait_until(lambda client=client: all(job["ended_at"] for job in listed(client)), "all states")  # type: ignore[misc]
                 jobs = listed(client)
                 break
-            clip = DROPS[life % len(DROPS)]
-            name = f"{life}-{clip}"
+            clip = DROPS[run % len(DROPS)]
+            name = f"{run}-{clip}"
             shutil.copy(BY_NAME[clip].path, inbox / name)
             dropped[name] = clip
             until_s = time.monotonic() + chance.uniform(0.3, 4.0)

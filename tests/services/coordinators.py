@@ -64,13 +64,13 @@ class Coordinator:
 
     @property
     def partitions(self) -> int:
-        """How many partitions of `requests` it said it reads, last."""
-        said = [line for line in self.process.output().splitlines() if " partitions.assigned " in line]
-        return said[-1].count("requests/") if said else 0
+        """How many partitions of `requests` it lines it reads, last."""
+        lines = [line for line in self.process.output().splitlines() if " partitions.assigned " in line]
+        return lines[-1].count("requests/") if lines else 0
 
 
-class House:
-    """Topics of its own, coordinators, and what has been asked and answered."""
+class Coordinators:
+    """Topics of its own, coordinators, and what has been requested and answered."""
 
     def __init__(self, services: Services, folder: Path) -> None:
         self.environment = {
@@ -93,27 +93,27 @@ class House:
         self.coordinators.append(coordinator)
         return coordinator
 
-    def ask(self) -> set[str]:
+    def request_works(self) -> set[str]:
         """A new request in every partition; their works."""
-        asked = set()
+        requested = set()
         for number in range(PARTITIONS):
             event = request()
-            asked.add(event.work.work_id)
+            requested.add(event.work.work_id)
             self._producer.produce(self.kafka.name(REQUESTS), codec.encode(event), key=event.work.work_id, partition=number)
         assert self._producer.flush(DEADLINE_S) == 0
-        return asked
+        return requested
 
-    def answered(self, asked: set[str]) -> bool:
+    def answered(self, requested: set[str]) -> bool:
         for record in self._follower.poll(0.02):
             assert isinstance(record.event, DecodeRequested)
             self.decodes.append(record.event)
-        return asked <= {decode.work.work_id for decode in self.decodes}
+        return requested <= {decode.work.work_id for decode in self.decodes}
 
     def probe(self) -> float:
         """How long it takes until a new request in every partition is answered."""
         began_s = time.monotonic()
-        asked = self.ask()
-        wait_until(lambda: self.answered(asked), "a decode for every request")
+        requested = self.request_works()
+        wait_until(lambda: self.answered(requested), "a decode for every request")
         return time.monotonic() - began_s
 
     def close(self) -> None:
@@ -123,8 +123,8 @@ class House:
 
 
 @contextmanager
-def house(services: Services, folder: Path) -> Iterator[House]:
-    built = House(services, folder)
+def coordinators(services: Services, folder: Path) -> Iterator[Coordinators]:
+    built = Coordinators(services, folder)
     try:
         yield built
     finally:
@@ -132,20 +132,20 @@ def house(services: Services, folder: Path) -> Iterator[House]:
         services.kafka.drop(built.kafka.prefix)
 
 
-def figures(house: House) -> Iterator[tuple[str, float]]:
+def figures(own: Coordinators) -> Iterator[tuple[str, float]]:
     """Breaks coordinators in each way once; what it was, and the seconds until every partition was served again."""
-    first = house.coordinator("first", "coordinator-0")
-    house.probe()
+    first = own.coordinator("first", "coordinator-0")
+    own.probe()
     first.process.kill()
     first.restart()
-    yield "restart under its own name after kill -9", house.probe()
-    second = house.coordinator("second")
+    yield "restart under its own name after kill -9", own.probe()
+    second = own.coordinator("second")
     wait_until(lambda: second.partitions == first.partitions == PARTITIONS // 2, "half of the partitions each")
     second.process.kill()
-    yield "takeover after kill -9", house.probe()
+    yield "takeover after kill -9", own.probe()
     second.restart()
     wait_until(lambda: second.partitions == first.partitions == PARTITIONS // 2, "half of the partitions each")
     second.process.send(signal.SIGSTOP)
-    yield "takeover after a freeze", house.probe()
+    yield "takeover after a freeze", own.probe()
     second.process.send(signal.SIGCONT)
-    yield "a probe while the zombie wakes", house.probe()
+    yield "a probe while the zombie wakes", own.probe()

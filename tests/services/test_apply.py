@@ -42,7 +42,7 @@ def buckets(store: Store) -> Iterator[Environment]:
     client.close()
 
 
-def said(folder: Path, environment: Environment, *command: str) -> list[str]:
+def lines_of(folder: Path, environment: Environment, *command: str) -> list[str]:
     """The lines of a command that ended well."""
     done = Murmur(folder, environment)(*command)
     assert (done.returncode, done.stderr) == (0, "")
@@ -65,8 +65,8 @@ def configure(services: Services, topic: str, name: str, value: str) -> None:
 
 def test_topics_are_created_once_and_as_they_are_kept(services: Services, cluster: Environment, tmp_path: Path) -> None:
     prefix = cluster["MURMUR_TOPIC_PREFIX"]
-    assert said(tmp_path, cluster, "topics", "apply") == [f"created {prefix}{topic.name}" for topic in TOPICS]
-    assert said(tmp_path, cluster, "topics", "apply") == ["nothing to do"]
+    assert lines_of(tmp_path, cluster, "topics", "apply") == [f"created {prefix}{topic.name}" for topic in TOPICS]
+    assert lines_of(tmp_path, cluster, "topics", "apply") == ["nothing to do"]
     there = services.kafka.admin().list_topics(timeout=DEADLINE_S).topics
     assert {len(there[prefix + topic.name].partitions) for topic in TOPICS} == {2}
     for topic in TOPICS:
@@ -78,18 +78,18 @@ def test_topics_never_shrink_and_differences_are_fixed_or_reported(
     services: Services, cluster: Environment, tmp_path: Path
 ) -> None:
     prefix = cluster["MURMUR_TOPIC_PREFIX"]
-    said(tmp_path, cluster, "topics", "apply")
+    lines_of(tmp_path, cluster, "topics", "apply")
     configure(services, f"{prefix}jobs", "cleanup.policy", "delete")
     configure(services, f"{prefix}transcripts", "retention.ms", str(30 * 86_400_000))
-    mended = said(tmp_path, cluster, "topics", "apply")
-    assert mended == [
+    fixed = lines_of(tmp_path, cluster, "topics", "apply")
+    assert fixed == [
         f"configured {prefix}jobs: cleanup.policy=compact",
         f"left as it is: {prefix}transcripts: retention.ms is 2592000000, not 604800000",
     ]
-    fewer = said(tmp_path, {**cluster, "MURMUR_TOPIC_PARTITIONS": "1"}, "topics", "apply")
+    fewer = lines_of(tmp_path, {**cluster, "MURMUR_TOPIC_PARTITIONS": "1"}, "topics", "apply")
     assert f"left as it is: {prefix}requests: 2 partitions, not 1; a topic cannot shrink" in fewer
     assert len(services.kafka.admin().list_topics(timeout=DEADLINE_S).topics[f"{prefix}requests"].partitions) == 2
-    more = said(tmp_path, {**cluster, "MURMUR_TOPIC_PARTITIONS": "3"}, "topics", "apply")
+    more = lines_of(tmp_path, {**cluster, "MURMUR_TOPIC_PARTITIONS": "3"}, "topics", "apply")
     assert f"more partitions: {prefix}chunks.bulk" in more
     assert f"left as it is: {prefix}requests: 2 partitions, not 3; more would move keys to other partitions" in more
 
@@ -99,8 +99,8 @@ def test_asking_for_more_copies_does_not_close_topics_that_have_one(
 ) -> None:
     """`min.insync.replicas=2` on a topic with one copy would refuse every record, on brokers before 4.0."""
     topic = f"{cluster['MURMUR_TOPIC_PREFIX']}requests"
-    said(tmp_path, cluster, "topics", "apply")
-    lines = said(tmp_path, {**cluster, "MURMUR_TOPIC_REPLICATION": "3"}, "topics", "apply")
+    lines_of(tmp_path, cluster, "topics", "apply")
+    lines = lines_of(tmp_path, {**cluster, "MURMUR_TOPIC_REPLICATION": "3"}, "topics", "apply")
     assert lines[0] == "nothing to do"
     assert configuration(services, topic)["min.insync.replicas"] == "1"
     assert f"left as it is: {topic}: 1 copies, not 3; reassign its partitions" in lines
@@ -122,7 +122,7 @@ def test_too_few_brokers_for_the_replication_factor_are_an_error(
 
 def test_buckets_are_created_once_and_the_rest_is_reported(store: Store, buckets: Environment, tmp_path: Path) -> None:
     names = [buckets[f"MURMUR_{role}_BUCKET"] for role in ("UPLOADS", "WORK", "RESULTS")]
-    first, second = (said(tmp_path, buckets, "buckets", "apply") for _ in range(2))
+    first, second = (lines_of(tmp_path, buckets, "buckets", "apply") for _ in range(2))
     assert first[:3] == [f"bucket {name}: created" for name in names]
     assert second[:3] == [f"bucket {name}: exists" for name in names]
     topic = f"{buckets['MURMUR_TOPIC_PREFIX']}uploads"
@@ -136,10 +136,10 @@ def test_buckets_are_created_once_and_the_rest_is_reported(store: Store, buckets
 
 @pytest.mark.parametrize("store", ["minio"], indirect=True)  # versitygw has no notifications of single buckets
 def test_a_removed_notification_is_attached_again(buckets: Environment, store: Store, tmp_path: Path) -> None:
-    said(tmp_path, buckets, "buckets", "apply")
+    lines_of(tmp_path, buckets, "buckets", "apply")
     client = plain_s3(store.settings())
     uploads = buckets["MURMUR_UPLOADS_BUCKET"]
     client.put_bucket_notification_configuration(Bucket=uploads, NotificationConfiguration={})
-    assert said(tmp_path, buckets, "buckets", "apply")[-1].endswith("now")
+    assert lines_of(tmp_path, buckets, "buckets", "apply")[-1].endswith("now")
     assert len(client.get_bucket_notification_configuration(Bucket=uploads)["QueueConfigurations"]) == 1
     client.close()

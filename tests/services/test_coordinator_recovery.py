@@ -21,7 +21,7 @@ from schemas.topics import CANCELLATIONS, CHUNK_RESULTS, REQUESTS, Topic
 from schemas.work import AudioInfo, ChunkTranscribed, SliceClosed, SlicedChunk, WorkReported
 from scripts.services.supervisor import Services
 from tests.contract.brokers import committed, running
-from tests.services.coordinators import FAILED_EXIT, PARTITIONS, House, figures, house, request
+from tests.services.coordinators import FAILED_EXIT, PARTITIONS, Coordinators, coordinators, figures, request
 from tests.waiting import DEADLINE_S, wait_until
 
 JOBS_EACH = 240  # in each partition: cancelled, finished, half transcribed and waiting ones, a fourth each
@@ -30,8 +30,8 @@ SPANS = ((0, 16_000), (20_000, 36_000))
 
 
 @pytest.fixture
-def own(services: Services, tmp_path: Path) -> Iterator[House]:
-    with house(services, tmp_path) as built:
+def own(services: Services, tmp_path: Path) -> Iterator[Coordinators]:
+    with coordinators(services, tmp_path) as built:
         yield built
 
 
@@ -48,7 +48,7 @@ def text(span: tuple[int, int]) -> ChunkTranscribed:
     )
 
 
-def fill(own: House) -> dict[Topic, int]:
+def fill(own: Coordinators) -> dict[Topic, int]:
     """Writes the life of every job; returns how many records each topic has per partition."""
     producer = own.kafka.producer("tests")
     written: dict[Topic, int] = dict.fromkeys(INPUTS, 0)
@@ -65,11 +65,11 @@ def fill(own: House) -> dict[Topic, int]:
 def _lives(number: int) -> list[tuple[Topic, Record]]:
     events: list[tuple[Topic, Record]] = []
     for offset in range(JOBS_EACH):
-        asked = request()
-        events.append((REQUESTS, asked))
-        work_id, run = asked.work.work_id, f"{number}-{offset}"
+        requested = request()
+        events.append((REQUESTS, requested))
+        work_id, run = requested.work.work_id, f"{number}-{offset}"
         if offset % 4 == 0:
-            cancel = CancelRequested(job_id=asked.job.job_id, work_id=work_id, requested_at=datetime.now(UTC))
+            cancel = CancelRequested(job_id=requested.job.job_id, work_id=work_id, requested_at=datetime.now(UTC))
             events.append((CANCELLATIONS, cancel))
         chunks = tuple(SlicedChunk(span=span, pieces=(span,)) for span in SPANS)
         if offset % 4 in (1, 2):
@@ -89,7 +89,7 @@ def snapshot(coordinator: Coordinator) -> dict[int, Tables]:
     return dict(coordinator._tables)
 
 
-def test_tables_read_back_from_the_changelogs_are_those_that_were_lost(own: House, tmp_path: Path) -> None:
+def test_tables_read_back_from_the_changelogs_are_those_that_were_lost(own: Coordinators, tmp_path: Path) -> None:
     """Three topics arrive in any order: a cancel or a result may overtake its request. Whatever came of it is recovered."""
     store = DirectoryStore({"work": tmp_path / "work"})
     store.create()
@@ -117,14 +117,14 @@ def test_tables_read_back_from_the_changelogs_are_those_that_were_lost(own: Hous
     assert [list(tables.cache) for tables in found.values()] == [list(tables.cache) for tables in lost.values()]
 
 
-def test_partitions_are_served_again_after_a_kill_and_after_a_freeze_and_nothing_is_decided_twice(own: House) -> None:
+def test_partitions_are_served_again_after_a_kill_and_after_a_freeze_and_nothing_is_decided_twice(own: Coordinators) -> None:
     for what, seconds in figures(own):
         print(f"{what}: {seconds:.1f} s")
-    asked = len(own.decodes)
-    assert len({decode.event_id for decode in own.decodes}) == asked == PARTITIONS * 5
+    requested = len(own.decodes)
+    assert len({decode.event_id for decode in own.decodes}) == requested == PARTITIONS * 5
 
 
-def test_a_second_process_of_the_same_name_shuts_the_first_out_which_ends_with_the_code_of_a_failure(own: House) -> None:
+def test_a_second_process_of_the_same_name_shuts_the_first_out_which_ends_with_the_code_of_a_failure(own: Coordinators) -> None:
     first = own.coordinator("first", "twin")
     own.probe()
     second = own.coordinator("second", "twin")

@@ -206,7 +206,7 @@ def test_a_file_put_into_versitygws_folder_past_it_is_a_job_although_it_has_no_e
         assert system.s3.head_object(Bucket="uploads", Key=key).get("ETag") is None
         event = created(S3Store(system.store.settings()).head("uploads", key), "reconciler", datetime.now(UTC))
         system.announce_again(None, json.loads(event), times=2)
-        jobs.append({asked["job"]["job_id"] for asked in system.requests(key)})
+        jobs.append({requested["job"]["job_id"] for requested in system.requests(key)})
     assert [len(found) for found in jobs] == [1, 2]
     assert system.transcript(key)["transcript"]["text"]
 

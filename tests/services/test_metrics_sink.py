@@ -32,13 +32,13 @@ BATCH = 5
 FROZEN_S = 12.0  # longer than a session: its partitions are taken away
 
 
-class Teller:
+class JobWriter:
     """Tells jobs that start and end, and of each batch one that only starts; what was committed is counted here."""
 
     def __init__(self, kafka: Kafka) -> None:
         self._topic = kafka.name(JOBS)
-        own = {"transactional.id": f"{kafka.prefix}teller", "compression.type": "none"}
-        self._producer: Producer = kafka.producer("teller", **own)
+        own = {"transactional.id": f"{kafka.prefix}writer", "compression.type": "none"}
+        self._producer: Producer = kafka.producer("writer", **own)
         self._producer.init_transactions(DEADLINE_S)
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
@@ -50,7 +50,7 @@ class Teller:
         with self._lock:
             return {Partition(JOBS.name, number): end for number, end in self._ends.items()}
 
-    def tell(self, before_commit: Callable[[int], None] = lambda _number: None) -> None:
+    def write(self, before_commit: Callable[[int], None] = lambda _number: None) -> None:
         """One transaction, again until it is committed. `before_commit` is given the last job's number."""
         numbers = [next(self._numbers) for _ in range(BATCH)]
         records = [changed("STARTED", number) for number in numbers] + [changed("SUCCESS", number) for number in numbers[1:]]
@@ -65,7 +65,7 @@ class Teller:
         """None: it was aborted."""
         ends: dict[int, int] = {}
 
-        def told(error: KafkaError | None, message: Message) -> None:
+        def delivered(error: KafkaError | None, message: Message) -> None:
             partition, offset = message.partition(), message.offset()
             if error is None and partition is not None and offset is not None:
                 ends[partition] = max(ends.get(partition, 0), offset + 1)
@@ -73,7 +73,7 @@ class Teller:
         self._producer.begin_transaction()
         for record in records:
             key = str(record.job.job_id).encode()
-            self._producer.produce(self._topic, codec.encode(record), key, on_delivery=told)
+            self._producer.produce(self._topic, codec.encode(record), key, on_delivery=delivered)
         self._producer.flush(DEADLINE_S)
         before_commit()
         while True:
@@ -90,7 +90,7 @@ class Teller:
 
 
 @contextmanager
-def telling(teller: Teller) -> Iterator[None]:
+def writing(writer: JobWriter) -> Iterator[None]:
     """A stream of jobs: at most five transactions a second, of nine records each."""
     stopping = threading.Event()
     failures: list[BaseException] = []
@@ -98,11 +98,11 @@ def telling(teller: Teller) -> Iterator[None]:
     def run() -> None:
         try:
             while not stopping.wait(0.2):
-                teller.tell()
+                writer.write()
         except BaseException as error:
             failures.append(error)
 
-    thread = threading.Thread(target=run, name="teller")
+    thread = threading.Thread(target=run, name="writer")
     thread.start()
     try:
         yield
@@ -113,13 +113,13 @@ def telling(teller: Teller) -> Iterator[None]:
     assert not thread.is_alive()
 
 
-class House:
-    """The sink under `murmur run`, a teller, and what is read from outside."""
+class System:
+    """The sink under `murmur run`, a writer, and what is read from outside."""
 
     def __init__(self, cluster: Cluster, stats: Stats) -> None:
         self.cluster = cluster
         self.kafka = cluster.kafka
-        self.teller = Teller(cluster.kafka)
+        self.writer = JobWriter(cluster.kafka)
         self._stats = stats
 
     @property
@@ -128,7 +128,7 @@ class House:
 
     def lag_is_gone(self) -> None:
         """Returns when what was told until now is read and committed."""
-        ends = self.teller.ends()
+        ends = self.writer.ends()
         wait_until(lambda: self._has_read(ends), "a lag of 0 on jobs")
 
     def _has_read(self, ends: dict[Partition, int]) -> bool:
@@ -139,39 +139,41 @@ class House:
 
     def back_s(self) -> float:
         """How long it takes until something told from now on is read and committed: who is dead cannot have read it."""
-        began_s, again = time.monotonic(), self.teller.ended + 2 * (BATCH - 1)  # the first of two may have begun before
-        wait_until(lambda: self.teller.ended >= again, "the teller goes on")
+        began_s, again = time.monotonic(), self.writer.ended + 2 * (BATCH - 1)  # the first of two may have begun before
+        wait_until(lambda: self.writer.ended >= again, "the writer goes on")
         self.lag_is_gone()
         return time.monotonic() - began_s
 
-    def said(self) -> tuple[int, int, float]:
+    def published(self) -> tuple[int, int, float]:
         """Jobs that ended, jobs that did not, and seconds of audio, as `stats` has them."""
         latest = self._stats.latest()
         day = latest["windows"]["day"]["totals"]
         return day["jobs"], latest["started_jobs"], day["audio_s"]
 
-    def told(self) -> tuple[int, int, float]:
-        return self.teller.ended, self.teller.unfinished, self.teller.ended * AUDIO_S
+    def written(self) -> tuple[int, int, float]:
+        return self.writer.ended, self.writer.unfinished, self.writer.ended * AUDIO_S
 
     def counts_are_right(self) -> None:
-        wait_until(lambda: self.said() == self.told(), f"the counts {self.told()} in stats, which says {self.said()}")
+        wait_until(
+            lambda: self.published() == self.written(), f"the counts {self.written()} in stats, which says {self.published()}"
+        )
 
 
 @pytest.fixture
-def own(own_kafka: Broker, tmp_path: Path) -> Iterator[House]:
+def own(own_kafka: Broker, tmp_path: Path) -> Iterator[System]:
     with Cluster(tmp_path, on_directory(own_kafka.bootstrap, tmp_path, "figures."), {"metrics": 1}) as cluster:
         stats = Stats(cluster.kafka)
         stats.start()
         try:
-            yield House(cluster, stats)
+            yield System(cluster, stats)
         finally:
             stats.stop(5)
 
 
-def test_after_each_fault_all_is_read_and_committed_and_the_counts_are_right(own: House, own_kafka: Broker) -> None:
+def test_after_each_fault_all_is_read_and_committed_and_the_counts_are_right(own: System, own_kafka: Broker) -> None:
     after_s: dict[str, float] = {}
-    with telling(own.teller):
-        wait_until(lambda: own.said()[0] > 100, "a hundred jobs in stats")
+    with writing(own.writer):
+        wait_until(lambda: own.published()[0] > 100, "a hundred jobs in stats")
         killed = own.sink.pid
         assert own.sink.signal(signal.SIGKILL)
         after_s["kill -9 of the sink"] = own.back_s()
@@ -193,11 +195,11 @@ def test_after_each_fault_all_is_read_and_committed_and_the_counts_are_right(own
 
 
 def test_a_crash_inside_faust_ends_the_process_with_the_code_of_a_failure_and_its_parent_starts_another(
-    own: House, tmp_path: Path
+    own: System, tmp_path: Path
 ) -> None:
     """A disk that has lost a bit: Faust's reader meets a batch whose checksum is wrong. Then the bit is put right."""
     disk = tmp_path / "kafka" / "data"
-    own.teller.tell()
+    own.writer.write()
     own.counts_are_right()
     flips: list[Callable[[], None]] = []
 
@@ -205,7 +207,7 @@ def test_a_crash_inside_faust_ends_the_process_with_the_code_of_a_failure_and_it
         flips.append(_flipper(disk, str(UUID(int=number)).encode()))
         flips[0]()
 
-    own.teller.tell(damage)
+    own.writer.write(damage)
     began_s = time.monotonic()
     wait_until(own.cluster.crashes, "the end of the process")
     after_s = time.monotonic() - began_s

@@ -45,7 +45,7 @@ def sha256(data: bytes) -> str:
 
 
 def requests_of(objects: S3Store, operation: str) -> list[str]:
-    """Fills with the ranges asked for from now on."""
+    """Fills with the ranges requests for from now on."""
     seen: list[str] = []
     objects.client.meta.events.register(
         f"before-call.s3.{operation}", lambda params, **_: seen.append(params["headers"].get("Range", ""))
@@ -118,15 +118,15 @@ def test_an_aborted_upload_leaves_no_parts(objects: S3Store, key: str) -> None:
 def test_sequential_reads_request_a_block_at_a_time_and_seeks_within_it_nothing(objects: S3Store, key: str) -> None:
     data = bytes(range(256)) * 4096 * 3
     ref = objects.put("work", key, data).ref
-    asked = requests_of(objects, "GetObject")
+    requests = requests_of(objects, "GetObject")
     with objects.open(ref) as reader:
         assert b"".join(iter(lambda: reader.read(32_000), b"")) == data
-        assert len(asked) == 3
+        assert len(requests) == 3
         reader.seek(-1000, io.SEEK_END)
         assert reader.read() == data[-1000:]
         reader.seek(MIB + 5)
         assert reader.read(10) == data[MIB + 5 : MIB + 15]
-        assert len(asked) <= 5
+        assert len(requests) <= 5
 
 
 def test_an_object_that_is_replaced_while_it_is_read_is_not_found_any_more(objects: S3Store, key: str) -> None:

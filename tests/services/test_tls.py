@@ -79,7 +79,7 @@ class Certificates:
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class TlsServices:
     """`environment` is that of somebody who knows the authority."""
 
     folder: Path
@@ -91,7 +91,7 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(services: Services, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def tls(services: Services, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsServices]:
     """A broker that wants a password over TLS, and a MinIO over TLS that announces its objects there (plainly)."""
     folder = tmp_path_factory.mktemp("tls")
     certificates = Certificates(folder).make()
@@ -119,7 +119,7 @@ def house(services: Services, tmp_path_factory: pytest.TempPathFactory) -> Itera
     minio = _minio(Place(port, folder / "minio-data", kafka.bootstrap, "murmur.uploads", queued=False), certificates)
     applied = Murmur(folder, environment)("buckets", "apply")
     assert applied.returncode == 0, applied.stderr
-    yield House(folder, certificates.authority, environment)
+    yield TlsServices(folder, certificates.authority, environment)
     minio.forget()
     kafka.process.forget()
 
@@ -140,16 +140,16 @@ def _minio(place: Place, certificates: Certificates) -> ServiceProcess:
     return service
 
 
-def test_a_file_becomes_a_transcript_and_is_counted_over_tls(house: House) -> None:
-    at = f"http://127.0.0.1:{house.environment['MURMUR_GATEWAY_PORT']}"
+def test_a_file_becomes_a_transcript_and_is_counted_over_tls(tls: TlsServices) -> None:
+    at = f"http://127.0.0.1:{tls.environment['MURMUR_GATEWAY_PORT']}"
     with (
-        Murmur(house.folder, house.environment).start("run", *STAGES) as stages,
-        closing(_plain_s3(house)) as s3,
+        Murmur(tls.folder, tls.environment).start("run", *STAGES) as stages,
+        closing(_plain_s3(tls)) as s3,
     ):
         client = Client(at)
         wait_until(lambda: stages.printed("faust.started") and _answers(client), "all stages to be ready")
         s3.put_object(Bucket="uploads", Key="a call.wav", Body=spoken())
-        task_id = client.submit(_clip(house.folder))
+        task_id = client.submit(_clip(tls.folder))
         assert client.ended(task_id)["state"] == "SUCCESS"
         wait_until(lambda: "a call.wav.txt" in _keys(s3), "the dropped file's transcript")
         wait_until(lambda: _jobs(client) == 2, "both jobs in the figures of the metrics sink")
@@ -174,14 +174,14 @@ def _jobs(client: Client) -> int:
     return int(answer.json["windows"]["day"]["totals"]["jobs"]) if answer.status == 200 else 0
 
 
-def _plain_s3(house: House) -> "S3Client":
+def _plain_s3(tls: TlsServices) -> "S3Client":
     return boto3.client(
         "s3",
-        endpoint_url=house.environment["MURMUR_S3_ENDPOINT"],
+        endpoint_url=tls.environment["MURMUR_S3_ENDPOINT"],
         aws_access_key_id=ACCESS_KEY,
         aws_secret_access_key=SECRET_KEY,
         region_name="us-east-1",
-        verify=str(house.authority),
+        verify=str(tls.authority),
         config=Config(s3={"addressing_style": "path"}),
     )
 
@@ -191,15 +191,15 @@ def _keys(s3: "S3Client") -> list[str]:
 
 
 @pytest.mark.parametrize(("unset", "check"), [("MURMUR_KAFKA_SSL_CA_FILE", "broker"), ("MURMUR_S3_CA_FILE", "store")])
-def test_an_authority_that_is_not_known_is_named_with_its_setting(house: House, unset: str, check: str) -> None:
-    examined = Murmur(house.folder, house.without(unset))("doctor", "--json")
+def test_an_authority_that_is_not_known_is_named_with_its_setting(tls: TlsServices, unset: str, check: str) -> None:
+    examined = Murmur(tls.folder, tls.without(unset))("doctor", "--json")
     found = {one["name"]: one for one in map(json.loads, examined.stdout.splitlines())}
     assert "certificate" in found[check]["found"]
     assert unset in found[check]["found"]
 
 
-def test_a_command_reports_in_one_line_that_the_brokers_certificate_is_not_trusted(house: House) -> None:
-    applied = Murmur(house.folder, house.without("MURMUR_KAFKA_SSL_CA_FILE"))("topics", "apply")
+def test_a_command_reports_in_one_line_that_the_brokers_certificate_is_not_trusted(tls: TlsServices) -> None:
+    applied = Murmur(tls.folder, tls.without("MURMUR_KAFKA_SSL_CA_FILE"))("topics", "apply")
     assert applied.returncode == 1
     (line,) = applied.stderr.splitlines()
     assert line.startswith("murmur: ")
@@ -207,15 +207,15 @@ def test_a_command_reports_in_one_line_that_the_brokers_certificate_is_not_trust
 
 
 @pytest.mark.parametrize("stage", ["metrics", "reconciler"])
-def test_a_stage_that_sends_requests_before_it_consumes_reports_it_too(house: House, stage: str) -> None:
-    untrusting = house.without("MURMUR_KAFKA_SSL_CA_FILE")
-    with Murmur(house.folder, untrusting).start("run", "--once", stage, log=f"{stage}.log") as process:
+def test_a_stage_that_sends_requests_before_it_consumes_reports_it_too(tls: TlsServices, stage: str) -> None:
+    untrusting = tls.without("MURMUR_KAFKA_SSL_CA_FILE")
+    with Murmur(tls.folder, untrusting).start("run", "--once", stage, log=f"{stage}.log") as process:
         wait_until(lambda: process.printed("check MURMUR_KAFKA_SSL_CA_FILE"), "the reason in its log")
 
 
-def test_a_plain_request_to_a_tls_store_ends_with_one_line(house: House) -> None:
-    plain = {**house.environment, "MURMUR_S3_ENDPOINT": house.environment["MURMUR_S3_ENDPOINT"].replace("https", "http")}
-    applied = Murmur(house.folder, plain)("buckets", "apply")
+def test_a_plain_request_to_a_tls_store_ends_with_one_line(tls: TlsServices) -> None:
+    plain = {**tls.environment, "MURMUR_S3_ENDPOINT": tls.environment["MURMUR_S3_ENDPOINT"].replace("https", "http")}
+    applied = Murmur(tls.folder, plain)("buckets", "apply")
     assert applied.returncode == 1
     (line,) = applied.stderr.splitlines()
     assert line.startswith("murmur: the store is unavailable")

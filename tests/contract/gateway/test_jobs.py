@@ -161,8 +161,8 @@ def test_events_have_the_state_the_segments_and_the_end(gateway: RunningGateway)
 
     assert not listening.is_alive()
     assert [data["state"] for kind, data in events if kind == "status"] == ["PENDING", "STARTED", "SUCCESS"]
-    told = [segment["text"] for kind, data in events if kind == "progress" for segment in data["segments"]]
-    assert told == ["Olá."]
+    texts = [segment["text"] for kind, data in events if kind == "progress" for segment in data["segments"]]
+    assert texts == ["Olá."]
     assert events[-1][1]["result"]["transcription"]["text"] == "Olá. Tudo bem?"
 
 

@@ -19,7 +19,7 @@ class Got(NamedTuple):
     path: str
     webhook_id: str
     body: bytes
-    said: dict[str, Any]
+    document: dict[str, Any]
 
 
 class Receiver(ThreadingHTTPServer):
@@ -66,9 +66,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        said = self.server.verifier.verify(body, dict(self.headers.items()))  # raises, and the test gets no request
+        document = self.server.verifier.verify(body, dict(self.headers.items()))  # raises, and the test gets no request
         assert self.headers["Content-Type"] == "application/json"
-        got = Got(self.path, self.headers["webhook-id"], body, said)
+        got = Got(self.path, self.headers["webhook-id"], body, document)
         self.server.got.append(got)
         self.server.tries[self.path] += 1
         behaviour = getattr(self, "_" + self.path.strip("/").partition("/")[0].replace("-", "_"))

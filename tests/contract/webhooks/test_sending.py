@@ -69,8 +69,8 @@ def test_a_success_arrives_signed_and_complete(receiver: Receiver, objects: Dire
         assert set(ends(sender, [ended(receiver.url("/ok"), state="SUCCESS")]).values()) == {"delivered"}
 
     (got,) = receiver.got
-    assert got.said["success"] is True
-    assert got.said["transcription"]["text"] == "Olá, João."
+    assert got.document["success"] is True
+    assert got.document["transcription"]["text"] == "Olá, João."
     assert got.webhook_id == "msg_00000000-0000-0000-0000-000000000001_success"
 
 

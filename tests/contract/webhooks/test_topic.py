@@ -51,7 +51,7 @@ def test_from_the_jobs_topic_to_the_receiver(kafka: Kafka, receiver: Receiver, s
         wait_until(lambda: offset(kafka) == 6, "all settled")
 
     assert sorted(got.webhook_id[-9:] for got in receiver.got) == ["2_success", "3_failure", "4_revoked"]
-    assert {got.said["success"] for got in receiver.got} == {True, False}
+    assert {got.document["success"] for got in receiver.got} == {True, False}
 
 
 def test_a_record_is_committed_only_after_its_delivery(kafka: Kafka, receiver: Receiver, stage: Callable[[], Stage]) -> None:
@@ -104,7 +104,7 @@ def test_it_waits_for_an_unavailable_store(
         (tmp_path / "away").rename(tmp_path / "work")
         wait_until(lambda: offset(kafka) == 2, "both")
 
-    assert [got.said["success"] for got in receiver.got] == [False, True]
+    assert [got.document["success"] for got in receiver.got] == [False, True]
 
 
 def test_a_missing_transcript_becomes_a_dead_letter(

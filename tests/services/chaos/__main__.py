@@ -67,7 +67,7 @@ def _run(name: str, number: int, seed: int, folder: Path) -> Row:
     with ExitStack() as stack:
         try:
             row = act(replace(build(stack, place), seed=seed, first=1000 * number))
-        except AssertionError as error:  # something was waited for in vain
+        except AssertionError as error:  # a wait timed out
             row = Row(name, Verdict([f"{name}: {error}"], figures(())))
     print(row.line(), flush=True)
     return row

@@ -100,7 +100,7 @@ def broker_by_wire(stack: ExitStack, folder: Path) -> Bench:
 
 
 def store_by_wire(stack: ExitStack, folder: Path) -> Bench:
-    """Every stage reaches the store by a wire; whoever drops a file has it at hand."""
+    """Every stage reaches the store through a wire; clients that drop files reach it directly."""
     kafka = _broker(stack, folder)
     store = _minio(stack, folder, kafka)
     port = ports.free(1)[0]

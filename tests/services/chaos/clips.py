@@ -1,4 +1,4 @@
-"""Many small files that are each their own work, and what is said in them: a bundled clip with silence after it.
+"""Many small files that are each their own work, and their text: a bundled clip with silence after it.
 
 `command-en+17`: the English clip and 17 steps of silence. The number makes the content, the clip makes the text.
 """
@@ -34,11 +34,11 @@ def name(number: int) -> str:
     return f"{list(CLIPS)[number % len(CLIPS)]}+{number}"
 
 
-def said(content: str) -> str:
+def expected(content: str) -> str:
     """The oracle: the words that the clip's text has."""
-    return heard(BY_NAME[CLIPS[content.partition("+")[0]]].text)
+    return normalised(BY_NAME[CLIPS[content.partition("+")[0]]].text)
 
 
-def heard(text: str) -> str:
+def normalised(text: str) -> str:
     """A transcript as the oracle writes it: its words."""
     return " ".join(words(text))

@@ -96,7 +96,7 @@ class Member:
         return self.answer("/readyz") == 200
 
     def answer(self, path: str) -> int | None:
-        """The status; None while nobody answers."""
+        """The status; None without a response."""
         try:
             with urllib.request.urlopen(f"{self.address}{path}", timeout=2) as answer:
                 return int(answer.status)
@@ -161,7 +161,7 @@ class Cluster:
             wait_until(member.ready, f"{member.name} to be ready")
 
     def crashes(self) -> list[str]:
-        """What the parents said of children that ended by themselves, not by a kill."""
+        """The parents' log lines about children that ended by themselves, not by a kill."""
         ends = ((name, ENDED.match(line)) for name, member in self.members.items() for line in member.log().splitlines())
         return [f"{name} ended with {end[1]}" for name, end in ends if end is not None and end[1] not in KILLED]
 

@@ -1,6 +1,6 @@
 """Clients: they submit files to any gateway until each is accepted, and ask any gateway how the jobs go.
 
-Everything asked and answered is recorded. What a client may expect is judged later, by the checker.
+Every request and response is recorded, and judged later by the checker.
 """
 
 import queue
@@ -20,7 +20,7 @@ from tests.waiting import wait_until
 AGAIN_S = 0.3
 OVER_S = 600.0  # whatever is broken is whole again long before
 LOOK_S = 0.25
-TIMEOUT_S = 5.0  # then a client asks again, perhaps the other gateway
+TIMEOUT_S = 5.0  # then a client repeats the request, perhaps to the other gateway
 BROKEN = (OSError, HTTPException, ValueError)  # no connection, cut off, or half an answer
 
 
@@ -75,7 +75,7 @@ class Load:
         wait_until(lambda: len(self._accepted) >= count, f"{count} accepted jobs", timeout_s)
 
     def wait_seen(self, timeout_s: float = OVER_S) -> None:
-        """Until a gateway has said of every accepted job that it ended."""
+        """Until a gateway has reported the end of every accepted job."""
         wait_until(lambda: self._todo.empty() and not self._open, "the ends of all jobs", timeout_s)
 
     def ask_everywhere(self) -> None:
@@ -128,12 +128,12 @@ class Load:
     def _ask(self, gateway: Member, job_id: str) -> str | None:
         try:
             answer = Client(gateway.address, TIMEOUT_S).request("GET", f"/api/transcribe/async/status/{job_id}")
-            said: dict[str, Any] = answer.json if answer.status == 200 else {}
+            document: dict[str, Any] = answer.json if answer.status == 200 else {}
             status = answer.status
         except BROKEN:
-            status, said = 0, {}
-        state = said.get("state")
-        text = clips.heard(said["result"]["transcription"]["text"]) if state == "SUCCESS" else None
+            status, document = 0, {}
+        state = document.get("state")
+        text = clips.normalised(document["result"]["transcription"]["text"]) if state == "SUCCESS" else None
         self._recorder.add(Seen(self._recorder.now_s(), job_id, gateway.name, status, state, text))
         return state
 

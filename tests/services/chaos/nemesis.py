@@ -23,7 +23,7 @@ Act = Literal[
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Blow:
+class Operation:
     """`whom`: a member's name; empty for broker and store. `at_s` counts from the start of the schedule."""
 
     at_s: float
@@ -31,27 +31,27 @@ class Blow:
     whom: str = ""
 
 
-def kills(seed: int, members: Sequence[str], count: int, span_s: float) -> list[Blow]:
+def kills(seed: int, members: Sequence[str], count: int, span_s: float) -> list[Operation]:
     """`count` times kill -9 within `span_s`, at random times; members in random order, each before any comes twice."""
     chance = random.Random(seed)
     order: list[str] = []
     while len(order) < count:
         order += chance.sample(members, len(members))
-    return [Blow(at_s, "kill", whom) for at_s, whom in zip(_times(chance, count, span_s), order, strict=False)]
+    return [Operation(at_s, "kill", whom) for at_s, whom in zip(_times(chance, count, span_s), order, strict=False)]
 
 
 def _times(chance: random.Random, count: int, span_s: float) -> list[float]:
     return sorted(chance.uniform(0, span_s) for _ in range(count))
 
 
-def freeze(at_s: float, whom: str, for_s: float) -> list[Blow]:
-    return [Blow(at_s, "freeze", whom), Blow(at_s + for_s, "thaw", whom)]
+def freeze(at_s: float, whom: str, for_s: float) -> list[Operation]:
+    return [Operation(at_s, "freeze", whom), Operation(at_s + for_s, "thaw", whom)]
 
 
-def outage(what: Literal["broker", "store"], at_s: float, for_s: float) -> list[Blow]:
+def outage(what: Literal["broker", "store"], at_s: float, for_s: float) -> list[Operation]:
     if what == "broker":
-        return [Blow(at_s, "broker down"), Blow(at_s + for_s, "broker up")]
-    return [Blow(at_s, "store down"), Blow(at_s + for_s, "store up")]
+        return [Operation(at_s, "broker down"), Operation(at_s + for_s, "broker up")]
+    return [Operation(at_s, "store down"), Operation(at_s + for_s, "store up")]
 
 
 class Nemesis:
@@ -64,7 +64,7 @@ class Nemesis:
         self._store = store
         self._never = threading.Event()
 
-    def run(self, blows: Sequence[Blow]) -> None:
+    def run(self, operations: Sequence[Operation]) -> None:
         acts: Mapping[str, Callable[[], None]] = {
             "broker down": lambda: given(self._broker).process.kill(),
             "broker ends": lambda: self._ends(given(self._broker)),
@@ -73,13 +73,13 @@ class Nemesis:
             "store up": lambda: given(self._store).start(),
         }
         began_s = self._recorder.now_s()
-        for blow in sorted(blows):
-            self._never.wait(max(0.0, began_s + blow.at_s - self._recorder.now_s()))
-            self._recorder.fault(f"{blow.act} {blow.whom}".strip())
-            if blow.act in acts:
-                acts[blow.act]()
+        for operation in sorted(operations):
+            self._never.wait(max(0.0, began_s + operation.at_s - self._recorder.now_s()))
+            self._recorder.fault(f"{operation.act} {operation.whom}".strip())
+            if operation.act in acts:
+                acts[operation.act]()
             else:
-                self.strike(blow.act, self._cluster.members[blow.whom])
+                self.strike(operation.act, self._cluster.members[operation.whom])
 
     @contextmanager
     def frozen(self, *members: Member) -> Iterator[None]:
@@ -99,7 +99,7 @@ class Nemesis:
         wire.damage = damage
         self._never.wait(for_s)
         wire.damage = WHOLE
-        self._recorder.fault("mended")
+        self._recorder.fault("ended")
 
     def _ends(self, broker: Kafka) -> None:
         """SIGTERM, as a package's update does it; waits for the end."""

@@ -1,4 +1,4 @@
-"""What happened in a fault run, in order: what clients asked and were told, what the topics said, what was broken when.
+"""What happened in a fault run, in order: requests and responses of clients, records of the topics, and the faults.
 
 Fed by the load, the witness and the nemesis from their threads; the checker judges the history afterwards.
 """
@@ -59,7 +59,7 @@ class Requested(Entry):
 
 
 @dataclass(frozen=True, slots=True)
-class Told(Entry):
+class JobState(Entry):
     """A record on `jobs`, as a reader of committed records sees it."""
 
     job_id: str
@@ -78,8 +78,8 @@ class Delivered(Entry):
 
 
 @dataclass(frozen=True, slots=True)
-class Heard(Entry):
-    """A chunk's text on `chunk-results`. `inference_s` tells one inference from another: a result that is sent again has the
+class Inferred(Entry):
+    """A chunk's text on `chunk-results`. `inference_s` identifies an inference: a result that is sent again has the
     same."""
 
     chunk: str
@@ -96,7 +96,7 @@ class Buried(Entry):
 
 @dataclass(frozen=True, slots=True)
 class Fault(Entry):
-    """Something was broken, or mended."""
+    """A fault began or ended."""
 
     what: str
 

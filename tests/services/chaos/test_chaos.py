@@ -31,13 +31,13 @@ def test_kills_a_zombie_and_outages_lose_no_job_and_double_none(services: Servic
         cluster = stack.enter_context(Cluster(tmp_path, store.environment()))
         run = stack.enter_context(trial(cluster, SEED, tmp_path / "history.jsonl"))
         run.submit(range(JOBS))
-        blows = [
+        operations = [
             *kills(SEED, [*cluster.members], len(cluster.members), span_s=20.0),
             *freeze(22.0, "coordinator-1", FROZEN_S),
             *outage("store", 45.0, 8.0),
             *outage("broker", 60.0, 5.0),
         ]
-        Nemesis(cluster, run.recorder, kafka, store).run(blows)
+        Nemesis(cluster, run.recorder, kafka, store).run(operations)
         verdict = run.verdict(within_s=math.inf)  # how fast is what the long run shows
     print(f"seed {SEED}: {verdict.figures}")
     assert verdict.violations == []

@@ -16,7 +16,7 @@ BODY = bytes(range(256)) * 800
 
 
 class Server(ThreadingHTTPServer):
-    asked = 0
+    requests = 0
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Quiet: connections that break are what is tested."""
@@ -28,7 +28,7 @@ class Echo(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.asked += 1
+        self.server.requests += 1
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -75,15 +75,15 @@ def test_an_intact_wire_changes_nothing(wire: tuple[Wire, int]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "asked"), [(Damage(asks=False, answers=False), 0), (Damage(asks=False), 0), (Damage(answers=False), 1)]
+    ("damage", "requests"), [(Damage(asks=False, answers=False), 0), (Damage(asks=False), 0), (Damage(answers=False), 1)]
 )
 def test_a_cut_wire_holds_what_it_is_given_until_it_is_mended(
-    wire: tuple[Wire, int], server: Server, damage: Damage, asked: int
+    wire: tuple[Wire, int], server: Server, damage: Damage, requests: int
 ) -> None:
     wire[0].damage = damage
     with connected(wire[1], 0.3) as connection, pytest.raises(TimeoutError):
         ask(connection)
-    assert server.asked == asked
+    assert server.requests == requests
     answers: list[tuple[int, bytes]] = []
     with connected(wire[1]) as connection:
         asker = threading.Thread(target=lambda: answers.append(ask(connection)))
@@ -114,4 +114,4 @@ def test_every_request_is_answered_500(wire: tuple[Wire, int], server: Server) -
     wire[0].damage = Damage(errors=True)
     with connected(wire[1]) as connection:
         assert ask(connection, b"short") == (500, b"")
-    assert (wire[0].refusals, server.asked) == (1, 0)
+    assert (wire[0].refusals, server.requests) == (1, 0)

@@ -47,14 +47,14 @@ class Trial:
         wait_until(lambda: len(self.witness.ended) >= count, f"{share:.0%} of the jobs to end", timeout_s)
 
     def verdict(self, timeout_s: float = OVER_S, within_s: float = WITHIN_S) -> Verdict:
-        """Waits for the end of everything, asks every gateway for every job, and judges."""
+        """Waits for the end of everything, requests every job from every gateway, and checks the history."""
         self.load.wait_accepted(self.expected, timeout_s)
         self.load.wait_seen(timeout_s)
         self.wait_ended(timeout_s=timeout_s)
         self.load.ask_everywhere()
         self.witness.catch_up()
         history = self.recorder.entries
-        return Verdict(checker.check(history, Promises(clips.said, within_s, self._may_end)), checker.figures(history))
+        return Verdict(checker.check(history, Promises(clips.expected, within_s, self._may_end)), checker.figures(history))
 
     def _may_end(self, content: str) -> frozenset[str]:
         return self.may_end.get(content, frozenset({"SUCCESS"}))
@@ -69,7 +69,7 @@ def trial(
     content: Callable[[Job], str] = lambda job: job.filename,
     fields: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Trial]:
-    """`log`: where the history goes, also when the run fails. `content`: what is said in a job's file, as `clips` names it.
+    """`log`: where the history goes, also when the run fails. `content`: that of a job's file, by its name in `clips`.
     `fields`: what is submitted beside each file."""
     recorder = Recorder()
     try:
@@ -83,7 +83,7 @@ def trial(
 
 
 def timed(trial: Trial, numbers: Sequence[int], strike: Callable[[], object]) -> float:
-    """Strikes and submits at once; how long after the blow the last of these jobs had ended."""
+    """Strikes and submits at once; how long after the fault the last of these jobs had ended."""
     trial.wait_ended()
     strike()
     began_s = trial.recorder.now_s()

@@ -22,7 +22,7 @@ RESET_AT_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s
 class Damage:
     """`asks`, `answers`: whether bytes of that direction arrive; what is held back arrives after the repair, as with TCP.
     `bytes_per_s`: how fast answers come. `reset_after_bytes`: so much of a connection, then it is reset.
-    `errors`: whoever asks is answered 500."""
+    `errors`: every request is answered 500."""
 
     asks: bool = True
     answers: bool = True
@@ -94,7 +94,7 @@ class Connection:
         server_in: asyncio.StreamReader,
         server_out: asyncio.StreamWriter,
     ) -> None:
-        """Until one side has said all and the other has answered, or until it breaks."""
+        """Until one side has sent everything and the other has answered, or until it breaks."""
         asks = asyncio.ensure_future(self._pump(client_in, server_out, asks=True))
         answers = asyncio.ensure_future(self._pump(server_in, client_out, asks=False))
         try:
@@ -112,7 +112,7 @@ class Connection:
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, asks: bool) -> None:
         while block := await source.read(BLOCK_BYTES):
-            while not (self._wire.damage.asks if asks else self._wire.damage.answers):  # noqa: ASYNC110  # another thread mends it
+            while not (self._wire.damage.asks if asks else self._wire.damage.answers):  # noqa: ASYNC110  # another thread repairs it
                 await asyncio.sleep(HOLD_S)
             self._broken = self._broken or self._breaks(block, asks=asks)
             if self._broken is not None:

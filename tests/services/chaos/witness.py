@@ -1,6 +1,6 @@
 """Reads the topics of a running cluster as any subscriber would, committed records only, and records what they say.
 
-It reads live: `jobs` is compacted, and what a count is to show must be seen before that.
+It reads as records are written: `jobs` is compacted, and every record has to be counted before that.
 """
 
 import base64
@@ -19,7 +19,7 @@ from schemas.topics import CHUNK_RESULTS, DEAD_LETTERS, JOBS, REQUESTS, TRANSCRI
 from schemas.transcript import TranscriptCompleted
 from schemas.work import ChunkTranscribed, WorkReported
 from tests.services.chaos import clips
-from tests.services.chaos.recorder import Buried, Delivered, Entry, Heard, Recorder, Requested, Told
+from tests.services.chaos.recorder import Buried, Delivered, Entry, Inferred, JobState, Recorder, Requested
 from tests.waiting import wait_until
 
 TOPICS = (REQUESTS, JOBS, TRANSCRIPTS, CHUNK_RESULTS, DEAD_LETTERS)
@@ -71,12 +71,12 @@ class Witness:
             case JobChanged(job=job, state=state, error=error):
                 if state in TERMINAL:
                     self.ended.add(str(job.job_id))
-                return Told(now_s, str(job.job_id), self._content(job), state, error.reason if error else None)
+                return JobState(now_s, str(job.job_id), self._content(job), state, error.reason if error else None)
             case TranscriptCompleted(job=job, transcript=transcript):
-                text = clips.heard(transcript.text) if transcript else ""
+                text = clips.normalised(transcript.text) if transcript else ""
                 return Delivered(now_s, str(job.job_id), self._content(job), text)
             case WorkReported(work_id=work_id, run=run, event=ChunkTranscribed() as text):
-                return Heard(now_s, f"{work_id}/{run}/{text.span[0]}-{text.span[1]}/{text.attempt}", text.inference_s)
+                return Inferred(now_s, f"{work_id}/{run}/{text.span[0]}-{text.span[1]}/{text.attempt}", text.inference_s)
             case DeadLetter() as letter:
                 raw = base64.b64decode(letter.value)[:40] if letter.value is not None else None
                 return Buried(now_s, f"{letter.subject} {letter.stage} {raw!r}", letter.reason)

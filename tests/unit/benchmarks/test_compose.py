@@ -47,11 +47,11 @@ def test_the_shortest_and_the_longest_pause_are_among_them() -> None:
     assert lengths == compose.pauses(10, seed=1) != compose.pauses(10, seed=2)
 
 
-def test_hushes_between_words_are_shortened() -> None:
+def test_pauses_between_words_are_shortened() -> None:
     voice, silence = tone(0.5).samples[RATE_HZ // 5 : -RATE_HZ // 5], np.zeros(RATE_HZ, np.float32)
     edge = np.zeros(RATE_HZ // 5, np.float32)
     halting = Recording("halting", "en", np.concatenate([edge, voice, silence, voice, edge]), (Part(0.2, 2.2, "la la"),))
-    fluent = compose.without_hush(halting)
+    fluent = compose.without_pauses(halting)
     (part,) = fluent.parts
     assert part.end - part.start == pytest.approx(1.0 + compose.LONGEST_HUSH_S, abs=0.02)
     check_times(fluent)
@@ -73,9 +73,9 @@ def test_a_sound_under_speech_is_as_far_below_it_as_requested() -> None:
 def test_a_telephone_file_keeps_its_length_and_loses_what_is_low() -> None:
     hum = np.sin(np.arange(RATE_HZ) * 2 * np.pi * 60 / RATE_HZ) * VOICE
     low = tone(1.0).with_samples(hum.astype(np.float32))
-    heard = decode(compose.as_telephone(low).data)
-    assert len(heard) == pytest.approx(RATE_HZ, abs=RATE_HZ // 50)
-    assert float(np.abs(heard).max()) < VOICE / 10
+    filtered = decode(compose.as_telephone(low).data)
+    assert len(filtered) == pytest.approx(RATE_HZ, abs=RATE_HZ // 50)
+    assert float(np.abs(filtered).max()) < VOICE / 10
 
 
 @pytest.mark.parametrize("name", sounds.SOUNDS)

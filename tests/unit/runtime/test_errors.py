@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from producers.gateway.database import ViewUnavailable
 from runtime import errors
 from runtime.errors import BrokerUnavailable, Invalid, KafkaFault, MurmurError, Retry, UsageError
 from runtime.kafka.async_producer import Unacknowledged
@@ -14,6 +15,7 @@ from sinks.metrics.watchdog import FaustFault
 PARENTS: dict[type[MurmurError], type[MurmurError]] = {
     Retry: MurmurError,
     StoreUnavailable: Retry,
+    ViewUnavailable: Retry,
     BrokerUnavailable: Retry,
     Unacknowledged: Retry,
     Invalid: MurmurError,

@@ -22,14 +22,14 @@ def of_partition(number: int, *rows: JobSeries, at: datetime = NOW, **facts: Any
 
 
 def test_partitions_add_up_and_means_are_of_the_sums() -> None:
-    told = summary(
+    document = summary(
         [
             of_partition(0, series(jobs=3, audio_s=30.0, waited=3, wait_s=3.0, worked_audio_s=30.0, worked_s=3.0)),
             of_partition(1, series(jobs=1, audio_s=10.0, waited=1, wait_s=5.0, cache_hits=1)),
         ],
         NOW,
     )
-    assert told["windows"]["day"]["totals"] == {
+    assert document["windows"]["day"]["totals"] == {
         "jobs": 4,
         "audio_s": 40.0,
         "queue_wait_s": 2.0,
@@ -37,12 +37,12 @@ def test_partitions_add_up_and_means_are_of_the_sums() -> None:
         "cache_hits": 1,
         "cache_hit_ratio": 0.25,
     }
-    assert told["windows"]["hour"]["totals"]["jobs"] == 0
+    assert document["windows"]["hour"]["totals"]["jobs"] == 0
 
 
 def test_a_started_job_counts_by_state_and_not_among_the_ended() -> None:
-    told = summary([of_partition(0, series(state="STARTED"), series(state="FAILURE", owner="b"))], NOW)
-    day = told["windows"]["day"]
+    document = summary([of_partition(0, series(state="STARTED"), series(state="FAILURE", owner="b"))], NOW)
+    day = document["windows"]["day"]
     assert day["totals"]["jobs"] == 1
     assert {state: figures["jobs"] for state, figures in day["by"]["state"].items()} == {"FAILURE": 1, "STARTED": 1}
     assert list(day["by"]["owner"]) == ["b"]
@@ -56,8 +56,8 @@ def test_a_ratio_of_nothing_is_null() -> None:
 def test_the_oldest_job_is_looked_for_among_started_and_waiting() -> None:
     queue = QueueFigures(queued_audio_s={"bulk": 12.0}, oldest_waiting_since=NOW - timedelta(seconds=5))
     started = of_partition(0, started=2, oldest_submitted_at=NOW - timedelta(seconds=60))
-    told = summary([started, StatsPublished(name="queue", at=NOW, figures=queue)], NOW)
-    assert (told["oldest_job_age_s"], told["started_jobs"], told["queued_audio_s"]) == (60.0, 2, {"bulk": 12.0})
+    document = summary([started, StatsPublished(name="queue", at=NOW, figures=queue)], NOW)
+    assert (document["oldest_job_age_s"], document["started_jobs"], document["queued_audio_s"]) == (60.0, 2, {"bulk": 12.0})
 
 
 def test_figures_that_are_not_renewed_are_stale() -> None:

@@ -24,10 +24,10 @@ def test_a_record_comes_back_as_it_was() -> None:
 
 
 def test_a_report_comes_back_with_the_right_kind_of_event() -> None:
-    heard = ChunkTranscribed(
+    transcribed = ChunkTranscribed(
         span=(0, 16_000), attempt=0, speech_s=1.0, language="pt", language_probability=0.9, segments=(), inference_s=0.1
     )
-    report = WorkReported(work_id=WORK_ID, run="0-7", event=heard)
+    report = WorkReported(work_id=WORK_ID, run="0-7", event=transcribed)
     assert codec.decode(WorkReported, codec.encode(report)) == report
 
 

@@ -28,7 +28,7 @@ def chunk(**changed: object) -> ChunkReady:
     return ChunkReady.model_validate({**fields, **changed})
 
 
-def heard(attempt: int) -> ChunkTranscribed:
+def transcribed(attempt: int) -> ChunkTranscribed:
     return ChunkTranscribed(
         span=(0, 32_000), attempt=attempt, speech_s=1.5, language="en", language_probability=1, segments=(), inference_s=0
     )
@@ -53,13 +53,13 @@ def test_speech_is_counted_without_the_silence_between_the_pieces() -> None:
 
 
 def test_the_two_attempts_at_a_chunk_are_two_events() -> None:
-    first, second = (WorkReported(work_id=WORK_ID, run="0-1", event=heard(attempt)) for attempt in (0, 1))
+    first, second = (WorkReported(work_id=WORK_ID, run="0-1", event=transcribed(attempt)) for attempt in (0, 1))
     assert first.event_id != second.event_id
 
 
 def test_a_chunk_lost_is_not_the_chunk_transcribed() -> None:
     lost = WorkReported(work_id=WORK_ID, run="0-1", event=ChunkLost(span=(0, 32_000)))
-    assert lost.event_id != WorkReported(work_id=WORK_ID, run="0-1", event=heard(0)).event_id
+    assert lost.event_id != WorkReported(work_id=WORK_ID, run="0-1", event=transcribed(0)).event_id
 
 
 def test_events_of_a_work_are_about_the_work() -> None:

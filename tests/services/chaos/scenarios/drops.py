@@ -1,4 +1,4 @@
-"""Files dropped into the bucket: some events are lost, some files are gone or others by the time somebody looks."""
+"""Files dropped into the bucket: some events are lost, some files are deleted or overwritten before they are read."""
 
 import hashlib
 from itertools import zip_longest
@@ -41,7 +41,7 @@ def lost_events(bench: Bench) -> Row:
         verdict = run.verdict()
         requested = _requested(run.recorder.entries)
     found_s = max(requested[name][0] - put_s for name, put_s in silent.items())
-    late = (f"a job was asked for {found_s:.1f} s after its file came",) if found_s > 2 * RECONCILED_S else ()
+    late = (f"a job was requested {found_s:.1f} s after its file came",) if found_s > 2 * RECONCILED_S else ()
     remark = f"{len(silent)} of {FILES} events lost; their jobs at most {found_s:.1f} s after the file, looked for every "
     return Row("every fifth event of the bucket lost", verdict, f"{remark}{RECONCILED_S:.0f} s", (*late, *_doubled(requested)))
 
@@ -53,11 +53,11 @@ def killed_around_the_bucket(bench: Bench) -> Row:
     members = [name for name, member in bench.cluster.members.items() if member.stage in ("intake", "reconciler", "store")]
     names = [clips.name(number) for number in bench.numbers(FILES)]
     with trial(bench.cluster, bench.seed, bench.folder / "bucket-kills.jsonl") as run:
-        blows = Nemesis(bench.cluster, run.recorder)
-        for name, blow in zip_longest(names, kills(bench.seed, members, KILLS, span_s=0.0)):
+        nemesis = Nemesis(bench.cluster, run.recorder)
+        for name, kill in zip_longest(names, kills(bench.seed, members, KILLS, span_s=0.0)):
             _put(s3, run, name, name)
-            if blow is not None:
-                blows.run([blow])
+            if kill is not None:
+                nemesis.run([kill])
         verdict = run.verdict()
         requested = _requested(run.recorder.entries)
         wanted = {file for name in names for file in result_keys(name)}
@@ -117,7 +117,7 @@ def _put(s3: "S3Client", run: Trial, key: str, version: str, *, jobs: bool = Tru
 
 
 def _requested(history: History) -> dict[str, list[float]]:
-    """When each content was asked for, by each of its jobs."""
+    """When each content was requested, by each of its jobs."""
     found: dict[str, dict[str, float]] = {}
     for entry in history:
         if isinstance(entry, Requested):

@@ -32,11 +32,11 @@ def cut_from_the_broker(bench: Bench) -> Row:
         for number, (what, damage) in enumerate(PARTITIONS.items()):
             run.submit(bench.numbers(int(CUT_S / 2), int(number * CUT_S)))
             nemesis.spoil(given(bench.wire), what, damage, CUT_S)
-            mended_s = run.recorder.now_s()
+            repaired_s = run.recorder.now_s()
             bench.cluster.wait_ready()
             run.wait_ended()
             cut_s = next(e.at_s for e in run.recorder.entries if isinstance(e, Fault) and e.what == what)
-            taken_s, back_s = slowest_among(run.recorder.entries, cut_s, cut_s + CUT_S / 2), run.recorder.now_s() - mended_s
+            taken_s, back_s = slowest_among(run.recorder.entries, cut_s, cut_s + CUT_S / 2), run.recorder.now_s() - repaired_s
             found.append(f"{what}: slowest job {taken_s:.1f} s, all ready and done {back_s:.1f} s after the repair")
             late += [f"{what}: a job took {taken_s:.1f} s"] if taken_s > TAKEN_OVER_S else []
             late += [f"{what}: all ready again after {back_s:.1f} s"] if back_s > AFTER_S else []
@@ -58,9 +58,9 @@ def bad_way_to_the_store(bench: Bench) -> Row:
                 s3.put_object(Bucket="uploads", Key=clips.name(dropped), Body=clips.audio(clips.name(dropped)))
                 run.dropped += 1
             nemesis.spoil(wire, what, damage, for_s)
-        mended_s = run.recorder.now_s()
+        repaired_s = run.recorder.now_s()
         verdict = run.verdict()
-        after_s = max(entry.at_s for entry in run.recorder.entries) - mended_s
+        after_s = max(entry.at_s for entry in run.recorder.entries) - repaired_s
         requests = [entry for entry in run.recorder.entries if isinstance(entry, Requested)]
     wrong = [f"{r.job_id} ({r.content}) was hashed in part" for r in requests if r.audio_id != _sha256(r.content)]
     faults = f"{wire.refusals} requests answered 500, {wire.resets} connections reset"

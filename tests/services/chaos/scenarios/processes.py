@@ -6,7 +6,7 @@ from functools import partial
 
 from tests.services.chaos.bench import Bench, Row
 from tests.services.chaos.checker import slowest_among
-from tests.services.chaos.nemesis import Blow, Nemesis, freeze, kills
+from tests.services.chaos.nemesis import Nemesis, Operation, freeze, kills
 from tests.services.chaos.recorder import Fault
 from tests.services.chaos.trial import timed, trial
 
@@ -14,7 +14,7 @@ FROZEN_S = 30.0
 PLAIN_S, OWN_NAME_S, TAKEOVER_S = 15.0, 5.0, 30.0  # the bounds of a takeover
 STORM_S, EVERY_S = 120.0, 3.0
 STANDSTILL_S = 20.0  # the longest that a storm of rebalances may cost
-TIMES = 3  # so often at most may a chunk be heard in it
+TIMES = 3  # a chunk may be transcribed that often in it
 
 
 def killed_everywhere(bench: Bench) -> Row:
@@ -60,8 +60,8 @@ def rolling_restart(bench: Bench) -> Row:
 
 
 def takeovers(bench: Bench) -> Row:
-    """After each blow, 8 jobs at once: when the last has ended, everything that the dead one had is in other hands. For the
-    coordinator they are repeats, which nobody else has a part in; with new files the time has their transcription in it."""
+    """After each fault, 8 jobs at once: when the last has ended, everything that the killed process had has been taken over. For
+    the coordinator they are repeats, in which no other stage takes part; with new files the time includes their transcription."""
     found: list[str] = []
     broken: list[str] = []
     with trial(bench.cluster, bench.seed, bench.folder / "takeover.jsonl", rate=20.0) as run:
@@ -77,8 +77,8 @@ def takeovers(bench: Bench) -> Row:
                 broken.append(f"{what}: {took_s:.1f} s, not {limit_s:.0f}")
             bench.cluster.wait_ready(m for m in bench.cluster.members.values() if m.alive)
 
-        measure("no blow, new files", PLAIN_S, lambda: None)
-        measure("no blow, repeats", OWN_NAME_S, lambda: None, repeats=True)
+        measure("no fault, new files", PLAIN_S, lambda: None)
+        measure("no fault, repeats", OWN_NAME_S, lambda: None, repeats=True)
         for stage in ("slicer", "transcriber", "coordinator"):
             member, decides = bench.cluster.members[f"{stage}-1"], stage == "coordinator"
             restart_s, takeover_s = (OWN_NAME_S, TAKEOVER_S) if decides else (PLAIN_S, PLAIN_S)
@@ -87,7 +87,7 @@ def takeovers(bench: Bench) -> Row:
             member.start()
             bench.cluster.wait_ready([member])
         verdict = run.verdict()
-    return Row("takeover, 8 jobs at the blow", verdict, "; ".join(found), tuple(broken))
+    return Row("takeover, 8 jobs at the fault", verdict, "; ".join(found), tuple(broken))
 
 
 def rebalance_storm(bench: Bench) -> Row:
@@ -96,7 +96,7 @@ def rebalance_storm(bench: Bench) -> Row:
     with trial(bench.cluster, bench.seed, bench.folder / "storm.jsonl", rate=1.0) as run:
         nemesis = Nemesis(bench.cluster, run.recorder)
         run.submit(bench.numbers(int(STORM_S)))
-        nemesis.run([Blow(number * EVERY_S, "come or go", member.name) for number in range(int(STORM_S / EVERY_S))])
+        nemesis.run([Operation(number * EVERY_S, "come or go", member.name) for number in range(int(STORM_S / EVERY_S))])
         if not member.alive:
             member.start()
         verdict = run.verdict()
@@ -105,7 +105,7 @@ def rebalance_storm(bench: Bench) -> Row:
     wrong = {
         f"nothing ended for {f.longest_silence_s:.1f} s": f.longest_silence_s > STANDSTILL_S,
         f"only {useful:.0%} of the work was useful": useful < 0.5,
-        f"a chunk was heard {f.most_heard} times": f.most_heard > TIMES,
+        f"a chunk was transcribed {f.most_inferences} times": f.most_inferences > TIMES,
     }
     remark = f"longest pause {f.longest_silence_s:.1f} s; {useful:.0%} of the chunks transcribed once"
     return Row(

@@ -2,7 +2,7 @@
 
 from tests.services.chaos.bench import Bench, Row
 from tests.services.chaos.cluster import READY_S
-from tests.services.chaos.nemesis import Blow, Nemesis, outage
+from tests.services.chaos.nemesis import Nemesis, Operation, outage
 from tests.services.chaos.recorder import Refused
 from tests.services.chaos.trial import trial
 from tests.waiting import wait_until
@@ -31,8 +31,8 @@ def broker_restarted(bench: Bench) -> Row:
         nemesis = Nemesis(bench.cluster, run.recorder, bench.broker)
         for number in range(10):
             run.submit(bench.numbers(8, 8 * number))
-            nemesis.run([Blow(3.0, "broker down" if number % 2 else "broker ends")])
-            nemesis.run([Blow(AWAY_S, "broker up")])
+            nemesis.run([Operation(3.0, "broker down" if number % 2 else "broker ends")])
+            nemesis.run([Operation(AWAY_S, "broker up")])
             back_s = run.recorder.now_s()
             run.load.wait_accepted(run.expected)
             wait_until(lambda: run.load.accepted.keys() <= run.witness.ended, "the ends of all jobs", 240)
@@ -70,7 +70,7 @@ def late_broker(bench: Bench) -> Row:
     for member in members:
         member.start()
     for member in members:
-        wait_until(lambda member=member: member.answer("/livez") == 200, f"{member.name} to live", READY_S)  # type: ignore[misc]
+        wait_until(lambda member=member: member.answer("/livez") == 200, f"{member.name} to be alive", READY_S)  # type: ignore[misc]
     early = [f"{member.name} was ready without a broker" for member in members if member.answer("/readyz") != 503]
     bench.broker.start()
     with trial(bench.cluster, bench.seed, bench.folder / "late.jsonl") as run:

@@ -36,10 +36,10 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 
 
 def test_help_loads_nothing_heavy() -> None:
-    said = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", "import sys, murmur.cli; print(*sys.modules)"], capture_output=True, text=True, check=True
     )
-    assert set(said.stdout.split()).isdisjoint(HEAVY)
+    assert set(done.stdout.split()).isdisjoint(HEAVY)
 
 
 @pytest.mark.parametrize("name", [name for name, _ in commands()])
@@ -64,9 +64,9 @@ def test_the_version_is_an_option_too(monkeypatch: pytest.MonkeyPatch, capsys: p
 
 
 def test_shells_complete_commands() -> None:
-    asked = {**os.environ, "_MURMUR_COMPLETE": "complete_bash", "COMP_WORDS": "murmur tra", "COMP_CWORD": "1"}
+    environment = {**os.environ, "_MURMUR_COMPLETE": "complete_bash", "COMP_WORDS": "murmur tra", "COMP_CWORD": "1"}
     command = [sys.executable, "-c", "import sys; sys.argv[0] = 'murmur'; from murmur.cli import main; main()"]
-    assert subprocess.run(command, env=asked, capture_output=True, text=True).stdout.split() == ["transcribe"]
+    assert subprocess.run(command, env=environment, capture_output=True, text=True).stdout.split() == ["transcribe"]
 
 
 @pytest.mark.parametrize(
@@ -99,18 +99,18 @@ def test_wrong_use_exits_with_2_and_names_what_is_wrong(
     for name in ("a.wav", "a.mp3", "a.txt"):
         (tmp_path / name).write_bytes(b"content")
     assert run(monkeypatch, *arguments) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert why in said.err.splitlines()[-1]
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert why in captured.err.splitlines()[-1]
 
 
 def test_every_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("MURMUR_BEAM_SIZE", "900")
     monkeypatch.setenv("MURMUR_GATEWAY_PORT", "http")
     assert run(monkeypatch, "config") == 2
-    said = capsys.readouterr().err
-    assert "MURMUR_BEAM_SIZE" in said
-    assert "MURMUR_GATEWAY_PORT" in said
+    captured = capsys.readouterr().err
+    assert "MURMUR_BEAM_SIZE" in captured
+    assert "MURMUR_GATEWAY_PORT" in captured
 
 
 def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -56,14 +56,14 @@ def requested(name: str = "one", of: Work | None = None, **more: object) -> JobR
     return JobRequested.model_validate({"job": job, "work": of or work(), **more})
 
 
-def text(span: tuple[int, int], said: str, language: str = "en", sure: float = 0.99, attempt: int = 0) -> ChunkTranscribed:
+def text(span: tuple[int, int], words: str, language: str = "en", sure: float = 0.99, attempt: int = 0) -> ChunkTranscribed:
     return ChunkTranscribed(
         span=span,
         attempt=attempt,
         speech_s=1.0,
         language=language,
         language_probability=sure,
-        segments=(Segment(start=span[0] / 16_000, end=span[1] / 16_000, text=said),),
+        segments=(Segment(start=span[0] / 16_000, end=span[1] / 16_000, text=words),),
         inference_s=0.1,
     )
 
@@ -270,8 +270,8 @@ def test_an_unsure_minority_chunk_is_transcribed_again_in_the_files_language(wor
 
 @pytest.mark.parametrize("options", [{"multilingual": True}, {"language": "en"}])
 def test_no_chunk_is_transcribed_again_when_the_language_is_given_or_may_change(world: World, options: dict[str, object]) -> None:
-    asked = work(decoding=options)
-    world.see(requested(of=asked))
+    wanted = work(decoding=options)
+    world.see(requested(of=wanted))
     world.report(closed())
     world.report(text(SPANS[0], "Hello."))
     outputs = world.report(text(SPANS[1], "Olá.", language="pt", sure=0.4))

@@ -89,10 +89,10 @@ def test_a_job_waits_until_it_has_ended() -> None:
 def test_what_may_expire_is_returned_and_not_yet_deleted() -> None:
     found = tables(Change("jobs", "one", ENDED), Change("cache", "x", FINISHED), Change("cache", "y", FINISHED))
     later = NOW + timedelta(days=1)
-    asked = found.expired(later, job_memory_s=3600, cache_entries=1)
-    assert [(change.table, change.key, change.value) for change in asked] == [("jobs", "one", None), ("cache", "x", None)]
-    assert found.expired(later, job_memory_s=3600, cache_entries=1) == asked
-    for change in asked:
+    expired = found.expired(later, job_memory_s=3600, cache_entries=1)
+    assert [(change.table, change.key, change.value) for change in expired] == [("jobs", "one", None), ("cache", "x", None)]
+    assert found.expired(later, job_memory_s=3600, cache_entries=1) == expired
+    for change in expired:
         found.apply(change)
     assert (found.jobs, list(found.ended), list(found.cache)) == ({}, [], ["y"])
 

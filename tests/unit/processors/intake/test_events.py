@@ -45,7 +45,7 @@ def recorded(store: str, name: str) -> list[dict[str, Any]]:
     return events
 
 
-def heard(store: str, name: str, dialect: Dialect = "auto") -> list[Event]:
+def events_of(store: str, name: str, dialect: Dialect = "auto") -> list[Event]:
     values = [json.dumps(event["value"]).encode() for event in recorded(store, name)]
     return [event for value in values for event in normalise(value, dialect)]
 
@@ -65,25 +65,25 @@ def test_every_recorded_event_is_understood(store: str) -> None:
     names = [file.stem for file in (FIXTURES / store).glob("*.json")]
     assert len(names) >= 39
     for name in names:
-        assert len(heard(store, name)) == len(recorded(store, name))
-        assert all(isinstance(event, Ignored) or event.bucket in ("drops", "drops-versioned") for event in heard(store, name))
+        assert len(events_of(store, name)) == len(recorded(store, name))
+        assert all(isinstance(event, Ignored) or event.bucket in ("drops", "drops-versioned") for event in events_of(store, name))
 
 
 @pytest.mark.parametrize(("name", "key"), MINIO_KEYS.items())
 def test_an_event_of_minio_names_exactly_the_object(name: str, key: str) -> None:
-    assert heard("minio", name) == [Dropped("drops", (key,))]
+    assert events_of("minio", name) == [Dropped("drops", (key,))]
 
 
 @pytest.mark.parametrize(("name", "key"), VERSITYGW_KEYS.items())
 @pytest.mark.parametrize("dialect", ["auto", "raw"])
 def test_versitygw_objects_are_looked_for_under_the_name_that_its_listing_shows(name: str, key: str, dialect: Dialect) -> None:
-    events = heard("versitygw", name, dialect)
+    events = events_of("versitygw", name, dialect)
     assert first_keys(events) == [key]
 
 
 @pytest.mark.parametrize("name", sorted(KEYS))
 def test_keys_of_versitygw_are_never_decoded_when_it_is_known_to_be_versitygw(name: str) -> None:
-    (event,) = heard("versitygw", name, "raw")
+    (event,) = events_of("versitygw", name, "raw")
     raw = recorded("versitygw", name)[0]["value"]["Records"][0]["s3"]["object"]["key"]
     assert isinstance(event, Dropped)
     assert set(event.keys) == {KEYS[name], raw}
@@ -91,39 +91,39 @@ def test_keys_of_versitygw_are_never_decoded_when_it_is_known_to_be_versitygw(na
 
 @pytest.mark.parametrize("store", ["minio", "versitygw"])
 def test_the_longest_keys_arrive_complete(store: str) -> None:
-    (deep,) = first_keys(heard(store, "key_long_deep"))
-    (cyrillic,) = first_keys(heard(store, "key_cyr_1024"))
+    (deep,) = first_keys(events_of(store, "key_long_deep"))
+    (cyrillic,) = first_keys(events_of(store, "key_cyr_1024"))
     assert len(deep.encode()) == 1024
     assert len(cyrillic.encode()) == 1023
 
 
 def test_a_form_upload_to_versitygw_names_no_object_so_the_bucket_is_listed() -> None:
-    assert heard("versitygw", "post_ok") == [ListBucket("drops")]
+    assert events_of("versitygw", "post_ok") == [ListBucket("drops")]
 
 
 @pytest.mark.parametrize("name", NO_DROP)
 @pytest.mark.parametrize("store", ["minio", "versitygw"])
 def test_removals_and_tags_are_not_drops(store: str, name: str) -> None:
-    assert set(heard(store, name)) == {Ignored("other_event")}
+    assert set(events_of(store, name)) == {Ignored("other_event")}
 
 
 @pytest.mark.parametrize("name", SILENT)
 @pytest.mark.parametrize("store", ["minio", "versitygw"])
 def test_reading_and_aborting_report_nothing(store: str, name: str) -> None:
-    assert heard(store, name) == []
+    assert events_of(store, name) == []
 
 
 @pytest.mark.parametrize("store", ["minio", "versitygw"])
 def test_of_two_uploads_and_their_removal_two_drops_are_left(store: str) -> None:
-    assert first_keys(heard(store, "delete_many")) == ["x1", "x2"]
+    assert first_keys(events_of(store, "delete_many")) == ["x1", "x2"]
 
 
 def test_of_a_versioned_bucket_only_the_upload_counts() -> None:
-    assert first_keys(heard("minio", "versioned")) == ["v.wav"]
+    assert first_keys(events_of("minio", "versioned")) == ["v.wav"]
 
 
 def test_the_message_that_versitygw_sends_at_its_start_is_not_an_error() -> None:
-    assert heard("versitygw", "test_event") == [Ignored("test_event")]
+    assert events_of("versitygw", "test_event") == [Ignored("test_event")]
     assert normalise(b'{"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "drops"}') == [Ignored("test_event")]
 
 

@@ -24,13 +24,13 @@ def run(bench: Bench, record: Received[DecodeRequested], change: Change | None =
     events: list[WorkEvent] = []
     changes = [change] if change else []
 
-    def give(_: FileWork, step: Step | Exception | None) -> None:
+    def emit(_: FileWork, step: Step | Exception | None) -> None:
         assert isinstance(step, Step), step
         events.extend(output.value.event for output in step.outputs if isinstance(output.value, WorkReported))
         if changes:
             changes.pop()(path)
 
-    FileWork(record, bench.context, Slots(4), give).run()
+    FileWork(record, bench.context, Slots(4), emit).run()
     assert changes == []
     return events
 
@@ -128,14 +128,14 @@ def test_bytes_that_differed_temporarily_are_detected(bench: Bench) -> None:
     content = path.read_bytes()
     steps: list[Step] = []
 
-    def give(_: FileWork, step: Step | Exception | None) -> None:
+    def emit(_: FileWork, step: Step | Exception | None) -> None:
         assert isinstance(step, Step), step
         steps.append(step)
         path.write_bytes(bytes(len(content)) if len(steps) % 2 else content)
         found = record.event.work.audio
         os.utime(path, ns=(0, int((found.etag or "").partition("-")[2], 16)))
 
-    FileWork(record, bench.context, Slots(4), give).run()
+    FileWork(record, bench.context, Slots(4), emit).run()
     (last,) = [output.value.event for output in steps[-1].outputs if isinstance(output.value, WorkReported)]
     assert isinstance(last, WorkFailed)
     assert last.failure.reason == "content_changed"

@@ -14,7 +14,7 @@ PAD = 6400
 BRIEF = SlicingOptions(min_silence_s=0.16)
 
 
-def heard(*stretches: tuple[int, float]) -> list[float]:
+def probabilities_of(*stretches: tuple[int, float]) -> list[float]:
     """So many windows of that probability, one stretch after the other."""
     return [probability for count, probability in stretches for _ in range(count)]
 
@@ -28,32 +28,32 @@ def regions(probabilities: list[float], options: SlicingOptions | None = None) -
 
 
 def test_silence_has_no_region() -> None:
-    assert regions(heard((1000, 0.1))) == []
+    assert regions(probabilities_of((1000, 0.1))) == []
 
 
 def test_speech_is_padded_on_both_sides_but_not_beyond_the_file() -> None:
-    assert regions(heard((100, 0.1), (50, 0.9), (100, 0.1))) == [(100 * 512 - PAD, 150 * 512 + PAD)]
-    assert regions(heard((3, 0.1), (50, 0.9), (8, 0.1))) == [(0, 61 * 512)]
+    assert regions(probabilities_of((100, 0.1), (50, 0.9), (100, 0.1))) == [(100 * 512 - PAD, 150 * 512 + PAD)]
+    assert regions(probabilities_of((3, 0.1), (50, 0.9), (8, 0.1))) == [(0, 61 * 512)]
 
 
 def test_what_is_never_likely_must_last_to_be_speech() -> None:
-    assert regions(heard((50, 0.1), (14, 0.4), (50, 0.1))) == []
-    assert len(regions(heard((50, 0.1), (17, 0.4), (50, 0.1)))) == 1
-    assert len(regions(heard((50, 0.1), (6, 0.4), (1, 0.6), (6, 0.4), (50, 0.1)))) == 1
-    assert len(regions(heard((50, 0.1), (1, 0.6), (50, 0.1)))) == 1
+    assert regions(probabilities_of((50, 0.1), (14, 0.4), (50, 0.1))) == []
+    assert len(regions(probabilities_of((50, 0.1), (17, 0.4), (50, 0.1)))) == 1
+    assert len(regions(probabilities_of((50, 0.1), (6, 0.4), (1, 0.6), (6, 0.4), (50, 0.1)))) == 1
+    assert len(regions(probabilities_of((50, 0.1), (1, 0.6), (50, 0.1)))) == 1
 
 
 def test_a_short_gap_is_shared_by_its_neighbours() -> None:
-    first, second = regions(heard((50, 0.9), (10, 0.1), (50, 0.9)), BRIEF)
+    first, second = regions(probabilities_of((50, 0.9), (10, 0.1), (50, 0.9)), BRIEF)
     assert first[1] == second[0] == 55 * 512
 
 
 def test_a_dip_that_stays_above_the_lower_threshold_does_not_end_speech() -> None:
-    assert len(regions(heard((50, 0.9), (100, 0.4), (50, 0.9)))) == 1
+    assert len(regions(probabilities_of((50, 0.9), (100, 0.4), (50, 0.9)))) == 1
 
 
 def test_a_region_has_the_exact_times_of_speech_in_it() -> None:
-    probabilities = heard((10, 0.1), (50, 0.9), (20, 0.1), (3, 0.9), (3, 0.1), (30, 0.9), (100, 0.1))
+    probabilities = probabilities_of((10, 0.1), (50, 0.9), (20, 0.1), (3, 0.9), (3, 0.1), (30, 0.9), (100, 0.1))
     machine = Regions(SlicingOptions())
     (region,) = machine.feed(probabilities)
     assert [(a // 512, b // 512) for a, b in region.speech] == [(10, 60), (80, 116)]  # 96 ms are no silence
@@ -61,19 +61,19 @@ def test_a_region_has_the_exact_times_of_speech_in_it() -> None:
 
 def test_a_region_is_certain_once_nothing_can_follow_within_its_padding() -> None:
     machine = Regions(BRIEF)
-    assert machine.feed(heard((50, 0.9), (25, 0.1))) == []
+    assert machine.feed(probabilities_of((50, 0.9), (25, 0.1))) == []
     assert machine.feed([0.1]) == [Region((0, 50 * 512 + PAD), speech=((0, 50 * 512),))]
 
 
 def test_speech_that_never_pauses_is_cut_to_the_longest_chunk() -> None:
-    found = regions(heard((2000, 0.9)), SlicingOptions(max_chunk_s=10))
+    found = regions(probabilities_of((2000, 0.9)), SlicingOptions(max_chunk_s=10))
     assert all(end - start <= 160_000 for start, end in found)
     assert found[0][0] == 0
     assert found[-1][1] == 2000 * 512
 
 
 def test_speech_that_never_pauses_is_cut_where_it_is_weakest_in_its_last_seconds() -> None:
-    first, second = regions(heard((100, 0.3 + 0.21), (700, 0.9), (2, 0.6), (300, 0.9)), SlicingOptions(max_chunk_s=30))
+    first, second = regions(probabilities_of((100, 0.3 + 0.21), (700, 0.9), (2, 0.6), (300, 0.9)), SlicingOptions(max_chunk_s=30))
     assert first[1] == second[0] == 801 * 512  # the later one of two that are equally weak; the weaker start is too early
 
 

@@ -14,12 +14,12 @@ from tests.unit.processors.slicer.bench import AUDIO, WORK_ID, Bench
 from tests.waiting import DEADLINE_S
 
 
-def said_of(bench: Bench, record: Received[DecodeRequested]) -> list[Step]:
+def steps_of(bench: Bench, record: Received[DecodeRequested]) -> list[Step]:
     """All that the work says, run to its end in this thread."""
-    said: list[Step | Exception | None] = []
-    FileWork(record, bench.context, Slots(4), lambda _, step: said.append(step)).run()
-    steps = [step for step in said if isinstance(step, Step)]
-    assert steps == said
+    emitted: list[Step | Exception | None] = []
+    FileWork(record, bench.context, Slots(4), lambda _, step: emitted.append(step)).run()
+    steps = [step for step in emitted if isinstance(step, Step)]
+    assert steps == emitted
     return steps
 
 
@@ -36,7 +36,7 @@ def events(steps: list[Step]) -> list[WorkEvent]:
 
 
 def failure(bench: Bench, record: Received[DecodeRequested]) -> str:
-    (step,) = said_of(bench, record)
+    (step,) = steps_of(bench, record)
     (event,) = events([step])
     assert isinstance(event, WorkFailed)
     assert step.settles is record
@@ -45,7 +45,7 @@ def failure(bench: Bench, record: Received[DecodeRequested]) -> str:
 
 def test_a_file_opens_gives_its_chunks_and_closes_with_their_list(bench: Bench) -> None:
     record = bench.request()
-    steps = said_of(bench, record)
+    steps = steps_of(bench, record)
     opened, closed = events(steps)
     assert isinstance(opened, SliceOpened)
     assert isinstance(closed, SliceClosed)
@@ -58,32 +58,32 @@ def test_a_file_opens_gives_its_chunks_and_closes_with_their_list(bench: Bench) 
 def test_a_chunks_audio_is_stored_before_its_record_is_emitted(bench: Bench) -> None:
     sizes: list[tuple[int, float]] = []
 
-    def give(_: FileWork, step: Step | Exception | None) -> None:
+    def emit(_: FileWork, step: Step | Exception | None) -> None:
         assert isinstance(step, Step)
         for ready in chunks([step]):
             assert ready.audio.bucket == "work"
             assert ready.audio.key == f"chunks/{ready.slice_id}/{ready.run}/{ready.span[0]}-{ready.span[1]}"
             sizes.append((len(bench.store.get("work", ready.audio.key)), ready.speech_s * 32_000))
 
-    FileWork(bench.request(), bench.context, Slots(4), give).run()
+    FileWork(bench.request(), bench.context, Slots(4), emit).run()
     assert sizes
     assert all(found == expected for found, expected in sizes)
 
 
 def test_chunks_are_keyed_by_their_own_id_so_that_a_file_spreads(bench: Bench) -> None:
-    outputs = [output for step in said_of(bench, bench.request()) for output in step.outputs]
+    outputs = [output for step in steps_of(bench, bench.request()) for output in step.outputs]
     keys = [output.key for output in outputs if isinstance(output.value, ChunkReady)]
     assert keys == [output.value.chunk_id for output in outputs if isinstance(output.value, ChunkReady)]
     assert {output.key for output in outputs if isinstance(output.value, WorkReported)} == {WORK_ID}
 
 
 def test_a_worker_that_takes_over_continues_after_the_last_published_chunk(bench: Bench) -> None:
-    steps = said_of(bench, bench.request())
+    steps = steps_of(bench, bench.request())
     notes = [note for step in steps for _, note in step.notes]
     shutil.rmtree(bench.root / "work")
     bench.store.create()
 
-    again = said_of(bench, bench.request(note=notes[1]))
+    again = steps_of(bench, bench.request(note=notes[1]))
 
     assert spans(again) == spans(steps)[2:]
     assert len(list(bench.store.list("work"))) == len(spans(steps)) - 2
@@ -91,13 +91,13 @@ def test_a_worker_that_takes_over_continues_after_the_last_published_chunk(bench
 
 
 def test_a_note_of_another_version_of_the_slicer_is_not_followed(bench: Bench) -> None:
-    first = spans(said_of(bench, bench.request()))
-    assert spans(said_of(bench, bench.request(note="0:999999999"))) == first
-    assert spans(said_of(bench, bench.request(note="nonsense"))) == first
+    first = spans(steps_of(bench, bench.request()))
+    assert spans(steps_of(bench, bench.request(note="0:999999999"))) == first
+    assert spans(steps_of(bench, bench.request(note="nonsense"))) == first
 
 
 def test_silence_closes_without_a_chunk(bench: Bench) -> None:
-    steps = said_of(bench, bench.request("silence.flac"))
+    steps = steps_of(bench, bench.request("silence.flac"))
     closed = events(steps)[-1]
     assert isinstance(closed, SliceClosed)
     assert closed.chunks == ()
@@ -105,7 +105,7 @@ def test_silence_closes_without_a_chunk(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "clip", "expected"),
+    ("requested", "clip", "expected"),
     [
         (None, "en-parallel.flac", "interactive"),  # 11 s
         (None, "en-two-minutes.flac", "bulk"),  # 2 minutes, though less than 2 MiB
@@ -114,9 +114,9 @@ def test_silence_closes_without_a_chunk(bench: Bench) -> None:
     ],
 )
 def test_the_lane_is_the_requested_one_or_depends_on_the_length(
-    bench: Bench, asked: Lane | None, clip: str, expected: str
+    bench: Bench, requested: Lane | None, clip: str, expected: str
 ) -> None:
-    steps = said_of(bench, bench.request(clip, lane=asked))
+    steps = steps_of(bench, bench.request(clip, lane=requested))
     assert {ready.lane for ready in chunks(steps)} == {expected}
     topics = {output.topic.name for step in steps for output in step.outputs if isinstance(output.value, ChunkReady)}
     assert topics == {f"chunks.{expected}"}
@@ -126,7 +126,7 @@ def test_the_lane_is_the_requested_one_or_depends_on_the_length(
 def test_a_file_that_is_longer_than_declared_leaves_the_interactive_lane(bench: Bench, declared_samples: int) -> None:
     data = bytearray((AUDIO / "en-two-minutes.flac").read_bytes())
     data[22:26] = declared_samples.to_bytes(4, "big")
-    steps = said_of(bench, bench.request("long.flac", data=bytes(data)))
+    steps = steps_of(bench, bench.request("long.flac", data=bytes(data)))
     lanes = {ready.span[0] > 30 * 16_000: ready.lane for ready in chunks(steps)}
     assert lanes == {False: "interactive", True: "bulk"}
 
@@ -152,41 +152,41 @@ def test_missing_audio_is_a_failure_of_the_work(bench: Bench) -> None:
 def test_a_revoked_run_is_settled_without_a_word(bench: Bench) -> None:
     record = bench.request()
     bench.revoked.add((WORK_ID, "0-0"))
-    assert said_of(bench, record) == [Step(settles=record)]
+    assert steps_of(bench, record) == [Step(settles=record)]
 
 
 def test_a_run_that_is_revoked_on_the_way_stops_at_its_next_block(bench: Bench) -> None:
     record = bench.request("en-two-minutes.flac")
-    said: list[Step | Exception | None] = []
+    emitted: list[Step | Exception | None] = []
 
-    def give(_: FileWork, step: Step | Exception | None) -> None:
-        said.append(step)
+    def emit(_: FileWork, step: Step | Exception | None) -> None:
+        emitted.append(step)
         bench.revoked.add((WORK_ID, "0-0"))
 
-    FileWork(record, bench.context, Slots(4), give).run()
-    assert said[-1] == Step(settles=record)
-    assert len(said) < 4
+    FileWork(record, bench.context, Slots(4), emit).run()
+    assert emitted[-1] == Step(settles=record)
+    assert len(emitted) < 4
 
 
 def test_a_store_outage_during_a_file_loses_nothing(bench: Bench) -> None:
-    expected = spans(said_of(bench, bench.request()))
+    expected = spans(steps_of(bench, bench.request()))
     record = bench.request()
-    said: list[Step | Exception | None] = []
+    emitted: list[Step | Exception | None] = []
     away = threading.Event()
 
-    def give(_: FileWork, step: Step | Exception | None) -> None:
-        said.append(step)
-        if len(said) == 3:  # opened, two chunks
+    def emit(_: FileWork, step: Step | Exception | None) -> None:
+        emitted.append(step)
+        if len(emitted) == 3:  # opened, two chunks
             (bench.root / "work").rename(bench.root / "elsewhere")
             away.set()
 
-    thread = threading.Thread(target=FileWork(record, bench.context, Slots(4), give).run)
+    thread = threading.Thread(target=FileWork(record, bench.context, Slots(4), emit).run)
     thread.start()
     assert away.wait(DEADLINE_S)
     (bench.root / "elsewhere").rename(bench.root / "work")
     thread.join(DEADLINE_S)
 
-    steps = [step for step in said if isinstance(step, Step)]
+    steps = [step for step in emitted if isinstance(step, Step)]
     assert spans(steps) == expected
     assert [type(event) for event in events(steps)] == [SliceOpened, SliceClosed]
 
@@ -194,11 +194,11 @@ def test_a_store_outage_during_a_file_loses_nothing(bench: Bench) -> None:
 def test_a_stopped_work_ends_without_settling_even_while_the_store_is_unavailable(bench: Bench) -> None:
     record = bench.request()
     (bench.root / "uploads").rename(bench.root / "elsewhere")
-    said: list[Step | Exception | None] = []
-    work = FileWork(record, bench.context, Slots(4), lambda _, step: said.append(step))
+    emitted: list[Step | Exception | None] = []
+    work = FileWork(record, bench.context, Slots(4), lambda _, step: emitted.append(step))
     thread = threading.Thread(target=work.run)
     thread.start()
     work.stop()
     thread.join(DEADLINE_S)
     assert not thread.is_alive()
-    assert said == []
+    assert emitted == []

@@ -48,9 +48,9 @@ class StandIn:
         return [text(f"{len(window.samples)} samples") for window in batch]
 
 
-def text(said: str, read_to_s: float = 1.0) -> WindowText:
+def text(words: str, read_to_s: float = 1.0) -> WindowText:
     """One segment, up to there. More than that is left of a longer window."""
-    segment = Segment(start=0, end=read_to_s, text=said)
+    segment = Segment(start=0, end=read_to_s, text=words)
     return WindowText("en", 0.9, (segment,), read_to_s=read_to_s, inference_s=0.01)
 
 

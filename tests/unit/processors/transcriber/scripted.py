@@ -1,4 +1,4 @@
-"""Stand-ins for a model that is asked window by window. Their sound counts its samples, so a window says where it lies."""
+"""Stand-ins for a model that is calls window by window. Their sound counts its samples, so a window says where it lies."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -43,10 +43,10 @@ def part(start: float, end: float, language: str, probability: float = 0.9) -> L
 
 @dataclass
 class Model:
-    """An engine of one window at a time. Remembers what it was asked."""
+    """An engine of one window at a time. Remembers what it was calls."""
 
     answer: Callable[[Window], WindowText]
-    asked: list[Window] = field(default_factory=list)
+    calls: list[Window] = field(default_factory=list)
     replicas: int = 1
     batch_size: int = 1
 
@@ -57,13 +57,13 @@ class Model:
 
     def transcribe(self, batch: Sequence[Window]) -> list[WindowText]:
         (window,) = batch
-        self.asked.append(window)
-        assert len(self.asked) <= CALLS_MAX, "it never ends"
+        self.calls.append(window)
+        assert len(self.calls) <= CALLS_MAX, "it never ends"
         return [self.answer(window)]
 
     @property
     def places(self) -> list[Stretch]:
-        return [place(window) for window in self.asked]
+        return [place(window) for window in self.calls]
 
 
 def scripted(*answers: WindowText) -> Model:

@@ -10,14 +10,14 @@ def decoded(avg_logprob: float = -0.2, compression_ratio: float = 1.2, no_speech
 
 
 class Script:
-    """Answers by window and try, and remembers what was asked."""
+    """Answers by window and try, and remembers what was calls."""
 
     def __init__(self, *answers: list[Decoded]) -> None:
         self.answers = answers
-        self.asked: list[tuple[list[int], float]] = []
+        self.calls: list[tuple[list[int], float]] = []
 
     def __call__(self, which: Sequence[int], temperature: float) -> list[Decoded]:
-        self.asked.append((list(which), temperature))
+        self.calls.append((list(which), temperature))
         step = TEMPERATURES.index(temperature)
         return [self.answers[index][step] for index in which]
 
@@ -25,21 +25,21 @@ class Script:
 def test_good_text_is_decoded_once() -> None:
     script = Script([decoded()], [decoded()])
     assert with_fallback(2, script) == [decoded(), decoded()]
-    assert script.asked == [([0, 1], 0.0)]
+    assert script.calls == [([0, 1], 0.0)]
 
 
 def test_only_the_window_that_reads_badly_is_tried_again() -> None:
     loop, better = decoded(compression_ratio=9), decoded(-0.4)
     script = Script([decoded()], [loop, decoded(-1.5), better])
     assert with_fallback(2, script) == [decoded(), better]
-    assert script.asked == [([0, 1], 0.0), ([1], 0.2), ([1], 0.4)]
+    assert script.calls == [([0, 1], 0.0), ([1], 0.2), ([1], 0.4)]
 
 
 def test_when_no_try_is_good_the_likeliest_without_repetition_stands() -> None:
     tries = [decoded(-0.1, 9.0), decoded(-1.9), decoded(-1.2), decoded(-1.4), decoded(-2), decoded(-3)]
     script = Script(tries)
     assert with_fallback(1, script) == [decoded(-1.2)]
-    assert len(script.asked) == len(TEMPERATURES)
+    assert len(script.calls) == len(TEMPERATURES)
 
 
 def test_when_every_try_repeats_itself_the_likeliest_stands() -> None:
@@ -51,11 +51,11 @@ def test_unlikely_text_without_speech_is_not_tried_again() -> None:
     noise = decoded(-1.5, no_speech_prob=0.9)
     script = Script([noise])
     assert with_fallback(1, script) == [noise]
-    assert len(script.asked) == 1
+    assert len(script.calls) == 1
 
 
 def test_with_one_temperature_what_reads_badly_is_not_tried_again() -> None:
     poor = decoded(-1.5)
     script = Script([poor], [decoded()])
     assert with_fallback(2, script, TEMPERATURES[:1]) == [poor, decoded()]
-    assert script.asked == [([0, 1], 0.0)]
+    assert script.calls == [([0, 1], 0.0)]

@@ -6,10 +6,10 @@ from processors.transcriber.loading import DownloadLog
 
 
 def test_a_download_is_a_line_for_every_tenth(logged: list[EventDict]) -> None:
-    tell = DownloadLog("base")
-    tell(0, 0)  # before the hub has said how large it is
+    log_download = DownloadLog("base")
+    log_download(0, 0)  # before the hub has said how large it is
     for done_bytes in range(0, 1001, 5):
-        tell(done_bytes, 1000)
+        log_download(done_bytes, 1000)
     assert len(logged) == 11
     line = {"event": "model.downloading", "log_level": "info", "model": "base", "size_bytes": 1000}
     assert logged[0] == {**line, "percent": 0, "done_bytes": 0}

@@ -1,4 +1,4 @@
-"""Where the language changes inside a window, told by a model that is asked about stretches of it."""
+"""Where the language changes inside a window, told by a model that is calls about stretches of it."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -16,19 +16,19 @@ def seconds(*times: float) -> list[int]:
 
 
 class Listener:
-    """Is as sure of a language as its share of the stretch is, or less by `doubt`. Remembers what it was asked."""
+    """Is as sure of a language as its share of the stretch is, or less by `doubt`. Remembers what it was calls."""
 
     def __init__(self, *truth: tuple[float, float, str], doubt: float = 0.0) -> None:
         self._truth, self._doubt = truth, doubt
-        self.asked: list[tuple[float, float]] = []
+        self.calls: list[tuple[float, float]] = []
 
     def __call__(self, start: int, end: int) -> Mapping[str, float]:
         assert start < end
-        self.asked.append((start / RATE, end / RATE))
-        heard = dict.fromkeys(("de", "en", "it"), 0.0)
+        self.calls.append((start / RATE, end / RATE))
+        probabilities = dict.fromkeys(("de", "en", "it"), 0.0)
         for begin, until, language in self._truth:
-            heard[language] += max(0, min(end, until * RATE) - max(start, begin * RATE)) / (end - start)
-        return {language: share * (1 - self._doubt) for language, share in heard.items()}
+            probabilities[language] += max(0, min(end, until * RATE) - max(start, begin * RATE)) / (end - start)
+        return {language: share * (1 - self._doubt) for language, share in probabilities.items()}
 
 
 def found(listener: Listener, pauses: Sequence[float], length_s: float) -> list[tuple[float, float, str]]:
@@ -80,7 +80,7 @@ def test_a_first_stretch_of_which_the_model_is_not_sure_belongs_to_the_next() ->
 def test_the_language_of_stretches_shorter_than_three_seconds_is_not_detected_alone() -> None:
     listener = Listener((0, 5, "en"), (5, 6, "it"), (6, 12, "en"))
     assert found(listener, [1, 2, 5, 6, 10], 12) == []
-    assert all(end - start >= 3 for start, end in listener.asked)
+    assert all(end - start >= 3 for start, end in listener.calls)
 
 
 def test_a_part_has_the_probability_of_its_own_language_over_all_of_it() -> None:

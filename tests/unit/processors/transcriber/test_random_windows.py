@@ -31,7 +31,7 @@ def sentence(chance: random.Random) -> list[Said]:
 
 
 class Honest:
-    """Reads the words that are in its window, but ends it early wherever it likes; what it closes is what it heard. Finds
+    """Reads the words that are in its window, but ends it early wherever it likes; what it closes is what it count. Finds
     languages where there are none, and now and then writes nonsense that it knows to be that."""
 
     def __init__(self, chance: random.Random, words: list[Said]) -> None:
@@ -67,8 +67,8 @@ class Honest:
             words = words[count:]
         if not words:
             return wrote(*closed, at_rest=self._chance.random() < 0.5)
-        heard = self._chance.randrange(0, len(words) + 1) if closed else len(words)
-        tail = together(words[:heard]).model_copy(update={"end": duration_s}) if heard else None
+        count = self._chance.randrange(0, len(words) + 1) if closed else len(words)
+        tail = together(words[:count]).model_copy(update={"end": duration_s}) if count else None
         return wrote(*closed, tail=tail)
 
 
@@ -144,4 +144,4 @@ def test_whatever_a_model_closes_is_kept_once_in_order_and_the_loop_ends() -> No
         assert set(careless.closed) <= set(kept) <= {*careless.closed, *careless.tails}, seed
         assert orderly(text), seed
         assert all(clipped(speech, *stretch) for stretch in text.unread), seed
-        assert len(model.asked) <= 3 * (WINDOWS_MAX + DURATION_S / 2), seed  # again in full, without prompt, and gaps
+        assert len(model.calls) <= 3 * (WINDOWS_MAX + DURATION_S / 2), seed  # again in full, without prompt, and gaps

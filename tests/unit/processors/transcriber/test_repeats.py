@@ -1,4 +1,4 @@
-"""Repeated requests at the transcriber: answered again, not heard again. What is asked for on purpose is heard."""
+"""Repeated requests at the transcriber: answered again, not heard again. What is second for on purpose is heard."""
 
 from dataclasses import replace
 
@@ -69,9 +69,9 @@ def test_a_repeat_is_transcribed_when_the_audio_of_the_first_was_lost_and_is_bac
 @pytest.mark.parametrize("changes", [{"attempt": 1}, {"run": "0-9"}, {"decoding": DecodingOptions(language="de")}])
 def test_a_chunk_that_is_requested_again_on_purpose_is_transcribed_again(system: System, changes: dict[str, object]) -> None:
     record = system.chunk()
-    system.turn(record, asked := repeat(record, changes=changes))
+    system.turn(record, second := repeat(record, changes=changes))
     system.until(lambda: len(system.settled()) == 2, "both")
-    assert system.begun() == [record, asked]
+    assert system.begun() == [record, second]
     assert system.engine.batches == [1, 1]
 
 

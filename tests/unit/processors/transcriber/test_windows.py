@@ -46,21 +46,21 @@ def test_decoding_continues_from_the_last_time_stamp_and_the_unclosed_text_is_re
 def test_a_text_that_stays_unclosed_is_kept_once() -> None:
     model = scripted(wrote(segment(0, 6, "one"), tail=segment(6, 10, "tw")), wrote(tail=segment(0, 4, "two")))
     assert texts(read_chunk(model, 10)) == ["one", "two"]
-    assert len(model.asked) == 2
+    assert len(model.calls) == 2
 
 
 @pytest.mark.parametrize(("speech_ends", "windows"), [(6.1, 1), (6.19, 1), (6.21, 2), (9, 2)])
 def test_it_continues_while_more_than_a_fifth_of_a_second_of_speech_is_left(speech_ends: float, windows: int) -> None:
     model = scripted(wrote(segment(0, 6, "one"), tail=segment(6, 10, "two")), wrote(segment(0, 3, "two")))
     assert texts(read_chunk(model, 10, [(0, speech_ends)])) == ["one", "two"]
-    assert len(model.asked) == windows
+    assert len(model.calls) == windows
 
 
 @pytest.mark.parametrize(("speech_ends", "windows"), [(6.9, 1), (7.0, 1), (7.1, 2)])
 def test_after_a_complete_text_it_continues_only_for_a_second_of_speech(speech_ends: float, windows: int) -> None:
     model = scripted(wrote(segment(0, 6, "one"), at_rest=True), wrote(segment(0, 1, "two"), at_rest=True))
     assert texts(read_chunk(model, 10, [(0, speech_ends)])) == ["one", "two"][:windows]
-    assert len(model.asked) == windows
+    assert len(model.calls) == windows
 
 
 def test_what_follows_a_model_at_rest_is_not_taken_when_it_only_repeats_the_end_or_is_doubtful() -> None:
@@ -74,14 +74,14 @@ def test_what_follows_a_model_at_rest_is_not_taken_when_it_only_repeats_the_end_
 def test_silence_after_the_last_text_is_not_decoded() -> None:
     model = scripted(wrote(segment(0, 4, "one")))
     assert texts(read_chunk(model, 30, [(0, 4)])) == ["one"]
-    assert len(model.asked) == 1
+    assert len(model.calls) == 1
 
 
 @pytest.mark.parametrize("closed_s", [0.05, 0.19])
 def test_a_window_that_was_hardly_read_is_not_read_from_there_again(closed_s: float) -> None:
     model = scripted(wrote(segment(0, closed_s, "one"), tail=segment(closed_s, 10, "two")))
     assert texts(read_chunk(model, 10)) == ["one", "two"]
-    assert len(model.asked) == 1
+    assert len(model.calls) == 1
 
 
 def test_a_model_that_closes_nothing_runs_once_and_its_text_is_kept() -> None:
@@ -92,7 +92,7 @@ def test_a_model_that_closes_nothing_runs_once_and_its_text_is_kept() -> None:
 def test_a_model_that_always_ends_early_runs_a_bounded_number_of_times_and_the_rest_is_reported() -> None:
     model = Model(lambda window: wrote(segment(0, 0.5, f"{place(window)[0]}")))
     text = read_chunk(model, 30)
-    assert WINDOWS_MAX <= len(model.asked) <= WINDOWS_MAX + 1  # the rest once more, by itself
+    assert WINDOWS_MAX <= len(model.calls) <= WINDOWS_MAX + 1  # the rest once more, by itself
     assert texts(text)[:WINDOWS_MAX] == [f"{number * 0.5}" for number in range(WINDOWS_MAX)]
     assert text.unread[-1][1] == 30
     assert text.unread[-1][0] <= (WINDOWS_MAX + 1) * 0.5
@@ -106,7 +106,7 @@ def test_a_chunk_of_many_languages_that_always_ends_early_is_bounded_as_well() -
 
     model = Model(answer)
     assert read_chunk(model, 30, [(at, at + 2.9) for at in range(0, 30, 3)]).unread
-    assert len(model.asked) <= 1 + WINDOWS_MAX + 2 * len(changes)
+    assert len(model.calls) <= 1 + WINDOWS_MAX + 2 * len(changes)
 
 
 def test_a_runaway_text_in_a_fitted_window_is_replaced_by_that_of_a_full_one_and_counted() -> None:
@@ -114,7 +114,7 @@ def test_a_runaway_text_in_a_fitted_window_is_replaced_by_that_of_a_full_one_and
     model = scripted(wild, wrote(segment(0, 5, "one"), at_rest=True))
     text = read_chunk(model, 5, options=FIT)
     assert texts(text) == ["one"]
-    assert [window.options.encoder_window for window in model.asked] == ["fit", "full"]
+    assert [window.options.encoder_window for window in model.calls] == ["fit", "full"]
     assert model.places == [(0, 5), (0, 5)]
     assert text.refitted == 1
 
@@ -131,7 +131,7 @@ def test_a_runaway_text_with_a_prompt_is_read_without_it_with_one_warning() -> N
     model = scripted(wild, wrote(segment(0, 6, "one")), replace(wrote(segment(0, 4, "two")), runaway=True))
     text = read_chunk(model, 10, options=DecodingOptions(prompt="Sofia"))
     assert texts(text) == ["one", "two"]
-    assert [window.options.prompt for window in model.asked][:2] == ["Sofia", None]
+    assert [window.options.prompt for window in model.calls][:2] == ["Sofia", None]
     assert text.warnings == (PROMPT_DROPPED,)
 
 
@@ -139,8 +139,8 @@ def test_a_fitted_window_with_a_prompt_is_tried_in_full_before_the_prompt_is_giv
     bad = replace(wrote(segment(0, 5, "x")), runaway=True)
     model = scripted(bad, bad, wrote(segment(0, 5, "one")))
     read_chunk(model, 5, options=DecodingOptions(prompt="Sofia", encoder_window="fit"))
-    asked = [(window.options.encoder_window, window.options.prompt) for window in model.asked]
-    assert asked == [("fit", "Sofia"), ("full", "Sofia"), ("full", None)]
+    calls = [(window.options.encoder_window, window.options.prompt) for window in model.calls]
+    assert calls == [("fit", "Sofia"), ("full", "Sofia"), ("full", None)]
 
 
 def test_the_engines_warnings_of_a_window_are_in_the_chunks_warnings_once() -> None:
@@ -158,7 +158,7 @@ def test_parts_of_two_languages_become_windows_of_their_own_in_that_order() -> N
     text = read_chunk(model, 10, [(0, 5.8), (6.2, 10)])
     assert texts(text) == ["one", "due"]
     assert model.places == [(0, 10), (0, 6), (6, 10)]
-    assert [window.options.language for window in model.asked] == [None, "en", "it"]
+    assert [window.options.language for window in model.calls] == [None, "en", "it"]
 
 
 def test_a_part_that_ends_early_is_continued_before_the_next_part_begins() -> None:
@@ -170,7 +170,7 @@ def test_a_part_that_ends_early_is_continued_before_the_next_part_begins() -> No
     )
     assert texts(read_chunk(model, 10, [(0, 5.8), (6.2, 10)])) == ["one", "two", "tre"]
     assert model.places == [(0, 10), (0, 6), (3, 6), (6, 10)]
-    assert [window.options.language for window in model.asked] == [None, "en", "en", "it"]
+    assert [window.options.language for window in model.calls] == [None, "en", "en", "it"]
 
 
 def test_it_continues_in_the_silence_that_the_time_stamp_means() -> None:
@@ -190,13 +190,13 @@ def test_what_is_read_again_and_only_repeats_the_end_of_the_text_is_left_out() -
 def test_a_window_has_its_pauses_in_its_own_samples() -> None:
     model = scripted(wrote(segment(0, 4, "one")), wrote(segment(0, 6, "two")))
     read_chunk(model, 10, [(0, 2.5), (3.5, 4.5), (5.5, 10)])
-    assert [[at / SAMPLE_RATE_HZ for at in window.pauses] for window in model.asked] == [[3, 5], [0.5]]  # it goes on at 4.5
+    assert [[at / SAMPLE_RATE_HZ for at in window.pauses] for window in model.calls] == [[3, 5], [0.5]]  # it goes on at 4.5
 
 
 def test_the_language_of_the_first_window_carries_on() -> None:
     model = scripted(wrote(segment(0, 6, "uno"), language="it"), wrote(segment(0, 4, "due"), language="it"))
     text = read_chunk(model, 10)
-    assert [window.options.language for window in model.asked] == [None, "it"]
+    assert [window.options.language for window in model.calls] == [None, "it"]
     assert (text.language, text.language_probability) == ("it", 0.75)
 
 

@@ -11,7 +11,7 @@ def segment(text: str, start: float = 0.0) -> Segment:
     return Segment(start=start, end=start + 1, text=text)
 
 
-def told(span: Span, share: float, text: str, run: str = "0-1", work_id: str = WORK) -> WorkProgressed:
+def progressed(span: Span, share: float, text: str, run: str = "0-1", work_id: str = WORK) -> WorkProgressed:
     return WorkProgressed(work_id=work_id, run=run, span=span, share=share, segments=(segment(text, span[0] / 16000),))
 
 
@@ -21,8 +21,8 @@ def texts(progress: Progress) -> list[str]:
 
 def test_segments_stand_in_the_order_of_the_file_whenever_they_come() -> None:
     book = ProgressBook()
-    book.note(told((160_000, 320_000), 0.5, "second"))
-    book.note(told((0, 160_000), 1.0, "first"))
+    book.note(progressed((160_000, 320_000), 0.5, "second"))
+    book.note(progressed((0, 160_000), 1.0, "first"))
 
     assert texts(book.of(WORK)) == ["first", "second"]
     assert book.of(WORK).share == 1.0
@@ -30,26 +30,26 @@ def test_segments_stand_in_the_order_of_the_file_whenever_they_come() -> None:
 
 def test_a_chunk_reported_twice_is_there_once_with_its_last_text() -> None:
     book = ProgressBook()
-    book.note(told((0, 160_000), 0.5, "ola"))
-    book.note(told((0, 160_000), 0.5, "olá"))
+    book.note(progressed((0, 160_000), 0.5, "ola"))
+    book.note(progressed((0, 160_000), 0.5, "olá"))
 
     assert texts(book.of(WORK)) == ["olá"]
 
 
 def test_a_new_run_starts_from_the_beginning() -> None:
     book = ProgressBook()
-    book.note(told((0, 160_000), 0.9, "old"))
-    book.note(told((0, 80_000), 0.1, "new", run="0-7"))
+    book.note(progressed((0, 160_000), 0.9, "old"))
+    book.note(progressed((0, 80_000), 0.1, "new", run="0-7"))
 
     assert book.of(WORK) == Progress(0.1, (segment("new"),))
 
 
 def test_only_what_was_not_seen_is_new() -> None:
     book, seen = ProgressBook(), set[Span]()
-    book.note(told((0, 160_000), 0.3, "one"))
+    book.note(progressed((0, 160_000), 0.3, "one"))
     assert [segment.text for segment in book.new(WORK, seen)] == ["one"]
 
-    book.note(told((160_000, 320_000), 0.6, "two"))
+    book.note(progressed((160_000, 320_000), 0.6, "two"))
 
     assert [segment.text for segment in book.new(WORK, seen)] == ["two"]
     assert book.new(WORK, seen) == ()
@@ -58,7 +58,7 @@ def test_only_what_was_not_seen_is_new() -> None:
 def test_the_work_without_changes_for_the_longest_time_is_dropped_first() -> None:
     book = ProgressBook(works_max=2)
     for work_id in ("a" * 64, "b" * 64, "a" * 64, "c" * 64):
-        book.note(told((0, 1), 0.5, "x", work_id=work_id))
+        book.note(progressed((0, 1), 0.5, "x", work_id=work_id))
 
     assert [bool(book.of(letter * 64).segments) for letter in "abc"] == [True, False, True]
 

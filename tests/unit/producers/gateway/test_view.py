@@ -42,7 +42,7 @@ def job(job_id: UUID, minute: int = 0, owner: str = "default") -> Job:
     return Job(job_id=job_id, source="http", filename="a.wav", owner=owner, submitted_at=NOON + timedelta(minutes=minute))
 
 
-def asked(job_id: UUID, minute: int = 0, owner: str = "default") -> JobRequested:
+def requested(job_id: UUID, minute: int = 0, owner: str = "default") -> JobRequested:
     work = Work(work_id=WORK_ID, audio_id="a" * 64, slice_id="b" * 64, audio=AUDIO, model=MODEL)
     return JobRequested(job=job(job_id, minute, owner), work=work)
 
@@ -63,7 +63,7 @@ def changed(job_id: UUID, state: State, minute: int = 0) -> JobChanged:
 TOPIC_OF = {JobRequested: REQUESTS, JobChanged: JOBS, WorkProgressed: PROGRESS, CancelRequested: CANCELLATIONS}
 
 
-def tell(view: View, *records: Record, offset: int = 0) -> set[str]:
+def apply(view: View, *records: Record, offset: int = 0) -> set[str]:
     received = []
     for place, record in enumerate(records, start=offset):
         partition = Partition(TOPIC_OF[type(record)].name, 0)
@@ -78,7 +78,7 @@ def state(view: View, job_id: UUID) -> State | None:
 
 def test_a_request_is_a_pending_job(view: View) -> None:
     job_id = uuid4()
-    touched = tell(view, asked(job_id))
+    touched = apply(view, requested(job_id))
 
     found = view.get(job_id)
     assert touched == {str(job_id)}
@@ -88,18 +88,18 @@ def test_a_request_is_a_pending_job(view: View) -> None:
 
 def test_an_accepted_request_is_readable_before_the_topic_brings_it(view: View) -> None:
     job_id = uuid4()
-    view.accept(asked(job_id))
+    view.accept(requested(job_id))
     assert state(view, job_id) == "PENDING"
 
-    tell(view, changed(job_id, "STARTED"), asked(job_id))
+    apply(view, changed(job_id, "STARTED"), requested(job_id))
 
     assert state(view, job_id) == "STARTED"
 
 
 def test_a_job_follows_its_records(view: View) -> None:
     job_id = uuid4()
-    for told in (asked(job_id), changed(job_id, "STARTED"), changed(job_id, "SUCCESS")):
-        tell(view, told)
+    for record in (requested(job_id), changed(job_id, "STARTED"), changed(job_id, "SUCCESS")):
+        apply(view, record)
 
     found = view.get(job_id)
     assert found is not None
@@ -112,9 +112,9 @@ def test_a_job_follows_its_records(view: View) -> None:
 @pytest.mark.parametrize("late", ["PENDING", "STARTED", "SUCCESS", "FAILURE", "REVOKED"])
 def test_a_terminal_state_never_moves(view: View, end: State, late: State) -> None:
     job_id = uuid4()
-    tell(view, changed(job_id, end))
+    apply(view, changed(job_id, end))
 
-    tell(view, asked(job_id), changed(job_id, late))
+    apply(view, requested(job_id), changed(job_id, late))
 
     assert state(view, job_id) == end
 
@@ -133,8 +133,8 @@ def test_what_cannot_be_understood_moves_the_offset_and_nothing_else(view: View)
 
 def test_newest_first_filtered_by_state_and_owner(view: View) -> None:
     ids = [uuid4() for _ in range(4)]
-    tell(view, *(asked(job_id, minute, "ana" if minute % 2 else "default") for minute, job_id in enumerate(ids)))
-    tell(view, changed(ids[0], "FAILURE"))
+    apply(view, *(requested(job_id, minute, "ana" if minute % 2 else "default") for minute, job_id in enumerate(ids)))
+    apply(view, changed(ids[0], "FAILURE"))
 
     assert [found.job_id for found in view.newest(3)] == [ids[3], ids[2], ids[1]]
     assert [found.job_id for found in view.newest(9, state="FAILURE")] == [ids[0]]
@@ -144,7 +144,7 @@ def test_newest_first_filtered_by_state_and_owner(view: View) -> None:
 
 def test_rows_and_offsets_outlive_the_process(view: View, path: Path) -> None:
     job_id = uuid4()
-    tell(view, asked(job_id), offset=41)
+    apply(view, requested(job_id), offset=41)
     view.close()
 
     again = View(path)
@@ -161,7 +161,7 @@ def test_caught_up_means_every_partition_was_read_to_its_end(view: View) -> None
     ends = {Partition(REQUESTS.name, 0): 1, Partition(REQUESTS.name, 1): 0}
     assert not view.caught_up(ends)
 
-    tell(view, asked(uuid4()))
+    apply(view, requested(uuid4()))
 
     assert view.caught_up(ends)
     assert not view.caught_up({Partition(REQUESTS.name, 0): 2})
@@ -177,28 +177,28 @@ def test_offsets_that_only_pass_control_records_are_kept(view: View) -> None:
 
 def test_progress_has_no_offsets_since_it_is_read_again_after_a_restart(view: View) -> None:
     progressed = WorkProgressed(work_id=WORK_ID, run="0-1", span=(0, 16000), share=0.5, segments=())
-    assert tell(view, progressed) == {WORK_ID}
+    assert apply(view, progressed) == {WORK_ID}
 
     assert view.progress.share(WORK_ID) == 0.5
     assert view.offsets() == {}
 
 
 def test_progress_is_dropped_when_the_work_has_ended_and_kept_when_one_of_its_jobs_was_cancelled(view: View) -> None:
-    tell(view, WorkProgressed(work_id=WORK_ID, run="0-1", span=(0, 16000), share=0.5, segments=()))
-    tell(view, changed(uuid4(), "REVOKED"))
+    apply(view, WorkProgressed(work_id=WORK_ID, run="0-1", span=(0, 16000), share=0.5, segments=()))
+    apply(view, changed(uuid4(), "REVOKED"))
     assert view.progress.share(WORK_ID) == 0.5
 
-    tell(view, changed(uuid4(), "SUCCESS"))
+    apply(view, changed(uuid4(), "SUCCESS"))
 
     assert view.progress.share(WORK_ID) == 0.0
 
 
 def test_another_cluster_is_read_from_the_beginning_and_replaces_what_it_does_not_have(view: View) -> None:
     lost, kept, failed = uuid4(), uuid4(), uuid4()
-    tell(view, asked(lost), asked(kept), changed(failed, "FAILURE"))
+    apply(view, requested(lost), requested(kept), changed(failed, "FAILURE"))
 
     assert view.follow("cluster-2") == {}
-    tell(view, asked(kept), asked(failed), changed(failed, "SUCCESS"))
+    apply(view, requested(kept), requested(failed), changed(failed, "SUCCESS"))
     assert state(view, lost) == "PENDING"  # until the new cluster was read to its end
     view.settled()
 
@@ -207,10 +207,10 @@ def test_another_cluster_is_read_from_the_beginning_and_replaces_what_it_does_no
 
 def test_an_end_is_kept_while_another_cluster_still_has_the_beginning(view: View) -> None:
     job_id = uuid4()
-    tell(view, changed(job_id, "SUCCESS"))
+    apply(view, changed(job_id, "SUCCESS"))
 
     view.follow("cluster-2")
-    tell(view, asked(job_id), changed(job_id, "STARTED"))
+    apply(view, requested(job_id), changed(job_id, "STARTED"))
     view.settled()
 
     assert state(view, job_id) == "SUCCESS"
@@ -218,8 +218,8 @@ def test_an_end_is_kept_while_another_cluster_still_has_the_beginning(view: View
 
 def test_the_records_that_a_fresh_broker_is_seeded_from(view: View) -> None:
     done, running, waiting = uuid4(), uuid4(), uuid4()
-    tell(view, *(asked(job_id, minute) for minute, job_id in enumerate((done, running, waiting))))
-    tell(view, changed(done, "SUCCESS", 0), changed(running, "STARTED", 1))
+    apply(view, *(requested(job_id, minute) for minute, job_id in enumerate((done, running, waiting))))
+    apply(view, changed(done, "SUCCESS", 0), changed(running, "STARTED", 1))
 
     cancellation = CancelRequested(job_id=waiting, work_id=WORK_ID, requested_at=datetime.now(UTC))
     view.cancel(cancellation)
@@ -236,7 +236,7 @@ def test_a_file_of_an_earlier_layout_keeps_its_jobs(tmp_path: Path, layout: int)
     path, job_id = tmp_path / "view.sqlite3", uuid4()
     with closing(View(path)) as view:
         view.open()
-        view.accept(asked(job_id))
+        view.accept(requested(job_id))
     with closing(sqlite3.connect(path)) as sql:
         sql.executescript("DROP INDEX jobs_by_work; ALTER TABLE jobs DROP COLUMN deleted;")
         if layout == 1:
@@ -252,11 +252,11 @@ def test_a_file_of_an_earlier_layout_keeps_its_jobs(tmp_path: Path, layout: int)
 
 def test_a_deleted_job_remains_only_in_the_brokers_retention(view: View) -> None:
     done, kept = uuid4(), uuid4()
-    tell(view, asked(done), asked(kept, 1))
-    tell(view, changed(done, "SUCCESS"), changed(kept, "FAILURE", 1))
+    apply(view, requested(done), requested(kept, 1))
+    apply(view, changed(done, "SUCCESS"), changed(kept, "FAILURE", 1))
 
     deletion = CancelRequested(job_id=done, work_id=WORK_ID, requested_at=datetime.now(UTC), delete=True)
-    tell(view, deletion, deletion)
+    apply(view, deletion, deletion)
 
     assert state(view, done) is None
     assert [job.job_id for job in view.newest(9)] == [kept]
@@ -267,8 +267,8 @@ def test_a_deleted_job_remains_only_in_the_brokers_retention(view: View) -> None
 
 def test_a_deletion_may_be_read_before_its_job(view: View) -> None:
     done = uuid4()
-    tell(view, CancelRequested(job_id=done, work_id=WORK_ID, requested_at=datetime.now(UTC), delete=True))
-    tell(view, asked(done), changed(done, "SUCCESS"))
+    apply(view, CancelRequested(job_id=done, work_id=WORK_ID, requested_at=datetime.now(UTC), delete=True))
+    apply(view, requested(done), changed(done, "SUCCESS"))
 
     assert state(view, done) is None
     assert view.counts() == {}
@@ -277,7 +277,7 @@ def test_a_deletion_may_be_read_before_its_job(view: View) -> None:
 
 def test_jobs_of_the_same_moment_are_listed_once_page_by_page(view: View) -> None:
     ids = {uuid4() for _ in range(5)}
-    tell(view, *(asked(job_id) for job_id in ids))
+    apply(view, *(requested(job_id) for job_id in ids))
     first = view.newest(3)
     rest = view.newest(3, after=first[-1].place)
 
@@ -287,7 +287,7 @@ def test_jobs_of_the_same_moment_are_listed_once_page_by_page(view: View) -> Non
 
 def test_a_batch_that_fails_leaves_neither_rows_nor_offsets(view: View) -> None:
     job_id = uuid4()
-    good = Received(Partition(REQUESTS.name, 0), 0, None, codec.encode(asked(job_id)), event=asked(job_id))
+    good = Received(Partition(REQUESTS.name, 0), 0, None, codec.encode(requested(job_id)), event=requested(job_id))
     broken = Received(Partition(JOBS.name, 0), 0, None, object(), event=changed(job_id, "STARTED"))  # type: ignore[arg-type]
 
     with pytest.raises(Exception, match="type 'object' is not supported"):

@@ -105,20 +105,20 @@ def test_only_the_demo_models_texts_carry_its_warning(tmp_path: Path) -> None:
 
 
 def test_progress_counts_bytes_and_not_files() -> None:
-    told: list[tuple[int, int]] = []
-    bar = hub._bar(lambda done, total: told.append((done, total)), 0)
+    reported: list[tuple[int, int]] = []
+    bar = hub._bar(lambda done, total: reported.append((done, total)), 0)
     of_bytes, of_files = bar(unit="B", total=0), bar(total=3)
     of_bytes.total += 100
     of_bytes.update(40)
     of_files.update(1)
     of_bytes.update(60)
-    assert told == [(40, 100), (100, 100)]
+    assert reported == [(40, 100), (100, 100)]
 
 
 def test_the_size_that_the_hub_gives_is_the_measure_from_the_first_byte() -> None:
-    told: list[tuple[int, int]] = []
-    bar = hub._bar(lambda done, total: told.append((done, total)), 1000)(unit="B", total=0)
+    reported: list[tuple[int, int]] = []
+    bar = hub._bar(lambda done, total: reported.append((done, total)), 1000)(unit="B", total=0)
     bar.total += 20  # the client counts only the files that it has begun
     bar.update(20)
     bar.update(2000)
-    assert told == [(20, 1000), (1000, 1000)]
+    assert reported == [(20, 1000), (1000, 1000)]

@@ -1,4 +1,4 @@
-"""The folder of `MURMUR_MODELS_DIR`: what is in it is used, and what is wrong with it is said before the hub is asked."""
+"""The folder of `MURMUR_MODELS_DIR`: what is in it is used, and what is wrong with it is message before the hub is asked."""
 
 import re
 import shutil
@@ -77,13 +77,13 @@ def test_a_name_never_leads_out_of_the_folder_of_models(models_dir: Path, tmp_pa
         resolve("../outside", models_dir)
 
 
-@pytest.mark.parametrize(("damage", "said"), DAMAGES)
+@pytest.mark.parametrize(("damage", "message"), DAMAGES)
 def test_an_incomplete_model_is_an_error_that_names_the_folder_and_what_it_lacks(
-    damage: Callable[[Path], None], said: str, models_dir: Path
+    damage: Callable[[Path], None], message: str, models_dir: Path
 ) -> None:
     damage(models_dir / "base")
     for name, folder_of_models in (("base", models_dir), (str(models_dir / "base"), None)):
-        with pytest.raises(UsageError, match=re.escape(said)) as error:
+        with pytest.raises(UsageError, match=re.escape(message)) as error:
             resolve(name, folder_of_models)
         assert str(models_dir / "base") in str(error.value)
 

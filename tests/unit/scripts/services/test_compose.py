@@ -13,7 +13,7 @@ from scripts.services.compose import FILE, KAFKA, KAFKA_PORT, OVERRIDE, STORE, S
 from scripts.services.minio import MINIO
 from scripts.services.store import ACCESS_KEY
 
-ENGINE = '#!/bin/sh\necho "$@" >> "{said}"\nexit {code}\n'
+ENGINE = '#!/bin/sh\necho "$@" >> "{record}"\nexit {code}\n'
 
 
 def described(service: str) -> dict[str, Any]:
@@ -29,10 +29,10 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def a_docker(folder: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> Path:
     docker = folder / "docker"
-    docker.write_text(ENGINE.format(said=folder / "said", code=code))
+    docker.write_text(ENGINE.format(record=folder / "record", code=code))
     docker.chmod(0o755)
     monkeypatch.setenv("PATH", str(folder))
-    return folder / "said"
+    return folder / "record"
 
 
 def test_services_are_started_alone_in_a_project_of_their_own_and_ended_with_their_volumes(engine: Path, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_lanes_are_separate_and_the_oldest_is_of_all_partitions() -> None:
         records.add(0, since_s, speech_s)
         return records
 
-    told = figures(
+    found = figures(
         {
             Partition("chunks.interactive", 0): of(50.0, 2.0),
             Partition("chunks.bulk", 0): of(50.0, 30.0),
@@ -46,11 +46,11 @@ def test_lanes_are_separate_and_the_oldest_is_of_all_partitions() -> None:
             Partition("decodes", 3): of(100.0, 0.0),
         }
     )
-    assert told.queued_audio_s == {"interactive": 2.0, "bulk": 40.0}
-    assert told.oldest_waiting_since == datetime.fromtimestamp(100, UTC)
+    assert found.queued_audio_s == {"interactive": 2.0, "bulk": 40.0}
+    assert found.oldest_waiting_since == datetime.fromtimestamp(100, UTC)
 
 
 def test_nothing_waits_in_empty_topics() -> None:
-    told = figures({Partition("chunks.bulk", 0): Unsettled(), Partition("requests", 0): Unsettled()})
-    assert told.queued_audio_s == {"interactive": 0.0, "bulk": 0.0}
-    assert told.oldest_waiting_since is None
+    found = figures({Partition("chunks.bulk", 0): Unsettled(), Partition("requests", 0): Unsettled()})
+    assert found.queued_audio_s == {"interactive": 0.0, "bulk": 0.0}
+    assert found.oldest_waiting_since is None

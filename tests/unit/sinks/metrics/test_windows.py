@@ -107,11 +107,11 @@ def test_clocks_that_disagree_give_no_negative_times() -> None:
 
 def test_only_windows_with_jobs_are_returned() -> None:
     kind = Kind(0, "SUCCESS", None, "demo", "a")
-    told = list(added_up({kind: counted(T)}, T + 100))
-    assert [(window.name, totals.jobs) for window, _kind, totals in told] == [("hour", 1), ("day", 1)]
+    rows = list(added_up({kind: counted(T)}, T + 100))
+    assert [(window.name, totals.jobs) for window, _kind, totals in rows] == [("hour", 1), ("day", 1)]
 
 
 def test_beyond_the_busiest_owners_all_others_are_one() -> None:
     rows = [(DAY, Kind(0, "SUCCESS", None, "demo", f"o{n}"), Totals(jobs=n)) for n in range(1, 6)]
-    told = {kind.owner: totals.jobs for _window, kind, totals in folded(rows, owners_max=2)}
-    assert told == {"o5": 5, "o4": 4, OTHERS: 6}
+    by_owner = {kind.owner: totals.jobs for _window, kind, totals in folded(rows, owners_max=2)}
+    assert by_owner == {"o5": 5, "o4": 4, OTHERS: 6}

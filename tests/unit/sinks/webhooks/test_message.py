@@ -14,21 +14,21 @@ URL = "https://example.com/hook"
 
 
 def test_a_success_carries_the_transcript_as_the_status_answer_does() -> None:
-    said = orjson.loads(body(ended(URL, state="SUCCESS", at=AT), transcript(AT)))
+    document = orjson.loads(body(ended(URL, state="SUCCESS", at=AT), transcript(AT)))
 
-    assert list(said) == ["task_id", "success", "transcription", "processing_time", "audio_info", "total_time"]
-    assert said["task_id"] == "00000000-0000-0000-0000-000000000001"
-    assert said["success"] is True
-    assert list(said["transcription"]) == ["text", "segments", "language", "duration"]
-    assert said["transcription"]["text"] == "Olá, João."
-    assert said["transcription"]["segments"][0]["end"] == 1.7
-    assert said["audio_info"]["sample_rate_hz"] == 16000
-    assert (said["processing_time"], said["total_time"]) == (0.5, 4.5)
+    assert list(document) == ["task_id", "success", "transcription", "processing_time", "audio_info", "total_time"]
+    assert document["task_id"] == "00000000-0000-0000-0000-000000000001"
+    assert document["success"] is True
+    assert list(document["transcription"]) == ["text", "segments", "language", "duration"]
+    assert document["transcription"]["text"] == "Olá, João."
+    assert document["transcription"]["segments"][0]["end"] == 1.7
+    assert document["audio_info"]["sample_rate_hz"] == 16000
+    assert (document["processing_time"], document["total_time"]) == (0.5, 4.5)
 
 
 def test_a_failure_has_its_reason() -> None:
-    said = orjson.loads(body(ended(URL, at=AT), None))
-    assert said == {
+    document = orjson.loads(body(ended(URL, at=AT), None))
+    assert document == {
         "task_id": "00000000-0000-0000-0000-000000000001",
         "success": False,
         "error": {"reason": "no_audio", "message": "it contains no audio"},
@@ -37,8 +37,8 @@ def test_a_failure_has_its_reason() -> None:
 
 
 def test_a_cancelled_job_is_reported_as_an_error_with_its_own_reason() -> None:
-    said = orjson.loads(body(ended(URL, state="REVOKED", at=AT), None))
-    assert (said["success"], said["error"]["reason"]) == (False, "cancelled")
+    document = orjson.loads(body(ended(URL, state="REVOKED", at=AT), None))
+    assert (document["success"], document["error"]["reason"]) == (False, "cancelled")
 
 
 def test_the_same_record_gives_the_same_bytes_and_id() -> None:

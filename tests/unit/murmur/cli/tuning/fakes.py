@@ -29,10 +29,10 @@ class FakeReader:
     time: FakeClock
     write: Write = lambda decoding: TEXT
     cost: Callable[[DecodingOptions], float] = lambda decoding: 1.0 if decoding.encoder_window == "full" else 0.5
-    asked: list[DecodingOptions] = field(default_factory=list)
+    calls: list[DecodingOptions] = field(default_factory=list)
 
     def read(self, chunk: Chunk, decoding: DecodingOptions) -> Reading:
-        self.asked.append(decoding)
+        self.calls.append(decoding)
         self.time.now_s += chunk.duration_s * self.cost(decoding)
         return Reading(self.write(decoding), "pt", refitted=int(decoding.encoder_window == "fit"))
 

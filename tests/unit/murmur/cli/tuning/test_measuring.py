@@ -35,8 +35,8 @@ def test_a_passage_is_read_in_the_one_language_that_is_detected_at_its_beginning
     time = FakeClock()
     reader = FakeReader(time)
     measuring(time, 10_000, DecodingOptions()).windows(reader, [FakePassage()])
-    assert (reader.asked[0].language, reader.asked[0].encoder_window) == (None, "full")
-    assert {decoding.language for decoding in reader.asked[1:]} == {"pt"}
+    assert (reader.calls[0].language, reader.calls[0].encoder_window) == (None, "full")
+    assert {decoding.language for decoding in reader.calls[1:]} == {"pt"}
 
 
 def test_no_more_is_read_when_the_time_is_spent_and_its_share_is_reported() -> None:
@@ -79,7 +79,7 @@ def test_limits_and_replicas_are_measured_with_the_best_window_on_what_was_read_
     assert measured.chunk_limits[30].difference.errors == 0
     assert loaded == [3]
     assert list(measured.replicas) == [1, 2, 3]
-    assert {EncoderChoice(d.encoder_window, d.encoder_margin_s) for d in reader.asked} == {fit(5)}
+    assert {EncoderChoice(d.encoder_window, d.encoder_margin_s) for d in reader.calls} == {fit(5)}
 
 
 def test_what_the_time_does_not_reach_is_not_measured(time: FakeClock) -> None:
