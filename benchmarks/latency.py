@@ -35,7 +35,7 @@ def job(gateway: GatewayClient, path: Path, fields: dict[str, str]) -> float:
 
 
 def unique() -> dict[str, str]:
-    """Makes a work of its own: a prompt that nobody had, of always the same length in characters."""
+    """Makes a work of its own: a unique prompt, always of the same length in characters."""
     return {"prompt": uuid.uuid4().hex[:8]}
 
 

@@ -58,7 +58,7 @@ def settings(kafka: Kafka) -> Settings:
 
 
 def fill(kafka: Kafka, entries: int) -> None:
-    """Half of them jobs that have ended, half finished works: what a long-lived coordinator remembers."""
+    """Half of them jobs that have ended, half finished works: what a coordinator has after a long time."""
     now = datetime.now(UTC)
     producer = kafka.producer("benchmark", **{"linger.ms": 20})
     size_bytes = 0

@@ -47,7 +47,7 @@ class Run:
     upload_s: float
     total_s: float
     status: dict[str, Any]
-    document: dict[str, Any] | None = None  # what its .json file says
+    document: dict[str, Any] | None = None  # the contents of its .json file
 
 
 async def follow(http: aiohttp.ClientSession, clip: Path, out: Path) -> Run:

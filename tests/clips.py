@@ -1,4 +1,4 @@
-"""The bundled clips, what is said in them, and how far a transcript may be from it."""
+"""The bundled clips, their text, and how far a transcript may be from it."""
 
 import json
 from dataclasses import dataclass
@@ -34,5 +34,5 @@ BY_NAME = {clip.file: clip for clip in CLIPS}
 
 
 def word_errors(reference: str, hypothesis: str) -> float:
-    """Word error rate: the edit distance in words over the words said; any word where nothing was said is infinitely wrong."""
+    """Word error rate: the edit distance in words over the words of the reference; infinite for any word without a reference."""
     return score(reference, hypothesis).error_rate

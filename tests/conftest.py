@@ -22,7 +22,7 @@ TIERS = ("unit", "contract", "pipeline", "speech", "services")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """`tests/unit/…` is marked `unit`, and so on: nobody has to remember it."""
+    """`tests/unit/…` is marked `unit`, and so on, automatically."""
     for item in items:
         folder = item.path.relative_to(TESTS).parts[0]
         if folder in TIERS:

@@ -1,7 +1,7 @@
 """The container files as far as they can be held against the code without an engine or a cluster.
 
 Environments become the settings that a process would have, health checks are run against a stage's own server, and what one part
-says of another (ports, keys, topics, volumes, labels) is looked up there.
+states about another (ports, keys, topics, volumes, labels) is looked up there.
 """
 
 import re
@@ -148,7 +148,7 @@ def test_compose_mounts_what_stages_keep_and_publishes_the_gateway() -> None:
     chosen = settings(gateway["environment"])
     assert str(chosen.data_dir) in [volume.split(":")[1] for volume in gateway["volumes"]]
     assert gateway["ports"] == [f"127.0.0.1:{chosen.gateway_port}:{chosen.gateway_port}"]
-    assert chosen.gateway_host == "0.0.0.0", "loopback of a container is nobody's"
+    assert chosen.gateway_host == "0.0.0.0", "loopback of a container cannot be reached"
 
 
 @cache
@@ -162,7 +162,7 @@ def manifests(kind: str) -> dict[str, Document]:
 
 
 def workloads() -> dict[str, Document]:
-    """What runs for ever, by name."""
+    """What runs until it is stopped, by name."""
     return {**manifests("Deployment"), **manifests("StatefulSet")}
 
 
@@ -173,7 +173,7 @@ def container(workload: Document) -> Document:
 
 
 def kubernetes_settings(described: Document) -> Settings:
-    """Of a container; its Secret has the names that config.yaml says."""
+    """Of a container; its Secret has the names in config.yaml."""
     assert described["envFrom"] == [{"configMapRef": {"name": "murmur"}}, {"secretRef": {"name": "murmur"}}]
     secret = dict.fromkeys(re.findall(r"MURMUR_\w+", (ROOT / "k8s/base/config.yaml").read_text().partition("apiVersion")[0]), "x")
     assert "MURMUR_S3_SECRET_KEY" in secret

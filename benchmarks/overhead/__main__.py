@@ -1,7 +1,7 @@
 """CPU seconds of many short jobs over HTTP, beside the bare engine and faster-whisper on the same clips, in one run.
 
 `python -m benchmarks.overhead [--clips N] [--in-flight N] [--rounds N] [--compute-type T] [--polls] [--alone] [--texts FILE]`.
-Rounds are interleaved; each starts the system anew, with an empty cache. Clients wait by server-sent events.
+Rounds are interleaved; each restarts the system, with an empty cache. Clients wait by server-sent events.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def cpu_s(transcribe: Callable[[Sequence[bytes]], None], clips: Sequence[bytes])
 
 
 def measured(options: argparse.Namespace, clips: Sequence[bytes], engines: Engines) -> Round:
-    """One round. Writes the texts if asked for."""
+    """One round. Writes the texts if requested."""
     with System(options.compute_type) as system:
         time.sleep(SETTLE_S)
         ready = system.spent()

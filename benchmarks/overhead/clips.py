@@ -17,7 +17,7 @@ LENGTHS_S = (6.0, 7.0, 8.0, 9.0, 9.9)
 
 
 def short_clips(count: int) -> list[bytes]:
-    """WAV files of six to ten seconds, at even distances over everything that is said in the recordings."""
+    """WAV files of six to ten seconds, at even distances over all speech in the recordings."""
     speech = np.concatenate([_samples(path) for path in sorted(AUDIO.iterdir()) if path.name not in NO_SPEECH])
     lengths = [round(length_s * SAMPLE_RATE_HZ) for length_s in islice(cycle(LENGTHS_S), count)]
     starts = np.linspace(0, len(speech) - max(lengths), count).astype(int)

@@ -22,7 +22,7 @@ HEADER = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`reference` is faster-whisper's score, None where it was not asked."""
+    """`reference` is faster-whisper's score, None where it was not measured."""
 
     file: str
     model: str

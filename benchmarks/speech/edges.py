@@ -12,7 +12,7 @@ from schemas.segment import Word
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """Where a part begins or ends, and where the transcript says so. `pause_s`: the silence on the edge's other side."""
+    """Where a part begins or ends, and where it does in the transcript. `pause_s`: the silence on the edge's other side."""
 
     part: Part
     true_s: float

@@ -1,4 +1,4 @@
-"""faster-whisper's sequential transcription, which murmur is compared with. Results are kept, on disk where that is asked for."""
+"""faster-whisper's sequential transcription, which murmur is compared with. Results are kept, on disk if requested."""
 
 import hashlib
 import io

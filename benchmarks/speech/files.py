@@ -1,4 +1,4 @@
-"""The files that transcripts are measured on, by name: natural speech, and what is composed of it. Made when asked for."""
+"""The files that transcripts are measured on, by name: natural speech, and what is composed of it. Made on first use."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache

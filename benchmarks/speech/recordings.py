@@ -22,7 +22,7 @@ Samples = NDArray[np.float32]  # mono, 16 kHz, from -1 to 1
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What is said from `start` to `end`, in seconds."""
+    """The words from `start` to `end`, in seconds."""
 
     start: float
     end: float
@@ -54,7 +54,7 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class SpeechFile:
-    """An audio file, and what is said in it."""
+    """An audio file, and its text."""
 
     name: str
     language: str

@@ -1,4 +1,4 @@
-"""Sounds in which nobody speaks, made from a seed: what a transcript must not put words to. Pure."""
+"""Sounds without speech, made from a seed: a transcript must have no words for them. Pure."""
 
 from collections.abc import Callable, Mapping
 
@@ -35,7 +35,7 @@ def music(duration_s: float, seed: int = 0) -> Samples:
 
 
 def ringing(duration_s: float, seed: int = 0) -> Samples:
-    """A telephone that nobody answers: two tones for two seconds, four seconds of a quiet line."""
+    """A ringing tone: two tones for two seconds, four seconds of a quiet line."""
     at = np.arange(_count(duration_s)) / RATE_HZ
     tones = sum((np.sin(2 * np.pi * hz * at) for hz in RING_HZ), np.zeros(len(at)))
     return _loud(tones * (at % RING_EVERY_S < RING_S) + 0.01 * _white(duration_s, seed))

@@ -1,6 +1,6 @@
 """`python -m scripts.services up|down|status|build`.
 
-`build` only fetches and builds, for tests that start the services themselves; where the toolchain is missing it says so
+`build` only fetches and builds, for tests that start the services themselves; a missing toolchain is reported
 and is content, unless `CI=true`.
 """
 

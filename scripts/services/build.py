@@ -1,6 +1,6 @@
 """How each service is got: Kafka's jars from Maven Central, MinIO and versitygw by `go install`. Versions are pinned here.
 
-Feeds `cache.py`. The Go caches of a build (3 GB) live in its scratch folder and go with it.
+Feeds `cache.py`. The Go caches of a build (3 GB) are in its scratch folder and are deleted with it.
 """
 
 import os

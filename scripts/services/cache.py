@@ -1,6 +1,6 @@
 """Where built services are kept: a folder outside the checkout, shared by all checkouts, filled under a lock and by rename.
 
-Fed by `build.py`; read by whoever starts a service.
+Fed by `build.py`; read by everything that starts a service.
 """
 
 import fcntl
@@ -38,7 +38,7 @@ def folder(environment: Mapping[str, str] = ENVIRONMENT) -> Path:
 
 
 def version(name: str, pinned: str, environment: Mapping[str, str] = ENVIRONMENT) -> str:
-    """The pinned version, or what `MURMUR_SERVICES_<NAME>_VERSION` says."""
+    """The pinned version, or that of `MURMUR_SERVICES_<NAME>_VERSION`."""
     return environment.get(f"MURMUR_SERVICES_{name.upper()}_VERSION") or pinned
 
 
@@ -70,7 +70,7 @@ def ensure(artifact: Artifact) -> Path:
     with _lock(folder()):
         if artifact.path.exists():
             return artifact.path
-        for left in folder().glob("scratch-*"):  # by a build that was killed: the lock says that nobody else builds
+        for left in folder().glob("scratch-*"):  # by a build that was killed: the lock excludes another build
             shutil.rmtree(left, ignore_errors=True)
         scratch = folder() / f"scratch-{os.getpid()}"
         scratch.mkdir()
@@ -91,7 +91,7 @@ def size_bytes(path: Path) -> int:
 
 
 def run(argv: Sequence[str | Path], what: str, log: Path, env: Mapping[str, str] | None = None) -> None:
-    """Runs a program to its end, with a sign of life now and then. Raises ServiceError with the end of its log."""
+    """Runs a program to its end, printing its progress periodically. Raises ServiceError with the end of its log."""
     command = [str(part) for part in argv]
     began = time.monotonic()
     with (
@@ -112,7 +112,7 @@ def run(argv: Sequence[str | Path], what: str, log: Path, env: Mapping[str, str]
 
 
 def tail(log: Path, lines: int = 15) -> str:
-    """The last lines of a log, indented; says so when there is nothing."""
+    """The last lines of a log, indented; a note if there are none."""
     text = log.read_text(errors="replace").splitlines()[-lines:] if log.exists() else []
     return "\n".join(f"    | {line}" for line in text) or "    | (its log is empty)"
 

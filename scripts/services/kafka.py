@@ -26,7 +26,7 @@ from scripts.services import build, cache, ports
 from scripts.services.cache import Artifact, ServiceError
 from scripts.services.process import LIMIT_S, ServiceProcess
 
-USER, PASSWORD = "murmur", "murmur-secret"  # a broker on loopback that lives as long as a test
+USER, PASSWORD = "murmur", "murmur-secret"  # a broker on loopback that runs as long as a test
 ANSWER_S = 10.0
 JVM = ("-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 
@@ -150,7 +150,7 @@ class Kafka:
     def prove_records(self) -> None:
         """Creates a topic, writes, reads back, commits, deletes.
 
-        Whoever comes later finds the internal topics made: their first use costs a second or two.
+        It also creates the internal topics, whose first use takes a second or two.
         """
         topic = f"probe-{uuid.uuid4()}"
         self.create(topic)
@@ -181,7 +181,7 @@ class Kafka:
             self._settle(partial(AdminClient.alter_user_scram_credentials, alterations=[user]))
 
     def _settle(self, request: Callable[[AdminClient], Mapping[str, Any]]) -> None:
-        """Waits for what was asked; the client must live until then."""
+        """Waits for the results; the client must exist until then."""
         admin = self.admin()
         for future in request(admin).values():
             _asked(partial(future.result, ANSWER_S))
@@ -224,7 +224,7 @@ def loaded_classes() -> list[str]:
 
 
 def _archive_classes(scratch: Path) -> Path:
-    """Lets a node live through a proof; it writes the archive when it ends, for about ten seconds."""
+    """Runs a node through a proof; it writes the archive when it ends, for about ten seconds."""
     cache.say("kafka: archiving its classes, only this once (about 20 s)")
     archive = scratch / "kafka.jsa"
     kafka = Kafka(scratch / "node", leashed=True, classes=[f"-XX:ArchiveClassesAtExit={archive}", "-Xlog:cds=off"])

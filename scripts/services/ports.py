@@ -24,7 +24,7 @@ def is_free(port: int) -> bool:
 
 
 def free(count: int) -> list[int]:
-    """Different ports that nobody listens on just now."""
+    """Different ports that are free at the moment."""
     found: list[int] = []
     while len(found) < count:
         port = FIRST + secrets.randbelow(LAST - FIRST)
@@ -46,7 +46,7 @@ def kept(file: Path, *names: str) -> dict[str, int]:
 
 
 def claim(ports: Iterable[int]) -> None:
-    """Raises ServiceError when somebody else listens on one."""
+    """Raises ServiceError when one is in use."""
     taken = [port for port in ports if not is_free(port)]
     if taken:
         raise ServiceError(f"another program listens on {taken}: stop the services and delete .services for other ports")

@@ -27,7 +27,7 @@ _children: dict[int, subprocess.Popen[bytes]] = {}  # by process id; they outliv
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What pid.json says. `started` is None when it died at once."""
+    """The contents of pid.json. `started` is None when it ended at once."""
 
     pid: int
     started: str | None
@@ -37,7 +37,7 @@ class _Known:
 class ServiceProcess:
     """`folder` holds all there is to know: pid.json, log, and what the service itself keeps.
 
-    `leashed`: the service dies with the process that started it (Linux; call `start()` from its main thread).
+    `leashed`: the service ends with the process that started it (Linux; call `start()` from its main thread).
     """
 
     def __init__(self, name: str, folder: Path, leashed: bool = False) -> None:
@@ -67,7 +67,7 @@ class ServiceProcess:
 
     @property
     def pid(self) -> int | None:
-        """Its process id while it lives. Another process that was given the same id since is not taken for it."""
+        """Its process id while it runs. Another process that has the same id since is not mistaken for it."""
         known = self._known()
         if known is not None and known.pid in _children and _children[known.pid].poll() is not None:
             del _children[known.pid]  # a dead child is a zombie until its starter asks
@@ -77,7 +77,7 @@ class ServiceProcess:
 
     @property
     def proven(self) -> bool:
-        """It lives, and since its start has once done all that it is for."""
+        """It runs, and has been proven once since its start."""
         known = self._known()
         return self.pid is not None and known is not None and known.proven
 
@@ -87,7 +87,7 @@ class ServiceProcess:
             self._remember(replace(known, proven=True))
 
     def wait_until(self, check: Callable[[], object], what: str, limit_s: float = LIMIT_S) -> None:
-        """Repeats `check` until its value is true. Raises ServiceError with the last log lines if it dies or time is up.
+        """Repeats `check` until its value is true. Raises ServiceError with the last log lines if it ends or after the timeout.
 
         `check` raises OSError or ServiceError for "not yet".
         """
@@ -160,7 +160,7 @@ def until_true(check: Callable[[], object], limit_s: float = LIMIT_S, alive: Cal
 
 
 def start_time(pid: int) -> str | None:
-    """What tells a process from a later one with the same id. None: it is dead, or a zombie."""
+    """What distinguishes a process from a later one with the same id. None: it has ended, or is a zombie."""
     if not Path("/proc/self/stat").exists():
         return _start_time_by_ps(pid)
     place = Path(f"/proc/{pid}")

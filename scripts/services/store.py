@@ -22,7 +22,7 @@ from scripts.services.kafka import Kafka
 from scripts.services.process import LIMIT_S, ServiceProcess
 
 PROBES = "probes"  # a bucket that no stage looks at
-ACCESS_KEY, SECRET_KEY = "murmur", "murmur-secret"  # a store on loopback that lives as long as a test
+ACCESS_KEY, SECRET_KEY = "murmur", "murmur-secret"  # a store on loopback that runs as long as a test
 EVENT_S = 2.0  # then the next probe object is written
 
 
@@ -53,7 +53,7 @@ class Flavour:
 class Store:
     """`start()` returns when it answers, `prove()` when an upload's event was seen. Data and port outlive a crash.
 
-    `own`: it dies with this process, and has a topic prefix of its own. `queued`: events wait on disk while Kafka is away.
+    `own`: it ends with this process, and has a topic prefix of its own. `queued`: events wait on disk while Kafka is unavailable.
     """
 
     def __init__(self, flavour: Flavour, folder: Path, kafka: Kafka, *, own: bool = False, queued: bool = False) -> None:
@@ -109,7 +109,7 @@ class Store:
         self.process.wait_until(self.answers, self.flavour.health)
 
     def answers(self) -> bool:
-        """One real request. Raises OSError while nobody listens."""
+        """One real request. Raises OSError while there is no listener."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2.0)
         try:
             connection.request("GET", self.flavour.health)
@@ -134,9 +134,9 @@ class Store:
             while time.monotonic() < until:
                 key = f"probe-{uuid.uuid4()}"
                 store.put(PROBES, key, b"probe")
-                heard = listener.hears(key, EVENT_S)
+                received = listener.receives(key, EVENT_S)
                 store.delete(PROBES, key)
-                if heard:
+                if received:
                     self.process.mark_proven()
                     return
         finally:
@@ -153,7 +153,7 @@ class _Listener:
         ends = {number: self._consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10)[1] for number in numbers}
         self._consumer.assign([TopicPartition(topic, number, end) for number, end in ends.items()])
 
-    def hears(self, key: str, within_s: float) -> bool:
+    def receives(self, key: str, within_s: float) -> bool:
         until = time.monotonic() + within_s
         while time.monotonic() < until:
             message = self._consumer.poll(0.1)

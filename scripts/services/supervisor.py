@@ -23,7 +23,7 @@ from scripts.services.versitygw import VERSITYGW
 FOLDER = Path(__file__).parents[2] / ".services"
 FLAVOURS = (MINIO, VERSITYGW)
 ARTIFACTS = (build.KAFKA, CLASSES, build.VERSITYGW, build.MINIO)
-BORROWED = "borrowed"  # a file that says so
+BORROWED = "borrowed"  # the name of a marker file
 MAY_BE_KILLED = "broker.session.timeout.ms=4000\n"  # a restart waits for the end of the session of the node that was killed
 
 
@@ -38,7 +38,7 @@ class Services:
 
 
 def up(folder: Path = FOLDER) -> Services:
-    """Everything built, running and proven, until `down`; one env file per store. Seconds when it lives already.
+    """Everything built, running and proven, until `down`; one env file per store. Takes seconds when it is running already.
 
     Raises ServiceError.
     """
@@ -70,7 +70,7 @@ def borrowing(folder: Path, end: Callable[[], None]) -> Iterator[None]:
         try:
             yield
         finally:
-            with suppress(BlockingIOError):  # somebody else still works with them
+            with suppress(BlockingIOError):  # still in use by another process
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 end()
 
@@ -90,7 +90,7 @@ def down(folder: Path = FOLDER) -> None:
 
 
 def living(folder: Path = FOLDER) -> bool:
-    """All of them live and have been proven."""
+    """All of them are running and have been proven."""
     return all(ServiceProcess(name, folder / name).proven for name in ("kafka", "minio", "versitygw"))
 
 
@@ -118,14 +118,14 @@ def not_built() -> str | None:
 
 
 def own_kafka(folder: Path, properties: str = "") -> Kafka:
-    """A started broker that dies with this process; `properties`: see `Kafka`. End it with `process.forget()`."""
+    """A started broker that ends with this process; `properties`: see `Kafka`. End it with `process.forget()`."""
     kafka = Kafka(folder, leashed=True, properties=MAY_BE_KILLED + properties)
     kafka.start()
     return kafka
 
 
 def own_store(flavour: Flavour, folder: Path, kafka: Kafka, *, queued: bool = False) -> Store:
-    """A store that dies with this process, with topics of its own, started and proven. `queued`: see `minio.py`."""
+    """A store that ends with this process, with topics of its own, started and proven. `queued`: see `minio.py`."""
     store = Store(flavour, folder, kafka, own=True, queued=queued)
     make_topics(store)
     store.start()

@@ -1,4 +1,4 @@
-"""Processes that tests kill and freeze: a bare consumer, loops, half a transaction. Each says on stdout how far it is."""
+"""Processes that tests kill and freeze: a bare consumer, loops, half a transaction. Each prints its progress on stdout."""
 
 import signal
 import sys
@@ -23,7 +23,7 @@ never = threading.Event()
 
 
 def consumer(kafka: Kafka, given: Mapping[str, Any]) -> None:
-    """Reads `count` records, commits the first `commit` of them, says so, and hangs."""
+    """Reads `count` records, commits the first `commit` of them, prints that, and hangs."""
     reader = kafka.consumer(given["group"], **{"partition.assignment.strategy": "cooperative-sticky"})
     reader.subscribe([kafka.prefix + given["topic"]])
     seen = 0
@@ -72,7 +72,7 @@ def copying(kafka: Kafka, given: Mapping[str, Any]) -> None:
 
 
 class Interrupted:
-    """A transactional producer whose `name` says a word and waits, once."""
+    """A transactional producer whose call `name` prints a word and waits, once."""
 
     def __init__(self, producer: Producer, name: str, word: str, wait: Callable[[], object]) -> None:
         self._producer = producer
@@ -94,7 +94,7 @@ def half_a_turn(kafka: Kafka, given: Mapping[str, Any]) -> None:
 
 
 def frozen_turn(kafka: Kafka, given: Mapping[str, Any]) -> None:
-    """Writes the copies and says so; goes on when it is woken from a freeze."""
+    """Writes the copies and prints that; continues when it is woken from a freeze."""
     thawed = threading.Event()
     signal.signal(signal.SIGCONT, lambda _number, _frame: thawed.set())
 

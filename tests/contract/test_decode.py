@@ -39,7 +39,7 @@ def reason(data: bytes) -> str:
 def wav(
     samples: bytes, *, rate: int = 16_000, channels: int = 1, length: int | None = None, kind: tuple[int, int] = (1, 16)
 ) -> bytes:
-    """`length`: what the header says; `kind`: format tag and bits."""
+    """`length`: as declared in the header; `kind`: format tag and bits."""
     tag, bits = kind
     length = len(samples) if length is None else length
     frame = channels * bits // 8
@@ -178,7 +178,7 @@ def test_an_error_of_the_store_is_not_mistaken_for_a_damaged_file(good_bytes: in
 
 
 class EndlessWav(io.RawIOBase):
-    """A WAV file of any length that lies nowhere."""
+    """A WAV file of any length that is not stored anywhere."""
 
     def __init__(self, seconds: int) -> None:
         self._head = wav(b"", length=seconds * 32_000)

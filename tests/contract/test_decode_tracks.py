@@ -144,7 +144,7 @@ def test_a_telephone_with_comfort_noise_keeps_its_time() -> None:
 
 
 def test_an_estimate_of_the_length_makes_no_file_truncated() -> None:
-    """Variable bit rate, no header that says how long, and silence first: FFmpeg expects many times what there is."""
+    """Variable bit rate, no header with the length, and silence first: FFmpeg estimates many times the actual length."""
     quiet_first = np.concatenate([SILENCE, SILENCE, speech(4)])
     data = media(
         "mp3", Sound(quiet_first, "libmp3lame", options={"qscale": "2", "flags": "+qscale"}), options={"write_xing": "0"}

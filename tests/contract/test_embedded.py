@@ -1,4 +1,4 @@
-"""What is peculiar to the embedded broker: it would drop what nobody has read, so it holds its producers back."""
+"""What is peculiar to the embedded broker: it would drop unread records, so it holds its producers back."""
 
 import ctypes.util
 import threading

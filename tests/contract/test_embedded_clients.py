@@ -42,7 +42,7 @@ def consumer(kafka: EmbeddedKafka) -> Iterator[EmbeddedConsumer]:
 
 @pytest.fixture
 def no_timers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is not woken waits for ever."""
+    """What is not woken waits without end."""
     monkeypatch.setattr(loops, "WOKEN_WAIT_S", NEVER_S)
     monkeypatch.setattr(loops, "IDLE_WAIT_S", NEVER_S)
     monkeypatch.setattr(consumers, "SERVE_S", NEVER_S)

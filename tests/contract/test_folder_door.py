@@ -187,7 +187,7 @@ def test_pipes_sockets_folders_and_links_are_not_files(watched: Door, tmp_path: 
 
 
 def test_an_empty_file_that_is_filled_is_announced_when_it_is_full(door: Door) -> None:
-    """With a patience of ten seconds for an empty file: a busy machine takes one to let the other file pass."""
+    """With ten seconds of rest for an empty file: on a busy machine the other file takes one second."""
     patient = replace(door.resources, settings=door.resources.settings.model_copy(update={"settle_s": 1.0}))
     with running(watcher.build(patient)):
         door.drop("a.wav", b"")

@@ -314,7 +314,7 @@ def test_a_broker_that_is_not_there_is_waited_for() -> None:
 
 def test_topics_that_are_missing_are_named(kafka: Kafka) -> None:
     if not kafka.transactions:
-        pytest.skip("the embedded broker makes every topic that is asked for")
+        pytest.skip("the embedded broker creates every topic that is requested")
     with running(replace(kafka, prefix=f"{kafka.prefix}absent.")) as metrics:
         assert metrics.over.wait(DEADLINE_S)
     assert isinstance(metrics.ended[0], UsageError)

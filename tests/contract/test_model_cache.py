@@ -59,7 +59,7 @@ def test_a_download_reports_bytes_of_the_total_from_its_beginning_to_its_end(tmp
     assert done == sorted(done)
     assert done[-1] == size_bytes
     assert any(0 < here_bytes < size_bytes - BIG_BYTES / 5 for here_bytes in done)
-    assert offline("tiny", tmp_path / "home").strip() == path, "it is not asked for again"
+    assert offline("tiny", tmp_path / "home").strip() == path, "it is not downloaded again"
 
 
 @pytest.mark.parametrize("name", ["tiny", "somebody/whisper-ct2"])

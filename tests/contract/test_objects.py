@@ -145,7 +145,7 @@ def test_a_key_that_no_store_takes_is_refused_by_its_own_error(objects: Backend,
     with pytest.raises(BadKey) as refused:
         objects.store.put(objects.bucket, key, b"x")
     assert refused.value.failure.reason == "bad_key"
-    with pytest.raises(BadKey):  # a store across the network says so when the object is complete, at the latest
+    with pytest.raises(BadKey):  # a remote store raises it when the object is complete, at the latest
         objects.store.upload(objects.bucket, key).complete()
     assert keys(objects) == []
 
@@ -159,7 +159,7 @@ def test_a_key_below_an_object_is_refused_or_listed_beside_it(objects: Backend) 
     else:
         assert keys(objects) == ["a.wav", "a.wav/inner.wav"]
     finally:
-        objects.store.delete(objects.bucket, "a.wav/inner.wav")  # where it is not listed nobody else would find it
+        objects.store.delete(objects.bucket, "a.wav/inner.wav")  # where it is not listed, the clean-up would miss it
 
 
 @pytest.mark.parametrize("key", ["a//b.wav", "/x.wav"])
@@ -249,7 +249,7 @@ def test_a_version_that_was_overwritten_is_not_read_as_another(objects: Backend)
 
 
 def test_a_version_that_is_overwritten_while_it_is_read_is_not_read_on(objects: Backend) -> None:
-    """A folder keeps what was opened; others tell, at the next request at the latest. None mixes two versions unnoticed."""
+    """A folder keeps what was opened; other stores raise at the next request at the latest. None mixes two versions silently."""
     whole = {number: bytes([number]) * 5_000_000 for number in (1, 2)}
     objects.store.put(objects.bucket, "a.wav", whole[1])
     ref = objects.store.head(objects.bucket, "a.wav").ref
@@ -371,12 +371,12 @@ def test_readers_during_overwrites_never_see_a_part(objects: Backend) -> None:
 
 
 def test_objects_that_come_and_go_beside_each_other_do_not_disturb(objects: Backend) -> None:
-    def live(number: int) -> None:
+    def run(number: int) -> None:
         key = f"shared/folder/{number}"
         for _ in range(25):
             objects.store.put(objects.bucket, key, b"x")
             objects.store.delete(objects.bucket, key)
 
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(live, range(8)))
+        list(pool.map(run, range(8)))
     assert keys(objects) == []

@@ -1,4 +1,4 @@
-"""What a cluster says of its topics and groups, on every broker: ends, committed offsets, and that it was away."""
+"""Requests about topics and groups, on every broker: end offsets, committed offsets, and outages."""
 
 import threading
 from dataclasses import replace

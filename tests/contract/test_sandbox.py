@@ -78,7 +78,7 @@ def children() -> set[int]:
 
 
 def test_a_confined_process_can_open_start_and_reach_nothing(tmp_path: object) -> None:
-    """Tried from inside. Where the platform cannot enforce all of it, this fails and says what is open."""
+    """Tried from inside. Where the platform cannot enforce all of it, this fails and names what is open."""
     file = f"{tmp_path}/secret"
     with open(file, "w") as secret:  # noqa: PTH123
         secret.write("x")

@@ -1,4 +1,5 @@
-"""The coordinator's way of committing, on the real broker: outputs and offsets of a turn together or not at all, whatever dies.
+"""The coordinator's way of committing, on the real broker: outputs and offsets of a turn together or not at all, whatever
+crashes.
 
 Nothing here runs on the embedded broker: it answers transactions and does nothing about them (`test_loop.py` shows it).
 """
@@ -149,7 +150,7 @@ def test_an_output_that_is_refused_ends_the_stage_and_frees_the_readers_at_once(
 
 
 def test_a_dead_letter_never_advances_the_offset_past_a_record_that_waits(real_kafka: Kafka) -> None:
-    """The record before it waits for the store when the process dies: it must come again."""
+    """The record before it waits for the store when the process is killed: it must be read again."""
     write(real_kafka, CANCELLATIONS, [(b"key", GOOD), (b"key", b"not JSON")], partition=0)
     tried = threading.Event()
 

@@ -79,7 +79,7 @@ def test_regions_do_not_depend_on_how_the_samples_arrive(session: Session) -> No
 
 
 class Scripted:
-    """In the place of faster-whisper's network: says what it is told."""
+    """In the place of faster-whisper's network: returns given probabilities."""
 
     def __init__(self, probabilities: NDArray[np.float32]) -> None:
         self._probabilities = probabilities

@@ -1,4 +1,4 @@
-"""A file in the inbox that is overwritten while it is read: nobody gets the text of a mixture."""
+"""A file in the inbox that is overwritten while it is read: no transcript is of a mixture."""
 
 import shutil
 import wave

@@ -42,7 +42,7 @@ def murmur(dev: Process, tmp_path: Path) -> Murmur:
 
 @pytest.fixture
 def alone(tmp_path: Path) -> Murmur:
-    """No gateway, and a folder for temporary files that nobody else uses."""
+    """No gateway, and its own folder for temporary files."""
     (tmp_path / "temporary").mkdir()
     (tmp_path / "here").mkdir()
     own = {"TMPDIR": str(tmp_path / "temporary"), "XDG_STATE_HOME": str(tmp_path / "state")}
@@ -359,7 +359,7 @@ def _heeds_ctrl_c() -> None:
 
 
 def _repeated(clip: Path, path: Path, times: int) -> Path:
-    """Minutes of speech: nobody is done with it before the signal comes."""
+    """Minutes of speech, so that it is not finished before the signal comes."""
     with wave.open(str(clip)) as short, wave.open(str(path), "wb") as long:
         long.setparams(short.getparams())
         frames = short.readframes(short.getnframes())

@@ -87,7 +87,7 @@ def test_a_finished_job_can_no_longer_be_cancelled(client: Client) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("junk.mp3", b"this is not audio at all, whatever its name says" * 50, "unsupported"),
+        ("junk.mp3", b"this is not audio at all, whatever its name is." * 50, "unsupported"),
         ("picture.png", PNG, "unsupported"),
         ("list.m3u8", b"#EXTM3U\n#EXTINF:10,\nhttp://127.0.0.1:1/a.ts\n", "unsupported"),
     ],

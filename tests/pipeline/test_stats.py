@@ -1,4 +1,4 @@
-"""What the system says of itself: figures over HTTP and for Prometheus, from the metrics sink."""
+"""The figures of the system: over HTTP and for Prometheus, from the metrics sink."""
 
 from typing import Any
 

@@ -93,7 +93,7 @@ class Reader:
 
 
 class Installation:
-    """`run()` starts stages. The store is proven; so are its topics and buckets, which nobody else uses."""
+    """`run()` starts stages. The store is proven; so are its topics and buckets, which no other test uses."""
 
     def __init__(self, store: Store, kafka: Kafka, folder: Path) -> None:
         self.store = store
@@ -194,7 +194,7 @@ class Installation:
         return [m.value for m in self.reader(REQUESTS).all() if dropped_key(m.value) == key]
 
     def events(self, key: str) -> list[Message]:
-        """What the store said of the object with this key in the uploads bucket, until now."""
+        """The store's events about the object with this key in the uploads bucket, until now."""
         return [message for message in self.reader(UPLOADS).all() if _speaks_of(message.value, key)]
 
     def announce_again(self, key: bytes | None, value: Json, times: int) -> None:

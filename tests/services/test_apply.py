@@ -25,7 +25,7 @@ Environment = dict[str, str]
 
 @pytest.fixture
 def cluster(services: Services) -> Iterator[Environment]:
-    """A prefix that nobody has used, with two partitions a topic."""
+    """An unused prefix, with two partitions a topic."""
     prefix = f"murmur.t{uuid.uuid4().hex[:12]}."
     yield {**services.minio.environment(), "MURMUR_TOPIC_PREFIX": prefix, "MURMUR_TOPIC_PARTITIONS": "2"}
     services.kafka.drop(prefix)
@@ -51,7 +51,7 @@ def lines_of(folder: Path, environment: Environment, *command: str) -> list[str]
 
 def configuration(services: Services, topic: str) -> dict[str, str]:
     resource = ConfigResource(ResourceType.TOPIC, topic)
-    admin = services.kafka.admin()  # it has to live until it has answered
+    admin = services.kafka.admin()  # it has to exist until it has answered
     answer = admin.describe_configs([resource])[resource].result(DEADLINE_S)
     return {name: str(entry.value) for name, entry in answer.items()}
 

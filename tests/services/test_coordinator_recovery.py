@@ -1,4 +1,5 @@
-"""The coordinator's tables and partitions survive whoever held them: recovered whole, taken over after a kill or a freeze."""
+"""The coordinator's tables and partitions survive a crash of their owner: recovered completely, taken over after a kill or a
+freeze."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -49,7 +50,7 @@ def text(span: tuple[int, int]) -> ChunkTranscribed:
 
 
 def fill(own: Coordinators) -> dict[Topic, int]:
-    """Writes the life of every job; returns how many records each topic has per partition."""
+    """Writes all records of every job; returns how many records each topic has per partition."""
     producer = own.kafka.producer("tests")
     written: dict[Topic, int] = dict.fromkeys(INPUTS, 0)
     for number in range(PARTITIONS):

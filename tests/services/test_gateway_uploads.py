@@ -47,7 +47,7 @@ def _gateway_answers(system: Installation) -> None:
 
 @pytest.mark.parametrize("size_bytes", [0, 8 * MIB])
 def test_an_upload_of_up_to_8_mib_is_one_put_that_the_store_verifies(system: Installation, size_bytes: int) -> None:
-    """As a whole and by SHA-256: its own answer says so."""
+    """As a whole and by SHA-256, according to the store's response."""
     content = filled(size_bytes)
     request = submitted(system, content)
     head = system.s3.head_object(Bucket="work", Key=request["work"]["audio"]["key"], ChecksumMode="ENABLED")

@@ -192,7 +192,7 @@ def test_an_object_that_is_deleted_before_intake_reads_it_is_skipped(system: Ins
 def test_a_file_put_into_versitygws_folder_past_it_is_a_job_although_it_has_no_etag(
     system: Installation, request: pytest.FixtureRequest
 ) -> None:
-    """Another content under its name is another job: it is told by its time."""
+    """Another content under its name is another job: it is recognised by its time."""
     if system.name == "minio":
         reason = "minio: its folder holds its own format, so nothing can be put there past it"
         request.applymarker(pytest.mark.xfail(strict=True, raises=ClientError, reason=reason))

@@ -1,6 +1,6 @@
 """The metrics sink as a process on a broker of its own: killed, frozen, its broker killed, Faust crashed inside it.
 
-Jobs are told in transactions, as the coordinator tells them, while all of that happens. A lag is an unread record: the markers
+Jobs are published in transactions, as by the coordinator, while all of that happens. A lag is an unread record: the markers
 that end transactions are never committed. `pytest -rP` shows how long each recovery took.
 """
 
@@ -46,7 +46,7 @@ class JobWriter:
         self.ended = self.unfinished = 0
 
     def ends(self) -> dict[Partition, int]:
-        """What a group has committed that has read everything told until now."""
+        """The committed offsets of a group that has read everything published until now."""
         with self._lock:
             return {Partition(JOBS.name, number): end for number, end in self._ends.items()}
 
@@ -127,7 +127,7 @@ class System:
         return self.cluster.of("metrics")[0]
 
     def lag_is_gone(self) -> None:
-        """Returns when what was told until now is read and committed."""
+        """Returns when what was published until now is read and committed."""
         ends = self.writer.ends()
         wait_until(lambda: self._has_read(ends), "a lag of 0 on jobs")
 
@@ -138,7 +138,8 @@ class System:
             return False
 
     def back_s(self) -> float:
-        """How long it takes until something told from now on is read and committed: who is dead cannot have read it."""
+        """How long it takes until something published from now on is read and committed, which a killed process cannot have
+        read."""
         began_s, again = time.monotonic(), self.writer.ended + 2 * (BATCH - 1)  # the first of two may have begun before
         wait_until(lambda: self.writer.ended >= again, "the writer goes on")
         self.lag_is_gone()
@@ -154,9 +155,7 @@ class System:
         return self.writer.ended, self.writer.unfinished, self.writer.ended * AUDIO_S
 
     def counts_are_right(self) -> None:
-        wait_until(
-            lambda: self.published() == self.written(), f"the counts {self.written()} in stats, which says {self.published()}"
-        )
+        wait_until(lambda: self.published() == self.written(), f"the counts {self.written()} in stats, not {self.published()}")
 
 
 @pytest.fixture
@@ -203,7 +202,7 @@ def test_a_crash_inside_faust_ends_the_process_with_the_code_of_a_failure_and_it
     own.counts_are_right()
     flips: list[Callable[[], None]] = []
 
-    def damage(number: int) -> None:  # while nobody may read it yet: the transaction is open
+    def damage(number: int) -> None:  # while it cannot be read yet: the transaction is open
         flips.append(_flipper(disk, str(UUID(int=number)).encode()))
         flips[0]()
 

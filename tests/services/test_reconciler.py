@@ -101,7 +101,7 @@ def announced_by(system: Installation, key: str) -> list[str]:
 
 
 def jobs_of(system: Installation, key: str) -> int:
-    """However often it was announced. That a job which is asked for twice ends once: test_main_path.py."""
+    """However often it was announced. That a job which is requested twice ends once: test_main_path.py."""
     return len({request["job"]["job_id"] for request in system.requests(key)})
 
 

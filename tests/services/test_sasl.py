@@ -42,7 +42,7 @@ def environment(services: Services, mechanism: str, password: str = PASSWORD) ->
 
 @pytest.fixture(params=["SCRAM-SHA-512", "PLAIN"])
 def right(request: pytest.FixtureRequest, services: Services) -> Iterator[dict[str, str]]:
-    """The environment of somebody who knows the password."""
+    """An environment with the password."""
     given = environment(services, request.param)
     yield given
     services.kafka.drop(given["MURMUR_TOPIC_PREFIX"])

@@ -1,4 +1,4 @@
-"""The services themselves: env files that a process can live on, restarts after a crash, and the end of all of them."""
+"""The services themselves: env files that are sufficient for a process, restarts after a crash, and the end of all of them."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Kafka and the store over TLS, with an authority of our own: everything works, and who does not know it is told so."""
+"""Kafka and the store over TLS, with our own CA: everything works, and a client without the CA file reports that."""
 
 import json
 import ssl
@@ -80,7 +80,7 @@ class Certificates:
 
 @dataclass(frozen=True, slots=True)
 class TlsServices:
-    """`environment` is that of somebody who knows the authority."""
+    """`environment` has the CA file."""
 
     folder: Path
     authority: Path

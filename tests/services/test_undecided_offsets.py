@@ -1,4 +1,4 @@
-"""An offset that a dead coordinator sent when its transaction was over: undecided for ever, until a successor clears it away.
+"""An offset that a dead coordinator sent when its transaction was over: undecided until a successor clears it.
 
 A broker refuses such an offset, but one that restarts has been seen to have taken it. Here it is one that does not look.
 """

@@ -35,7 +35,7 @@ def kept(part: Part, transcript: Transcript) -> float:
 
 
 def covered(part: Part, spans: Sequence[tuple[float, float]]) -> float:
-    """The share of a part's time that lies in spans, which do not overlap."""
+    """The share of a part's time inside spans, which do not overlap."""
     return sum(max(0.0, min(end, part.end) - max(start, part.start)) for start, end in spans) / (part.end - part.start)
 
 
@@ -65,7 +65,7 @@ def test_a_multilingual_transcript_has_each_language_in_its_own_words(readings: 
 
 
 def test_speech_without_text_is_a_warning(readings: Readings) -> None:
-    """An English model leaves the Italian sentence out: then the transcript says so, and where."""
+    """An English model leaves the Italian sentence out: then the transcript has a warning with its place."""
     file = files.get("two-languages")
     transcript = readings.transcript("tiny.en", file, Way("en", words=True))
     warned = [(w.start, w.end) for w in transcript.warnings if w.code == "no_text" and w.start is not None and w.end is not None]

@@ -1,4 +1,4 @@
-"""Original weights by name, from a folder of models: no hub is asked."""
+"""Original weights by name, from a folder of models: no hub is needed."""
 
 import json
 from pathlib import Path

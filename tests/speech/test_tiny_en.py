@@ -19,7 +19,7 @@ LONG = ("talk", "pauses", "unbroken")
 DISTURBED = ("noise", "music", "telephone", "gsm", "quiet", "fast")
 WORDS = Way("en", words=True)
 OFF_S = 0.15
-PAUSE_S = 0.5  # the speech detector tells the edges of such a pause to 0.05 s; it does not notice each of 0.2 s
+PAUSE_S = 0.5  # the speech detector finds the edges of such a pause to 0.05 s; it does not detect every pause of 0.2 s
 
 
 @pytest.mark.parametrize("limit_s", [30.0, 20.0, 10.0])

@@ -1,4 +1,4 @@
-"""A receiver of webhooks on loopback whose path says how it behaves. Keeps what it got, and verifies every signature."""
+"""A receiver of webhooks on loopback whose path selects its behaviour. Keeps what it got, and verifies every signature."""
 
 import threading
 from collections import Counter

@@ -99,7 +99,7 @@ def test_the_number_of_attempts_depends_on_the_receivers_response(
 
 
 def given_up(logged: list[EventDict]) -> list[tuple[int, str]]:
-    """Attempts and outcome of every webhook that the log says was given up."""
+    """Attempts and outcome of every webhook that was given up, from the log."""
     return [(line["attempts"], line["outcome"]) for line in logged if line["event"] == "webhook.given_up"]
 
 

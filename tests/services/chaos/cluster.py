@@ -31,7 +31,7 @@ SHAPE = {"gateway": 2, "coordinator": 2, "slicer": 2, "transcriber": 3}
 
 
 class Member:
-    """One stage, its process and its parent. `port`: where it says whether it is ready."""
+    """One stage, its process and its parent. `port`: of its health endpoints."""
 
     def __init__(self, name: str, stage: str, environment: Mapping[str, str], folder: Path) -> None:
         self.name = name
@@ -78,7 +78,7 @@ class Member:
         return False
 
     def kill_for_good(self) -> None:
-        """Both at once, so that neither says goodbye."""
+        """Both at once, so that neither shuts down cleanly."""
         self._parent.signal(signal.SIGSTOP)
         self.signal(signal.SIGKILL)
         self._parent.kill()

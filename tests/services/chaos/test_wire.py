@@ -1,4 +1,4 @@
-"""The bad network itself: whole it changes nothing, and each damage is what it says."""
+"""The faulty network itself: without damage it changes nothing, and each kind of damage has its effect."""
 
 import http.client
 import threading

@@ -1,4 +1,4 @@
-"""Words are compared by what was said, and differences are named."""
+"""Words are compared as spoken, and differences are named."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a caller asked for on top of the settings, with a clear word where it cannot be."""
+"""The options of a request on top of the settings, with a clear error for impossible ones."""
 
 from dataclasses import replace
 from pathlib import Path

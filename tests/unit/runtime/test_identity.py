@@ -64,7 +64,7 @@ def test_the_same_drop_is_the_same_job_and_a_new_version_is_another() -> None:
 
 
 def test_ids_do_not_change_from_release_to_release() -> None:
-    """Stored transcripts and jobs are found by these names: whoever changes them means to (PIPELINE_VERSION)."""
+    """Stored transcripts and jobs are found by these names: a change must be deliberate (PIPELINE_VERSION)."""
     assert (
         identity.plan(AUDIO_ID, AUDIO, OPTIONS, "default").work_id
         == "8c7f73c68fe3705d1e5db3ebaea62ff31d4f8fd4e6199a60f34e929b463361e5"

@@ -1,4 +1,4 @@
-"""The figures for `GET /api/stats`: partitions add up, means are of sums, silence is said."""
+"""The figures for `GET /api/stats`: partitions add up, means are of sums, missing figures are marked."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

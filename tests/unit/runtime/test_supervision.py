@@ -39,7 +39,7 @@ def test_a_failed_stage_is_restarted_and_a_stop_ends_it() -> None:
     ends: list[BaseException | None] = []
     supervised = Supervised("failing", lambda: Failing(failures), lambda _name, error: ends.append(error))
     supervised.start()
-    wait_until(lambda: not failures and supervised.not_ready() is None, "the third life")
+    wait_until(lambda: not failures and supervised.not_ready() is None, "the third run")
     supervised.stop()
     assert supervised.join(DEADLINE_S)
     assert ends == [None]

@@ -1,4 +1,4 @@
-"""The command itself: what it imports, what its help teaches, and how it says what is wrong."""
+"""The command itself: what it imports, its help, and its error messages."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""How `murmur dev` says that the command line is called from the folder in which it was started."""
+"""How `murmur dev` prints that commands are run from the folder in which it was started."""
 
 import sys
 from pathlib import Path

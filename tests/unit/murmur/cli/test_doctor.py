@@ -1,4 +1,4 @@
-"""What the doctor finds without a broker or a store, and how it says whether `murmur dev` and `murmur run` work."""
+"""What the doctor finds without a broker or a store, and how it reports whether `murmur dev` and `murmur run` work."""
 
 import shutil
 from pathlib import Path

@@ -23,7 +23,7 @@ def test_without_a_terminal_there_is_a_line_for_every_tenth(capsys: pytest.Captu
 def test_a_download_shows_its_size() -> None:
     stream = io.StringIO()
     reporter = Lines(stream)
-    reporter.download("large-v3", 0, 0)  # before the hub has said how large it is
+    reporter.download("large-v3", 0, 0)  # before its size is known
     reporter.download("large-v3", 1_600_000_000, 3_200_000_000)
     assert stream.getvalue() == "downloading the model large-v3: 50 %, 1600 of 3200 MB\n"
 

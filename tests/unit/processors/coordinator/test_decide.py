@@ -110,7 +110,7 @@ def only(kind: type[T], values: Sequence[object]) -> list[T]:
 def test_a_new_work_is_decoded_and_its_run_is_named_by_the_request(world: World) -> None:
     _, outputs = world.see(requested())
     assert [o.run for o in only(DecodeRequested, outputs)] == ["0-0"]
-    assert states(outputs) == []  # PENDING is what the request itself says
+    assert states(outputs) == []  # PENDING follows from the request itself
 
 
 def test_twenty_identical_requests_make_one_decode_and_twenty_results(world: World) -> None:

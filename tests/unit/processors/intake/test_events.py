@@ -51,7 +51,7 @@ def events_of(store: str, name: str, dialect: Dialect = "auto") -> list[Event]:
 
 
 def first_keys(events: list[Event]) -> list[str]:
-    """What HEAD is asked for first."""
+    """The key that HEAD is tried with first."""
     return [event.keys[0] for event in events if isinstance(event, Dropped)]
 
 

@@ -229,7 +229,7 @@ def test_what_is_not_an_event_is_a_dead_letter(objects: DirectoryStore, value: b
 
 
 class Meddled(DirectoryStore):
-    """A store in which somebody does something to the file each time when it has been opened."""
+    """A store that does something to the file each time it has been opened."""
 
     def __init__(self, root: Path, meddle: Callable[[Path], None], times: int = 1) -> None:
         super().__init__({name: root / name for name in ("uploads", "work", "results")})

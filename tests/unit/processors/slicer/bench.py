@@ -23,7 +23,7 @@ WORK_ID, AUDIO_ID = "a" * 64, "b" * 64
 
 @dataclass
 class Bench:
-    """`root/uploads`, `root/work`: the buckets. `revoked`: runs that nobody waits for."""
+    """`root/uploads`, `root/work`: the buckets. `revoked`: runs that no job waits for."""
 
     root: Path
     revoked: set[tuple[str, str]] = field(default_factory=set)
@@ -51,7 +51,7 @@ class Bench:
         note: str | None = None,
         attempts: int = 0,
     ) -> Received[DecodeRequested]:
-        """The clip (or the data under its name) is stored, and asked for in chunks of at most 4 s."""
+        """The clip (or the data under its name) is stored, and requested in chunks of at most 4 s."""
         content = (AUDIO / clip).read_bytes() if data is None else data
         audio = self.store.put("uploads", f"{offset}/{clip}", content).ref
         event = DecodeRequested(work=work(audio), run=f"0-{offset}", lane=lane)

@@ -1,4 +1,4 @@
-"""Whoever is loud in one channel is heard in the mix."""
+"""Speech that is loud in one channel is in the mix."""
 
 import numpy as np
 import pytest

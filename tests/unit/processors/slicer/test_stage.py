@@ -23,7 +23,7 @@ LARGE = b"\0" * (SMALL_BYTES + 1)
 
 
 class NoRevocations:
-    """Counts what is asked of it."""
+    """Counts its calls."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -96,7 +96,7 @@ def test_a_file_that_killed_its_worker_three_times_fails_without_being_begun(han
 
 
 def test_one_place_is_kept_for_small_files(handler: SlicerHandler, bench: Bench) -> None:
-    """No thread has said anything taken by the loop yet, so all that began still has its place."""
+    """The loop has taken no step of a thread yet, so every file that began still has its slot."""
     large = [bench.request("film.mp4", data=LARGE, offset=offset) for offset in range(SLOTS)]
     small = [bench.request("en-command.wav", offset=offset) for offset in (10, 11)]
     assert begun(list(handler.handle([*large, *small]))) == [0, 1, 10]

@@ -15,7 +15,7 @@ from tests.waiting import DEADLINE_S
 
 
 def steps_of(bench: Bench, record: Received[DecodeRequested]) -> list[Step]:
-    """All that the work says, run to its end in this thread."""
+    """All steps of the work, run to its end in this thread."""
     emitted: list[Step | Exception | None] = []
     FileWork(record, bench.context, Slots(4), lambda _, step: emitted.append(step)).run()
     steps = [step for step in emitted if isinstance(step, Step)]

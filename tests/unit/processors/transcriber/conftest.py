@@ -20,5 +20,5 @@ def system(tmp_path: Path) -> Iterator[System]:
 
 @pytest.fixture(autouse=True)
 def _audio_arrives_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is asked for first is here first."""
+    """What is requested first arrives first."""
     monkeypatch.setattr("processors.transcriber.stage.FETCHERS", 1)

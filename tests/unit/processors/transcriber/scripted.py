@@ -1,4 +1,4 @@
-"""Stand-ins for a model that is calls window by window. Their sound counts its samples, so a window says where it lies."""
+"""Stand-ins for a model that is called window by window. Their samples are numbered, so a window has its position."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ INFERENCE_S = 0.125
 
 
 def sound(duration_s: float) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-    """Samples that say where they lie."""
+    """Samples that are their own positions."""
     return np.arange(round(duration_s * SAMPLE_RATE_HZ), dtype=np.float32)
 
 
@@ -43,7 +43,7 @@ def part(start: float, end: float, language: str, probability: float = 0.9) -> L
 
 @dataclass
 class Model:
-    """An engine of one window at a time. Remembers what it was calls."""
+    """An engine of one window at a time. Records its calls."""
 
     answer: Callable[[Window], WindowText]
     calls: list[Window] = field(default_factory=list)
@@ -75,7 +75,7 @@ def scripted(*answers: WindowText) -> Model:
 def read_chunk(
     model: Model, duration_s: float, speech: Sequence[Stretch] | None = None, options: DecodingOptions | None = None
 ) -> ChunkText:
-    """Speech from end to end unless said otherwise."""
+    """Speech from end to end by default."""
     spoken = [(0.0, duration_s)] if speech is None else speech
     return read(model, ChunkWindows(sound(duration_s), options or DecodingOptions(), spoken))
 

@@ -1,4 +1,4 @@
-"""Who goes next: groups are never mixed, bulk gets its share, and nobody waits for ever."""
+"""The order of batches: groups are never mixed, bulk gets its share, and nothing waits without end."""
 
 import random
 from collections import Counter

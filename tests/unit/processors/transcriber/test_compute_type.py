@@ -1,4 +1,4 @@
-"""What a model is computed in when nobody says: what suits the model, and the device can."""
+"""The default compute type: it suits the model, and the device supports it."""
 
 import pytest
 

@@ -10,7 +10,7 @@ def decoded(avg_logprob: float = -0.2, compression_ratio: float = 1.2, no_speech
 
 
 class Script:
-    """Answers by window and try, and remembers what was calls."""
+    """Answers by window and try, and records its calls."""
 
     def __init__(self, *answers: list[Decoded]) -> None:
         self.answers = answers

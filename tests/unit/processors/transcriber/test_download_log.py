@@ -7,7 +7,7 @@ from processors.transcriber.loading import DownloadLog
 
 def test_a_download_is_a_line_for_every_tenth(logged: list[EventDict]) -> None:
     log_download = DownloadLog("base")
-    log_download(0, 0)  # before the hub has said how large it is
+    log_download(0, 0)  # before its size is known
     for done_bytes in range(0, 1001, 5):
         log_download(done_bytes, 1000)
     assert len(logged) == 11

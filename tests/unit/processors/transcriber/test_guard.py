@@ -51,7 +51,7 @@ def test_natural_speech_is_not_a_runaway(text: str, duration_s: float) -> None:
 @pytest.mark.parametrize(
     ("text", "duration_s"),
     [
-        (SENTENCE * 2, 5.0),  # the sentence twice, at a pace that somebody could speak
+        (SENTENCE * 2, 5.0),  # the sentence twice, at a possible pace of speech
         (SENTENCE * 7, 3.2),
         ("She had your dark suit, she had your dark suit in greasy wash water.", 5.0),  # whatever its case and commas
         ("All right, and then I went to the to the store, to the store to buy some milk.", 6.0),

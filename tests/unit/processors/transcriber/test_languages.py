@@ -1,4 +1,4 @@
-"""Where the language changes inside a window, told by a model that is calls about stretches of it."""
+"""Where the language changes inside a window, found with a model that is run on stretches of it."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ def seconds(*times: float) -> list[int]:
 
 
 class Listener:
-    """Is as sure of a language as its share of the stretch is, or less by `doubt`. Remembers what it was calls."""
+    """Is as sure of a language as its share of the stretch is, or less by `doubt`. Records its calls."""
 
     def __init__(self, *truth: tuple[float, float, str], doubt: float = 0.0) -> None:
         self._truth, self._doubt = truth, doubt

@@ -1,4 +1,4 @@
-"""A prompt is taken in as far as the model can, and what was cut is said."""
+"""A prompt is used as far as the model can, and what was cut is reported."""
 
 from processors.transcriber.prompts import QUOTED_LETTERS, Prompt, fitted
 

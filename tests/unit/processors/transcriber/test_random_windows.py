@@ -20,7 +20,7 @@ Said = tuple[float, float, str]
 
 
 def sentence(chance: random.Random) -> list[Said]:
-    """A few words of a chunk and when they are said, each long enough to be missed."""
+    """A few words of a chunk and their times, each long enough to be missed."""
     words: list[Said] = []
     at = 0.0
     for number in range(chance.randrange(1, 12)):

@@ -1,4 +1,4 @@
-"""Repeated requests at the transcriber: answered again, not heard again. What is second for on purpose is heard."""
+"""Repeated requests at the transcriber: answered again, not transcribed again. A second transcription on purpose is done."""
 
 from dataclasses import replace
 

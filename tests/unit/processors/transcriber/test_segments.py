@@ -25,7 +25,7 @@ def of(*tokens: int) -> Split:
         ([at(0), 1, at(1), at(1), 2, 3], [Span((1,), 0, 1), Span((2, 3), 1, 4)]),  # no closing time: the tail is kept
         ([1, 2], [Span((1, 2), 0, 4)]),
         ([at(1), 1, at(9)], [Span((1,), 1, 4)]),  # no time is past the window's end
-        ([at(1), 1, at(9), at(9), 2, at(9.5)], [Span((1,), 1, 4)]),  # what begins behind it was not said
+        ([at(1), 1, at(9), at(9), 2, at(9.5)], [Span((1,), 1, 4)]),  # what begins after it does not exist
         ([at(9), 1], []),
         ([at(4), 1], []),
         ([at(3), 1, at(1)], []),  # nor was what lasts no time
@@ -91,8 +91,8 @@ def test_text_that_begins_behind_the_sound_is_reported(tokens: list[int], overru
 @pytest.mark.parametrize(
     ("no_speech_prob", "avg_logprob", "text", "silent"),
     [
-        (0.7, -1.2, "some words that nobody said", True),
-        (0.7, -0.5, "some words that somebody said", False),
+        (0.7, -1.2, "some invented words", True),
+        (0.7, -0.5, "some spoken words", False),
         (0.5, -1.2, "some words mumbled", False),
         (0.99, -0.3, "The", True),
         (0.99, -0.3, "", True),

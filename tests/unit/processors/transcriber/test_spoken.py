@@ -1,4 +1,4 @@
-"""Where in a chunk somebody speaks, and which of that has no text."""
+"""Where in a chunk there is speech, and which of it has no text."""
 
 import pytest
 

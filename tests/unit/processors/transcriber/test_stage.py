@@ -47,7 +47,7 @@ def test_a_record_that_comes_before_the_model_is_loaded_waits_for_it(tmp_path: P
     system.turn(record)
     for _ in range(20):
         system.turn()
-        loaded.wait(0.005)  # time for its audio, had somebody asked for it
+        loaded.wait(0.005)  # time for its audio, if it had been requested
     assert system.handler.not_ready() is not None
     assert system.steps == []
     loaded.set()
@@ -140,7 +140,7 @@ def test_an_unavailable_store_is_retried_later_and_the_chunk_kept(system: System
     for tries in (1, 2):
         system.until(lambda: all(held.fetch is None for held in system.handler._held.values()), "the refusal")
         system.turn()
-        assert len(calls) == tries, "it is not asked again before its time"
+        assert len(calls) == tries, "it is not retried before its time"
         system.now_s += 10
         system.until(partial(lambda tries: len(calls) > tries, tries), "the next try")
     system.until(system.settled, "the chunk")

@@ -92,7 +92,7 @@ def word_ends(each: Segment) -> list[Stretch]:
         ((1.2, 3.7), [(1, 4)], (0.95, 4.05)),  # it ended before the last sound
         ((1.7, 3.3), [(1, 4)], (1.7, 3.3)),  # that is too far to be the same text
         ((0, 5), [(0.5, 1), (2, 3), (4, 4.5)], (0.45, 4.55)),  # silence inside it stays
-        ((0, 2), [(3, 4)], (0, 2)),  # the detector missed what the model heard
+        ((0, 2), [(3, 4)], (0, 2)),  # the detector missed what the model recognised
         ((0, 2), [], (0, 2)),
         ((0, 2), [(0, 2)], (0, 2.05)),  # nothing begins before the chunk
     ],
@@ -102,7 +102,7 @@ def test_a_segment_begins_and_ends_where_speech_does(found: Stretch, speech: lis
 
 
 def test_an_end_is_not_moved_over_a_pause_before_one_of_its_words() -> None:
-    """The model closes a text 0.35 s after a pause: with words in that time it means what it says."""
+    """The model closes a text 0.35 s after a pause: with words in that time the end is right."""
     speech = [(0.0, 6.9), (7.8, 9.0)]
     beyond = segment(0, 8.16, (6.5, 6.8), (8.08, 8.16))
     (made,) = snapped([beyond], speech)

@@ -25,7 +25,7 @@ FIT = DecodingOptions(encoder_window="fit")
 
 
 def in_parts(*parts: LanguagePart) -> WindowText:
-    """What an engine says of a window in which the language changes."""
+    """The result of an engine for a window in which the language changes."""
     return replace(wrote(), parts=parts)
 
 

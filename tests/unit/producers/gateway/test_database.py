@@ -35,7 +35,7 @@ def words(database: Database) -> list[str]:
 
 
 def limit(database: Database, pages: int) -> None:
-    """As a disk would: SQLite itself says that it is full."""
+    """Like a full disk: SQLite itself raises that error."""
     with database.write() as sql:
         sql.execute(f"PRAGMA max_page_count = {pages}")
 

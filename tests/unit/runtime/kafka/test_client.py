@@ -1,4 +1,4 @@
-"""Where Kafka is and how to log in: what can be told from the settings alone is told by their names."""
+"""Kafka's address and credentials: errors in the settings are reported by the names of the settings."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a call that may never come back does to whoever waits for it."""
+"""Calls that may never return, and what their caller gets."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""Which offset may be committed, and what its metadata tells a successor."""
+"""Which offset may be committed, and what its metadata has for the next owner."""
 
 import pytest
 

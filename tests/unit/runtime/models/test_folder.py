@@ -1,4 +1,4 @@
-"""The folder of `MURMUR_MODELS_DIR`: what is in it is used, and what is wrong with it is message before the hub is asked."""
+"""The folder of `MURMUR_MODELS_DIR`: what is in it is used, and what is wrong with it is reported before the hub is used."""
 
 import re
 import shutil

@@ -86,7 +86,7 @@ def test_sweeping_beside_writers_takes_nothing_from_them(store: DirectoryStore) 
 
 
 def test_a_folder_that_is_removed_just_before_its_use_is_created_again(store: DirectoryStore) -> None:
-    def live(number: int) -> None:
+    def run(number: int) -> None:
         for _ in range(60):
             store.put("drops", f"shared/folder/{number}", b"x")
             store.delete("drops", f"shared/folder/{number}")
@@ -95,7 +95,7 @@ def test_a_folder_that_is_removed_just_before_its_use_is_created_again(store: Di
     sys.setswitchinterval(1e-5)  # threads take turns in the middle of everything
     try:
         with ThreadPoolExecutor(4) as pool:
-            list(pool.map(live, range(4)))
+            list(pool.map(run, range(4)))
     finally:
         sys.setswitchinterval(interval_s)
     assert listed(store) == []

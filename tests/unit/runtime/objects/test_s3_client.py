@@ -1,4 +1,4 @@
-"""The S3 client: made of the settings, at the first call, with an end to its patience."""
+"""The S3 client: made from the settings, at the first call, with time limits."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Which keys no store could take, so that none is asked."""
+"""Which keys no store accepts, so that no request is sent."""
 
 import pytest
 

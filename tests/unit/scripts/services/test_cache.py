@@ -1,4 +1,4 @@
-"""Built once, whole or not at all, whoever else builds and whenever somebody is killed."""
+"""Built once, completely or not at all, with concurrent builds and with kills at any time."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor

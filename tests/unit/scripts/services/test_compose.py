@@ -23,7 +23,7 @@ def described(service: str) -> dict[str, Any]:
 
 @pytest.fixture
 def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A `docker` that only notes what it was asked."""
+    """A `docker` that only records its arguments."""
     return a_docker(tmp_path, monkeypatch, 0)
 
 

@@ -1,4 +1,4 @@
-"""Figures are published when they change, and now and then so that silence means that nobody counts."""
+"""Figures are published when they change, and periodically, so that a missing record means that the sink is not running."""
 
 from datetime import UTC, datetime, timedelta
 

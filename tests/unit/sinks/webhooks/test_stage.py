@@ -18,7 +18,7 @@ URL = "https://receiver.example/"
 
 
 class Deliveries:
-    """Notes what is asked of it; the test says what ends."""
+    """Records its calls; the test decides what ends."""
 
     def __init__(self) -> None:
         self.sent: list[str] = []
