@@ -148,7 +148,10 @@ def _ask(paths: Sequence[Path]) -> bool:
     from murmur.cli.progress import printable
 
     listed = "\n".join(f"  {printable(path)}" for path in paths)
-    return typer.confirm(f"Not an earlier result, or changed since:\n{listed}\nOverwrite?", err=True)
+    try:
+        return typer.confirm(f"Not an earlier result, or changed since:\n{listed}\nOverwrite?", err=True)
+    except typer.Abort:  # Ctrl-C, or the terminal is closed
+        raise KeyboardInterrupt from None
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -262,17 +262,18 @@ def test_a_file_that_is_not_an_earlier_result_is_kept_unless_force_is_given(alon
     assert word_errors(COMMAND.text, (alone.cwd / "en-command.txt").read_text()) <= COMMAND.wer_max
 
 
-def test_on_a_terminal_a_confirmation_is_needed_to_overwrite_a_file(alone: Murmur) -> None:
+@pytest.mark.parametrize(("answer", "code"), [(b"n\n", 2), (b"\x04", 130)])
+def test_on_a_terminal_a_confirmation_is_needed_to_overwrite_a_file(alone: Murmur, answer: bytes, code: int) -> None:
     (alone.cwd / "en-command.txt").write_text("my notes")
     terminal, inner = pty.openpty()
     command = [sys.executable, *MAIN, "transcribe", str(COMMAND.path), "--out", ".", "--formats", "txt"]
     environment = {**whole_environment(alone.environment), "TERM": "xterm"}
     with subprocess.Popen(command, cwd=alone.cwd, env=environment, stdin=inner, stdout=inner, stderr=inner) as process:
         os.close(inner)
-        os.write(terminal, b"n\n")
+        os.write(terminal, answer)
         shown = b"".join(iter(lambda: _read(terminal), b"")).decode()
     os.close(terminal)
-    assert process.returncode == 2
+    assert process.returncode == code
     assert "Overwrite? [y/N]" in shown
     assert (alone.cwd / "en-command.txt").read_text() == "my notes"
 
