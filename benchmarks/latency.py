@@ -56,7 +56,8 @@ def busy(gateway: GatewayClient) -> tuple[list[float], list[float]]:
         statuses.append(time.perf_counter() - asked_s)
         submits.append(asked_s - began_s)
         time.sleep(POLL_S)
-    assert gateway.status(tasks[-1])["state"] not in ENDED, "the model was not busy to the end"
+    last = gateway.status(tasks[-1])
+    assert last["state"] not in ENDED, f"the model was not busy to the end: {last}"
     for task in tasks:
         with suppress(Refused):  # the first ones may have ended
             gateway.cancel(task)

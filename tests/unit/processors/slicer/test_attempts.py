@@ -21,6 +21,19 @@ def test_an_attempt_that_ended_is_not_counted(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_works_that_have_one_file_at_the_same_time_are_one_attempt(tmp_path: Path) -> None:
+    attempts = Attempts(tmp_path)
+    for _ in range(3):
+        attempts.begin("file")
+    assert attempts.count("file") == 0
+    assert Attempts(tmp_path).count("file") == 1
+    attempts.end("file")
+    assert Attempts(tmp_path).count("file") == 1
+    attempts.end("file")
+    attempts.end("file")
+    assert attempts.count("file") == Attempts(tmp_path).count("file") == 0
+
+
 def test_a_damaged_count_is_none(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("many")
     assert Attempts(tmp_path).count("file") == 0
