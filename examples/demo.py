@@ -150,7 +150,9 @@ def main() -> int:
     if cached:
         console.print(f"\n[green]{cached} of {len(runs)} answers came from the cache[/green] ({settings.data_dir / 'work'}).")
     console.print(f"\n{len(list(out.iterdir()))} files are in {out}: .json, .txt, .srt and .vtt for each clip.")
-    console.print("\nThis was the demo model, which knows a few hundred words. `make dev` uses Whisper `base` (150 MB, once).")
+    console.print(
+        "\nThis was the demo model, which has a vocabulary of a few hundred words. `make dev` uses Whisper `base` (150 MB, once)."
+    )
     console.print("Next: `make dev`, then drop a file of yours into .murmur/inbox, or open http://127.0.0.1:8511")
     console.print("      curl -F file=@examples/audio/en-video.mp4 http://127.0.0.1:8511/api/transcribe/async")
     return 0 if all(run.status["state"] == "SUCCESS" for run in runs) else 1

@@ -1,4 +1,4 @@
-"""The runs that nobody waits for any more, as slicers and transcribers see them. Follows `revocations` whole."""
+"""The revoked runs, for slicers and transcribers. Follows all of `revocations`."""
 
 from runtime.kafka.client import Kafka
 from runtime.kafka.follower import Follower, Start

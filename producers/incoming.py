@@ -94,7 +94,7 @@ class Settling:
         self._known.setdefault(drop.key, []).append(drop)
 
     def see(self, info: ObjectInfo, now_s: float, *, written: bool = False) -> None:
-        """The current state of the file. `written`: somebody writes to it and has not closed it."""
+        """The current state of the file. `written`: a process writes to it and has not closed it."""
         if written:
             self._open.add(info.key)
         for known in self._known.pop(info.key, ()):
@@ -106,7 +106,7 @@ class Settling:
         before_bytes = self._sizes.get(info.key, 0)
         if 0 < before_bytes < info.size_bytes:
             self._grown.add(info.key)
-        elif info.size_bytes < before_bytes:  # written anew
+        elif info.size_bytes < before_bytes:  # rewritten
             self._grown.discard(info.key)
         if not self.tells_complete:
             self._sizes[info.key] = info.size_bytes

@@ -1,4 +1,4 @@
-"""How long to pause before the next try: a little longer each time, up to a limit. Pure: whoever asks does the waiting.
+"""How long to pause before the next try: a little longer each time, up to a limit. Pure: the caller waits.
 
 Used by the supervisors between restarts, by the stages while the object store is unavailable, and by the command line between
 two polls of a job's status.

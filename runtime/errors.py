@@ -1,7 +1,7 @@
 """The few words that failure has, the same in every stage. What each does to the job: docs/delivery.md.
 
 MurmurError
-├── Retry                   not now: store or broker is unavailable; whoever asked waits and tries again
+├── Retry                   not now: store or broker is unavailable; the caller waits and tries again
 │   ├── StoreUnavailable    (runtime/objects/store.py)
 │   │   └── StoreFull       it has no space left
 │   ├── ViewUnavailable     (producers/gateway/database.py)

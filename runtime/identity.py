@@ -28,7 +28,7 @@ def slice_id(audio_id: str, slicing: SlicingOptions) -> str:
 
 
 def plan(audio_id: str, audio: ObjectRef, options: EffectiveOptions, owner: str) -> Work:
-    """The work of this request. Owners do not share works: nobody may learn what others have uploaded."""
+    """The work of this request. Owners do not share works: no owner may find out what others have uploaded."""
     model, decoding, slicing = options.model, options.decoding, options.slicing
     what = [audio_id, model.model_dump(), decoding.model_dump(), slicing.model_dump(), PIPELINE_VERSION, owner]
     return Work(

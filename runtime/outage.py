@@ -1,4 +1,4 @@
-"""Whoever waits for a broker or a store that is away says so once, however often it asks meanwhile."""
+"""Logs the outage of a broker or a store once, however often it is retried meanwhile."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""How the system is doing, for whoever asks: follows `stats` and adds up what the metrics sink says of each partition.
+"""The figures of the system: follows `stats` and adds up what the metrics sink publishes for each partition.
 
 Fed by `sinks/metrics`; read by the gateway (`GET /api/stats`) and by the metrics sink's own gauges.
 """

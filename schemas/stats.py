@@ -1,6 +1,6 @@
 """Statistics that the metrics sink publishes every few seconds. One record per name; the newest one is valid.
 
-The sink counts each partition of `jobs` on its own, so whoever reads `stats` adds up over the names that begin with `jobs/`.
+The sink counts each partition of `jobs` on its own, so readers of `stats` add up over the names that begin with `jobs/`.
 """
 
 from typing import Annotated, ClassVar, Literal

@@ -107,7 +107,7 @@ def missing(checks: Sequence[Check]) -> list[str]:
 
 
 def summary(checks: Sequence[Check], *, is_required: bool) -> str:
-    """The last line of a section. `is_required`: somebody wants to use it."""
+    """The last line of a section. `is_required`: the command is to be used."""
     command = f"`murmur {checks[0].needed_by}`"
     if names := ", ".join(missing(checks)):
         return f"{command} needs fixes: {names}." if is_required else f"{command} lacks {names}. `murmur dev` needs none of it."

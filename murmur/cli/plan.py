@@ -14,7 +14,7 @@ Ask = Callable[[Sequence[Path]], bool]
 
 
 class Plan:
-    """`ask`: whether these files may be overwritten; None: nobody can be asked."""
+    """`ask`: whether these files may be overwritten; None: there is no terminal to ask on."""
 
     def __init__(self, results: Results, ask: Ask | None) -> None:
         self._results = results

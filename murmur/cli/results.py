@@ -1,7 +1,7 @@
 """The result files of `murmur transcribe`: their names, which existing files may be overwritten, and how they are written.
 
 An existing file is an earlier result if its content is what murmur last wrote at that path. That is recorded in the user's
-state folder. Every other file, and a result that was edited since, is somebody's work and is overwritten only if they agree.
+state folder. Every other file, and a result that was edited since, is overwritten only with the user's consent.
 """
 
 import hashlib
@@ -109,7 +109,7 @@ class Results:
         """Atomic. The path; raises OSError, also for a file that appeared since it was looked for."""
         path = path_of(base, name)
         if not self._may_write(path):
-            raise FileExistsError(f"{path} was written by somebody else in the meantime and is not overwritten")
+            raise FileExistsError(f"{path} was written by another program in the meantime and is not overwritten")
         write_whole(path, content)
         self._written.add(path, content)
         return path

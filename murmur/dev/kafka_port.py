@@ -1,4 +1,4 @@
-"""The port of the embedded broker: the same after a restart, so that an address that somebody configured stays right."""
+"""The port of the embedded broker: the same after a restart, so that configured addresses stay valid."""
 
 from pathlib import Path
 

@@ -13,8 +13,8 @@ LETTERS = 4  # one short word may really be spoken twice: no, and, the
 
 def repeated(before: Sequence[Segment], after: Sequence[Segment]) -> int:
     """How many words at the beginning of `after` are those at the end of `before`."""
-    said, again = (words(" ".join(segment.text for segment in segments)) for segments in (before, after))
-    count = next((n for n in range(min(len(said), len(again)), 0, -1) if said[-n:] == again[:n]), 0)
+    before_words, again = (words(" ".join(segment.text for segment in segments)) for segments in (before, after))
+    count = next((n for n in range(min(len(before_words), len(again)), 0, -1) if before_words[-n:] == again[:n]), 0)
     return 0 if count == 1 and len(again) > 1 and len(again[0]) < LETTERS else count
 
 

@@ -54,7 +54,7 @@ def _edges(segment: Segment, speech: Sequence[Stretch], rests: Sequence[Stretch]
         return unchanged
     before = _near(rests, segment.start, REACH_S)
     after = _near(rests, segment.end, REACH_S if segment.words else LATE_S)
-    if segment.words:  # a silence beyond which a word lies is not the one that was meant
+    if segment.words:  # a silence with a word after it is not the one that was meant
         first, last = segment.words[0], segment.words[-1]
         before = before if before and (first.end > before[1] or first.start >= before[0]) else None
         after = after if after and (last.start < after[0] or last.end <= after[1]) else None
@@ -86,7 +86,7 @@ def _between(segment: Segment, start: float, end: float, speech: Sequence[Stretc
 
 
 def _snapped_word(word: Word, speech: Sequence[Stretch]) -> Word:
-    """Without the silence beside it: a word does not go on over a pause, but lies where more of it is."""
+    """Without the silence beside it: a word does not continue across a pause, but is placed where more of it is."""
     overlapping = [(min(b, word.end) - max(a, word.start), a, b) for a, b in speech if a < word.end and word.start < b]
     if not overlapping:
         return word

@@ -27,7 +27,7 @@ def words(text: str) -> list[str]:
 
 
 def impossible(text: str, duration_s: float) -> bool:
-    """Nobody can speak that fast."""
+    """Speech cannot be that fast."""
     return _pace(text, duration_s) > IMPOSSIBLE
 
 

@@ -16,7 +16,7 @@ REMEMBERED = 2000  # 4 kB each, 16 with words
 def request_id(chunk: ChunkReady) -> bytes:
     """The same for a repeat, different for anything that must be transcribed: another run, attempt, model or option.
 
-    Where the audio lies and the lane are left out: they change no word.
+    The location of the audio and the lane are left out: they change no word.
     """
     return hashlib.sha256(chunk.model_dump_json(exclude={"audio", "lane"}).encode()).digest()
 

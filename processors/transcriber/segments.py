@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 SECONDS_PER_TIMESTAMP = 0.02
-# Whisper's own rule lets a third of noises through where the model is sure that nobody speaks but writes a confident word.
+# Whisper's own rule lets a third of noises through where the model has a high no-speech probability but writes a confident word.
 NO_SPEECH = 0.6
 UNLIKELY_LOGPROB = -1.0
 SURELY_NO_SPEECH = 0.95

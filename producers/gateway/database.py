@@ -176,7 +176,7 @@ class Database:
         writer.executescript(f"BEGIN; {change} PRAGMA user_version = {self._layout}; COMMIT;")
 
     def _put_aside(self) -> None:
-        """The damaged file stays for whoever wants to look at it; an earlier one is replaced."""
+        """The damaged file is kept for examination; an earlier one is replaced."""
         self.close()
         log.warning("view.rebuilt", file=str(self._path), error=self.problem, hint=f"the damaged file has the ending {PUT_ASIDE}")
         with contextlib.suppress(FileNotFoundError):

@@ -1,7 +1,8 @@
 """Where a request comes from: which host it names, which page sent it, and which prefix a reverse proxy removed from its path.
 
-Protects a server without log-in from the pages that a browser has open: another origin can neither submit, cancel nor read,
-and a name that an attacker points to this address (DNS rebinding) is not answered. Used by `app.py`, for all but the probes.
+Protects a server without authentication from the pages that a browser has open: another origin can neither submit, cancel nor
+read, and a name that an attacker points to this address (DNS rebinding) is not answered. Used by `app.py`, for all but the
+probes.
 """
 
 import ipaddress

@@ -33,7 +33,7 @@ from schemas.topics import Topic
 log = get_logger(__name__)
 IDLE_WAIT_S = 0.1  # nothing in flight: how long a poll may sleep, and so how soon stop() is noticed
 BUSY_WAIT_S = 0.01  # something in flight: how soon its result is noticed
-WOKEN_WAIT_S = 1.0  # of consumers that are woken by a stop, by results and by acknowledgements: for what nobody announces
+WOKEN_WAIT_S = 1.0  # of consumers that are woken by a stop, by results and by acknowledgements: for what no wakeup announces
 
 
 @dataclass(frozen=True, slots=True)

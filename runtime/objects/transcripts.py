@@ -34,7 +34,7 @@ class Transcripts:
         return info.ref
 
     def read(self, work_id: str) -> Transcript:
-        """Blocks. Raises NotFound, StoreUnavailable, or Undecodable for a file that somebody else wrote there."""
+        """Blocks. Raises NotFound, StoreUnavailable, or Undecodable for a file that another program wrote there."""
         key = keys.transcript_key(work_id)
         with self._lock:
             if key in self._recent:

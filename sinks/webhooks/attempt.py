@@ -81,14 +81,14 @@ class Poster:
 
 def judge(status: int, retry_after: str | None, now: datetime) -> Answer:
     """Only 2xx is a success; a redirect is not followed, since it could lead anywhere. Pure."""
-    said = f"status {status}"
+    status_line = f"status {status}"
     if 200 <= status < 300:
-        return Answer("delivered", said)
+        return Answer("delivered", status_line)
     if 300 <= status < 400:
-        return Answer("redirected", said)
+        return Answer("redirected", status_line)
     if 400 <= status < 500 and status not in RETRIED_STATUSES:
-        return Answer("refused", said)
-    return Answer("failed", said, _seconds(retry_after, now) if status in (429, 503) else None)
+        return Answer("refused", status_line)
+    return Answer("failed", status_line, _seconds(retry_after, now) if status in (429, 503) else None)
 
 
 def _seconds(retry_after: str | None, now: datetime) -> float | None:

@@ -1,6 +1,6 @@
 """One webhook from its job to its end: attempts and the pauses between them, limited per host.
 
-Fed by `sender`. A receiver that is dead keeps a few places busy and no more, so that nobody else waits for it.
+Fed by `sender`. An unreachable receiver occupies only a few slots, so that no other one waits for it.
 """
 
 import asyncio

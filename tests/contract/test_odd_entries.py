@@ -10,7 +10,7 @@ import pytest
 from processors import intake
 from producers import reconciler, watcher
 from runtime.objects.filenames import to_key
-from tests.contract.test_folder_door import Door, door, running  # noqa: F401 (a fixture)
+from tests.contract.test_inbox import Inbox, inbox, running  # noqa: F401 (a fixture)
 
 pytestmark = pytest.mark.contract
 NAMES = {
@@ -29,23 +29,23 @@ NAMES = {
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES.keys())
 @pytest.mark.parametrize("before", [True, False], ids=["there before", "dropped"])
-def test_a_file_with_any_name_becomes_a_job(door: Door, name: bytes, before: bool) -> None:  # noqa: F811
+def test_a_file_with_any_name_becomes_a_job(inbox: Inbox, name: bytes, before: bool) -> None:  # noqa: F811
     key = to_key(os.fsdecode(name))
 
     def drop() -> None:
-        (door.inbox / os.fsdecode(name)).write_bytes(b"speech")
+        (inbox.folder / os.fsdecode(name)).write_bytes(b"speech")
 
     if before:
         drop()
-    with running(watcher.build(door.resources), intake.build(door.resources)):
+    with running(watcher.build(inbox.resources), intake.build(inbox.resources)):
         if not before:
             drop()
-        door.until(lambda: door.requested[key] == 1)
+        inbox.until(lambda: inbox.requested[key] == 1)
 
 
-def deep(inbox: Path) -> str:
+def deep(folder: Path) -> str:
     """A folder whose path is longer than a system call takes; its relative path."""
-    handle = os.open(inbox, os.O_RDONLY)
+    handle = os.open(folder, os.O_RDONLY)
     names = [f"{number:03}{'d' * 240}" for number in range(20)]
     for name in names:
         os.mkdir(name, dir_fd=handle)
@@ -60,11 +60,11 @@ def deep(inbox: Path) -> str:
     return "/".join([*names, "talk.wav"])
 
 
-def test_a_file_at_the_end_of_a_path_of_more_than_4096_bytes_becomes_a_job(door: Door) -> None:  # noqa: F811
-    key = deep(door.inbox)
+def test_a_file_at_the_end_of_a_path_of_more_than_4096_bytes_becomes_a_job(inbox: Inbox) -> None:  # noqa: F811
+    key = deep(inbox.folder)
     assert len(key) > 4096
-    with running(watcher.build(door.resources), intake.build(door.resources)):
-        door.until(lambda: door.requested[key] == 1)
+    with running(watcher.build(inbox.resources), intake.build(inbox.resources)):
+        inbox.until(lambda: inbox.requested[key] == 1)
 
 
 def unreadable_folder(place: Path) -> None:
@@ -112,15 +112,15 @@ ENTRIES = [unreadable_folder, unreadable_file, pipe, listener, dangling, loop, v
 
 
 @pytest.mark.parametrize("make", ENTRIES)
-def test_an_odd_entry_stops_no_other_file(door: Door, make: Callable[[Path], None]) -> None:  # noqa: F811
-    (door.inbox / "first").mkdir()
-    make(door.inbox / "first")
-    with running(watcher.build(door.resources), reconciler.build(door.resources), intake.build(door.resources)):
-        (door.inbox / "second").mkdir()
-        make(door.inbox / "second")
+def test_an_odd_entry_stops_no_other_file(inbox: Inbox, make: Callable[[Path], None]) -> None:  # noqa: F811
+    (inbox.folder / "first").mkdir()
+    make(inbox.folder / "first")
+    with running(watcher.build(inbox.resources), reconciler.build(inbox.resources), intake.build(inbox.resources)):
+        (inbox.folder / "second").mkdir()
+        make(inbox.folder / "second")
         for key in ("a.wav", "first/a.wav", "second/a.wav", "third/a.wav"):
-            door.drop(key)
-        door.until(lambda: all(door.requested[key] for key in ("a.wav", "first/a.wav", "second/a.wav", "third/a.wav")))
-    for folder in door.inbox.iterdir():
+            inbox.drop(key)
+        inbox.until(lambda: all(inbox.requested[key] for key in ("a.wav", "first/a.wav", "second/a.wav", "third/a.wav")))
+    for folder in inbox.folder.iterdir():
         if (folder / "closed").is_dir():
             (folder / "closed").chmod(0o700)

@@ -53,7 +53,7 @@ def test_a_paused_partition_that_went_and_came_back_is_read_again(kafka: Kafka) 
 
 
 def _seen_when_there_is_room(handler: Full) -> set[int]:
-    """The partitions. Asked again and again, it makes room each time."""
+    """The partitions. With repeated calls it makes room each time."""
     handler.held = []
     return {record.partition.number for record in handler.seen}
 

@@ -1,4 +1,4 @@
-"""The gateway's view fed by a broker: it follows, goes on where it was, and knows whether it has read everything."""
+"""The gateway's view fed by a broker: it follows, continues where it was, and reports whether it has read everything."""
 
 import asyncio
 from collections.abc import Iterator, Set

@@ -1,4 +1,4 @@
-"""The folder door: a file in the inbox, its transcript in the outbox."""
+"""The inbox folder: a file in the inbox, its transcript in the outbox."""
 
 import shutil
 from pathlib import Path

@@ -1,5 +1,5 @@
 """`murmur run` as a supervisor: stages stopped, ended and set up wrongly. Their work: tests/services/test_run.py, since the
-embedded broker knows no transactions.
+embedded broker has no transactions.
 """
 
 import os

@@ -78,7 +78,7 @@ def test_with_the_password_everything_works(right: dict[str, str], tmp_path: Pat
         assert [message.value() for message in whole(kafka, CHUNKS_BULK, 2)] == [b"plain", b"plain"]
 
 
-def test_a_wrong_password_is_what_the_commands_complain_of(wrong: dict[str, str], tmp_path: Path) -> None:
+def test_commands_report_a_wrong_password(wrong: dict[str, str], tmp_path: Path) -> None:
     applied = Murmur(tmp_path, wrong)("topics", "apply")
     assert applied.returncode == 1
     assert applied.stderr.startswith(f"murmur: {REFUSED}")

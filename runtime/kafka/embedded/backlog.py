@@ -1,7 +1,7 @@
-"""Holds producers back before the embedded broker drops what nobody has read yet. Asked before every record is produced.
+"""Holds producers back before the embedded broker drops unread records. Called before every record is produced.
 
-Every record is counted on its way in, so that the usual answer costs no request. Only when a topic looks full is the
-broker asked how far its readers are. A topic is full with 4 MiB in all, less than what one partition keeps.
+Every record is counted when it is produced, so that the usual call costs no request. Only when a topic looks full, the
+committed offsets of its readers are requested. A topic is full with 4 MiB in total, less than what one partition keeps.
 
 Readers are the consumer groups that `Topic.readers` names, from their first commit on. A reader that never commits is a
 follower, or is not running: followers poll all the time, so they are given one second to read what was there.
@@ -24,16 +24,16 @@ FULL_BYTES = 4 * MIB
 # for the transcriber, which may be waiting for the coordinator.
 ADMITTED_BYTES = 2 * MIB
 RECORD_BYTES = 400  # headers and framing of one record
-FOREIGN_BYTES = 2_000  # what a record of another process is taken for
+FOREIGN_BYTES = 2_000  # assumed for a record of another process
 FOLLOWER_S = 1.0
-ARRIVAL_S = 1.0  # what has not reached the broker after so long was never sent
+ARRIVAL_S = 1.0  # a record that has not reached the broker by then was never sent
 ASK_AGAIN_S = 0.02
 WARN_AFTER_S = 10.0
 REQUEST_S = 5.0
 
 
 class Unread:
-    """The sizes of one topic's records that somebody has yet to read, oldest first. Pure; for one thread at a time."""
+    """The sizes of one topic's unread records, oldest first. Pure; for one thread at a time."""
 
     def __init__(self) -> None:
         self.size_bytes = 0
@@ -60,7 +60,7 @@ class Unread:
             self.size_bytes -= self._sizes.popleft()
 
     def _forget_what_never_came(self, end: int, now_s: float) -> None:
-        """Somebody was let through and gave up: a timeout, a full queue."""
+        """A producer was admitted and did not produce: a timeout, a full queue."""
         if end != self._arrived[0]:
             self._arrived = (end, now_s)
         elif now_s - self._arrived[1] >= ARRIVAL_S:
@@ -70,11 +70,11 @@ class Unread:
 
 
 class _Log:
-    """One topic: its unread records, and how to learn how far its readers are."""
+    """One topic: its unread records, and the committed offsets of its readers."""
 
     def __init__(self, offsets: Offsets, topic: Topic) -> None:
         self.name = topic.name
-        self.turn = threading.Lock()  # one producer at a time: while it waits, the others wait behind it
+        self.turn = threading.Lock()  # one producer at a time: while it waits, the others queue
         self._mutex = threading.Lock()
         self._unread = Unread()
         self._offsets = offsets
@@ -117,7 +117,7 @@ class Backlog:
         self._released = threading.Event()
 
     def hold(self, topic: str, size_bytes: int) -> None:
-        """Blocks while the record would push out what somebody has yet to read. `size_bytes`: key and value."""
+        """Blocks while the record would push out unread records. `size_bytes`: key and value."""
         entry = self._logs.get(topic)
         if entry is None or self._released.is_set():
             return
@@ -127,7 +127,7 @@ class Backlog:
             entry.add(size_bytes)
 
     def release(self) -> None:
-        """Nobody is held back from now on."""
+        """Holds no producer back from now on."""
         self._released.set()
 
     def _wait(self, entry: _Log, size_bytes: int) -> None:

@@ -85,7 +85,7 @@ class EmbeddedBroker:
         return int(self._library.rd_kafka_msg_partitioner_murmur2(None, raw, len(raw), self._partitions, None, None))
 
     def release(self) -> None:
-        """Nobody is held back from now on. For stopping: what is in the broker dies with it."""
+        """Holds no producer back from now on. For stopping: the broker's records are lost with it."""
         self._backlog.release()
 
     def close(self) -> None:

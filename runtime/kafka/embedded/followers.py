@@ -56,7 +56,7 @@ class FollowerConsumer(Consumer):
 
 
 class SharedConsumer:
-    """Connects with the first follower. `close()` when nobody follows any more."""
+    """Connects with the first follower. `close()` after the last follower."""
 
     def __init__(self, config: dict[str, Any], watermarks: Watermarks) -> None:
         self._config = config

@@ -45,7 +45,7 @@ class Watermarks:
         return self._known.get(place, 0)
 
     def rise(self, place: Place, end: int) -> None:
-        """Never falls. Wakes whoever listens to the topic."""
+        """Never falls. Wakes the listeners of the topic."""
         with self._lock:
             if end <= self._known.get(place, 0):
                 return

@@ -32,7 +32,7 @@ def sentence(chance: random.Random) -> list[Said]:
 
 class Honest:
     """Reads the words that are in its window, but ends it early wherever it likes; what it closes is what it count. Finds
-    languages where there are none, and now and then writes nonsense that it knows to be that."""
+    languages where there are none, and sometimes writes nonsense with a low probability."""
 
     def __init__(self, chance: random.Random, words: list[Said]) -> None:
         self._chance, self._words = chance, words

@@ -1,4 +1,4 @@
-"""What the watchdog takes for unread, by what the consumer knows of its partitions; and what is committed."""
+"""Which partitions count as unread, by the consumer's state; and what is committed."""
 
 from collections import defaultdict
 from types import SimpleNamespace
