@@ -147,11 +147,10 @@ def test_of_two_files_that_a_process_died_with_one_is_decoded_at_a_time(bench: B
 
 
 def test_attempts_of_an_earlier_process_count_where_the_broker_has_not_kept_them(bench: Bench, tmp_path: Path) -> None:
-    attempts = Attempts(tmp_path / "decoding")
-    record = bench.request()
+    folder, record = tmp_path / "decoding", bench.request()
     for _ in range(3):
-        attempts.begin(record.event.work.slice_id)
-    handler = SlicerHandler(replace(bench.context, attempts=attempts), NoDecoders(), SLOTS, NoRevocations())
+        Attempts(folder).begin(record.event.work.slice_id)
+    handler = SlicerHandler(replace(bench.context, attempts=Attempts(folder)), NoDecoders(), SLOTS, NoRevocations())
     (step,) = until_settled(handler, [record])
     assert step.begins == ()
     handler.close()
