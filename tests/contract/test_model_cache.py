@@ -69,7 +69,7 @@ def test_offline_and_not_cached_names_the_ways_out(name: str, tmp_path: Path) ->
     for way in (
         "`make models`",
         "HF_ENDPOINT",
-        "run this again",
+        "and retry",
         f"<folder>/{name}",
         "MURMUR_MODELS_DIR=<folder>",
         "MURMUR_MODEL to",

@@ -76,7 +76,7 @@ def test_a_filter_that_an_operator_set_is_kept_and_mentioned(on_minio: Settings)
 
 
 def test_an_unknown_notification_target_is_reported(on_minio: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(buckets, "TARGET_READY_S", 0.5)
+    monkeypatch.setattr(buckets, "TARGET_WAIT_S", 0.5)
     report = buckets.apply(on_minio.model_copy(update={"s3_notification_arn": "arn:minio:sqs::OTHER:kafka"}))
     assert report.notification == ""
     (line,) = report.by_hand

@@ -249,7 +249,7 @@ def test_the_receiver_of_the_examples_accepts_what_is_sent_and_recognises_a_repe
     assert "Olá, João." in success
     assert "  failed  " in failure
     assert "no_audio" in failure
-    assert refused.startswith("refused: ")
+    assert refused.startswith("rejected: ")
 
 
 @contextmanager
