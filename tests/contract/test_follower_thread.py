@@ -37,11 +37,12 @@ class Taken:
         self.records: list[Received] = []
         self.turns = 0
         self.fails: list[Exception] = []
+        self.fails_from = 1  # the number of records that have to be there
 
     def __call__(self, _follower: Follower, records: list[Received]) -> None:
         self.records += records
         self.turns += 1
-        if records and self.fails:
+        if records and self.fails and len(self.records) >= self.fails_from:
             raise self.fails.pop()
 
     @property
@@ -93,7 +94,7 @@ def test_it_hands_over_what_was_there_and_what_comes(kafka: Kafka) -> None:
 def test_after_an_outage_it_calls_begin_again_and_logs_once(kafka: Kafka, logged: list[EventDict]) -> None:
     write(kafka, JOBS, [(b"key", b"%d" % number) for number in range(3)], partition=1)
     taken, begun = Taken(), list[int]()
-    taken.fails = [BrokerUnavailable("away")]
+    taken.fails, taken.fails_from = [BrokerUnavailable("away")], 3
 
     def begin() -> Start:
         begun.append(len(begun))
