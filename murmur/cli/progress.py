@@ -4,6 +4,7 @@ Names of written files go to standard output, for the next program in a pipe; ev
 """
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,16 +52,13 @@ def reporting(stream: TextIO) -> Iterator[Reporter]:
         yield Bars(progress)
 
 
-class Lines:
-    """A line for every 10 % of progress."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._tenths: dict[str, int] = {}
+class _Reports(ABC):
+    """What lines and bars have in common: the texts."""
 
     def download(self, name: str, done_bytes: int, total_bytes: int) -> None:
         if total_bytes:
-            self._show(f"downloading the model {name}", done_bytes / total_bytes, f", {_megabytes(done_bytes, total_bytes)}")
+            details = f", {done_bytes / MB:.0f} of {total_bytes / MB:.0f} MB"
+            self._show(f"downloading the model {name}", done_bytes / total_bytes, details)
 
     def note(self, text: str) -> None:
         self._print(text)
@@ -73,6 +71,20 @@ class Lines:
 
     def failed(self, path: Path | str, reason: str) -> None:
         self._print(f"{printable(path)}: {reason}")
+
+    @abstractmethod
+    def _show(self, task: str, share: float, details: str = "") -> None: ...
+
+    @abstractmethod
+    def _print(self, line: str) -> None: ...
+
+
+class Lines(_Reports):
+    """A line for every 10 % of progress."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._tenths: dict[str, int] = {}
 
     def _show(self, task: str, share: float, details: str = "") -> None:
         tenth = int(share * 10)
@@ -84,30 +96,17 @@ class Lines:
         print(line, file=self._stream, flush=True)
 
 
-class Bars:
+class Bars(_Reports):
     """One bar for each file, and one for the download."""
 
     def __init__(self, progress: "Progress") -> None:
         self._progress = progress
         self._bars: dict[str, TaskID] = {}
 
-    def download(self, name: str, done_bytes: int, total_bytes: int) -> None:
-        if total_bytes:
-            self._show(f"downloading {name}", done_bytes / total_bytes, f": {_megabytes(done_bytes, total_bytes)}")
-
-    def note(self, text: str) -> None:
-        self._print(text)
-
-    def progress(self, task: Path | str, share: float) -> None:
-        self._show(printable(task), share)
-
-    def written(self, result: Path) -> None:
-        print(result, flush=True)
-
     def failed(self, path: Path | str, reason: str) -> None:
         if (bar := self._bars.pop(printable(path), None)) is not None:
             self._progress.remove_task(bar)
-        self._print(f"{printable(path)}: {reason}")
+        super().failed(path, reason)
 
     def _show(self, task: str, share: float, details: str = "") -> None:
         if task not in self._bars:
@@ -124,7 +123,3 @@ def printable(name: Path | str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
-
-
-def _megabytes(done_bytes: int, total_bytes: int) -> str:
-    return f"{done_bytes / MB:.0f} of {total_bytes / MB:.0f} MB"

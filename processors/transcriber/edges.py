@@ -1,6 +1,6 @@
 """Starts and ends of texts and words: moved to the edges of speech nearby. Pure.
 
-Fed by `windows` with a chunk's segments and where the slicer's detector heard speech in it.
+Fed by `windows` with a chunk's segments and where the slicer's detector found speech in it.
 """
 
 from collections.abc import Sequence

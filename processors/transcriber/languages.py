@@ -46,9 +46,9 @@ def _sections(pauses: Sequence[int], samples: int) -> list[tuple[int, int]]:
     return list(pairwise(bounds))
 
 
-def _best(heard: Mapping[str, float]) -> str | None:
-    language = max(heard, key=lambda name: heard[name])
-    return language if heard[language] >= SURE else None
+def _best(probabilities: Mapping[str, float]) -> str | None:
+    language = max(probabilities, key=lambda name: probabilities[name])
+    return language if probabilities[language] >= SURE else None
 
 
 def _runs(sections: Sequence[tuple[tuple[int, int], str | None]]) -> list[tuple[tuple[int, int], str]]:

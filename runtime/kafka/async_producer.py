@@ -76,7 +76,7 @@ class AsyncProducer:
             raise BrokerUnavailable(f"the broker does not answer: {error.args[0].str()}") from error
 
     def close(self) -> None:
-        """Idempotent. Drops what is not acknowledged: no caller has been told that it was written."""
+        """Idempotent. Drops what is not acknowledged: no caller has had a confirmation of it."""
         self._closed.set()
         if self._polling is not None:
             self._polling.join()

@@ -103,7 +103,7 @@ class S3Store:
         return reader
 
     def is_unchanged(self, ref: ObjectRef, file: BinaryIO) -> bool:
-        """An eTag says everything, except where files can be changed past the store (versitygw): there Last-Modified may tell."""
+        """An eTag decides, except where files can be changed past the store (versitygw): there Last-Modified may tell."""
         ranges = getattr(file, "raw", None)
         assert isinstance(ranges, ObjectRanges)
         return bool(ref.version_id or ref.etag) and (ref.change_tag is None or ranges.modified <= {ref.change_tag})

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 
 from processors.slicer.audio import Check, DecodeOptions, Progress, Samples, no_check
+from processors.slicer.sandbox import process
+from processors.slicer.sandbox.frames import PAYLOAD_MAX_BYTES, Kind
 from processors.slicer.sandbox.pool import Decoders
 from processors.slicer.sandbox.process import DecoderDied, DecoderProcess, Limits
 from runtime.errors import Invalid
@@ -183,6 +185,18 @@ def test_the_death_of_a_child_is_the_matter_of_its_own_file(decoders: Decoders) 
         with pytest.raises(DecoderDied, match="SIGSEGV"):
             deque(victim)
         assert sum(map(len, innocent.blocks())) == 160_000
+
+
+def test_a_child_that_does_not_read_what_it_asked_for_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "UNREAD_S", 0.1)
+    child = DecoderProcess(Limits())
+    try:
+        child.wait_ready(no_check)
+        os.kill(child.pid, signal.SIGSTOP)
+        with pytest.raises(DecoderDied, match="did not read what it asked for"):
+            child.send(Kind.DATA, bytes(PAYLOAD_MAX_BYTES))  # with its header more than the pipe holds
+    finally:
+        child.close()
 
 
 def test_closing_ends_all_children() -> None:

@@ -5,6 +5,7 @@ The slicer does not trust what it receives: a message that is too large or of no
 
 import os
 import struct
+from collections.abc import Callable
 from enum import IntEnum
 
 from pydantic import BaseModel, Field
@@ -67,12 +68,21 @@ def range_of(offset: int, size: int) -> bytes:
     return _RANGE.pack(offset, size)
 
 
-def send(fd: int, kind: Kind, payload: bytes | memoryview = b"") -> None:
-    """Blocks until the pipe has taken all of it. Raises OSError when the other end is closed."""
+def blocked() -> None:
+    """A pipe that blocks is never found full."""
+
+
+def send(fd: int, kind: Kind, payload: bytes | memoryview = b"", when_full: Callable[[], None] = blocked) -> None:
+    """Returns once the pipe has taken all of it. `when_full` waits until a pipe that does not block has room, or raises. Raises
+    OSError when the other end is closed."""
     data = memoryview(payload).cast("B")
     parts = [memoryview(_HEADER.pack(kind, len(data))), data]
     while parts:
-        written = os.writev(fd, parts)
+        try:
+            written = os.writev(fd, parts)
+        except BlockingIOError:
+            when_full()
+            continue
         while parts and written >= len(parts[0]):
             written -= len(parts.pop(0))
         if parts:

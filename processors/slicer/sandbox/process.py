@@ -7,6 +7,7 @@ child sends is trusted: sizes, numbers and texts are checked, and a violation of
 import contextlib
 import fcntl
 import io
+import os
 import select
 import signal
 import subprocess
@@ -26,6 +27,7 @@ from schemas.work import SAMPLE_RATE_HZ, AudioInfo
 
 CHECK_EVERY_S = 0.25  # how soon a cancel and an exceeded limit are noticed
 START_S = 60.0  # imports on a busy machine; half a second on a quiet one
+UNREAD_S = 30.0  # with bytes that it asked for left in the pipe
 SILENT_S = 120.0  # without a message and without using CPU time: it hangs
 RETIRE_AFTER_CPU_S = 600.0  # a child that has used that much is not reused
 RETIRE_ABOVE_BYTES = 160 << 20  # nor one that has not freed the memory a file needed; it starts with about half
@@ -74,6 +76,9 @@ class DecoderProcess:
         self._receiver = Receiver(self._from_child)
         self._poll = select.poll()
         self._poll.register(self._from_child, select.POLLIN)
+        os.set_blocking(self._to_child, False)
+        self._room = select.poll()
+        self._room.register(self._to_child, select.POLLOUT)
         self._usage = psutil.Process(self._process.pid)
         self.enforced: tuple[str, ...] | None = None  # once it is ready
 
@@ -94,12 +99,10 @@ class DecoderProcess:
         if self.enforced is not None:
             return
         until_s = time.monotonic() + START_S
-        while (message := self._receiver.take()) is None:
+        while (message := self.receive(CHECK_EVERY_S)) is None:
             check(Progress())
             if time.monotonic() > until_s:
                 raise DecoderDied(f"the decoder process was not ready after {START_S:.0f} s")
-            if self._poll.poll(CHECK_EVERY_S * 1000) and not self._receiver.fill():
-                raise DecoderDied(self._how_it_ended())
         if message[0] is not Kind.READY:
             raise DecoderDied("the decoder process sent something other than READY first")
         self.enforced = tuple(bytes(message[1]).decode(errors="replace").split(","))
@@ -117,9 +120,14 @@ class DecoderProcess:
     def send(self, kind: Kind, payload: bytes) -> None:
         """Raises DecoderDied."""
         try:
-            send(self._to_child, kind, payload)
+            send(self._to_child, kind, payload, self._wait_for_room)
         except OSError as error:
             raise DecoderDied(self._how_it_ended()) from error
+
+    def _wait_for_room(self) -> None:
+        """A child that asks for bytes reads them at once; one that has been taken over need not."""
+        if not self._room.poll(UNREAD_S * 1000):
+            raise DecoderDied(f"the decoder process did not read what it asked for within {UNREAD_S:.0f} s")
 
     def receive(self, timeout_s: float) -> Message | None:
         """The next message; None when there is none within that time. Raises DecoderDied."""

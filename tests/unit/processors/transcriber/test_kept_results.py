@@ -7,24 +7,9 @@ import pytest
 
 from processors.transcriber.kept_results import KeptResults
 from schemas.options import DecodingOptions, ModelRef
-from schemas.record import ObjectRef
-from schemas.work import ChunkReady, ChunkTranscribed
+from tests.unit.processors.transcriber.chunks import CHUNK, RESULT
 
 AUDIO = np.arange(16_000, dtype=np.int16)
-CHUNK = ChunkReady(
-    work_id="a" * 64,
-    run="0-0",
-    slice_id="b" * 64,
-    span=(0, 16_000),
-    pieces=((0, 16_000),),
-    audio=ObjectRef(bucket="work", key="chunks/1"),
-    model=ModelRef(name="demo", revision="1"),
-    decoding=DecodingOptions(),
-    lane="bulk",
-)
-RESULT = ChunkTranscribed(
-    span=(0, 16_000), attempt=0, speech_s=1.0, language="en", language_probability=0.9, segments=(), inference_s=0.1
-)
 
 
 def test_another_process_finds_the_result_of_another_run(tmp_path: Path) -> None:

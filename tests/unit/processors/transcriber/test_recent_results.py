@@ -7,22 +7,9 @@ import pytest
 from processors.transcriber.recent_results import RecentResults, request_id
 from schemas.options import DecodingOptions, ModelRef
 from schemas.record import ObjectRef
-from schemas.work import ChunkLost, ChunkReady, ChunkTranscribed, WorkEvent, WorkReported
+from schemas.work import ChunkLost, WorkEvent, WorkReported
+from tests.unit.processors.transcriber.chunks import CHUNK, RESULT
 
-CHUNK = ChunkReady(
-    work_id="a" * 64,
-    run="0-1",
-    slice_id="b" * 64,
-    span=(0, 16_000),
-    pieces=((0, 16_000),),
-    audio=ObjectRef(bucket="work", key="chunks/1"),
-    model=ModelRef(name="demo", revision="1"),
-    decoding=DecodingOptions(),
-    lane="bulk",
-)
-TEXT = ChunkTranscribed(
-    span=(0, 16_000), attempt=0, speech_s=1.0, language=None, language_probability=0.0, segments=(), inference_s=0.125
-)
 ANOTHER: dict[str, object] = {
     "work_id": "c" * 64,
     "run": "0-2",
@@ -54,8 +41,8 @@ def test_a_repeat_may_come_by_another_lane_and_from_another_copy_of_the_audio() 
 def test_an_answer_is_given_again_as_it_was() -> None:
     recent = RecentResults()
     assert recent.answer(b"one") is None
-    recent.remember(b"one", answered(TEXT))
-    assert recent.answer(b"one") == TEXT
+    recent.remember(b"one", answered(RESULT))
+    assert recent.answer(b"one") == RESULT
 
 
 def test_lost_audio_is_not_a_recent_result_since_it_may_come_back() -> None:
@@ -67,5 +54,5 @@ def test_lost_audio_is_not_a_recent_result_since_it_may_come_back() -> None:
 def test_the_oldest_result_is_dropped_first_and_a_repeated_one_counts_as_new() -> None:
     recent = RecentResults(2)
     for request in (b"one", b"two", b"one", b"three"):
-        recent.remember(request, answered(TEXT))
+        recent.remember(request, answered(RESULT))
     assert [request for request in (b"one", b"two", b"three") if recent.answer(request)] == [b"one", b"three"]
