@@ -22,13 +22,14 @@ from runtime.logs import get_logger
 from runtime.objects import NotFound, ObjectInfo
 from runtime.objects.directory import DirectoryStore
 from runtime.objects.store import BadKey
+from runtime.outage import Outage
 from runtime.resources import Resources, Stage
 from schemas.topics import REQUESTS
 
 log = get_logger(__name__)
 LOOK_S = (0.02, 0.25)  # shortest and longest interval of checking unchanged files
 LOOKS_PER_REST = 4
-AWAY_S = 1.0  # how often a missing folder is looked for
+RETRY_S = 1.0  # between two attempts to watch a folder that is missing
 NAMED_MAX = 10_000  # ignored entries, so that each is named in the log once
 
 
@@ -61,6 +62,7 @@ class Watcher:
         self._look_s = look_s
         self._named: FIFOCache[str, None] = FIFOCache(NAMED_MAX)
         self._stopping = threading.Event()
+        self._outage = Outage(self.name)
         self._watching = False
         self._has_read_requests = False
 
@@ -69,16 +71,16 @@ class Watcher:
         while not self._stopping.is_set():
             try:
                 self._watch(self._objects.folder(self._bucket))
-            except (Retry, NotFound, OSError) as away:
-                log.warning("inbox.waiting", error=away, wait_s=AWAY_S)
+            except (Retry, NotFound, OSError) as error:
+                self._outage.started(error)
                 self._watching = False
-                self._stopping.wait(AWAY_S)
+                self._stopping.wait(RETRY_S)
 
     def stop(self) -> None:
         self._stopping.set()
 
     def not_ready(self) -> str | None:
-        return None if self._watching else "the inbox is not watched yet"
+        return None if self._watching else self._outage.reason or "the inbox is not watched yet"
 
     def _read_requests(self) -> None:
         """What has its job, as far as `requests` reaches back."""
@@ -100,6 +102,7 @@ class Watcher:
                     raise FileNotFoundError(f"{folder} has been replaced by another folder")
                 self._see(changes)
                 self._watching = True
+                self._outage.ended()
                 self._announce()
 
     def _see(self, changes: Changes) -> None:

@@ -1,8 +1,7 @@
-"""Logs the outage of a broker or a store once, however often it is retried meanwhile."""
+"""Logs the outage of a broker, a store or a watched folder once, however often it is retried meanwhile."""
 
 import time
 
-from runtime.errors import Retry
 from runtime.logs import get_logger
 
 log = get_logger(__name__)
@@ -17,7 +16,7 @@ class Outage:
         self._name = name
         self._since_s = 0.0
 
-    def started(self, why: Retry) -> None:
+    def started(self, why: Exception) -> None:
         """Again and again while it lasts: the first time is a log line."""
         if self.reason is None:
             self._since_s = time.monotonic()
