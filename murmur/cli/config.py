@@ -7,7 +7,8 @@ import typer
 
 
 def config(json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False) -> None:
-    """Print every setting with its effective value; secrets and passwords in URLs are masked. Settings come from MURMUR_… and
+    """Print every setting with its effective value; secrets and passwords in URLs are masked. Settings come from the
+    environment variables MURMUR_… and
     ./.env."""
     from murmur.cli import load
     from runtime.masking import masked

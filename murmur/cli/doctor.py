@@ -39,8 +39,8 @@ def doctor(
 ) -> None:
     """Check what `murmur dev` needs, then what `murmur run` needs in addition, and say how to fix what is missing.
 
-    Exits with 1 when `murmur dev` would not work. A cluster's broker, topics and store count only if settings of Kafka or of the
-    store are set.
+    Exits with 1 when `murmur dev` would not work. The checks of the Kafka broker, topics and object store affect the exit code
+    only if one of their settings is set.
     """
     from murmur.cli import load
 

@@ -50,7 +50,7 @@ def jobs(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="only the task ids, one per line")] = False,
     json: AsJson = False,
 ) -> None:
-    """List the newest jobs, unfinished and ended ones, newest first."""
+    """List jobs in any state, newest first."""
     from murmur.cli import job_table
 
     with _gateway(json) as gateway:
@@ -74,7 +74,7 @@ def status(task_id: TaskId, json: AsJson = False) -> None:
 
 
 def watch(task_id: TaskId, json: AsJson = False) -> None:
-    """Follow a job to its end, printing segments as they arrive, which is not in the order of the file. Exits with 1 when the
+    """Follow a job to its end, printing segments as they arrive, not necessarily in file order. Exits with 1 when the
     job fails or is cancelled."""
     shown: set[tuple[float, float, str]] = set()
     answer: dict[str, Any] = {}

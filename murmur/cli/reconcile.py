@@ -14,7 +14,10 @@ UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 def reconcile(
     since: Annotated[str, typer.Option(help="how far back: a number with h, d or w, such as 30d")] = "7d",
 ) -> None:
-    """Announce every object in the uploads bucket that has no job yet, once. Safe while the reconciler stage is running."""
+    """Publish an upload event for every object in the uploads bucket that has no job yet, then exit.
+
+    Safe while the reconciler stage is running.
+    """
     from murmur.cli import load
     from producers.reconciler import reconcile_once
     from runtime import logs

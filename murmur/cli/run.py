@@ -30,7 +30,7 @@ MESSAGE_MAX_BYTES = 65_536
 
 def run(
     names: Annotated[list[str], typer.Argument(metavar="STAGE...", help=f"{', '.join(stages.STAGES)}, or all")],
-    once: Annotated[bool, typer.Option("--once", help="exit when a stage ends: something else restarts it")] = False,
+    once: Annotated[bool, typer.Option("--once", help="exit when a stage ends, and leave its restart to something else")] = False,
 ) -> None:
     """Run stages with the configured broker and store, each in a process of its own that is restarted when it ends.
 

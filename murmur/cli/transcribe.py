@@ -54,12 +54,12 @@ def transcribe(
     not be transcribed; the results of the others are written all the same. The transcript of standard input goes to standard
     output, or with --out to stdin.txt, stdin.srt …
 
-    Of a folder, every file is taken except hidden files, symbolic links and transcripts; what turns out to be no audio or video
-    is skipped. With --out, results of subfolders go to subfolders.
+    Of a folder, every file is taken except hidden files, symbolic links and transcripts; files that are not audio or video are
+    skipped. With --out, results of subfolders go to subfolders.
 
-    An existing file is overwritten without a question only with --force, or if it is an earlier result that nobody has
-    changed: its content is what murmur last wrote at that path, as recorded in the user's state folder. Otherwise the command
-    asks; without a terminal it does not transcribe that file.
+    An existing file is overwritten without asking only with --force, or if it is an unchanged earlier result: its
+    content is what murmur last wrote at that path, as recorded in the user's state folder. Otherwise the command asks;
+    without a terminal it does not transcribe that file.
     """
     from murmur.cli.plan import Plan
     from murmur.cli.results import Results, Written

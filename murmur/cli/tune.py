@@ -36,11 +36,11 @@ def tune(
     minutes: Annotated[float, typer.Option(min=0.05, help="time to spend, after the model is loaded")] = 2.0,
     json: Annotated[bool, typer.Option("--json", help="one JSON object with all figures")] = False,
 ) -> None:
-    """Measure speed and agreement on your own recordings, and print the settings to copy.
+    """Measure speed and word differences on your own recordings, and print the settings to copy.
 
     Transcribes the same speech with the encoder windows full and fit, at several chunk limits, and with 1, 2 … replicas. As
     there is no reference text, texts are compared with those of full: a setting is recommended if at most 0.2 % of the words
-    differ and it uses less than 90 % of the CPU time. A quiet machine gives the best figures. The report goes to standard
+    differ and it uses less than 90 % of the CPU time. Run it on an otherwise idle machine. The report goes to standard
     output, progress to standard error.
     """
     from murmur.cli import load

@@ -1,6 +1,6 @@
-"""Many files at once: takes DecodeRequested from the loop, runs each in a thread, and returns the steps of the threads.
+"""Decodes several files at the same time: takes DecodeRequested from the loop, runs each in a thread, returns the threads' steps.
 
-Fed by `decodes`. One thread is reserved for small files, so that a voice message never waits for a film. A repeated request
+Fed by `decodes`. One slot is reserved for short files, so that they do not wait behind long ones. A repeated request
 waits while the first is in flight, and is settled after it.
 """
 
@@ -31,10 +31,10 @@ WAITING_MAX = 32  # of these the small ones are started first
 EMITTED_MAX = 64  # steps that the loop has not taken yet; threads wait while there are so many
 CRASHES_MAX = 3
 RECENT_MAX = 2000  # requests that were done recently
-_LOOK_S = 0.1  # how soon a thread that waits to emit something notices that it should stop
+_STOP_CHECK_S = 0.1  # how often a thread that waits to emit a step checks whether it should stop
 
 
-class Warm(Protocol):
+class DecoderPool(Protocol):
     """What the handler needs of `Decoders`."""
 
     def start(self) -> None: ...
@@ -44,7 +44,7 @@ class Warm(Protocol):
     def close(self) -> None: ...
 
 
-class Follower(Protocol):
+class RevocationFollower(Protocol):
     """What the handler needs of `Revocations`."""
 
     def start(self) -> None: ...
@@ -76,7 +76,12 @@ class SlicerHandler:
     """Implements `runtime.kafka.messages.Handler`."""
 
     def __init__(
-        self, context: SlicerContext, decoders: Warm, slots: int, revocations: Follower, wakeup: Wakeup | None = None
+        self,
+        context: SlicerContext,
+        decoders: DecoderPool,
+        slots: int,
+        revocations: RevocationFollower,
+        wakeup: Wakeup | None = None,
     ) -> None:
         self._context = context
         self._decoders = decoders
@@ -188,7 +193,7 @@ class SlicerHandler:
         """Called in the threads; blocks while too many steps wait for the loop."""
         while not work.is_stopped:
             try:
-                self._emitted.put((work, emitted), timeout=_LOOK_S)
+                self._emitted.put((work, emitted), timeout=_STOP_CHECK_S)
             except queue.Full:
                 continue
             self._wakeup.set()

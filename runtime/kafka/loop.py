@@ -40,7 +40,7 @@ WOKEN_WAIT_S = 1.0  # of consumers that are woken by a stop, by results and by a
 class LoopOptions:
     """`assignment`: "range" where inputs must stay co-partitioned. `group_per_topic`: see `per_topic.py`; not with transactions.
     `drain_s`: how long a stop waits for work in progress.
-    `check`: what must hold before it joins; asked again for as long as it raises BrokerUnavailable.
+    `check`: called before the consumer joins its group, and again while it raises BrokerUnavailable.
     `wakeup`: set by threads of the handler when it has something to yield.
     `keep_large`: stores the value of a dead letter that is too large for its topic."""
 
@@ -58,7 +58,7 @@ class LoopOptions:
 class Loop(Generic[E]):
     """A stage (see `runtime.resources.Stage`): `run()` blocks until `stop()` and raises whatever else ended it.
 
-    The handler takes what the topics carry: mypy compares the types where a loop is made."""
+    `E` is the record type of the topics and of the handler; mypy checks that they match."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class Loop(Generic[E]):
         self._joined = False
         self._outage = Outage(name)
         self._client_errors = ClientErrors()
-        self._offered: list[Received[E]] = []  # to the handler before, and to be offered again
+        self._offered: list[Received[E]] = []  # not settled because of a Retry: passed to the handler again
         self._offer_at_s = 0.0
 
     def run(self) -> None:
@@ -98,7 +98,7 @@ class Loop(Generic[E]):
             self._commits.close()
 
     def _turn(self, polled: Sequence[Received[E]]) -> None:
-        """All delivery promises rest on this order: an offset is committed after the outputs that came of its record."""
+        """The delivery guarantees depend on this order: a record's offset is committed after the outputs produced from it."""
         for step in self._handle(polled):
             self._commits.write(step)
         self._commits.commit()
@@ -128,7 +128,8 @@ class Loop(Generic[E]):
         return record.carrying(event, attempts, note)
 
     def _handle(self, polled: Sequence[Received[E]]) -> Iterator[Step]:
-        """What the handler makes of them, and of those that it is offered again. After a Retry the rest is offered later."""
+        """The handler's steps for these records and for those to be retried. After a Retry the unsettled ones come
+        again later."""
         self._offered += polled
         if time.monotonic() < self._offer_at_s:
             return
