@@ -5,7 +5,7 @@ Fed by a reader; its events feed `worker`. Keeps only the speech of the chunk un
 
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,8 +35,11 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
+    """`vad_s`: CPU seconds of speech detection, in all tracks that were tried."""
+
     info: AudioInfo
     chunks: tuple[Chunk, ...]
+    vad_s: float
 
 
 Event = Opened | Cut | Closed
@@ -58,36 +61,40 @@ class Slicer:
         with self.decode(file, self._decoding(options, options.track), check) as audio:
             yield Opened(audio.info)
             closed = yield from self._cut(audio, options, [])
+        vad_s = closed.vad_s
         if not closed.chunks and options.track is None:
             others = [track.index for track in closed.info.tracks if track.index != closed.info.track]
             for track in others[:OTHER_TRACKS_MAX]:
-                if (yield from self._cut_other(file, options, track, check)):
-                    return
-        yield closed
+                other = yield from self._cut_other(file, options, track, check)
+                vad_s += other.vad_s if other else 0
+                if other and other.chunks:
+                    closed = other
+                    break
+        yield replace(closed, vad_s=vad_s)
 
     def _decoding(self, options: SlicingOptions, track: int | None) -> DecodeOptions:
         return DecodeOptions(self.max_audio_s, track, options.raw_format)
 
-    def _cut_other(self, file: Seekable, options: SlicingOptions, track: int, check: Check) -> Generator[Event, None, bool]:
-        """Whether that track has speech; if not, or if it cannot be decoded, there is no event."""
+    def _cut_other(
+        self, file: Seekable, options: SlicingOptions, track: int, check: Check
+    ) -> Generator[Cut, None, Closed | None]:
+        """None: it cannot be decoded, and there was no event."""
         chunks: list[Chunk] = []
         try:
             with self.decode(file, self._decoding(options, track), check) as audio:
-                closed = yield from self._cut(audio, options, chunks)
+                return (yield from self._cut(audio, options, chunks))
         except Invalid:
             if chunks:
                 raise
-            return False
-        if chunks:
-            yield closed
-        return bool(chunks)
+            return None
 
     def _cut(self, audio: OpenAudio, options: SlicingOptions, chunks: list[Chunk]) -> Generator[Cut, None, Closed]:
         """Appends each chunk to `chunks`."""
-        for cut in cuts(audio.blocks(), SpeechDetector(self.session), options):
+        detector = SpeechDetector(self.session)
+        for cut in cuts(audio.blocks(), detector, options):
             chunks.append(cut.chunk)
             yield cut
-        return Closed(audio.info, tuple(chunks))
+        return Closed(audio.info, tuple(chunks), detector.cpu_s)
 
 
 def cuts(blocks: Iterable[Samples], detector: SpeechDetector, options: SlicingOptions) -> Iterator[Cut]:

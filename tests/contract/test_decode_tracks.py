@@ -1,11 +1,13 @@
 """Which sound of a file is read: tracks, channels, telephone files known by their names; and what is called truncated."""
 
 import io
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from processors.slicer.audio import Samples
 from processors.slicer.decode import open_audio
@@ -84,6 +86,28 @@ def test_a_silent_file_is_closed_once_and_as_its_first_track() -> None:
     assert isinstance(opened, Opened)
     assert isinstance(closed, Closed)
     assert (closed.info.track, closed.chunks) == (0, ())
+
+
+class SecondPerCall:
+    """The network, and the clock of a thread in which each of its calls takes a second."""
+
+    def __init__(self) -> None:
+        self._session = load_session()
+        self.now_s = 0.0
+
+    def run(self, outputs: None, inputs: dict[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        self.now_s += 1
+        return self._session.run(outputs, inputs)
+
+
+def test_the_seconds_of_speech_detection_are_those_of_every_track_that_was_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = SecondPerCall()
+    monkeypatch.setattr(time, "thread_time", lambda: session.now_s)
+    data = media("matroska", Sound(SILENCE), Sound(TONE), Sound(speech()))
+    *_, closed = Slicer(open_audio, session, 600).slice(io.BytesIO(data), SlicingOptions())
+    assert isinstance(closed, Closed)
+    assert closed.info.track == 2
+    assert closed.vad_s == session.now_s > 0
 
 
 def test_no_other_track_is_tried_instead_of_the_requested_one() -> None:
