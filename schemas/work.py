@@ -44,7 +44,8 @@ class ChunkReady(Record):
 
     `pieces` are the spoken regions that the PCM is made of, in order, in the file's own samples; the silence between
     them is not in it. Times inside the PCM are brought back to the file's time by them. `speech` are the parts of the pieces
-    in which speech was detected, without the padding around it; a record of an earlier version has none.
+    in which speech was detected, without the padding around it; a record of an earlier version has none. Audio that does not
+    have the digest `audio_sha256` was written by a slicer that had read another content of the file, and is not transcribed.
     """
 
     TYPE: ClassVar[str] = "chunk.ready"
@@ -56,6 +57,7 @@ class ChunkReady(Record):
     pieces: tuple[Span, ...]
     speech: tuple[Span, ...] = ()
     audio: ObjectRef
+    audio_sha256: Sha256 | None = Field(None, description="of the PCM; None: in records of an earlier version")
     model: ModelRef
     decoding: DecodingOptions
     lane: Lane
@@ -157,10 +159,12 @@ class ChunkTranscribed(Value):
     segments: tuple[Segment, ...]
     warnings: tuple[TranscriptWarning, ...] = ()
     inference_s: float
+    audio_sha256: Sha256 | None = Field(None, description="as in the request: for a second transcription of the same audio")
 
 
 class ChunkLost(Value):
-    """The chunk's audio is no longer in the store (`audio_gone`): the coordinator requests one more decode."""
+    """The chunk's audio is no longer in the store (`audio_gone`), or is another audio: the coordinator requests one more
+    decode."""
 
     kind: Literal["chunk.lost"] = "chunk.lost"
     span: Span

@@ -192,7 +192,7 @@ def _go_on(draft: Draft, state: WorkState, context: Context) -> None:
     if doubtful := assembly.doubtful(state, chunks):
         for chunk, language in doubtful:
             draft.set_chunk(work_id, chunks[chunk.span].model_copy(update={"again": True}))
-            draft.outputs.append(_again(state, chunk, language, context))
+            draft.outputs.append(_again(state, chunk, language, chunks[chunk.span].result.audio_sha256, context))
         return
     draft.transcript = assembly.assemble(state, chunks, context.now)
     _succeed(draft, draft.waiting(work_id), draft.transcript, state, context)
@@ -200,7 +200,7 @@ def _go_on(draft: Draft, state: WorkState, context: Context) -> None:
     draft.delete_work(work_id)
 
 
-def _again(state: WorkState, chunk: SlicedChunk, language: str, context: Context) -> Output:
+def _again(state: WorkState, chunk: SlicedChunk, language: str, audio_sha256: str | None, context: Context) -> Output:
     work = state.work
     lane = state.lane or "bulk"
     ready = ChunkReady(
@@ -210,6 +210,7 @@ def _again(state: WorkState, chunk: SlicedChunk, language: str, context: Context
         span=chunk.span,
         pieces=chunk.pieces,
         audio=ObjectRef(bucket=context.work_bucket, key=keys.chunk_key(work.slice_id, state.run, chunk.span)),
+        audio_sha256=audio_sha256,
         model=work.model,
         decoding=work.decoding.model_copy(update={"language": language}),
         lane=lane,

@@ -3,6 +3,7 @@
 Fed by `stage` with a DecodeRequested; its results go back as Steps. Waits while the store is unavailable.
 """
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable
@@ -234,6 +235,7 @@ class FileWork:
             pieces=chunk.pieces,
             speech=chunk.speech,
             audio=stored.ref,
+            audio_sha256=stored.sha256 or hashlib.sha256(pcm).hexdigest(),
             model=work.model,
             decoding=work.decoding,
             lane=self._lane.of(chunk),

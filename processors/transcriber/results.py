@@ -34,6 +34,7 @@ def transcribed(chunk: ChunkReady, text: ChunkText) -> ChunkTranscribed:
         segments=restore(text.segments, chunk.pieces),
         warnings=(*text.warnings, *(_unread(stretch, chunk) for stretch in text.unread)),
         inference_s=text.inference_s,
+        audio_sha256=chunk.audio_sha256,
     )
 
 

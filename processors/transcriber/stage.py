@@ -4,6 +4,7 @@ It holds no state that a restart would miss: a chunk is settled only together wi
 way, with the result of the first; while that is in flight, it waits. A chunk of several windows joins one batch for each.
 """
 
+import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -29,6 +30,7 @@ from runtime.kafka.messages import Output, Partition, Received, Step
 from runtime.kafka.wakeup import Wakeup
 from runtime.logs import get_logger
 from runtime.objects import NotFound, ObjectStore, StoreUnavailable
+from runtime.objects.store import Replaced
 from runtime.resources import Resources, Stage
 from schemas.options import ModelRef
 from schemas.record import Failure, Lane
@@ -234,7 +236,11 @@ class Transcriber:
                 yield from self._arrived(held, held.fetch)
 
     def _fetch(self, chunk: ChunkReady) -> NDArray[np.int16]:
-        return from_pcm(self._objects.get(chunk.audio.bucket, chunk.audio.key))
+        """Raises NotFound, also for audio that is not the chunk's."""
+        data = self._objects.get(chunk.audio.bucket, chunk.audio.key)
+        if chunk.audio_sha256 not in (None, hashlib.sha256(data).hexdigest()):
+            raise Replaced(f"{chunk.audio.bucket}/{chunk.audio.key} is not the audio of this chunk")
+        return from_pcm(data)
 
     def _arrived(self, held: Held, fetch: "Future[NDArray[np.int16]]") -> Iterator[Step]:
         held.fetch = None

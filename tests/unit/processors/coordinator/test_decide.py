@@ -259,9 +259,9 @@ def test_an_unsure_minority_chunk_is_transcribed_again_in_the_files_language(wor
     world.see(requested())
     world.report(closed(((0, 16_000), (20_000, 36_000), (40_000, 56_000))))
     world.report(text((0, 16_000), "Hello."))
-    world.report(text((20_000, 36_000), "Um.", language="pt", sure=0.4))
+    world.report(text((20_000, 36_000), "Um.", language="pt", sure=0.4).model_copy(update={"audio_sha256": "d" * 64}))
     again = only(ChunkReady, world.report(text((40_000, 56_000), "World.")))
-    assert [(c.span, c.decoding.language, c.attempt) for c in again] == [((20_000, 36_000), "en", 1)]
+    assert [(c.span, c.decoding.language, c.attempt, c.audio_sha256) for c in again] == [((20_000, 36_000), "en", 1, "d" * 64)]
     report = WorkReported(work_id=work().work_id, run="0-0", event=text((20_000, 36_000), "Hm.", attempt=1))
     transcript = world.see(report)[0].transcript
     assert transcript is not None

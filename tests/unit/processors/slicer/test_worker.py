@@ -1,5 +1,6 @@
 """One file's work, with the real decoder and a directory store."""
 
+import hashlib
 import shutil
 import threading
 
@@ -63,7 +64,9 @@ def test_a_chunks_audio_is_stored_before_its_record_is_emitted(bench: Bench) -> 
         for ready in chunks([step]):
             assert ready.audio.bucket == "work"
             assert ready.audio.key == f"chunks/{ready.slice_id}/{ready.run}/{ready.span[0]}-{ready.span[1]}"
-            sizes.append((len(bench.store.get("work", ready.audio.key)), ready.speech_s * 32_000))
+            pcm = bench.store.get("work", ready.audio.key)
+            assert ready.audio_sha256 == hashlib.sha256(pcm).hexdigest()
+            sizes.append((len(pcm), ready.speech_s * 32_000))
 
     FileWork(bench.request(), bench.context, Slots(4), emit).run()
     assert sizes

@@ -3,6 +3,7 @@
 The engine is a stand-in that can be held, killed or made to refuse; the real one is in tests/contract/test_engine.py.
 """
 
+import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -18,7 +19,7 @@ from runtime.kafka.messages import Partition
 from runtime.objects import StoreUnavailable
 from runtime.objects.directory import DirectoryStore
 from schemas.options import ModelRef
-from tests.unit.processors.transcriber.bench import MODEL, Revoked, StandIn, System, text
+from tests.unit.processors.transcriber.bench import MODEL, SECOND, Revoked, StandIn, System, text
 from tests.waiting import DEADLINE_S, wait_until
 
 
@@ -113,6 +114,16 @@ def test_missing_audio_is_reported_as_lost(system: System) -> None:
     system.until(system.settled, "the chunk")
     assert system.kinds() == ["chunk.lost"]
     assert system.begun() == []
+
+
+def test_audio_that_is_not_what_the_slicer_has_published_is_lost_and_not_transcribed(system: System) -> None:
+    pcm = SECOND.tobytes()
+    right, wrong = hashlib.sha256(pcm).hexdigest(), hashlib.sha256(b"of another content").hexdigest()
+    system.turn(system.chunk(audio_sha256=wrong), same := system.chunk(audio_sha256=right))
+    system.until(lambda: len(system.settled()) == 2, "both")
+    assert sorted(system.kinds()) == ["chunk.lost", "chunk.transcribed"]
+    assert system.begun() == [same]
+    assert next(answer.audio_sha256 for answer in system.answers() if answer.kind == "chunk.transcribed") == right
 
 
 def test_audio_that_is_not_pcm_fails_the_work(system: System) -> None:
