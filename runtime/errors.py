@@ -30,7 +30,7 @@ class MurmurError(Exception):
 
 
 class Retry(MurmurError):
-    """Not now. Nothing is settled; the same record is offered again after `after_s`."""
+    """Not now. Nothing is settled; the same record is passed to the handler again after `after_s`."""
 
     def __init__(self, message: str, after_s: float = 1.0) -> None:
         super().__init__(message)

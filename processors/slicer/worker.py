@@ -96,7 +96,7 @@ class FileWork:
         self._stop = threading.Event()
         self._opened = False
         self._lane = _Lane(self.request, context.interactive_max_s)
-        self._through = _published_through(record.note)
+        self._through = _published_through(record.checkpoint)
 
     def stop(self) -> None:
         """The thread ends soon and emits nothing more."""
@@ -241,8 +241,8 @@ class FileWork:
             lane=self._lane.of(chunk),
         )
         topic = CHUNKS_INTERACTIVE if ready.lane == "interactive" else CHUNKS_BULK
-        note = f"{SLICER_VERSION}:{chunk.span[1]}"
-        self._emit(self, Step(outputs=[Output(topic, ready.chunk_id, ready)], notes=[(self.record, note)]))
+        checkpoint = f"{SLICER_VERSION}:{chunk.span[1]}"
+        self._emit(self, Step(outputs=[Output(topic, ready.chunk_id, ready)], checkpoints=[(self.record, checkpoint)]))
         self._through = chunk.span[1]
 
 
@@ -261,9 +261,9 @@ def _report(request: DecodeRequested, event: WorkEvent) -> Output:
     return Output(CHUNK_RESULTS, work_id, WorkReported(work_id=work_id, run=request.run, event=event))
 
 
-def _published_through(note: str | None) -> int:
-    """The sample up to which chunks were published, from the note; 0 if it is of another slicer version, which cuts elsewhere."""
-    version, _, through = (note or "").partition(":")
+def _published_through(checkpoint: str | None) -> int:
+    """The sample up to which chunks were published; 0 if the checkpoint is of another slicer version, which cuts elsewhere."""
+    version, _, through = (checkpoint or "").partition(":")
     return int(through) if version == str(SLICER_VERSION) and through.isdecimal() else 0
 
 

@@ -37,20 +37,20 @@ class AckedCommits:
         self._interval_s = interval_s
         self._windows: dict[Partition, Window] = {}
         self._committed: dict[Partition, tuple[int, str]] = {}
-        self._waiting: deque[tuple[int, Received, str | None]] = deque()  # (after output number, record, note | settled)
+        self._waiting: deque[tuple[int, Received, str | None]] = deque()  # (after output number, record, checkpoint | settled)
         self._next_commit_s = 0.0
         self._changed = False  # since the last commit
 
     def open(self, stopping: Callable[[], bool]) -> None:
         """Nothing to wait for."""
 
-    def on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+    def on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         try:
-            committed = consumer.committed(places, COMMITTED_S)
+            committed = consumer.committed(partitions, COMMITTED_S)
         except KafkaException as error:
             raise KafkaFault(f"the committed offsets are not known: {error.args[0].str()}") from error
-        for place in committed:
-            self._windows[self._partition(place)] = Window(place.metadata)
+        for partition in committed:
+            self._windows[self._partition(partition)] = Window(partition.metadata)
 
     def receive(self, partition: Partition, offset: int) -> tuple[int, str | None]:
         return self._windows.setdefault(partition, Window()).add(offset)
@@ -58,8 +58,8 @@ class AckedCommits:
     def write(self, step: Step) -> None:
         for output in step.outputs:
             self._writer.send(output)
-        for record, note in step.notes:
-            self._waiting.append((self._writer.sent, record, note))
+        for record, checkpoint in step.checkpoints:
+            self._waiting.append((self._writer.sent, record, checkpoint))
         if step.begins:
             for record in step.begins:
                 if window := self._windows.get(record.partition):
@@ -105,13 +105,13 @@ class AckedCommits:
         """Applies what waited for acknowledgements that have arrived."""
         acknowledged = self._writer.acknowledged
         while self._waiting and self._waiting[0][0] <= acknowledged:
-            _, record, note = self._waiting.popleft()
+            _, record, checkpoint = self._waiting.popleft()
             self._changed = True
             if window := self._windows.get(record.partition):
-                if note is None:
+                if checkpoint is None:
                     window.settle(record.offset)
                 else:
-                    window.note(record.offset, note)
+                    window.set_checkpoint(record.offset, checkpoint)
 
     def _commit(self, *, leaving: bool = False) -> None:
         """Synchronous: that work has begun must be on the broker before it begins."""
@@ -125,9 +125,9 @@ class AckedCommits:
         if not due:
             self._changed = False
             return
-        places = [TopicPartition(self._kafka.prefix + p.topic, p.number, o, m) for p, (o, m) in due.items()]
+        offsets = [TopicPartition(self._kafka.prefix + p.topic, p.number, o, m) for p, (o, m) in due.items()]
         try:
-            self._consumer.commit(offsets=places, asynchronous=False)
+            self._consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:
             if error.args[0].code() not in _REBALANCED:
                 raise KafkaFault(f"offsets were not committed: {error.args[0].str()}") from error
@@ -135,5 +135,5 @@ class AckedCommits:
         self._committed |= due
         self._changed = False
 
-    def _partition(self, place: TopicPartition) -> Partition:
-        return Partition(place.topic.removeprefix(self._kafka.prefix), place.partition)
+    def _partition(self, partition: TopicPartition) -> Partition:
+        return Partition(partition.topic.removeprefix(self._kafka.prefix), partition.partition)

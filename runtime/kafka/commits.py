@@ -19,11 +19,11 @@ class Commits(Protocol):
     def open(self, stopping: Callable[[], bool]) -> None:
         """Before anything is read. Blocks until it is ready or `stopping()`."""
 
-    def on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+    def on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Blocks until the offsets committed by the last owner of these partitions are known."""
 
     def receive(self, partition: Partition, offset: int) -> tuple[int, str | None]:
-        """Adds a record to those in flight; returns its earlier attempts and the note left for it."""
+        """Adds a record to those in flight; returns its earlier attempts and its last checkpoint."""
 
     def write(self, step: Step) -> None:
         """Accepts what a handler yields; its outputs are on the broker before its offset is, or both at once."""

@@ -37,13 +37,13 @@ class Follower:
         if self._consumer is not None:
             return
         ends = self._kafka.offsets.ends(self._topics) if self._start == "end" else {}
-        places = []
+        assignment = []
         for partition in self._kafka.offsets.partitions(self._topics):
             offset = ends.get(partition, self._offset(partition))
-            places.append(TopicPartition(self._kafka.prefix + partition.topic, partition.number, offset))
+            assignment.append(TopicPartition(self._kafka.prefix + partition.topic, partition.number, offset))
             self._positions[partition] = max(offset, 0)
         self._consumer = self._kafka.follower_consumer()
-        self._consumer.assign(places)
+        self._consumer.assign(assignment)
 
     def poll(self, timeout_s: float) -> list[Received]:
         """New records; waits up to `timeout_s` for the first. `event` is None for a record that cannot be decoded."""

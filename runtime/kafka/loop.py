@@ -76,10 +76,11 @@ class Loop(Generic[E]):
         self._wakeup = self.options.wakeup
         self._stopping = threading.Event()
         self._joined = False
-        self._outage = Outage(name)
+        self._outage = Outage(name)  # before the consumer joins its group
+        self._retries = Outage(name)  # of what the handler needs
         self._client_errors = ClientErrors()
-        self._offered: list[Received[E]] = []  # not settled because of a Retry: passed to the handler again
-        self._offer_at_s = 0.0
+        self._unsettled: list[Received[E]] = []  # because of a Retry: passed to the handler again
+        self._retry_at_s = 0.0
 
     def run(self) -> None:
         if self.options.check is not None:  # what begins a transaction has a time limit; other consumers wait by themselves
@@ -105,7 +106,7 @@ class Loop(Generic[E]):
 
     def _poll(self) -> list[Received[E]]:
         """A batch of what is there, decoded."""
-        room = {topic: 0 if self._offered else self._handler.room(topic) for topic in self._topics}
+        room = {topic: 0 if self._unsettled else self._handler.room(topic) for topic in self._topics}
         messages = self._subscription.poll(room, self.options.batch_max, self._wait_s())
         self._wakeup.clear()  # before the turn looks for what it was set for
         records = [self._receive(message) for message in messages]
@@ -119,31 +120,33 @@ class Loop(Generic[E]):
     def _receive(self, message: Message) -> Received[E] | None:
         """None: it cannot be decoded, and its dead letter is written."""
         record = received(message, self._kafka.prefix)
-        attempts, note = self._commits.receive(record.partition, record.offset)
+        attempts, checkpoint = self._commits.receive(record.partition, record.offset)
         try:
             event = self._topics[record.topic].decode(record.value)
         except Undecodable as undecodable:
             self._commits.write(self._with_dead_letter(Step(settles=record, dead=undecodable)))
             return None
-        return record.carrying(event, attempts, note)
+        return record.carrying(event, attempts, checkpoint)
 
     def _handle(self, polled: Sequence[Received[E]]) -> Iterator[Step]:
         """The handler's steps for these records and for those to be retried. After a Retry the unsettled ones come
         again later."""
-        self._offered += polled
-        if time.monotonic() < self._offer_at_s:
+        self._unsettled += polled
+        if time.monotonic() < self._retry_at_s:
             return
-        offered, self._offered = self._offered, []
+        records, self._unsettled = self._unsettled, []
         settled: set[tuple[Partition, int]] = set()
         try:
-            for step in self._handler.handle(offered):
+            for step in self._handler.handle(records):
                 yield self._with_dead_letter(step)
                 if step.settles is not None:
                     settled.add((step.settles.partition, step.settles.offset))
         except Retry as error:
-            log.warning("consumer.waiting", error=error, wait_s=error.after_s)
-            self._offered = [record for record in offered if (record.partition, record.offset) not in settled]
-            self._offer_at_s = time.monotonic() + error.after_s
+            self._retries.started(error)
+            self._unsettled = [record for record in records if (record.partition, record.offset) not in settled]
+            self._retry_at_s = time.monotonic() + error.after_s
+        else:
+            self._retries.ended()
 
     def _with_dead_letter(self, step: Step) -> Step:
         if step.dead is None or step.settles is None:
@@ -198,17 +201,17 @@ class Loop(Generic[E]):
         producer = self._kafka.producer(self.name, self._wakeup, error_cb=self._client_errors, **config)
         return Writer(self._kafka, producer, self.name)
 
-    def _on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._joined = True
         self._wakeup.set()  # so that the next poll pauses what there is no room for
-        if places:
-            self._commits.on_assign(consumer, places)  # before the handler looks at what the last owner wrote
+        if partitions:
+            self._commits.on_assign(consumer, partitions)  # before the handler looks at what the last owner wrote
             self._handler.on_assign(
-                [Partition(place.topic.removeprefix(self._kafka.prefix), place.partition) for place in places]
+                [Partition(partition.topic.removeprefix(self._kafka.prefix), partition.partition) for partition in partitions]
             )
         log.info("partitions.assigned", partitions=[f"{p.topic}/{p.number}" for p in sorted(self._subscription.assigned)])
 
     def _on_revoke(self, partitions: set[Partition], lost: bool) -> None:
         self._commits.on_revoke(partitions, lost=lost)
         self._handler.on_revoke(sorted(partitions))
-        self._offered = [record for record in self._offered if record.partition not in partitions]
+        self._unsettled = [record for record in self._unsettled if record.partition not in partitions]

@@ -28,8 +28,8 @@ class Partition(NamedTuple):
 class Received(Generic[E_co]):
     """One record as stored in its partition. `event` is its decoded value, of the type of the topic (`Topic.decode`).
 
-    `attempts`: how often work on it has begun and never finished (its worker died). `note`: what the last worker stored for
-    its successor.
+    `attempts`: how often work on it has begun and never finished (its worker died). `checkpoint`: how far
+    the last worker came, in its own words.
     """
 
     partition: Partition
@@ -40,16 +40,16 @@ class Received(Generic[E_co]):
     headers: Sequence[tuple[str, bytes | None]] = ()
     timestamp_ms: int = 0
     attempts: int = 0
-    note: str | None = None
+    checkpoint: str | None = None
 
     @property
     def topic(self) -> str:
         return self.partition.topic
 
-    def carrying(self, event: E, attempts: int = 0, note: str | None = None) -> "Received[E]":
+    def carrying(self, event: E, attempts: int = 0, checkpoint: str | None = None) -> "Received[E]":
         """The same record, decoded."""
         fields = (self.partition, self.offset, self.key, self.value, event, self.headers, self.timestamp_ms)
-        return Received(*fields, attempts, note)
+        return Received(*fields, attempts, checkpoint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +74,14 @@ class Step:
 
     `begins`: work on these starts when the step has been accepted, i.e. when the generator is resumed: by then the attempt
     is committed, so that a crash of the worker is counted. `settles`: no more steps follow for this record; its offset is
-    committed once every output so far is acknowledged. `notes`: for the next owner of the partition, per record still in
-    flight. `dead`: the settled record could not be decoded; the loop writes its dead letter.
+    committed once every output so far is acknowledged. `checkpoints`: for the next owner of the partition, per record still
+    in flight. `dead`: the settled record could not be decoded; the loop writes its dead letter.
     """
 
     outputs: Sequence[Output] = ()
     begins: Sequence[Received] = ()
     settles: Received | None = None
-    notes: Sequence[tuple[Received, str]] = ()
+    checkpoints: Sequence[tuple[Received, str]] = ()
     dead: Undecodable | None = None
 
 

@@ -72,9 +72,9 @@ class Offsets:
 
     def nonempty_ends(self, topics: Iterable[Topic], answer_s: float = ANSWER_S) -> dict[Partition, int]:
         """Of the partitions that have a record: others may also end above 0, after their records were deleted by age."""
-        places = self.partitions(topics, answer_s)
-        starts, ends = self._listed(places, _EARLIEST, answer_s), self._listed(places, _LATEST, answer_s)
-        return {place: end for place, end in ends.items() if starts[place] < end}
+        partitions = self.partitions(topics, answer_s)
+        starts, ends = self._listed(partitions, _EARLIEST, answer_s), self._listed(partitions, _LATEST, answer_s)
+        return {partition: end for partition, end in ends.items() if starts[partition] < end}
 
     def committed(self, stage: str, topics: Iterable[Topic], answer_s: float = ANSWER_S) -> dict[Partition, int]:
         """What the stage's group has committed, without joining it. Partitions without a commit are left out."""
@@ -83,7 +83,7 @@ class Offsets:
     def has_read(self, stage: str, ends: Mapping[Partition, int], answer_s: float = ANSWER_S) -> bool:
         """The stage's group has committed everything before `ends`."""
         committed = self._committed(stage, ends, answer_s)
-        return all(committed.get(place, 0) >= end for place, end in ends.items())
+        return all(committed.get(partition, 0) >= end for partition, end in ends.items())
 
     def outages(self) -> int:
         """Grows whenever the last connection to a broker is lost and whenever a request was not answered. Does not block; counts
@@ -153,33 +153,33 @@ class Offsets:
         return found
 
     def _committed(self, stage: str, partitions: Iterable[Partition], answer_s: float) -> dict[Partition, int]:
-        if not (places := self._places(partitions)):
+        if not (topic_partitions := self._topic_partitions(partitions)):
             return {}
         group = self._prefix + stage
-        request = ConsumerGroupTopicPartitions(group, places)
+        request = ConsumerGroupTopicPartitions(group, topic_partitions)
 
         def ask(admin: AdminClient) -> list[TopicPartition]:
             answer = admin.list_consumer_group_offsets([request], request_timeout=answer_s)[group].result(answer_s)
-            if refused := next((place.error for place in answer.topic_partitions if place.error is not None), None):
+            if refused := next((partition.error for partition in answer.topic_partitions if partition.error is not None), None):
                 raise KafkaException(refused)
             return list(answer.topic_partitions)
 
         offsets = self._send(f"the committed offsets of the group {group}", ask, answer_s)
-        return {self._partition(place): place.offset for place in offsets if place.offset >= 0}
+        return {self._partition(partition): partition.offset for partition in offsets if partition.offset >= 0}
 
     def _listed(self, partitions: Iterable[Partition], which: OffsetSpec, answer_s: float) -> dict[Partition, int]:
-        if not (places := self._places(partitions)):
+        if not (topic_partitions := self._topic_partitions(partitions)):
             return {}
 
         def ask(admin: AdminClient) -> dict[TopicPartition, int]:
-            answers = admin.list_offsets(dict.fromkeys(places, which), request_timeout=answer_s)
-            return {place: int(answer.result(answer_s).offset) for place, answer in answers.items()}
+            answers = admin.list_offsets(dict.fromkeys(topic_partitions, which), request_timeout=answer_s)
+            return {partition: int(answer.result(answer_s).offset) for partition, answer in answers.items()}
 
         found = self._send("the offsets of its topics", ask, answer_s)
-        return {self._partition(place): offset for place, offset in found.items()}
+        return {self._partition(partition): offset for partition, offset in found.items()}
 
-    def _places(self, partitions: Iterable[Partition]) -> list[TopicPartition]:
+    def _topic_partitions(self, partitions: Iterable[Partition]) -> list[TopicPartition]:
         return [TopicPartition(self._prefix + partition.topic, partition.number) for partition in partitions]
 
-    def _partition(self, place: TopicPartition) -> Partition:
-        return Partition(place.topic.removeprefix(self._prefix), place.partition)
+    def _partition(self, partition: TopicPartition) -> Partition:
+        return Partition(partition.topic.removeprefix(self._prefix), partition.partition)

@@ -87,6 +87,9 @@ class PerTopic:
             for consumer in self._turns:
                 stack.callback(consumer.close)
 
-    def _by_consumer(self, places: list[TopicPartition]) -> list[tuple[Consumer, list[TopicPartition]]]:
-        found = ((consumer, [place for place in places if place.topic == topic]) for topic, consumer in self._consumers.items())
+    def _by_consumer(self, partitions: list[TopicPartition]) -> list[tuple[Consumer, list[TopicPartition]]]:
+        found = (
+            (consumer, [partition for partition in partitions if partition.topic == topic])
+            for topic, consumer in self._consumers.items()
+        )
         return [(consumer, own) for consumer, own in found if own]

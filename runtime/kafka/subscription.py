@@ -35,15 +35,15 @@ class Subscription:
         self._consumer.subscribe(
             [self._kafka.name(topic) for topic in topics],
             on_assign=self._assign,
-            on_revoke=lambda _consumer, places: self._revoke(places, lost=False),
-            on_lost=lambda _consumer, places: self._revoke(places, lost=True),
+            on_revoke=lambda _consumer, topic_partitions: self._revoke(topic_partitions, lost=False),
+            on_lost=lambda _consumer, topic_partitions: self._revoke(topic_partitions, lost=True),
         )
 
     def poll(self, room: Mapping[str, int], most: int, wait_s: float) -> list[Message]:
         """Up to `most` available records; waits only for the first. `room`: how many of each topic can be taken. Raises
         UsageError and KafkaFault."""
         self._pause(room)
-        most = min(most, min((places for places in room.values() if places > 0), default=1))
+        most = min(most, min((count for count in room.values() if count > 0), default=1))
         if (first := self._consumer.poll(wait_s)) is None:
             return []
         self._arrived = [first]  # so that a revocation during `consume` removes it, too
@@ -75,16 +75,17 @@ class Subscription:
         log.warning("client.failed", error=error.str())
         return True
 
-    def _assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
-        self.assigned |= self._partitions(places)
-        self._on_assign(consumer, places)
+    def _assign(self, consumer: Consumer, topic_partitions: list[TopicPartition]) -> None:
+        self.assigned |= self._partitions(topic_partitions)
+        self._on_assign(consumer, topic_partitions)
 
-    def _revoke(self, places: Sequence[TopicPartition], *, lost: bool) -> None:
-        partitions = self._partitions(places)
+    def _revoke(self, topic_partitions: Sequence[TopicPartition], *, lost: bool) -> None:
+        partitions = self._partitions(topic_partitions)
         self._on_revoke(partitions, lost)
         self.assigned -= partitions
         self._change(self._consumer.resume, self._paused & partitions)  # else they would be paused if assigned again
         self._arrived = [message for message in self._arrived if partition_of(message, self._kafka.prefix) not in partitions]
 
-    def _partitions(self, places: Iterable[TopicPartition]) -> set[Partition]:
-        return {Partition(place.topic.removeprefix(self._kafka.prefix), place.partition) for place in places}
+    def _partitions(self, topic_partitions: Iterable[TopicPartition]) -> set[Partition]:
+        prefix = self._kafka.prefix
+        return {Partition(each.topic.removeprefix(prefix), each.partition) for each in topic_partitions}

@@ -230,7 +230,7 @@ def _wait_until_served(kafka: Kafka, created: Mapping[str, int]) -> None:
     while waiting:
         admin = AdminClient(kafka.client_config("topics"))
         answers = admin.list_offsets(waiting, request_timeout=REQUEST_S)
-        waiting = {place: _END for place, future in answers.items() if future.exception(timeout=REQUEST_S) is not None}
+        waiting = {partition: _END for partition, future in answers.items() if future.exception(timeout=REQUEST_S) is not None}
         if waiting:
             if time.monotonic() > until:
                 raise KafkaFault(f"no leader after {LEADERS_S:.0f} s: {', '.join(sorted({p.topic for p in waiting}))}")

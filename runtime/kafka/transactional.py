@@ -44,7 +44,7 @@ def producer_config(kafka: Kafka, stage: str) -> dict[str, Any]:
 class TransactionalCommits:
     """One transaction per turn. Any error ends the process: what was not committed is read again after the restart.
 
-    The handler settles every record in the turn in which it receives it; begins and notes are not used here.
+    The handler settles every record in the turn in which it receives it; begins and checkpoints are not used here.
     """
 
     def __init__(self, kafka: Kafka, consumer: Consumer, writer: Writer) -> None:
@@ -68,17 +68,17 @@ class TransactionalCommits:
                 if not error.args[0].retriable() or time.monotonic() > until_s:
                     raise KafkaFault(f"transactions cannot begin: {error.args[0].str()}") from error
 
-    def on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+    def on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Blocks until no transaction of the last owner can still commit offsets of these partitions. The consumer itself
         continues from the committed offsets."""
         try:
-            consumer.committed(places, COMMITTED_S)
+            consumer.committed(partitions, COMMITTED_S)
             return
         except KafkaException as error:
             log.error("offsets.undecided", error=error.args[0].str())
-        self._clear(places)
+        self._clear(partitions)
         try:
-            consumer.committed(places, COMMITTED_S)
+            consumer.committed(partitions, COMMITTED_S)
         except KafkaException as error:
             raise KafkaFault(f"the committed offsets are not known: {error.args[0].str()}") from error
 
@@ -142,18 +142,18 @@ class TransactionalCommits:
             producer.commit_transaction(FLUSH_S)
             self._writer.poll()
 
-    def _clear(self, places: list[TopicPartition]) -> None:
+    def _clear(self, partitions: list[TopicPartition]) -> None:
         """An offset that a predecessor with our transactional.id sent after its transaction had ended stays pending: no
         transaction marker follows it. The marker of one of our transactions does, since we have its producer id; so this
         sends offsets in a transaction and aborts it."""
         with self._transaction("pending offsets cannot be cleared") as producer:
-            self._send_offsets([TopicPartition(place.topic, place.partition, 0) for place in places])
+            self._send_offsets([TopicPartition(partition.topic, partition.partition, 0) for partition in partitions])
             producer.abort_transaction(FLUSH_S)
 
-    def _send_offsets(self, places: list[TopicPartition]) -> None:
+    def _send_offsets(self, partitions: list[TopicPartition]) -> None:
         """librdkafka 2.16 ignores the time limit here: it waits without end for a broker that restarts meanwhile."""
         producer, group = self._writer.producer, self._consumer.consumer_group_metadata()
-        call_with_timeout(CALL_S, "a transaction", lambda: producer.send_offsets_to_transaction(places, group, FLUSH_S))
+        call_with_timeout(CALL_S, "a transaction", lambda: producer.send_offsets_to_transaction(partitions, group, FLUSH_S))
 
     @contextmanager
     def _transaction(self, failure: str) -> Iterator[Producer]:

@@ -1,7 +1,7 @@
 """The records of one partition that are in flight, and the offset that may be committed: the first that is not settled.
 
 Pure. The commit's metadata has what the next owner needs for the records that are still in flight: how often work on each
-has begun, and the handler's note. It is written before work starts, so that a crash of the worker is counted.
+has begun, and the handler's checkpoint. It is written before work starts, so that a crash of the worker is counted.
 """
 
 import json
@@ -13,28 +13,28 @@ class Window:
     """`metadata`: what the last owner of the partition committed."""
 
     def __init__(self, metadata: str | None = None) -> None:
-        self._attempts, self._notes = _parse(metadata)
+        self._attempts, self._checkpoints = _parse(metadata)
         self._in_flight: dict[int, bool] = {}  # offset -> has work on it begun
         self._next: int | None = None
 
     def add(self, offset: int) -> tuple[int, str | None]:
-        """Adds a record to those in flight; offsets only grow. Returns its earlier attempts and its note."""
+        """Adds a record to those in flight; offsets only grow. Returns its earlier attempts and its checkpoint."""
         self._in_flight[offset] = False
         self._next = offset + 1
-        return self._attempts.get(offset, 0), self._notes.get(offset)
+        return self._attempts.get(offset, 0), self._checkpoints.get(offset)
 
     def begin(self, offset: int) -> None:
         self._in_flight[offset] = True
 
-    def note(self, offset: int, text: str) -> None:
+    def set_checkpoint(self, offset: int, text: str) -> None:
         if offset in self._in_flight:
-            self._notes[offset] = text
+            self._checkpoints[offset] = text
 
     def settle(self, offset: int) -> None:
         """Removes the record. Settling twice is not an error."""
         self._in_flight.pop(offset, None)
         self._attempts.pop(offset, None)
-        self._notes.pop(offset, None)
+        self._checkpoints.pop(offset, None)
 
     @property
     def in_flight(self) -> int:
@@ -50,8 +50,8 @@ class Window:
         begun = {o for o, begun in self._in_flight.items() if begun and not leaving}
         attempts = {o: self._attempts.get(o, 0) + (o in begun) for o in self._in_flight}
         attempts = {o: count for o, count in attempts.items() if count}
-        notes = {o: note for o, note in self._notes.items() if o in self._in_flight}
-        for kept in (notes, {}):
+        checkpoints = {o: text for o, text in self._checkpoints.items() if o in self._in_flight}
+        for kept in (checkpoints, {}):
             text = json.dumps({"attempts": attempts, "notes": kept}, separators=(",", ":")) if attempts or kept else ""
             if len(text.encode()) <= METADATA_MAX_BYTES:
                 return text
@@ -64,7 +64,7 @@ def _parse(metadata: str | None) -> tuple[dict[int, int], dict[int, str]]:
         data = json.loads(metadata or "{}")
         return (
             {int(offset): int(count) for offset, count in data.get("attempts", {}).items()},
-            {int(offset): str(note) for offset, note in data.get("notes", {}).items()},
+            {int(offset): str(checkpoint) for offset, checkpoint in data.get("notes", {}).items()},
         )
     except (ValueError, AttributeError):
         return {}, {}

@@ -46,7 +46,7 @@ class Endless:
 
     def handle(self, records: Sequence[Received]) -> Iterable[Step]:
         for record in records:
-            yield Step(begins=[record], notes=[(record, "half way")])
+            yield Step(begins=[record], checkpoints=[(record, "half way")])
             print(f"begun {record.offset} {record.attempts}", flush=True)
 
     def on_assign(self, partitions: Sequence[Partition]) -> None: ...

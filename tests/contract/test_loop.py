@@ -44,7 +44,7 @@ class ByHand:
         self.taken += records
         for record in list(self.taken):
             if record.offset in self.begin - self._begun:
-                yield Step(begins=[record], notes=[(record, f"note {record.offset}")])
+                yield Step(begins=[record], checkpoints=[(record, f"note {record.offset}")])
                 self._begun.add(record.offset)
             if record.offset in self.done - self._settled:
                 self._settled.add(record.offset)
@@ -223,7 +223,7 @@ def test_work_that_killed_its_worker_is_counted(kafka: Kafka) -> None:
     assert [(record.offset, record.attempts) for record in handler.taken] == [(0, 1)]
 
 
-def test_a_worker_that_shuts_down_cleanly_counts_nothing_and_leaves_its_notes(kafka: Kafka) -> None:
+def test_a_worker_that_shuts_down_cleanly_counts_nothing_and_leaves_its_checkpoints(kafka: Kafka) -> None:
     write(kafka, UPLOADS, numbered(3), partition=0)
     first = ByHand()
     first.begin = {0, 1}
@@ -238,7 +238,7 @@ def test_a_worker_that_shuts_down_cleanly_counts_nothing_and_leaves_its_notes(ka
     with running(Loop("stage", kafka, [UPLOADS], second)):
         wait_until(lambda: len(second.taken) == 3, "the records again")
 
-    assert [(record.attempts, record.note) for record in second.taken] == [(0, "note 0"), (0, "note 1"), (0, None)]
+    assert [(record.attempts, record.checkpoint) for record in second.taken] == [(0, "note 0"), (0, "note 1"), (0, None)]
 
 
 def test_a_handler_without_room_gets_nothing_until_it_has_some(kafka: Kafka) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from runtime.kafka.embedded.watermarks import Place, Watermarks
+from runtime.kafka.embedded.watermarks import PartitionName, Watermarks
 from runtime.kafka.wakeup import Wakeup
 
 FETCH_WAIT_MS = 2  # of the last fetch before a pause: a record that comes meanwhile waits for it
@@ -28,9 +28,9 @@ class EmbeddedConsumer(Consumer):
         self._reports_ends = bool(config.get("enable.partition.eof"))
         self._watermarks = watermarks
         self._wakeup = wakeup
-        self._assigned: set[Place] = set()
-        self._ends: dict[Place, int] = {}  # read to here, and paused until there is more
-        self._held: set[Place] = set()  # paused by the caller
+        self._assigned: set[PartitionName] = set()
+        self._ends: dict[PartitionName, int] = {}  # read to here, and paused until there is more
+        self._held: set[PartitionName] = set()  # paused by the caller
         super().__init__({**config, "enable.partition.eof": True})
 
     @property
@@ -60,13 +60,13 @@ class EmbeddedConsumer(Consumer):
         return [first, *(message for message in more if self._is_wanted(message))]
 
     def pause(self, partitions: list[TopicPartition]) -> None:
-        self._held.update(map(_place, partitions))
+        self._held.update(map(_name, partitions))
         super().pause(partitions)
 
     def resume(self, partitions: list[TopicPartition]) -> None:
-        places = {_place(partition) for partition in partitions}
-        self._held -= places
-        self._resume(places - self._ends.keys())
+        names = {_name(partition) for partition in partitions}
+        self._held -= names
+        self._resume(names - self._ends.keys())
 
     def subscribe(
         self,
@@ -93,7 +93,7 @@ class EmbeddedConsumer(Consumer):
         )
 
     def assign(self, partitions: list[TopicPartition]) -> None:
-        self._remove([TopicPartition(*place) for place in self._assigned])
+        self._remove([TopicPartition(*partition) for partition in self._assigned])
         self._add(partitions)
         super().assign(partitions)
 
@@ -110,51 +110,51 @@ class EmbeddedConsumer(Consumer):
         self._watermarks.forget(self)
 
     def _add(self, partitions: Iterable[TopicPartition]) -> None:
-        self._assigned.update(map(_place, partitions))
+        self._assigned.update(map(_name, partitions))
         self._listen()
 
     def _remove(self, partitions: Iterable[TopicPartition]) -> None:
         """The client would keep a partition paused if it came back."""
-        places = {_place(partition) for partition in partitions}
-        paused = places & (self._held | self._ends.keys())
+        names = {_name(partition) for partition in partitions}
+        paused = names & (self._held | self._ends.keys())
         if paused:
-            super().resume([TopicPartition(*place) for place in paused])
-        self._held -= places
-        self._assigned -= places
-        for place in places:
-            self._ends.pop(place, None)
+            super().resume([TopicPartition(*partition) for partition in paused])
+        self._held -= names
+        self._assigned -= names
+        for name in names:
+            self._ends.pop(name, None)
         self._listen()
 
     def _listen(self) -> None:
-        self._watermarks.listen(self, self._wakeup, {place.topic for place in self._assigned})
+        self._watermarks.listen(self, self._wakeup, {partition.topic for partition in self._assigned})
 
     def _is_wanted(self, message: Message) -> bool:
         """Pauses a partition whose end this is, unless a record was delivered since."""
         error = message.error()
         if error is None or error.code() != KafkaError._PARTITION_EOF:
             return True
-        place = Place(message.topic() or "", message.partition() or 0)
+        partition = PartitionName(message.topic() or "", message.partition() or 0)
         end = message.offset() or 0
-        if place in self._assigned and self._watermarks.of(place) <= end:
-            self._ends[place] = end
-            super().pause([TopicPartition(*place)])
+        if partition in self._assigned and self._watermarks.of(partition) <= end:
+            self._ends[partition] = end
+            super().pause([TopicPartition(*partition)])
         return self._reports_ends
 
     def _is_woken(self, left_s: float) -> bool:
         """Waits only while asleep."""
         return self._wakeup.wait(min(left_s, SERVE_S)) if self.asleep else self._wakeup.is_set()
 
-    def _risen(self) -> list[Place]:
-        return [place for place, end in self._ends.items() if self._watermarks.of(place) > end]
+    def _risen(self) -> list[PartitionName]:
+        return [partition for partition, end in self._ends.items() if self._watermarks.of(partition) > end]
 
     def _resume_risen(self) -> None:
         risen = self._risen()
-        for place in risen:
-            del self._ends[place]
+        for partition in risen:
+            del self._ends[partition]
         self._resume(risen)
 
-    def _resume(self, places: Iterable[Place]) -> None:
-        partitions = [TopicPartition(*place) for place in places if place not in self._held]
+    def _resume(self, names: Iterable[PartitionName]) -> None:
+        partitions = [TopicPartition(*name) for name in names if name not in self._held]
         if partitions:
             super().resume(partitions)
             # A resume alone is noticed when the thread that fetches looks next, up to a second later. This wakes the
@@ -162,5 +162,5 @@ class EmbeddedConsumer(Consumer):
             self.set_sasl_credentials("unused", "unused")
 
 
-def _place(partition: TopicPartition) -> Place:
-    return Place(partition.topic, partition.partition)
+def _name(partition: TopicPartition) -> PartitionName:
+    return PartitionName(partition.topic, partition.partition)

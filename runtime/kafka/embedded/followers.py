@@ -12,7 +12,7 @@ from typing import Any
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, Message, TopicPartition
 
 from runtime.kafka.embedded.consumer import EmbeddedConsumer
-from runtime.kafka.embedded.watermarks import Place, Watermarks
+from runtime.kafka.embedded.watermarks import PartitionName, Watermarks
 from runtime.kafka.wakeup import Wakeup
 
 POLL_S = 1.0
@@ -27,7 +27,7 @@ class FollowerConsumer(Consumer):
         self._shared = shared
         self._messages: deque[Message] = deque()
         self._arrived = threading.Condition()
-        self.positions: dict[Place, int] = {}  # for the shared thread alone
+        self.positions: dict[PartitionName, int] = {}  # for the shared thread alone
 
     def assign(self, partitions: list[TopicPartition]) -> None:
         self._shared.add(self, partitions)
@@ -64,7 +64,7 @@ class SharedConsumer:
         self._wakeup = Wakeup()
         self._changes: deque[Callable[[Consumer], None]] = deque()  # for the thread, which alone uses the consumer
         self._followers: list[FollowerConsumer] = []
-        self._read: dict[Place, int] = {}
+        self._read: dict[PartitionName, int] = {}
         self._lock = threading.Lock()
         self._closed = False
         self._thread: threading.Thread | None = None
@@ -73,7 +73,7 @@ class SharedConsumer:
         return FollowerConsumer(self)
 
     def add(self, follower: FollowerConsumer, partitions: Iterable[TopicPartition]) -> None:
-        starts = {Place(partition.topic, partition.partition): partition.offset for partition in partitions}
+        starts = {PartitionName(partition.topic, partition.partition): partition.offset for partition in partitions}
         self._change(lambda consumer: self._add(consumer, follower, starts))
 
     def remove(self, follower: FollowerConsumer) -> None:
@@ -107,34 +107,34 @@ class SharedConsumer:
             consumer.close()
 
     def _hand(self, message: Message) -> None:
-        place, offset = Place(message.topic() or "", message.partition() or 0), message.offset() or 0
+        partition, offset = PartitionName(message.topic() or "", message.partition() or 0), message.offset() or 0
         following = offset if message.error() else offset + 1
-        self._read[place] = following
+        self._read[partition] = following
         for follower in self._followers:
-            if follower.positions.get(place, NOWHERE) <= offset:
-                follower.positions[place] = following
+            if follower.positions.get(partition, NOWHERE) <= offset:
+                follower.positions[partition] = following
                 follower.hand(message)
 
-    def _add(self, consumer: Consumer, follower: FollowerConsumer, starts: dict[Place, int]) -> None:
+    def _add(self, consumer: Consumer, follower: FollowerConsumer, starts: dict[PartitionName, int]) -> None:
         begin = {}
-        for place, start in starts.items():
-            position = self._watermarks.of(place) if start == OFFSET_END else max(0, start)
-            follower.positions[place] = position
-            if place not in self._read or position < self._read[place]:
-                begin[place] = OFFSET_BEGINNING if start == OFFSET_BEGINNING else position
+        for partition, start in starts.items():
+            position = self._watermarks.of(partition) if start == OFFSET_END else max(0, start)
+            follower.positions[partition] = position
+            if partition not in self._read or position < self._read[partition]:
+                begin[partition] = OFFSET_BEGINNING if start == OFFSET_BEGINNING else position
         self._followers.append(follower)
         if again := begin.keys() & self._read.keys():
-            consumer.incremental_unassign([TopicPartition(*place) for place in again])
-        self._read |= {place: max(0, start) for place, start in begin.items()}
+            consumer.incremental_unassign([TopicPartition(*partition) for partition in again])
+        self._read |= {partition: max(0, start) for partition, start in begin.items()}
         if begin:
-            consumer.incremental_assign([TopicPartition(*place, start) for place, start in begin.items()])
+            consumer.incremental_assign([TopicPartition(*partition, start) for partition, start in begin.items()])
 
     def _remove(self, consumer: Consumer, follower: FollowerConsumer) -> None:
         if follower not in self._followers:
             return
         self._followers.remove(follower)
-        unread = self._read.keys() - {place for other in self._followers for place in other.positions}
-        for place in unread:
-            del self._read[place]
+        unread = self._read.keys() - {partition for other in self._followers for partition in other.positions}
+        for partition in unread:
+            del self._read[partition]
         if unread:
-            consumer.incremental_unassign([TopicPartition(*place) for place in unread])
+            consumer.incremental_unassign([TopicPartition(*partition) for partition in unread])

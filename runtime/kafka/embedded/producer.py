@@ -14,7 +14,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from runtime.kafka.embedded.watermarks import Place, Watermarks
+from runtime.kafka.embedded.watermarks import PartitionName, Watermarks
 from runtime.kafka.wakeup import Wakeup
 
 POLL_S = 1.0
@@ -35,7 +35,7 @@ class ReportingProducer(Producer):
 
     def _delivered(self, on_delivery: Delivered | None, error: KafkaError | None, message: Message) -> None:
         if error is None:
-            self._watermarks.rise(Place(message.topic() or "", message.partition() or 0), (message.offset() or 0) + 1)
+            self._watermarks.rise(PartitionName(message.topic() or "", message.partition() or 0), (message.offset() or 0) + 1)
         if on_delivery is not None:
             on_delivery(error, message)
 

@@ -18,7 +18,7 @@ ASK_EVERY_S = 1.0  # how late a record of another process may be read
 ANSWER_S = 5.0
 
 
-class Place(NamedTuple):
+class PartitionName(NamedTuple):
     """`topic` is the full name, as librdkafka has it."""
 
     topic: str
@@ -31,7 +31,7 @@ class Watermarks:
     def __init__(self, prefix: str, offsets: Offsets) -> None:
         self._prefix = prefix
         self._offsets = offsets
-        self._known: dict[Place, int] = {}
+        self._known: dict[PartitionName, int] = {}
         self._listeners: dict[object, tuple[Wakeup, frozenset[str]]] = {}
         self._lock = threading.Lock()
         self._closed = threading.Event()
@@ -40,17 +40,17 @@ class Watermarks:
     def start(self) -> None:
         self._thread.start()
 
-    def of(self, place: Place) -> int:
+    def of(self, partition: PartitionName) -> int:
         """The offset that the next record will have; 0 when none was seen."""
-        return self._known.get(place, 0)
+        return self._known.get(partition, 0)
 
-    def rise(self, place: Place, end: int) -> None:
+    def rise(self, partition: PartitionName, end: int) -> None:
         """Never falls. Wakes the listeners of the topic."""
         with self._lock:
-            if end <= self._known.get(place, 0):
+            if end <= self._known.get(partition, 0):
                 return
-            self._known[place] = end
-            woken = [wakeup for wakeup, topics in self._listeners.values() if place.topic in topics]
+            self._known[partition] = end
+            woken = [wakeup for wakeup, topics in self._listeners.values() if partition.topic in topics]
         for wakeup in woken:
             wakeup.nudge()
 
@@ -76,6 +76,6 @@ class Watermarks:
             topics = [BY_NAME[name.removeprefix(self._prefix)] for name in names]
             try:
                 for partition, end in self._offsets.ends(topics, ANSWER_S).items():
-                    self.rise(Place(self._prefix + partition.topic, partition.number), end)
+                    self.rise(PartitionName(self._prefix + partition.topic, partition.number), end)
             except (BrokerUnavailable, UsageError) as error:
                 log.warning("watermarks.unknown", error=error)

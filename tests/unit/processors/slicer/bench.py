@@ -48,14 +48,16 @@ class Bench:
         lane: Lane | None = None,
         offset: int = 0,
         partition: int = 0,
-        note: str | None = None,
+        checkpoint: str | None = None,
         attempts: int = 0,
     ) -> Received[DecodeRequested]:
         """The clip (or the data under its name) is stored, and requested in chunks of at most 4 s."""
         content = (AUDIO / clip).read_bytes() if data is None else data
         audio = self.store.put("uploads", f"{offset}/{clip}", content).ref
         event = DecodeRequested(work=work(audio), run=f"0-{offset}", lane=lane)
-        return Received(Partition("decodes", partition), offset, b"k", b"v", event=event, note=note, attempts=attempts)
+        return Received(
+            Partition("decodes", partition), offset, b"k", b"v", event=event, checkpoint=checkpoint, attempts=attempts
+        )
 
 
 def work(audio: ObjectRef) -> Work:

@@ -40,7 +40,7 @@ def request(bench: Bench, **more: str | None) -> Received[DecodeRequested]:
     record = bench.request(CLIP, **more)  # type: ignore[arg-type]
     audio_id = hashlib.sha256((AUDIO / CLIP).read_bytes()).hexdigest()
     work = record.event.work.model_copy(update={"audio_id": audio_id})
-    return record.carrying(record.event.model_copy(update={"work": work}), note=record.note)
+    return record.carrying(record.event.model_copy(update={"work": work}), checkpoint=record.checkpoint)
 
 
 def copy_over(path: Path) -> None:
@@ -142,7 +142,7 @@ def test_bytes_that_differed_temporarily_are_detected(bench: Bench) -> None:
 
 
 def test_what_an_earlier_attempt_read_is_not_proven_by_the_bytes_that_are_there_now(bench: Bench) -> None:
-    record = request(bench, note="2:64000")
+    record = request(bench, checkpoint="2:64000")
     permit(bench.root / "uploads" / record.event.work.audio.key)
     (failed,) = run(bench, record)
     assert isinstance(failed, WorkFailed)

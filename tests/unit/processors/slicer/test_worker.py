@@ -82,11 +82,11 @@ def test_chunks_are_keyed_by_their_own_id_so_that_a_file_spreads(bench: Bench) -
 
 def test_a_worker_that_takes_over_continues_after_the_last_published_chunk(bench: Bench) -> None:
     steps = steps_of(bench, bench.request())
-    notes = [note for step in steps for _, note in step.notes]
+    checkpoints = [checkpoint for step in steps for _, checkpoint in step.checkpoints]
     shutil.rmtree(bench.root / "work")
     bench.store.create()
 
-    again = steps_of(bench, bench.request(note=notes[1]))
+    again = steps_of(bench, bench.request(checkpoint=checkpoints[1]))
 
     assert spans(again) == spans(steps)[2:]
     assert len(list(bench.store.list("work"))) == len(spans(steps)) - 2
@@ -95,8 +95,8 @@ def test_a_worker_that_takes_over_continues_after_the_last_published_chunk(bench
 
 def test_a_note_of_another_version_of_the_slicer_is_not_followed(bench: Bench) -> None:
     first = spans(steps_of(bench, bench.request()))
-    assert spans(steps_of(bench, bench.request(note="0:999999999"))) == first
-    assert spans(steps_of(bench, bench.request(note="nonsense"))) == first
+    assert spans(steps_of(bench, bench.request(checkpoint="0:999999999"))) == first
+    assert spans(steps_of(bench, bench.request(checkpoint="nonsense"))) == first
 
 
 def test_silence_closes_without_a_chunk(bench: Bench) -> None:

@@ -52,7 +52,7 @@ def test_earlier_attempts_survive_a_peaceful_worker_in_between() -> None:
 def test_a_note_is_kept_for_the_next_owner_until_the_record_is_settled() -> None:
     window = Window()
     window.add(7)
-    window.note(7, "published up to 480000")
+    window.set_checkpoint(7, "published up to 480000")
     assert Window(window.metadata()).add(7) == (0, "published up to 480000")
     window.settle(7)
     assert window.metadata() == ""
@@ -63,7 +63,7 @@ def test_notes_give_way_when_the_metadata_would_be_too_long() -> None:
     for offset in range(20):
         window.add(offset)
         window.begin(offset)
-        window.note(offset, "x" * 300)
+        window.set_checkpoint(offset, "x" * 300)
     text = window.metadata()
     assert len(text) <= METADATA_MAX_BYTES
     assert Window(text).add(3) == (1, None)
