@@ -76,6 +76,13 @@ class GatewayClient:
     def cancel(self, task_id: str) -> dict[str, Any]:
         return self._json("DELETE", f"{PREFIX}/{_part(task_id)}")
 
+    def retry(self, task_id: str) -> dict[str, Any]:
+        """The body of the 202 response: that of the new job."""
+        return self._json("POST", f"/api/jobs/{_part(task_id)}/retry")
+
+    def delete(self, task_id: str) -> dict[str, Any]:
+        return self._json("DELETE", f"/api/jobs/{_part(task_id)}")
+
     def is_alive(self) -> bool:
         """Whether a gateway answers there, and not something else."""
         return self._json("GET", "/livez", timeout=CONNECT_S).get("status") == "alive"

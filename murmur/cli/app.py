@@ -43,6 +43,8 @@ for _name, _command, _example in (
     ("status", jobs.status, "murmur status 0b0c7d3e-5a0e-4f3c-9a54-0d1d2c3b4a59 --json"),
     ("watch", jobs.watch, "murmur watch $(murmur submit talk.mp4)"),
     ("cancel", jobs.cancel, "murmur cancel 0b0c7d3e-5a0e-4f3c-9a54-0d1d2c3b4a59"),
+    ("retry", jobs.retry, "murmur retry $(murmur jobs --state FAILURE --quiet)"),
+    ("delete", jobs.delete, "murmur delete 0b0c7d3e-5a0e-4f3c-9a54-0d1d2c3b4a59"),
     ("result", jobs.result, "murmur result 0b0c7d3e-5a0e-4f3c-9a54-0d1d2c3b4a59 --format srt > talk.srt"),
     ("run", run.run, "murmur run slicer transcriber"),
     ("reconcile", reconcile.reconcile, "murmur reconcile --since 30d"),

@@ -1,6 +1,6 @@
-"""`murmur submit`, `jobs`, `status`, `watch`, `cancel`, `result`: commands for a running gateway."""
+"""`murmur submit`, `jobs`, `status`, `watch`, `cancel`, `retry`, `delete`, `result`: commands for a running gateway."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from murmur.gateway_client import GatewayClient
 
 TaskId = Annotated[str, typer.Argument(metavar="TASK_ID", help="as `murmur submit` printed it")]
+TaskIds = Annotated[list[str], typer.Argument(metavar="TASK_ID...", help="as `murmur submit` or `murmur jobs` printed them")]
 AsJson = Annotated[bool, typer.Option("--json", help="print the gateway's JSON response, also that of an error")]
 NOT_DONE = 1
 STATES = ("PENDING", "STARTED", "SUCCESS", "FAILURE", "REVOKED")
@@ -102,6 +103,24 @@ def cancel(task_id: TaskId, json: AsJson = False) -> None:
     _print(answer) if json else typer.echo(answer["message"])
 
 
+def retry(task_ids: TaskIds, json: AsJson = False) -> None:
+    """Run failed or cancelled jobs again, as new jobs, and print the new task ids, one per line.
+
+    The audio must still be in the store. Exits with 1 when one of them cannot be retried; the others are.
+    """
+    with _gateway() as gateway:
+        _for_each(task_ids, gateway.retry, "task_id", json)
+
+
+def delete(task_ids: TaskIds, json: AsJson = False) -> None:
+    """Delete jobs that have ended, with their transcripts and uploads. Files in the inbox and the outbox are kept.
+
+    Exits with 1 when one of them cannot be deleted; the others are. A job that has not ended must be cancelled first.
+    """
+    with _gateway() as gateway:
+        _for_each(task_ids, gateway.delete, "message", json)
+
+
 def result(
     task_id: TaskId,
     format: Annotated[str, typer.Option("--format", "-f", help="txt, srt, vtt, tsv or json")] = "txt",
@@ -109,6 +128,27 @@ def result(
     """Print the transcript of a finished job. Exits with 1 when there is none."""
     with _gateway() as gateway:
         typer.echo(gateway.transcript(task_id, format), nl=False)
+
+
+def _for_each(task_ids: list[str], request: Callable[[str], dict[str, Any]], shown: str, json: bool) -> None:
+    """Prints the field `shown` of each response. A job that is refused is one line on stderr, and does not stop the others."""
+    from murmur.gateway_client import Refused
+
+    refused = False
+    for task_id in dict.fromkeys(task_ids):
+        try:
+            answer = request(task_id)
+        except Refused as refusal:
+            refused = True
+            typer.echo(f"murmur: {task_id}: {refusal}", err=True)
+            answer = refusal.document
+        else:
+            if not json:
+                typer.echo(answer[shown])
+        if json and answer:
+            _print(answer)
+    if refused:
+        raise typer.Exit(NOT_DONE)
 
 
 @contextmanager

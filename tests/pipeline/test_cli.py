@@ -112,10 +112,30 @@ def test_a_failed_job_has_its_reason(murmur: Murmur) -> None:
     assert "(unsupported)" in watched.stderr
 
 
+def test_failed_jobs_are_retried_and_ended_ones_deleted_whatever_else_is_on_the_line(murmur: Murmur) -> None:
+    (murmur.cwd / "text.mp3").write_text("this is no audio, twice")
+    failed = only_line(murmur("submit", "text.mp3").stdout)
+    done = only_line(murmur("submit", COMMAND.path).stdout)
+    assert [murmur("watch", task).returncode for task in (failed, done)] == [1, 0]
+    retried = murmur("retry", done, UNKNOWN, failed)
+    assert retried.returncode == 1
+    again = only_line(retried.stdout)
+    assert again not in (failed, done)
+    assert json.loads(murmur("status", again, "--json").stdout)["retry_of"] == failed
+    assert [line.split()[1] for line in retried.stderr.splitlines()] == [f"{done}:", f"{UNKNOWN}:"]
+    assert "Only a job that failed or was cancelled" in retried.stderr
+    assert murmur("watch", again).returncode == 1
+    assert murmur("delete", done, failed, again).returncode == 0
+    assert {murmur("status", task).returncode for task in (failed, done, again)} == {1}
+    assert "There is no task" in murmur("result", done).stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "why"),
     [
         (("status", UNKNOWN), 1, "task"),
+        (("retry", UNKNOWN), 1, "task"),
+        (("delete", UNKNOWN), 1, "task"),
         (("status", "../../readyz"), 1, ""),
         (("result", UNKNOWN), 1, "task"),
         (("cancel", UNKNOWN), 1, "task"),
