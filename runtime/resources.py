@@ -16,7 +16,7 @@ from schemas.record import ObjectRef
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """`local_state`: in the embedded mode a folder of this process alone, for what a real broker would store. `earlier_drops`:
+    """`model`: the default one; `other_models`: those that a job may ask for instead. `local_state`: in the embedded mode a folder of this process alone, for what a real broker would store. `earlier_drops`:
     there, the objects of which its last processes created jobs."""
 
     settings: Settings
@@ -25,6 +25,12 @@ class Resources:
     model: Model
     local_state: Path | None = None
     earlier_drops: tuple[ObjectRef, ...] = ()
+    other_models: tuple[Model, ...] = ()
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """All that a job may ask for, the default one first."""
+        return (self.model, *self.other_models)
 
     def keep_large(self, name: str, value: bytes) -> ObjectRef:
         """Stores what is too large for a dead letter. Blocks; raises StoreUnavailable. Writing again overwrites with the same."""
@@ -37,7 +43,7 @@ def from_settings(settings: Settings) -> Resources:
     from runtime.objects import open as stores
 
     kafka, objects = Kafka.from_settings(settings), stores.from_settings(settings)
-    return Resources(settings, kafka, objects, catalogue.of(settings))
+    return Resources(settings, kafka, objects, catalogue.of(settings), other_models=catalogue.others(settings))
 
 
 class Stage(Protocol):

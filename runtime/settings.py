@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DAY_S = 86_400
@@ -29,6 +29,11 @@ def _base_path(text: str) -> str:
     return path
 
 
+def _also(name: str) -> AliasChoices:
+    """A setting that is also known by a name without the prefix, as other servers have it."""
+    return AliasChoices(f"MURMUR_{name}", name)
+
+
 def _networks(text: str) -> str:
     for item in listed(text):
         ipaddress.ip_network(item, strict=False)
@@ -38,7 +43,9 @@ def _networks(text: str) -> str:
 class Settings(BaseSettings):
     """Frozen once built. Units are in the names."""
 
-    model_config = SettingsConfigDict(env_prefix="MURMUR_", env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix="MURMUR_", env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True, populate_by_name=True
+    )
 
     # Kafka
     kafka_bootstrap: str = Field("127.0.0.1:9092", description="host:port of one or more brokers, separated by commas")
@@ -89,11 +96,36 @@ class Settings(BaseSettings):
         None,
         description="name, CTranslate2 folder, or repository id; unset: base, or large-v3-turbo on a GPU (not in `murmur run`)",
     )
+    models: str = Field(
+        "",
+        description="models that a job may ask for, separated by commas, besides MURMUR_MODEL; the first is the default where "
+        "MURMUR_MODEL is unset; all stages need the same",
+    )
     models_dir: Path | None = Field(
         None,
         description="a folder of models by name, searched before the hub; all stages need the same",
     )
+    model_cache_size: int = Field(
+        1,
+        ge=1,
+        validation_alias=_also("MODEL_CACHE_SIZE"),
+        description="models that a transcriber keeps loaded; the one that was used least recently makes room for another",
+    )
+    model_cache_timeout_minutes: float = Field(
+        0.0,
+        ge=0,
+        validation_alias=_also("MODEL_CACHE_TIMEOUT_MINUTES"),
+        description="a model that was not used for this long is unloaded, until a job needs it; 0: never",
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the model runs")
+    gpu_memory_threshold: float = Field(
+        0.9,
+        gt=0,
+        le=1,
+        validation_alias=_also("GPU_MEMORY_THRESHOLD"),
+        description="share of a GPU's memory, as its driver counts it; above it batches become smaller, then idle models are "
+        "unloaded, then the CPU is used",
+    )
     compute_type: str = Field(
         "auto", description="CTranslate2's: int8, float16, int8_float16, float32, …; auto: by model and device"
     )

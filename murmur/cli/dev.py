@@ -48,8 +48,9 @@ def dev(
         logs.hide(*HIDDEN)
     load.warn_of_misspelt()
     system = Dev(settings)
-    served = catalogue.of(system.settings)
-    download.in_foreground(served)
+    served, others = catalogue.of(system.settings), catalogue.others(system.settings)
+    for each in (served, *others):
+        download.in_foreground(each)
     _stop_on_signals(system.stop)
     with system:
         system.wait_ready(MODEL_S)
@@ -58,6 +59,8 @@ def dev(
             typer.echo(f"  drop files into  {system.settings.inbox}")
             typer.echo(f"  find results in  {system.settings.outbox}")
             typer.echo(f"  model            {served.ref.name}, revision {served.ref.revision}")
+            for other in others:
+                typer.echo(f"  also served      {other.ref.name}, revision {other.ref.revision}")
             typer.echo(f"  command line     {command()} --help")
             if system.broker is not None:
                 typer.echo(f"  Kafka clients    {system.broker.bootstrap}")

@@ -162,18 +162,21 @@ def _names() -> Check:
 def _model(settings: "Settings") -> Check:
     from runtime.models import catalogue
 
-    name = settings.model or catalogue.default_for(settings.device)
+    name = catalogue.chosen(settings)
+    chosen = "" if name else f"; chosen by device (without MURMUR_MODEL `murmur run` uses {catalogue.RUN_DEFAULT})"
+    name = name or catalogue.default_for(settings.device)
     try:
         model = catalogue.resolve(name, settings.models_dir)
+        others = catalogue.others(settings.model_copy(update={"model": name}))
     except MurmurError as error:
         return Check("model", f"{name} cannot be used", str(error))
-    chosen = "" if settings.model else f"; chosen by device (without MURMUR_MODEL `murmur run` uses {catalogue.RUN_DEFAULT})"
     path = catalogue.cached(model)
+    also = f"; a job may ask for {', '.join(other.ref.name for other in others)}" if others else ""
     found = f"{model.ref.name}, revision {model.ref.revision}"
     if path is not None:
-        return Check("model", f"{found}, at {path}{chosen}")
+        return Check("model", f"{found}, at {path}{chosen}{also}")
     advice = f"the first use downloads it from {model.repository}; without internet, MURMUR_MODELS_DIR names a folder of models"
-    return Check("model", f"{found}, not downloaded yet{chosen}", advice=advice)
+    return Check("model", f"{found}, not downloaded yet{chosen}{also}", advice=advice)
 
 
 def _device(settings: "Settings") -> Check:

@@ -23,7 +23,7 @@ STATES = ("PENDING", "STARTED", "SUCCESS", "FAILURE", "REVOKED")
 def submit(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="audio or video")],
     language: options.Language = None,
-    model: Annotated[str | None, typer.Option(help="reject the file unless this model is served [default: any]")] = None,
+    model: Annotated[str | None, typer.Option(help="one of the models that the gateway serves [default: its default]")] = None,
     task: options.AskedTask = None,
     words: options.Words = False,
     track: options.Track = None,

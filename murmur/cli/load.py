@@ -16,7 +16,7 @@ def settings(**options: object) -> Settings:
     try:
         return Settings(**{name: value for name, value in options.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
-        problems = "; ".join(f"MURMUR_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors(include_url=False))
+        problems = "; ".join(f"{_variable(e['loc'][0])}: {e['msg']}" for e in error.errors(include_url=False))
         raise UsageError(f"invalid settings: {problems}. Fix them on the command line, in the environment or in .env") from error
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"the file .env cannot be read ({error}): fix it or remove it") from error
@@ -26,6 +26,11 @@ def warn_of_misspelt() -> None:
     """One line if names are set that are not settings: they are ignored, and the defaults of the intended ones are used."""
     if names := misspelt():
         log.warning("settings.ignored", names=names, hint="these are not settings; `murmur config` lists all names")
+
+
+def _variable(place: int | str) -> str:
+    """Of a field, or of a variable that sets one."""
+    return f"MURMUR_{str(place).upper().removeprefix('MURMUR_')}"
 
 
 def misspelt() -> str | None:

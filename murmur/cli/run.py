@@ -52,12 +52,13 @@ def run(
         stages.check(name)
     if len(chosen) > 1 and settings.health_port is not None:
         raise UsageError("MURMUR_HEALTH_PORT serves one stage: unset it, or run every stage with a `murmur run` of its own")
-    if settings.model is None:
+    if catalogue.chosen(settings) is None:
         log.info("model.defaulted", model=catalogue.RUN_DEFAULT, hint="to change it, set MURMUR_MODEL for all stages")
     if "transcriber" in chosen and sys.stderr.isatty():  # else the transcriber downloads it, and logs the progress
         from murmur.cli import download
 
-        download.in_foreground(catalogue.of(settings))
+        for model in (catalogue.of(settings), *catalogue.others(settings)):
+            download.in_foreground(model)
     if once and len(chosen) == 1:
         from murmur.cli import child
 

@@ -52,7 +52,7 @@ def tune(
     files = recordings.files(audio)
     settings = load.settings(model=model, log_level="ERROR")
     logs.set_up(settings)
-    chosen = catalogue.resolve(settings.model or catalogue.default_for(settings.device), settings.models_dir)
+    chosen = catalogue.resolve(catalogue.chosen(settings) or catalogue.default_for(settings.device), settings.models_dir)
     options.check_language(language, chosen)
     try:
         with reporting(sys.stderr) as reporter:

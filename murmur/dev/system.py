@@ -43,7 +43,7 @@ class Dev:
     def start(self) -> None:
         """Raises UsageError: no such model, folders inside each other, data in use by another process."""
         settings = self.settings
-        model = catalogue.of(settings)
+        model, other_models = catalogue.of(settings), catalogue.others(settings)
         objects = store_of(settings)
         self._lock = _lock(settings.data_dir)
         try:
@@ -53,7 +53,9 @@ class Dev:
             raise _unusable(settings.data_dir, error) from error
         self.broker = start_broker(settings)
         remembered = seed.remember(self.broker, settings)
-        self.resources = Resources(settings, self.broker.kafka(), objects, model, settings.data_dir, remembered.drops)
+        self.resources = Resources(
+            settings, self.broker.kafka(), objects, model, settings.data_dir, remembered.drops, other_models
+        )
         self._running = {name: self._supervised(name) for name in self._only}
         for stage in self._running.values():
             stage.start()
@@ -137,7 +139,7 @@ def with_folders(settings: Settings) -> Settings:
     data_dir = settings.data_dir.absolute()
     inbox = (settings.inbox or data_dir / "inbox").absolute()
     outbox = (settings.outbox or inbox.parent / "transcripts").absolute()
-    model = settings.model or catalogue.default_for(settings.device)
+    model = catalogue.chosen(settings) or catalogue.default_for(settings.device)
     return settings.model_copy(
         update={"data_dir": data_dir, "inbox": inbox, "outbox": outbox, "model": model, "store": "directory"}
     )

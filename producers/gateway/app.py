@@ -182,7 +182,7 @@ class Api:
         return self._accepted(request, await self._ended.retry(await self._job(request)))
 
     async def models(self, _request: web.Request) -> web.Response:
-        return _json(models_document(self._parts.resources.model, self._parts.readiness()))
+        return _json(models_document(self._parts.resources.models, self._parts.readiness()))
 
     async def stats(self, _request: web.Request) -> web.Response:
         """The metrics sink's figures for the last minute, hour and day."""

@@ -13,6 +13,7 @@ from runtime.effective_options import effective_options, for_file
 from runtime.kafka.async_producer import AsyncProducer
 from runtime.kafka.messages import Output
 from runtime.logs import get_logger
+from runtime.models import catalogue
 from runtime.objects import NotFound, keys
 from runtime.objects.transcripts import Transcripts
 from runtime.resources import Resources
@@ -59,10 +60,12 @@ class EndedJobs:
         return requested
 
     def _again(self, earlier: JobRequested) -> JobRequested:
-        """The same request of today's model. Raises Invalid when that does not support the language."""
+        """The same request of the same model, as it is served today; of the default one if it is not served any more. Raises
+        Invalid when that does not support the language."""
         job, work = earlier.job, earlier.work
         given = {name: getattr(work.decoding, name) for name in ("language", "task", "words", "multilingual", "prompt")}
-        options = effective_options(self._resources.settings, self._resources.model, track=work.slicing.track, **given)
+        model = catalogue.named(work.model.name, self._resources.models) or self._resources.model
+        options = effective_options(self._resources.settings, model, track=work.slicing.track, **given)
         planned = identity.plan(work.audio_id, work.audio, for_file(options, job.filename), job.owner)
         again = job.model_copy(update={"job_id": uuid4(), "submitted_at": datetime.now(UTC), "retry_of": job.job_id})
         return JobRequested(job=again, work=planned, result=self._transcripts.find(planned.work_id))

@@ -8,7 +8,7 @@ from producers.gateway.form import malformed
 from producers.gateway.problems import Problem
 from runtime import languages
 from runtime.errors import Invalid
-from runtime.models.catalogue import ALIASES, Model
+from runtime.models.catalogue import Model
 from runtime.webhooks import address_problem, url_problem
 from schemas.options import Task
 from schemas.record import Lane
@@ -34,9 +34,8 @@ class SubmissionOptions:
 
 
 def parse_submission(fields: Mapping[str, str], model: Model, *, allow_private: bool = False) -> SubmissionOptions:
-    """`model`: the one that is served; `allow_private`: webhooks may go to private addresses. Raises Problem 400."""
+    """`model`: the one that the job asks for; `allow_private`: webhooks may go to private addresses. Raises Problem 400."""
     check_names("field", fields, KNOWN)
-    _check_model(fields.get("model", "").strip(), model.ref.name)
     return SubmissionOptions(
         language=_language(fields.get("language", ""), model),
         task=_task(fields.get("task", "")),
@@ -57,11 +56,6 @@ def check_names(kind: str, given: Iterable[str], known: Sequence[str]) -> None:
         expected = f"known are {', '.join(known)}" if known else "none is known here"
         detail = f"Unknown {kind}{'s' if len(unknown) > 1 else ''} {which}; {expected}."
         raise Problem(400, f"unknown_{kind}", detail, known=list(known))
-
-
-def _check_model(name: str, served: str) -> None:
-    if name and ALIASES.get(name, name) != served:
-        raise Problem(400, "unknown_model", f"The model {name[:80]!r} is not served here; use {served!r}.", served=[served])
 
 
 def _language(text: str, model: Model) -> str | None:

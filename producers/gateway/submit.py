@@ -9,6 +9,7 @@ from aiohttp import web
 
 from producers.gateway.database import ViewUnavailable
 from producers.gateway.form import Form, check_length, read_form
+from producers.gateway.models import requested_model
 from producers.gateway.problems import Problem
 from producers.gateway.submission import parse_submission
 from producers.gateway.upload import Incoming, Memory
@@ -71,14 +72,15 @@ class Submissions:
 
     async def _planned(self, job_id: UUID, form: Form) -> JobRequested:
         settings = self._resources.settings
-        submission = parse_submission(form.fields, self._resources.model, allow_private=settings.webhook_allow_private)
+        model = requested_model(form.fields.get("model", "").strip(), self._resources.models)
+        submission = parse_submission(form.fields, model, allow_private=settings.webhook_allow_private)
         if submission.webhook_url is not None and settings.webhook_secret is None:
             raise Problem(
                 400, "no_webhook_secret", "Webhooks cannot be signed here: the operator must set MURMUR_WEBHOOK_SECRET."
             )
         options = effective_options(
             settings,
-            self._resources.model,
+            model,
             language=submission.language,
             task=submission.task,
             words=submission.words,

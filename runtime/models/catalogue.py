@@ -5,6 +5,7 @@ A repository's revision is a commit of its hub; a local folder's is a digest of 
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -13,7 +14,7 @@ from runtime import languages
 from runtime.errors import UsageError
 from runtime.models import by_name, folder, hub
 from runtime.models.hub import Progress
-from runtime.settings import Settings
+from runtime.settings import Settings, listed
 from schemas.options import EncoderWindow, ModelRef
 from schemas.warning import TranscriptWarning
 
@@ -83,9 +84,30 @@ class Model:
     models_dir: Path | None = field(default=None, compare=False)
 
 
+def chosen(settings: Settings) -> str | None:
+    """The default model's name in the settings: MURMUR_MODEL, else the first of MURMUR_MODELS."""
+    return settings.model or next(iter(listed(settings.models)), None)
+
+
 def of(settings: Settings) -> Model:
-    """The model in the settings, `RUN_DEFAULT` if it is unset. Raises UsageError."""
-    return resolve(settings.model or RUN_DEFAULT, settings.models_dir)
+    """The default model in the settings, `RUN_DEFAULT` if none is set. Raises UsageError."""
+    return resolve(chosen(settings) or RUN_DEFAULT, settings.models_dir)
+
+
+def others(settings: Settings) -> tuple[Model, ...]:
+    """The models besides the default one that a job may ask for. Raises UsageError, also for two of one name."""
+    default = of(settings)
+    resolved = [resolve(name, settings.models_dir) for name in listed(settings.models)]
+    different = tuple(dict.fromkeys(model for model in resolved if model != default))
+    names = [model.ref.name for model in (default, *different)]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UsageError(f"MURMUR_MODEL and MURMUR_MODELS name two different models {twice!r}: rename the folder of one")
+    return different
+
+
+def named(name: str, models: Sequence[Model]) -> Model | None:
+    """The one of these models that has this name or alias."""
+    return next((model for model in models if model.ref.name == ALIASES.get(name, name)), None)
 
 
 def resolve(name: str | None, models_dir: Path | None = None) -> Model:

@@ -93,7 +93,7 @@ def running(kafka: Kafka, folder: Path, **options: object) -> Iterator[RunningGa
     settings = Settings.model_validate(common | options)
     store = DirectoryStore({settings.work_bucket: folder / "work"})
     store.create()
-    stage = build(Resources(settings, kafka, store, catalogue.resolve("demo")))
+    stage = build(Resources(settings, kafka, store, catalogue.resolve("demo"), other_models=catalogue.others(settings)))
     thread = threading.Thread(target=stage.run)
     thread.start()
     try:

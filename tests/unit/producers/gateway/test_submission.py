@@ -48,18 +48,6 @@ def test_a_language_that_the_model_lacks_is_refused_with_those_that_it_has() -> 
     assert refused.value.document["known"] == ("en", "pt")
 
 
-def test_the_served_model_may_be_named_by_its_alias() -> None:
-    assert parse_submission({"model": "turbo"}, catalogue.resolve("large-v3-turbo")) == SubmissionOptions()
-
-
-def test_another_model_is_refused_with_the_name_of_the_one_that_is_served() -> None:
-    with pytest.raises(Problem) as refused:
-        parse_submission({"model": "large-v3"}, DEMO)
-
-    assert refused.value.status == 400
-    assert refused.value.document["served"] == ["demo"]
-
-
 @pytest.mark.parametrize(
     ("name", "value"),
     [

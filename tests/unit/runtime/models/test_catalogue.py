@@ -9,6 +9,7 @@ import pytest
 from runtime.errors import UsageError
 from runtime.models import catalogue, hub
 from runtime.models.catalogue import DEMO_DIR, PINNED, Model, fetch, resolve
+from runtime.settings import Settings
 from schemas.options import ModelRef
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -22,6 +23,29 @@ def test_the_demo_model_is_here_and_reads_chunks_of_ten_seconds() -> None:
     assert model.path == DEMO_DIR
     assert model.max_chunk_s == 10
     assert fetch(model, nothing) == DEMO_DIR
+
+
+@pytest.mark.parametrize(
+    ("model", "models", "default", "others"),
+    [
+        (None, "", "base", []),
+        ("demo", "", "demo", []),
+        (None, "tiny.en, turbo", "tiny.en", ["large-v3-turbo"]),
+        ("demo", "tiny.en,demo,turbo", "demo", ["tiny.en", "large-v3-turbo"]),
+        ("demo", "demo", "demo", []),
+    ],
+)
+def test_the_models_that_jobs_may_ask_for(model: str | None, models: str, default: str, others: list[str]) -> None:
+    settings = Settings(_env_file=None, model=model, models=models)
+    assert catalogue.of(settings).ref.name == default
+    assert [other.ref.name for other in catalogue.others(settings)] == others
+
+
+def test_two_different_models_of_one_name_cannot_be_served(tmp_path: Path) -> None:
+    shutil.copytree(DEMO_DIR, tmp_path / "demo")
+    (tmp_path / "demo" / "model.bin").write_bytes(b"other weights")
+    with pytest.raises(UsageError, match="two different models 'demo'"):
+        catalogue.others(Settings(_env_file=None, model="demo", models=str(tmp_path / "demo")))
 
 
 def test_the_repositories_are_the_ones_that_the_library_uses() -> None:
