@@ -16,8 +16,9 @@ from schemas.record import ObjectRef
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """`model`: the default one; `other_models`: those that a job may ask for instead. `local_state`: in the embedded mode a folder of this process alone, for what a real broker would store. `earlier_drops`:
-    there, the objects of which its last processes created jobs."""
+    """`model`: the default one; `other_models`: those that a job may ask for instead. `local_state`: in the embedded mode a
+    folder of this process alone, for what a real broker would store. `earlier_drops`: there, the objects of which its last
+    processes created jobs."""
 
     settings: Settings
     kafka: Kafka
