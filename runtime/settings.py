@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, AliasChoices, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DAY_S = 86_400
@@ -27,11 +27,6 @@ def _base_path(text: str) -> str:
     if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", path):
         raise ValueError("not a path of letters, digits and ._~- between slashes")
     return path
-
-
-def _also(name: str) -> AliasChoices:
-    """A setting that is also known by a name without the prefix, as other servers have it."""
-    return AliasChoices(f"MURMUR_{name}", name)
 
 
 def _networks(text: str) -> str:
@@ -105,27 +100,7 @@ class Settings(BaseSettings):
         None,
         description="a folder of models by name, searched before the hub; all stages need the same",
     )
-    model_cache_size: int = Field(
-        1,
-        ge=1,
-        validation_alias=_also("MODEL_CACHE_SIZE"),
-        description="models that a transcriber keeps loaded; the one that was used least recently makes room for another",
-    )
-    model_cache_timeout_minutes: float = Field(
-        0.0,
-        ge=0,
-        validation_alias=_also("MODEL_CACHE_TIMEOUT_MINUTES"),
-        description="a model that was not used for this long is unloaded, until a job needs it; 0: never",
-    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the model runs")
-    gpu_memory_threshold: float = Field(
-        0.9,
-        gt=0,
-        le=1,
-        validation_alias=_also("GPU_MEMORY_THRESHOLD"),
-        description="share of a GPU's memory, as its driver counts it; above it batches become smaller, then idle models are "
-        "unloaded, then the CPU is used",
-    )
     compute_type: str = Field(
         "auto", description="CTranslate2's: int8, float16, int8_float16, float32, …; auto: by model and device"
     )
