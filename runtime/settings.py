@@ -11,7 +11,10 @@ from typing import Annotated, Literal
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from runtime.requested_options import FilterList, Milliseconds, TemperatureList, TokenList
+from schemas.options import ALL_FILTERS, NON_SPEECH, TEMPERATURES, BeamSize, ChunkLength, Hint, VadThreshold
 
 DAY_S = 86_400
 
@@ -106,7 +109,6 @@ class Settings(BaseSettings):
     )
     model_replicas: int = Field(0, ge=0, description="chunks transcribed in parallel on a CPU; 0: one per core")
     batch_size: int = Field(16, ge=1, le=256, description="chunks in one GPU batch; a CPU replica takes one at a time")
-    beam_size: int = Field(5, ge=1, le=20, description="beam width; changes the text, so all stages need the same")
     encoder_window: Literal["full", "fit"] | None = Field(
         None, description="full: encode 30 s for every chunk; fit: only the chunk's length, faster; unset: the model's default"
     )
@@ -116,7 +118,31 @@ class Settings(BaseSettings):
     encoder_bucket_s: float | None = Field(
         None, gt=0, le=30, description="fit: encoded lengths are multiples of this; unset: the model's default"
     )
-    max_chunk_s: float | None = Field(None, ge=1, le=30, description="longest chunk; unset: the model's default")
+
+    # Defaults of every transcription, which a request may override
+    max_chunk_s: ChunkLength | None = Field(None, description="longest chunk; unset: the model's default")
+    vad: bool = Field(True, description="speech detection; false: everything counts as speech")
+    vad_threshold: VadThreshold = Field(0.3, description="probability from which on sound counts as speech")
+    min_speech_ms: Milliseconds = Field(0, description="speech shorter than this is ignored")
+    min_silence_ms: Milliseconds = Field(2000, description="silence of this length ends a stretch of speech")
+    speech_pad_ms: Milliseconds = Field(400, description="sound that is kept before and after speech")
+    loudness: bool = Field(False, description="normalise the loudness (EBU R128) before speech detection")
+    highpass: bool = Field(False, description="remove sound below 80 Hz before speech detection")
+    beam_size: BeamSize = Field(5, description="texts that the beam search compares; 1: greedy")
+    temperature: Annotated[TemperatureList, NoDecode] = Field(
+        TEMPERATURES, description="sampling temperatures, tried in order until a text is fluent and likely; separated by commas"
+    )
+    suppress_tokens: Annotated[TokenList, NoDecode] = Field(
+        (NON_SPEECH,),
+        description="numbers of tokens that are never generated, separated by commas; -1: symbols that are not spoken; or none",
+    )
+    initial_prompt: Hint = Field(None, description="text before the audio: names and terms to expect, or a style of writing")
+    hotwords: Hint = Field(None, description="words to expect; they precede the prompt")
+    filters: Annotated[FilterList, NoDecode] = Field(
+        ALL_FILTERS,
+        description=f"what removes segments that are probably invented: some of {', '.join(ALL_FILTERS)}, separated by commas; "
+        "or all, or none",
+    )
 
     # Limits
     max_upload_bytes: int = Field(2 * 1024**3, ge=1, description="largest upload or drop")

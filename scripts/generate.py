@@ -16,6 +16,8 @@ import orjson
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from producers.gateway.submission import SubmissionOptions
+from runtime.requested_options import as_text
 from runtime.settings import Settings
 from schemas.record import Record
 from schemas.topics import DAY_MS, TOPICS, Topic
@@ -60,6 +62,8 @@ def _default(field: FieldInfo) -> str:
     value = field.get_default()
     if value is None:
         return ""
+    if isinstance(value, tuple):
+        return as_text(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -137,6 +141,14 @@ def _cell(text: str) -> str:
     return re.sub(r"<(\w+)>", r"&lt;\1&gt;", text).replace("|", "\\|")
 
 
+def fields_table() -> str:
+    """Of a submission."""
+    rows = ["| field | value | meaning |", "|---|---|---|", "| `file` | a file with its name | audio or video |"]
+    for name, field in SubmissionOptions.model_fields.items():
+        rows.append(f"| `{name}` | {_cell(SubmissionOptions.expected(name))} | {_cell(field.description or '')} |")
+    return "\n".join(rows)
+
+
 def _type(kind: type[Record]) -> str:
     return f"{kind.TYPE}.v{kind.VERSION}"
 
@@ -170,12 +182,13 @@ def between_markers(path: Path, name: str, text: str) -> str:
 
 def artifacts() -> dict[Path, str]:
     """Every generated file, relative to the root, with its expected text."""
-    architecture = Path("docs/architecture.md")
+    architecture, http = Path("docs/architecture.md"), Path("docs/http.md")
     return {
         **{_schema_path(kind): json_schema(kind) for kind in records()},
         Path(".env.example"): env_example(),
         Path("docs/settings.md"): settings_page(),
         Path("docs/cli.md"): cli_page.page() + "\n",
+        http: between_markers(http, "fields", fields_table()),
         architecture: between_markers(architecture, "topics", topics_table()),
     }
 

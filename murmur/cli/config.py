@@ -14,7 +14,8 @@ def config(json: Annotated[bool, typer.Option("--json", help="one JSON object")]
     from runtime.masking import masked
     from runtime.settings import Settings
 
-    dumped = load.settings().model_dump(mode="json")
+    settings = load.settings()
+    dumped = settings.model_dump(mode="json")
     values = {name: masked(value) if isinstance(value, str) else value for name, value in dumped.items()}
     if json:
         import orjson
@@ -22,14 +23,9 @@ def config(json: Annotated[bool, typer.Option("--json", help="one JSON object")]
         typer.echo(orjson.dumps(values, option=orjson.OPT_INDENT_2))
         return
     for name, value in values.items():
-        default = Settings.model_fields[name].default
-        mark = " " if settings_default(default, value) else "*"
+        mark = " " if getattr(settings, name) == Settings.model_fields[name].default else "*"
         typer.echo(f"{mark} MURMUR_{name.upper()}={'' if value is None else value}")
     typer.echo("\n* differs from the default")
-
-
-def settings_default(default: object, value: object) -> bool:
-    return value == default or str(value) == str(default)
 
 
 def print_version(is_wanted: bool) -> None:

@@ -9,7 +9,7 @@ from producers.gateway.database import ViewUnavailable
 from producers.gateway.problems import Problem
 from producers.gateway.view import JobView, View
 from runtime import identity
-from runtime.effective_options import effective_options, for_file
+from runtime.effective_options import again, for_file
 from runtime.kafka.async_producer import AsyncProducer
 from runtime.kafka.messages import Output
 from runtime.logs import get_logger
@@ -60,15 +60,14 @@ class EndedJobs:
         return requested
 
     def _again(self, earlier: JobRequested) -> JobRequested:
-        """The same request of the same model, as it is served today; of the default one if it is not served any more. Raises
-        Invalid when that does not support the language."""
+        """The same options and model, as it is served today; the default one if it is not served any more. Raises Invalid when
+        that does not support the language."""
         job, work = earlier.job, earlier.work
-        given = {name: getattr(work.decoding, name) for name in ("language", "task", "words", "multilingual", "prompt")}
         model = catalogue.named(work.model.name, self._resources.models) or self._resources.model
-        options = effective_options(self._resources.settings, model, track=work.slicing.track, **given)
+        options = again(self._resources.settings, model, work)
         planned = identity.plan(work.audio_id, work.audio, for_file(options, job.filename), job.owner)
-        again = job.model_copy(update={"job_id": uuid4(), "submitted_at": datetime.now(UTC), "retry_of": job.job_id})
-        return JobRequested(job=again, work=planned, result=self._transcripts.find(planned.work_id))
+        new = job.model_copy(update={"job_id": uuid4(), "submitted_at": datetime.now(UTC), "retry_of": job.job_id})
+        return JobRequested(job=new, work=planned, result=self._transcripts.find(planned.work_id))
 
     def _has_transcript(self, job: JobView) -> bool:
         try:

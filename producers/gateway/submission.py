@@ -2,50 +2,62 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import Annotated
 
-from producers.gateway.form import malformed
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+
 from producers.gateway.problems import Problem
 from runtime import languages
 from runtime.errors import Invalid
 from runtime.models.catalogue import Model
+from runtime.requested_options import BadOption, Expected, RequestedOptions, lower
 from runtime.webhooks import address_problem, url_problem
-from schemas.options import Task
 from schemas.record import Lane
 
-TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off", "")
-KNOWN = ("file", "language", "model", "task", "words", "multilingual", "prompt", "track", "lane", "webhook_url")
 URL_MAX = 2048
-TRACK_DIGITS_MAX = 3
 
 
-@dataclass(frozen=True, slots=True)
-class SubmissionOptions:
-    """None: not given."""
+class SubmissionOptions(RequestedOptions):
+    """The fields beside the file. None: not given."""
 
-    language: str | None = None
-    task: Task | None = None
-    words: bool | None = None
-    multilingual: bool | None = None
-    prompt: str | None = None
-    lane: Lane | None = None
-    webhook_url: str | None = None
-    track: int | None = None
+    model: Annotated[str | None, Expected("a model's name")] = Field(
+        None, description="one of the models that are served (`/api/models`); any other is rejected [default: the first]"
+    )
+    lane: Annotated[Lane | None, BeforeValidator(lower), Expected("interactive or bulk")] = Field(
+        None, description="interactive or bulk [default: by the length of the audio]"
+    )
+    webhook_url: Annotated[
+        str | None, Field(max_length=URL_MAX), Expected(f"an absolute http or https URL of at most {URL_MAX} characters")
+    ] = Field(None, description="receives a signed POST when the job has ended")
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _can_be_sent_to(cls, url: str | None, info: ValidationInfo) -> str | None:
+        if url is None:
+            return None
+        allow_private = bool((info.context or {}).get("allow_private"))
+        if (problem := url_problem(url) or address_problem(url, allow_private)) is not None:
+            raise ValueError(problem)
+        if re.search(r"[\s\x00-\x20\x7f\\]", url):
+            raise ValueError("it has blanks, control characters or backslashes")
+        return url
+
+
+KNOWN = ("file", *SubmissionOptions.model_fields)
 
 
 def parse_submission(fields: Mapping[str, str], model: Model, *, allow_private: bool = False) -> SubmissionOptions:
     """`model`: the one that the job asks for; `allow_private`: webhooks may go to private addresses. Raises Problem 400."""
     check_names("field", fields, KNOWN)
-    return SubmissionOptions(
-        language=_language(fields.get("language", ""), model),
-        task=_task(fields.get("task", "")),
-        words=_flag(fields, "words"),
-        multilingual=_flag(fields, "multilingual"),
-        prompt=fields.get("prompt") or None,
-        lane=_lane(fields.get("lane", "")),
-        webhook_url=_url(fields.get("webhook_url", "").strip(), allow_private),
-        track=_track(fields.get("track", "").strip()),
-    )
+    try:
+        options = SubmissionOptions.parse(fields, {"allow_private": allow_private})
+        languages.check(options.language, model.languages, model.ref.name)
+    except BadOption as error:
+        raise Problem(400, error.reason, f"The field {error}.", field=error.name, expected=error.expected) from error
+    except Invalid as error:
+        detail = str(error)
+        raise Problem(400, error.reason, f"{detail[0].upper()}{detail[1:]}.", known=model.languages) from error
+    return options
 
 
 def check_names(kind: str, given: Iterable[str], known: Sequence[str]) -> None:
@@ -56,60 +68,3 @@ def check_names(kind: str, given: Iterable[str], known: Sequence[str]) -> None:
         expected = f"known are {', '.join(known)}" if known else "none is known here"
         detail = f"Unknown {kind}{'s' if len(unknown) > 1 else ''} {which}; {expected}."
         raise Problem(400, f"unknown_{kind}", detail, known=list(known))
-
-
-def _language(text: str, model: Model) -> str | None:
-    try:
-        code = languages.parse(text)
-        languages.check(code, model.languages, model.ref.name)
-    except Invalid as error:
-        detail = str(error)
-        raise Problem(400, error.reason, f"{detail[0].upper()}{detail[1:]}.", known=model.languages) from error
-    return code
-
-
-def _task(text: str) -> Task | None:
-    match text.strip().lower():
-        case "":
-            return None
-        case "transcribe" | "translate" as task:
-            return task
-    raise malformed(f"Unknown task {text[:20]!r}: use 'transcribe' or 'translate'.")
-
-
-def _lane(text: str) -> Lane | None:
-    match text.strip().lower():
-        case "":
-            return None
-        case "interactive" | "bulk" as lane:
-            return lane
-    raise malformed(f"Unknown lane {text[:20]!r}: use 'interactive' or 'bulk', or leave it out.")
-
-
-def _track(text: str) -> int | None:
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) <= TRACK_DIGITS_MAX):
-        raise malformed(f"The track {text[:20]!r} is not the number of an audio track, counted from 0.")
-    return int(text)
-
-
-def _flag(fields: Mapping[str, str], name: str) -> bool | None:
-    if name not in fields:
-        return None
-    text = fields[name].strip().lower()
-    if text not in TRUE + FALSE:
-        raise malformed(f"The field {name!r} must be 'true' or 'false', not {text[:20]!r}.")
-    return text in TRUE
-
-
-def _url(text: str, allow_private: bool) -> str | None:
-    if not text:
-        return None
-    problem = url_problem(text) or address_problem(text, allow_private)
-    if problem is not None or len(text) > URL_MAX or re.search(r"[\s\x00-\x20\x7f\\]", text):
-        reason = problem or "has blanks, control characters or backslashes, or is too long"
-        raise malformed(
-            f"The webhook_url must be an absolute http or https URL of at most {URL_MAX} characters; this one {reason}."
-        )
-    return text

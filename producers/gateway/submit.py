@@ -78,16 +78,7 @@ class Submissions:
             raise Problem(
                 400, "no_webhook_secret", "Webhooks cannot be signed here: the operator must set MURMUR_WEBHOOK_SECRET."
             )
-        options = effective_options(
-            settings,
-            model,
-            language=submission.language,
-            task=submission.task,
-            words=submission.words,
-            multilingual=submission.multilingual,
-            prompt=submission.prompt,
-            track=submission.track,
-        )
+        options = effective_options(settings, model, **submission.requested())
         job = Job(
             job_id=job_id,
             source="http",

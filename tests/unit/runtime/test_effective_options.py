@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from runtime.effective_options import effective_options, for_file
+from runtime import identity
+from runtime.effective_options import again, effective_options, for_file
 from runtime.errors import Invalid
 from runtime.models.catalogue import Model
 from runtime.settings import Settings
 from schemas.options import ModelRef
+from schemas.record import ObjectRef
 
 MODEL = Model(ModelRef(name="demo", revision="1"), Path("demo"), max_chunk_s=10.0)
 
@@ -22,6 +24,57 @@ def test_options_that_were_not_requested_come_from_the_settings() -> None:
 
 def test_requested_options_override_the_settings() -> None:
     assert effective_options(Settings(beam_size=3), MODEL, beam_size=1, language="pt").decoding.beam_size == 1
+
+
+def test_every_option_of_a_transcription_has_a_setting_that_a_request_overrides() -> None:
+    settings = Settings(
+        initial_prompt="Ana",
+        hotwords="Tejo",
+        temperature="0,0.5",
+        suppress_tokens="none",
+        filters="letters",
+        vad=False,
+        vad_threshold=0.5,
+        min_speech_ms=100,
+        min_silence_ms=700,
+        speech_pad_ms=50,
+        loudness=True,
+        highpass=True,
+    )
+    made = effective_options(settings, MODEL)
+    requested = {
+        "prompt": "",
+        "hotwords": "Douro",
+        "temperature": (0.0,),
+        "suppress_tokens": (-1,),
+        "filters": (),
+        "vad": True,
+        "vad_threshold": 0.2,
+        "min_speech_s": 0.0,
+        "min_silence_s": 1.0,
+        "speech_pad_s": 0.3,
+        "loudness": False,
+        "highpass": False,
+    }
+    other = effective_options(settings, MODEL, **requested)
+    for name, value in requested.items():
+        mine, theirs = (getattr(options.decoding, name, getattr(options.slicing, name, "absent")) for options in (made, other))
+        assert theirs == (value or None if name == "prompt" else value)
+        assert mine != theirs
+    assert (made.decoding.temperature, made.decoding.suppress_tokens, made.decoding.filters) == ((0.0, 0.5), (), ("letters",))
+    assert (made.slicing.min_speech_s, made.slicing.min_silence_s, made.slicing.speech_pad_s) == (0.1, 0.7, 0.05)
+
+
+def test_an_earlier_work_is_repeated_with_its_options_and_what_suits_todays_model() -> None:
+    settings = Settings(encoder_window="fit")
+    asked = effective_options(Settings(beam_size=3, max_chunk_s=20), MODEL, vad_threshold=0.6, temperature=(0.0,), language="pt")
+    earlier = identity.plan("ab" * 32, ObjectRef(bucket="work", key="a"), asked, "ada")
+    repeated = again(settings, MODEL, earlier)
+    assert repeated == replace(asked, decoding=asked.decoding.model_copy(update={"encoder_window": "fit"}))
+    other = again(settings, replace(MODEL, ref=ModelRef(name="other", revision="1"), max_chunk_s=30.0), earlier)
+    assert (other.model.name, other.slicing) == ("other", asked.slicing.model_copy(update={"max_chunk_s": 30.0}))
+    with pytest.raises(Invalid, match="English only"):
+        again(settings, replace(MODEL, languages=("en",)), earlier)
 
 
 def test_the_longest_chunk_is_the_models_unless_it_is_set() -> None:
@@ -39,6 +92,11 @@ def test_the_longest_chunk_is_the_models_unless_it_is_set() -> None:
         ("prompt", "x" * 2001),
         ("track", -1),
         ("track", "two"),
+        ("temperature", ()),
+        ("temperature", (2.0,)),
+        ("suppress_tokens", (-2,)),
+        ("filters", ("ghosts",)),
+        ("vad_threshold", 1.0),
     ],
 )
 def test_an_impossible_option_is_invalid_and_named(field: str, value: object) -> None:

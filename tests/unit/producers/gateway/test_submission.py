@@ -6,6 +6,7 @@ from producers.gateway.form import display_name
 from producers.gateway.problems import Problem
 from producers.gateway.submission import KNOWN, SubmissionOptions, parse_submission
 from runtime.models import catalogue
+from schemas.options import ALL_FILTERS
 
 DEMO = catalogue.resolve("demo")
 
@@ -14,21 +15,73 @@ def test_no_options_request_nothing() -> None:
     assert parse_submission({}, DEMO) == SubmissionOptions()
 
 
-def test_every_word_is_recognised() -> None:
+def test_every_field_is_recognised() -> None:
     fields = {
         "model": "demo",
         "language": " PT ",
         "task": "translate",
         "words": "true",
         "multilingual": "0",
-        "prompt": "Ana, Belém",
-        "lane": "bulk",
+        "initial_prompt": " Ana, Belém ",
+        "hotwords": "Tejo",
+        "beam_size": "1",
+        "temperature": "0, 0.4",
+        "suppress_tokens": "50,-1",
+        "filters": "silence,phantoms",
+        "vad": "off",
+        "vad_threshold": "0.6",
+        "min_speech_duration_ms": "250",
+        "min_silence_duration_ms": "500",
+        "speech_pad_ms": "0",
+        "max_chunk_s": "12.5",
+        "loudness": "yes",
+        "highpass": "TRUE",
+        "lane": "Bulk",
         "webhook_url": "https://example.org:8443/hook?x=1",
         "track": " 2 ",
     }
-    assert parse_submission(fields, DEMO) == SubmissionOptions(
-        "pt", "translate", True, False, "Ana, Belém", "bulk", "https://example.org:8443/hook?x=1", 2
-    )
+    assert set(KNOWN) == {"file", "prompt", *fields}
+    options = parse_submission(fields, DEMO)
+    assert (options.lane, options.webhook_url) == ("bulk", "https://example.org:8443/hook?x=1")
+    assert options.requested() == {
+        "language": "pt",
+        "task": "translate",
+        "words": True,
+        "multilingual": False,
+        "prompt": "Ana, Belém",
+        "hotwords": "Tejo",
+        "beam_size": 1,
+        "temperature": (0.0, 0.4),
+        "suppress_tokens": (-1, 50),
+        "filters": ("phantoms", "silence"),
+        "vad": False,
+        "vad_threshold": 0.6,
+        "min_speech_s": 0.25,
+        "min_silence_s": 0.5,
+        "speech_pad_s": 0.0,
+        "max_chunk_s": 12.5,
+        "loudness": True,
+        "highpass": True,
+        "track": 2,
+    }
+
+
+def test_an_empty_field_is_not_given_but_an_empty_hint_is_none() -> None:
+    empty = dict.fromkeys(set(KNOWN) - {"file", "prompt"}, "")
+    assert parse_submission(empty, DEMO).requested() == {"prompt": "", "hotwords": ""}
+
+
+@pytest.mark.parametrize(
+    ("text", "filters"), [("all", ALL_FILTERS), ("None", ()), (" script , letters,script", ("letters", "script"))]
+)
+def test_filters_are_all_none_or_a_list_in_any_order(text: str, filters: tuple[str, ...]) -> None:
+    assert parse_submission({"filters": text}, DEMO).filters == filters
+
+
+def test_prompt_and_initial_prompt_are_one_option() -> None:
+    assert parse_submission({"prompt": "Ana"}, DEMO).requested() == {"prompt": "Ana"}
+    with pytest.raises(Problem, match="are the same option"):
+        parse_submission({"prompt": "Ana", "initial_prompt": "Ana"}, DEMO)
 
 
 def test_auto_leaves_the_language_to_the_model() -> None:
@@ -60,6 +113,31 @@ def test_a_language_that_the_model_lacks_is_refused_with_those_that_it_has() -> 
         ("task", "sing"),
         ("lane", "fast"),
         ("words", "maybe"),
+        ("prompt", "a" * 2001),
+        ("hotwords", "a" * 2001),
+        ("beam_size", "0"),
+        ("beam_size", "21"),
+        ("beam_size", "2.5"),
+        ("temperature", "1.1"),
+        ("temperature", "0,,1"),
+        ("temperature", "nan"),
+        ("temperature", "none"),
+        ("temperature", ",".join(["0"] * 17)),
+        ("suppress_tokens", "-2"),
+        ("suppress_tokens", "100000"),
+        ("suppress_tokens", "the"),
+        ("suppress_tokens", ",".join(map(str, range(257)))),
+        ("filters", "all,none"),
+        ("filters", "ghosts"),
+        ("vad", "perhaps"),
+        ("vad_threshold", "1"),
+        ("vad_threshold", "nan"),
+        ("min_speech_duration_ms", "-1"),
+        ("min_silence_duration_ms", "inf"),
+        ("speech_pad_ms", "60001"),
+        ("max_chunk_s", "31"),
+        ("loudness", "-16"),
+        ("highpass", "80"),
         ("multilingual", "2"),
         ("webhook_url", "ftp://example.org/"),
         ("webhook_url", "example.org/hook"),
@@ -80,6 +158,10 @@ def test_what_is_not_known_is_refused(name: str, value: str) -> None:
         parse_submission({name: value}, DEMO)
 
     assert refused.value.status == 400
+    if name != "language":
+        assert str(refused.value).startswith(f"The field {name!r} cannot be {value[:40]!r}")
+        assert (refused.value.document["reason"], refused.value.document["field"]) == ("bad_option", name)
+        assert str(refused.value).endswith(f": use {refused.value.document['expected']}.")
 
 
 def test_unknown_fields_are_named_with_the_known_ones() -> None:
@@ -87,7 +169,7 @@ def test_unknown_fields_are_named_with_the_known_ones() -> None:
         parse_submission({"langauge": "pt", "language": "pt", "Words": "true"}, DEMO)
 
     assert refused.value.status == 400
-    assert str(refused.value).startswith("Unknown fields 'langauge', 'Words'; known are file, language, model, ")
+    assert str(refused.value).startswith("Unknown fields 'langauge', 'Words'; known are file, language, task, ")
     assert refused.value.document["known"] == list(KNOWN)
 
 
