@@ -42,6 +42,7 @@ def test_every_field_is_recognised() -> None:
     }
     assert set(KNOWN) == {"file", "prompt", *fields}
     options = parse_submission(fields, DEMO)
+    assert (options.min_speech_duration_ms, options.min_silence_duration_ms, options.speech_pad_ms) == (250, 500, 0)
     assert (options.lane, options.webhook_url) == ("bulk", "https://example.org:8443/hook?x=1")
     assert options.requested() == {
         "language": "pt",
