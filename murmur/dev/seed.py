@@ -2,7 +2,8 @@
 
 The gateway's view stores every job's last record and its request. Before any stage starts, ended jobs are written to the
 coordinator's changelog, so that inbox files are not processed again. Once the stages run, requests and cancellations of
-unfinished jobs are published again: the broker keeps only a few MiB, and blocks a producer while its consumers lag.
+unfinished jobs are published again: the broker keeps only a few MiB, and blocks a producer while its consumers lag. So are those
+of dropped files whose result files are missing, which are then written again.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,6 +16,9 @@ from runtime.kafka.embedded import EmbeddedBroker
 from runtime.kafka.messages import Output
 from runtime.kafka.writer import Writer
 from runtime.logs import get_logger
+from runtime.objects import NotFound, ObjectStore
+from runtime.objects.store import BadKey
+from runtime.objects.transcripts import Transcripts
 from runtime.settings import Settings
 from schemas.jobs import TERMINAL, CancelRequested, JobChanged, JobRequested
 from schemas.record import ObjectRef
@@ -29,13 +33,14 @@ FLUSH_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """`requests`: of unfinished jobs, for `request_again`. `drops`: the objects of all jobs that came from the inbox."""
+    """`requests`: of unfinished jobs and of missing result files, for `request_again`. `drops`: the objects of all jobs that came
+    from the inbox."""
 
     requests: tuple[Output, ...] = ()
     drops: tuple[ObjectRef, ...] = ()
 
 
-def remember(broker: EmbeddedBroker, settings: Settings) -> Remembered:
+def remember(broker: EmbeddedBroker, settings: Settings, objects: ObjectStore) -> Remembered:
     """Called before the stages start. Blocks."""
     from producers.gateway.database import ViewDamaged
     from producers.gateway.view import View, view_path
@@ -52,13 +57,14 @@ def remember(broker: EmbeddedBroker, settings: Settings) -> Remembered:
         except ViewDamaged:
             view.open()  # the last copy of it
             known, unfinished = list(view.jobs()), list(view.unfinished())
+        rewrites = list(_rewrites(view, known, settings, objects))
     finally:
         view.close()
     ended = _send(writer, _memories(broker, known, settings.job_memory_s))
     if ended or unfinished:
-        log.info("jobs.restored", ended=ended, unfinished=len(unfinished))
+        log.info("jobs.restored", ended=ended, unfinished=len(unfinished), rewritten=len(rewrites))
     jobs = [*(last.job for last in known), *(request.job for request, _ in unfinished)]
-    requests = [output for requested, cancelled in unfinished for output in _requests(requested, cancelled)]
+    requests = [output for requested, cancelled in [*unfinished, *rewrites] for output in _requests(requested, cancelled)]
     return Remembered(tuple(requests), tuple(job.dropped for job in jobs if job.dropped is not None))
 
 
@@ -83,6 +89,29 @@ def _requests(request: JobRequested, cancelled: CancelRequested | None) -> Itera
     yield Output(REQUESTS, request.work.work_id, request)
     if cancelled is not None:
         yield Output(CANCELLATIONS, request.work.work_id, cancelled)
+
+
+def _rewrites(
+    view: "View", jobs: Sequence[JobChanged], settings: Settings, objects: ObjectStore
+) -> Iterator[tuple[JobRequested, None]]:
+    """Of succeeded jobs whose file is still in the inbox, and whose results in the outbox are not all there."""
+    there = {info.key for info in objects.list(settings.results_bucket)}
+    transcripts = Transcripts(objects, settings.work_bucket)
+    for job in jobs:
+        files = job.result.files if job.state == "SUCCESS" and job.result is not None else ()
+        if there.issuperset(files) or not _is_there(objects, job.job.dropped):
+            continue
+        requested, transcript = view.request(job.job.job_id), transcripts.find(job.work_id)
+        if requested is not None and transcript is not None:
+            yield requested.model_copy(update={"result": transcript, "rewrite": True}), None
+
+
+def _is_there(objects: ObjectStore, dropped: ObjectRef | None) -> bool:
+    """That version of the object."""
+    try:
+        return dropped is not None and objects.head(dropped.bucket, dropped.key).etag == dropped.etag
+    except (NotFound, BadKey):
+        return False
 
 
 def _send(writer: Writer, outputs: Iterable[Output]) -> int:

@@ -52,7 +52,7 @@ class Dev:
         except OSError as error:
             raise _unusable(settings.data_dir, error) from error
         self.broker = start_broker(settings)
-        remembered = seed.remember(self.broker, settings)
+        remembered = seed.remember(self.broker, settings, objects)
         self.resources = Resources(
             settings, self.broker.kafka(), objects, model, settings.data_dir, remembered.drops, other_models
         )

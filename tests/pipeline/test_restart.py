@@ -83,6 +83,37 @@ def test_an_inbox_file_that_was_done_is_neither_done_nor_written_again(tmp_path:
     assert not list(half.glob(".murmur-*"))
 
 
+def test_result_files_that_were_deleted_are_written_again_if_their_input_is_still_there(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    inbox, outbox = data / "inbox", data / "transcripts"
+    (inbox / "calls").mkdir(parents=True)
+    debug = {"MURMUR_LOG_LEVEL": "DEBUG", "MURMUR_LOG_FORMAT": "json"}
+    for name in ("calls/a.wav", "b.wav", "removed.wav"):
+        shutil.copy(BY_NAME["en-command.wav"].path, inbox / name)
+    with start(data, tmp_path / "first.log", **debug) as first:
+        client = Client(address(first))
+        wait_until(lambda: len(ended(client)) == 3, "all jobs")
+        wait_until(lambda: len([*outbox.rglob("*.*.*")]) == 12, "all results")
+        before = jobs_of(client)
+        assert first.interrupt() == 0
+    complete = (outbox / "b.wav.txt").stat().st_mtime_ns
+    shutil.rmtree(outbox / "calls")
+    (outbox / "removed.wav.srt").unlink()
+    (inbox / "removed.wav").unlink()
+    with start(data, tmp_path / "second.log", **debug) as second:
+        wait_until(lambda: len([*(outbox / "calls").glob("a.wav.*")]) == 4, "the deleted files")
+        assert jobs_of(Client(address(second))) == before
+        assert "file.announced" not in second.output()
+        assert "job.ended" not in second.output()
+        assert [line["rewritten"] for line in logged(second, "jobs.restored")] == [1]
+    assert (outbox / "b.wav.txt").stat().st_mtime_ns == complete
+    assert not (outbox / "removed.wav.srt").exists()
+
+
+def ended(client: Client) -> list[dict[str, object]]:
+    return [job for job in jobs_of(client) if job["ended_at"]]
+
+
 def jobs_of(client: Client) -> list[dict[str, object]]:
     jobs: list[dict[str, object]] = client.request("GET", "/api/jobs?limit=500").json["jobs"]
     return jobs
@@ -104,10 +135,14 @@ def test_a_job_in_progress_at_a_kill_continues_at_once_and_what_was_cancelled_st
     assert word_errors(clip.text, status["result"]["transcription"]["text"]) <= clip.wer_max
 
 
+def logged(process: Process, event: str) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in process.output().splitlines() if line.startswith("{")]
+    return [line for line in lines if line["event"] == event]
+
+
 def outcomes(process: Process) -> list[str]:
     """Of chunks, in the order of their ends."""
-    lines = [json.loads(line) for line in process.output().splitlines() if line.startswith("{")]
-    return [line["outcome"] for line in lines if line["event"] == "chunk.transcribed"]
+    return [line["outcome"] for line in logged(process, "chunk.transcribed")]
 
 
 def test_after_a_kill_no_finished_chunk_is_transcribed_and_no_file_with_a_job_announced_again(tmp_path: Path) -> None:
