@@ -1,12 +1,13 @@
 """Publishes events for objects without one, in MinIO's format: from the watcher and the reconciler to `uploads`."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from urllib.parse import quote_plus
 
 import orjson
 
+from runtime import metrics
 from runtime.kafka.client import Kafka
 from runtime.kafka.messages import Output
 from runtime.kafka.writer import Writer
@@ -23,13 +24,14 @@ class Announcer:
         self._source = source
         self._writer = Writer(kafka, kafka.producer(source), source)
 
-    def announce(self, objects: Iterable[ObjectInfo], now: datetime, stopping: threading.Event) -> bool:
+    def announce(self, objects: Sequence[ObjectInfo], now: datetime, stopping: threading.Event) -> bool:
         """Blocks until the broker has acknowledged all; False when it was stopped before. Raises KafkaFault."""
         for info in objects:
             self._writer.send(Output(UPLOADS, f"{info.bucket}/{info.key}", created(info, self._source, now)))
         while not self._writer.flush(ACK_POLL_S):
             if stopping.is_set():
                 return False
+        metrics.FILES_ANNOUNCED.labels(self._source).inc(len(objects))
         return True
 
 

@@ -54,6 +54,7 @@ def document(transcript: Transcript) -> dict[str, Any]:
         "speech_duration": transcript.speech_s,
         "processing_time": transcript.processing_s,
         "inference_time": transcript.inference_s,
+        "timings": transcript.timings.model_dump(mode="json") if transcript.timings is not None else None,
         "task": transcript.decoding.task,
         "model": {"name": transcript.model.name, "revision": transcript.model.revision},
         "segments": [segment_document(segment) for segment in transcript.segments],
@@ -67,7 +68,7 @@ def answer(transcript: Transcript) -> dict[str, Any]:
     whole = document(transcript)
     return {
         "transcription": {name: whole[name] for name in ("text", "segments", "language", "duration")},
-        **{name: whole[name] for name in ("model", "processing_time", "warnings", "audio_info")},
+        **{name: whole[name] for name in ("model", "processing_time", "timings", "warnings", "audio_info")},
     }
 
 

@@ -8,8 +8,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-
+from runtime import metrics
 from runtime.errors import UsageError
 from runtime.resources import Stage
 from runtime.settings import Settings
@@ -44,7 +43,7 @@ def handler_for(stage: Stage) -> type[BaseHTTPRequestHandler]:
                 why = stage.not_ready()
                 self._answer(503 if why else 200, f"{why or 'ok'}\n".encode())
             elif self.path == "/metrics":
-                self._answer(200, generate_latest(), CONTENT_TYPE_LATEST)
+                self._answer(200, metrics.exposition(), metrics.CONTENT_TYPE)
             else:
                 self._answer(404, b"available: /livez, /readyz and /metrics\n")
 

@@ -1,30 +1,96 @@
-"""All Prometheus metrics of the stages, with base units in the names. Labels have few values: never ids or names.
+"""All Prometheus metrics of the stages, with base units in the names. Labels have few values: never ids or file names.
 
-Served by the gateway at `/metrics`.
+Each stage updates its own; a process exports those of the stages in it: the gateway at `/metrics`, the others on the health port.
+docs/metrics.md is generated from this module and from `sinks/metrics/gauges.py`.
 """
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, Histogram, generate_latest
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
-HTTP_REQUEST_SECONDS = Histogram(
-    "murmur_http_request_seconds",
-    "time from a request's headers to its response, by the template of the route",
-    ("route", "method", "status"),
-    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
-)
-UPLOAD_BYTES = Counter("murmur_upload_bytes", "bytes of audio received over HTTP, of uploads that became jobs")
-UPLOADS_ABORTED = Counter("murmur_uploads_aborted", "uploads that ended without a job", ("reason",))
-JOBS = Gauge("murmur_jobs", "jobs in this gateway's view, by state", ("state",))
-WEBHOOK_ATTEMPTS = Counter("murmur_webhook_attempts", "POSTs to receivers of webhooks, by outcome", ("outcome",))
-WEBHOOKS_GIVEN_UP = Counter("murmur_webhooks_given_up", "webhooks that were not delivered, by the last outcome", ("outcome",))
+# Seconds of one step, from a millisecond to the poll interval; of whole files and jobs, from a tenth of a second to hours.
+STEP_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+JOB_S = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 4 * 3600)
 
+# The loop of every Kafka stage
+RECORDS = Counter("murmur_records", "records read, by stage and topic", ("stage", "topic"))
+TURN_RECORDS = Histogram(
+    "murmur_turn_records", "records read in one turn of the loop", ("stage",), buckets=(1, 2, 5, 10, 20, 50, 100, 200)
+)
+RECORDS_IN_FLIGHT = Gauge("murmur_records_in_flight", "records read and not yet settled", ("stage",))
+HANDLE_SECONDS = Histogram(
+    "murmur_handle_seconds",
+    "time in which the loop handles records and writes their outputs, per turn",
+    ("stage",),
+    buckets=STEP_S,
+)
+COMMIT_SECONDS = Histogram(
+    "murmur_commit_seconds", "time of a commit of offsets, or of a transaction", ("stage",), buckets=STEP_S
+)
+RETRIES = Counter("murmur_retries", "records offered again later, because the store or the broker was unavailable", ("stage",))
+DEAD_LETTERS = Counter("murmur_dead_letters", "records that became dead letters", ("stage", "reason"))
+STAGE_RESTARTS = Counter("murmur_stage_restarts", "`murmur dev`: restarts of a stage that failed", ("stage",))
+
+# Files on their way in
+FILES_ANNOUNCED = Counter("murmur_files_announced", "objects that the watcher or the reconciler announced", ("stage",))
+DROPS = Counter("murmur_drops", "objects of which intake made a job, or why not", ("outcome",))
+DROP_BYTES = Counter("murmur_drop_bytes", "bytes of objects that became jobs")
+
+# Slicer
+FILES_SLICED = Counter("murmur_files_sliced", "files that the slicer has finished, by outcome", ("outcome",))
+FILES_WAITING = Gauge("murmur_files_waiting", "files that the slicer has read from Kafka and not begun, for lack of a slot")
+VAD_SECONDS = Histogram("murmur_vad_seconds", "CPU time of speech detection in one file", buckets=STEP_S)
+DECODED_AUDIO_SECONDS = Counter("murmur_decoded_audio_seconds", "length of the files that were decoded to their end")
+DECODERS_STARTED = Counter("murmur_decoders_started", "decoder processes started")
+DECODERS_DIED = Counter("murmur_decoders_died", "decoder processes that ended while they decoded a file")
+
+# Transcriber
+CHUNKS = Counter("murmur_chunks", "chunks that a transcriber has settled, by lane and outcome", ("lane", "outcome"))
+CHUNK_WAIT_SECONDS = Histogram(
+    "murmur_chunk_wait_seconds", "time from the publication of a chunk to the start of its inference", ("lane",), buckets=JOB_S
+)
+TRANSCRIBED_AUDIO_SECONDS = Counter("murmur_transcribed_audio_seconds", "speech that was transcribed", ("lane",))
+BATCH_WINDOWS = Histogram("murmur_batch_windows", "windows in one batch", buckets=(1, 2, 4, 8, 16, 32, 64))
+INFERENCE_SECONDS = Histogram("murmur_inference_seconds", "time of inference of one batch", buckets=STEP_S)
+REPLICAS = Gauge("murmur_replicas", "batches that this process can transcribe at the same time; 0 while the model loads")
+REPLICAS_BUSY = Gauge("murmur_replicas_busy", "batches that are being transcribed")
+MODEL_LOAD_SECONDS = Histogram("murmur_model_load_seconds", "time of loading a model into memory", ("model",), buckets=JOB_S)
+FALLBACKS = Counter("murmur_fallbacks", "windows decoded again at a higher temperature, because the text was not good enough")
 WINDOWS_REFITTED = Counter(
     "murmur_windows_refitted", "windows decoded again in the full encoder window, because the text looked like a hallucination"
 )
 UNREAD_SPEECH_SECONDS = Counter(
     "murmur_unread_speech_seconds", "stretches of speech without text: the model was not confident enough"
 )
+
+# Coordinator
+JOBS_ENDED = Counter(
+    "murmur_jobs_ended", "jobs that ended; `reason` of failures, `cached` of successes", ("state", "reason", "cached")
+)
+JOB_QUEUE_SECONDS = Histogram("murmur_job_queue_seconds", "time from the submission of a job to its start", buckets=JOB_S)
+JOB_SECONDS = Histogram("murmur_job_seconds", "time from the submission of a job to its end", ("state",), buckets=JOB_S)
+JOB_AUDIO_SECONDS = Counter("murmur_job_audio_seconds", "length of the audio of jobs that succeeded", ("cached",))
+JOB_REAL_TIME_FACTOR = Histogram(
+    "murmur_job_real_time_factor",
+    "time from the start of a job to its end per second of its audio, without answers from the cache",
+    buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
+)
+
+# Results on their way out
+RESULT_FILES = Counter("murmur_result_files", "result files written into the results bucket, by format", ("format",))
+WEBHOOK_ATTEMPTS = Counter("murmur_webhook_attempts", "POSTs to receivers of webhooks, by outcome", ("outcome",))
+WEBHOOKS_GIVEN_UP = Counter("murmur_webhooks_given_up", "webhooks that were not delivered, by the last outcome", ("outcome",))
+
+# Gateway
+HTTP_REQUEST_SECONDS = Histogram(
+    "murmur_http_request_seconds",
+    "time from a request's headers to its response, by the template of the route",
+    ("route", "method", "status"),
+    buckets=STEP_S,
+)
+UPLOAD_BYTES = Counter("murmur_upload_bytes", "bytes of audio received over HTTP, of uploads that became jobs")
+UPLOADS_ABORTED = Counter("murmur_uploads_aborted", "uploads that ended without a job", ("reason",))
+JOBS = Gauge("murmur_jobs", "jobs in this gateway's view, by state", ("state",))
 
 
 def exposition() -> bytes:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from runtime import logs
+from runtime import logs, metrics
 from runtime.backoff import Backoff
 from runtime.errors import MurmurError, UsageError
 from runtime.resources import Stage
@@ -81,5 +81,6 @@ class Supervised:
             except Exception:
                 log.exception("stage.failed")
             self._stage = None
+            metrics.STAGE_RESTARTS.labels(self.name).inc()
             self._stopping.wait(pauses.after(time.monotonic() - began_s))
         self._on_end(self.name, None)

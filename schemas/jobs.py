@@ -106,6 +106,7 @@ class JobChanged(Record):
     changed_at: Time
     started_at: Time | None = None
     cached: bool = Field(False, description="answered from the cache or from work already in progress")
+    duration_s: float | None = Field(None, description="length of the audio, as far as it is known")
     result: ResultSummary | None = None
     error: Failure | None = None
 

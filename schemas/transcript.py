@@ -8,6 +8,7 @@ from schemas.jobs import Job, ResultSummary
 from schemas.options import DecodingOptions, ModelRef
 from schemas.record import Record, Sha256, Time
 from schemas.segment import Segment
+from schemas.timings import Timings
 from schemas.warning import TranscriptWarning
 from schemas.work import AudioInfo
 
@@ -31,6 +32,7 @@ class Transcript(Record):
     audio_info: AudioInfo
     processing_s: float = Field(description="from the start of the work to its last chunk")
     inference_s: float = 0.0
+    timings: Timings | None = None
     created_at: Time
 
     @property

@@ -145,6 +145,9 @@ class SliceClosed(Value):
     kind: Literal["slice.closed"] = "slice.closed"
     audio_info: AudioInfo
     chunks: tuple[SlicedChunk, ...]
+    decode_s: float | None = Field(None, description="CPU time of decoding")
+    vad_s: float | None = Field(None, description="CPU time of speech detection")
+    decoder_peak_memory_bytes: int | None = None
 
 
 class ChunkTranscribed(Value):

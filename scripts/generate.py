@@ -1,4 +1,4 @@
-"""Writes the generated files: JSON Schemas, `.env.example`, the pages of settings and commands, the topics table.
+"""Writes the generated files: JSON Schemas, `.env.example`, the pages of settings, commands and metrics, the topics table.
 
 Sources: `schemas/topics.py` and `runtime/settings.py`. `make generate` writes; `--check` only reports differences (exit code 1).
 """
@@ -22,7 +22,7 @@ from runtime.settings import Settings
 from schemas.record import Record
 from schemas.topics import DAY_MS, TOPICS, Topic
 from schemas.transcript import Transcript
-from scripts import cli_page
+from scripts import cli_page, metrics_page
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMAS = Path("schemas/json")
@@ -189,6 +189,7 @@ def artifacts() -> dict[Path, str]:
         Path("docs/settings.md"): settings_page(),
         Path("docs/cli.md"): cli_page.page() + "\n",
         http: between_markers(http, "fields", fields_table()),
+        Path("docs/metrics.md"): metrics_page.page(),
         architecture: between_markers(architecture, "topics", topics_table()),
     }
 

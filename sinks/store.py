@@ -7,6 +7,7 @@ older one that ends later writes none.
 
 from collections.abc import Iterable
 
+from runtime import metrics
 from runtime.formats import FORMATS
 from runtime.kafka.each import EachRecord
 from runtime.kafka.loop import Loop, LoopOptions
@@ -75,6 +76,7 @@ class StoreSink:
             self._objects.put(self._bucket, key, form.write(transcript), content_type=form.content_type)
         except BadKey as error:
             return Undecodable("bad_key", str(error))
+        metrics.RESULT_FILES.labels(key.rpartition(".")[2]).inc()
         return None
 
     def _ended(self, event: JobChanged) -> None:
@@ -90,6 +92,7 @@ class StoreSink:
             self._objects.put(self._bucket, key, content, content_type=error_file.CONTENT_TYPES[self._error_form])
         except BadKey as error:
             raise Undecodable("bad_key", str(error)) from error
+        metrics.RESULT_FILES.labels(self._error_form).inc()
         log.debug("files.written", job_id=str(event.job.job_id), objects=[key])
 
     def _has_newer_results(self, event: JobChanged, key: str) -> bool:

@@ -58,7 +58,7 @@ class MurmurReader:
             chunks=tuple(SlicedChunk(span=chunk.span, pieces=chunk.pieces) for chunk in closed.chunks),
         )
         chunks = {span: self._read(work, cut, decoding) for span, cut in cuts.items()}
-        return assembly.assemble(state, self._read_again(state, cuts, chunks), datetime.now(UTC))
+        return assembly.assemble(state, self._read_again(state, cuts, chunks), {}, datetime.now(UTC))
 
     def _read(self, work: Work, cut: Cut, decoding: DecodingOptions, attempt: int = 0) -> ChunkState:
         ready = ChunkReady(

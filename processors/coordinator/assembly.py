@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from processors.coordinator.entries import ChunkState, WorkState
+from processors.coordinator.timings import timings_of
 from runtime.models import catalogue
+from schemas.jobs import Job
 from schemas.segment import Segment
 from schemas.transcript import Transcript
 from schemas.warning import TranscriptWarning
@@ -42,14 +44,16 @@ def _differs(chunk: ChunkState, language: str) -> bool:
     return not chunk.again and result.language not in (None, language) and result.language_probability < CONFIDENT
 
 
-def assemble(state: WorkState, chunks: Mapping[Span, ChunkState], now: datetime) -> Transcript:
-    """The transcript of a work whose chunks all have results. Segments are in the order of the file."""
+def assemble(state: WorkState, chunks: Mapping[Span, ChunkState], waiting: Mapping[str, Job], now: datetime) -> Transcript:
+    """The transcript of a work whose chunks all have results. Segments are in the order of the file. `waiting`: the
+    jobs that wait for it."""
     assert state.chunks is not None
     assert state.audio_info is not None
     results = [chunks[chunk.span].result for chunk in sorted(state.chunks, key=lambda chunk: chunk.span)]
     segments: list[Segment] = [segment for result in results for segment in result.segments]
     language, probability = language_of(results)
     work = state.work
+    timings = timings_of(state, waiting, sum(result.inference_s for result in results), now)
     return Transcript(
         work_id=work.work_id,
         audio_id=work.audio_id,
@@ -64,7 +68,8 @@ def assemble(state: WorkState, chunks: Mapping[Span, ChunkState], now: datetime)
         warnings=warnings_of(state, results),
         audio_info=state.audio_info,
         processing_s=(now - state.started_at).total_seconds() if state.started_at else 0.0,
-        inference_s=sum(result.inference_s for result in results),
+        inference_s=timings.inference_s,
+        timings=timings,
         created_at=now,
     )
 

@@ -34,6 +34,7 @@ from schemas.work import (
 
 Event = JobRequested | CancelRequested | WorkReported
 DECODES_MAX = 2  # the first, and one more when chunk audio is missing
+CLOSING = ("audio_info", "chunks", "decode_s", "vad_s", "decoder_peak_memory_bytes")  # of the closing record, kept in the state
 OF_ONE_OBJECT = frozenset({"audio_gone", "content_changed"})  # failures of the object that was read, not of its content
 
 
@@ -143,7 +144,7 @@ def _reported(draft: Draft, report: WorkReported, context: Context) -> None:
             if state.chunks is None and state.audio_info != opened.audio_info:  # else a repeat
                 _started(draft, state.model_copy(update={"audio_info": opened.audio_info}), context)
         case SliceClosed() as closed:
-            state = state.model_copy(update={"audio_info": closed.audio_info, "chunks": closed.chunks})
+            state = state.model_copy(update={name: getattr(closed, name) for name in CLOSING})
             _go_on(draft, _started(draft, state, context), context)
         case ChunkTranscribed() as result:
             _transcribed(draft, state, result, context)
@@ -194,8 +195,9 @@ def _go_on(draft: Draft, state: WorkState, context: Context) -> None:
             draft.set_chunk(work_id, chunks[chunk.span].model_copy(update={"again": True}))
             draft.outputs.append(_again(state, chunk, language, chunks[chunk.span].result.audio_sha256, context))
         return
-    draft.transcript = assembly.assemble(state, chunks, context.now)
-    _succeed(draft, draft.waiting(work_id), draft.transcript, state, context)
+    waiting = draft.waiting(work_id)
+    draft.transcript = assembly.assemble(state, chunks, waiting, context.now)
+    _succeed(draft, waiting, draft.transcript, state, context)
     draft.set_cached(work_id, CacheEntry(transcript=_transcript_ref(context, work_id), finished_at=context.now))
     draft.delete_work(work_id)
 
@@ -281,15 +283,16 @@ def _succeed(draft: Draft, jobs: Mapping[str, Job], transcript: Transcript, orig
     for job_id, job in jobs.items():
         cached = state is None or state.starter != job_id
         result = reports.summary(job, transcript, ref)
-        facts = {"cached": cached, "result": result, "started_at": started_at}
+        facts = {"cached": cached, "result": result, "started_at": started_at, "duration_s": transcript.duration_s}
         draft.set_job(job_id, _ended(transcript.work_id, "SUCCESS", context.now))
         draft.outputs.append(reports.changed(job, work, "SUCCESS", context.now, **facts))
         draft.outputs.append(reports.completed(job, transcript, result, context.now, cached=cached))
 
 
 def _changed(job: Job, origin: WorkState, state: State, context: Context, error: Failure | None = None) -> Output:
-    started_at = context.now if state == "STARTED" else origin.started_at
-    return reports.changed(job, origin.work, state, context.now, started_at=origin.started_at or started_at, error=error)
+    started_at = origin.started_at or (context.now if state == "STARTED" else None)
+    facts = {"started_at": started_at, "duration_s": origin.duration_s, "error": error}
+    return reports.changed(job, origin.work, state, context.now, **facts)
 
 
 def _transcript_ref(context: Context, work_id: str) -> ObjectRef:

@@ -29,6 +29,15 @@ class WorkState(Value):
     decodes: int = 1
     audio_info: AudioInfo | None = None
     chunks: tuple[SlicedChunk, ...] | None = None
+    decode_s: float | None = None
+    vad_s: float | None = None
+    decoder_peak_memory_bytes: int | None = None
+
+    @property
+    def duration_s(self) -> float | None:
+        """Of the audio: as decoded, or before that as declared."""
+        info = self.audio_info
+        return (info.duration_s or info.declared_duration_s) if info is not None else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from cachetools import LRUCache
 
 from processors.intake.events import Dropped, Event, ListBucket, normalise
-from runtime import identity
+from runtime import identity, metrics
 from runtime.effective_options import EffectiveOptions, effective_options, for_file
 from runtime.kafka.each import EachRecord
 from runtime.kafka.loop import Loop, LoopOptions
@@ -80,6 +80,7 @@ class Intake:
             except (NotFound, BadKey):
                 continue
         log.info("file.skipped", file=event.keys[0], bucket=event.bucket, reason="gone")
+        metrics.DROPS.labels("gone").inc()
         return []
 
     def _listed_since(self, since: datetime) -> Iterator[ObjectInfo]:
@@ -96,8 +97,11 @@ class Intake:
             info, audio_id = self._named(info)
         except NotFound as error:
             log.info("file.skipped", file=info.key, reason="changed", error=error)  # another event follows
+            metrics.DROPS.labels("changed").inc()
             return
         request = self._requested(info, audio_id)
+        metrics.DROPS.labels("requested").inc()
+        metrics.DROP_BYTES.inc(info.size_bytes)
         log.info(
             "job.requested",
             file=info.key,

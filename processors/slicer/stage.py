@@ -19,6 +19,7 @@ from processors.slicer.slicing import Slicer
 from processors.slicer.slots import Slots
 from processors.slicer.vad import load_session
 from processors.slicer.worker import FileWork, SlicerContext, failed, is_small
+from runtime import metrics
 from runtime.kafka.loop import Loop, LoopOptions
 from runtime.kafka.messages import Partition, Received, Step
 from runtime.kafka.wakeup import Wakeup
@@ -105,6 +106,7 @@ class SlicerHandler:
         self._waiting += records
         yield from self._take_emitted()
         yield from self._begin()
+        metrics.FILES_WAITING.set(len(self._waiting))
         if not self._running:
             self._decoders.trim()
 

@@ -16,6 +16,7 @@ from processors.slicer.named import NamedContent
 from processors.slicer.sandbox.process import DecoderDied
 from processors.slicer.slicing import Closed, Cut, Event, Opened, Slicer
 from processors.slicer.slots import Slots
+from runtime import metrics
 from runtime.backoff import store_backoff
 from runtime.errors import Invalid, Retry
 from runtime.identity import SLICER_VERSION
@@ -128,6 +129,7 @@ class FileWork:
         self._slots.release(self)
         work_id = self.request.work.work_id
         took_s = time.monotonic() - began_s
+        metrics.FILES_SLICED.labels(outcome.replace(" ", "_")).inc()
         log.debug("file.sliced", work_id=work_id, run=self.request.run, outcome=outcome, processing_s=took_s)
 
     def _run(self) -> str:
@@ -166,6 +168,7 @@ class FileWork:
                 return attempt()
             except DecoderDied as death:
                 deaths += 1
+                metrics.DECODERS_DIED.inc()
                 log.warning("decoder.died", work_id=self.request.work.work_id, attempt=deaths, error=death)
                 if deaths >= DEATHS_MAX:
                     raise Invalid("crashes_decoder", f"the decoder failed on this file {deaths} times") from death
@@ -214,10 +217,9 @@ class FileWork:
             case Cut(chunk, pcm):
                 if chunk.span[1] > self._through:
                     self._publish(chunk, pcm)
-            case Closed(info, chunks):
-                sliced = tuple(SlicedChunk(span=chunk.span, pieces=chunk.pieces) for chunk in chunks)
-                closed = SliceClosed(audio_info=info, chunks=sliced)
-                self._emit(self, Step(outputs=[_report(self.request, closed)], settles=self.record))
+            case Closed() as closed:
+                _count(closed)
+                self._emit(self, Step(outputs=[_report(self.request, _closing(closed))], settles=self.record))
 
     def _publish(self, chunk: Chunk, pcm: bytes) -> None:
         """Stores the audio first, then emits the record that refers to it."""
@@ -259,6 +261,16 @@ def failed(record: Received[DecodeRequested], request: DecodeRequested, failure:
 def _report(request: DecodeRequested, event: WorkEvent) -> Output:
     work_id = request.work.work_id
     return Output(CHUNK_RESULTS, work_id, WorkReported(work_id=work_id, run=request.run, event=event))
+
+
+def _closing(closed: Closed) -> SliceClosed:
+    sliced = tuple(SlicedChunk(span=chunk.span, pieces=chunk.pieces) for chunk in closed.chunks)
+    return SliceClosed(audio_info=closed.info, chunks=sliced, vad_s=closed.vad_s)
+
+
+def _count(closed: Closed) -> None:
+    metrics.VAD_SECONDS.observe(closed.vad_s)
+    metrics.DECODED_AUDIO_SECONDS.inc(closed.info.duration_s)
 
 
 def _published_through(checkpoint: str | None) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from processors.transcriber.segments import NO_SPEECH, UNLIKELY_LOGPROB
+from runtime import metrics
 
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 TOO_REPETITIVE = 2.4  # the text's size over its size when compressed
@@ -41,7 +42,8 @@ def with_fallback(windows: int, generate: Generate, temperatures: Sequence[float
     repetitions is used."""
     tries: list[list[Decoded]] = [[] for _ in range(windows)]
     pending = list(range(windows))
-    for temperature in temperatures:
+    for attempt, temperature in enumerate(temperatures):
+        metrics.FALLBACKS.inc(len(pending) if attempt else 0)
         for index, decoded in zip(pending, generate(pending, temperature), strict=True):
             tries[index].append(decoded)
         pending = [index for index in pending if not tries[index][-1].good]

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from typing import Literal
 
 from processors.transcriber.whisper import WhisperEngine
+from runtime import metrics
 from runtime.errors import UsageError
 from runtime.logs import get_logger
 from runtime.models import catalogue, folder
@@ -46,14 +47,15 @@ def load(model: Model, settings: Settings) -> WhisperEngine:
     if compute_type == "auto":
         compute_type = best_compute_type(model, device, ctranslate2.get_supported_compute_types(device))
     try:
-        whisper = WhisperModel(
-            str(path),
-            device=device,
-            compute_type=compute_type,
-            cpu_threads=1,
-            num_workers=1 if device == "cuda" else replicas,
-            local_files_only=True,
-        )
+        with metrics.MODEL_LOAD_SECONDS.labels(model.ref.name).time():
+            whisper = WhisperModel(
+                str(path),
+                device=device,
+                compute_type=compute_type,
+                cpu_threads=1,
+                num_workers=1 if device == "cuda" else replicas,
+                local_files_only=True,
+            )
     except Exception as error:  # CTranslate2, the tokenizer and JSON raise many kinds; each means incompatible files
         raise UsageError(f"the model {model.ref.name} in {path} cannot be loaded on {device}: {error}") from error
     log.info(

@@ -1,21 +1,50 @@
 """Reports a chunk's text: to the coordinator in the file's own time, to operators as metrics and log lines.
 
-Called by `stage` when a chunk is read.
+Called by `stage` when a chunk begins, is read and is settled.
 """
+
+import time
+from collections.abc import Iterable
 
 from processors.transcriber.spoken import Stretch
 from processors.transcriber.times import restore, restore_stretch
 from processors.transcriber.windows import ChunkText
 from runtime import metrics
+from runtime.kafka.messages import Received
 from runtime.logs import get_logger
+from schemas.record import Lane
 from schemas.warning import TranscriptWarning
 from schemas.work import ChunkReady, ChunkTranscribed
 
 log = get_logger(__name__)
 
 
+def begun(records: Iterable[Received[ChunkReady]]) -> None:
+    """Their inference begins now."""
+    now_s = time.time()
+    for record in records:
+        metrics.CHUNK_WAIT_SECONDS.labels(record.event.lane).observe(max(0.0, now_s - record.timestamp_ms / 1000))
+
+
+def settled(chunk: ChunkReady, lane: Lane, outcome: str, inference_s: float) -> None:
+    """The one log line of a chunk."""
+    metrics.CHUNKS.labels(lane, outcome).inc()
+    log.debug(
+        "chunk.transcribed",
+        work_id=chunk.work_id,
+        chunk_id=chunk.chunk_id,
+        run=chunk.run,
+        attempt=chunk.attempt,
+        lane=lane,
+        outcome=outcome,
+        speech_s=chunk.speech_s,
+        inference_s=inference_s,
+    )
+
+
 def report(chunk: ChunkReady, text: ChunkText) -> None:
-    """What an operator should know of a chunk."""
+    """What an operator should know of a chunk that was transcribed."""
+    metrics.TRANSCRIBED_AUDIO_SECONDS.labels(chunk.lane).inc(chunk.speech_s)
     metrics.WINDOWS_REFITTED.inc(text.refitted)
     for stretch in text.unread:
         start, end = restore_stretch(stretch, chunk.pieces)

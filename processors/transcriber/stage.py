@@ -270,6 +270,7 @@ class Transcriber:
             elif batch:
                 if begins := [held.record for held in batch if not held.begun]:
                     yield Step(begins=begins)
+                    results.begun(begins)
                 for held in batch:
                     held.begun = held.running = True
                 self._workers.submit(batch, [held.window for held in batch if held.window])
@@ -293,17 +294,7 @@ class Transcriber:
         """The end of a chunk: its result, if there is one, its one log line, and its offset."""
         record, chunk = held.record, held.chunk
         self._held.pop((record.partition, record.offset), None)
-        log.debug(
-            "chunk.transcribed",
-            work_id=chunk.work_id,
-            chunk_id=chunk.chunk_id,
-            run=chunk.run,
-            attempt=chunk.attempt,
-            lane=held.lane,
-            outcome=outcome,
-            speech_s=chunk.speech_s,
-            inference_s=inference_s,
-        )
+        results.settled(chunk, held.lane, outcome, inference_s)
         if event is None:
             return Step(settles=record)
         report = WorkReported(work_id=chunk.work_id, run=chunk.run, event=event)

@@ -8,7 +8,7 @@ from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 from processors.transcriber.engine import Engine, Window, WindowText
-from runtime import memory
+from runtime import memory, metrics
 from runtime.errors import Invalid
 from runtime.kafka.wakeup import Wakeup
 
@@ -54,6 +54,7 @@ class Workers(Generic[T]):
 
     def submit(self, items: Sequence[T], batch: Sequence[Window]) -> None:
         self.busy += 1
+        metrics.REPLICAS_BUSY.set(self.busy)
         self._batches.put((items, batch))
 
     def finished(self) -> list[Done[T]]:
@@ -65,11 +66,14 @@ class Workers(Generic[T]):
             except Empty:
                 return ended
             self.busy -= 1 if done.items else 0
+            metrics.REPLICAS_BUSY.set(self.busy)
             ended.append(done)
 
     def close(self) -> None:
         """Idempotent. Batches that have not begun are dropped."""
         self._closed = True
+        metrics.REPLICAS.set(0)
+        metrics.REPLICAS_BUSY.set(0)
         self._batches.put(None)
         until = time.monotonic() + JOIN_S
         for thread in self._threads:
@@ -92,6 +96,7 @@ class Workers(Generic[T]):
             return
         self._threads += [self._thread(lambda: self._work(engine), f"engine-{n}") for n in range(engine.replicas)]
         self.engine = engine
+        metrics.REPLICAS.set(engine.replicas)
         self.wakeup.set()
 
     def _end(self, done: Done[T]) -> None:
@@ -101,8 +106,11 @@ class Workers(Generic[T]):
     def _work(self, engine: Engine) -> None:
         while (queued := self._batches.get()) is not None and not self._closed:
             items, batch = queued
+            metrics.BATCH_WINDOWS.observe(len(batch))
             try:
-                self._end(Done(items, transcribe(engine, batch)))
+                with metrics.INFERENCE_SECONDS.time():
+                    results = transcribe(engine, batch)
+                self._end(Done(items, results))
             except BaseException as error:  # as above
                 self._end(Done(items, fault=error))
         self._batches.put(None)  # for the next one

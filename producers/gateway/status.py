@@ -64,12 +64,14 @@ class Documents:
             "retry_of": _retry_of(job),
             "model": _model(job),
             "warnings": _warnings(job),
+            "timings": None,
             "progress": progress_document(progress.share, progress.segments),
         }
         if job.state == "SUCCESS":
             try:
                 document["result"] = self._result(job)
                 document["warnings"] = document["result"]["warnings"]
+                document["timings"] = None if job.cached else document["result"]["timings"]
             except NotFound:
                 document["message"] = "finished, but the transcript is no longer in the store"
             except Undecodable:

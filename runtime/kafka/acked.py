@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from runtime import metrics
 from runtime.errors import KafkaFault
 from runtime.kafka.client import Kafka
 from runtime.kafka.messages import Partition, Received, Step
@@ -40,6 +41,7 @@ class AckedCommits:
         self._waiting: deque[tuple[int, Received, str | None]] = deque()  # (after output number, record, checkpoint | settled)
         self._next_commit_s = 0.0
         self._changed = False  # since the last commit
+        self._commit_seconds = metrics.COMMIT_SECONDS.labels(writer.stage)
 
     def open(self, stopping: Callable[[], bool]) -> None:
         """Nothing to wait for."""
@@ -127,7 +129,8 @@ class AckedCommits:
             return
         offsets = [TopicPartition(self._kafka.prefix + p.topic, p.number, o, m) for p, (o, m) in due.items()]
         try:
-            self._consumer.commit(offsets=offsets, asynchronous=False)
+            with self._commit_seconds.time():
+                self._consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:
             if error.args[0].code() not in _REBALANCED:
                 raise KafkaFault(f"offsets were not committed: {error.args[0].str()}") from error

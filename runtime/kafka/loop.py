@@ -18,6 +18,7 @@ from runtime.kafka.acked import AckedCommits
 from runtime.kafka.client import Kafka, received
 from runtime.kafka.client_errors import ClientErrors
 from runtime.kafka.commits import Commits
+from runtime.kafka.loop_metrics import LoopMetrics
 from runtime.kafka.messages import E, Handler, Partition, Received, Step
 from runtime.kafka.per_topic import PerTopic, group_of
 from runtime.kafka.start import wait_for_broker
@@ -74,6 +75,7 @@ class Loop(Generic[E]):
         self._topics = {topic.name: topic for topic in topics}
         self._handler = handler
         self._wakeup = self.options.wakeup
+        self._metrics = LoopMetrics(name, self._topics)
         self._stopping = threading.Event()
         self._joined = False
         self._outage = Outage(name)  # before the consumer joins its group
@@ -97,18 +99,25 @@ class Loop(Generic[E]):
             self._handler.close()
             self._subscription.close()
             self._commits.close()
+            self._metrics.in_flight(0)
 
     def _turn(self, polled: Sequence[Received[E]]) -> None:
         """The delivery guarantees depend on this order: a record's offset is committed after the outputs produced from it."""
+        began_s, is_idle = time.perf_counter(), not polled
         for step in self._handle(polled):
+            is_idle = False
             self._commits.write(step)
+        if not is_idle:
+            self._metrics.handled(time.perf_counter() - began_s)
         self._commits.commit()
+        self._metrics.in_flight(self._commits.in_flight)
 
     def _poll(self) -> list[Received[E]]:
         """A batch of what is there, decoded."""
         room = {topic: 0 if self._unsettled else self._handler.room(topic) for topic in self._topics}
         messages = self._subscription.poll(room, self.options.batch_max, self._wait_s())
         self._wakeup.clear()  # before the turn looks for what it was set for
+        self._metrics.received([(message.topic() or "").removeprefix(self._kafka.prefix) for message in messages])
         records = [self._receive(message) for message in messages]
         return [record for record in records if record is not None]
 
@@ -145,6 +154,7 @@ class Loop(Generic[E]):
             self._retries.started(error)
             self._unsettled = [record for record in records if (record.partition, record.offset) not in settled]
             self._retry_at_s = time.monotonic() + error.after_s
+            self._metrics.retried(len(self._unsettled))
         else:
             self._retries.ended()
 
@@ -155,6 +165,7 @@ class Loop(Generic[E]):
         log.error(
             "record.dead_lettered", topic=topic, partition=partition, offset=offset, reason=step.dead.reason, error=step.dead
         )
+        self._metrics.dead_lettered(step.dead.reason)
         letter = deadletters.letter(step.settles, self.name, step.dead, datetime.now(UTC), self.options.keep_large)
         return Step(outputs=[*step.outputs, letter], settles=step.settles)
 

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
+from runtime import metrics
 from runtime.errors import KafkaFault
 from runtime.kafka.client import Kafka
 from runtime.kafka.messages import Partition, Step
@@ -54,6 +55,7 @@ class TransactionalCommits:
         self._steps: list[Step] = []
         self._in_flight: set[tuple[Partition, int]] = set()
         self._hung = False
+        self._commit_seconds = metrics.COMMIT_SECONDS.labels(writer.stage)
 
     def open(self, stopping: Callable[[], bool]) -> None:
         """Aborts what a predecessor with the same transactional.id left open, and fences it. Blocks until that is done or
@@ -132,7 +134,7 @@ class TransactionalCommits:
 
     def _commit(self, steps: Iterable[Step]) -> None:
         offsets: dict[Partition, int] = {}
-        with self._transaction("a transaction failed") as producer:
+        with self._commit_seconds.time(), self._transaction("a transaction failed") as producer:
             for step in steps:
                 for output in step.outputs:
                     self._writer.send(output)

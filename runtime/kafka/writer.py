@@ -15,6 +15,7 @@ class Writer:
 
     def __init__(self, kafka: Kafka, producer: Producer, source: str) -> None:
         self.producer = producer
+        self.stage = source
         self._kafka = kafka
         self._source = f"murmur/{source}"
         self._sent = 0

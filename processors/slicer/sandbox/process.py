@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from processors.slicer.audio import BLOCK_SAMPLES, Check, DecodeOptions, Progress, Samples, Seekable
 from processors.slicer.sandbox.frames import Kind, Message, ProtocolError, Receiver, Refusal, Request, read_range, send
+from runtime import metrics
 from runtime.errors import Invalid, MurmurError
 from schemas.work import SAMPLE_RATE_HZ, AudioInfo
 
@@ -81,6 +82,7 @@ class DecoderProcess:
         self._room.register(self._to_child, select.POLLOUT)
         self._usage = psutil.Process(self._process.pid)
         self.enforced: tuple[str, ...] | None = None  # once it is ready
+        metrics.DECODERS_STARTED.inc()
 
     @property
     def pid(self) -> int:

@@ -4,9 +4,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
 from structlog.typing import EventDict
 
 from processors.coordinator.job_log import log_ended
+from runtime import metrics
 from runtime.kafka.messages import Output
 from schemas.jobs import Job, JobChanged, ResultSummary
 from schemas.options import DecodingOptions, ModelRef
@@ -15,6 +17,7 @@ from schemas.topics import JOBS
 from schemas.transcript import Transcript
 from schemas.warning import TranscriptWarning
 from schemas.work import AudioInfo
+from tests.scraped import Scrape
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 JOB_ID = UUID("00000000-0000-5000-8000-000000000000")
@@ -45,7 +48,7 @@ def changed(state: str, **more: Any) -> Output:
 
 
 def test_a_success_is_one_line_with_its_file_its_times_and_its_ids(logged: list[EventDict]) -> None:
-    log_ended([changed("SUCCESS", result=RESULT, started_at=NOW + timedelta(seconds=2))], TRANSCRIPT)
+    log_ended([changed("SUCCESS", result=RESULT, duration_s=12.5, started_at=NOW + timedelta(seconds=2))], TRANSCRIPT)
     assert logged == [
         {
             "event": "job.ended",
@@ -74,6 +77,34 @@ def test_a_drop_that_failed_is_named_by_its_key_with_reason_and_message(logged: 
     assert (line["file"], line["state"]) == ("meetings/call.mp4", "FAILURE")
     assert (line["reason"], line["error"]) == ("unsupported", "this is no audio")
     assert (line["audio_s"], line["wait_s"], line["processing_s"]) == (None, 5.0, None)
+
+
+def test_a_job_that_failed_on_its_way_has_the_length_that_is_known(logged: list[EventDict]) -> None:
+    failure = Failure(reason="too_long", message="longer than the limit")
+    log_ended([changed("FAILURE", error=failure, duration_s=40_000.0, started_at=NOW)], None)
+    assert logged[0]["audio_s"] == 40_000.0
+
+
+def test_ended_jobs_are_counted_by_state_reason_and_cache() -> None:
+    failure = Failure(reason="test_failure", message="counted by this test only")
+    at = NOW + timedelta(seconds=2)
+    ends = {"result": RESULT, "duration_s": 12.5, "started_at": at}
+    before = Scrape(metrics.exposition().decode())
+    log_ended([changed("SUCCESS", **ends), changed("SUCCESS", cached=True, **ends)], TRANSCRIPT)
+    log_ended([changed("FAILURE", error=failure), changed("REVOKED"), changed("STARTED", started_at=at)], None)
+    after = Scrape(metrics.exposition().decode())
+
+    def more(name: str, **labels: str) -> float:
+        return after.total(name, **labels) - before.total(name, **labels)
+
+    assert more("murmur_jobs_ended_total") == 4
+    assert more("murmur_jobs_ended_total", state="SUCCESS", cached="true", reason="") == 1
+    assert more("murmur_jobs_ended_total", state="FAILURE", cached="", reason="test_failure") == 1
+    assert more("murmur_job_audio_seconds_total", cached="false") == 12.5
+    assert more("murmur_job_queue_seconds_sum") == 4.0
+    assert more("murmur_job_seconds_sum", state="REVOKED") == 5.0
+    assert more("murmur_job_real_time_factor_count") == 1
+    assert more("murmur_job_real_time_factor_sum") == pytest.approx(3 / 12.5)
 
 
 def test_a_job_that_has_not_ended_is_not_logged(logged: list[EventDict]) -> None:
