@@ -155,6 +155,10 @@ class SlicerHandler:
                 self._waiting.remove(record)
                 yield Step(settles=record)  # done by the loop after all outputs of the first are acknowledged
                 continue
+            if self._context.is_revoked(request.work.work_id, request.run):
+                self._waiting.remove(record)
+                yield Step(settles=record)
+                continue
             attempts = max(record.attempts, self._context.attempts.count(request.work.slice_id))
             if attempts >= CRASHES_MAX:
                 self._waiting.remove(record)

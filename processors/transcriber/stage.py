@@ -144,6 +144,7 @@ class Transcriber:
         for record in records:
             yield from self._take(record)
         yield from self._finish()
+        yield from self._drop_revoked()
         yield from self._repeats()
         yield from self._fetched()
         yield from self._dispatch()
@@ -169,9 +170,7 @@ class Transcriber:
                 f"{chunk.model.name} at {chunk.model.revision}. Set MURMUR_MODEL and MURMUR_MODELS_DIR to the same for all stages"
             )
         held = Held(record, chunk, request_id(chunk))
-        if self._revocations.is_revoked(chunk.work_id, chunk.run):
-            yield self._settled(held, "revoked")
-        elif record.attempts >= MOST_ATTEMPTS:
+        if record.attempts >= MOST_ATTEMPTS:
             message = f"{record.attempts} workers crashed while transcribing {chunk.chunk_id}"
             yield self._settled(held, "crashes_engine", WorkFailed(failure=Failure(reason="crashes_engine", message=message)))
         else:
@@ -207,6 +206,12 @@ class Transcriber:
         if held.window is not None:
             held.group = self._workers.engine.group(held.window)
         return held.window is not None
+
+    def _drop_revoked(self) -> Iterator[Step]:
+        """Before audio is fetched, and between two batches; what a worker has is finished."""
+        for held in list(self._held.values()):
+            if not held.running and self._revocations.is_revoked(held.chunk.work_id, held.chunk.run):
+                yield self._settled(held, "revoked")
 
     def _repeats(self) -> Iterator[Step]:
         """Repeats of finished requests get the same result again."""
@@ -264,18 +269,14 @@ class Transcriber:
 
     def _dispatch(self) -> Iterator[Step]:
         while self._workers.idle > 0:
-            batch = self._next_batch()
-            if gone := [held for held in batch if self._revocations.is_revoked(held.chunk.work_id, held.chunk.run)]:
-                yield from [self._settled(held, "revoked") for held in gone]
-            elif batch:
-                if begins := [held.record for held in batch if not held.begun]:
-                    yield Step(begins=begins)
-                    results.begun(begins)
-                for held in batch:
-                    held.begun = held.running = True
-                self._workers.submit(batch, [held.window for held in batch if held.window])
-            else:
+            if not (batch := self._next_batch()):
                 return
+            if begins := [held.record for held in batch if not held.begun]:
+                yield Step(begins=begins)
+                results.begun(begins)
+            for held in batch:
+                held.begun = held.running = True
+            self._workers.submit(batch, [held.window for held in batch if held.window])
 
     def _next_batch(self) -> list[Held]:
         """A chunk whose worker crashed runs alone and first: if it crashes this one, too, no other chunk is affected."""

@@ -161,6 +161,18 @@ def test_a_waiting_file_begins_when_a_place_is_free(handler: SlicerHandler, benc
     assert begun(until_settled(handler, records)) == list(range(SLOTS + 4))
 
 
+def test_a_waiting_file_that_nobody_wants_any_more_needs_no_place(bench: Bench) -> None:
+    held = Held(short_bytes=0)
+    handler = SlicerHandler(replace(bench.context, slicer=replace(SLICER, decode=held)), NoDecoders(), SLOTS, NoRevocations())
+    running = [bench.request("en-command.wav", offset=offset) for offset in range(SLOTS)]
+    waiting = bench.request("en-command.wav", offset=SLOTS)
+    assert begun(list(handler.handle([*running, waiting]))) == list(range(SLOTS))
+    bench.revoked.add((waiting.event.work.work_id, waiting.event.run))
+    assert [step.settles for step in handler.handle([])] == [waiting]
+    held.go.set()
+    handler.close()
+
+
 def test_there_is_no_room_when_enough_is_in_flight(handler: SlicerHandler, bench: Bench) -> None:
     assert handler.room("decodes") == SLOTS + WAITING_MAX
     list(handler.handle([bench.request("en-command.wav", offset=offset) for offset in range(SLOTS + WAITING_MAX)]))
@@ -222,8 +234,12 @@ def test_a_repeat_of_what_killed_three_workers_is_not_begun(handler: SlicerHandl
 
 
 def test_a_bug_in_a_thread_ends_the_stage(bench: Bench) -> None:
+    loop = threading.current_thread()
+
     def broken(_work_id: str, _run: str) -> bool:
-        raise RuntimeError("a bug")
+        if threading.current_thread() is not loop:
+            raise RuntimeError("a bug")
+        return False
 
     handler = SlicerHandler(replace(bench.context, is_revoked=broken), NoDecoders(), SLOTS, NoRevocations())
     with pytest.raises(RuntimeError, match="a bug"):

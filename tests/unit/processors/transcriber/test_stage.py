@@ -174,9 +174,19 @@ def test_a_run_that_is_revoked_while_it_waits_is_not_begun(system: System) -> No
     late = system.chunk()
     system.turn(late)
     system.revoked.runs.add(("a" * 64, "0-1"))
-    system.engine.gate.set()
-    system.until(lambda: late in system.settled(), "the revoked chunk")
+    system.turn()
+    assert system.settled() == [late], "at once, although no replica is free"
     assert late not in system.begun()
+    system.engine.gate.set()
+
+
+def test_the_audio_of_a_revoked_run_is_not_fetched(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched: list[str] = []
+    monkeypatch.setattr(system.store, "get", lambda bucket, key: fetched.append(key))
+    system.revoked.runs.add(("a" * 64, "0-1"))
+    system.turn(system.chunk())
+    assert len(system.settled()) == 1
+    assert fetched == []
 
 
 def test_another_revision_of_the_model_stops_the_stage(system: System) -> None:
