@@ -114,8 +114,9 @@ class Settling:
         if resting is None or resting.info.etag != info.etag:
             self._resting[info.key] = _Resting(info, now_s)
 
-    def complete(self, info: ObjectInfo, now_s: float) -> None:
-        """It was closed after writing, or moved here: also under the same size and time this may be another content."""
+    def complete(self, info: ObjectInfo, now_s: float, *, replaced: bool = False) -> None:
+        """It was closed after writing, or moved here: also under the same size and time this may be another content. `replaced`:
+        it certainly is, and so it has not grown."""
         if (
             taken := self._taken.get(info.key)
         ) is not None and taken.change_tag != info.change_tag:  # else it was taken after this
@@ -123,6 +124,15 @@ class Settling:
         self.see(info, now_s)
         self._open.discard(info.key)
         self._sizes[info.key] = info.size_bytes
+        if replaced:
+            self._grown.discard(info.key)
+
+    def will_grow(self, key: str) -> None:
+        """It is not complete: it has to be unchanged for the longer time."""
+        self._grown.add(key)
+
+    def has_grown(self, key: str) -> bool:
+        return key in self._grown
 
     def gone(self, key: str) -> None:
         self._resting.pop(key, None)

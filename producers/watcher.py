@@ -12,6 +12,7 @@ from pathlib import Path
 from cachetools import FIFOCache
 
 from producers.announcer import Announcer
+from producers.file_ends import FormerEnds, is_part
 from producers.folder_watch import Changes, open_watch
 from producers.incoming import Settling, is_meant, open_state
 from producers.known import read_drops
@@ -60,6 +61,7 @@ class Watcher:
         self._bucket = bucket
         self._settling = settling
         self._look_s = look_s
+        self._ends = FormerEnds(objects)
         self._named: FIFOCache[str, None] = FIFOCache(NAMED_MAX)
         self._stopping = threading.Event()
         self._outage = Outage(self.name)
@@ -112,14 +114,18 @@ class Watcher:
                 if self._is_meant(listed.key):
                     self._settling.see(listed, now_s)
         for key in changes.moved:
-            self._settling.gone(key)
+            self._gone(key)
         for key in changes.seen | changes.written | changes.complete | set(self._settling.resting):
             if (info := self._found(key)) is None:
-                self._settling.gone(key)
+                self._gone(key)
             elif key in changes.complete:
-                self._settling.complete(info, now_s)
+                self._settling.complete(info, now_s, replaced=self._ends.is_replaced(info))
             else:
                 self._settling.see(info, now_s, written=key in changes.written)
+
+    def _gone(self, key: str) -> None:
+        self._settling.gone(key)
+        self._ends.forget(key)
 
     def _found(self, key: str) -> ObjectInfo | None:
         """None: no file, or not one to transcribe."""
@@ -151,5 +157,10 @@ class Watcher:
     def _is_whole(self, info: ObjectInfo) -> bool:
         state = open_state(self._objects, info)
         if state == "gone":
-            self._settling.gone(info.key)  # or unreadable: a later change is seen
-        return state == "closed" or (state == "unknown" and not self._settling.is_open(info.key))
+            self._gone(info.key)  # or unreadable: a later change is seen
+        if state != "closed" and (state != "unknown" or self._settling.is_open(info.key)):
+            return False
+        if not self._settling.has_grown(info.key) and is_part(self._objects, info):
+            self._settling.will_grow(info.key)
+            return False
+        return True

@@ -58,7 +58,7 @@ REQUESTS = Topic(
     co_partitioned=True,
 )
 CANCELLATIONS = Topic(
-    "cancellations", "work_id", CancelRequested, "delete", ("gateway",), ("coordinator", "gateway"), co_partitioned=True
+    "cancellations", "work_id", CancelRequested, "delete", ("gateway", "intake"), ("coordinator", "gateway"), co_partitioned=True
 )
 DECODES = Topic("decodes", "work_id", DecodeRequested, "delete", ("coordinator",), ("slicer",), transactional=True)
 CHUNKS_INTERACTIVE = Topic(

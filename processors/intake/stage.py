@@ -7,6 +7,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from cachetools import LRUCache
 
@@ -23,12 +24,13 @@ from runtime.objects.store import BadKey, Replaced
 from runtime.objects.transcripts import Transcripts
 from runtime.resources import Resources, Stage
 from runtime.settings import Settings
-from schemas.jobs import Job, JobRequested
-from schemas.topics import REQUESTS, UPLOADS
+from schemas.jobs import CancelRequested, Job, JobRequested
+from schemas.topics import CANCELLATIONS, REQUESTS, UPLOADS
 
 log = get_logger(__name__)
 BLOCK_BYTES = 1024 * 1024
 HASHES_REMEMBERED = 1000  # repeated events and listings do not read the objects again
+JOBS_REMEMBERED = 10_000  # by key, to cancel them should a later version arrive
 READS_MAX = 5  # of a file that is changed while it is read; whatever changes it is followed by another event
 CLOCK_TICK_S = 0.05  # of a file system: a second write within it may leave the ctime as it was
 CLOCK_SKEW = timedelta(minutes=5)  # between store and broker, when a listing stands for an event
@@ -56,6 +58,7 @@ class Intake:
         self._transcripts = Transcripts(objects, settings.work_bucket)
         self._now = now
         self._hashes: LRUCache[tuple[str, str, str, str | None], str] = LRUCache(HASHES_REMEMBERED)
+        self._newest: LRUCache[str, tuple[UUID, str]] = LRUCache(JOBS_REMEMBERED)  # the last job and work of a key
 
     def __call__(self, record: Received[None]) -> Iterator[Output]:
         at = datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
@@ -111,6 +114,17 @@ class Intake:
             work_id=request.work.work_id,
         )
         yield Output(REQUESTS, request.work.work_id, request)
+        yield from self._superseded(request)
+
+    def _superseded(self, request: JobRequested) -> Iterator[Output]:
+        """Cancels the job of the version that this one has overwritten, if it has not ended: its text would be replaced at once.
+        A version that the store keeps beside the new one is not affected, nor is work that goes on for the new job."""
+        job_id, work = request.job.job_id, request.work
+        before = self._newest.get(work.audio.key)
+        self._newest[work.audio.key] = job_id, work.work_id
+        if before is None or work.audio.version_id is not None or job_id == before[0] or work.work_id == before[1]:
+            return
+        yield Output(CANCELLATIONS, before[1], CancelRequested(job_id=before[0], work_id=before[1], requested_at=self._now()))
 
     def _requested(self, info: ObjectInfo, audio_id: str) -> JobRequested:
         filename = info.key.rstrip("/").rpartition("/")[2] or info.key

@@ -151,6 +151,37 @@ def test_a_file_that_changes_later_is_announced_again(watched: Inbox) -> None:
     watched.until(lambda: watched.announced["a.wav"] == 2)
 
 
+@pytest.fixture
+def patient(inbox: Inbox) -> Iterator[Inbox]:
+    """A file that grows is never announced."""
+    settings = inbox.resources.settings.model_copy(update={"settle_grown_s": 3600.0})
+    with running(watcher.build(replace(inbox.resources, settings=settings))):
+        yield inbox
+
+
+@linux
+def test_a_larger_copy_over_a_file_does_not_wait_as_a_growing_file_does(patient: Inbox) -> None:
+    patient.drop("a.wav", b"speech")
+    patient.until(lambda: patient.announced["a.wav"] == 1)
+    patient.drop("a.wav", b"another and longer speech")
+    patient.until(lambda: patient.announced["a.wav"] == 2)
+    with (patient.folder / "a.wav").open("ab") as more:
+        more.write(b", continued")
+    patient.pass_a_file("later.wav")
+    assert patient.announced["a.wav"] == 2
+
+
+def test_a_file_that_is_shorter_than_its_header_states_is_not_complete(patient: Inbox) -> None:
+    half = b"RIFF" + (1000).to_bytes(4, "little") + b"WAVE"
+    patient.drop("a.wav", half)
+    patient.pass_a_file("later.wav")
+    patient.drop("a.wav", half + bytes(500))
+    patient.pass_a_file("later still.wav")
+    assert patient.announced["a.wav"] == 0
+    patient.drop("b.wav", half + bytes(1000 - 4)).replace(patient.folder / "a.wav")
+    patient.until(lambda: patient.announced["a.wav"] == 1)
+
+
 def test_files_renamed_into_place_are_seen_and_their_halves_are_not(watched: Inbox, tmp_path: Path) -> None:
     watched.drop("a.mp4.crdownload")
     watched.drop(".b.wav.Xy12")
@@ -283,7 +314,7 @@ def test_nothing_is_announced_before_intake_has_passed_the_events_that_were_ther
         stages.enter_context(running(intake.build(inbox.resources)))
         inbox.until(lambda: inbox.requested["a.wav"] == 1)
         inbox.drop("b.wav", age_s=60)
-        inbox.until(lambda: inbox.requested["b.wav"] == 1)
+        inbox.until(lambda: inbox.requested["b.wav"] == inbox.announced["b.wav"] == 1)
     assert inbox.announced == {"a.wav": 1, "b.wav": 1}
 
 

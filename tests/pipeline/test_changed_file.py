@@ -40,8 +40,10 @@ def test_a_file_that_is_copied_over_while_it_is_read(
 
     wait_until((outbox / "talk.wav.txt").exists, "the text of the new content", 60)
     assert word_errors(other.text, (outbox / "talk.wav.txt").read_text()) <= other.wer_max
-    ended = [(job.state, job.error.reason if job.error else None) for job in ended_jobs(system, "talk.wav")]
-    assert sorted(ended) == [("FAILURE", "content_changed"), ("SUCCESS", None)]
+    first, second = sorted(ended_jobs(system, "talk.wav"), key=lambda job: job.job.submitted_at)
+    # Cancelled, because a later version has overwritten it; or the reader was first to find that out.
+    assert first.state == "REVOKED" or (first.error is not None and first.error.reason == "content_changed")
+    assert second.state == "SUCCESS"
     status = client.ended(client.submit(original))
     assert status["result"]["transcription"]["duration"] > SILENCE_S
     assert status["result"]["cached"] is False

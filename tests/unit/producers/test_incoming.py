@@ -201,6 +201,23 @@ def test_a_file_that_is_rewritten_is_not_one_that_grows() -> None:
     assert due(settling, 5.0) == ["a.wav"]
 
 
+def test_a_longer_file_that_replaces_another_is_not_one_that_grows() -> None:
+    settling = Settling(1.0, 10.0, tells_complete=True)
+    settling.complete(seen("a.wav", etag="1", size_bytes=100), 0.0)
+    settling.see(seen("a.wav", etag="2", size_bytes=150), 2.0, written=True)
+    settling.complete(seen("a.wav", etag="3", size_bytes=200), 3.0, replaced=True)
+    assert not settling.has_grown("a.wav")
+    assert due(settling, 4.0) == ["a.wav"]
+
+
+def test_a_file_that_will_grow_has_to_rest_longer() -> None:
+    settling = Settling(1.0, 10.0, tells_complete=True)
+    settling.complete(seen("a.wav"), 0.0)
+    settling.will_grow("a.wav")
+    assert due(settling, 9.9) == []
+    assert due(settling, 10.0) == ["a.wav"]
+
+
 def test_content_written_under_the_same_size_and_time_is_due_again() -> None:
     settling = Settling(1.0, tells_complete=True)
     settling.complete(seen("a.wav"), 0.0)

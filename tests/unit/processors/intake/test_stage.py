@@ -4,9 +4,11 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
+from uuid import UUID
 
 import pytest
 
@@ -21,9 +23,9 @@ from runtime.objects.keys import transcript_key
 from runtime.objects.names import result_keys
 from runtime.settings import Settings
 from schemas.codec import Undecodable
-from schemas.jobs import JobRequested
+from schemas.jobs import CancelRequested, JobRequested
 from schemas.record import ObjectRef
-from schemas.topics import REQUESTS
+from schemas.topics import CANCELLATIONS, REQUESTS
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SETTINGS = Settings(model="demo", max_upload_bytes=1000)
@@ -48,8 +50,17 @@ def event(key: str, bucket: str = "uploads", how: str = "Put") -> bytes:
 def requests(stage: Intake, value: bytes | None, timestamp_ms: int = 0) -> list[JobRequested]:
     outputs = list(stage(Received(Partition("uploads", 0), 0, None, value, None, timestamp_ms=timestamp_ms)))
     found = [output.value for output in outputs if isinstance(output.value, JobRequested)]
-    assert [(output.topic, output.key) for output in outputs] == [(REQUESTS, request.work.work_id) for request in found]
+    asked = [(output.topic, output.key) for output in outputs if output.topic is not CANCELLATIONS]
+    assert asked == [(REQUESTS, request.work.work_id) for request in found]
     return found
+
+
+def cancelled(stage: Intake, value: bytes) -> list[tuple[UUID, str]]:
+    """Jobs and works, with what else an event brings."""
+    outputs = list(stage(Received(Partition("uploads", 0), 0, None, value, None)))
+    found = [output.value for output in outputs if isinstance(output.value, CancelRequested)]
+    assert [output.key for output in outputs if output.topic is CANCELLATIONS] == [each.work_id for each in found]
+    return [(each.job_id, each.work_id) for each in found]
 
 
 def test_a_dropped_object_becomes_a_request_that_names_its_content(objects: DirectoryStore) -> None:
@@ -94,6 +105,43 @@ def test_a_changed_object_is_another_job_and_a_copy_is_another_job_of_the_same_w
     assert changed.work.work_id != first.work.work_id
     assert copied.job.job_id != first.job.job_id
     assert copied.work.work_id == first.work.work_id
+
+
+def test_a_version_that_overwrites_another_cancels_its_job_once(objects: DirectoryStore) -> None:
+    stage = intake(objects)
+    objects.put("uploads", "a.wav", b"speech")
+    (first,) = requests(stage, event("a.wav"))
+    assert cancelled(stage, event("a.wav")) == []
+    objects.put("uploads", "b.wav", b"other speech")
+    assert cancelled(stage, event("b.wav")) == []
+    objects.put("uploads", "a.wav", b"more speech")
+    assert cancelled(stage, event("a.wav")) == [(first.job.job_id, first.work.work_id)]
+    assert cancelled(stage, event("a.wav")) == []
+
+
+def test_the_same_content_again_cancels_nothing_because_its_work_goes_on(objects: DirectoryStore) -> None:
+    stage = intake(objects)
+    objects.put("uploads", "a.wav", b"speech")
+    (first,) = requests(stage, event("a.wav"))
+    objects.put("uploads", "a.wav", b"speech")
+    assert cancelled(stage, event("a.wav")) == []
+    (again,) = requests(stage, event("a.wav"))
+    assert again.job.job_id != first.job.job_id
+
+
+def test_versions_that_the_store_keeps_are_all_transcribed(tmp_path: Path) -> None:
+    class Versioned(DirectoryStore):
+        def head(self, bucket: str, key: str) -> ObjectInfo:
+            found = super().head(bucket, key)
+            return replace(found, version_id=found.etag)
+
+    objects = Versioned({name: tmp_path / name for name in ("uploads", "work", "results")})
+    objects.create()
+    stage = intake(objects)
+    objects.put("uploads", "a.wav", b"speech")
+    assert len(requests(stage, event("a.wav"))) == 1
+    objects.put("uploads", "a.wav", b"more speech")
+    assert cancelled(stage, event("a.wav")) == []
 
 
 def test_only_the_uploads_bucket_makes_jobs(objects: DirectoryStore) -> None:
