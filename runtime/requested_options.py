@@ -37,11 +37,12 @@ HINTS = ("initial_prompt", "prompt", "hotwords")
 
 
 class BadOption(Invalid):
-    """A value that cannot work. `name`: which option; `expected`: what it may be."""
+    """A value that cannot work. `name`: which option; `problem`: what is wrong with it; `expected`: what it may be."""
 
-    def __init__(self, name: str, expected: str, message: str) -> None:
-        super().__init__("bad_option", message)
+    def __init__(self, name: str, problem: str, expected: str) -> None:
+        super().__init__("bad_option", f"{name!r} {problem}")
         self.name = name
+        self.problem = problem
         self.expected = expected
 
 
@@ -142,7 +143,7 @@ class RequestedOptions(BaseModel):
         except ValidationError as error:
             raise cls._bad(given, error.errors(include_url=False)[0]) from error
         if given.keys() >= {"prompt", "initial_prompt"}:
-            raise BadOption("prompt", "one of them", "'prompt' and 'initial_prompt' are the same option: give one of them")
+            raise BadOption("prompt", "is the same option as 'initial_prompt': use one of them", "initial_prompt")
         return options
 
     @classmethod
@@ -169,4 +170,4 @@ class RequestedOptions(BaseModel):
         value, expected = given[name], cls.expected(name)
         shown = repr(value) if len(value) <= SHOWN_LETTERS else f"{value[:SHOWN_LETTERS]!r}… ({len(value)} characters)"
         why = f" ({error['ctx']['error']})" if error["type"] == "value_error" else ""
-        return BadOption(name, expected, f"{name!r} cannot be {shown}{why}: use {expected}")
+        return BadOption(name, f"cannot be {shown}{why}: use {expected}", expected)

@@ -8,6 +8,7 @@ import typer
 
 from murmur.cli import app
 from murmur.cli.app import EXIT_CODES
+from murmur.cli.panels import OPTIONS, panels
 
 HEAD = """# Commands
 
@@ -35,8 +36,10 @@ def _section(name: str, command: Any) -> str:
     example = command.epilog.removeprefix("Example: ")
     lines = ["", f"## murmur {name}", "", _safe("\n\n".join(_one_line(part) for part in command.help.split("\n\n")))]
     lines += ["", "```sh", example, "```", ""]
-    rows = [_row(parameter) for parameter in command.params if parameter.name != "help"]
-    return "\n".join([*lines, "| | |", "|---|---|", *rows] if rows else lines[:-1])
+    for panel, parameters in panels(command.params).items():
+        if rows := [_row(parameter) for parameter in parameters if parameter.name != "help"]:
+            lines += [*([] if panel == OPTIONS else [f"{panel}:", ""]), "| | |", "|---|---|", *rows, ""]
+    return "\n".join(lines[:-1])
 
 
 def _row(parameter: Any) -> str:
@@ -44,11 +47,11 @@ def _row(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
         name = parameter.metavar or parameter.name
         return f"| `{name}` | {_safe(parameter.help or '')} |"
-    value = "" if parameter.is_flag else " VALUE"
+    value = "" if parameter.is_flag else f" {parameter.metavar or 'VALUE'}"
     default = (
         f" [default: {parameter.default}]" if isinstance(parameter.default, str | int | float) and not parameter.is_flag else ""
     )
-    return f"| `{', '.join(parameter.opts)}{value}` | {_safe(parameter.help or '')}{_safe(default)} |"
+    return f"| `{', '.join(parameter.opts + parameter.secondary_opts)}{value}` | {_safe(parameter.help or '')}{_safe(default)} |"
 
 
 def _one_line(text: str) -> str:

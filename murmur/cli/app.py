@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from murmur.cli import admin, config, dev, dlq, doctor, jobs, reconcile, run, transcribe, tune
+from murmur.cli.panels import PanelCommand
 from runtime.errors import MurmurError, UsageError
 
 EXIT_CODES = """
@@ -52,7 +53,7 @@ for _name, _command, _example in (
     ("config", config.config, "murmur config --json"),
     ("version", config.version, "murmur version"),
 ):
-    app.command(_name, epilog=f"Example: {_example}")(_command)
+    app.command(_name, cls=PanelCommand, epilog=f"Example: {_example}")(_command)
 app.add_typer(admin.topics, name="topics")
 app.add_typer(admin.buckets, name="buckets")
 app.add_typer(dlq.app, name="dlq")

@@ -20,24 +20,24 @@ NOT_DONE = 1
 STATES = ("PENDING", "STARTED", "SUCCESS", "FAILURE", "REVOKED")
 
 
+@options.with_options
 def submit(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="audio or video")],
-    language: options.Language = None,
     model: Annotated[str | None, typer.Option(help="one of the models that the gateway serves [default: its default]")] = None,
-    task: options.AskedTask = None,
-    words: options.Words = False,
-    track: options.Track = None,
     webhook_url: Annotated[str | None, typer.Option(help="receives a signed POST when the job has ended")] = None,
     json: AsJson = False,
+    *,
+    fields: dict[str, str],
 ) -> None:
     """Send files to a gateway and print their task ids, one per line. `murmur watch TASK_ID` follows one.
 
-    MURMUR_GATEWAY_URL names the gateway. Stops at the first file that is rejected.
+    MURMUR_GATEWAY_URL names the gateway. Stops at the first file that is rejected. What the options below leave out is taken from
+    the gateway's settings.
     """
     if missing := [str(path) for path in files if not path.is_file()]:
         raise UsageError(f"no such file: {', '.join(missing)}")
     more = {"model": model, "webhook_url": webhook_url}
-    fields = options.fields(language, task, words, track) | {name: value for name, value in more.items() if value is not None}
+    fields |= {name: value for name, value in more.items() if value is not None}
     with _gateway(json) as gateway:
         for path in files:
             answer = gateway.submit(path, fields)

@@ -30,16 +30,13 @@ DEFAULT_FORMATS = "txt,srt,vtt,json"
 INTERRUPTED, TERMINATED = 130, 143
 
 
+@options.with_options
 def transcribe(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="audio or video; folders; `-`: standard input")],
     out: Annotated[Path | None, typer.Option(help="folder for the results [default: that of each file]")] = None,
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="include the subfolders of folders")] = False,
     force: Annotated[bool, typer.Option("--force", help="overwrite existing files that are not earlier results")] = False,
     model: Annotated[str | None, typer.Option(help=options.MODEL_HELP)] = None,
-    language: options.Language = None,
-    task: options.AskedTask = None,
-    words: options.Words = False,
-    track: options.Track = None,
     formats: Annotated[
         str | None,
         typer.Option(
@@ -47,6 +44,8 @@ def transcribe(
             f"[default: {DEFAULT_FORMATS}; on standard output: txt]"
         ),
     ] = None,
+    *,
+    fields: dict[str, str],
 ) -> None:
     """Transcribe local files. Results are named like the file without its extension: talk.mp3 gives talk.txt, talk.srt …
 
@@ -60,14 +59,14 @@ def transcribe(
     An existing file is overwritten without asking only with --force, or if it is an unchanged earlier result: its
     content is what murmur last wrote at that path, as recorded in the user's state folder. Otherwise the command asks;
     without a terminal it does not transcribe that file.
+
+    What the options below leave out is taken from the settings; `murmur config` prints them.
     """
     from murmur.cli.plan import Plan
     from murmur.cli.results import Results, Written
     from murmur.cli.sources import Sources
 
-    fields = options.fields(language, task, words, track)
     names = _formats(formats or ("txt" if out is None and files == [options.STDIN] else DEFAULT_FORMATS))
-    options.parse_language(language)
     signal.signal(signal.SIGTERM, _terminate)
     try:
         with tempfile.TemporaryDirectory(prefix="murmur-", ignore_cleanup_errors=True) as data, Written(_record()) as written:

@@ -141,7 +141,7 @@ def test_failed_jobs_are_retried_and_ended_ones_deleted_whatever_else_is_on_the_
         (("cancel", UNKNOWN), 1, "task"),
         (("jobs", "--state", "done"), 1, "SUCCESS"),
         (("submit", "no such file.mp3"), 2, "no such file.mp3"),
-        (("submit", COMMAND.path, "--language", "klingon"), 1, "klingon"),
+        (("submit", COMMAND.path, "--language", "klingon"), 2, "klingon"),
         (("submit", COMMAND.path, "--language", "French"), 1, "French (fr)"),
     ],
 )

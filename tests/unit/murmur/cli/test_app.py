@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from murmur.cli import main
+from murmur.cli import main, options
+from murmur.cli.options import Task
+from runtime.requested_options import RequestedOptions
 from scripts.cli_page import commands
 
 HEAVY = (
@@ -50,6 +52,37 @@ def test_every_command_has_an_example_in_its_help(
     assert f"Example: murmur {name}" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", ["transcribe", "submit"])
+def test_every_option_of_a_request_is_one_of_the_command(name: str) -> None:
+    (command,) = [command for found, command in commands() if found == name]
+    spelt = {spelling for parameter in command.params for spelling in parameter.opts}
+    assert {f"--{field.replace('_', '-')}" for field in RequestedOptions.model_fields} <= spelt
+
+
+def test_options_of_the_command_line_become_fields_of_the_submission() -> None:
+    assert options.requested() == {}
+    fields = options.requested(task=Task.TRANSLATE, words=True, track=2, hotwords="", vad=False, loudness=True, beam_size="1")
+    assert fields == {
+        "task": "translate",
+        "words": "true",
+        "track": "2",
+        "hotwords": "",
+        "vad": "false",
+        "loudness": "true",
+        "beam_size": "1",
+    }
+
+
+def test_options_for_experts_have_panels_of_their_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "submit", "--help") == 0
+    common, _, panel = capsys.readouterr().out.partition(f"{options.DETECTION}:")
+    assert "--vad / --no-vad" in panel
+    assert "  --language" in common
+    assert "  --language" not in panel
+
+
 @pytest.mark.parametrize("name", ["", *(name for name, _ in commands()), "dlq", "topics", "buckets"])
 def test_the_short_option_for_help_works_everywhere(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -84,6 +117,10 @@ def test_shells_complete_commands() -> None:
         (["transcribe", "a.wav", "--formats", ","], "--formats"),
         (["transcribe", "a.wav", "--task", "sing"], "sing"),
         (["transcribe", "a.wav", "--language", "xx"], "'xx'"),
+        (["transcribe", "a.wav", "--temperature", "hot"], "--temperature cannot be 'hot': use up to 16 numbers from 0 to 1"),
+        (["transcribe", "a.wav", "--filters", "ghosts"], "--filters cannot be 'ghosts': use all, none, or some of phantoms"),
+        (["submit", "a.wav", "--min-speech-duration-ms", "-1"], "--min-speech-duration-ms cannot be '-1'"),
+        (["submit", "a.wav", "--hotwords", "a" * 2001], "--hotwords cannot be"),
         (["submit", "nosuch.mp3"], "nosuch.mp3"),
         (["jobs", "--last", "0"], "--last"),
         (["dev", "--port", "99999"], "MURMUR_GATEWAY_PORT"),

@@ -81,7 +81,7 @@ def test_filters_are_all_none_or_a_list_in_any_order(text: str, filters: tuple[s
 
 def test_prompt_and_initial_prompt_are_one_option() -> None:
     assert parse_submission({"prompt": "Ana"}, DEMO).requested() == {"prompt": "Ana"}
-    with pytest.raises(Problem, match="are the same option"):
+    with pytest.raises(Problem, match="the same option"):
         parse_submission({"prompt": "Ana", "initial_prompt": "Ana"}, DEMO)
 
 
