@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.overhead.meter import Meter
+from benchmarks.setup import Setup
 from murmur.dev import Dev
 from runtime import logs
-from runtime.settings import Settings
 
 READY_S = 120.0
 
@@ -53,13 +53,13 @@ def generators() -> list[tuple[Any, str, str]]:
     return [(Slicer, "slice", "decode and cut"), (Transcriber, "handle", "transcriber, handle")]
 
 
-def main(data_dir: str, compute_type: str) -> None:
+def main(data_dir: str, setup: str) -> None:
     meter = Meter()
     for step in steps():
         meter.count(*step)
     for step in generators():
         meter.count_generator(*step)
-    settings = Settings(model="demo", data_dir=Path(data_dir), gateway_port=0, compute_type=compute_type)
+    settings = Setup.from_json(setup).settings().model_copy(update={"data_dir": Path(data_dir)})
     logs.set_up(settings)
     with Dev(settings) as dev:
         dev.wait_ready(READY_S)

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from benchmarks.overhead.meter import Spent
+from benchmarks.setup import Setup
 
 STOP_S = 30.0
 
@@ -17,8 +18,8 @@ STOP_S = 30.0
 class System:
     """A context: started and ready inside of it."""
 
-    def __init__(self, compute_type: str) -> None:
-        self._compute_type = compute_type
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
         self._resources = ExitStack()
         self.address = ""
 
@@ -29,7 +30,7 @@ class System:
 
     def __enter__(self) -> Self:
         data_dir = self._resources.enter_context(tempfile.TemporaryDirectory())
-        command = [sys.executable, "-m", "benchmarks.overhead.child", data_dir, self._compute_type]
+        command = [sys.executable, "-m", "benchmarks.overhead.child", data_dir, self._setup.to_json()]
         child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self._resources.callback(child.wait, STOP_S)
         self._input, self._output = _open(child.stdin), _open(child.stdout)
