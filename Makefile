@@ -67,7 +67,7 @@ lock: setup ## update requirements.lock from pyproject.toml
 
 bench: setup ## measure latency, throughput and what an idle process costs, side by side (a quiet machine, five minutes)
 	@$(BIN)/python -m benchmarks.latency
-	@$(BIN)/python -m benchmarks.throughput
+	@$(BIN)/python -m benchmarks.throughput --models demo --windows full --clips 20
 	@$(BIN)/python -m benchmarks.idle
 	@$(BIN)/python -m benchmarks.overhead
 

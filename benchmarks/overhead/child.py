@@ -19,6 +19,7 @@ def steps() -> list[tuple[Any, str, str]]:
     """Of a job: class or module, function, what the step is called. What is not here shows in the threads."""
     from processors.coordinator import stage as coordinator
     from processors.slicer.vad import SpeechDetector
+    from processors.transcriber.mel import LogMel
     from processors.transcriber.whisper import WhisperEngine
     from producers.gateway.upload import Incoming
     from producers.gateway.view import View
@@ -31,7 +32,7 @@ def steps() -> list[tuple[Any, str, str]]:
     return [
         (SpeechDetector, "feed", "speech detection"),
         (SpeechDetector, "finish", "speech detection"),
-        (WhisperEngine, "_mel", "mel"),
+        (LogMel, "__call__", "mel"),
         (WhisperEngine, "_transcribe", "engine, in Python"),
         (coordinator, "decide", "coordinator, decide"),
         *((Transcripts, name, f"transcripts, {name}") for name in ("write", "find", "read")),

@@ -13,7 +13,6 @@ from schemas.work import SAMPLE_RATE_HZ
 WINDOW_S = 30.0
 FRAMES_PER_S = 100
 LOUDEST = 32768.0
-ONE_THREAD_PRODUCTS = 262_144  # up to this size OpenBLAS multiplies on the calling thread
 
 
 def from_pcm(data: bytes) -> NDArray[np.int16]:
@@ -43,21 +42,3 @@ def frames(samples: int, options: DecodingOptions) -> int:
         return int(WINDOW_S * FRAMES_PER_S)
     buckets = math.ceil((samples / SAMPLE_RATE_HZ + options.encoder_margin_s) / options.encoder_bucket_s)
     return int(min(buckets * options.encoder_bucket_s, WINDOW_S) * FRAMES_PER_S)
-
-
-class OneThreadFilters:
-    """The extractor's mel filters, applied a few frames at a time, so that BLAS stays on the caller's thread.
-
-    One product over a whole chunk wakes a BLAS thread per core, and those spin beside the replicas: with them a chunk costs
-    1.8 times the CPU (demo model, 2 cores).
-    """
-
-    def __init__(self, filters: NDArray[np.float32]) -> None:
-        self._filters = np.ascontiguousarray(filters)
-
-    def __matmul__(self, spectrum: NDArray[np.float32]) -> NDArray[np.float32]:
-        mel = np.empty((len(self._filters), spectrum.shape[1]), dtype=np.float32)
-        step = ONE_THREAD_PRODUCTS // self._filters.size
-        for at in range(0, spectrum.shape[1], step):
-            mel[:, at : at + step] = self._filters @ spectrum[:, at : at + step]
-        return mel

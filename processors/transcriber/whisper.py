@@ -14,7 +14,8 @@ import numpy as np
 from processors.transcriber import guard, joins, languages, prompts, segments, words
 from processors.transcriber.decoding import SAMPLES_PER_TRY, TEMPERATURES, Decoded, with_fallback
 from processors.transcriber.engine import Group, LanguagePart, Window, WindowText
-from processors.transcriber.features import OneThreadFilters, frames, waveform
+from processors.transcriber.features import frames, waveform
+from processors.transcriber.mel import LogMel, Mel
 from processors.transcriber.prompts import Prompt
 from processors.transcriber.segments import Span, Split
 from runtime.errors import Invalid
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 OPENING, CLOSING = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"  # punctuation that belongs to the next or the last word
 DetectedLanguage = tuple[str, float]  # a language and its probability
-Mel = np.ndarray[Any, Any]
 SAMPLES_PER_FRAME = 320  # of the encoder's output
 
 
@@ -41,18 +41,13 @@ class WhisperEngine:
         self.replicas = replicas
         self.batch_size = batch_size
         self._whisper = whisper
-        self._features: Any = None
+        self._log_mel = LogMel(whisper.model.n_mels)
         self._suppressed: tuple[int, ...] = ()
         self._tokenizers: dict[tuple[str, str], Tokenizer] = {}
 
     def warm_up(self) -> None:
-        from faster_whisper.feature_extractor import FeatureExtractor
         from faster_whisper.transcribe import get_suppressed_tokens
 
-        # A folder without preprocessor_config.json would get 80 mels, whatever the model needs.
-        settings = {**self._whisper.feat_kwargs, "feature_size": self._whisper.model.n_mels}
-        self._features = FeatureExtractor(**settings)
-        self._features.mel_filters = OneThreadFilters(self._features.mel_filters)
         self._suppressed = get_suppressed_tokens(self._plain, [-1])
         hum = (200 * np.sin(np.arange(SAMPLE_RATE_HZ) / 9)).astype(np.int16)
         self.transcribe([Window(hum, DecodingOptions(beam_size=1))] * self.batch_size)
@@ -82,7 +77,7 @@ class WhisperEngine:
         started = time.perf_counter()
         for window in batch:
             self._check_language(window.options.language)
-        mel = np.stack([self._mel(window, group.frames) for window in batch])
+        mel = self._log_mel([waveform(window.samples) for window in batch], group.frames)
         encoded = self._whisper.encode(mel)
         detected = self._detect_languages(encoded, batch)
         parts = self._parts(encoded, batch)
@@ -125,13 +120,6 @@ class WhisperEngine:
     @property
     def _multilingual(self) -> bool:
         return bool(self._whisper.model.is_multilingual)
-
-    def _mel(self, window: Window, length: int) -> Mel:
-        """Padded with 0.0, as the models were trained; the last frame is of padding only."""
-        from faster_whisper.audio import pad_or_trim
-
-        mel: Mel = pad_or_trim(self._features(waveform(window.samples))[..., :-1], length)
-        return mel
 
     def _detect_languages(self, encoded: Any, batch: Sequence[Window]) -> list[DetectedLanguage]:
         """The requested language, else the detected one."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from processors.transcriber.features import OneThreadFilters, frames, from_pcm, waveform
+from processors.transcriber.features import frames, from_pcm, waveform
 from runtime.errors import Invalid
 from schemas.options import DecodingOptions
 
@@ -44,11 +44,3 @@ def test_fit_has_half_a_second_of_margin_in_steps_of_two_and_a_half(seconds: flo
 def test_margin_and_steps_are_options(seconds: float, margin_s: float, bucket_s: float, expected: int) -> None:
     options = DecodingOptions(encoder_window="fit", encoder_margin_s=margin_s, encoder_bucket_s=bucket_s)
     assert frames(int(seconds * 16_000), options) == expected
-
-
-@pytest.mark.parametrize(("mels", "length"), [(80, 0), (80, 15), (80, 1001), (128, 999)])
-def test_filters_in_parts_give_what_they_give_at_once(mels: int, length: int) -> None:
-    rng = np.random.default_rng(7)
-    filters = rng.random((mels, 201), dtype=np.float32)
-    spectrum = rng.random((201, length), dtype=np.float32)
-    np.testing.assert_allclose(OneThreadFilters(filters) @ spectrum, filters @ spectrum, rtol=1e-5)
