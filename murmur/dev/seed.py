@@ -9,6 +9,7 @@ of dropped files whose result files are missing, which are then written again.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runtime.errors import MurmurError, UsageError
@@ -45,7 +46,7 @@ def remember(broker: EmbeddedBroker, settings: Settings, objects: ObjectStore) -
     from producers.gateway.database import ViewDamaged
     from producers.gateway.view import View, view_path
 
-    if not view_path(settings).exists():
+    if not _has_content(view_path(settings)):
         return Remembered()
     kafka = broker.kafka()
     writer = Writer(kafka, kafka.producer("seed"), "dev")
@@ -72,6 +73,12 @@ def request_again(broker: EmbeddedBroker, outputs: Sequence[Output]) -> None:
     """Called while the stages run. Blocks until the broker has everything; a job that is requested twice is one job."""
     kafka = broker.kafka()
     _send(Writer(kafka, kafka.producer("seed"), "dev"), outputs)
+
+
+def _has_content(file: Path) -> bool:
+    """False also for a file that was created while the disk was full."""
+    sides = [file, file.with_name(f"{file.name}-wal")]
+    return any(side.exists() and side.stat().st_size for side in sides)
 
 
 def _open(view: "View") -> None:
