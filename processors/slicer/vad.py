@@ -1,9 +1,12 @@
 """Samples to speech probabilities, one for every window of 32 ms: Silero VAD, as a stream.
 
-Fed by `decode`; feeds `regions`. The network is the ONNX file that comes with faster-whisper.
+Fed by `slicing`; feeds `regions`. The network is `silero_vad.onnx`, which `scripts/vad_network.py` makes of faster-whisper's.
+
+After ten seconds of silence the network pauses until the next sound, and begins there as at the start of a file. This costs no
+words: at that level it never finds speech, and without the pause its state drifts for minutes, after which up to half a second of
+speech is missed (docs/decisions/0010-silero-as-matrix-products.md).
 """
 
-import importlib.util
 import time
 from pathlib import Path
 from typing import Protocol
@@ -15,7 +18,11 @@ from processors.slicer.audio import Samples
 
 WINDOW_SAMPLES = 512
 CONTEXT_SAMPLES = 64  # the end of the window before, which is input again
+QUIET_PEAK = 8  # of 32768: speech of up to twice this level stays below a probability of 0.1
+QUIET_WINDOWS = 312  # ten seconds: no pause in speech
+WARM_UP_WINDOWS = 8  # of the silence, before a sound: without them speech that begins at once may begin 0.1 s late
 _STATE = (1, 1, 128)
+_NETWORK = Path(__file__).with_name("silero_vad.onnx")
 Probabilities = NDArray[np.float32]
 
 
@@ -26,18 +33,14 @@ class Session(Protocol):
 
 
 def load_session() -> Session:
-    """With one thread, since several files run in parallel. faster-whisper is located but not imported, for its size."""
+    """With one thread, since several files run in parallel."""
     import onnxruntime
 
-    spec = importlib.util.find_spec("faster_whisper")
-    assert spec is not None
-    assert spec.origin is not None
     options = onnxruntime.SessionOptions()
     options.inter_op_num_threads = options.intra_op_num_threads = 1
     options.enable_cpu_mem_arena = False
     options.log_severity_level = 4
-    path = Path(spec.origin).parent / "assets" / "silero_vad_v6.onnx"
-    session: Session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session: Session = onnxruntime.InferenceSession(str(_NETWORK), options, providers=["CPUExecutionProvider"])
     return session
 
 
@@ -46,9 +49,9 @@ class SpeechDetector:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._h: NDArray[np.float32] = np.zeros(_STATE, np.float32)
-        self._c: NDArray[np.float32] = np.zeros(_STATE, np.float32)
-        self._context: NDArray[np.float32] = np.zeros(CONTEXT_SAMPLES, np.float32)
+        self._h = self._c = np.zeros(_STATE, np.float32)
+        self._before: Samples = np.zeros(CONTEXT_SAMPLES, np.int16)  # context, and after a pause what warms the network up
+        self._quiet_windows = 0  # in succession
         self._rest: Samples = np.zeros(0, np.int16)
         self.cpu_s = 0.0  # used so far
 
@@ -57,21 +60,44 @@ class SpeechDetector:
         samples = np.concatenate((self._rest, block)) if len(self._rest) else block
         whole = len(samples) - len(samples) % WINDOW_SAMPLES
         self._rest = samples[whole:]
-        return self._infer(samples[:whole])
+        return self._detect(samples[:whole])
 
     def finish(self) -> Probabilities:
         """The last window, padded with silence. There is always one, as in faster-whisper."""
-        return self._infer(np.pad(self._rest, (0, WINDOW_SAMPLES - len(self._rest))))
+        return self._detect(np.pad(self._rest, (0, WINDOW_SAMPLES - len(self._rest))))
 
-    def _infer(self, samples: Samples) -> Probabilities:
+    def _detect(self, samples: Samples) -> Probabilities:
         if not len(samples):
             return np.zeros(0, np.float32)
         began_s = time.thread_time()
-        scaled = samples.astype(np.float32) / np.float32(32768)
-        windows = scaled.reshape(-1, WINDOW_SAMPLES)
-        contexts = np.vstack((self._context, windows[:-1, -CONTEXT_SAMPLES:]))
-        self._context = windows[-1, -CONTEXT_SAMPLES:]
-        inputs = {"input": np.hstack((contexts, windows)), "h": self._h, "c": self._c}
-        probabilities, self._h, self._c = self._session.run(None, inputs)
+        windows = samples.reshape(-1, WINDOW_SAMPLES)
+        left_out = self._count_quiet(windows) > QUIET_WINDOWS
+        changes = np.flatnonzero(np.diff(left_out)) + 1
+        parts = [
+            self._leave_out(part) if left_out[at] else self._infer(part)
+            for at, part in zip([0, *changes], np.split(windows, changes), strict=True)
+        ]
         self.cpu_s += time.thread_time() - began_s
-        return probabilities.reshape(-1)
+        return np.concatenate(parts)
+
+    def _count_quiet(self, windows: Samples) -> NDArray[np.intp]:
+        """For each window, how many quiet ones in succession end with it."""
+        numbers = np.arange(len(windows))
+        loud = (windows.max(axis=1) > QUIET_PEAK) | (windows.min(axis=1) < -QUIET_PEAK)
+        last_loud = np.maximum.accumulate(np.where(loud, numbers, -1 - self._quiet_windows))
+        quiet: NDArray[np.intp] = numbers - last_loud
+        self._quiet_windows = int(quiet[-1])
+        return quiet
+
+    def _leave_out(self, windows: Samples) -> Probabilities:
+        self._h = self._c = np.zeros(_STATE, np.float32)
+        self._before = np.concatenate((self._before, windows.reshape(-1)))[-WARM_UP_WINDOWS * WINDOW_SAMPLES - CONTEXT_SAMPLES :]
+        return np.zeros(len(windows), np.float32)
+
+    def _infer(self, windows: Samples) -> Probabilities:
+        samples = np.concatenate((self._before, windows.reshape(-1)))
+        self._before = samples[-CONTEXT_SAMPLES:]
+        scaled = samples * np.float32(1 / 32768)
+        inputs = np.lib.stride_tricks.sliding_window_view(scaled, CONTEXT_SAMPLES + WINDOW_SAMPLES)[::WINDOW_SAMPLES]
+        found, self._h, self._c = self._session.run(None, {"input": np.ascontiguousarray(inputs), "h": self._h, "c": self._c})
+        return found[-len(windows) :]

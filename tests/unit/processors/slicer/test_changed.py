@@ -10,6 +10,7 @@ import pytest
 
 from processors.slicer.slots import Slots
 from processors.slicer.worker import FileWork
+from runtime.identity import SLICER_VERSION
 from runtime.kafka.messages import Received, Step
 from schemas.work import DecodeRequested, SliceClosed, SliceOpened, WorkEvent, WorkFailed, WorkReported
 from tests.unit.processors.slicer.bench import AUDIO, Bench
@@ -142,7 +143,7 @@ def test_bytes_that_differed_temporarily_are_detected(bench: Bench) -> None:
 
 
 def test_what_an_earlier_attempt_read_is_not_proven_by_the_bytes_that_are_there_now(bench: Bench) -> None:
-    record = request(bench, checkpoint="2:64000")
+    record = request(bench, checkpoint=f"{SLICER_VERSION}:64000")
     permit(bench.root / "uploads" / record.event.work.audio.key)
     (failed,) = run(bench, record)
     assert isinstance(failed, WorkFailed)
