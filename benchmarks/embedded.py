@@ -1,4 +1,4 @@
-"""A fresh `murmur dev` for one measurement: the demo model, an empty cache, a gateway on a free port."""
+"""A fresh `murmur dev` for one measurement: an empty cache, a gateway on a free port, the demo model or original weights."""
 
 import tempfile
 from collections.abc import Iterator
@@ -8,15 +8,18 @@ from pathlib import Path
 from murmur.dev import Dev
 from murmur.gateway_client import GatewayClient
 from runtime.settings import Settings
+from scripts import models
 
 READY_S = 120.0
 
 
 @contextmanager
-def gateway() -> Iterator[GatewayClient]:
-    """A client of its gateway, once every stage is ready."""
+def gateway(model: str = "demo", **more: object) -> Iterator[GatewayClient]:
+    """A client of its gateway, once every stage is ready. `more`: settings."""
     with tempfile.TemporaryDirectory() as data:
-        settings = Settings(model="demo", data_dir=Path(data), gateway_port=0, log_level="ERROR")
+        folder = None if model == "demo" else models.path(model).parent
+        values = {"model": model, "models_dir": folder, "data_dir": Path(data), "gateway_port": 0, "log_level": "ERROR", **more}
+        settings = Settings.model_validate(values)
         with Dev(settings) as dev:
             dev.wait_ready(READY_S)
             assert dev.address is not None

@@ -49,6 +49,9 @@ CHUNKS = Counter("murmur_chunks", "chunks that a transcriber has settled, by lan
 CHUNK_WAIT_SECONDS = Histogram(
     "murmur_chunk_wait_seconds", "time from the publication of a chunk to the start of its inference", ("lane",), buckets=JOB_S
 )
+CHUNK_INFERENCE_SECONDS = Histogram(
+    "murmur_chunk_inference_seconds", "time of inference of one chunk: its share of its batches", ("lane",), buckets=STEP_S
+)
 TRANSCRIBED_AUDIO_SECONDS = Counter("murmur_transcribed_audio_seconds", "speech that was transcribed", ("lane",))
 BATCH_WINDOWS = Histogram("murmur_batch_windows", "windows in one batch", buckets=(1, 2, 4, 8, 16, 32, 64))
 INFERENCE_SECONDS = Histogram("murmur_inference_seconds", "time of inference of one batch", buckets=STEP_S)

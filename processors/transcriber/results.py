@@ -44,6 +44,7 @@ def settled(chunk: ChunkReady, lane: Lane, outcome: str, inference_s: float) -> 
 
 def report(chunk: ChunkReady, text: ChunkText) -> None:
     """What an operator should know of a chunk that was transcribed."""
+    metrics.CHUNK_INFERENCE_SECONDS.labels(chunk.lane).observe(text.inference_s)
     metrics.TRANSCRIBED_AUDIO_SECONDS.labels(chunk.lane).inc(chunk.speech_s)
     metrics.WINDOWS_REFITTED.inc(text.refitted)
     for stretch in text.unread:

@@ -41,6 +41,7 @@ log = get_logger(__name__)
 NAME = "transcriber"
 FETCHERS = 8
 ROUNDS_AHEAD = 2  # batches per replica and lane that are fetched while the replicas work
+WINDOW_COST_S = 2.0  # about that of two seconds of speech
 MOST_ATTEMPTS = 3  # of a chunk whose workers crashed
 Clock = Callable[[], float]
 
@@ -97,6 +98,11 @@ class Held:
     @property
     def lane(self) -> Lane:
         return "interactive" if self.record.topic == CHUNKS_INTERACTIVE.name else "bulk"
+
+    @property
+    def cost_s(self) -> float:
+        """Of its window, for the lanes' shares: its length, and what a window costs whatever its length."""
+        return WINDOW_COST_S + (self.window.duration_s if self.window is not None else 0.0)
 
     @property
     def suspect(self) -> bool:

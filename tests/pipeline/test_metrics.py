@@ -30,6 +30,7 @@ MOVED = (
     "murmur_decoded_audio_seconds_total",
     "murmur_chunks_total,lane=interactive,outcome=transcribed",
     "murmur_chunk_wait_seconds_count,lane=interactive",
+    "murmur_chunk_inference_seconds_sum,lane=interactive",
     "murmur_transcribed_audio_seconds_total,lane=interactive",
     "murmur_batch_windows_count",
     "murmur_inference_seconds_sum",

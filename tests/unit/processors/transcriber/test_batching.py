@@ -1,7 +1,7 @@
 """The order of batches: groups are never mixed, bulk gets its share, and nothing waits without end."""
 
+import heapq
 import random
-from collections import Counter
 from dataclasses import dataclass
 
 import pytest
@@ -15,10 +15,14 @@ class Chunk:
     lane: Lane
     group: int = 0
     number: int = 0
+    cost_s: float = 8.0
+
+
+COSTS_S: dict[Lane, float] = {"interactive": 8.0, "bulk": 32.0}
 
 
 def run(size: int, groups: int, rounds: int, seed: int = 1) -> list[list[Chunk]]:
-    """Both lanes always wait, with chunks of random groups."""
+    """Both lanes always wait, with chunks of random groups; those of bulk are four times as long."""
     rng = random.Random(seed)
     turns, number = Turns(), 0
     waiting: list[Chunk] = []
@@ -27,7 +31,7 @@ def run(size: int, groups: int, rounds: int, seed: int = 1) -> list[list[Chunk]]
         lanes: tuple[Lane, Lane] = ("interactive", "bulk")
         for lane in lanes:
             while sum(chunk.lane == lane for chunk in waiting) < 2 * size:
-                waiting.append(Chunk(lane, rng.randrange(groups), number))
+                waiting.append(Chunk(lane, rng.randrange(groups), number, COSTS_S[lane]))
                 number += 1
         batch = turns.take(waiting, size)
         taken.append(batch)
@@ -35,14 +39,21 @@ def run(size: int, groups: int, rounds: int, seed: int = 1) -> list[list[Chunk]]
     return taken
 
 
+def share_of_bulk(taken: list[list[Chunk]]) -> float:
+    """Of the work."""
+    costs = {lane: sum(chunk.cost_s for batch in taken for chunk in batch if chunk.lane == lane) for lane in COSTS_S}
+    return costs["bulk"] / sum(costs.values())
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 8, 16])
 @pytest.mark.parametrize("groups", [1, 3, 12])
-def test_bulk_gets_a_quarter_of_the_places_and_interactive_the_rest(size: int, groups: int) -> None:
-    taken = [chunk.lane for batch in run(size, groups, rounds=200) for chunk in batch]
-    share = Counter(taken)["bulk"] / len(taken)
-    assert share >= 0.22
-    if groups < 12 or size < 8:  # else most batches have places that no interactive chunk can take
-        assert share <= 0.35
+def test_bulk_has_at_least_a_tenth_of_the_work(size: int, groups: int) -> None:
+    assert share_of_bulk(run(size, groups, rounds=600)) >= 0.095
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 8, 16])
+def test_bulk_has_no_more_than_that_where_short_files_fill_every_batch(size: int) -> None:
+    assert share_of_bulk(run(size, groups=1, rounds=600)) <= 0.105
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 8, 16])
@@ -60,9 +71,33 @@ def test_nothing_waits_without_end_in_a_steady_stream(size: int) -> None:
         assert overtaken <= 40 * size
 
 
-def test_alone_in_one_replica_every_fourth_chunk_is_bulk() -> None:
-    lanes = [batch[0].lane[0] for batch in run(1, groups=1, rounds=12)]
-    assert "".join(lanes) == "iiibiiibiiib"
+def test_a_long_chunk_waits_until_nine_times_its_work_has_gone_first() -> None:
+    lanes = [batch[0].lane[0] for batch in run(1, groups=1, rounds=74)]
+    assert "".join(lanes) == "i" * 36 + "b" + "i" * 36 + "b"
+
+
+def seconds_until_done(replicas: int, clips: int, bulk_chunks: int) -> float:
+    """Until the last of the clips is done, which come when every replica has just begun a bulk chunk, if there are any."""
+    turns = Turns()
+    waiting = [Chunk("bulk", number=number, cost_s=COSTS_S["bulk"]) for number in range(bulk_chunks)]
+    ends = [COSTS_S["bulk"] if bulk_chunks else 0.0] * replicas
+    waiting += [Chunk("interactive", number=bulk_chunks + number) for number in range(clips)]
+    done_s = 0.0
+    while any(chunk.lane == "interactive" for chunk in waiting):
+        now_s = heapq.heappop(ends)
+        (chunk,) = turns.take(waiting, 1)
+        waiting.remove(chunk)
+        heapq.heappush(ends, now_s + chunk.cost_s)
+        if chunk.lane == "interactive":
+            done_s = max(done_s, now_s + chunk.cost_s)
+    return done_s
+
+
+@pytest.mark.parametrize("replicas", [1, 2, 4])
+def test_clips_wait_for_the_chunks_in_hand_and_for_a_tenth_of_the_work(replicas: int) -> None:
+    alone_s = seconds_until_done(replicas, clips=60, bulk_chunks=0)
+    behind_s = seconds_until_done(replicas, clips=60, bulk_chunks=100)
+    assert behind_s <= COSTS_S["bulk"] + alone_s / 0.9 + COSTS_S["bulk"]
 
 
 def test_an_empty_lane_leaves_its_places_to_the_other() -> None:
