@@ -24,9 +24,7 @@ ENV PATH=/app/bin:$PATH \
     MURMUR_DATA_DIR=/data \
     # downloaded models are kept with the data
     HF_HOME=/data/hub \
-    MURMUR_LOG_FORMAT=json \
-    # encoding on a CPU is up to a quarter cheaper when malloc keeps its large blocks
-    MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000 MALLOC_TOP_PAD_=268435456 MALLOC_ARENA_MAX=1
+    MURMUR_LOG_FORMAT=json
 USER murmur
 WORKDIR /data
 VOLUME /data

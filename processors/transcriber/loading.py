@@ -8,7 +8,7 @@ from collections.abc import Collection
 from typing import Literal
 
 from processors.transcriber.whisper import WhisperEngine
-from runtime import metrics
+from runtime import memory, metrics
 from runtime.errors import UsageError
 from runtime.logs import get_logger
 from runtime.models import catalogue, folder
@@ -40,6 +40,8 @@ def load(model: Model, settings: Settings) -> WhisperEngine:
     from faster_whisper import WhisperModel
 
     device = device_of(settings)
+    if device == "cpu":
+        memory.keep_freed()
     # On a CPU replicas share the weights, and one thread each beats many threads in one; a GPU runs one batch at a time,
     # while the second thread prepares the next.
     replicas = 2 if device == "cuda" else settings.model_replicas or usable_cores()

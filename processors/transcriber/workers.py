@@ -39,6 +39,7 @@ class Workers(Generic[T]):
         self._closed = False
         self.engine: Engine | None = None  # set when it is warmed up
         self.busy = 0
+        self._trim = memory.IdleTrim()
 
     @property
     def started(self) -> bool:
@@ -64,6 +65,7 @@ class Workers(Generic[T]):
             try:
                 done = self._done.get_nowait()
             except Empty:
+                self._trim.turn(busy=bool(ended or self.busy))
                 return ended
             self.busy -= 1 if done.items else 0
             metrics.REPLICAS_BUSY.set(self.busy)
