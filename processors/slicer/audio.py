@@ -28,12 +28,23 @@ class Seekable(Protocol):
     def tell(self) -> int: ...
 
 
+class DecoderUsage(NamedTuple):
+    """Of one file. `peak_memory_bytes`: the highest memory of the decoder process while it decoded the file."""
+
+    cpu_s: float
+    peak_memory_bytes: int
+
+
 class OpenAudio(Protocol):
     """A file whose first samples have been decoded."""
 
     @property
     def info(self) -> AudioInfo:
         """As stated by the container; `duration_s` and `warnings` are complete after the last block."""
+
+    @property
+    def usage(self) -> DecoderUsage | None:
+        """After the last block; None before it, and where decoding is not measured: in the calling process."""
 
     def blocks(self) -> Iterator[Samples]:
         """Every sample, from 0 of the player's clock (`clock.py`), BLOCK_SAMPLES at a time (the last block may be shorter).

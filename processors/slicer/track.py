@@ -29,6 +29,8 @@ _SILENCE.setflags(write=False)
 class Track:
     """Implements `audio.OpenAudio`. Raises Invalid when there is no decoder for it."""
 
+    usage = None  # not measured
+
     def __init__(self, container: InputContainer, index: int, reader: Reader, max_audio_s: float) -> None:
         self._container, self._stream, self._reader = container, container.streams.audio[index], reader
         self._decoder = decoder_of(self._stream)

@@ -44,6 +44,21 @@ def mp3_with_tags(count: int) -> bytes:
     return b"ID3\3\0\0" + bytes((size >> shift) & 127 for shift in (21, 14, 7, 0)) + frames + bytes(1000)
 
 
+def mp3_with_picture(size_bytes: int) -> bytes:
+    """A cover picture of that size, which FFmpeg keeps in memory, then a second of sound."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp3") as container:
+        stream = container.add_stream("mp3", rate=16_000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 16_000), np.int16), "s16", "mono")
+        frame.sample_rate = 16_000
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            container.mux(packet)
+    picture = b"\0image/png\0\3\0" + bytes(size_bytes)
+    tag = b"APIC" + struct.pack(">I", len(picture)) + b"\0\0" + picture
+    size = bytes(len(tag) >> shift & 127 for shift in (21, 14, 7, 0))
+    return b"ID3\3\0\0" + size + tag + file.getvalue()
+
+
 def matroska_with_tracks(count: int, packets: int) -> bytes:
     """So many audio tracks without a packet beside one picture track that has them all."""
     file = io.BytesIO()

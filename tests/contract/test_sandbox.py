@@ -9,17 +9,20 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from processors.slicer.audio import Check, DecodeOptions, Progress, Samples, no_check
-from processors.slicer.sandbox import process
+from processors.slicer.sandbox import pool, process
 from processors.slicer.sandbox.frames import PAYLOAD_MAX_BYTES, Kind
+from processors.slicer.sandbox.memory import allocated
 from processors.slicer.sandbox.pool import Decoders
 from processors.slicer.sandbox.process import DecoderDied, DecoderProcess, Limits
 from runtime.errors import Invalid
 from tests.contract import hostile
+from tests.waiting import DEADLINE_S
 
 TEN_SECONDS = hostile.wav_of((np.sin(np.arange(160_000) / 10) * 9000).astype("<i2").tobytes())
 ATTEMPTS = """
@@ -107,6 +110,13 @@ def test_a_child_has_no_environment_and_no_file_but_its_two_pipes() -> None:
         assert "NOFILE" in child.enforced
     finally:
         child.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the child has no descriptor of it")
+def test_the_shared_memory_cannot_be_taken_away() -> None:
+    """Its end would be the end of the slicer: SIGBUS at the next access."""
+    with allocated() as fd, pytest.raises(PermissionError):
+        os.ftruncate(fd, 0)
 
 
 def test_a_child_decodes_one_file_after_another(decoders: Decoders) -> None:
@@ -207,3 +217,42 @@ def test_closing_ends_all_children() -> None:
     made.close()
     made.close()
     assert children() == before
+
+
+def test_short_files_at_the_same_time_share_one_child(decoders: Decoders, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second child is started for a file that has waited, not for one whose turn comes first."""
+    monkeypatch.setattr(pool, "SOON_S", DEADLINE_S)
+    before = children()
+    with ThreadPoolExecutor(4) as threads:
+        lengths_s = list(threads.map(lambda _: decoded_s(decoders, TEN_SECONDS), range(8)))
+    assert lengths_s == [10.0] * 8
+    assert len(children() - before) == 1
+
+
+def test_a_file_does_not_wait_for_a_long_one(decoders: Decoders, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "SOON_S", 0.0)
+    before = children()
+    with decoders(io.BytesIO(TEN_SECONDS), DecodeOptions(max_audio_s=600)):
+        assert decoded_s(decoders, TEN_SECONDS) == 10.0
+        assert len(children() - before) == 2
+
+
+def test_what_a_file_has_cost_is_known_after_its_last_block(decoders: Decoders) -> None:
+    """Each file's own peak, although the child is the same: a long header needs memory, the next file does not."""
+    peaks: list[int] = []
+    for data in (TEN_SECONDS, hostile.mp3_with_picture(40_000_000), TEN_SECONDS):
+        with decoders(io.BytesIO(data), DecodeOptions(max_audio_s=600)) as audio:
+            assert audio.usage is None
+            deque(audio.blocks())
+            assert audio.usage is not None
+            assert audio.usage.cpu_s > 0
+            peaks.append(audio.usage.peak_memory_bytes)
+    assert peaks[1] > peaks[0] + 40_000_000
+    assert sys.platform != "linux" or peaks[2] < peaks[1]
+
+
+def test_samples_that_were_handed_out_do_not_change(decoders: Decoders) -> None:
+    """The memory that they came in is used again by the child."""
+    sound = np.random.default_rng(0).integers(-9000, 9000, 200 * 16_000).astype(np.int16)
+    given = list(blocks(decoders, hostile.wav_of(sound.tobytes())))
+    assert np.array_equal(np.concatenate(given), sound)

@@ -1,7 +1,8 @@
 """The program of a decoder process: confines itself, then decodes one file after another until its standard input ends.
 
-Fed by `process` through standard input; answers on standard output. The bytes of a file are requested as FFmpeg reads them.
-Started as `python -I -m processors.slicer.sandbox.child MEMORY_BYTES` with an empty environment.
+Fed by `process` through standard input; answers on standard output. The bytes of a file are requested as FFmpeg reads them. They
+and the samples are in shared memory.
+Started as `python -I -m processors.slicer.sandbox.child MEMORY_BYTES MEMORY_FD` with an empty environment.
 """
 
 import contextlib
@@ -9,26 +10,72 @@ import gc
 import io
 import os
 import sys
+import time
 import traceback
 import wave
 
-from processors.slicer.audio import DecodeOptions
+from processors.slicer.audio import BLOCK_SAMPLES, DecodeOptions, Samples
 from processors.slicer.decode import open_audio
 from processors.slicer.sandbox.confinement import confine
-from processors.slicer.sandbox.frames import Kind, Receiver, Refusal, Request, range_of, send
+from processors.slicer.sandbox.frames import Ended, Kind, Receiver, Refusal, Request, count_of, range_of, read_count, send
+from processors.slicer.sandbox.memory import AREA_SAMPLES, AREAS, FILE_BYTES, SharedMemory
 from runtime.errors import Invalid
 from schemas.work import SAMPLE_RATE_HZ
 
 IN, OUT = 0, 1
-SMALLEST_READ_BYTES, LARGEST_READ_BYTES = 32 << 10, 1 << 20
+SMALLEST_READ_BYTES = 32 << 10
+FIRST_SAMPLES = 4 * BLOCK_SAMPLES  # of a file; more with every message, so that the slicer can begin early
+DESCRIPTORS = 1024  # more than the interpreter and its libraries have open
+
+
+class Exchange:
+    """The child's side of one file: requests its bytes, hands over its samples. Ends the process when the slicer has ended, or no
+    longer needs the file."""
+
+    def __init__(self, receiver: Receiver, memory: SharedMemory) -> None:
+        self._receiver = receiver
+        self._memory = memory
+        self._area = 0  # the one that is being filled
+        self._count = 0  # samples in it
+        self._taken = 0  # areas that are free again
+        self._most = FIRST_SAMPLES  # in one message
+
+    def fetch(self, offset: int, size: int) -> memoryview:
+        """Valid until the next call."""
+        send(OUT, Kind.READ, range_of(offset, size))
+        return self._memory.file[: read_count(self._wait_for(Kind.DATA), size)]
+
+    def give(self, block: Samples) -> None:
+        while self._area - self._taken >= AREAS:
+            self._wait_for(Kind.TAKEN)
+        self._memory.put(self._area, self._count, block)
+        self._count += len(block)
+        if self._count + BLOCK_SAMPLES > self._most:
+            self.flush()
+            self._most = min(2 * self._most, AREA_SAMPLES)
+
+    def flush(self) -> None:
+        """Hands over what was given."""
+        if self._count:
+            send(OUT, Kind.SAMPLES, count_of(self._count))
+            self._area, self._count = self._area + 1, 0
+
+    def _wait_for(self, wanted: Kind) -> memoryview:
+        while (message := self._receiver.next()) is not None:
+            kind, payload = message
+            if kind is Kind.TAKEN:
+                self._taken += 1
+            if kind is wanted:
+                return payload
+        sys.exit(0)
 
 
 class RemoteFile:
     """A file whose bytes the slicer serves. Implements `audio.Seekable`. Reads ahead, in larger blocks while it reads in
     order."""
 
-    def __init__(self, receiver: Receiver, size_bytes: int) -> None:
-        self._receiver = receiver
+    def __init__(self, exchange: Exchange, size_bytes: int) -> None:
+        self._exchange = exchange
         self._size = size_bytes
         self._at = 0
         self._buffer = memoryview(b"")
@@ -38,8 +85,8 @@ class RemoteFile:
     def read(self, size: int, /) -> bytes:
         if not self._begin <= self._at < self._begin + len(self._buffer):
             in_order = self._at == self._begin + len(self._buffer)
-            self._ahead = min(2 * self._ahead, LARGEST_READ_BYTES) if in_order else SMALLEST_READ_BYTES
-            self._fetch(min(max(size, self._ahead), LARGEST_READ_BYTES, self._size - self._at))
+            self._ahead = min(2 * self._ahead, FILE_BYTES) if in_order else SMALLEST_READ_BYTES
+            self._fetch(min(max(size, self._ahead), FILE_BYTES, self._size - self._at))
         begin = self._at - self._begin
         data = bytes(self._buffer[begin : begin + size])
         self._at += len(data)
@@ -53,18 +100,14 @@ class RemoteFile:
         return self._at
 
     def _fetch(self, size: int) -> None:
-        self._begin, self._buffer = self._at, memoryview(b"")
-        if size <= 0:
-            return
-        send(OUT, Kind.READ, range_of(self._at, size))
-        message = self._receiver.next()
-        if message is None or message[0] is not Kind.DATA:
-            sys.exit(0)  # the slicer has ended, or no longer needs this file
-        self._buffer = message[1]
+        self._begin = self._at
+        self._buffer = self._exchange.fetch(self._at, size) if size > 0 else memoryview(b"")
 
 
-def main(memory_bytes: int) -> None:
+def main(memory_bytes: int, memory_fd: int) -> None:
     """Runs until standard input ends."""
+    memory = SharedMemory(memory_fd)
+    os.closerange(3, DESCRIPTORS)  # mappings need none
     _warm_up()
     gc.freeze()
     enforced = confine(memory_bytes)
@@ -72,17 +115,20 @@ def main(memory_bytes: int) -> None:
     receiver = Receiver(IN)
     while (message := receiver.next()) is not None:
         if message[0] is Kind.OPEN:
-            _decode(receiver, Request.model_validate_json(bytes(message[1])))
+            _decode(Exchange(receiver, memory), Request.model_validate_json(bytes(message[1])))
 
 
-def _decode(receiver: Receiver, request: Request) -> None:
+def _decode(exchange: Exchange, request: Request) -> None:
+    began_s = time.process_time()
     options = DecodeOptions(request.max_audio_s, request.track, request.raw_format)
     try:
-        with open_audio(RemoteFile(receiver, request.size_bytes), options) as audio:
+        with open_audio(RemoteFile(exchange, request.size_bytes), options) as audio:
             send(OUT, Kind.OPENED, audio.info.model_dump_json().encode())
             for block in audio.blocks():
-                send(OUT, Kind.BLOCK, block.data)
-            ended = audio.info
+                exchange.give(block)
+            exchange.flush()
+            info = audio.info
+        ended = Ended(info=info, cpu_s=time.process_time() - began_s)
         send(OUT, Kind.ENDED, ended.model_dump_json().encode())
     except Invalid as error:
         _refuse(error.reason, str(error))
@@ -106,7 +152,7 @@ def _warm_up() -> None:
     with open_audio(file, DecodeOptions(max_audio_s=10)) as audio:
         samples = sum(map(len, audio.blocks()))
         assert samples == SAMPLE_RATE_HZ
-        audio.info.model_dump_json()
+        Ended(info=audio.info, cpu_s=time.process_time()).model_dump_json()
     with contextlib.suppress(Invalid), open_audio(io.BytesIO(b"no audio"), DecodeOptions(max_audio_s=10)):
         pass
     try:
@@ -119,6 +165,6 @@ def _warm_up() -> None:
 
 if __name__ == "__main__":
     try:
-        main(int(sys.argv[1]))
+        main(int(sys.argv[1]), int(sys.argv[2]))
     except BrokenPipeError:
         os._exit(0)

@@ -1,5 +1,6 @@
 """The messages between the slicer and a decoder process, over a pipe in each direction: a kind, a length, a payload.
 
+The file's bytes and its samples are in `memory`; messages state how many.
 The slicer does not trust what it receives: a message that is too large or of no known kind raises `ProtocolError`.
 """
 
@@ -10,24 +11,28 @@ from enum import IntEnum
 
 from pydantic import BaseModel, Field
 
+from processors.slicer.sandbox.memory import FILE_BYTES
 from schemas.options import RawFormat
+from schemas.work import AudioInfo
 
-PAYLOAD_MAX_BYTES = 1 << 20
+PAYLOAD_MAX_BYTES = 1 << 20  # a description with every track and warning is far smaller
 _HEADER = struct.Struct("<BI")
 _RANGE = struct.Struct("<QI")
+_COUNT = struct.Struct("<I")
 
 
 class Kind(IntEnum):
     """Upper half: from the slicer. Lower half: from the child."""
 
     OPEN = 1  # a Request as JSON: decode this file
-    DATA = 2  # the bytes that READ requested; fewer at the end of the file
+    DATA = 2  # how many of the bytes that READ requested are in the memory; fewer at the end of the file
+    TAKEN = 3  # the samples have been copied: their area is free
 
     READY = 17  # confined, and waiting for a file; the payload names what is enforced
     READ = 18  # where and how many bytes (`read_range`)
     OPENED = 19  # AudioInfo as JSON
-    BLOCK = 20  # samples, s16 native byte order, mono, 16 kHz
-    ENDED = 21  # AudioInfo as JSON; after the last block
+    SAMPLES = 20  # how many samples (s16 native byte order, mono, 16 kHz) are in the next area of the memory
+    ENDED = 21  # an Ended as JSON; after the last samples
     FAILED = 22  # a Refusal as JSON; the child is ready for the next file
     BROKEN = 23  # a traceback as UTF-8: a bug, or a file that provokes one
 
@@ -49,6 +54,13 @@ class Refusal(BaseModel):
     message: str = Field(max_length=20_000)
 
 
+class Ended(BaseModel):
+    """`cpu_s`: the CPU time of the child for this file."""
+
+    info: AudioInfo
+    cpu_s: float = Field(ge=0)
+
+
 class ProtocolError(Exception):
     """The other side violates the protocol."""
 
@@ -59,9 +71,24 @@ def read_range(payload: memoryview) -> tuple[int, int]:
         offset, size = _RANGE.unpack(payload)
     except struct.error as error:
         raise ProtocolError("a READ of the wrong size") from error
-    if not 0 < size <= PAYLOAD_MAX_BYTES:
+    if not 0 < size <= FILE_BYTES:
         raise ProtocolError(f"a READ of {size} bytes")
     return offset, size
+
+
+def read_count(payload: memoryview, maximum: int) -> int:
+    """Of DATA or SAMPLES. Raises ProtocolError."""
+    try:
+        (count,) = _COUNT.unpack(payload)
+    except struct.error as error:
+        raise ProtocolError("a number of the wrong size") from error
+    if not 0 <= count <= maximum:
+        raise ProtocolError(f"the number {count}, which is more than {maximum}")
+    return int(count)
+
+
+def count_of(count: int) -> bytes:
+    return _COUNT.pack(count)
 
 
 def range_of(offset: int, size: int) -> bytes:

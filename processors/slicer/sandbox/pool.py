@@ -6,11 +6,13 @@ Used by `slicing`, from many threads. One child works on one file at a time, so 
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from processors.slicer.audio import Check, DecodeOptions, OpenAudio, Seekable, no_check
+from processors.slicer.sandbox.confinement import SECCOMP
+from processors.slicer.sandbox.decoding import Decoding
 from processors.slicer.sandbox.process import DecoderProcess, Limits
 from runtime.errors import Invalid
 from runtime.logs import get_logger
@@ -18,6 +20,7 @@ from runtime.logs import get_logger
 log = get_logger(__name__)
 KEPT_IDLE = 4  # more than that are not needed again soon
 IDLE_S = 60.0  # a child that was not needed for that long is ended
+SOON_S = 0.25  # about the start of a child
 
 
 class _Idle(NamedTuple):
@@ -31,13 +34,14 @@ class Decoders:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._idle: list[_Idle] = []  # the one that was used last is taken next
-        self._lock = threading.Lock()
+        self._working = 0  # children that have a file
+        self._changed = threading.Condition()  # guards all of these
         self._closed = False
         self._reported = False
 
     def start(self) -> None:
         """Starts a child, and does not wait until it is ready."""
-        with self._lock:
+        with self._changed:
             if not self._idle and not self._closed:
                 self._idle.append(_Idle(DecoderProcess(self._limits), time.monotonic()))
 
@@ -48,20 +52,16 @@ class Decoders:
         if not file.read(1):
             raise Invalid("empty", "the file is empty")
         child = self._take()
-        decoding = None
+        decoding = Decoding(child, file, options, check, self._limits)
         try:
-            decoding = child.open(file, options, check)
-            self._report(child)
             decoding.begin()
             yield decoding
         finally:
-            if decoding is not None and decoding.is_complete:
-                self._give_back(child)
-            else:
-                child.close()
+            self._report(child.enforced)
+            self._give_back(child, is_reusable=decoding.is_complete and not child.should_retire())
 
     def close(self) -> None:
-        with self._lock:
+        with self._changed:
             self._closed = True
             idle, self._idle = self._idle, []
         for one in idle:
@@ -70,31 +70,34 @@ class Decoders:
     def trim(self) -> None:
         """For a slicer that has nothing to do: ends the children that have been idle for a minute, except one."""
         until_s = time.monotonic() - IDLE_S
-        with self._lock:
+        with self._changed:
             surplus = [idle for idle in self._idle[:-1] if idle.since_s < until_s]
             self._idle = [idle for idle in self._idle if idle not in surplus]
         for idle in surplus:
             idle.child.close()
 
-    def _report(self, child: DecoderProcess) -> None:
-        """Logs once if something is not enforced that could be."""
-        if sys.platform == "linux" and not self._reported and "seccomp" not in (child.enforced or ()):
+    def _report(self, enforced: Sequence[str] | None) -> None:
+        """Logs once if something is not enforced that could be. None: not known yet."""
+        if sys.platform == "linux" and not self._reported and enforced is not None and SECCOMP not in enforced:
             self._reported = True
             log.warning("decoder.limited", hint="install libseccomp (Debian: libseccomp2); see docs/security.md")
 
     def _take(self) -> DecoderProcess:
-        with self._lock:
-            if self._idle:
-                return self._idle.pop().child
-        return DecoderProcess(self._limits)
+        """One that is idle, or is so soon: most files end before a new child has started. Else a new one."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._idle or not self._working, SOON_S)
+            child = self._idle.pop().child if self._idle else DecoderProcess(self._limits)
+            self._working += 1
+            return child
 
-    def _give_back(self, child: DecoderProcess) -> None:
-        worn = child.should_retire()
-        with self._lock:
-            keep = not worn and not self._closed and len(self._idle) < KEPT_IDLE
-            if keep:
+    def _give_back(self, child: DecoderProcess, *, is_reusable: bool) -> None:
+        with self._changed:
+            self._working -= 1
+            is_kept = is_reusable and not self._closed and len(self._idle) < KEPT_IDLE
+            if is_kept:
                 self._idle.append(_Idle(child, time.monotonic()))
-        if not keep:
+            self._changed.notify_all()
+        if not is_kept:
             child.close()
 
 
