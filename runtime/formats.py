@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from runtime import long_json
 from schemas.segment import Segment, Word
 from schemas.transcript import Transcript
 
@@ -88,7 +89,9 @@ def segment_document(segment: Segment) -> dict[str, Any]:
 
 
 def json(transcript: Transcript) -> bytes:
-    return orjson.dumps(document(transcript), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    whole = document(transcript)
+    whole["segments"] = long_json.indented_array(whole["segments"])
+    return orjson.dumps(whole, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
 def txt(transcript: Transcript) -> bytes:

@@ -9,6 +9,7 @@ import orjson
 
 from producers.gateway.progress import Progress
 from producers.gateway.view import JobView, View
+from runtime import long_json
 from runtime.formats import answer, segment_document
 from runtime.gc_pause import gc_paused
 from runtime.objects import NotFound
@@ -110,7 +111,9 @@ class Documents:
         return self._view.progress.of(job.work_id)
 
     def _result(self, job: JobView) -> dict[str, Any]:
-        return {"success": True, **answer(self._transcripts.read(job.work_id)), "cached": job.cached}
+        result = answer(self._transcripts.read(job.work_id))
+        result["transcription"]["segments"] = long_json.array(result["transcription"]["segments"])
+        return {"success": True, **result, "cached": job.cached}
 
 
 def _times(job: JobView) -> dict[str, datetime | None]:
@@ -130,7 +133,7 @@ def _model(job: JobView) -> dict[str, str]:
 
 
 def progress_document(share: float, segments: tuple[Segment, ...]) -> dict[str, Any]:
-    return {"share": share, "segments": [segment_document(segment) for segment in segments]}
+    return {"share": share, "segments": long_json.array(map(segment_document, segments))}
 
 
 def message(job: JobView, share: float) -> str:

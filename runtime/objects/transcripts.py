@@ -5,6 +5,7 @@ import threading
 import orjson
 from cachetools import LRUCache
 
+from runtime import long_json
 from runtime.gc_pause import gc_paused
 from runtime.objects import keys
 from runtime.objects.store import NotFound, ObjectStore
@@ -83,8 +84,8 @@ def _decoded(raw: bytes) -> Transcript:
         return codec.decode(Transcript, raw)
     try:
         with gc_paused():
-            data = orjson.loads(raw)
-            segments = tuple(Segment.model_validate(segment) for segment in data.pop("segments", ()))
-    except (ValueError, AttributeError, TypeError) as error:  # pydantic's ValidationError is a ValueError
+            fields, segments = long_json.read(raw, "segments", Segment.model_validate)
+        rest = orjson.dumps({**fields, "segments": []})
+    except (ValueError, TypeError, RecursionError) as error:  # pydantic's ValidationError is a ValueError
         raise codec.Undecodable("wrong_schema", str(error)) from error
-    return codec.decode(Transcript, orjson.dumps({**data, "segments": []})).model_copy(update={"segments": segments})
+    return codec.decode(Transcript, rest).model_copy(update={"segments": tuple(segments)})
