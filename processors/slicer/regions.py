@@ -6,6 +6,7 @@ silence of its second half, which usually ends a sentence, or between two words 
 reaches a high probability is not speech.
 """
 
+import math
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -38,12 +39,13 @@ class Regions:
         self._silence_below = max(options.vad_threshold - HYSTERESIS, 0.01)
         self._pad = SAMPLE_RATE_HZ * options.speech_pad_s
         self._min_silence = SAMPLE_RATE_HZ * options.min_silence_s
+        self._min_speech = SAMPLE_RATE_HZ * options.min_speech_s
         longest = SAMPLE_RATE_HZ * options.max_chunk_s - WINDOW_SAMPLES - 2 * self._pad
         self._max_speech = max(longest, WINDOW_SAMPLES)
         self._stretches = Stretches(self._threshold, self._silence_below, WINDOW_SAMPLES)
         self._now = 0  # where the next window begins
         self._start: int | None = None  # of the current speech
-        self._padded_start = 0  # the same, with its padding
+        self._padding: float = 0  # before it, and after the region before it
         self._silence = 0  # where its last silence began; 0: there is none
         self._silences: list[Span] = []  # the short ones in it: where each began and ended
         self._peak = 0.0  # its highest probability, including the part that was cut off
@@ -57,7 +59,13 @@ class Regions:
             return self._closed.span[0]
         return self._padded_start if self._start is not None else max(0, int(self._now - self._pad))
 
+    @property
+    def _padded_start(self) -> int:
+        assert self._start is not None
+        return int(max(0, self._start - self._padding))
+
     def feed(self, probabilities: Iterable[float]) -> list[Region]:
+        """The regions that are final now."""
         final: list[Region] = []
         for probability in probabilities:
             final += self._step(probability)
@@ -72,7 +80,7 @@ class Regions:
                 final += self._step(probability)
             self._now += WINDOW_SAMPLES
         if self._start is not None and self._start < length:
-            self._close(length)
+            final += self._end(length)
         if self._closed is not None:
             final.append(_padded(self._closed, int(min(length, self._closed.span[1] + self._pad))))
         return final
@@ -86,22 +94,22 @@ class Regions:
             self._silence = 0
         if self._start is None:
             self._peak = probability
-            return self._begin(self._now) if speech else self._finalise()
+            if not speech:
+                return self._finalise()
+            self._begin(self._now)
+            return self._confirm()
         self._peak = max(self._peak, probability)
-        final: list[Region] = []
         self._recent.append((probability, self._now))
-        if self._now - self._start > self._max_speech:
-            final = self._split()
+        final = self._split() if self._now - self._start > self._max_speech else []
         if self._start is not None and probability < self._silence_below:
-            self._fall_silent()
-        return final
+            final += self._fall_silent()
+        return final + self._confirm()
 
     def _split(self) -> list[Region]:
         """Ends speech that is too long, and begins again."""
         assert self._start is not None
         if self._silence and self._now - self._silence > SHORT_SILENCE_SAMPLES:
-            self._close(self._silence)
-            return []
+            return self._close(self._silence)
         half = self._start + self._max_speech / 2
         late = [silence for silence in self._silences if silence[0] > half]
         if late:
@@ -113,46 +121,63 @@ class Regions:
         """What came after `resume` belongs to the speech that continues."""
         silences = [silence for silence in self._silences if silence[0] >= resume]
         recent = [window for window in self._recent if window[1] >= resume]
-        self._close(cut)
-        final = self._begin(resume)
+        final = self._close(cut)
+        self._begin(resume)
         self._silences = silences
         self._recent.extend(recent)
         return final
 
-    def _fall_silent(self) -> None:
+    def _fall_silent(self) -> list[Region]:
         self._silence = self._silence or self._now
-        if self._now - self._silence >= self._min_silence:
-            self._close(self._silence)
+        return self._end(self._silence) if self._now - self._silence >= self._min_silence else []
 
-    def _close(self, end: int) -> None:
+    def _begin(self, start: int) -> None:
+        """Speech starts here; it shares a short gap with the region before."""
+        gap = math.inf if self._closed is None else start - self._closed.span[1]
+        self._start, self._padding = start, gap // 2 if gap < 2 * self._pad else self._pad
+
+    def _end(self, end: int) -> list[Region]:
+        """Speech ends at a silence, or with the file: a region if it is long enough."""
         assert self._start is not None
-        speech = self._stretches.take(end) or ((self._start, end),)
-        if self._peak >= DOUBTFUL or sum(b - a for a, b in speech) >= DOUBTFUL_SAMPLES:
-            self._closed = Region((self._padded_start, end), speech)
+        if end - self._start > self._min_speech:
+            return self._close(end)
+        self._forget(self._start, end)
+        return []
+
+    def _close(self, end: int) -> list[Region]:
+        """The current speech becomes a region if that is probable enough; then the region before is final."""
+        assert self._start is not None
+        start, padded_start = self._start, self._padded_start
+        speech = self._forget(start, end) or ((start, end),)
+        if self._peak < DOUBTFUL and sum(b - a for a, b in speech) < DOUBTFUL_SAMPLES:
+            return []
+        final = self._take_closed(self._padding)
+        self._closed = Region((padded_start, end), speech)
+        return final
+
+    def _forget(self, start: int, end: int) -> tuple[Span, ...]:
+        """The current speech, whose stretches are returned."""
         self._start = None
         self._silence = 0
         self._silences = []
         self._recent.clear()
+        return self._stretches.take(start, end)
 
-    def _begin(self, start: int) -> list[Region]:
-        """Speech starts here; it shares a short gap with the region before, which is final now."""
-        final: list[Region] = []
-        pad = self._pad
-        if self._closed is not None:
-            end = self._closed.span[1]
-            gap = start - end
-            pad = gap // 2 if gap < 2 * pad else pad
-            final = [_padded(self._closed, int(end + pad))]
-            self._closed = None
-        self._start, self._padded_start = start, int(max(0, start - pad))
-        return final
+    def _confirm(self) -> list[Region]:
+        """The region before is final as soon as the current speech is certain to become one."""
+        if self._start is None or self._silence or self._peak < DOUBTFUL:
+            return []
+        return self._take_closed(self._padding) if self._now + WINDOW_SAMPLES - self._start > self._min_speech else []
 
     def _finalise(self) -> list[Region]:
         """The closed region is final, too, when speech can only begin beyond both paddings."""
         if self._closed is None or self._now - self._closed.span[1] < 2 * self._pad:
             return []
+        return self._take_closed(self._pad)
+
+    def _take_closed(self, padding: float) -> list[Region]:
         closed, self._closed = self._closed, None
-        return [_padded(closed, int(closed.span[1] + self._pad))]
+        return [] if closed is None else [_padded(closed, int(closed.span[1] + padding))]
 
 
 def _padded(region: Region, end: int) -> Region:

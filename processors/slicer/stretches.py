@@ -32,18 +32,19 @@ class Stretches:
         if self._silence is not None and now - self._silence >= SILENCE_SAMPLES:
             self._close(now + self._window)
 
-    def take(self, end: int) -> tuple[Span, ...]:
-        """Removes and returns the stretches up to `end`; one that continues is split."""
+    def take(self, start: int, end: int) -> tuple[Span, ...]:
+        """Removes the stretches up to `end`, and returns their parts from `start` on; one that continues is split."""
         if self._windows:
             self._close(end)
-        taken = tuple((a, min(b, end)) for a, b in self._closed if a < end)
+        taken = ((max(a, start), min(b, end)) for a, b in self._closed)
         self._closed = [(max(a, end), b) for a, b in self._closed if b > end]
-        return taken
+        return tuple((a, b) for a, b in taken if a < b)
 
     def _close(self, end: int) -> None:
-        """Windows from `end` on belong to the next stretch."""
+        """Windows from `end` on belong to the next stretch, if there is speech in them."""
         mine = [window for window in self._windows if window[0] < end]
-        self._windows = [window for window in self._windows if window[0] >= end]
+        rest = [window for window in self._windows if window[0] >= end]
+        self._windows = rest if any(probability >= self._threshold for _, probability in rest) else []
         self._silence = None
         if mine:
             level = EDGE * max(probability for _, probability in mine)

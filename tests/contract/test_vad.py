@@ -1,5 +1,7 @@
 """Our streaming detector and regions against faster-whisper's, which hears a file as a whole."""
 
+from itertools import pairwise, product
+
 import faster_whisper.vad
 import numpy as np
 import pytest
@@ -21,6 +23,19 @@ OPTIONS = [
 ]
 
 
+GRID = list(product([0.35, 0.5, 0.7], [0, 0.25, 1], [0.1, 0.5, 2], [0, 0.4]))
+
+
+class Scripted:
+    """In the place of faster-whisper's network: returns given probabilities."""
+
+    def __init__(self, probabilities: NDArray[np.float32]) -> None:
+        self._probabilities = probabilities
+
+    def __call__(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self._probabilities[: len(audio) // 512]
+
+
 @pytest.fixture(scope="module")
 def session() -> Session:
     return load_session()
@@ -29,6 +44,7 @@ def session() -> Session:
 def theirs(samples: Samples, options: SlicingOptions) -> list[Span]:
     wanted = faster_whisper.vad.VadOptions(
         threshold=options.vad_threshold,
+        min_speech_duration_ms=int(options.min_speech_s * 1000),
         max_speech_duration_s=options.max_chunk_s,
         min_silence_duration_ms=int(options.min_silence_s * 1000),
         speech_pad_ms=int(options.speech_pad_s * 1000),
@@ -77,14 +93,21 @@ def test_regions_do_not_depend_on_how_the_samples_arrive(session: Session) -> No
     assert all(ours(samples, OPTIONS[0], session, block) == whole for block in (700, 16384, 100_001))
 
 
-class Scripted:
-    """In the place of faster-whisper's network: returns given probabilities."""
-
-    def __init__(self, probabilities: NDArray[np.float32]) -> None:
-        self._probabilities = probabilities
-
-    def __call__(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
-        return self._probabilities[: len(audio) // 512]
+@pytest.mark.parametrize("clip", NATURAL)
+def test_natural_speech_has_the_same_regions_with_any_options(
+    clip: str, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the same probabilities, and without a longest chunk, where our rules differ: see test_regions."""
+    samples = samples_of(clip)
+    detector = SpeechDetector(session)
+    probabilities = np.concatenate([detector.feed(samples), detector.finish()])
+    monkeypatch.setattr(faster_whisper.vad, "get_vad_model", lambda: Scripted(probabilities))
+    for threshold, min_speech_s, min_silence_s, pad_s in GRID:
+        options = SlicingOptions(
+            vad_threshold=threshold, min_speech_s=min_speech_s, min_silence_s=min_silence_s, speech_pad_s=pad_s
+        ).model_copy(update={"max_chunk_s": 3600.0})
+        found = Regions(options).finish(probabilities, len(samples))
+        assert padded(found) == theirs(samples, options), options
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -98,7 +121,8 @@ def test_the_rules_agree_on_any_probabilities(seed: int, monkeypatch: pytest.Mon
     options = SlicingOptions(
         vad_threshold=0.5,
         max_chunk_s=float(chance.choice([3, 5, 10, 30])),
-        min_silence_s=float(chance.choice([0, 0.16])),
+        min_speech_s=float(chance.choice([0, 0.25, 1.5])),
+        min_silence_s=float(chance.choice([0, 0.1, 0.16])),
         speech_pad_s=float(chance.choice([0, 0.05, 0.4])),
     )
     monkeypatch.setattr(faster_whisper.vad, "get_vad_model", lambda: Scripted(probabilities))
@@ -106,3 +130,6 @@ def test_the_rules_agree_on_any_probabilities(seed: int, monkeypatch: pytest.Mon
     found = [region for p in probabilities[:-1] for region in machine.feed([p])]
     found += machine.finish(probabilities[-1:], length)
     assert padded(found) == theirs(np.zeros(length, np.int16), options)
+    stretches = [(max(start, a), min(end, b)) for region in found for start, end in [region.span] for a, b in region.speech]
+    assert stretches == [stretch for region in found for stretch in region.speech]
+    assert all(before[1] <= after[0] for before, after in pairwise(stretches))

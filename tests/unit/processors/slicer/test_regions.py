@@ -43,6 +43,24 @@ def test_what_is_never_likely_must_last_to_be_speech() -> None:
     assert len(regions(probabilities_of((50, 0.1), (1, 0.6), (50, 0.1)))) == 1
 
 
+def test_speech_that_is_shorter_than_the_shortest_is_none() -> None:
+    options = SlicingOptions(min_silence_s=0.16, min_speech_s=0.32)
+    assert regions(probabilities_of((50, 0.1), (10, 0.9), (50, 0.1)), options) == []
+    assert len(regions(probabilities_of((50, 0.1), (11, 0.9), (50, 0.1)), options)) == 1
+
+
+def test_speech_that_is_dropped_takes_no_padding_from_its_neighbours() -> None:
+    options = SlicingOptions(min_silence_s=0.16, min_speech_s=0.32)
+    first, second = regions(probabilities_of((50, 0.9), (8, 0.1), (5, 0.9), (8, 0.1), (50, 0.9)), options)
+    assert (first[1], second[0]) == (50 * 512 + 21 * 256, 71 * 512 - 21 * 256)
+
+
+def test_a_region_waits_for_the_next_speech_only_until_that_is_certain() -> None:
+    machine = Regions(SlicingOptions(min_silence_s=0.16, min_speech_s=0.32))
+    assert machine.feed(probabilities_of((50, 0.9), (8, 0.1), (10, 0.9))) == []
+    assert len(machine.feed([0.9])) == 1
+
+
 def test_a_short_gap_is_shared_by_its_neighbours() -> None:
     first, second = regions(probabilities_of((50, 0.9), (10, 0.1), (50, 0.9)), BRIEF)
     assert first[1] == second[0] == 55 * 512
@@ -92,7 +110,10 @@ def test_cut_speech_loses_no_sample_and_no_part_is_too_long(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_no_region_begins_before_needed_from(seed: int) -> None:
     chance = random.Random(seed)
-    machine = Regions(SlicingOptions(max_chunk_s=chance.choice([1, 3, 30]), speech_pad_s=chance.choice([0, 0.1, 0.4, 3])))
+    limits = {"max_chunk_s": chance.choice([1, 3, 30]), "min_speech_s": chance.choice([0, 0.1, 0.5])}
+    machine = Regions(
+        SlicingOptions(speech_pad_s=chance.choice([0, 0.1, 0.4, 3]), min_silence_s=chance.choice([0, 0.1, 2]), **limits)
+    )
     needed, last_end = 0, 0
     for _ in range(3000):
         for region in machine.feed([chance.choice([0.1, 0.1, 0.4, 0.9, 0.9])]):
