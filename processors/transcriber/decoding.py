@@ -1,4 +1,4 @@
-"""Decoding with temperature fallback: a poor result is sampled again at rising temperatures, for each window separately.
+"""Decoding with temperature fallback: a poor result is decoded again at the next temperature, for each window separately.
 
 Fed by `whisper.py`, which encodes and generates; this decides what is good enough.
 """
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from processors.transcriber.segments import NO_SPEECH, UNLIKELY_LOGPROB
 from runtime import metrics
 
-TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 TOO_REPETITIVE = 2.4  # the text's size over its size when compressed
 SAMPLES_PER_TRY = 5
 
@@ -37,7 +36,7 @@ class Decoded:
 Generate = Callable[[Sequence[int], float], list[Decoded]]
 
 
-def with_fallback(windows: int, generate: Generate, temperatures: Sequence[float] = TEMPERATURES) -> list[Decoded]:
+def with_fallback(windows: int, generate: Generate, temperatures: Sequence[float]) -> list[Decoded]:
     """`generate(rows, temperature)` decodes those windows of the batch. If no attempt is good, the likeliest without
     repetitions is used."""
     tries: list[list[Decoded]] = [[] for _ in range(windows)]

@@ -72,9 +72,24 @@ class Group:
     """What windows must have in common to share a batch: the encoder's length, and the options that apply to a whole batch."""
 
     frames: int
+    hotwords: str | None
     prompt: str | None
     beam_size: int
+    temperature: tuple[float, ...]
+    suppress_tokens: tuple[int, ...]
     words: bool
+
+    @classmethod
+    def of(cls, frames: int, options: DecodingOptions) -> "Group":
+        return cls(
+            frames,
+            options.hotwords,
+            options.prompt,
+            options.beam_size,
+            options.temperature,
+            options.suppress_tokens,
+            options.words,
+        )
 
 
 class Engine(Protocol):
@@ -91,5 +106,5 @@ class Engine(Protocol):
     def transcribe(self, batch: Sequence[Window]) -> list[WindowText]:
         """One text per window, in order; the same as one by one. Blocks. All windows are of one group (else ValueError).
 
-        Raises Invalid when a window's audio or language can never work.
+        Raises Invalid when a window's audio, language or suppressed tokens can never work.
         """

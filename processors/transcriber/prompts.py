@@ -1,4 +1,4 @@
-"""A job's prompt in the form that the model accepts: names and terms to expect."""
+"""A job's hotwords and prompt in the form that the model accepts: as text that precedes the audio."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -22,14 +22,20 @@ class Prompt:
     warnings: tuple[TranscriptWarning, ...] = ()
 
 
-def fitted(text: str | None, tokenizer: Tokenizer, most_tokens: int) -> Prompt:
-    """Its end, as much as the model accepts: the part closest to the text has the most influence in Whisper."""
-    if not text:
-        return Prompt([])
-    tokens = tokenizer.encode(" " + text)
-    if len(tokens) <= most_tokens:
-        return Prompt(tokens)
-    used = tokens[-most_tokens:]
-    begin = tokenizer.decode(used).strip()[:QUOTED_LETTERS]
-    message = f"the prompt has {len(tokens)} tokens; only its last {most_tokens} were used, from “{begin}…” on"
-    return Prompt(used, (TranscriptWarning(code="prompt_cut", message=message),))
+def fitted(hotwords: str | None, prompt: str | None, tokenizer: Tokenizer, most_tokens: int) -> Prompt:
+    """The hotwords and then the prompt, together as much as the model accepts: the beginning of the hotwords, as in
+    faster-whisper, and the end of the prompt, since the part closest to the text has the most influence in Whisper."""
+    words = tokenizer.encode(" " + hotwords) if hotwords else []
+    text = tokenizer.encode(" " + prompt) if prompt else []
+    used_words = words[:most_tokens]
+    used_text = text[max(0, len(text) - most_tokens + len(used_words)) :]
+    warnings = []
+    if len(used_words) < len(words):
+        end = tokenizer.decode(used_words).strip()[-QUOTED_LETTERS:]
+        message = f"the hotwords have {len(words)} tokens; only the first {most_tokens} were used, up to “…{end}”"
+        warnings.append(TranscriptWarning(code="hotwords_cut", message=message))
+    if len(used_text) < len(text):
+        begin = tokenizer.decode(used_text).strip()[:QUOTED_LETTERS]
+        used = f"only its last {len(used_text)} were used, from “{begin}…” on" if used_text else "none was used"
+        warnings.append(TranscriptWarning(code="prompt_cut", message=f"the prompt has {len(text)} tokens; {used}"))
+    return Prompt([*used_words, *used_text], tuple(warnings))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from processors.transcriber import guard, joins, languages, prompts, segments, words
-from processors.transcriber.decoding import SAMPLES_PER_TRY, TEMPERATURES, Decoded, with_fallback
+from processors.transcriber.decoding import SAMPLES_PER_TRY, Decoded, with_fallback
 from processors.transcriber.engine import Group, LanguagePart, Window, WindowText
 from processors.transcriber.features import frames, waveform
 from processors.transcriber.mel import LogMel, Mel
@@ -32,6 +32,7 @@ log = get_logger(__name__)
 OPENING, CLOSING = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"  # punctuation that belongs to the next or the last word
 DetectedLanguage = tuple[str, float]  # a language and its probability
 SAMPLES_PER_FRAME = 320  # of the encoder's output
+TIMESTAMPS = 1501  # the last tokens of every model: 0.00 s to 30.00 s
 
 
 class WhisperEngine:
@@ -42,20 +43,14 @@ class WhisperEngine:
         self.batch_size = batch_size
         self._whisper = whisper
         self._log_mel = LogMel(whisper.model.n_mels)
-        self._suppressed: tuple[int, ...] = ()
         self._tokenizers: dict[tuple[str, str], Tokenizer] = {}
 
     def warm_up(self) -> None:
-        from faster_whisper.transcribe import get_suppressed_tokens
-
-        self._suppressed = get_suppressed_tokens(self._plain, [-1])
         hum = (200 * np.sin(np.arange(SAMPLE_RATE_HZ) / 9)).astype(np.int16)
         self.transcribe([Window(hum, DecodingOptions(beam_size=1))] * self.batch_size)
 
     def group(self, window: Window) -> Group:
-        options = window.options
-        prompt = (options.prompt or "").strip() or None
-        return Group(frames(len(window.samples), options), prompt, options.beam_size, options.words)
+        return Group.of(frames(len(window.samples), window.options), window.options)
 
     def transcribe(self, batch: Sequence[Window]) -> list[WindowText]:
         if not batch:
@@ -94,16 +89,17 @@ class WhisperEngine:
     def _decode(self, mel: Mel, encoded: Any, batch: Sequence[Window], detected: Sequence[DetectedLanguage]) -> list[WindowText]:
         group = self.group(batch[0])
         tokenizers = [self._tokenizer(lang, window.options.task) for (lang, _), window in zip(detected, batch, strict=True)]
-        prompt = prompts.fitted(group.prompt, self._plain, self._whisper.max_length // 2 - 1)
+        prompt = prompts.fitted(group.hotwords, group.prompt, self._plain, self._whisper.max_length // 2 - 1)
+        suppressed = self._suppressed(group.suppress_tokens)
         starts = [self._whisper.get_prompt(tokenizer, prompt.tokens, without_timestamps=False) for tokenizer in tokenizers]
 
         def generate(rows: Sequence[int], temperature: float) -> list[Decoded]:
             chosen = encoded if len(rows) == len(batch) else self._whisper.encode(mel[list(rows)])
-            return self._generate(chosen, [starts[row] for row in rows], group.beam_size, temperature)
+            return self._generate(chosen, [starts[row] for row in rows], group.beam_size, temperature, suppressed)
 
         # A fitted window with a poor result is decoded again in full, which is better than sampling.
         fitted = batch[0].options.encoder_window == "fit"
-        decoded = with_fallback(len(batch), generate, TEMPERATURES[:1] if fitted else TEMPERATURES)
+        decoded = with_fallback(len(batch), generate, group.temperature[:1] if fitted else group.temperature)
         rows = [_Row(*each, self._split(each[2], each[0])) for each in zip(batch, detected, decoded, strict=True)]
         aligned = group.words or any(joins.spanned(s.start, s.end, row.window.joins_s) for row in rows for s in row.split.spans)
         placed = self._words(encoded, tokenizers, rows) if aligned else [None] * len(rows)
@@ -166,7 +162,20 @@ class WhisperEngine:
             self._tokenizers[key] = Tokenizer(self._whisper.hf_tokenizer, self._multilingual, task=task, language=language)
         return self._tokenizers[key]
 
-    def _generate(self, encoded: Any, prompts: list[list[int]], beam_size: int, temperature: float) -> list[Decoded]:
+    def _suppressed(self, tokens: Sequence[int]) -> list[int]:
+        """With those that are no text in any case. CTranslate2 does not check them: one that the model lacks would be a write
+        beyond its memory."""
+        from faster_whisper.transcribe import get_suppressed_tokens
+
+        last = self._plain.timestamp_begin + TIMESTAMPS - 1
+        if wrong := [token for token in tokens if token > last or token == self._plain.eot]:
+            what = f"the token {wrong[0]} cannot be suppressed: the model has the tokens 0 to {last}"
+            raise Invalid("bad_option", f"{what}, and {self._plain.eot} ends a text")
+        return list(get_suppressed_tokens(self._plain, list(tokens)))
+
+    def _generate(
+        self, encoded: Any, prompts: list[list[int]], beam_size: int, temperature: float, suppressed: list[int]
+    ) -> list[Decoded]:
         """Timestamps are always generated: the text is better with them, too."""
         search: dict[str, object] = {"beam_size": beam_size}
         if temperature > 0:
@@ -181,7 +190,7 @@ class WhisperEngine:
             prompts,
             return_scores=True,
             return_no_speech_prob=True,
-            suppress_tokens=list(self._suppressed),
+            suppress_tokens=suppressed,
             max_length=self._whisper.max_length,
             **search,
         )

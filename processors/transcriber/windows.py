@@ -24,8 +24,10 @@ WINDOWS_MAX = 16  # of one chunk; one or two are usual
 PASSED_OVER_S = 1.0  # longer stretches of speech without text are decoded once more on their own
 UNREAD_S = 2.0  # and these are reported if there is no text again
 GAP_MARGIN_S = 0.2
+NO_HINTS = {"prompt": None, "hotwords": None}
 PROMPT_DROPPED = TranscriptWarning(
-    code="prompt_dropped", message="a part was transcribed without the prompt: with it the text was degraded or missing"
+    code="prompt_dropped",
+    message="a part was transcribed without prompt and hotwords: with them the text was degraded or missing",
 )
 
 
@@ -104,9 +106,9 @@ class ChunkWindows:
         elif text.runaway and part.options.encoder_window == "fit":
             self._read.refitted += 1
             self._again(part, encoder_window="full")
-        elif text.runaway and part.options.prompt is not None:
+        elif text.runaway and _has_hints(part.options):
             self._read.warnings[PROMPT_DROPPED] = None
-            self._again(part, prompt=None)
+            self._again(part, **NO_HINTS)
         elif text.runaway and part.passed_over:
             self._given_up.append(part)
         else:
@@ -118,7 +120,7 @@ class ChunkWindows:
     def _gaps(self) -> Iterator[_Part]:
         """Speech that the model skipped, to be decoded once more on its own; the prompt may be the cause."""
         around = [(segment.start, segment.end) for segment in self._read.segments]
-        options = self._options.model_copy(update={"prompt": None})
+        options = self._options.model_copy(update=NO_HINTS)
         for start, end in spoken.unread(self._speech, around, PASSED_OVER_S) if around else ():
             begin = max([start - GAP_MARGIN_S, *(b for _, b in around if b <= start)], default=0.0)
             until = min([end + GAP_MARGIN_S, *(a for a, _ in around if a >= end)])
@@ -143,14 +145,14 @@ class ChunkWindows:
         read_to = self._rest_at(part, part.start + round(text.read_to_s * SAMPLE_RATE_HZ))
         segments = text.segments
         if self._goes_on(part, read_to, PASSED_OVER_S if text.at_rest else REST_S):
-            changes = {"language": text.language, **({"prompt": None} if text.at_rest else {})}
+            changes = {"language": text.language, **(NO_HINTS if text.at_rest else {})}
             options = part.options.model_copy(update=changes)
             passed_over = part.passed_over or text.at_rest
             self._waiting.appendleft(_Part(read_to, part.end, options, probability, True, passed_over))
         elif text.tail is not None:
             segments = (*segments, text.tail)
         self._read.segments += self._placed(part, segments)
-        if segments and part.passed_over and self._options.prompt is not None:
+        if segments and part.passed_over and _has_hints(self._options):
             self._read.warnings[PROMPT_DROPPED] = None
         if segments:
             seconds, best = self._read.languages.get(text.language, (0.0, 0.0))
@@ -191,6 +193,10 @@ class ChunkWindows:
             refitted=read.refitted,
             inference_s=read.inference_s,
         )
+
+
+def _has_hints(options: DecodingOptions) -> bool:
+    return any(getattr(options, hint) is not None for hint in NO_HINTS)
 
 
 def of_chunk(samples: Samples, options: DecodingOptions, pieces: Sequence[Span], speech: Sequence[Span]) -> ChunkWindows:

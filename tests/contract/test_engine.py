@@ -82,10 +82,35 @@ def test_an_empty_batch_has_no_text(engine: WhisperEngine) -> None:
     assert engine.transcribe([]) == []
 
 
-def test_windows_of_two_groups_do_not_share_a_batch(engine: WhisperEngine) -> None:
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"prompt": "Sofia"},
+        {"hotwords": "Sofia"},
+        {"beam_size": 1},
+        {"temperature": (0.0,)},
+        {"suppress_tokens": ()},
+        {"words": True},
+        {"encoder_window": "fit"},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_windows_of_two_groups_do_not_share_a_batch(engine: WhisperEngine, other: dict[str, object]) -> None:
     second = np.zeros(RATE, dtype=np.int16)
     with pytest.raises(ValueError, match="2 groups"):
-        engine.transcribe([Window(second, DecodingOptions()), Window(second, DecodingOptions(prompt="Sofia"))])
+        engine.transcribe([Window(second, DecodingOptions()), Window(second, DecodingOptions.model_validate(other))])
+
+
+@pytest.mark.parametrize("beyond", [0, 1, 40_000])
+def test_a_token_that_cannot_be_suppressed_is_invalid(engine: WhisperEngine, beyond: int) -> None:
+    """One that the model lacks would be a write beyond its memory; without the end token no text would end."""
+    last = engine._plain.timestamp_begin + 1500
+    wrong = last + beyond if beyond else engine._plain.eot
+    second = np.zeros(RATE, dtype=np.int16)
+    with pytest.raises(Invalid, match=f"the token {wrong} cannot be suppressed: the model has the tokens 0 to {last}") as caught:
+        engine.transcribe([Window(second, DecodingOptions(suppress_tokens=(-1, wrong)))])
+    assert caught.value.failure.reason == "bad_option"
+    engine.transcribe([Window(second, DecodingOptions(suppress_tokens=(last,)))])
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e30])

@@ -38,7 +38,7 @@ class StandIn:
         assert self.warm is None or self.warm.wait(DEADLINE_S)
 
     def group(self, window: Window) -> Group:
-        return Group(3000, window.options.prompt, 5, False)
+        return Group.of(3000, window.options)
 
     def transcribe(self, batch: Sequence[Window]) -> list[WindowText]:
         self.batches.append(len(batch))

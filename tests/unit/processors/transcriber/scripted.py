@@ -53,7 +53,7 @@ class Model:
     def warm_up(self) -> None: ...
 
     def group(self, window: Window) -> Group:
-        return Group(frames(len(window.samples), window.options), window.options.prompt, 5, False)
+        return Group.of(frames(len(window.samples), window.options), window.options)
 
     def transcribe(self, batch: Sequence[Window]) -> list[WindowText]:
         (window,) = batch

@@ -126,12 +126,13 @@ def test_a_runaway_text_in_a_full_window_stands() -> None:
     assert text.refitted == 0
 
 
-def test_a_runaway_text_with_a_prompt_is_read_without_it_with_one_warning() -> None:
+@pytest.mark.parametrize("hint", ["prompt", "hotwords"])
+def test_a_runaway_text_with_a_hint_is_read_without_it_with_one_warning(hint: str) -> None:
     wild = replace(wrote(segment(0, 4, "Sofia, Sofia")), runaway=True)
     model = scripted(wild, wrote(segment(0, 6, "one")), replace(wrote(segment(0, 4, "two")), runaway=True))
-    text = read_chunk(model, 10, options=DecodingOptions(prompt="Sofia"))
+    text = read_chunk(model, 10, options=DecodingOptions.model_validate({hint: "Sofia"}))
     assert texts(text) == ["one", "two"]
-    assert [window.options.prompt for window in model.calls][:2] == ["Sofia", None]
+    assert [getattr(window.options, hint) for window in model.calls][:2] == ["Sofia", None]
     assert text.warnings == (PROMPT_DROPPED,)
 
 
