@@ -5,6 +5,7 @@ import json
 import random
 import struct
 import tracemalloc
+import zipfile
 from collections.abc import Iterator
 from contextlib import chdir
 from pathlib import Path
@@ -12,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from processors.slicer.audio import BLOCK_SAMPLES, DecodeOptions, Samples, Seekable
+from processors.slicer.audio import BLOCK_SAMPLES, DecodeOptions, Decoder, Samples, Seekable
 from processors.slicer.decode import open_audio
 from runtime.errors import Invalid, Retry
 from schemas.work import AudioInfo
+from tests.contract import sandboxed
 from tests.contract.media import Sound, media, speech
 
 AUDIO = Path(__file__).parents[2] / "examples" / "audio"
@@ -24,15 +26,15 @@ REASONS = {"empty", "unsupported", "no_audio", "corrupt", "too_long"}
 TONE = (np.sin(np.arange(16_000) / 10) * 9000).astype("<i2")
 
 
-def decoded(data: bytes | Seekable, max_audio_s: float = 600) -> tuple[Samples, AudioInfo]:
-    with open_audio(io.BytesIO(data) if isinstance(data, bytes) else data, DecodeOptions(max_audio_s)) as audio:
+def decoded(data: bytes | Seekable, max_audio_s: float = 600, decoder: Decoder = open_audio) -> tuple[Samples, AudioInfo]:
+    with decoder(io.BytesIO(data) if isinstance(data, bytes) else data, DecodeOptions(max_audio_s)) as audio:
         blocks = list(audio.blocks())
         return np.concatenate(blocks), audio.info
 
 
-def reason(data: bytes) -> str:
+def reason(data: bytes, decoder: Decoder = open_audio) -> str:
     with pytest.raises(Invalid) as refused:
-        decoded(data)
+        decoded(data, decoder=decoder)
     return refused.value.failure.reason
 
 
@@ -43,7 +45,7 @@ def wav(
     tag, bits = kind
     length = len(samples) if length is None else length
     frame = channels * bits // 8
-    fmt = struct.pack("<IHHIIHH", 16, tag, channels, rate, rate * frame & 0xFFFFFFFF, frame, bits)
+    fmt = struct.pack("<IHHIIHH", 16, tag, channels, rate, rate * frame & 0xFFFFFFFF, frame & 0xFFFF, bits)
     return b"RIFF" + struct.pack("<I", 36 + length) + b"WAVEfmt " + fmt + b"data" + struct.pack("<I", length) + samples
 
 
@@ -64,6 +66,13 @@ def test_samples_come_in_blocks_of_one_size_and_are_those_of_the_file() -> None:
     assert np.concatenate(blocks).tolist() == data.tolist()
 
 
+def zip_of(name: str, content: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(name, content)
+    return file.getvalue()
+
+
 HOSTILE = {
     "nothing": (b"", "empty"),
     "one byte": (b"\0", "unsupported"),
@@ -74,23 +83,31 @@ HOSTILE = {
         "unsupported",
     ),
     "a playlist": (b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n", "unsupported"),
+    "a playlist of local files": (b"#EXTM3U\n#EXTINF:9,\nsecret.wav\n#EXT-X-ENDLIST\n", "unsupported"),
+    "a DASH manifest": (b'<?xml version="1.0"?><MPD><Period><BaseURL>secret.wav</BaseURL></Period></MPD>', "unsupported"),
+    "a zip archive": (zip_of("secret.wav", TONE.tobytes()), "unsupported"),
     "an image": (b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sIIBBBBB", 13, b"IHDR", 1, 1, 8, 0, 0, 0, 0) + b"\0" * 90, "unsupported"),
     "a header without samples": (wav(b""), "no_audio"),
     "1 Hz": (wav(TONE.tobytes(), rate=1), "corrupt"),
     "2 GHz": (wav(TONE.tobytes(), rate=2**31 - 1), "corrupt"),
+    "3,999 Hz": (wav(TONE.tobytes(), rate=3_999), "corrupt"),
+    "768,001 Hz": (wav(TONE.tobytes(), rate=768_001), "corrupt"),
     "0 Hz": (wav(TONE.tobytes(), rate=0), "corrupt"),
+    "33 channels": (wav(bytes(66 * 1000), channels=33), "corrupt"),
+    "65,535 channels": (wav(TONE.tobytes(), channels=65_535), "corrupt"),
     "255 channels": (wav(TONE.tobytes(), channels=255), "corrupt"),
     "0 channels": (wav(TONE.tobytes(), channels=0), "corrupt"),
     "a film without its index": ((AUDIO / "en-video.mp4").read_bytes()[:20_000], "corrupt"),
 }
 
 
+@pytest.mark.parametrize("decoder", [open_audio, sandboxed.open_audio], ids=["in process", "sandboxed"])
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_file_without_a_single_sample_is_refused_with_a_reason(name: str, tmp_path: Path) -> None:
+def test_a_file_without_a_single_sample_is_refused_with_a_reason(name: str, decoder: Decoder, tmp_path: Path) -> None:
     data, expected = HOSTILE[name]
     (tmp_path / "secret.wav").write_bytes(wav(TONE.tobytes()))
     with chdir(tmp_path):
-        assert reason(data) == expected
+        assert reason(data, decoder) == expected
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -127,9 +144,11 @@ def test_dolby_digital_in_a_wav_file_that_calls_it_pcm_is_recognised() -> None:
     assert len(samples) / 16_000 == pytest.approx(16.0, abs=0.2)
 
 
-def test_numbers_that_are_none_do_no_harm() -> None:
-    odd = np.array([np.nan, np.inf, -np.inf, 1e38, 0.5] * 4000, "<f4")
-    assert len(decoded(wav(odd.tobytes(), kind=(3, 32)))[0]) == len(odd)
+@pytest.mark.parametrize("decoder", [open_audio, sandboxed.open_audio], ids=["in process", "sandboxed"])
+@pytest.mark.parametrize("kind", ["<f4", "<f8"])
+def test_numbers_that_are_none_do_no_harm(kind: str, decoder: Decoder) -> None:
+    odd = np.array([np.nan, np.inf, -np.inf, 1e38, 0.5] * 4000, kind)
+    assert len(decoded(wav(odd.tobytes(), kind=(3, 8 * odd.itemsize)), decoder=decoder)[0]) == len(odd)
 
 
 @pytest.mark.parametrize("clip", ["en-command.wav", "en-numbers.flac", "pt-meeting-mp3.mp3", "en-meeting-opus.ogg"])
