@@ -4,12 +4,12 @@ Fed by a reader; its events feed `worker`. Keeps only the speech of the chunk un
 """
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from processors.slicer.audio import Check, DecodeOptions, Decoder, OpenAudio, Samples, Seekable, no_check
+from processors.slicer.audio import Check, DecodeOptions, Decoder, DecoderUsage, OpenAudio, Samples, Seekable, no_check
 from processors.slicer.cutter import Chunk, Cutter
 from processors.slicer.regions import Regions
 from processors.slicer.vad import Session, SpeechDetector
@@ -35,11 +35,12 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """`vad_s`: CPU seconds of speech detection, in all tracks that were tried."""
+    """`vad_s` (CPU seconds of speech detection) and `usage` (of decoding, None: not measured): of all tracks that were tried."""
 
     info: AudioInfo
     chunks: tuple[Chunk, ...]
     vad_s: float
+    usage: DecoderUsage | None
 
 
 Event = Opened | Cut | Closed
@@ -61,16 +62,16 @@ class Slicer:
         with self.decode(file, self._decoding(options, options.track), check) as audio:
             yield Opened(audio.info)
             closed = yield from self._cut(audio, options, [])
-        vad_s = closed.vad_s
+        tried = [closed]
         if not closed.chunks and options.track is None:
             others = [track.index for track in closed.info.tracks if track.index != closed.info.track]
             for track in others[:OTHER_TRACKS_MAX]:
                 other = yield from self._cut_other(file, options, track, check)
-                vad_s += other.vad_s if other else 0
+                tried += [other] if other else []
                 if other and other.chunks:
                     closed = other
                     break
-        yield replace(closed, vad_s=vad_s)
+        yield replace(closed, vad_s=sum(one.vad_s for one in tried), usage=_total([one.usage for one in tried]))
 
     def _decoding(self, options: SlicingOptions, track: int | None) -> DecodeOptions:
         return DecodeOptions(self.max_audio_s, track, options.raw_format)
@@ -94,7 +95,14 @@ class Slicer:
         for cut in cuts(audio.blocks(), detector, options):
             chunks.append(cut.chunk)
             yield cut
-        return Closed(audio.info, tuple(chunks), detector.cpu_s)
+        return Closed(audio.info, tuple(chunks), detector.cpu_s, audio.usage)
+
+
+def _total(usages: Sequence[DecoderUsage | None]) -> DecoderUsage | None:
+    measured = [usage for usage in usages if usage is not None]
+    if not measured:
+        return None
+    return DecoderUsage(sum(usage.cpu_s for usage in measured), max(usage.peak_memory_bytes for usage in measured))
 
 
 def cuts(blocks: Iterable[Samples], detector: SpeechDetector, options: SlicingOptions) -> Iterator[Cut]:

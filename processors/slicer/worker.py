@@ -265,10 +265,19 @@ def _report(request: DecodeRequested, event: WorkEvent) -> Output:
 
 def _closing(closed: Closed) -> SliceClosed:
     sliced = tuple(SlicedChunk(span=chunk.span, pieces=chunk.pieces) for chunk in closed.chunks)
-    return SliceClosed(audio_info=closed.info, chunks=sliced, vad_s=closed.vad_s)
+    usage = closed.usage
+    return SliceClosed(
+        audio_info=closed.info,
+        chunks=sliced,
+        decode_s=usage and usage.cpu_s,
+        vad_s=closed.vad_s,
+        decoder_peak_memory_bytes=usage and usage.peak_memory_bytes,
+    )
 
 
 def _count(closed: Closed) -> None:
+    if closed.usage is not None:
+        metrics.DECODE_SECONDS.observe(closed.usage.cpu_s)
     metrics.VAD_SECONDS.observe(closed.vad_s)
     metrics.DECODED_AUDIO_SECONDS.inc(closed.info.duration_s)
 

@@ -20,8 +20,12 @@ from processors.slicer.sandbox.frames import PAYLOAD_MAX_BYTES, Kind
 from processors.slicer.sandbox.memory import allocated
 from processors.slicer.sandbox.pool import Decoders
 from processors.slicer.sandbox.process import DecoderDied, DecoderProcess, Limits
+from processors.slicer.slicing import Closed, Slicer
+from processors.slicer.vad import load_session
 from runtime.errors import Invalid
+from schemas.options import SlicingOptions
 from tests.contract import hostile
+from tests.contract.media import Sound, media, speech
 from tests.waiting import DEADLINE_S
 
 TEN_SECONDS = hostile.wav_of((np.sin(np.arange(160_000) / 10) * 9000).astype("<i2").tobytes())
@@ -249,6 +253,20 @@ def test_what_a_file_has_cost_is_known_after_its_last_block(decoders: Decoders) 
             peaks.append(audio.usage.peak_memory_bytes)
     assert peaks[1] > peaks[0] + 40_000_000
     assert sys.platform != "linux" or peaks[2] < peaks[1]
+
+
+def test_all_tracks_that_were_tried_count(decoders: Decoders) -> None:
+    """The one with speech is the last of three."""
+    silence = Sound(np.zeros(40 * 16_000, np.int16))
+    slicer = Slicer(decoders, load_session(), 600)
+    costs_s = []
+    for sounds in ([Sound(speech(4))], [silence, silence, Sound(speech(4))]):
+        *_, closed = slicer.slice(io.BytesIO(media("matroska", *sounds)), SlicingOptions())
+        assert isinstance(closed, Closed)
+        assert closed.chunks
+        assert closed.usage is not None
+        costs_s.append(closed.usage.cpu_s)
+    assert costs_s[1] > 2 * costs_s[0]
 
 
 def test_samples_that_were_handed_out_do_not_change(decoders: Decoders) -> None:

@@ -26,6 +26,7 @@ MOVED = (
     "murmur_drop_bytes_total",
     "murmur_files_sliced_total,outcome=done",
     "murmur_files_sliced_total,outcome=unsupported",
+    "murmur_decode_seconds_sum",
     "murmur_vad_seconds_sum",
     "murmur_decoded_audio_seconds_total",
     "murmur_chunks_total,lane=interactive,outcome=transcribed",
@@ -90,7 +91,9 @@ def test_the_timings_of_a_job_are_in_its_status_and_its_transcript(client: Clien
     first = client.ended(task)
     timings = first["timings"]
     assert timings == first["result"]["timings"] == client.transcript(task, "json").json["timings"]
+    assert timings["decode_s"] > 0
     assert timings["vad_s"] > 0
+    assert timings["decoder_peak_memory_bytes"] > 1_000_000
     assert timings["inference_s"] > 0
     assert 0 <= timings["queue_s"] < timings["total_s"]
     assert timings["real_time_factor"] == pytest.approx(
