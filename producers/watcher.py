@@ -138,13 +138,16 @@ class Watcher:
             return None
 
     def _is_meant(self, key: str) -> bool:
-        """What is not is named once in the log."""
         if is_meant(key):
             return True
+        self._ignored(key, "hidden, unfinished, or of the operating system")
+        return False
+
+    def _ignored(self, key: str, reason: str) -> None:
+        """Named once in the log."""
         if key not in self._named:
             self._named[key] = None
-            log.info("file.ignored", file=key, reason="hidden, unfinished, or of the operating system")
-        return False
+            log.info("file.ignored", file=key, reason=reason)
 
     def _announce(self) -> None:
         due = self._settling.due(time.monotonic())
@@ -157,7 +160,9 @@ class Watcher:
     def _is_whole(self, info: ObjectInfo) -> bool:
         state = open_state(self._objects, info)
         if state == "gone":
-            self._gone(info.key)  # or unreadable: a later change is seen
+            if self._found(info.key) is not None:  # a later change of its permissions is seen
+                self._ignored(info.key, "it cannot be read")
+            self._gone(info.key)
         if state != "closed" and (state != "unknown" or self._settling.is_open(info.key)):
             return False
         if not self._settling.has_grown(info.key) and is_part(self._objects, info):

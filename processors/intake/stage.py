@@ -99,7 +99,8 @@ class Intake:
         try:
             info, audio_id = self._named(info)
         except NotFound as error:
-            log.info("file.skipped", file=info.key, reason="changed", error=error)  # another event follows
+            reason = "changed" if isinstance(error, Replaced) else "unreadable"
+            log.info("file.skipped", file=info.key, reason=reason, error=error)  # another event follows, or the reconciler's
             metrics.DROPS.labels("changed").inc()
             return
         request = self._requested(info, audio_id)

@@ -8,6 +8,7 @@ import contextlib
 import errno
 import fcntl
 import hashlib
+import io
 import mimetypes
 import os
 import secrets
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cachetools import FIFOCache
+from typing_extensions import Buffer
 
 from runtime.logs import get_logger
 from runtime.objects import folders
@@ -96,18 +98,18 @@ class DirectoryStore:
             return DirectoryUpload(bucket, key, root, path, _create_temp(path.parent))
 
     def get(self, bucket: str, key: str) -> bytes:
-        with self.open(ObjectRef(bucket=bucket, key=key)) as file, _reading(bucket, key):
+        with self.open(ObjectRef(bucket=bucket, key=key)) as file:
             return file.read()
 
     def open(self, ref: ObjectRef) -> BinaryIO:
         root, _path = self._path(ref.bucket, ref.key)
-        with _reading(ref.bucket, ref.key):
+        with _reading(ref.bucket, ref.key, root):
             handle = folders.open_file(root, to_path(ref.key))
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode) or (ref.etag is not None and ref.etag != _etag(found)):
             os.close(handle)
             raise Replaced(f"{ref.bucket}/{ref.key} is no longer that version")
-        return os.fdopen(handle, "rb")
+        return io.BufferedReader(_File(handle, ref, root))
 
     def is_unchanged(self, ref: ObjectRef, file: BinaryIO) -> bool:
         found = os.fstat(file.fileno())
@@ -115,7 +117,7 @@ class DirectoryStore:
 
     def head(self, bucket: str, key: str) -> ObjectInfo:
         root, _path = self._path(bucket, key)
-        with _reading(bucket, key):
+        with _reading(bucket, key, root):
             found = folders.lstat(root, to_path(key))
         if not stat.S_ISREG(found.st_mode):
             raise NotFound(f"{bucket}/{key} is not a file")
@@ -189,6 +191,23 @@ class DirectoryStore:
         if os.path.realpath(path.parent) != str(path.parent):
             raise BadKey(key, "its path contains a symlink")
         return root, path
+
+
+class _File(io.FileIO):
+    """An open file whose errors are the store's."""
+
+    def __init__(self, handle: int, ref: ObjectRef, root: Path) -> None:
+        super().__init__(handle, "rb")
+        self._ref = ref
+        self._root = root
+
+    def readinto(self, buffer: Buffer, /) -> int:
+        with _reading(self._ref.bucket, self._ref.key, self._root):
+            return super().readinto(buffer)
+
+    def readall(self) -> bytes:
+        with _reading(self._ref.bucket, self._ref.key, self._root):
+            return super().readall()
 
 
 class DirectoryUpload:
@@ -316,7 +335,7 @@ def _prune(folder: Path, root: Path) -> None:
 
 
 @contextlib.contextmanager
-def _reading(bucket: str, key: str) -> Iterator[None]:
+def _reading(bucket: str, key: str, root: Path) -> Iterator[None]:
     """An unreadable file is not an object; waiting for it would block everything after it."""
     try:
         yield
@@ -327,7 +346,18 @@ def _reading(bucket: str, key: str) -> Iterator[None]:
             errno.ENXIO,  # a socket
         ):
             raise NotFound(f"{bucket}/{key}: {error.strerror}") from error
+        if error.errno == errno.EIO and _can_be_listed(root):  # a damaged file on a disk that works
+            raise NotFound(f"{bucket}/{key}: {error.strerror}") from error
         raise StoreUnavailable(f"{bucket}/{key}: {error.strerror}") from error
+
+
+def _can_be_listed(root: Path) -> bool:
+    try:
+        with os.scandir(root) as entries:
+            next(entries, None)
+    except OSError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

@@ -1,14 +1,18 @@
 """Names and entries of every kind in the inbox, around the embedded broker and a real folder: none stops another."""
 
+import errno
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from processors import intake
 from producers import reconciler, watcher
+from runtime.objects import folders
 from runtime.objects.filenames import to_key
 from tests.contract.test_inbox import Inbox, inbox, running  # noqa: F401 (a fixture)
 
@@ -106,6 +110,44 @@ def folder_that_comes_and_goes(place: Path) -> None:
         (place / "folder" / "inner").mkdir(parents=True)
         (place / "folder" / "inner").rmdir()
         (place / "folder").rmdir()
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EIO, errno.ELOOP])
+def test_what_even_root_cannot_read_stops_no_other_file_and_is_named_once(
+    inbox: Inbox,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    logged: list[Mapping[str, Any]],
+    code: int,
+) -> None:
+    """Permissions do not apply to root, under which the tests may run: the system calls fail instead."""
+    open_file, open_folder = folders.open_file, folders.open_folder
+
+    def fail_at_bad(path: str) -> None:
+        if path.rpartition("/")[2].startswith("bad"):
+            raise OSError(code, os.strerror(code))
+
+    def opened_file(root: Path, path: str) -> int:
+        fail_at_bad(path)
+        return open_file(root, path)
+
+    def opened_folder(root: Path, path: str, *flags: int) -> AbstractContextManager[int]:
+        fail_at_bad(path)
+        return open_folder(root, path, *flags)
+
+    monkeypatch.setattr(folders, "open_file", opened_file)
+    monkeypatch.setattr(folders, "open_folder", opened_folder)
+    for key in ("bad.wav", "bad folder/a.wav", "first.wav"):
+        inbox.drop(key)
+    with running(watcher.build(inbox.resources), reconciler.build(inbox.resources), intake.build(inbox.resources)):
+        for key in ("bad too.wav", "bad folder/b.wav", "second.wav"):
+            inbox.drop(key)
+        inbox.until(lambda: inbox.requested["first.wav"] == inbox.requested["second.wav"] == 1)
+        inbox.until(lambda: {"bad.wav", "bad too.wav"} <= {line["file"] for line in logged if line["event"] == "file.ignored"})
+        inbox.drop("third.wav")
+        inbox.until(lambda: inbox.requested["third.wav"] == 1)
+    names = [line["file"] for line in logged if line["event"] == "file.ignored"]
+    assert sorted(names) == ["bad too.wav", "bad.wav"]
+    assert set(inbox.requested) == {"first.wav", "second.wav", "third.wav"}
 
 
 ENTRIES = [unreadable_folder, unreadable_file, pipe, listener, dangling, loop, vanishing, folder_that_comes_and_goes]

@@ -262,6 +262,13 @@ def test_it_waits_for_an_unavailable_store(tmp_path: Path) -> None:
         requests(intake(away), event("a.wav"))
 
 
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="a file that even root cannot read is Linux's /proc/self/mem")
+def test_an_object_that_cannot_be_read_is_skipped(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    unreadable = DirectoryStore({"uploads": Path("/proc/self"), "results": tmp_path / "results", "work": tmp_path / "results"})
+    assert requests(intake(unreadable), event("mem")) == []
+
+
 def test_a_folder_marker_of_a_store_is_not_a_drop() -> None:
     class WithFolder(DirectoryStore):
         def head(self, bucket: str, key: str) -> ObjectInfo:

@@ -1,5 +1,6 @@
 """What only a folder as a store has to answer for: symlinks, killed writers, files of other people."""
 
+import errno
 import os
 import resource
 import signal
@@ -8,10 +9,11 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-from runtime.objects import NotFound, StoreUnavailable
+from runtime.objects import NotFound, StoreUnavailable, folders
 from runtime.objects.directory import DirectoryStore
 from runtime.objects.store import BadKey
 from schemas.record import ObjectRef
@@ -243,3 +245,25 @@ def test_an_ignored_entry_is_named_in_the_log_once(store: DirectoryStore, root: 
         assert listed(store) == []
     named = [record.msg["object"] for record in caplog.records if isinstance(record.msg, dict)]
     assert sorted(named) == ["link.wav", "pipe.wav"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="a file that even root cannot read is Linux's /proc/self/mem")
+def test_a_file_that_even_root_cannot_read_is_no_object() -> None:
+    store = DirectoryStore({"drops": Path("/proc/self")})
+    with store.open(ObjectRef(bucket="drops", key="mem")) as file, pytest.raises(NotFound, match="drops/mem: Input/output error"):
+        file.read(1 << 20)
+    with pytest.raises(NotFound, match="drops/mem: Input/output error"):
+        store.get("drops", "mem")
+
+
+def test_a_disk_that_fails_as_a_whole_is_waited_for(store: DirectoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> NoReturn:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    store.put("drops", "a.wav", b"speech")
+    monkeypatch.setattr(folders, "lstat", fails)
+    with pytest.raises(NotFound):
+        store.head("drops", "a.wav")
+    monkeypatch.setattr(os, "scandir", fails)
+    with pytest.raises(StoreUnavailable):
+        store.head("drops", "a.wav")
