@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+import psutil
+
 KEPT_BYTES = 1 << 30  # more than that is given back at once
 IDLE_S = 10.0
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # names of mallopt(3)
@@ -21,6 +23,24 @@ def keep_freed() -> None:
         set_option = ctypes.CDLL(None).mallopt
         set_option(_MMAP_MAX, 0)
         set_option(_TRIM_THRESHOLD, KEPT_BYTES)
+
+
+class _Mallinfo2(ctypes.Structure):
+    """The C library's, see mallinfo2(3)."""
+
+    COUNTS = ("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost")
+    _fields_ = [(name, ctypes.c_size_t) for name in COUNTS]
+
+
+def allocated_bytes() -> int:
+    """What this process has allocated and not freed, by the C library's count. Where that does not count (macOS, musl): all that
+    the process has in physical memory, which includes what was freed."""
+    mallinfo2 = getattr(ctypes.CDLL(None), "mallinfo2", None)
+    if mallinfo2 is None:
+        return int(psutil.Process().memory_info().rss)
+    mallinfo2.restype = _Mallinfo2
+    counted = mallinfo2()
+    return int(counted.uordblks + counted.hblkhd)
 
 
 def trim() -> None:

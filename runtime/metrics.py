@@ -59,6 +59,14 @@ INFERENCE_SECONDS = Histogram("murmur_inference_seconds", "time of inference of 
 REPLICAS = Gauge("murmur_replicas", "batches that this process can transcribe at the same time; 0 while the model loads")
 REPLICAS_BUSY = Gauge("murmur_replicas_busy", "batches that are being transcribed")
 MODEL_LOAD_SECONDS = Histogram("murmur_model_load_seconds", "time of loading a model into memory", ("model",), buckets=JOB_S)
+MODEL_LOAD_FAILURES = Counter("murmur_model_load_failures", "attempts to load a model that failed", ("model",))
+MODEL_UNLOADS = Counter(
+    "murmur_model_unloads", "models that were unloaded; `reason`: idle, or replaced by another", ("model", "reason")
+)
+MODEL_WINDOWS = Counter("murmur_model_windows", "windows transcribed with a model", ("model",))
+MODEL_MEMORY_BYTES = Gauge(
+    "murmur_model_memory_bytes", "memory that a model takes, as measured when it was loaded; 0 while it is not", ("model",)
+)
 FALLBACKS = Counter("murmur_fallbacks", "windows decoded again at a higher temperature, because the text was not good enough")
 WINDOWS_REFITTED = Counter(
     "murmur_windows_refitted", "windows decoded again in the full encoder window, because the text looked like a hallucination"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from runtime.requested_options import FilterList, Milliseconds, TemperatureList, TokenList
@@ -30,6 +30,11 @@ def _base_path(text: str) -> str:
     if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", path):
         raise ValueError("not a path of letters, digits and ._~- between slashes")
     return path
+
+
+def _also(name: str) -> AliasChoices:
+    """A setting that is also known by a name without the prefix, as other servers have it."""
+    return AliasChoices(f"MURMUR_{name}", name)
 
 
 def _networks(text: str) -> str:
@@ -102,6 +107,20 @@ class Settings(BaseSettings):
     models_dir: Path | None = Field(
         None,
         description="a folder of models by name, searched before the hub; all stages need the same",
+    )
+    model_cache_size: int = Field(
+        1,
+        ge=1,
+        validation_alias=_also("MODEL_CACHE_SIZE"),
+        description="models that a transcriber keeps loaded; the one that was used least recently makes room for another. Also "
+        "without the prefix: MODEL_CACHE_SIZE",
+    )
+    model_cache_timeout_minutes: float = Field(
+        0.0,
+        ge=0,
+        validation_alias=_also("MODEL_CACHE_TIMEOUT_MINUTES"),
+        description="a model that was not used for this long is unloaded, until a job needs it; 0: never. Also without the "
+        "prefix: MODEL_CACHE_TIMEOUT_MINUTES",
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the model runs")
     compute_type: str = Field(

@@ -6,9 +6,9 @@ way, with the result of the first; while that is in flight, it waits. A chunk of
 
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -17,13 +17,15 @@ from numpy.typing import NDArray
 from processors.revocations import Revocations
 from processors.transcriber import results
 from processors.transcriber.batching import Turns
-from processors.transcriber.engine import Engine, Group, Window
+from processors.transcriber.engine import Engine
+from processors.transcriber.eviction import CacheLimits
 from processors.transcriber.features import from_pcm
+from processors.transcriber.held import Held
 from processors.transcriber.kept_results import KeptResults
 from processors.transcriber.recent_results import RecentResults, request_id
-from processors.transcriber.windows import ChunkWindows, of_chunk
-from processors.transcriber.workers import Result, Workers
-from runtime.backoff import Backoff, store_backoff
+from processors.transcriber.residents import Residents
+from processors.transcriber.windows import of_chunk
+from processors.transcriber.workers import Result
 from runtime.errors import Invalid, UsageError
 from runtime.kafka.loop import Loop, LoopOptions
 from runtime.kafka.messages import Output, Partition, Received, Step
@@ -33,7 +35,7 @@ from runtime.objects import NotFound, ObjectStore, StoreUnavailable
 from runtime.objects.store import Replaced
 from runtime.resources import Resources, Stage
 from schemas.options import ModelRef
-from schemas.record import Failure, Lane
+from schemas.record import Failure
 from schemas.topics import CHUNK_RESULTS, CHUNKS_BULK, CHUNKS_INTERACTIVE
 from schemas.work import ChunkLost, ChunkReady, WorkEvent, WorkFailed, WorkReported
 
@@ -41,7 +43,7 @@ log = get_logger(__name__)
 NAME = "transcriber"
 FETCHERS = 8
 ROUNDS_AHEAD = 2  # batches per replica and lane that are fetched while the replicas work
-WINDOW_COST_S = 2.0  # about that of two seconds of speech
+LOOK_AHEAD = 1000  # chunks of a lane in hand where several models are served: behind those of a model that is not loaded
 MOST_ATTEMPTS = 3  # of a chunk whose workers crashed
 Clock = Callable[[], float]
 
@@ -57,16 +59,19 @@ class Revoked(Protocol):
 
 
 def build(resources: Resources) -> Stage:
-    """The model is loaded when the stage runs, in a thread, so that the loop polls from the start."""
+    """Models are loaded when the stage runs, in a thread, so that the loop polls from the start."""
 
-    def load() -> Engine:
+    models, settings, wakeup = {model.ref: model for model in resources.models}, resources.settings, Wakeup()
+
+    def load(model: ModelRef) -> Engine:
         from processors.transcriber.loading import load
 
-        return load(resources.model, resources.settings)
+        return load(models[model], settings)
 
-    wakeup = Wakeup()
+    limits = CacheLimits(settings.model_cache_size, settings.model_cache_timeout_minutes * 60)
+    residents = Residents[Held](resources.model.ref, load, limits, wakeup)
     revocations = Revocations(resources.kafka, NAME)
-    transcriber = Transcriber(resources.model.ref, resources.objects, revocations, Workers(load, wakeup))
+    transcriber = Transcriber([*models], resources.objects, revocations, residents)
     transcriber.kept = KeptResults(resources.local_state and resources.local_state / "chunk-results")
     return Loop(
         NAME,
@@ -77,54 +82,21 @@ def build(resources: Resources) -> Stage:
     )
 
 
-@dataclass(slots=True, eq=False)
-class Held:
-    """A chunk in flight. `request` tells repeats. `fetch` runs while its audio is on the way; `windows` is set once it is here.
-    `window` is the one to decode now, `running` while a worker has it."""
-
-    record: Received[ChunkReady]
-    chunk: ChunkReady
-    request: bytes
-    fetch: "Future[NDArray[np.int16]] | None" = None
-    kept_name: str | None = None
-    backoff: Backoff = field(default_factory=store_backoff)
-    next_try_s: float = 0.0
-    windows: ChunkWindows | None = None
-    window: Window | None = None
-    group: Group | None = None
-    begun: bool = False
-    running: bool = False
-
-    @property
-    def lane(self) -> Lane:
-        return "interactive" if self.record.topic == CHUNKS_INTERACTIVE.name else "bulk"
-
-    @property
-    def cost_s(self) -> float:
-        """Of its window, for the lanes' shares: its length, and what a window costs whatever its length."""
-        return WINDOW_COST_S + (self.window.duration_s if self.window is not None else 0.0)
-
-    @property
-    def suspect(self) -> bool:
-        """A worker crashed while this was in flight."""
-        return self.record.attempts > 0
-
-
 class Transcriber:
     """See `runtime.kafka.messages.Handler`."""
 
     def __init__(
         self,
-        model: ModelRef,
+        models: Sequence[ModelRef],
         objects: ObjectStore,
         revocations: Revoked,
-        workers: Workers[Held],
+        residents: Residents[Held],
         clock: Clock = time.monotonic,
     ) -> None:
-        self._model = model
+        self._models = models
         self._objects = objects
         self._revocations = revocations
-        self._workers = workers
+        self._residents = residents
         self._clock = clock
         self._turns = Turns()
         self._held: dict[tuple[Partition, int], Held] = {}
@@ -133,27 +105,28 @@ class Transcriber:
         self._fetchers = ThreadPoolExecutor(FETCHERS, thread_name_prefix="chunk-audio")
 
     def not_ready(self) -> str | None:
-        return None if self._workers.engine else "the model is loading"
+        return None if self._residents.ready else "the model is loading"
 
     def room(self, topic: str) -> int:
-        engine = self._workers.engine
-        if engine is None:
+        if not self._residents.ready:
             return 0
-        most = ROUNDS_AHEAD * engine.replicas * engine.batch_size
+        most = self._ahead if len(self._models) == 1 else LOOK_AHEAD
         return max(0, most - sum(held.record.topic == topic for held in self._held.values()))
 
     def handle(self, records: Sequence[Received[ChunkReady]]) -> Iterable[Step]:
-        if not self._workers.started:
-            self._workers.start()
+        if not self._residents.started:
+            self._residents.start()
             self._revocations.start()
         self._revocations.check()
         for record in records:
             yield from self._take(record)
         yield from self._finish()
+        yield from self._unloadable()
         yield from self._drop_revoked()
         yield from self._repeats()
         yield from self._fetched()
         yield from self._dispatch()
+        self._residents.turn([held.model for held in self._held.values()])
 
     def on_assign(self, partitions: Sequence[Partition]) -> None:
         """Nothing to prepare."""
@@ -165,15 +138,16 @@ class Transcriber:
     def close(self) -> None:
         self._held.clear()
         self._fetchers.shutdown(wait=False, cancel_futures=True)
-        self._workers.close()
+        self._residents.close()
         self._revocations.stop()
 
     def _take(self, record: Received[ChunkReady]) -> Iterator[Step]:
         chunk = record.event
-        if chunk.model != self._model:
+        if chunk.model not in self._models:
+            served = ", ".join(f"{model.name} at {model.revision}" for model in self._models)
             raise UsageError(
-                f"this transcriber has loaded the model {self._model.name} at {self._model.revision}; a chunk requires "
-                f"{chunk.model.name} at {chunk.model.revision}. Set MURMUR_MODEL and MURMUR_MODELS_DIR to the same for all stages"
+                f"this transcriber serves {served}; a chunk requires {chunk.model.name} at {chunk.model.revision}. "
+                "Set MURMUR_MODEL, MURMUR_MODELS and MURMUR_MODELS_DIR to the same for all stages"
             )
         held = Held(record, chunk, request_id(chunk))
         if record.attempts >= MOST_ATTEMPTS:
@@ -183,7 +157,7 @@ class Transcriber:
             self._held[record.partition, record.offset] = held
 
     def _finish(self) -> Iterator[Step]:
-        for done in self._workers.finished():
+        for done in self._residents.finished():
             if done.fault is not None:
                 raise done.fault
             for held, result in zip(done.items, done.results, strict=True):
@@ -196,7 +170,7 @@ class Transcriber:
         assert held.windows is not None
         held.windows.take(result)
         held.running = False
-        if self._prepare(held):
+        if held.advance():
             return Step()
         text = held.windows.text()
         results.report(held.chunk, text)
@@ -204,14 +178,12 @@ class Transcriber:
         self.kept.keep(held.kept_name, transcribed)
         return self._settled(held, "transcribed", transcribed, text.inference_s)
 
-    def _prepare(self, held: Held) -> bool:
-        """The chunk's next window waits for its batch; False when the chunk is finished."""
-        assert held.windows is not None
-        assert self._workers.engine is not None
-        held.window = held.windows.next
-        if held.window is not None:
-            held.group = self._workers.engine.group(held.window)
-        return held.window is not None
+    def _unloadable(self) -> Iterator[Step]:
+        """A model that cannot be loaded fails the jobs that ask for it, not the transcriber: others work on."""
+        for model, error in self._residents.failed():
+            failure = Failure(reason="model_unavailable", message=f"the model {model.name} cannot be loaded: {error}")
+            for held in [held for held in self._held.values() if held.model == model]:
+                yield self._settled(held, failure.reason, WorkFailed(failure=failure))
 
     def _drop_revoked(self) -> Iterator[Step]:
         """Before audio is fetched, and between two batches; what a worker has is finished."""
@@ -233,18 +205,24 @@ class Transcriber:
         return list(firsts.values())
 
     def _fetched(self) -> Iterator[Step]:
-        """Begins fetching what is due, and takes in what has arrived. Not before the engine is there: a record may come together
-        with its partition, before the loop could pause that."""
-        if self._workers.engine is None:
-            return
+        """Begins fetching what is due, and takes in what has arrived. Only for models that are loaded: a chunk of another one is
+        kept without its audio. A record may also come with its partition, before the loop could pause that."""
         for held in self._firsts():
-            if held.windows is not None:
-                continue
-            if held.fetch is None and held.next_try_s <= self._clock():
-                held.fetch = self._fetchers.submit(self._fetch, held.chunk)
-                held.fetch.add_done_callback(lambda _fetch: self._workers.wakeup.set())
-            elif held.fetch is not None and held.fetch.done():
+            if held.fetch is not None and held.fetch.done():
                 yield from self._arrived(held, held.fetch)
+        ahead = Counter((held.lane, held.model) for held in self._held.values() if held.has_audio)
+        for held in self._firsts():
+            lane = (held.lane, held.model)
+            is_due = not held.has_audio and held.next_try_s <= self._clock() and self._residents.engine(held.model)
+            if is_due and ahead[lane] < self._ahead:
+                ahead[lane] += 1
+                held.fetch = self._fetchers.submit(self._fetch, held.chunk)
+                held.fetch.add_done_callback(lambda _fetch: self._residents.wakeup.set())
+
+    @property
+    def _ahead(self) -> int:
+        """Chunks of a lane and a model whose audio is fetched while others are transcribed."""
+        return ROUNDS_AHEAD * self._residents.capacity
 
     def _fetch(self, chunk: ChunkReady) -> NDArray[np.int16]:
         """Raises NotFound, also for audio that is not the chunk's."""
@@ -271,10 +249,10 @@ class Transcriber:
         except Invalid as invalid:
             yield self._settled(held, invalid.failure.reason, WorkFailed(failure=invalid.failure))
         else:
-            self._prepare(held)
+            held.advance()
 
     def _dispatch(self) -> Iterator[Step]:
-        while self._workers.idle > 0:
+        while self._residents.idle > 0:
             if not (batch := self._next_batch()):
                 return
             if begins := [held.record for held in batch if not held.begun]:
@@ -282,17 +260,20 @@ class Transcriber:
                 results.begun(begins)
             for held in batch:
                 held.begun = held.running = True
-            self._workers.submit(batch, [held.window for held in batch if held.window])
+            self._residents.submit(batch[0].model, batch, [held.window for held in batch if held.window])
 
     def _next_batch(self) -> list[Held]:
         """A chunk whose worker crashed runs alone and first: if it crashes this one, too, no other chunk is affected."""
         if any(held.running and held.suspect for held in self._held.values()):
             return []
-        waiting = [held for held in self._firsts() if held.window and not held.running]
+        waiting = [
+            held.grouped(engine)
+            for held in self._firsts()
+            if held.window and not held.running and (engine := self._residents.engine(held.model))
+        ]
         if suspects := [held for held in waiting if held.suspect]:
-            return [] if self._workers.busy else suspects[:1]
-        engine = self._workers.engine
-        return self._turns.take(waiting, engine.batch_size) if engine else []
+            return [] if self._residents.busy else suspects[:1]
+        return self._turns.take(waiting, self._residents.batch_size)
 
     def _is_held(self, held: Held) -> bool:
         return self._held.get((held.record.partition, held.record.offset)) is held

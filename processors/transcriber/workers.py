@@ -38,6 +38,8 @@ class Workers(Generic[T]):
         self._threads: list[threading.Thread] = []
         self._closed = False
         self.engine: Engine | None = None  # set when it is warmed up
+        self.load_s = 0.0  # until it was
+        self.memory_bytes = 0  # how much more the process has allocated then
         self.busy = 0
         self._trim = memory.IdleTrim()
 
@@ -55,7 +57,6 @@ class Workers(Generic[T]):
 
     def submit(self, items: Sequence[T], batch: Sequence[Window]) -> None:
         self.busy += 1
-        metrics.REPLICAS_BUSY.set(self.busy)
         self._batches.put((items, batch))
 
     def finished(self) -> list[Done[T]]:
@@ -68,14 +69,11 @@ class Workers(Generic[T]):
                 self._trim.turn(busy=bool(ended or self.busy))
                 return ended
             self.busy -= 1 if done.items else 0
-            metrics.REPLICAS_BUSY.set(self.busy)
             ended.append(done)
 
     def close(self) -> None:
         """Idempotent. Batches that have not begun are dropped."""
         self._closed = True
-        metrics.REPLICAS.set(0)
-        metrics.REPLICAS_BUSY.set(0)
         self._batches.put(None)
         until = time.monotonic() + JOIN_S
         for thread in self._threads:
@@ -87,6 +85,7 @@ class Workers(Generic[T]):
         return thread
 
     def _begin(self) -> None:
+        began_s, before_bytes = time.monotonic(), memory.allocated_bytes()
         try:
             engine = self._load()
             engine.warm_up()
@@ -94,11 +93,11 @@ class Workers(Generic[T]):
             self._end(Done((), fault=error))
             return
         memory.trim()  # loading takes more than the engine does; the rest would be kept for as long as the process runs
+        self.load_s, self.memory_bytes = time.monotonic() - began_s, max(0, memory.allocated_bytes() - before_bytes)
         if self._closed:
             return
         self._threads += [self._thread(lambda: self._work(engine), f"engine-{n}") for n in range(engine.replicas)]
         self.engine = engine
-        metrics.REPLICAS.set(engine.replicas)
         self.wakeup.set()
 
     def _end(self, done: Done[T]) -> None:

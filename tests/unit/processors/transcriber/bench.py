@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from processors.transcriber.engine import Group, Window, WindowText
-from processors.transcriber.stage import Held, Transcriber
-from processors.transcriber.workers import Workers
+from processors.transcriber.eviction import CacheLimits
+from processors.transcriber.held import Held
+from processors.transcriber.residents import Load, Residents
+from processors.transcriber.stage import Transcriber
 from runtime.kafka.messages import Partition, Received, Step
 from runtime.objects.directory import DirectoryStore
 from schemas.options import DecodingOptions, ModelRef
@@ -69,19 +71,27 @@ class Revoked:
 
 
 class System:
-    """A transcriber with its engine, store and clock; `turn` is one turn of the loop."""
+    """A transcriber with its engine, store and clock; `turn` is one turn of the loop. `models`, with `load` and `limits`: those
+    that it serves instead, the default one first."""
 
-    def __init__(self, folder: Path, engine: StandIn) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        engine: StandIn,
+        models: Sequence[ModelRef] = (MODEL,),
+        load: Load | None = None,
+        limits: CacheLimits | None = None,
+    ) -> None:
         self.engine, self.revoked = engine, Revoked()
         self.store = DirectoryStore({"work": folder})
         self.now_s = 0.0
-        self.handler = Transcriber(MODEL, self.store, self.revoked, Workers[Held](lambda: engine), clock=lambda: self.now_s)
+        self.residents = Residents[Held](models[0], load or (lambda model: engine), limits, clock=lambda: self.now_s)
+        self.handler = Transcriber(models, self.store, self.revoked, self.residents, clock=lambda: self.now_s)
         self.offset = 0
         self.steps: list[Step] = []
 
     def start(self) -> "System":
-        self.turn()
-        wait_until(lambda: self.handler.not_ready() is None, "the engine")
+        self.until(lambda: self.handler.not_ready() is None, "the engine")
         return self
 
     def chunk(

@@ -52,7 +52,7 @@ def test_a_repeat_is_transcribed_when_the_first_has_moved_to_another_transcriber
     system.until(lambda: again in system.begun(), "the repeat")
     system.engine.gate.set()
     system.until(system.settled, "the repeat")
-    system.until(lambda: not system.handler._workers.busy, "both to end")
+    system.until(lambda: not system.residents.busy, "both to end")
     assert system.settled() == [again]
 
 

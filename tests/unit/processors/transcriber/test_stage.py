@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from processors.transcriber.engine import Window, WindowText
-from processors.transcriber.stage import Held, Transcriber
-from processors.transcriber.workers import Workers
+from processors.transcriber.held import Held
+from processors.transcriber.residents import Residents
+from processors.transcriber.stage import Transcriber
 from runtime.errors import Invalid, UsageError
 from runtime.kafka.messages import Partition
 from runtime.objects import StoreUnavailable
@@ -26,16 +27,16 @@ from tests.waiting import DEADLINE_S, wait_until
 def test_no_record_is_taken_before_the_model_has_warmed_up(tmp_path: Path) -> None:
     loading = threading.Event()
 
-    def load() -> StandIn:
+    def load(_model: ModelRef) -> StandIn:
         assert loading.wait(DEADLINE_S)
         return StandIn()
 
-    handler = Transcriber(MODEL, DirectoryStore({"work": tmp_path}), Revoked(), Workers[Held](load))
+    handler = Transcriber([MODEL], DirectoryStore({"work": tmp_path}), Revoked(), Residents[Held](MODEL, load))
     list(handler.handle([]))
     assert handler.not_ready() == "the model is loading"
     assert handler.room("chunks.bulk") == handler.room("chunks.interactive") == 0
     loading.set()
-    wait_until(lambda: handler.not_ready() is None, "the engine")
+    wait_until(lambda: [*handler.handle([])] == [] and handler.not_ready() is None, "the engine")
     assert handler.room("chunks.bulk") == 4
     handler.close()
 
@@ -58,10 +59,10 @@ def test_a_record_that_comes_before_the_model_is_loaded_waits_for_it(tmp_path: P
 
 
 def test_a_model_that_cannot_be_loaded_ends_the_stage(tmp_path: Path) -> None:
-    def load() -> StandIn:
+    def load(_model: ModelRef) -> StandIn:
         raise UsageError("no such model")
 
-    handler = Transcriber(MODEL, DirectoryStore({"work": tmp_path}), Revoked(), Workers[Held](load))
+    handler = Transcriber([MODEL], DirectoryStore({"work": tmp_path}), Revoked(), Residents[Held](MODEL, load))
 
     def ended() -> bool:
         try:
@@ -189,8 +190,8 @@ def test_the_audio_of_a_revoked_run_is_not_fetched(system: System, monkeypatch: 
     assert fetched == []
 
 
-def test_another_revision_of_the_model_stops_the_stage(system: System) -> None:
-    with pytest.raises(UsageError, match=r"loaded the model demo at 1.*requires demo at 2"):
+def test_a_model_that_is_not_served_stops_the_stage(system: System) -> None:
+    with pytest.raises(UsageError, match=r"serves demo at 1; a chunk requires demo at 2"):
         system.turn(system.chunk(model=ModelRef(name="demo", revision="2")))
 
 
@@ -247,7 +248,7 @@ def test_what_a_lost_partition_had_in_flight_is_dropped(system: System) -> None:
     system.handler.on_revoke([Partition("chunks.bulk", 0)])
     system.engine.gate.set()
     system.until(system.settled, "the other")
-    system.until(lambda: not system.handler._workers.busy, "both to end")
+    system.until(lambda: not system.residents.busy, "both to end")
     assert system.settled() == [kept]
     assert len(system.answers()) == 1
 
