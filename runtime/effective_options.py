@@ -75,6 +75,11 @@ def _decoding(settings: Settings) -> dict[str, object]:
         "temperature": settings.temperature,
         "suppress_tokens": settings.suppress_tokens,
         "filters": settings.filters,
+        "no_speech_threshold": settings.no_speech_threshold,
+        "log_prob_threshold": settings.log_prob_threshold,
+        "compression_ratio_threshold": settings.compression_ratio_threshold,
+        "letters_threshold": settings.letters_threshold,
+        "silence_margin_db": settings.silence_margin_db,
     }
 
 

@@ -59,6 +59,7 @@ def document(transcript: Transcript) -> dict[str, Any]:
         "task": transcript.decoding.task,
         "model": {"name": transcript.model.name, "revision": transcript.model.revision},
         "segments": [segment_document(segment) for segment in transcript.segments],
+        "removed": [removed.model_dump(mode="json") for removed in transcript.removed],
         "warnings": [warning.model_dump(mode="json") for warning in transcript.warnings],
         "audio_info": transcript.audio_info.model_dump(mode="json"),
     }
@@ -69,7 +70,7 @@ def answer(transcript: Transcript) -> dict[str, Any]:
     whole = document(transcript)
     return {
         "transcription": {name: whole[name] for name in ("text", "segments", "language", "duration")},
-        **{name: whole[name] for name in ("model", "processing_time", "timings", "warnings", "audio_info")},
+        **{name: whole[name] for name in ("model", "processing_time", "timings", "removed", "warnings", "audio_info")},
     }
 
 

@@ -71,6 +71,9 @@ FALLBACKS = Counter("murmur_fallbacks", "windows decoded again at a higher tempe
 WINDOWS_REFITTED = Counter(
     "murmur_windows_refitted", "windows decoded again in the full encoder window, because the text looked like a hallucination"
 )
+SEGMENTS_REMOVED = Counter(
+    "murmur_segments_removed", "segments of text that were probably invented, by the filter that removed them", ("reason",)
+)
 UNREAD_SPEECH_SECONDS = Counter(
     "murmur_unread_speech_seconds", "stretches of speech without text: the model was not confident enough"
 )

@@ -16,8 +16,13 @@ from schemas.options import (
     ALL_FILTERS,
     BeamSize,
     ChunkLength,
+    CompressionRatioThreshold,
     Filters,
     Hint,
+    LettersThreshold,
+    LogProbThreshold,
+    NoSpeechThreshold,
+    SilenceMargin,
     SuppressedTokens,
     Task,
     Temperatures,
@@ -118,6 +123,21 @@ class RequestedOptions(BaseModel):
     filters: Annotated[
         FilterList | None, Expected(f"{ALL}, {NONE}, or some of {', '.join(ALL_FILTERS)}, separated by commas")
     ] = Field(None, description="filters that remove segments which are probably invented")
+    no_speech_threshold: Annotated[NoSpeechThreshold | None, Expected("a number from 0 to 1")] = Field(
+        None, description="above this no_speech_prob it is in doubt that there is speech"
+    )
+    log_prob_threshold: Annotated[LogProbThreshold | None, Expected("a number from -10 to 0")] = Field(
+        None, description="below this avg_logprob a text is unlikely"
+    )
+    compression_ratio_threshold: Annotated[CompressionRatioThreshold | None, Expected("a number from 1 to 100")] = Field(
+        None, description="above this ratio a text is repetitive"
+    )
+    letters_threshold: Annotated[LettersThreshold | None, Expected("a number from 0 to 1")] = Field(
+        None, description="filter letters: the least share of letters and digits in a text"
+    )
+    silence_margin_db: Annotated[SilenceMargin | None, Expected("a number of decibels from 0 to 60")] = Field(
+        None, description="filter silence: so much louder than the background is not silence"
+    )
     vad: _Flag = Field(None, description="false: everything counts as speech")
     vad_threshold: Annotated[VadThreshold | None, Expected("a number above 0 and below 1")] = Field(
         None, description="probability from which on sound counts as speech"

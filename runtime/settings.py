@@ -14,7 +14,20 @@ from pydantic import AfterValidator, AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from runtime.requested_options import FilterList, Milliseconds, TemperatureList, TokenList
-from schemas.options import ALL_FILTERS, NON_SPEECH, TEMPERATURES, BeamSize, ChunkLength, Hint, VadThreshold
+from schemas.options import (
+    ALL_FILTERS,
+    NON_SPEECH,
+    TEMPERATURES,
+    BeamSize,
+    ChunkLength,
+    CompressionRatioThreshold,
+    Hint,
+    LettersThreshold,
+    LogProbThreshold,
+    NoSpeechThreshold,
+    SilenceMargin,
+    VadThreshold,
+)
 
 DAY_S = 86_400
 
@@ -162,6 +175,15 @@ class Settings(BaseSettings):
         description=f"what removes segments that are probably invented: some of {', '.join(ALL_FILTERS)}, separated by commas; "
         "or all, or none",
     )
+    no_speech_threshold: NoSpeechThreshold = Field(
+        0.6, description="above this no_speech_prob it is in doubt that there is speech"
+    )
+    log_prob_threshold: LogProbThreshold = Field(-1.0, description="below this avg_logprob a text is unlikely")
+    compression_ratio_threshold: CompressionRatioThreshold = Field(2.4, description="above this ratio a text is repetitive")
+    letters_threshold: LettersThreshold = Field(
+        0.3, description="filter letters: the least share of letters and digits in a text"
+    )
+    silence_margin_db: SilenceMargin = Field(6.0, description="filter silence: so much louder than the background is not silence")
 
     # Limits
     max_upload_bytes: int = Field(2 * 1024**3, ge=1, description="largest upload or drop")

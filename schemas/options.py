@@ -38,6 +38,11 @@ SuppressedTokens = Annotated[
     tuple[Annotated[int, Field(ge=NON_SPEECH, le=99_999)], ...], Field(max_length=256), AfterValidator(_sorted)
 ]
 Filters = Annotated[tuple[Filter, ...], AfterValidator(_in_order)]
+NoSpeechThreshold = Annotated[float, Field(ge=0, le=1)]
+LogProbThreshold = Annotated[float, Field(ge=-10, le=0)]
+CompressionRatioThreshold = Annotated[float, Field(ge=1, le=100)]
+LettersThreshold = Annotated[float, Field(ge=0, le=1)]
+SilenceMargin = Annotated[float, Field(ge=0, le=60)]
 VadThreshold = Annotated[float, Field(gt=0, lt=1)]
 ChunkLength = Annotated[float, Field(ge=1, le=30)]
 Track = Annotated[int, Field(ge=0, le=999)]
@@ -66,6 +71,15 @@ class DecodingOptions(Value):
     temperature: Temperatures = Field(TEMPERATURES, description="tried in order until a text is fluent and likely")
     suppress_tokens: SuppressedTokens = Field((NON_SPEECH,), description="never generated; -1: symbols that are not spoken")
     filters: Filters = Field(ALL_FILTERS, description="what removes segments that are probably invented")
+    no_speech_threshold: NoSpeechThreshold = Field(
+        0.6, description="above this no_speech_prob it is in doubt that there is speech"
+    )
+    log_prob_threshold: LogProbThreshold = Field(-1.0, description="below this avg_logprob a text is unlikely")
+    compression_ratio_threshold: CompressionRatioThreshold = Field(2.4, description="above this ratio a text is repetitive")
+    letters_threshold: LettersThreshold = Field(
+        0.3, description="filter letters: the least share of letters and digits in a text"
+    )
+    silence_margin_db: SilenceMargin = Field(6.0, description="filter silence: so much louder than the background is not silence")
 
 
 class SlicingOptions(Value):

@@ -1,5 +1,6 @@
 """Pieces of text with their times, in seconds from the start of the file."""
 
+from schemas.options import Filter
 from schemas.record import Value
 
 
@@ -21,3 +22,12 @@ class Segment(Value):
     no_speech_prob: float = 0.0
     compression_ratio: float = 1.0
     words: tuple[Word, ...] | None = None
+
+
+class RemovedSegment(Value):
+    """Text of the model that is not part of the transcript: probably nobody spoke it. `reason`: the filter that removed it."""
+
+    start: float
+    end: float
+    text: str
+    reason: Filter

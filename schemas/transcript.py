@@ -7,7 +7,7 @@ from pydantic import Field
 from schemas.jobs import Job, ResultSummary
 from schemas.options import DecodingOptions, ModelRef
 from schemas.record import Record, Sha256, Time
-from schemas.segment import Segment
+from schemas.segment import RemovedSegment, Segment
 from schemas.timings import Timings
 from schemas.warning import TranscriptWarning
 from schemas.work import AudioInfo
@@ -28,6 +28,7 @@ class Transcript(Record):
     speech_s: float
     text: str
     segments: tuple[Segment, ...]
+    removed: tuple[RemovedSegment, ...] = Field((), description="text that the filters took out")
     warnings: tuple[TranscriptWarning, ...] = ()
     audio_info: AudioInfo
     processing_s: float = Field(description="from the start of the work to its last chunk")

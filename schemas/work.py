@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 from schemas.jobs import Work
 from schemas.options import DecodingOptions, ModelRef
 from schemas.record import Failure, Lane, ObjectRef, Record, Sha256, Value
-from schemas.segment import Segment
+from schemas.segment import RemovedSegment, Segment
 from schemas.warning import TranscriptWarning
 
 Span = Annotated[tuple[int, int], Field(description="start and end in samples at 16 kHz, of the file's own time")]
@@ -161,6 +161,7 @@ class ChunkTranscribed(Value):
     language_probability: float
     segments: tuple[Segment, ...]
     warnings: tuple[TranscriptWarning, ...] = ()
+    removed: tuple[RemovedSegment, ...] = ()
     inference_s: float
     audio_sha256: Sha256 | None = Field(None, description="as in the request: for a second transcription of the same audio")
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 STDIN = Path("-")  # as a file on the command line: standard input
 HINTS, DECODING, DETECTION = "Hints for the model", "Decoding, for experts", "Speech detection, for experts"
+FILTERING = "Filters of invented text, for experts"
 
 
 class Task(StrEnum):
@@ -53,7 +54,13 @@ SuppressTokens = Annotated[Text, _option(DECODING, SUPPRESS_HELP, metavar="NUMBE
 FILTERS_HELP = (
     "what removes segments that are probably invented: all, none, or some of phantoms,repetition,letters,script,silence"
 )
-Filters = Annotated[Text, _option(DECODING, FILTERS_HELP, metavar="NAMES")]
+Filters = Annotated[Text, _option(FILTERING, FILTERS_HELP, metavar="NAMES")]
+NoSpeech = Annotated[Text, _option(FILTERING, "above this no_speech_prob, 0 to 1, speech is in doubt", metavar="NUMBER")]
+LogProb = Annotated[Text, _option(FILTERING, "below this avg_logprob, -10 to 0, a text is unlikely", metavar="NUMBER")]
+CompressionRatio = Annotated[Text, _option(FILTERING, "above this ratio, 1 to 100, a text is repetitive", metavar="NUMBER")]
+Letters = Annotated[Text, _option(FILTERING, "filter letters: the least share of letters and digits, 0 to 1", metavar="NUMBER")]
+SILENCE_HELP = "filter silence: so much louder than the background, 0 to 60 dB, is not silence"
+SilenceMargin = Annotated[Text, _option(FILTERING, SILENCE_HELP, metavar="DB")]
 Vad = Annotated[Flag, _option(DETECTION, "detect speech, or count everything as speech", "--vad/--no-vad")]
 VadThreshold = Annotated[
     Text, _option(DETECTION, "probability above 0 and below 1 from which on sound is speech", metavar="NUMBER")
@@ -78,6 +85,11 @@ def requested(
     temperature: Temperature = None,
     suppress_tokens: SuppressTokens = None,
     filters: Filters = None,
+    no_speech_threshold: NoSpeech = None,
+    log_prob_threshold: LogProb = None,
+    compression_ratio_threshold: CompressionRatio = None,
+    letters_threshold: Letters = None,
+    silence_margin_db: SilenceMargin = None,
     vad: Vad = None,
     vad_threshold: VadThreshold = None,
     min_speech_duration_ms: MinSpeech = None,

@@ -1,7 +1,7 @@
 """Chunks to a transcript: the file's language by vote, which chunks to transcribe again, and the whole text. Pure."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from processors.coordinator.entries import ChunkState, WorkState
@@ -65,6 +65,7 @@ def assemble(state: WorkState, chunks: Mapping[Span, ChunkState], waiting: Mappi
         speech_s=sum(chunk.speech_s for chunk in state.chunks),
         text=" ".join(segment.text for segment in segments if segment.text),
         segments=tuple(segments),
+        removed=tuple(removed for result in results for removed in result.removed),
         warnings=warnings_of(state, results),
         audio_info=state.audio_info,
         processing_s=(now - state.started_at).total_seconds() if state.started_at else 0.0,
@@ -76,7 +77,16 @@ def assemble(state: WorkState, chunks: Mapping[Span, ChunkState], waiting: Mappi
 
 def warnings_of(state: WorkState, results: Sequence[ChunkTranscribed]) -> tuple[TranscriptWarning, ...]:
     """Warnings about the model, then those of the decoder about the file, then those of the transcribers about its chunks;
-    equal ones once."""
+    equal ones once. Then one for everything that the filters removed."""
     assert state.audio_info is not None
     chunks = [warning for result in results for warning in result.warnings]
-    return tuple(dict.fromkeys([*catalogue.warnings_of(state.work.model), *state.audio_info.warnings, *chunks]))
+    found = [*catalogue.warnings_of(state.work.model), *state.audio_info.warnings, *chunks, *_removed(results)]
+    return tuple(dict.fromkeys(found))
+
+
+def _removed(results: Sequence[ChunkTranscribed]) -> Iterator[TranscriptWarning]:
+    counts = Counter(removed.reason for result in results for removed in result.removed)
+    if counts:
+        by_reason = ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()))
+        message = f"{counts.total()} segments of text were removed, since probably nobody spoke them ({by_reason}): see `removed`"
+        yield TranscriptWarning(code="text_removed", message=message)

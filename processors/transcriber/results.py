@@ -4,6 +4,7 @@ Called by `stage` when a chunk begins, is read and is settled.
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterable
 
 from processors.transcriber.spoken import Stretch
@@ -13,6 +14,7 @@ from runtime import metrics
 from runtime.kafka.messages import Received
 from runtime.logs import get_logger
 from schemas.record import Lane
+from schemas.segment import RemovedSegment
 from schemas.warning import TranscriptWarning
 from schemas.work import ChunkReady, ChunkTranscribed
 
@@ -47,6 +49,8 @@ def report(chunk: ChunkReady, text: ChunkText) -> None:
     metrics.CHUNK_INFERENCE_SECONDS.labels(chunk.lane).observe(text.inference_s)
     metrics.TRANSCRIBED_AUDIO_SECONDS.labels(chunk.lane).inc(chunk.speech_s)
     metrics.WINDOWS_REFITTED.inc(text.refitted)
+    for reason, segments in Counter(segment.reason for segment in text.removed).items():
+        metrics.SEGMENTS_REMOVED.labels(reason).inc(segments)
     for stretch in text.unread:
         start, end = restore_stretch(stretch, chunk.pieces)
         metrics.UNREAD_SPEECH_SECONDS.inc(stretch[1] - stretch[0])
@@ -62,10 +66,16 @@ def transcribed(chunk: ChunkReady, text: ChunkText) -> ChunkTranscribed:
         language=text.language,
         language_probability=text.language_probability,
         segments=restore(text.segments, chunk.pieces),
+        removed=tuple(_removed(segment, chunk) for segment in text.removed),
         warnings=(*text.warnings, *(_unread(stretch, chunk) for stretch in text.unread)),
         inference_s=text.inference_s,
         audio_sha256=chunk.audio_sha256,
     )
+
+
+def _removed(segment: RemovedSegment, chunk: ChunkReady) -> RemovedSegment:
+    start, end = restore_stretch((segment.start, segment.end), chunk.pieces)
+    return segment.model_copy(update={"start": start, "end": end})
 
 
 def _unread(stretch: Stretch, chunk: ChunkReady) -> TranscriptWarning:

@@ -1,14 +1,9 @@
-"""From a model's tokens to segments with times, and detection of text without speech. Pure."""
+"""From a model's tokens to segments with times. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 SECONDS_PER_TIMESTAMP = 0.02
-# Whisper's own rule lets a third of noises through where the model has a high no-speech probability but writes a confident word.
-NO_SPEECH = 0.6
-UNLIKELY_LOGPROB = -1.0
-SURELY_NO_SPEECH = 0.95
-ONE_WORD_TOKENS = 4  # a script without blanks writes a whole sentence as "one word"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +55,3 @@ def split(tokens: Sequence[int], first_timestamp: int, duration_s: float) -> Spl
     tail = Span(tuple(text), start, duration_s) if text and start < duration_s else None
     at_rest = len(tokens) >= 2 and tokens[-2] < first_timestamp <= tokens[-1]
     return Split(tuple(spans), tail, read_to_s, at_rest, overrun)
-
-
-def is_silence(no_speech_prob: float, avg_logprob: float, text: str, text_tokens: int) -> bool:
-    """No speech: the model reports that and is unsure of its text, or is very sure and wrote one word at most."""
-    if no_speech_prob > NO_SPEECH and avg_logprob < UNLIKELY_LOGPROB:
-        return True
-    one_word = len(text.split()) <= 1 and text_tokens <= ONE_WORD_TOKENS
-    return no_speech_prob > SURELY_NO_SPEECH and one_word

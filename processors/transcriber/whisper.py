@@ -99,8 +99,9 @@ class WhisperEngine:
 
         # A fitted window with a poor result is decoded again in full, which is better than sampling.
         fitted = batch[0].options.encoder_window == "fit"
-        decoded = with_fallback(len(batch), generate, group.temperature[:1] if fitted else group.temperature)
-        rows = [_Row(*each, self._split(each[2], each[0])) for each in zip(batch, detected, decoded, strict=True)]
+        options = [window.options for window in batch]
+        decoded = with_fallback(options, generate, group.temperature[:1] if fitted else group.temperature)
+        rows = [self._row(*each) for each in zip(batch, detected, decoded, strict=True)]
         aligned = group.words or any(joins.spanned(s.start, s.end, row.window.joins_s) for row in rows for s in row.split.spans)
         placed = self._words(encoded, tokenizers, rows) if aligned else [None] * len(rows)
         return [self._text(row, words, prompt) for row, words in zip(rows, placed, strict=True)]
@@ -207,14 +208,9 @@ class WhisperEngine:
         avg_logprob = result.scores[0] * len(tokens) / (len(tokens) + 1)
         return Decoded(tokens, avg_logprob, result.no_speech_prob, text, get_compression_ratio(text))
 
-    def _split(self, decoded: Decoded, window: Window) -> Split:
-        """Windows without speech, or with a hallucination, count as decoded to their end."""
-        tokenizer = self._plain
-        text_tokens = sum(token < tokenizer.eot for token in decoded.tokens)
-        silent = segments.is_silence(decoded.no_speech_prob, decoded.avg_logprob, decoded.text, text_tokens)
-        if silent or guard.impossible(decoded.text, window.duration_s):
-            return Split((), None, window.duration_s, at_rest=True, overrun=False)
-        return segments.split(decoded.tokens, tokenizer.timestamp_begin, window.duration_s)
+    def _row(self, window: Window, language: DetectedLanguage, decoded: Decoded) -> "_Row":
+        split = segments.split(decoded.tokens, self._plain.timestamp_begin, window.duration_s)
+        return _Row(window, language, decoded, split)
 
     def _words(
         self, encoded: Any, tokenizers: Sequence["Tokenizer"], rows: Sequence["_Row"]
@@ -249,7 +245,7 @@ class WhisperEngine:
             read_to_s=row.split.read_to_s,
             at_rest=row.split.at_rest,
             runaway=row.split.overrun
-            or not decoded.good
+            or not decoded.is_good(row.window.options)
             or guard.runaway(decoded.text, row.window.duration_s, decoded.compression_ratio),
             warnings=prompt.warnings,
         )

@@ -8,13 +8,14 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from processors.transcriber import echo, spoken
+from processors.transcriber import echo, filters, spoken
 from processors.transcriber.edges import rest_at, snapped
 from processors.transcriber.engine import Engine, Samples, Window, WindowText
+from processors.transcriber.sound import Sound
 from processors.transcriber.spoken import Stretch
 from processors.transcriber.times import shifted
-from schemas.options import DecodingOptions
-from schemas.segment import Segment
+from schemas.options import DecodingOptions, Filter
+from schemas.segment import RemovedSegment, Segment
 from schemas.warning import TranscriptWarning
 from schemas.work import SAMPLE_RATE_HZ, Span
 
@@ -34,12 +35,14 @@ PROMPT_DROPPED = TranscriptWarning(
 @dataclass(frozen=True, slots=True)
 class ChunkText:
     """A chunk's text, times in seconds of the chunk. `language` is None without any text. `unread`: stretches of speech for
-    which the model wrote nothing. `refitted`: windows that were decoded again in the full encoder window."""
+    which the model wrote nothing. `removed`: by the filters. `refitted`: windows that were decoded again in the full encoder
+    window."""
 
     language: str | None
     language_probability: float
     segments: tuple[Segment, ...]
     unread: tuple[Stretch, ...] = ()
+    removed: tuple[RemovedSegment, ...] = ()
     warnings: tuple[TranscriptWarning, ...] = ()
     refitted: int = 0
     inference_s: float = 0.0
@@ -63,6 +66,7 @@ class _Read:
     """What has been decoded so far."""
 
     segments: list[Segment] = field(default_factory=list)
+    removed: list[RemovedSegment] = field(default_factory=list)
     warnings: dict[TranscriptWarning, None] = field(default_factory=dict)
     languages: dict[str, tuple[float, float]] = field(default_factory=dict)  # seconds of text, best probability
     windows: int = 0
@@ -79,6 +83,7 @@ class ChunkWindows:
         self._samples = samples
         self._options = options
         self._speech = speech
+        self._sound = Sound(samples, speech)
         self._joins_s = joins_s
         self._pauses = [round(at * SAMPLE_RATE_HZ) for at in spoken.pauses(speech)]
         self._waiting = deque([_Part(0, len(samples), options)])
@@ -142,6 +147,9 @@ class ChunkWindows:
         self._read.windows += 1
         self._read.warnings |= dict.fromkeys(text.warnings)
         probability = text.language_probability if part.probability is None else part.probability
+        duration_s = (part.end - part.start) / SAMPLE_RATE_HZ
+        if reason := filters.of_window(text, duration_s, part.options):
+            text = replace(text, read_to_s=duration_s, at_rest=True)
         read_to = self._rest_at(part, part.start + round(text.read_to_s * SAMPLE_RATE_HZ))
         segments = text.segments
         if self._goes_on(part, read_to, PASSED_OVER_S if text.at_rest else REST_S):
@@ -151,12 +159,13 @@ class ChunkWindows:
             self._waiting.appendleft(_Part(read_to, part.end, options, probability, True, passed_over))
         elif text.tail is not None:
             segments = (*segments, text.tail)
-        self._read.segments += self._placed(part, segments)
-        if segments and part.passed_over and _has_hints(self._options):
+        kept = self._sifted(part, self._placed(part, segments), reason)
+        self._read.segments += kept
+        if kept and part.passed_over and _has_hints(self._options):
             self._read.warnings[PROMPT_DROPPED] = None
-        if segments:
+        if kept:
             seconds, best = self._read.languages.get(text.language, (0.0, 0.0))
-            seconds += sum(segment.end - segment.start for segment in segments)
+            seconds += sum(segment.end - segment.start for segment in kept)
             self._read.languages[text.language] = seconds, max(best, probability)
 
     def _placed(self, part: _Part, segments: Sequence[Segment]) -> list[Segment]:
@@ -169,6 +178,17 @@ class ChunkWindows:
                 self._given_up.append(part)
             segments = left
         return [shifted(segment, begin_s) for segment in segments]
+
+    def _sifted(self, part: _Part, written: list[Segment], reason: Filter | None) -> list[Segment]:
+        """What the filters leave; `reason`: why they leave nothing. What they remove a second time is noted once."""
+        kept, removed = filters.sifted(written, self._sound, part.options, reason)
+        known = self._read.removed
+        known += [
+            new
+            for new in removed
+            if not any(old.text == new.text and old.start < new.end and new.start < old.end for old in known)
+        ]
+        return kept
 
     def _rest_at(self, part: _Part, read_to: int) -> int:
         rest = round(rest_at(read_to / SAMPLE_RATE_HZ, self._speech) * SAMPLE_RATE_HZ)
@@ -189,6 +209,7 @@ class ChunkWindows:
             language_probability=probability,
             segments=snapped(sorted(read.segments, key=lambda segment: segment.start), self._speech),
             unread=tuple(spoken.unread(self._speech, [(s.start, s.end) for s in read.segments], UNREAD_S)),
+            removed=tuple(sorted(read.removed, key=lambda segment: segment.start)),
             warnings=tuple(read.warnings),
             refitted=read.refitted,
             inference_s=read.inference_s,

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
-from runtime.formats import FORMATS, cues
+from runtime.formats import FORMATS, answer, cues
 from schemas.options import DecodingOptions, ModelRef
-from schemas.segment import Segment, Word
+from schemas.segment import RemovedSegment, Segment, Word
 from schemas.transcript import Transcript
 from schemas.warning import TranscriptWarning
 from schemas.work import AudioInfo
@@ -126,3 +126,13 @@ def test_an_arrow_inside_the_text_cannot_be_taken_for_times(format_name: str, te
 
 def test_markup_inside_the_text_is_shown_and_not_obeyed_by_a_vtt_player() -> None:
     assert "&lt;v Roger&gt; Q&amp;A\n" in written("vtt", segment("<v Roger> Q&A"))
+
+
+def test_only_the_json_has_what_the_filters_removed() -> None:
+    removed = RemovedSegment(start=1.0, end=2.5, text="Thanks for watching!", reason="phantoms")
+    whole = transcript(segment("hello")).model_copy(update={"removed": (removed,)})
+    expected = [{"start": 1.0, "end": 2.5, "text": "Thanks for watching!", "reason": "phantoms"}]
+    assert orjson.loads(FORMATS["json"].write(whole))["removed"] == expected
+    assert answer(whole)["removed"] == expected
+    for name in FORMATS.keys() - {"json"}:
+        assert b"watching" not in FORMATS[name].write(whole)

@@ -28,8 +28,8 @@ def place(window: Window) -> Stretch:
     return first, round(first + window.duration_s, 6)
 
 
-def segment(start: float, end: float, text: str) -> Segment:
-    return Segment(start=start, end=end, text=text)
+def segment(start: float, end: float, text: str, **scores: float) -> Segment:
+    return Segment(start=start, end=end, text=text, **scores)
 
 
 def wrote(*segments: Segment, tail: Segment | None = None, at_rest: bool = False, language: str = "en") -> WindowText:

@@ -1,10 +1,8 @@
 """Texts that a model invented or repeated are distinguished from real speech."""
 
-import zlib
-
 import pytest
 
-from processors.transcriber.guard import runaway
+from processors.transcriber.guard import compression_ratio, impossible, is_one_word, loops, runaway
 
 SENTENCE = "She had your dark suit in greasy wash water all year. "
 FAST = (
@@ -13,12 +11,6 @@ FAST = (
 )
 FAST_CHINESE = "他每天早上六点起床去公园跑步然后回家吃早饭再坐地铁去公司上班"  # 30 letters
 FAST_JAPANESE = "明日の朝は早く起きて駅まで歩いて行くつもりですがもし雨が降ったらタクシーを呼びます"  # 40 letters
-
-
-def compression_ratio(text: str) -> float:
-    """As Whisper has it."""
-    data = text.encode()
-    return len(data) / len(zlib.compress(data))
 
 
 def wild(text: str, duration_s: float) -> bool:
@@ -85,3 +77,41 @@ def test_repeated_words_count_from_three_words_on_and_only_side_by_side() -> Non
     assert runaway("a b c a b c", 20.0, 1.0)
     assert not runaway("a b c d a b c", 20.0, 1.0)
     assert runaway("x a b c a b c y", 20.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_loop"),
+    [
+        ("No, no, no, no, no.", False),  # people say that
+        ("Right? Right? Right? Right? Right? Right? Right? Right?", True),
+        ("We will see you in the, in the, in the, in the, in the", True),
+        ("I keep working here, I keep working here, I keep working here", True),
+        ("I keep working here, I keep working here", False),  # twice is a slip of the tongue
+        ("He paid and paid and paid and paid, and in the end he moved to another town by the sea", False),
+        ("", False),
+    ],
+)
+def test_a_loop_is_mostly_the_same_words_again_and_again(text: str, is_loop: bool) -> None:
+    assert loops(text) is is_loop
+
+
+@pytest.mark.parametrize(
+    ("text", "one"),
+    [
+        ("", True),
+        ("Yes.", True),
+        ("Congratulations!", True),
+        ("Oh no", False),
+        ("谢谢", True),
+        ("今天天气很好我们去公园", False),
+        ("วันนี้อากาศดีมากเราไปสวนสาธารณะกัน", False),
+    ],
+)
+def test_a_sentence_in_a_script_without_blanks_is_not_one_word(text: str, one: bool) -> None:
+    assert is_one_word(text) is one
+
+
+def test_only_a_text_of_twice_the_fastest_pace_is_impossible() -> None:
+    assert not impossible("a " * 11, 1.0)
+    assert impossible("a " * 12, 1.0)
+    assert impossible("a " * 12, 0.1)

@@ -1,8 +1,8 @@
-"""Tokens become segments, and noise becomes nothing."""
+"""Tokens become segments."""
 
 import pytest
 
-from processors.transcriber.segments import Span, Split, is_silence, split
+from processors.transcriber.segments import Span, Split, split
 
 FIRST = 1000  # the token of 0.00 s; one every 0.02 s
 
@@ -86,25 +86,3 @@ def test_a_single_time_stamp_at_the_end_means_that_nothing_follows(tokens: list[
 )
 def test_text_that_begins_behind_the_sound_is_reported(tokens: list[int], overrun: bool) -> None:
     assert of(*tokens).overrun is overrun
-
-
-@pytest.mark.parametrize(
-    ("no_speech_prob", "avg_logprob", "text", "silent"),
-    [
-        (0.7, -1.2, "some invented words", True),
-        (0.7, -0.5, "some spoken words", False),
-        (0.5, -1.2, "some words mumbled", False),
-        (0.99, -0.3, "The", True),
-        (0.99, -0.3, "", True),
-        (0.99, -0.3, "The end", False),
-        (0.9, -0.3, "Yes.", False),
-    ],
-)
-def test_silence_is_what_the_model_doubts_or_fills_with_one_word(
-    no_speech_prob: float, avg_logprob: float, text: str, silent: bool
-) -> None:
-    assert is_silence(no_speech_prob, avg_logprob, text, len(text.split())) is silent
-
-
-def test_a_sentence_in_a_script_without_blanks_is_not_one_word() -> None:
-    assert not is_silence(0.99, -0.3, "今天天气很好我们去公园", 11)

@@ -10,7 +10,7 @@ from structlog.typing import EventDict
 from processors.transcriber.engine import Window, WindowText
 from runtime.errors import Invalid
 from schemas.options import DecodingOptions
-from schemas.segment import Segment
+from schemas.segment import RemovedSegment, Segment
 from tests.unit.processors.transcriber.bench import StandIn, System, text
 
 
@@ -146,8 +146,8 @@ def test_speech_without_text_is_a_warning_in_the_time_of_the_file(system: System
     ]
 
 
-def counted(name: str) -> float:
-    return REGISTRY.get_sample_value(f"murmur_{name}_total") or 0.0
+def counted(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(f"murmur_{name}_total", labels) or 0.0
 
 
 def test_seconds_of_speech_without_text_are_counted(system: System, seen: Seen) -> None:
@@ -180,3 +180,15 @@ def test_windows_that_are_decoded_again_in_full_are_counted(system: System, seen
     assert [window.options.encoder_window for (window,) in seen.windows] == ["fit", "full"]
     assert counted("windows_refitted") - before == 1
     assert [each.text for each in system.answers()[0].segments] == ["16000 samples"]
+
+
+def test_what_is_removed_is_in_the_answer_with_its_time_in_the_file_and_counted(system: System, seen: Seen) -> None:
+    before = counted("segments_removed", reason="letters")
+    seen.wrong = lambda batch: [WindowText("en", 0.9, (Segment(start=0, end=1, text="..."),), read_to_s=1.0, at_rest=True)]
+    pieces = ((160_000, 176_000),)
+    system.turn(system.chunk(pieces=pieces, speech=pieces))
+    system.until(system.settled, "the chunk")
+    (answer,) = system.answers()
+    assert answer.segments == ()
+    assert answer.removed == (RemovedSegment(start=10, end=11, text="...", reason="letters"),)
+    assert counted("segments_removed", reason="letters") - before == 1

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from processors.transcriber.engine import LanguagePart, Window, WindowText
-from processors.transcriber.windows import PROMPT_DROPPED, WINDOWS_MAX
+from processors.transcriber.windows import PROMPT_DROPPED, WINDOWS_MAX, ChunkText
 from schemas.options import DecodingOptions
+from schemas.segment import Segment
 from schemas.warning import TranscriptWarning
 from schemas.work import SAMPLE_RATE_HZ
 from tests.unit.processors.transcriber.scripted import (
@@ -262,3 +263,55 @@ def test_the_time_of_every_window_counts_also_of_those_that_were_not_kept() -> N
     wild = replace(wrote(segment(0, 5, "x")), runaway=True)
     model = scripted(wild, wrote(segment(0, 3, "one")), wrote(segment(0, 2, "two")))
     assert read_chunk(model, 5, options=FIT).inference_s == 3 * INFERENCE_S
+
+
+def unsure(text: WindowText) -> WindowText:
+    """The model finds it unlikely that there is speech."""
+
+    def of(segment: Segment) -> Segment:
+        return segment.model_copy(update={"no_speech_prob": 0.8, "avg_logprob": -0.8})
+
+    return replace(text, segments=tuple(map(of, text.segments)), tail=text.tail and of(text.tail))
+
+
+def removed(text: ChunkText) -> list[tuple[float, float, str, str]]:
+    return [(each.start, each.end, each.text, each.reason) for each in text.removed]
+
+
+def test_an_invented_segment_is_removed_and_recorded_and_its_speech_decoded_once_more_on_its_own() -> None:
+    first = wrote(segment(0, 4, "one"), at_rest=True)
+    phantom = unsure(wrote(segment(0, 6, "Thanks for watching!"), at_rest=True))
+    model = scripted(first, phantom, wrote(segment(0.2, 6, "two"), at_rest=True))
+    text = read_chunk(model, 10)
+    assert texts(text) == ["one", "two"]
+    assert removed(text) == [(4, 10, "Thanks for watching!", "phantoms")]
+    assert model.places == [(0, 10), (4, 10), (4, 10)]
+
+
+def test_what_is_invented_twice_in_one_place_is_recorded_once() -> None:
+    phantom = unsure(wrote(segment(0, 5.9, "Thanks for watching!"), at_rest=True))
+    text = read_chunk(scripted(wrote(segment(0, 4, "one"), at_rest=True), phantom, phantom), 10)
+    assert texts(text) == ["one"]
+    assert [each[2] for each in removed(text)] == ["Thanks for watching!"]
+    assert text.unread == ((4, 10),)
+
+
+def test_a_window_without_speech_is_decoded_to_its_end_however_early_its_text_ends() -> None:
+    silent = wrote(segment(0, 1, "I see"), tail=segment(1, 10, "you"))
+    doubted = replace(unsure(silent), segments=(segment(0, 1, "I see", no_speech_prob=0.8, avg_logprob=-1.2),))
+    model = scripted(doubted)
+    text = read_chunk(model, 10)
+    assert (text.segments, text.language) == ((), None)
+    assert removed(text) == [(0, 1, "I see", "silence"), (1, 10, "you", "silence")]
+
+
+def test_an_unclosed_text_that_is_decoded_again_is_not_recorded_as_removed() -> None:
+    model = scripted(unsure(wrote(segment(0, 6, "one"), tail=segment(6, 10, "Thank you."))), wrote(segment(0, 4, "two")))
+    text = read_chunk(model, 10)
+    assert (texts(text), text.removed) == (["one", "two"], ())
+
+
+def test_without_filters_the_models_text_stays() -> None:
+    phantom = unsure(wrote(segment(0, 10, "Thanks for watching!"), at_rest=True))
+    text = read_chunk(scripted(phantom), 10, options=DecodingOptions(filters=()))
+    assert (texts(text), text.removed) == (["Thanks for watching!"], ())

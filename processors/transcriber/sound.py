@@ -1,0 +1,53 @@
+"""How loud a chunk is, and where speech was detected in it: evidence for and against a text. Pure.
+
+Built by `windows`, asked by `filters`. Levels are in dB of full scale.
+"""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from processors.transcriber.engine import Samples
+from processors.transcriber.features import LOUDEST
+from processors.transcriber.spoken import Stretch, clipped
+from schemas.work import SAMPLE_RATE_HZ
+
+FRAME_S = 0.05  # shorter than a syllable
+BACKGROUND_PERCENTILE = 20  # even fluent speech is as quiet as its background for so much of the time
+INAUDIBLE_DB = -80.0  # a few steps of a 16-bit sample: digital silence, whether or not speech detection ran
+TIMES_S = 0.3  # a model's times may be off by this
+
+
+class Sound:
+    """`speech`: as detected, in seconds of the chunk; all of it, if detection did not run."""
+
+    def __init__(self, samples: Samples, speech: Sequence[Stretch]) -> None:
+        self._samples = samples
+        self._speech = speech
+
+    def is_speech(self, start: float, end: float) -> bool:
+        """Whether any speech was detected near a text with these times."""
+        return bool(clipped(self._speech, start - TIMES_S, end + TIMES_S))
+
+    def is_silent(self, start: float, end: float, margin_db: float) -> bool:
+        """Whether all of it is inaudible; or no speech was detected, and nothing is that much louder than the background."""
+        frames = self._levels_db[int(start / FRAME_S) : max(int(end / FRAME_S), int(start / FRAME_S) + 1)]
+        loudest = float(frames.max(initial=INAUDIBLE_DB))
+        return loudest <= INAUDIBLE_DB or (not self.is_speech(start, end) and loudest < self._background_db + margin_db)
+
+    @cached_property
+    def _levels_db(self) -> NDArray[np.float32]:
+        """Of every frame; the rest after the last whole frame is left out."""
+        length = round(FRAME_S * SAMPLE_RATE_HZ)
+        samples = self._samples[: len(self._samples) // length * length].astype(np.float32)
+        full_scale = LOUDEST if self._samples.dtype == np.int16 else 1.0
+        levels = np.sqrt(np.mean(samples.reshape(-1, length) ** 2, axis=1)) / full_scale
+        in_db: NDArray[np.float32] = 20 * np.log10(np.maximum(levels, 1e-6))
+        return in_db
+
+    @cached_property
+    def _background_db(self) -> float:
+        levels = self._levels_db
+        return max(INAUDIBLE_DB, float(np.percentile(levels, BACKGROUND_PERCENTILE))) if len(levels) else INAUDIBLE_DB
