@@ -42,6 +42,11 @@ FILES_WAITING = Gauge("murmur_files_waiting", "files that the slicer has read fr
 DECODE_SECONDS = Histogram("murmur_decode_seconds", "CPU time of decoding one file", buckets=STEP_S)
 VAD_SECONDS = Histogram("murmur_vad_seconds", "CPU time of speech detection in one file", buckets=STEP_S)
 DECODED_AUDIO_SECONDS = Counter("murmur_decoded_audio_seconds", "length of the files that were decoded to their end")
+DECODER_PEAK_MEMORY_BYTES = Histogram(
+    "murmur_decoder_peak_memory_bytes",
+    "highest memory of the decoder process for one file",
+    buckets=[2**exponent for exponent in range(26, 33)],
+)
 DECODERS_STARTED = Counter("murmur_decoders_started", "decoder processes started")
 DECODERS_DIED = Counter("murmur_decoders_died", "decoder processes that ended while they decoded a file")
 

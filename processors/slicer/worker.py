@@ -278,6 +278,7 @@ def _closing(closed: Closed) -> SliceClosed:
 def _count(closed: Closed) -> None:
     if closed.usage is not None:
         metrics.DECODE_SECONDS.observe(closed.usage.cpu_s)
+        metrics.DECODER_PEAK_MEMORY_BYTES.observe(closed.usage.peak_memory_bytes)
     metrics.VAD_SECONDS.observe(closed.vad_s)
     metrics.DECODED_AUDIO_SECONDS.inc(closed.info.duration_s)
 

@@ -27,6 +27,7 @@ MOVED = (
     "murmur_files_sliced_total,outcome=done",
     "murmur_files_sliced_total,outcome=unsupported",
     "murmur_decode_seconds_sum",
+    "murmur_decoder_peak_memory_bytes_sum",
     "murmur_vad_seconds_sum",
     "murmur_decoded_audio_seconds_total",
     "murmur_chunks_total,lane=interactive,outcome=transcribed",

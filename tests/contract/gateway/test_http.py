@@ -54,6 +54,7 @@ def test_a_submission_is_accepted_and_readable_at_once(gateway: RunningGateway) 
         "retry_of": None,
         "model": {"name": "demo", "revision": catalogue.resolve("demo").ref.revision},
         "warnings": [],
+        "timings": None,
         "progress": {"share": 0.0, "segments": []},
     }
 
