@@ -1,4 +1,4 @@
-"""What the C library does with memory that was freed: keeps it for the next block, or gives it back to the operating system.
+"""The memory of this process, and what the C library does with freed memory: keeps it for the next block, or gives it back.
 
 A Whisper encoder allocates and frees blocks of tens of megabytes for every window. By default the C library maps each anew, and
 clearing their pages is a quarter of the CPU time of a full window (`tiny.en`).
@@ -8,12 +8,23 @@ import ctypes
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
 KEPT_BYTES = 1 << 30  # more than that is given back at once
 IDLE_S = 10.0
+CONTROL_GROUP = Path("/sys/fs/cgroup")  # of a container, as it sees it
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # names of mallopt(3)
+
+
+def available_bytes() -> int:
+    """What this process may still take: of the machine, and of its control group where that has a limit (Linux)."""
+    available = int(psutil.virtual_memory().available)
+    with suppress(OSError, ValueError):  # no control group; "max": no limit
+        limit, used = (int((CONTROL_GROUP / name).read_text()) for name in ("memory.max", "memory.current"))
+        available = min(available, limit - used)
+    return max(0, available)
 
 
 def keep_freed() -> None:

@@ -140,7 +140,9 @@ class Settings(BaseSettings):
         "auto", description="CTranslate2's: int8, float16, int8_float16, float32, …; auto: by model and device"
     )
     model_replicas: int = Field(0, ge=0, description="chunks transcribed in parallel on a CPU; 0: one per core")
-    batch_size: int = Field(16, ge=1, le=256, description="chunks in one GPU batch; a CPU replica takes one at a time")
+    batch_size: int | None = Field(
+        None, ge=1, le=256, description="most chunks in one batch; unset: 16 on a GPU, 8 on a CPU or fewer, by free memory"
+    )
     encoder_window: Literal["full", "fit"] | None = Field(
         None, description="full: encode 30 s for every chunk; fit: only the chunk's length, faster; unset: the model's default"
     )

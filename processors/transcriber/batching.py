@@ -1,17 +1,24 @@
-"""Which chunks the next batch takes. Pure except for one number: how much of its share the bulk lane has not had.
+"""Which chunks the next batch takes. Pure except for two numbers: how much of its share the bulk lane has not had, and how fast
+the engine is.
 
 Interactive chunks go first, whenever a replica is free. While they wait, bulk chunks have a tenth of the work: counted in seconds
 of audio, since a bulk chunk may be ten times as long as a short file. So neither lane starves, and a long file delays short ones
 by a tenth, and by the batches in hand. A batch holds chunks of one group only; the oldest chunk of the lane whose
 turn it is chooses the group, so no group starves either.
+
+A larger batch costs less for each chunk, but a short file that arrives meanwhile waits for all of it. So a batch takes no more
+than its replica's share of what is waiting, and no more than the engine does in `BATCH_S`.
 """
 
 from collections.abc import Hashable, Iterator, Sequence
+from itertools import accumulate
 from typing import Protocol, TypeVar
 
 from schemas.record import Lane
 
 BULK_SHARE = 0.1
+BATCH_S = 4.0
+_NEWEST_SHARE = 0.2  # of the newest batch in the average of the engine's speed
 _CREDIT_PER_S = BULK_SHARE / (1 - BULK_SHARE)  # for each interactive second
 
 
@@ -31,25 +38,40 @@ W = TypeVar("W", bound=Waiting)
 
 
 class Turns:
-    """`_credit_s`: what bulk chunks may take while interactive ones wait; it grows with what those take."""
+    """`_credit_s`: what bulk chunks may take while interactive ones wait; it grows with what those take. `_pace`: seconds that
+    the engine needs for a second of work, once known."""
 
     def __init__(self) -> None:
         self._credit_s = 0.0
+        self._pace: float | None = None
 
-    def take(self, waiting: Sequence[W], size: int) -> list[W]:
-        """At most `size` of `waiting` (oldest first), all of one group; empty only if nothing is waiting."""
+    def done(self, cost_s: float, took_s: float) -> None:
+        """A batch of that much work has been done in that time."""
+        newest = took_s / cost_s
+        self._pace = newest if self._pace is None else self._pace + _NEWEST_SHARE * (newest - self._pace)
+
+    def take(self, waiting: Sequence[W], size: int, replicas: int = 1) -> list[W]:
+        """At most `size` of `waiting` (oldest first), all of one group; empty only if nothing is waiting. `replicas`: that could
+        take a batch now."""
         interactive = [item for item in waiting if item.lane == "interactive"]
         bulk = [item for item in waiting if item.lane == "bulk"]
         if not interactive or not bulk:
             self._credit_s = 0.0
-            return _of_group(waiting, waiting[0].group)[:size] if waiting else []
+            return self._bounded(_of_group(waiting, waiting[0].group), size, replicas) if waiting else []
         group = (bulk if bulk[0].cost_s <= self._credit_s else interactive)[0].group
         interactive, bulk = _of_group(interactive, group), _of_group(bulk, group)
+        size = len(self._bounded([*interactive, *bulk], size, replicas))
         paid = list(self._paid(bulk[:size]))
         first = interactive[: size - len(paid)]
         rest = bulk[len(paid) : size - len(first)]  # places that no interactive chunk can use
         self._credit_s += _CREDIT_PER_S * sum(item.cost_s for item in first)
         return [*first, *paid, *rest]
+
+    def _bounded(self, group: Sequence[W], size: int, replicas: int) -> list[W]:
+        """The oldest that make a batch; one is always enough."""
+        most = min(size, -(-len(group) // replicas))
+        ends_s = accumulate(item.cost_s * (self._pace or 0.0) for item in group[:most])
+        return list(group[: max(1, sum(end_s <= BATCH_S for end_s in ends_s))])
 
     def _paid(self, bulk: Sequence[W]) -> Iterator[W]:
         """As many as the credit is enough for."""

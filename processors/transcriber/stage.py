@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from processors.revocations import Revocations
 from processors.transcriber import results
 from processors.transcriber.batching import Turns
-from processors.transcriber.engine import Engine
+from processors.transcriber.engine import Engine, WindowText
 from processors.transcriber.eviction import CacheLimits
 from processors.transcriber.features import from_pcm
 from processors.transcriber.held import Held
@@ -160,6 +160,10 @@ class Transcriber:
         for done in self._residents.finished():
             if done.fault is not None:
                 raise done.fault
+            self._turns.done(
+                sum(held.cost_s for held in done.items),
+                sum(result.inference_s for result in done.results if isinstance(result, WindowText)),
+            )
             for held, result in zip(done.items, done.results, strict=True):
                 if self._is_held(held):  # else its partition has moved to another transcriber
                     yield self._answered(held, result)
@@ -273,7 +277,7 @@ class Transcriber:
         ]
         if suspects := [held for held in waiting if held.suspect]:
             return [] if self._residents.busy else suspects[:1]
-        return self._turns.take(waiting, self._residents.batch_size)
+        return self._turns.take(waiting, self._residents.batch_size, self._residents.idle)
 
     def _is_held(self, held: Held) -> bool:
         return self._held.get((held.record.partition, held.record.offset)) is held

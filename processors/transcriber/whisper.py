@@ -47,7 +47,8 @@ class WhisperEngine:
 
     def warm_up(self) -> None:
         hum = (200 * np.sin(np.arange(SAMPLE_RATE_HZ) / 9)).astype(np.int16)
-        self.transcribe([Window(hum, DecodingOptions(beam_size=1))] * self.batch_size)
+        windows = 1 if self._whisper.model.device == "cpu" else self.batch_size  # where memory may run out with more
+        self.transcribe([Window(hum, DecodingOptions(beam_size=1))] * windows)
 
     def group(self, window: Window) -> Group:
         return Group.of(frames(len(window.samples), window.options), window.options)
@@ -73,11 +74,11 @@ class WhisperEngine:
         for window in batch:
             self._check_language(window.options.language)
         mel = self._log_mel([waveform(window.samples) for window in batch], group.frames)
-        encoded = self._whisper.encode(mel)
+        encoded = self._encode(mel)
         detected = self._detect_languages(encoded, batch)
         parts = self._parts(encoded, batch)
         # A window with several languages is decoded with its batch, and that text is discarded: it is rare.
-        texts = [WindowText(*each) for each in detected] if all(parts) else self._decode(mel, encoded, batch, detected)
+        texts = [WindowText(*each) for each in detected] if all(parts) else self._decode(encoded, batch, detected)
         inference_s = (time.perf_counter() - started) / len(batch)
         return [
             WindowText(*detected[row], parts=parts[row], inference_s=inference_s)
@@ -86,7 +87,7 @@ class WhisperEngine:
             for row, text in enumerate(texts)
         ]
 
-    def _decode(self, mel: Mel, encoded: Any, batch: Sequence[Window], detected: Sequence[DetectedLanguage]) -> list[WindowText]:
+    def _decode(self, encoded: Any, batch: Sequence[Window], detected: Sequence[DetectedLanguage]) -> list[WindowText]:
         group = self.group(batch[0])
         tokenizers = [self._tokenizer(lang, window.options.task) for (lang, _), window in zip(detected, batch, strict=True)]
         prompt = prompts.fitted(group.hotwords, group.prompt, self._plain, self._whisper.max_length // 2 - 1)
@@ -94,7 +95,7 @@ class WhisperEngine:
         starts = [self._whisper.get_prompt(tokenizer, prompt.tokens, without_timestamps=False) for tokenizer in tokenizers]
 
         def generate(rows: Sequence[int], temperature: float) -> list[Decoded]:
-            chosen = encoded if len(rows) == len(batch) else self._whisper.encode(mel[list(rows)])
+            chosen = encoded if len(rows) == len(batch) else _view(_array(encoded)[list(rows)])
             return self._generate(chosen, [starts[row] for row in rows], group.beam_size, temperature, suppressed)
 
         # A fitted window with a poor result is decoded again in full, which is better than sampling.
@@ -105,6 +106,13 @@ class WhisperEngine:
         aligned = group.words or any(joins.spanned(s.start, s.end, row.window.joins_s) for row in rows for s in row.split.spans)
         placed = self._words(encoded, tokenizers, rows) if aligned else [None] * len(rows)
         return [self._text(row, words, prompt) for row, words in zip(rows, placed, strict=True)]
+
+    def _encode(self, mel: Mel) -> Any:
+        """On a CPU one by one: there a batch saves the encoder nothing, and takes as many times the memory. Decoding gains, since
+        it reads the weights once for all of them."""
+        if self._whisper.model.device == "cpu" and len(mel) > 1:
+            return _view(np.concatenate([_array(self._whisper.encode(mel[at : at + 1])) for at in range(len(mel))]))
+        return self._whisper.encode(mel)
 
     def _check_language(self, language: str | None) -> None:
         if language is None:
@@ -135,15 +143,12 @@ class WhisperEngine:
         open_to_all = [self._multilingual and not window.options.language and bool(window.pauses) for window in batch]
         if not any(open_to_all):
             return [()] * len(batch)
-        import ctranslate2
-
-        features = np.array(encoded.to_device(ctranslate2.Device.cpu))
+        features = _array(encoded)
 
         def parts(row: int) -> tuple[LanguagePart, ...]:
             def detect(start: int, end: int) -> dict[str, float]:
                 stretch = features[row : row + 1, start // SAMPLES_PER_FRAME : -(-end // SAMPLES_PER_FRAME)]
-                view = ctranslate2.StorageView.from_array(np.ascontiguousarray(stretch))
-                (ranked,) = self._whisper.model.detect_language(view)
+                (ranked,) = self._whisper.model.detect_language(_view(stretch))
                 return {token[2:-2]: probability for token, probability in ranked}
 
             return languages.parts(batch[row].pauses, len(batch[row].samples), detect)
@@ -268,6 +273,19 @@ class WhisperEngine:
             compression_ratio=get_compression_ratio(text),
             words=placed,
         )
+
+
+def _array(encoded: Any) -> Mel:
+    """The encoder's output in the memory of the CPU; not copied if it is there already."""
+    import ctranslate2
+
+    return np.asarray(encoded.to_device(ctranslate2.Device.cpu))
+
+
+def _view(features: Mel) -> Any:
+    import ctranslate2
+
+    return ctranslate2.StorageView.from_array(np.ascontiguousarray(features))
 
 
 @dataclass(frozen=True, slots=True)

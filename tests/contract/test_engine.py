@@ -10,7 +10,7 @@ import pytest
 
 from processors.transcriber import windows
 from processors.transcriber.engine import Window, WindowText
-from processors.transcriber.loading import load, usable_cores
+from processors.transcriber.loading import CPU_BATCH, load, usable_cores
 from processors.transcriber.whisper import WhisperEngine
 from processors.transcriber.windows import ChunkWindows
 from runtime.errors import Invalid, UsageError
@@ -261,9 +261,15 @@ def test_a_window_that_does_not_fit_alone_is_an_error(engine: WhisperEngine) -> 
         cramped(engine, holds=0).transcribe(batch(DecodingOptions())[:2])
 
 
-def test_a_cpu_has_a_replica_for_every_core_and_takes_one_window_at_a_time() -> None:
+def test_a_cpu_has_a_replica_for_every_core_and_small_batches() -> None:
     loaded = load(catalogue.resolve("demo"), settings())
-    assert (loaded.replicas, loaded.batch_size) == (usable_cores(), 1)
+    assert loaded.replicas == usable_cores()
+    assert 1 <= loaded.batch_size <= CPU_BATCH
+
+
+def test_replicas_and_batches_can_be_set() -> None:
+    loaded = load(catalogue.resolve("demo"), settings(model_replicas=3, batch_size=5))
+    assert (loaded.replicas, loaded.batch_size) == (3, 5)
 
 
 def test_a_compute_type_that_the_device_lacks_is_a_usage_error() -> None:

@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 
+from runtime import memory
 from runtime.memory import IDLE_S, IdleTrim
 
 LARGE_BLOCKS = """
@@ -48,3 +51,15 @@ def test_memory_is_given_back_once_after_each_time_of_work() -> None:
     clock.now_s = 100 + IDLE_S
     idle.turn(busy=False)
     assert trims == [5 + IDLE_S, 100 + IDLE_S]
+
+
+@pytest.mark.parametrize(("limit", "free"), [("max", 9000), ("12000", 9000), ("5000", 4000), ("900", 0), (None, 9000)])
+def test_free_memory_is_the_machines_and_no_more_than_the_containers(
+    limit: str | None, free: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=9000))
+    monkeypatch.setattr(memory, "CONTROL_GROUP", tmp_path)
+    if limit is not None:
+        (tmp_path / "memory.max").write_text(f"{limit}\n")
+        (tmp_path / "memory.current").write_text("1000\n")
+    assert memory.available_bytes() == free

@@ -100,6 +100,43 @@ def test_clips_wait_for_the_chunks_in_hand_and_for_a_tenth_of_the_work(replicas:
     assert behind_s <= COSTS_S["bulk"] + alone_s / 0.9 + COSTS_S["bulk"]
 
 
+@pytest.mark.parametrize(
+    ("waiting", "size", "replicas", "taken"),
+    [(1, 8, 2, 1), (2, 8, 2, 1), (3, 8, 2, 2), (6, 8, 2, 3), (6, 8, 1, 6), (40, 8, 2, 8), (6, 1, 2, 1), (5, 8, 16, 1)],
+)
+@pytest.mark.parametrize("lane", ["interactive", "bulk"])
+def test_a_batch_leaves_the_other_idle_replicas_their_share(
+    lane: Lane, waiting: int, size: int, replicas: int, taken: int
+) -> None:
+    chunks = [Chunk(lane, number=number) for number in range(waiting)]
+    assert Turns().take(chunks, size, replicas) == chunks[:taken]
+
+
+@pytest.mark.parametrize(("took_s", "taken"), [(0.1, 8), (8.0, 4), (16.0, 2), (31.9, 1), (1000.0, 1)])
+def test_a_batch_is_no_larger_than_the_engine_does_in_a_few_seconds(took_s: float, taken: int) -> None:
+    turns = Turns()
+    turns.done(cost_s=64.0, took_s=took_s)  # eight chunks
+    chunks = [Chunk("interactive", number=number) for number in range(20)]
+    assert turns.take(chunks, 8) == chunks[:taken]
+
+
+def test_the_speed_of_the_engine_is_that_of_recent_batches() -> None:
+    turns = Turns()
+    turns.done(cost_s=8.0, took_s=100.0)
+    chunks = [Chunk("bulk", number=number) for number in range(8)]
+    assert len(turns.take(chunks, 8)) == 1
+    for _ in range(50):
+        turns.done(cost_s=8.0, took_s=0.1)
+    assert len(turns.take(chunks, 8)) == 8
+
+
+def test_short_and_long_chunks_share_a_batch_within_its_bound() -> None:
+    turns = Turns()
+    turns.done(cost_s=64.0, took_s=8.0)
+    interactive, bulk = Chunk("interactive"), Chunk("bulk", number=1, cost_s=32.0)
+    assert turns.take([bulk, interactive], 8) == [interactive]
+
+
 def test_an_empty_lane_leaves_its_places_to_the_other() -> None:
     turns = Turns()
     bulk = [Chunk("bulk", number=number) for number in range(8)]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from processors.transcriber import loading
+from runtime import memory
 from runtime.errors import UsageError
 from runtime.models import catalogue
 from runtime.settings import Settings
@@ -33,3 +34,13 @@ def test_a_file_of_something_else_is_an_error_with_the_folder(name: str, tmp_pat
     (tmp_path / "mine" / name).write_bytes(b"{ no model's")
     with pytest.raises(UsageError, match=rf"the model demo in {re.escape(str(tmp_path / 'mine'))} cannot be loaded on cpu: "):
         load(tmp_path / "mine")
+
+
+@pytest.mark.parametrize(
+    ("free_mb", "replicas", "batch"), [(16_000, 2, 8), (16_000, 16, 6), (1_500, 2, 5), (400, 2, 1), (100, 2, 1), (0, 4, 1)]
+)
+def test_on_a_cpu_a_batch_is_as_large_as_the_free_memory_allows(
+    free_mb: int, replicas: int, batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "available_bytes", lambda: free_mb << 20)
+    assert loading.cpu_batch(145 << 20, replicas) == batch
