@@ -138,7 +138,7 @@ class RequestedOptions(BaseModel):
     silence_margin_db: Annotated[SilenceMargin | None, Expected("a number of decibels from 0 to 60")] = Field(
         None, description="filter silence: so much louder than the background is not silence"
     )
-    vad: _Flag = Field(None, description="false: everything counts as speech")
+    vad: _Flag = Field(None, description="false: every sound counts as speech")
     vad_threshold: Annotated[VadThreshold | None, Expected("a number above 0 and below 1")] = Field(
         None, description="probability from which on sound counts as speech"
     )

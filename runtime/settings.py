@@ -155,7 +155,7 @@ class Settings(BaseSettings):
 
     # Defaults of every transcription, which a request may override
     max_chunk_s: ChunkLength | None = Field(None, description="longest chunk; unset: the model's default")
-    vad: bool = Field(True, description="speech detection; false: everything counts as speech")
+    vad: bool = Field(True, description="speech detection; false: every sound counts as speech")
     vad_threshold: VadThreshold = Field(0.3, description="probability from which on sound counts as speech")
     min_speech_ms: Milliseconds = Field(0, description="speech shorter than this is ignored")
     min_silence_ms: Milliseconds = Field(2000, description="silence of this length ends a stretch of speech")

@@ -91,7 +91,7 @@ class SlicingOptions(Value):
     speech_pad_s: float = Field(0.4, ge=0)
     track: Track | None = Field(None, description="audio track from 0; unset: the default one that has speech")
     raw_format: RawFormat | None = Field(None, description="what a telephone file without a header is, by its name")
-    vad: bool = Field(True, description="false: everything counts as speech")
+    vad: bool = Field(True, description="false: every sound counts as speech")
     min_speech_s: float = Field(0.0, ge=0, description="shorter speech is none")
     loudness: bool = Field(False, description="normalise the loudness (EBU R128)")
     highpass: bool = Field(False, description="remove what is below 80 Hz")

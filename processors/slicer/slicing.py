@@ -1,4 +1,4 @@
-"""One file from its first byte to its last chunk: decode, detect speech, find regions, cut. Uses neither Kafka nor a store.
+"""One file from its first byte to its last chunk: decode, find its regions of speech, cut. Uses neither Kafka nor a store.
 
 Fed by a reader; its events feed `worker`. Keeps only the speech of the chunk under construction and the most recent samples.
 """
@@ -11,8 +11,8 @@ import numpy as np
 
 from processors.slicer.audio import Check, DecodeOptions, Decoder, DecoderUsage, OpenAudio, Samples, Seekable, no_check
 from processors.slicer.cutter import Chunk, Cutter
-from processors.slicer.regions import Regions
-from processors.slicer.vad import Session, SpeechDetector
+from processors.slicer.region_source import RegionSource, region_source
+from processors.slicer.vad import Session
 from runtime.errors import Invalid
 from schemas.options import SlicingOptions
 from schemas.work import SAMPLE_RATE_HZ, AudioInfo, Span
@@ -91,11 +91,11 @@ class Slicer:
 
     def _cut(self, audio: OpenAudio, options: SlicingOptions, chunks: list[Chunk]) -> Generator[Cut, None, Closed]:
         """Appends each chunk to `chunks`."""
-        detector = SpeechDetector(self.session)
-        for cut in cuts(audio.blocks(), detector, options):
+        source = region_source(self.session, options)
+        for cut in cuts(audio.blocks(), source, options.max_chunk_s):
             chunks.append(cut.chunk)
             yield cut
-        return Closed(audio.info, tuple(chunks), detector.cpu_s, audio.usage)
+        return Closed(audio.info, tuple(chunks), source.cpu_s, audio.usage)
 
 
 def _total(usages: Sequence[DecoderUsage | None]) -> DecoderUsage | None:
@@ -105,18 +105,17 @@ def _total(usages: Sequence[DecoderUsage | None]) -> DecoderUsage | None:
     return DecoderUsage(sum(usage.cpu_s for usage in measured), max(usage.peak_memory_bytes for usage in measured))
 
 
-def cuts(blocks: Iterable[Samples], detector: SpeechDetector, options: SlicingOptions) -> Iterator[Cut]:
+def cuts(blocks: Iterable[Samples], source: RegionSource, max_chunk_s: float) -> Iterator[Cut]:
     """The chunks of one file's samples, each as soon as it is final."""
-    regions = Regions(options)
-    cutter = Cutter(int(options.max_chunk_s * SAMPLE_RATE_HZ))
+    cutter = Cutter(int(max_chunk_s * SAMPLE_RATE_HZ))
     recent = _RecentSamples()
     for block in blocks:
         recent.append(block)
-        for region in regions.feed(detector.feed(block)):
+        for region in source.feed(block):
             recent.keep(region.span)
             yield from map(recent.cut, cutter.add(region))
-        recent.forget(regions.needed_from)
-    for region in regions.finish(detector.finish(), recent.end):
+        recent.forget(source.needed_from)
+    for region in source.finish():
         recent.keep(region.span)
         yield from map(recent.cut, cutter.add(region))
     yield from map(recent.cut, cutter.finish())
@@ -128,11 +127,11 @@ class _RecentSamples:
     def __init__(self) -> None:
         self._blocks: deque[tuple[int, Samples]] = deque()  # each with its first sample's number
         self._kept: deque[tuple[int, Samples]] = deque()
-        self.end = 0
+        self._end = 0
 
     def append(self, block: Samples) -> None:
-        self._blocks.append((self.end, block))
-        self.end += len(block)
+        self._blocks.append((self._end, block))
+        self._end += len(block)
 
     def keep(self, region: Span) -> None:
         self._kept.append((region[0], np.concatenate(list(_read(self._blocks, region)))))

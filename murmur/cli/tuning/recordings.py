@@ -53,13 +53,13 @@ class Passage:
     def chunks(self, max_chunk_s: float) -> Sequence[Chunk]:
         """As the slicer cuts them."""
         from processors.slicer.audio import BLOCK_SAMPLES
+        from processors.slicer.region_source import region_source
         from processors.slicer.slicing import cuts
-        from processors.slicer.vad import SpeechDetector
 
         if max_chunk_s not in self._cut:
             blocks = (self._samples[at : at + BLOCK_SAMPLES] for at in range(0, len(self._samples), BLOCK_SAMPLES))
             options = self._slicing.model_copy(update={"max_chunk_s": max_chunk_s})
-            found = cuts(blocks, SpeechDetector(self._session), options)
+            found = cuts(blocks, region_source(self._session, options), max_chunk_s)
             self._cut[max_chunk_s] = [Chunk(cut.pcm, cut.chunk.pieces, cut.chunk.speech) for cut in found]
         return self._cut[max_chunk_s]
 
