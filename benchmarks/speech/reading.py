@@ -24,10 +24,11 @@ class Way:
     multilingual: bool = False
     beam_size: int = 5
     prompt: str | None = None
+    vad: bool = True
 
     def __str__(self) -> str:
         """As the table names it: all but the language."""
-        marks = {"words": self.words, "full": self.window == "full", "multilingual": self.multilingual}
+        marks = {"words": self.words, "full": self.window == "full", "multilingual": self.multilingual, "no VAD": not self.vad}
         return " ".join([f"{self.limit_s:g} s", *(name for name, is_set in marks.items() if is_set)])
 
     @property
@@ -44,7 +45,7 @@ class Way:
 
     @property
     def slicing(self) -> SlicingOptions:
-        return SlicingOptions(max_chunk_s=self.limit_s)
+        return SlicingOptions(max_chunk_s=self.limit_s, vad=self.vad)
 
 
 def read(murmur: MurmurReader, file: SpeechFile, way: Way) -> tuple[Transcript, Row]:
@@ -55,6 +56,7 @@ def read(murmur: MurmurReader, file: SpeechFile, way: Way) -> tuple[Transcript, 
 
 
 def beside(row: Row, reference: FasterWhisperReader, file: SpeechFile, way: Way) -> Row:
-    """The row with faster-whisper's errors: same beam, language and compute type; no limit of chunks and no times of words."""
-    other = reference.transcribe(file.data, way.language, way.beam_size)
+    """The row with faster-whisper's errors: same beam, language and compute type, with VAD or without; no limit of chunks and no
+    times of words."""
+    other = reference.transcribe(file.data, way.language, way.beam_size, vad=way.vad)
     return replace(row, reference=score(file.text, other.text), reference_cpu_s=other.cpu_s)

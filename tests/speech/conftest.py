@@ -50,11 +50,17 @@ class Readings:
         return transcript
 
     def rows(
-        self, model: str, names: tuple[str, ...], limit_s: float, words: bool = False, window: EncoderWindow = "fit"
+        self,
+        model: str,
+        names: tuple[str, ...],
+        limit_s: float,
+        words: bool = False,
+        window: EncoderWindow = "fit",
+        vad: bool = True,
     ) -> list[Row]:
         """The named files, each in its own language, with faster-whisper's errors."""
         speech = [files.get(name) for name in names]
-        return [self._beside(model, file, Way(file.language, limit_s, words, window)) for file in speech]
+        return [self._beside(model, file, Way(file.language, limit_s, words, window, vad=vad)) for file in speech]
 
 
 @pytest.fixture(scope="session")
