@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from structlog.typing import EventDict
 
+from runtime import metrics
 from runtime.addresses import Guard
 from runtime.objects.directory import DirectoryStore
 from runtime.objects.transcripts import Transcripts
@@ -27,6 +28,7 @@ from sinks.webhooks.sender import Sender
 from tests.contract.webhooks.receiver import Receiver
 from tests.ended import SECRET, ended
 from tests.processes import ROOT
+from tests.scraped import Scrape
 from tests.waiting import DEADLINE_S, wait_until
 
 PAUSES_S = (0.05, 0.05)
@@ -62,6 +64,21 @@ def ends(sender: Sender, events: Sequence[JobChanged]) -> dict[str, End]:
 def end(objects: DirectoryStore, url: str, *, timeout_s: float = 15.0, allow_private: bool = True) -> End:
     with sending(objects, timeout_s=timeout_s, allow_private=allow_private) as sender:
         return ends(sender, [ended(url)]).popitem()[1]
+
+
+def test_attempts_and_failures_are_counted_by_outcome(receiver: Receiver, objects: DirectoryStore) -> None:
+    before = Scrape(metrics.exposition().decode())
+    with sending(objects) as sender:
+        ends(sender, [ended(receiver.url("/ok"))])
+        ends(sender, [ended(receiver.url("/gone"))])
+    after = Scrape(metrics.exposition().decode())
+
+    def more(name: str, **labels: str) -> float:
+        return after.total(name, **labels) - before.total(name, **labels)
+
+    assert more("murmur_webhook_attempts_total") == 2
+    assert more("murmur_webhook_attempts_total", outcome="delivered") == 1
+    assert more("murmur_webhooks_given_up_total") == 1
 
 
 def test_a_success_arrives_signed_and_complete(receiver: Receiver, objects: DirectoryStore) -> None:
