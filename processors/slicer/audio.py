@@ -54,11 +54,13 @@ class OpenAudio(Protocol):
 @dataclass(frozen=True, slots=True)
 class DecodeOptions:
     """`track`: the audio track to decode; None: the best that has samples. `raw_format`: the format assumed for a file without a
-    header."""
+    header. `loudness`, `highpass`: see `preparation`."""
 
     max_audio_s: float
     track: int | None = None
     raw_format: RawFormat | None = None
+    loudness: bool = False
+    highpass: bool = False
 
 
 class Progress(NamedTuple):

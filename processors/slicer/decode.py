@@ -10,7 +10,8 @@ Fed by the object store's readers; feeds `slicing`. A file without a single samp
     too_long       more samples than allowed, counted while decoding, or declared by a reliable header
 
 The parts: `reader` (bytes), `containers` (what is opened), `choice` (of a track), `track` (one stream of it), `clock` (its
-times), `faults` (what is wrong with it), `resample` and `downmix` (to 16 kHz mono), `declared` (its declared length).
+times), `faults` (what is wrong with it), `resample` and `downmix` (to 16 kHz mono), `preparation` (filters), `declared` (its
+declared length).
 """
 
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING
 from processors.slicer.audio import Check, DecodeOptions, OpenAudio, Seekable, no_check
 from processors.slicer.choice import first_with_sound
 from processors.slicer.containers import open_container, track_order
+from processors.slicer.preparation import Preparation
 from processors.slicer.reader import Reader
 from processors.slicer.track import Track
 from runtime.errors import Invalid
@@ -41,7 +43,7 @@ def open_audio(file: Seekable, options: DecodeOptions, check: Check = no_check) 
             opened.close()
             reader = Reader(file, check)
             container = opened.enter_context(open_container(reader, options.raw_format))
-        audio = Track(container, track, reader, options.max_audio_s)
+        audio = Track(container, track, reader, options.max_audio_s, Preparation(options.loudness, options.highpass))
         if not audio.begin():
             raise audio.problem or Invalid("no_audio", "the file can be read, but contains no audio")
         yield audio

@@ -74,7 +74,7 @@ class Slicer:
         yield replace(closed, vad_s=sum(one.vad_s for one in tried), usage=_total([one.usage for one in tried]))
 
     def _decoding(self, options: SlicingOptions, track: int | None) -> DecodeOptions:
-        return DecodeOptions(self.max_audio_s, track, options.raw_format)
+        return DecodeOptions(self.max_audio_s, track, options.raw_format, options.loudness, options.highpass)
 
     def _cut_other(
         self, file: Seekable, options: SlicingOptions, track: int, check: Check

@@ -16,6 +16,7 @@ from processors.slicer.clock import Clock, origin_of
 from processors.slicer.containers import BAD_INPUT, decoder_of, tracks_of
 from processors.slicer.declared import declared_if_short, expected_end_s, is_too_long
 from processors.slicer.faults import BadPackets, warning
+from processors.slicer.preparation import Preparation
 from processors.slicer.reader import Reader
 from processors.slicer.resample import Resampler
 from runtime.errors import Invalid
@@ -31,7 +32,9 @@ class Track:
 
     usage = None  # not measured
 
-    def __init__(self, container: InputContainer, index: int, reader: Reader, max_audio_s: float) -> None:
+    def __init__(
+        self, container: InputContainer, index: int, reader: Reader, max_audio_s: float, preparation: Preparation
+    ) -> None:
         self._container, self._stream, self._reader = container, container.streams.audio[index], reader
         self._decoder = decoder_of(self._stream)
         origin = origin_of(container)
@@ -40,6 +43,7 @@ class Track:
             raise too_long(max_audio_s)
         self._max_samples = int(max_audio_s * SAMPLE_RATE_HZ)
         self._resampler = Resampler()
+        self._preparation = preparation
         self._pieces = self._converted()
         self._first: Samples | None = None
         self._declared_s: float | None = None  # if the audio is much shorter
@@ -81,10 +85,9 @@ class Track:
         return self._opened.model_copy(update=found | {"warnings": tuple(self._warnings()) if self._ended else ()})
 
     def blocks(self) -> Iterator[Samples]:
-        held: list[Samples] = [] if self._first is None else [self._first]
-        self._first = None
-        count = sum(map(len, held))
-        for samples in self._pieces:
+        held: list[Samples] = []
+        count = 0
+        for samples in self._preparation.apply(self._all_pieces()):
             held.append(samples)
             count += len(samples)
             while count >= BLOCK_SAMPLES:
@@ -95,6 +98,12 @@ class Track:
             yield self._counted(np.concatenate(held)[start : start + BLOCK_SAMPLES])
         self._declared_s = declared_if_short(self._container, self._stream, self._reader, self._sound_s)
         self._ended = True
+
+    def _all_pieces(self) -> Iterator[Samples]:
+        first, self._first = self._first, None
+        if first is not None:
+            yield first
+        yield from self._pieces
 
     @property
     def _sound_s(self) -> float:

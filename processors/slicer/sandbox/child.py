@@ -120,9 +120,8 @@ def main(memory_bytes: int, memory_fd: int) -> None:
 
 def _decode(exchange: Exchange, request: Request) -> None:
     began_s = time.process_time()
-    options = DecodeOptions(request.max_audio_s, request.track, request.raw_format)
     try:
-        with open_audio(RemoteFile(exchange, request.size_bytes), options) as audio:
+        with open_audio(RemoteFile(exchange, request.size_bytes), request.options) as audio:
             send(OUT, Kind.OPENED, audio.info.model_dump_json().encode())
             for block in audio.blocks():
                 exchange.give(block)
@@ -149,7 +148,7 @@ def _warm_up() -> None:
         writer.setparams((2, 2, 44_100, 0, "NONE", "NONE"))
         writer.writeframes(bytes(4 * 44_100))
     file.seek(0)
-    with open_audio(file, DecodeOptions(max_audio_s=10)) as audio:
+    with open_audio(file, DecodeOptions(max_audio_s=10, highpass=True)) as audio:
         samples = sum(map(len, audio.blocks()))
         assert samples == SAMPLE_RATE_HZ
         Ended(info=audio.info, cpu_s=time.process_time()).model_dump_json()
@@ -160,7 +159,7 @@ def _warm_up() -> None:
     except LookupError:
         traceback.format_exc()
     Refusal.model_validate_json(Refusal(reason="warm", message="up").model_dump_json())
-    Request.model_validate_json(Request(size_bytes=0, max_audio_s=1, raw_format="gsm").model_dump_json())
+    Request.model_validate_json(Request(size_bytes=0, options=DecodeOptions(max_audio_s=1, raw_format="gsm")).model_dump_json())
 
 
 if __name__ == "__main__":

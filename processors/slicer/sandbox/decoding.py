@@ -47,12 +47,7 @@ class Decoding:
         self._child.wait_ready(self._check)
         self._child.reset_peak_memory()
         self._began_cpu_s, self._checked_s = self._child.cpu_s(), time.monotonic()
-        request = Request(
-            size_bytes=self._file.seek(0, io.SEEK_END),
-            max_audio_s=self._options.max_audio_s,
-            track=self._options.track,
-            raw_format=self._options.raw_format,
-        )
+        request = Request(size_bytes=self._file.seek(0, io.SEEK_END), options=self._options)
         self._child.send(Kind.OPEN, request.model_dump_json().encode())
         kind, payload = self._next()
         if kind is not Kind.OPENED:

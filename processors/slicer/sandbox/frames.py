@@ -11,8 +11,8 @@ from enum import IntEnum
 
 from pydantic import BaseModel, Field
 
+from processors.slicer.audio import DecodeOptions
 from processors.slicer.sandbox.memory import FILE_BYTES
-from schemas.options import RawFormat
 from schemas.work import AudioInfo
 
 PAYLOAD_MAX_BYTES = 1 << 20  # a description with every track and warning is far smaller
@@ -42,9 +42,7 @@ Message = tuple[Kind, memoryview]
 
 class Request(BaseModel):
     size_bytes: int
-    max_audio_s: float
-    track: int | None = None
-    raw_format: RawFormat | None = None
+    options: DecodeOptions
 
 
 class Refusal(BaseModel):
