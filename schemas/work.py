@@ -56,6 +56,7 @@ class ChunkReady(Record):
     span: Span
     pieces: tuple[Span, ...]
     speech: tuple[Span, ...] = ()
+    vad: bool = Field(True, description="false: speech detection was off, and `speech` is every sound")
     audio: ObjectRef
     audio_sha256: Sha256 | None = Field(None, description="of the PCM; None: in records of an earlier version")
     model: ModelRef

@@ -68,13 +68,16 @@ class MurmurReader:
             span=cut.chunk.span,
             pieces=cut.chunk.pieces,
             speech=cut.chunk.speech,
+            vad=work.slicing.vad,
             audio=NOWHERE,
             model=work.model,
             decoding=decoding,
             lane="bulk",
             attempt=attempt,
         )
-        text = windows.read(self._engine, windows.of_chunk(from_pcm(cut.pcm), decoding, ready.pieces, ready.speech))
+        text = windows.read(
+            self._engine, windows.of_chunk(from_pcm(cut.pcm), decoding, ready.pieces, ready.speech, vad=ready.vad)
+        )
         return ChunkState(result=transcribed(ready, text), again=bool(attempt))
 
     def _read_again(self, state: WorkState, cuts: dict[Span, Cut], chunks: dict[Span, ChunkState]) -> dict[Span, ChunkState]:

@@ -236,6 +236,7 @@ class FileWork:
             span=chunk.span,
             pieces=chunk.pieces,
             speech=chunk.speech,
+            vad=work.slicing.vad,
             audio=stored.ref,
             audio_sha256=stored.sha256 or hashlib.sha256(pcm).hexdigest(),
             model=work.model,

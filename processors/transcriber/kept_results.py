@@ -31,7 +31,7 @@ class KeptResults:
         """What the result of this chunk is kept under; None where nothing is kept."""
         if self._folder is None:
             return None
-        how = chunk.model_dump_json(include={"span", "pieces", "speech", "model", "decoding", "attempt"})
+        how = chunk.model_dump_json(include={"span", "pieces", "speech", "vad", "model", "decoding", "attempt"})
         return hashlib.sha256(f"{PIPELINE_VERSION}\n{how}\n".encode() + audio.tobytes()).hexdigest()
 
     def find(self, name: str | None) -> ChunkTranscribed | None:

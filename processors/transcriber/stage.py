@@ -243,7 +243,7 @@ class Transcriber:
             if (kept := self.kept.find(held.kept_name)) is not None:
                 yield self._settled(held, "kept", kept)
                 return
-            held.windows = of_chunk(audio, held.chunk.decoding, held.chunk.pieces, held.chunk.speech)
+            held.windows = of_chunk(audio, held.chunk.decoding, held.chunk.pieces, held.chunk.speech, vad=held.chunk.vad)
         except NotFound:
             yield self._settled(held, "lost", ChunkLost(span=held.chunk.span))
         except StoreUnavailable as error:

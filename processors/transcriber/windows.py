@@ -75,10 +75,17 @@ class _Read:
 
 
 class ChunkWindows:
-    """`speech`: the speech in the chunk. `joins_s`: times at which a long pause was removed."""
+    """`speech`: the speech in the chunk, detected, or, without `vad`, every sound: then a sound without text is not decoded
+    again. `joins_s`: times at which a long pause was removed."""
 
     def __init__(
-        self, samples: Samples, options: DecodingOptions, speech: Sequence[Stretch], joins_s: Sequence[float] = ()
+        self,
+        samples: Samples,
+        options: DecodingOptions,
+        speech: Sequence[Stretch],
+        joins_s: Sequence[float] = (),
+        *,
+        vad: bool = True,
     ) -> None:
         self._samples = samples
         self._options = options
@@ -88,7 +95,8 @@ class ChunkWindows:
         self._pauses = [round(at * SAMPLE_RATE_HZ) for at in spoken.pauses(speech)]
         self._waiting = deque([_Part(0, len(samples), options)])
         self._read = _Read()
-        self._gaps_are_due = True
+        self._vad = vad
+        self._gaps_are_due = vad
         self._given_up: list[_Part] = []  # without any credible text
 
     @property
@@ -203,12 +211,13 @@ class ChunkWindows:
     def text(self) -> ChunkText:
         """Of the whole chunk, once `next` is None."""
         read = self._read
+        around = [(segment.start, segment.end) for segment in read.segments]
         language, (_, probability) = max(read.languages.items(), key=lambda each: each[1], default=(None, (0.0, 0.0)))
         return ChunkText(
             language=language,
             language_probability=probability,
             segments=snapped(sorted(read.segments, key=lambda segment: segment.start), self._speech),
-            unread=tuple(spoken.unread(self._speech, [(s.start, s.end) for s in read.segments], UNREAD_S)),
+            unread=tuple(spoken.unread(self._speech, around, UNREAD_S)) if self._vad else (),
             removed=tuple(sorted(read.removed, key=lambda segment: segment.start)),
             warnings=tuple(read.warnings),
             refitted=read.refitted,
@@ -220,9 +229,11 @@ def _has_hints(options: DecodingOptions) -> bool:
     return any(getattr(options, hint) is not None for hint in NO_HINTS)
 
 
-def of_chunk(samples: Samples, options: DecodingOptions, pieces: Sequence[Span], speech: Sequence[Span]) -> ChunkWindows:
-    """`pieces` and `speech` as in `ChunkReady`."""
-    return ChunkWindows(samples, options, spoken.in_chunk(pieces, speech), spoken.joins(pieces))
+def of_chunk(
+    samples: Samples, options: DecodingOptions, pieces: Sequence[Span], speech: Sequence[Span], *, vad: bool = True
+) -> ChunkWindows:
+    """`pieces`, `speech` and `vad` as in `ChunkReady`."""
+    return ChunkWindows(samples, options, spoken.in_chunk(pieces, speech), spoken.joins(pieces), vad=vad)
 
 
 def read(engine: Engine, windows: ChunkWindows) -> ChunkText:

@@ -27,9 +27,9 @@ def prepared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The chunks that the transcriber has fetched."""
     found: list[str] = []
 
-    def counted(*arguments: Any) -> ChunkWindows:
+    def counted(*arguments: Any, **named: Any) -> ChunkWindows:
         found.append("chunk")
-        return of_chunk(*arguments)
+        return of_chunk(*arguments, **named)
 
     monkeypatch.setattr("processors.transcriber.stage.of_chunk", counted)
     return found

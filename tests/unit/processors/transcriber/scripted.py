@@ -73,11 +73,16 @@ def scripted(*answers: WindowText) -> Model:
 
 
 def read_chunk(
-    model: Model, duration_s: float, speech: Sequence[Stretch] | None = None, options: DecodingOptions | None = None
+    model: Model,
+    duration_s: float,
+    speech: Sequence[Stretch] | None = None,
+    options: DecodingOptions | None = None,
+    *,
+    vad: bool = True,
 ) -> ChunkText:
     """Speech from end to end by default."""
     spoken = [(0.0, duration_s)] if speech is None else speech
-    return read(model, ChunkWindows(sound(duration_s), options or DecodingOptions(), spoken))
+    return read(model, ChunkWindows(sound(duration_s), options or DecodingOptions(), spoken, vad=vad))
 
 
 def texts(text: ChunkText) -> list[str]:

@@ -28,6 +28,7 @@ def test_another_process_finds_the_result_of_another_run(tmp_path: Path) -> None
         {"attempt": 1},
         {"pieces": ((0, 8_000), (9_000, 16_000))},
         {"speech": ((10, 15_000),)},
+        {"vad": False},
     ],
 )
 def test_what_changes_the_text_has_no_result_yet(tmp_path: Path, change: dict[str, object]) -> None:

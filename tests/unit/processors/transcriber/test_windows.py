@@ -248,6 +248,13 @@ def test_speech_that_is_passed_over_twice_is_reported_and_not_read_a_third_time(
     assert text.unread == ((2, 7),)
 
 
+def test_where_speech_was_not_detected_a_gap_is_not_read_again_and_not_reported() -> None:
+    model = scripted(wrote(segment(0, 2, "one"), segment(7, 10, "three"), at_rest=True))
+    text = read_chunk(model, 10, vad=False)
+    assert texts(text) == ["one", "three"]
+    assert (len(model.calls), text.unread) == (1, ())
+
+
 def test_a_gap_of_several_languages_without_text_is_not_read_without_end() -> None:
     def answer(window: Window) -> WindowText:
         if place(window) == (0, 30):
