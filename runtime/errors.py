@@ -9,6 +9,7 @@ MurmurError
 │   └── Unacknowledged      the broker may have the record or not (runtime/kafka/async_producer.py)
 ├── Invalid                 this input can never be processed: a typed, terminal FAILURE that the submitter sees
 ├── UsageError              wrong configuration; the message says how to fix it (exit code 2)
+├── DeviceLost              the GPU cannot be used by this process any more: only a new process helps
 └── KafkaFault              what was begun with Kafka cannot be completed: the stage stops without committing, and is restarted
     ├── ClientHung          a client that must not be used or closed any more (runtime/kafka/timeouts.py)
     └── FaustFault          Faust no longer works (sinks/metrics/watchdog.py)
@@ -59,6 +60,11 @@ class Invalid(MurmurError):
         from schemas.record import Failure
 
         return Failure(reason=self.reason, message=str(self))
+
+
+class DeviceLost(MurmurError):
+    """The GPU cannot be used by this process any more. `murmur run` starts the stage again in a new process, and a chunk that
+    does this three times fails (`crashes_engine`); `murmur dev` starts itself again."""
 
 
 class UsageError(MurmurError):

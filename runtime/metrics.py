@@ -66,12 +66,21 @@ REPLICAS_BUSY = Gauge("murmur_replicas_busy", "batches that are being transcribe
 MODEL_LOAD_SECONDS = Histogram("murmur_model_load_seconds", "time of loading a model into memory", ("model",), buckets=JOB_S)
 MODEL_LOAD_FAILURES = Counter("murmur_model_load_failures", "attempts to load a model that failed", ("model",))
 MODEL_UNLOADS = Counter(
-    "murmur_model_unloads", "models that were unloaded; `reason`: idle, or replaced by another", ("model", "reason")
+    "murmur_model_unloads",
+    "models that were unloaded; `reason`: idle, replaced by another, memory, or device",
+    ("model", "reason"),
 )
 MODEL_WINDOWS = Counter("murmur_model_windows", "windows transcribed with a model", ("model",))
 MODEL_MEMORY_BYTES = Gauge(
     "murmur_model_memory_bytes", "memory that a model takes, as measured when it was loaded; 0 while it is not", ("model",)
 )
+GPU_MEMORY_SHARE = Gauge("murmur_gpu_memory_share", "used share of the GPU's memory, of all processes, as its driver counts")
+GPU_MEMORY_STEPS = Counter(
+    "murmur_gpu_memory_steps",
+    "what was done about the GPU's memory: smaller_batches, unload_idle, cpu; or taken back: larger_batches, gpu",
+    ("step",),
+)
+GPU_FAULTS = Counter("murmur_gpu_faults", "errors of the GPU: out_of_memory, or context_lost, which ends the process", ("fault",))
 FALLBACKS = Counter("murmur_fallbacks", "windows decoded again at a higher temperature, because the text was not good enough")
 WINDOWS_REFITTED = Counter(
     "murmur_windows_refitted", "windows decoded again in the full encoder window, because the text looked like a hallucination"

@@ -136,6 +136,14 @@ class Settings(BaseSettings):
         "prefix: MODEL_CACHE_TIMEOUT_MINUTES",
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the model runs")
+    gpu_memory_threshold: float = Field(
+        0.9,
+        gt=0,
+        le=1,
+        validation_alias=_also("GPU_MEMORY_THRESHOLD"),
+        description="share of a GPU's memory, as its driver counts it; above it batches become smaller, then idle models are "
+        "unloaded, then the CPU is used. Also without the prefix: GPU_MEMORY_THRESHOLD",
+    )
     compute_type: str = Field(
         "auto", description="CTranslate2's: int8, float16, int8_float16, float32, …; auto: by model and device"
     )

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from runtime import logs, metrics
 from runtime.backoff import Backoff
-from runtime.errors import MurmurError, UsageError
+from runtime.errors import DeviceLost, MurmurError, UsageError
 from runtime.resources import Stage
 
 log = logs.get_logger(__name__)
@@ -73,7 +73,7 @@ class Supervised:
                     break
                 self._stage.run()
                 break
-            except UsageError as error:
+            except (UsageError, DeviceLost) as error:  # a restart in this process cannot help
                 self._on_end(self.name, error)
                 return
             except MurmurError as error:  # a broker or store; a traceback would add nothing

@@ -5,14 +5,20 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from murmur.cli import options
+from runtime.errors import DeviceLost
+
+if TYPE_CHECKING:
+    from murmur.dev import Dev
+    from runtime.models.catalogue import Model
 
 # Their INFO lines repeat what `dev` prints, or have no use where every stage has all partitions.
 HIDDEN = ("runtime.kafka", "processors.coordinator.stage", "producers.gateway.server", "sinks.metrics.stage")
@@ -52,6 +58,20 @@ def dev(
     for each in (served, *others):
         download.in_foreground(each)
     _stop_on_signals(system.stop)
+    began_s = time.monotonic()
+    try:
+        _run(system, served, others)
+    except DeviceLost as error:
+        _start_again(error, time.monotonic() - began_s)
+    logs.get_logger(__name__).info("murmur.stopped")
+    os._exit(0)  # a stage that hangs in a library call must not keep the process running
+
+
+def _run(system: "Dev", served: "Model", others: "Sequence[Model]") -> None:
+    """Blocks until it is stopped."""
+    from runtime import logs
+    from runtime.models import catalogue
+
     with system:
         system.wait_ready(MODEL_S)
         if system.address:
@@ -68,8 +88,20 @@ def dev(
                 typer.echo(f"  note             {warning.message}")
         system.wait()
         logs.hide("runtime.kafka", below=logging.ERROR)  # the broker closes before its last clients, which would report that
-    logs.get_logger(__name__).info("murmur.stopped")
-    os._exit(0)  # a stage that hangs in a library call must not keep the process running
+
+
+def _start_again(error: DeviceLost, uptime_s: float) -> NoReturn:
+    """In a new process, which has a new CUDA context, in this one's place: with its arguments and process id. Raises the error
+    if it comes so soon that this would be repeated without end."""
+    from runtime.logs import get_logger
+    from runtime.supervision import CALM_S
+
+    if uptime_s < CALM_S:
+        raise error
+    get_logger(__name__).error("murmur.restarted", error=error)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def command() -> str:

@@ -182,10 +182,15 @@ def _model(settings: "Settings") -> Check:
 def _device(settings: "Settings") -> Check:
     import ctranslate2
 
-    gpus = ctranslate2.get_cuda_device_count()
-    if settings.device == "cuda" and not gpus:
+    from runtime import gpus
+
+    count = ctranslate2.get_cuda_device_count()
+    if settings.device == "cuda" and not count:
         return Check("device", "no GPU found", "install murmur[gpu] and the NVIDIA driver, or set MURMUR_DEVICE=cpu")
-    return Check("device", f"{gpus} GPU" if gpus else "CPU; no GPU found")
+    named = [
+        f"{gpu.name}, {gpu.total_bytes / 1024**3:.0f} GiB, compute capability {gpu.compute_capability}" for gpu in gpus.read()
+    ]
+    return Check("device", f"{count} GPU{''.join(f': {name}' for name in named)}" if count else "CPU; no GPU found")
 
 
 def _decoder(settings: "Settings") -> Check:

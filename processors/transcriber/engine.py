@@ -95,6 +95,7 @@ class Group:
 class Engine(Protocol):
     """May be called from as many threads as it has `replicas`."""
 
+    on_gpu: bool
     replicas: int  # batches that can be transcribed in parallel
     batch_size: int  # windows in one of them; may shrink when memory runs out
 

@@ -7,6 +7,8 @@ import os
 from collections.abc import Collection
 from typing import Literal
 
+from processors.transcriber.device_faults import typed
+from processors.transcriber.device_guard import GPU_BATCH
 from processors.transcriber.whisper import WhisperEngine
 from runtime import memory, metrics
 from runtime.errors import UsageError
@@ -16,7 +18,6 @@ from runtime.models.catalogue import Model
 from runtime.settings import Settings
 
 log = get_logger(__name__)
-GPU_BATCH = 16
 CPU_BATCH = 8  # int8, `tiny.en` and `base`, short files: 0.75 of the CPU time of one by one; 4: 0.79, 2: 0.86
 
 
@@ -34,21 +35,22 @@ class DownloadLog:
             log.info("model.downloading", model=self._model, percent=10 * tenths, done_bytes=done_bytes, size_bytes=total_bytes)
 
 
-def load(model: Model, settings: Settings) -> WhisperEngine:
-    """Downloads the model if necessary, and loads it. Blocks. Raises UsageError."""
+def load(model: Model, settings: Settings, *, on_cpu: bool = False) -> WhisperEngine:
+    """Downloads the model if necessary, and loads it. `on_cpu`: there instead of on the GPU, which has no memory left. Blocks.
+    Raises UsageError, OutOfMemory, DeviceLost."""
     path = catalogue.fetch(model, DownloadLog(model.ref.name))
     folder.check(path)
     import ctranslate2
     from faster_whisper import WhisperModel
 
-    device = device_of(settings)
+    device: Literal["cpu", "cuda"] = "cpu" if on_cpu else device_of(settings)
     if device == "cpu":
         memory.keep_freed()
     # On a CPU replicas share the weights, and one thread each beats many threads in one; a GPU runs one batch at a time,
     # while the second thread prepares the next.
     replicas = 2 if device == "cuda" else settings.model_replicas or usable_cores()
     compute_type = settings.compute_type
-    if compute_type == "auto":
+    if compute_type == "auto" or on_cpu:  # a GPU's type may not be the CPU's
         compute_type = best_compute_type(model, device, ctranslate2.get_supported_compute_types(device))
     try:
         with metrics.MODEL_LOAD_SECONDS.labels(model.ref.name).time():
@@ -61,6 +63,8 @@ def load(model: Model, settings: Settings) -> WhisperEngine:
                 local_files_only=True,
             )
     except Exception as error:  # CTranslate2, the tokenizer and JSON raise many kinds; each means incompatible files
+        if (fault := typed(error)) is not error:
+            raise fault from error
         raise UsageError(f"the model {model.ref.name} in {path} cannot be loaded on {device}: {error}") from error
     log.info(
         "model.loaded",

@@ -10,17 +10,20 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from processors.transcriber import eviction
+from processors.transcriber.device_faults import OutOfMemory
+from processors.transcriber.device_guard import DeviceGuard
 from processors.transcriber.engine import Engine, Window
 from processors.transcriber.eviction import CacheLimits, Loaded
 from processors.transcriber.workers import Done, Workers
 from runtime import memory, metrics
+from runtime.errors import DeviceLost
 from runtime.kafka.wakeup import Wakeup
 from runtime.logs import get_logger
 from schemas.options import ModelRef
 
 log = get_logger(__name__)
 T = TypeVar("T")
-Load = Callable[[ModelRef], Engine]
+Load = Callable[[ModelRef, bool], Engine]  # the model; whether the CPU stands in for the GPU
 Clock = Callable[[], float]
 
 
@@ -31,7 +34,10 @@ class _Resident(Generic[T]):
     model: ModelRef
     workers: Workers[T]
     used_s: float
+    on_cpu: bool  # instead of on the GPU
+    device_bytes: int  # used on the GPU before it was loaded
     since_s: float = 0.0
+    memory_bytes: int = 0
     ready: bool = False
     leaving: str | None = None
 
@@ -60,6 +66,7 @@ class Residents(Generic[T]):
         self._clock = clock
         self._residents: dict[ModelRef, _Resident[T]] = {}
         self._unloaded_s: dict[ModelRef, float] = {}
+        self.guard: DeviceGuard | None = None  # of a GPU's memory
         self._failed: list[tuple[ModelRef, BaseException]] = []
         self._started = False
 
@@ -107,13 +114,15 @@ class Residents(Generic[T]):
         resident.workers.submit(items, batch)
 
     def finished(self) -> list[Done[T]]:
-        """The batches that ended since the last call; does not wait. Raises the error if the default model cannot be loaded at
-        the start."""
+        """The batches that ended since the last call; does not wait. Those that ended with OutOfMemory are submitted again: the
+        CPU takes over. Raises the error if the default model cannot be loaded at the start."""
         ended: list[Done[T]] = []
         for resident in list(self._residents.values()):
             for done in resident.workers.finished():
                 if done.items:
                     resident.used_s = self._clock()
+                    if isinstance(done.fault, OutOfMemory):
+                        self._out_of_memory(done.fault)
                     ended.append(done)
                 elif done.fault is not None:
                     self._loading_failed(resident, done.fault)
@@ -131,6 +140,8 @@ class Residents(Generic[T]):
         time is the next one."""
         for resident in [each for each in self._residents.values() if each.leaving and not each.workers.busy]:
             self._unload(resident)
+        if self.guard is not None:
+            self._relieve(self.guard, set(wanted))
         absent = [model for model in dict.fromkeys(wanted) if model not in self._residents]
         waiting = sorted(absent, key=lambda model: self._unloaded_s.get(model, 0.0))
         decision = eviction.decide([*self._loaded(set(wanted))], waiting, self._limits, self._clock())
@@ -144,10 +155,9 @@ class Residents(Generic[T]):
         metrics.REPLICAS_BUSY.set(self.busy)
 
     def close(self) -> None:
-        """Idempotent."""
+        """Idempotent. Models are freed with this object: after DeviceLost freeing one may end the process."""
         for resident in self._residents.values():
             resident.workers.close()
-        self._residents.clear()
         metrics.REPLICAS.set(0)
         metrics.REPLICAS_BUSY.set(0)
 
@@ -166,17 +176,26 @@ class Residents(Generic[T]):
             )
 
     def _begin_loading(self, model: ModelRef) -> None:
-        workers = Workers[T](lambda: self._load(model), self.wakeup)
-        self._residents[model] = _Resident(model, workers, self._clock())
+        on_cpu = self.guard is not None and self.guard.relief.on_cpu
+        workers = Workers[T](lambda: self._load(model, on_cpu), self.wakeup)
+        self._residents[model] = _Resident(model, workers, self._clock(), on_cpu, self._device_bytes())
         workers.start()
 
     def _loading_ended(self, resident: _Resident[T], engine: Engine) -> None:
         resident.ready, resident.since_s = True, self._clock()
         self.capacity = engine.replicas * engine.batch_size
-        metrics.MODEL_MEMORY_BYTES.labels(resident.model.name).set(resident.workers.memory_bytes)
+        on_gpu_bytes = max(0, self._device_bytes() - resident.device_bytes)
+        resident.memory_bytes = on_gpu_bytes if engine.on_gpu else resident.workers.memory_bytes
+        metrics.MODEL_MEMORY_BYTES.labels(resident.model.name).set(resident.memory_bytes)
 
     def _loading_failed(self, resident: _Resident[T], error: BaseException) -> None:
-        if not self.ready or not isinstance(error, Exception):
+        if isinstance(error, OutOfMemory) and not resident.on_cpu:
+            self._out_of_memory(error)
+            del self._residents[resident.model]
+            if not self.ready:  # else it is loaded again because it is wanted
+                self._begin_loading(resident.model)
+            return
+        if isinstance(error, DeviceLost) or not self.ready or not isinstance(error, Exception):
             raise error
         log.error("model.failed", model=resident.model.name, revision=resident.model.revision, error=error)
         metrics.MODEL_LOAD_FAILURES.labels(resident.model.name).inc()
@@ -187,6 +206,33 @@ class Residents(Generic[T]):
     def _leave(self, model: ModelRef, reason: str) -> None:
         self._residents[model].leaving = reason
         self.wakeup.set()  # it is unloaded at the next turn, if it has no batch
+
+    def _relieve(self, guard: DeviceGuard, wanted: set[ModelRef]) -> None:
+        """What the memory of the GPU demands."""
+        on_gpu = [(each, engine) for each in self._residents.values() if (engine := each.engine) and engine.on_gpu]
+        if not on_gpu and not guard.relief.on_cpu:
+            return
+        idle = [each.model for each, _ in on_gpu if each.model not in wanted and not each.workers.busy]
+        relief = guard.turn(
+            has_idle=bool(idle),
+            batch_size=min((engine.batch_size for _, engine in on_gpu), default=None),
+            model_bytes=sum(each.memory_bytes for each, _ in on_gpu),
+        )
+        for _, engine in on_gpu:
+            engine.batch_size = relief.batch_size
+        for model in idle if relief.unload_idle else ():
+            self._leave(model, "memory")
+        for each in self._residents.values():
+            if each.on_cpu != relief.on_cpu and each.ready and not each.leaving:
+                self._leave(each.model, "device")
+
+    def _out_of_memory(self, error: OutOfMemory) -> None:
+        if self.guard is None:
+            raise error
+        self.guard.out_of_memory()
+
+    def _device_bytes(self) -> int:
+        return self.guard.used_bytes() if self.guard else 0
 
     def _unload(self, resident: _Resident[T]) -> None:
         del self._residents[resident.model]

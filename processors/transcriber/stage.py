@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from processors.revocations import Revocations
 from processors.transcriber import results
 from processors.transcriber.batching import Turns
+from processors.transcriber.device_faults import OutOfMemory
+from processors.transcriber.device_guard import GPU_BATCH, DeviceGuard
 from processors.transcriber.engine import Engine, WindowText
 from processors.transcriber.eviction import CacheLimits
 from processors.transcriber.features import from_pcm
@@ -63,13 +65,14 @@ def build(resources: Resources) -> Stage:
 
     models, settings, wakeup = {model.ref: model for model in resources.models}, resources.settings, Wakeup()
 
-    def load(model: ModelRef) -> Engine:
+    def load(model: ModelRef, on_cpu: bool) -> Engine:
         from processors.transcriber.loading import load
 
-        return load(models[model], settings)
+        return load(models[model], settings, on_cpu=on_cpu)
 
     limits = CacheLimits(settings.model_cache_size, settings.model_cache_timeout_minutes * 60)
     residents = Residents[Held](resources.model.ref, load, limits, wakeup)
+    residents.guard = DeviceGuard(settings.gpu_memory_threshold, settings.batch_size or GPU_BATCH)
     revocations = Revocations(resources.kafka, NAME)
     transcriber = Transcriber([*models], resources.objects, revocations, residents)
     transcriber.kept = KeptResults(resources.local_state and resources.local_state / "chunk-results")
@@ -158,6 +161,10 @@ class Transcriber:
 
     def _finish(self) -> Iterator[Step]:
         for done in self._residents.finished():
+            if isinstance(done.fault, OutOfMemory):
+                for held in done.items:
+                    held.running = False  # it waits for the CPU
+                continue
             if done.fault is not None:
                 raise done.fault
             self._turns.done(

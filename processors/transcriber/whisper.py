@@ -13,11 +13,13 @@ import numpy as np
 
 from processors.transcriber import guard, joins, languages, prompts, segments, words
 from processors.transcriber.decoding import SAMPLES_PER_TRY, Decoded, with_fallback
+from processors.transcriber.device_faults import fault_of, typed
 from processors.transcriber.engine import Group, LanguagePart, Window, WindowText
 from processors.transcriber.features import frames, waveform
 from processors.transcriber.mel import LogMel, Mel
 from processors.transcriber.prompts import Prompt
 from processors.transcriber.segments import Span, Split
+from runtime import metrics
 from runtime.errors import Invalid
 from runtime.logs import get_logger
 from schemas.options import DecodingOptions
@@ -39,6 +41,7 @@ class WhisperEngine:
     """See `processors.transcriber.engine.Engine`."""
 
     def __init__(self, whisper: "WhisperModel", replicas: int, batch_size: int) -> None:
+        self.on_gpu = whisper.model.device == "cuda"
         self.replicas = replicas
         self.batch_size = batch_size
         self._whisper = whisper
@@ -62,8 +65,11 @@ class WhisperEngine:
         try:
             return self._transcribe(batch, groups.pop())
         except RuntimeError as error:
-            if "out of memory" not in str(error) or len(batch) == 1:
+            if (fault := fault_of(error)) is None:
                 raise
+            metrics.GPU_FAULTS.labels(fault).inc()
+            if fault != "out_of_memory" or len(batch) == 1:
+                raise typed(error) from error
             half = (len(batch) + 1) // 2
             self.batch_size = min(self.batch_size, half)
             log.warning("batch.halved", windows=len(batch), batch_size=self.batch_size, error=error)

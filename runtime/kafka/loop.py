@@ -78,6 +78,7 @@ class Loop(Generic[E]):
         self._metrics = LoopMetrics(name, self._topics)
         self._stopping = threading.Event()
         self._joined = False
+        self._failed = False
         self._outage = Outage(name)  # before the consumer joins its group
         self._retries = Outage(name)  # of what the handler needs
         self._client_errors = ClientErrors()
@@ -95,6 +96,9 @@ class Loop(Generic[E]):
                 self._turn(self._poll())
             self._drain()
             self._commits.finish()
+        except BaseException:
+            self._failed = True
+            raise
         finally:
             self._handler.close()
             self._subscription.close()
@@ -223,6 +227,7 @@ class Loop(Generic[E]):
         log.info("partitions.assigned", partitions=[f"{p.topic}/{p.number}" for p in sorted(self._subscription.assigned)])
 
     def _on_revoke(self, partitions: set[Partition], lost: bool) -> None:
-        self._commits.on_revoke(partitions, lost=lost)
+        # A stage that failed commits nothing more: what it had begun stays counted as an attempt.
+        self._commits.on_revoke(partitions, lost=lost or self._failed)
         self._handler.on_revoke(sorted(partitions))
         self._unsettled = [record for record in self._unsettled if record.partition not in partitions]

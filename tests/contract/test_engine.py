@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from processors.transcriber import windows
+from processors.transcriber.device_faults import OutOfMemory
 from processors.transcriber.engine import Window, WindowText
 from processors.transcriber.loading import CPU_BATCH, load, usable_cores
 from processors.transcriber.whisper import WhisperEngine
 from processors.transcriber.windows import ChunkWindows
-from runtime.errors import Invalid, UsageError
+from runtime.errors import DeviceLost, Invalid, UsageError
 from runtime.models import catalogue
 from runtime.settings import Settings
 from schemas.options import DecodingOptions
@@ -235,10 +236,11 @@ class Cramped(WhisperEngine):
     """A device with memory for so many windows."""
 
     holds = 2
+    text = "CUDA failed with error out of memory"
 
     def _transcribe(self, batch: Sequence[Window], group: Any) -> list[WindowText]:
         if len(batch) > self.holds:
-            raise RuntimeError("CUDA failed with error out of memory")
+            raise RuntimeError(self.text)
         return super()._transcribe(batch, group)
 
 
@@ -256,9 +258,17 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does(engine: WhisperEngine
     assert small.batch_size == 2
 
 
-def test_a_window_that_does_not_fit_alone_is_an_error(engine: WhisperEngine) -> None:
-    with pytest.raises(RuntimeError, match="out of memory"):
+def test_a_window_that_does_not_fit_alone_is_an_error_of_the_device(engine: WhisperEngine) -> None:
+    with pytest.raises(OutOfMemory, match="out of memory"):
         cramped(engine, holds=0).transcribe(batch(DecodingOptions())[:2])
+
+
+def test_a_lost_context_is_not_retried(engine: WhisperEngine) -> None:
+    failing = cramped(engine, holds=0)
+    failing.text = "CUDA failed with error an illegal memory access was encountered"
+    with pytest.raises(DeviceLost, match="illegal memory access"):
+        failing.transcribe(batch(DecodingOptions())[:4])
+    assert failing.batch_size == 5
 
 
 def test_a_cpu_has_a_replica_for_every_core_and_small_batches() -> None:

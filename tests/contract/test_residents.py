@@ -31,7 +31,7 @@ class OnePlace:
         self.alive: weakref.WeakSet[object] = weakref.WeakSet()
         self.now_s = 0.0
 
-        def remembered(ref: ModelRef) -> Engine:
+        def remembered(ref: ModelRef, _on_cpu: bool) -> Engine:
             engine = load(models[ref], SETTINGS)
             self.alive.add(engine._whisper.model)
             return engine

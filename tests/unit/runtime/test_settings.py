@@ -31,12 +31,13 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
     assert (Settings().gateway_port, Settings().model) == (8511, None)
 
 
-@pytest.mark.parametrize("name", ["MODEL_CACHE_SIZE", "MODEL_CACHE_TIMEOUT_MINUTES"])
+@pytest.mark.parametrize("name", ["MODEL_CACHE_SIZE", "MODEL_CACHE_TIMEOUT_MINUTES", "GPU_MEMORY_THRESHOLD"])
 def test_some_settings_are_also_known_without_the_prefix_which_wins(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setenv(name, "3")
-    assert getattr(Settings(), name.lower()) == 3
-    monkeypatch.setenv(f"MURMUR_{name}", "2")
-    assert getattr(Settings(), name.lower()) == 2
+    monkeypatch.setenv(name, "1")
+    assert getattr(Settings(), name.lower()) == 1
+    given = 0.5 if name == "GPU_MEMORY_THRESHOLD" else 2
+    monkeypatch.setenv(f"MURMUR_{name}", str(given))
+    assert getattr(Settings(), name.lower()) == given
 
 
 @pytest.mark.parametrize(

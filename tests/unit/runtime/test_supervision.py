@@ -2,7 +2,9 @@
 
 import threading
 
-from runtime.errors import MurmurError, UsageError
+import pytest
+
+from runtime.errors import DeviceLost, MurmurError, UsageError
 from runtime.supervision import RestartBackoff, Supervised
 from tests.waiting import DEADLINE_S, wait_until
 
@@ -45,9 +47,9 @@ def test_a_failed_stage_is_restarted_and_a_stop_ends_it() -> None:
     assert ends == [None]
 
 
-def test_a_wrong_set_up_is_not_tried_again() -> None:
+@pytest.mark.parametrize("wrong", [UsageError("set MURMUR_MODEL"), DeviceLost("the GPU cannot be used by this process")])
+def test_what_a_restart_in_this_process_cannot_help_is_not_tried_again(wrong: Exception) -> None:
     ends: list[BaseException | None] = []
-    wrong = UsageError("set MURMUR_MODEL")
     supervised = Supervised("failing", lambda: Failing([wrong]), lambda _name, error: ends.append(error))
     supervised.start()
     assert supervised.join(DEADLINE_S)

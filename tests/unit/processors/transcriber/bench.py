@@ -35,6 +35,7 @@ class StandIn:
     wrong: Callable[[Sequence[Window]], list[WindowText] | None] = lambda batch: None
     batches: list[int] = field(default_factory=list)
     warm: threading.Event | None = None
+    on_gpu: bool = False
 
     def warm_up(self) -> None:
         assert self.warm is None or self.warm.wait(DEADLINE_S)
@@ -85,7 +86,7 @@ class System:
         self.engine, self.revoked = engine, Revoked()
         self.store = DirectoryStore({"work": folder})
         self.now_s = 0.0
-        self.residents = Residents[Held](models[0], load or (lambda model: engine), limits, clock=lambda: self.now_s)
+        self.residents = Residents[Held](models[0], load or (lambda model, on_cpu: engine), limits, clock=lambda: self.now_s)
         self.handler = Transcriber(models, self.store, self.revoked, self.residents, clock=lambda: self.now_s)
         self.offset = 0
         self.steps: list[Step] = []

@@ -47,6 +47,7 @@ class Model:
 
     answer: Callable[[Window], WindowText]
     calls: list[Window] = field(default_factory=list)
+    on_gpu: bool = False
     replicas: int = 1
     batch_size: int = 1
 

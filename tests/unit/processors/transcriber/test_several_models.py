@@ -30,7 +30,7 @@ class Loading:
         self.engines: dict[ModelRef, StandIn] = {}
         self.held: set[ModelRef] = set()  # their batches wait for the gate of their engine
 
-    def __call__(self, model: ModelRef) -> StandIn:
+    def __call__(self, model: ModelRef, _on_cpu: bool) -> StandIn:
         self.loads.append(model.name)
         if gate := self.gates.get(model):
             assert gate.wait(DEADLINE_S)

@@ -27,7 +27,7 @@ from tests.waiting import DEADLINE_S, wait_until
 def test_no_record_is_taken_before_the_model_has_warmed_up(tmp_path: Path) -> None:
     loading = threading.Event()
 
-    def load(_model: ModelRef) -> StandIn:
+    def load(_model: ModelRef, _on_cpu: bool) -> StandIn:
         assert loading.wait(DEADLINE_S)
         return StandIn()
 
@@ -59,7 +59,7 @@ def test_a_record_that_comes_before_the_model_is_loaded_waits_for_it(tmp_path: P
 
 
 def test_a_model_that_cannot_be_loaded_ends_the_stage(tmp_path: Path) -> None:
-    def load(_model: ModelRef) -> StandIn:
+    def load(_model: ModelRef, _on_cpu: bool) -> StandIn:
         raise UsageError("no such model")
 
     handler = Transcriber([MODEL], DirectoryStore({"work": tmp_path}), Revoked(), Residents[Held](MODEL, load))

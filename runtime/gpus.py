@@ -1,0 +1,47 @@
+"""The GPUs of this machine as their driver describes them, through NVML. Without a driver or the `[gpu]` extra there are none.
+
+Read by the transcriber's memory guard, and by the doctor. Memory is of the whole device: CTranslate2's is in no count of torch.
+"""
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """`own_bytes`: of this process; None where the driver does not show it, as in most containers."""
+
+    id: int
+    name: str
+    compute_capability: str
+    total_bytes: int
+    used_bytes: int
+    own_bytes: int | None = None
+
+
+def read() -> tuple[Gpu, ...]:
+    """All of them, in the driver's order. A millisecond or less after the first call. Raises nothing: what cannot be read is not
+    there."""
+    try:
+        import pynvml
+    except ImportError:
+        return ()
+    try:
+        pynvml.nvmlInit()
+        return tuple(_read(pynvml, index) for index in range(pynvml.nvmlDeviceGetCount()))
+    except pynvml.NVMLError:  # no driver, or one that does not match
+        return ()
+
+
+def _read(nvml: Any, index: int) -> Gpu:
+    device = nvml.nvmlDeviceGetHandleByIndex(index)
+    memory = nvml.nvmlDeviceGetMemoryInfo(device)
+    major, minor = nvml.nvmlDeviceGetCudaComputeCapability(device)
+    name = nvml.nvmlDeviceGetName(device)
+    own_bytes = None
+    with suppress(nvml.NVMLError):
+        mine = [process for process in nvml.nvmlDeviceGetComputeRunningProcesses(device) if process.pid == os.getpid()]
+        own_bytes = mine[0].usedGpuMemory if mine else None
+    return Gpu(index, name, f"{major}.{minor}", int(memory.total), int(memory.used), own_bytes)
