@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from schemas.jobs import Job, ResultSummary
-from schemas.options import DecodingOptions, ModelRef
+from schemas.options import DecodingOptions, ModelRef, SlicingOptions
 from schemas.record import Record, Sha256, Time
 from schemas.segment import RemovedSegment, Segment
 from schemas.timings import Timings
@@ -22,6 +22,7 @@ class Transcript(Record):
     audio_id: Sha256
     model: ModelRef
     decoding: DecodingOptions
+    slicing: SlicingOptions | None = Field(None, description="None: written by an earlier version")
     language: str | None = Field(description="None: nobody speaks")
     language_probability: float
     duration_s: float

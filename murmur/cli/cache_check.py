@@ -97,7 +97,8 @@ def _audio(objects: ObjectStore, settings: Settings, wanted: set[str]) -> Mappin
 
 def _difference(transcript: Transcript, file: BinaryIO, key: str, slicer: Slicer) -> str | None:
     raw_format = RAW_FORMATS.get(f".{key.rpartition('.')[2].lower()}")
-    options = SlicingOptions(track=transcript.audio_info.track, raw_format=raw_format)
+    made_with = transcript.slicing or SlicingOptions(raw_format=raw_format)
+    options = made_with.model_copy(update={"track": transcript.audio_info.track})
     closed = None
     for event in slicer.slice(file, options):
         closed = event if isinstance(event, Closed) else None

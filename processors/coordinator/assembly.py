@@ -59,6 +59,7 @@ def assemble(state: WorkState, chunks: Mapping[Span, ChunkState], waiting: Mappi
         audio_id=work.audio_id,
         model=work.model,
         decoding=work.decoding,
+        slicing=work.slicing,
         language=work.decoding.language if work.decoding.language and segments else language,
         language_probability=1.0 if work.decoding.language else probability,
         duration_s=state.audio_info.duration_s,

@@ -29,16 +29,17 @@ def store(tmp_path: Path) -> DirectoryStore:
     return store
 
 
-def transcript(name: str, read: str, work_id: str = "a" * 64) -> Transcript:
-    """Of the content of `name`, while `read` was read."""
+def transcript(name: str, read: str, work_id: str = "a" * 64, slicing: SlicingOptions | None = None) -> Transcript:
+    """Of the content of `name`, while `read` was read. Without `slicing`: as by an earlier version."""
     with BY_NAME[read].path.open("rb") as file:
-        *_, closed = SLICER.slice(file, SlicingOptions(max_chunk_s=10))
+        *_, closed = SLICER.slice(file, slicing or SlicingOptions(max_chunk_s=10))
     assert isinstance(closed, Closed)
     return Transcript(
         work_id=work_id,
         audio_id=hashlib.sha256(BY_NAME[name].path.read_bytes()).hexdigest(),
         model=ModelRef(name="demo", revision="1"),
         decoding=DecodingOptions(),
+        slicing=slicing,
         language="en",
         language_probability=0.9,
         duration_s=closed.info.duration_s,
@@ -64,6 +65,13 @@ def test_a_transcript_of_its_own_audio_is_right_and_one_of_another_is_found(stor
     report = check(store)
     assert [key for key, _ in report.wrong] == [f"results/{'b' * 64}.json"]
     assert any("b" * 64 in line for line in report.lines())
+
+
+def test_audio_is_cut_again_with_the_options_of_its_transcript(store: DirectoryStore) -> None:
+    slicing = SlicingOptions(min_silence_s=0.1, speech_pad_s=0)
+    store.put("uploads", "calls/talk.flac", BY_NAME[CLIP].path.read_bytes())
+    Transcripts(store, "work").write(transcript(CLIP, CLIP, slicing=slicing))
+    assert (check(store).checked, check(store).wrong) == (1, [])
 
 
 def test_what_cannot_be_compared_is_counted_and_what_is_no_transcript_is_found(store: DirectoryStore) -> None:
