@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from runtime.errors import UsageError
 
 if TYPE_CHECKING:  # the help of the command line lists the stages, and must stay quick
+    from runtime.probe import Probe
     from runtime.resources import Resources, Stage
+    from runtime.settings import Settings
 
 STAGES = {
     "gateway": "producers.gateway",
@@ -24,6 +26,9 @@ STAGES = {
 }
 
 
+PROBING = ("gateway", "intake")
+
+
 def of(store: str) -> list[str]:
     """What `all` means: an S3 store sends notifications itself, a directory needs the watcher."""
     return [name for name in STAGES if name != "watcher" or store == "directory"]
@@ -33,6 +38,14 @@ def check(name: str) -> None:
     """Raises UsageError for an unknown name."""
     if name not in STAGES:
         raise UsageError(f"unknown stage {name!r}. Stages: {', '.join(STAGES)}")
+
+
+def probe_of(settings: Settings) -> Probe:
+    """For the stages of PROBING. It starts no process before it is used, or before its `start()`."""
+    from processors.slicer.sandbox.prober import Prober
+    from processors.slicer.sandbox.process import Limits
+
+    return Prober(Limits(settings.decoder_memory_mb << 20, settings.decoder_cpu_s), settings.max_audio_s)
 
 
 def build(name: str, resources: Resources) -> Stage:

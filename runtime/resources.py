@@ -10,6 +10,7 @@ from typing import Protocol
 from runtime.kafka.client import Kafka
 from runtime.models.catalogue import Model
 from runtime.objects import ObjectStore, keys
+from runtime.probe import Probe
 from runtime.settings import Settings
 from schemas.record import ObjectRef
 
@@ -18,7 +19,7 @@ from schemas.record import ObjectRef
 class Resources:
     """`model`: the default one; `other_models`: those that a job may ask for instead. `local_state`: in the embedded mode a
     folder of this process alone, for what a real broker would store. `earlier_drops`: there, the objects of which its last
-    processes created jobs."""
+    processes created jobs. `probe`: of gateway and intake; None: they accept files without looking into them."""
 
     settings: Settings
     kafka: Kafka
@@ -27,6 +28,7 @@ class Resources:
     local_state: Path | None = None
     earlier_drops: tuple[ObjectRef, ...] = ()
     other_models: tuple[Model, ...] = ()
+    probe: Probe | None = None
 
     @property
     def models(self) -> tuple[Model, ...]:

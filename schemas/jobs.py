@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from schemas.audio import ProbedAudio
 from schemas.options import DecodingOptions, ModelRef, SlicingOptions
 from schemas.record import Failure, Lane, ObjectRef, Record, Sha256, Time, Value
 from schemas.warning import TranscriptWarning
@@ -42,6 +43,9 @@ class Job(Value):
     submitted_at: Time
     webhook_url: str | None = None
     retry_of: UUID | None = None
+    audio: ProbedAudio | None = Field(
+        None, description="what the file states about itself; None: not looked at", exclude_if=lambda audio: audio is None
+    )
 
 
 class JobRequested(Record):
@@ -53,6 +57,9 @@ class JobRequested(Record):
     work: Work
     result: ObjectRef | None = Field(None, description="a finished transcript of the same work, where one was found")
     rewrite: bool = Field(False, description="the result files of this drop are missing: write them again")
+    refused: Failure | None = Field(
+        None, description="why the file cannot be transcribed: the job fails at once", exclude_if=lambda refused: refused is None
+    )
 
     @property
     def event_id(self) -> str:

@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
+from schemas.audio import AudioTrack
 from schemas.jobs import Work
 from schemas.options import DecodingOptions, ModelRef
 from schemas.record import Failure, Lane, ObjectRef, Record, Sha256, Value
@@ -79,16 +80,6 @@ class ChunkReady(Record):
     @property
     def subject(self) -> str:
         return self.work_id
-
-
-class AudioTrack(Value):
-    """One audio track of a container. `index` counts audio tracks from 0."""
-
-    index: int
-    channels: int
-    language: str | None = None
-    title: str | None = None
-    default: bool = False
 
 
 class AudioInfo(Value):

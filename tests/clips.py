@@ -1,12 +1,14 @@
 """The bundled clips, their text, and how far a transcript may be from it."""
 
+import io
 import json
+import wave
 from dataclasses import dataclass
 from pathlib import Path
 
 from murmur.word_errors import score, words
 
-__all__ = ["AUDIO", "BY_NAME", "CLIPS", "Clip", "word_errors", "words"]
+__all__ = ["AUDIO", "BY_NAME", "CLIPS", "Clip", "without_samples", "word_errors", "words"]
 
 AUDIO = Path(__file__).parents[1] / "examples" / "audio"
 
@@ -22,6 +24,14 @@ class Clip:
     @property
     def path(self) -> Path:
         return AUDIO / self.file
+
+
+def without_samples() -> bytes:
+    """A WAV file that can be opened, but not transcribed: there is no audio after its header."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setparams((1, 2, 16_000, 0, "NONE", "NONE"))
+    return file.getvalue()
 
 
 def _read() -> list[Clip]:

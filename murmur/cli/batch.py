@@ -15,6 +15,7 @@ from runtime.errors import UsageError
 
 IN_FLIGHT_MAX = 16  # enough to keep every worker busy; more would only fill the disk with copies
 BAD_REQUEST = 400
+UNPROCESSABLE = 422  # a file that cannot be transcribed
 EMPTY = "empty"  # the only reason of a 400 that concerns one file
 NO_MEDIA = "unsupported"  # a file in a folder that has other files than recordings
 
@@ -51,8 +52,7 @@ class Batch:
         except (Refused, OSError) as error:
             if isinstance(error, Refused) and error.status == BAD_REQUEST and error.document.get("reason") != EMPTY:
                 raise UsageError(str(error)) from error
-            self._reporter.failed(source.label, str(error))
-            return False
+            return self._failed(source, _refusal(error))
         self._reporter.progress(source.label, 0.0)
         return True
 
@@ -64,14 +64,19 @@ class Batch:
             return True
         del self._in_flight[task_id]
         if status["state"] != "SUCCESS":
-            is_other = source.found and (status.get("error") or {}).get("reason") == NO_MEDIA
-            self._reporter.failed(source.label, ("skipped: " if is_other else "") + _reason(status))
-            return is_other
+            return self._failed(source, _failure(status))
         for line in notes.lines(status):
             if line not in self._noted:
                 self._noted.add(line)
                 self._reporter.note(f"{source.label}: {line}")
         return self._keep(task_id, source)
+
+    def _failed(self, source: Source, failure: dict[str, str]) -> bool:
+        """False, except for a file that is no recording in a folder of recordings."""
+        is_other = source.found and failure["reason"] == NO_MEDIA
+        reason = f" ({failure['reason']})" if failure["reason"] else ""
+        self._reporter.failed(source.label, ("skipped: " if is_other else "") + failure["message"] + reason)
+        return is_other
 
     def _keep(self, task_id: str, source: Source) -> bool:
         """False: a result could not be written."""
@@ -89,6 +94,11 @@ class Batch:
         return True
 
 
-def _reason(status: dict[str, Any]) -> str:
-    error = status.get("error") or {"reason": status["state"].lower(), "message": status["message"]}
-    return f"{error['message']} ({error['reason']})"
+def _refusal(error: Refused | OSError) -> dict[str, str]:
+    """`reason` only of what is wrong with the audio itself."""
+    reason = error.document.get("reason", "") if isinstance(error, Refused) and error.status == UNPROCESSABLE else ""
+    return {"message": str(error), "reason": str(reason)}
+
+
+def _failure(status: dict[str, Any]) -> dict[str, str]:
+    return status.get("error") or {"reason": status["state"].lower(), "message": status["message"]}

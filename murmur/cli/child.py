@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+from dataclasses import replace
 from types import FrameType
 from typing import NoReturn
 
@@ -63,7 +64,10 @@ class StageRunner:
             self._failure = error
 
     def _run_stage(self) -> None:
-        self._stage = stages.build(self._name, from_settings(self._settings))
+        resources = from_settings(self._settings)
+        if self._name in stages.PROBING:
+            resources = replace(resources, probe=stages.probe_of(self._settings))
+        self._stage = stages.build(self._name, resources)
         if self._stopping.is_set():  # before the stage existed
             return
         with health.serving(self._settings, self._stage):

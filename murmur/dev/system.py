@@ -19,6 +19,7 @@ from runtime.kafka.embedded import EmbeddedBroker
 from runtime.logs import get_logger
 from runtime.models import catalogue
 from runtime.objects.directory import DirectoryStore
+from runtime.probe import Probe
 from runtime.resources import Resources, Stage
 from runtime.settings import Settings
 from runtime.supervision import Supervised
@@ -38,6 +39,7 @@ class Dev:
         self._running: dict[str, Supervised] = {}
         self._gateway: Stage | None = None
         self._lock: TextIO | None = None
+        self._probe: Probe | None = None
         self.broker: EmbeddedBroker | None = None
 
     def start(self) -> None:
@@ -53,8 +55,9 @@ class Dev:
             raise _unusable(settings.data_dir, error) from error
         self.broker = start_broker(settings)
         remembered = seed.remember(self.broker, settings, objects)
+        self._probe = stages.probe_of(settings)
         self.resources = Resources(
-            settings, self.broker.kafka(), objects, model, settings.data_dir, remembered.drops, other_models
+            settings, self.broker.kafka(), objects, model, settings.data_dir, remembered.drops, other_models, self._probe
         )
         self._running = {name: self._supervised(name) for name in self._only}
         for stage in self._running.values():
@@ -103,6 +106,8 @@ class Dev:
         elif self.broker is not None:
             self.broker.close()
         self.broker = None
+        if self._probe is not None:
+            self._probe.close()
         if self._lock is not None:
             self._lock.close()
             self._lock = None

@@ -76,6 +76,9 @@ def _requested(draft: Draft, event: JobRequested, context: Context) -> None:
         _known(draft, known, event, context)
     elif context.finished is not None:
         _succeed(draft, {job_id: event.job}, context.finished, work, context)
+    elif event.refused is not None:
+        draft.set_job(job_id, _ended(work.work_id, "FAILURE", context.now))
+        draft.outputs.append(reports.changed(event.job, work, "FAILURE", context.now, error=event.refused))
     elif (state := draft.work(work.work_id)) is not None:
         draft.set_job(job_id, _waiting(event, started=state.started_at is not None))
         if state.started_at is not None:

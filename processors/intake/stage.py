@@ -4,9 +4,12 @@ Safe to run twice over the same event: all ids are derived from the object.
 """
 
 import hashlib
+import io
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import BinaryIO
 from uuid import UUID
 
 from cachetools import LRUCache
@@ -14,6 +17,7 @@ from cachetools import LRUCache
 from processors.intake.events import Dropped, Event, ListBucket, normalise
 from runtime import identity, metrics
 from runtime.effective_options import EffectiveOptions, effective_options, for_file
+from runtime.errors import Invalid
 from runtime.kafka.each import EachRecord
 from runtime.kafka.loop import Loop, LoopOptions
 from runtime.kafka.messages import Output, Received
@@ -22,14 +26,18 @@ from runtime.objects import NotFound, ObjectInfo, ObjectStore
 from runtime.objects.names import result_keys
 from runtime.objects.store import BadKey, Replaced
 from runtime.objects.transcripts import Transcripts
+from runtime.probe import Probe
 from runtime.resources import Resources, Stage
 from runtime.settings import Settings
+from schemas.audio import ProbedAudio
 from schemas.jobs import CancelRequested, Job, JobRequested
+from schemas.record import Failure
 from schemas.topics import CANCELLATIONS, REQUESTS, UPLOADS
 
 log = get_logger(__name__)
 BLOCK_BYTES = 1024 * 1024
-HASHES_REMEMBERED = 1000  # repeated events and listings do not read the objects again
+IN_MEMORY_BYTES = 8 << 20  # up to this size a file is probed in memory
+CONTENTS_REMEMBERED = 1000  # repeated events and listings do not read the objects again
 JOBS_REMEMBERED = 10_000  # by key, to cancel them should a later version arrive
 READS_MAX = 5  # of a file that is changed while it is read; whatever changes it is followed by another event
 CLOCK_TICK_S = 0.05  # of a file system: a second write within it may leave the ctime as it was
@@ -38,8 +46,18 @@ OWNER = "default"
 
 
 def build(resources: Resources) -> Stage:
-    intake = Intake(resources.objects, resources.settings, effective_options(resources.settings, resources.model))
+    options = effective_options(resources.settings, resources.model)
+    intake = Intake(resources.objects, resources.settings, options, probe=resources.probe)
     return Loop("intake", resources.kafka, [UPLOADS], EachRecord(intake), LoopOptions(keep_large=resources.keep_large))
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """`audio`: what the file states about itself; `refused`: why it cannot be transcribed."""
+
+    audio_id: str
+    audio: ProbedAudio | None = None
+    refused: Failure | None = None
 
 
 class Intake:
@@ -51,13 +69,15 @@ class Intake:
         settings: Settings,
         how: EffectiveOptions,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        probe: Probe | None = None,
     ) -> None:
         self._objects = objects
         self._settings = settings
         self._recipe = how
         self._transcripts = Transcripts(objects, settings.work_bucket)
         self._now = now
-        self._hashes: LRUCache[tuple[str, str, str, str | None], str] = LRUCache(HASHES_REMEMBERED)
+        self._probe = probe
+        self._contents: LRUCache[tuple[str, str, str, str | None], Content] = LRUCache(CONTENTS_REMEMBERED)
         self._newest: LRUCache[str, tuple[UUID, str]] = LRUCache(JOBS_REMEMBERED)  # the last job and work of a key
 
     def __call__(self, record: Received[None]) -> Iterator[Output]:
@@ -97,13 +117,13 @@ class Intake:
             log.debug("file.skipped", file=info.key, reason="empty_folder")
             return
         try:
-            info, audio_id = self._named(info)
+            info, content = self._named(info)
         except NotFound as error:
             reason = "changed" if isinstance(error, Replaced) else "unreadable"
             log.info("file.skipped", file=info.key, reason=reason, error=error)  # another event follows, or the reconciler's
             metrics.DROPS.labels("changed").inc()
             return
-        request = self._requested(info, audio_id)
+        request = self._requested(info, content)
         metrics.DROPS.labels("requested").inc()
         metrics.DROP_BYTES.inc(info.size_bytes)
         log.info(
@@ -127,8 +147,8 @@ class Intake:
             return
         yield Output(CANCELLATIONS, before[1], CancelRequested(job_id=before[0], work_id=before[1], requested_at=self._now()))
 
-    def _requested(self, info: ObjectInfo, audio_id: str) -> JobRequested:
-        filename = info.key.rstrip("/").rpartition("/")[2] or info.key
+    def _requested(self, info: ObjectInfo, content: Content) -> JobRequested:
+        audio_id, filename = content.audio_id, _filename(info)
         work = identity.plan(audio_id, info.ref, for_file(self._recipe, filename), OWNER)
         result = self._transcripts.find(work.work_id)
         job = Job(
@@ -138,8 +158,10 @@ class Intake:
             filename=filename,
             owner=OWNER,
             submitted_at=self._now(),
+            audio=content.audio,
         )
-        return JobRequested(job=job, work=work, result=result, rewrite=result is not None and self._files_missing(info.key))
+        rewrite = result is not None and self._files_missing(info.key)
+        return JobRequested(job=job, work=work, result=result, rewrite=rewrite, refused=content.refused)
 
     def _files_missing(self, key: str) -> bool:
         for name in result_keys(key):
@@ -149,36 +171,54 @@ class Intake:
                 return True
         return False
 
-    def _named(self, info: ObjectInfo) -> tuple[ObjectInfo, str]:
-        """The object as it is now, and the SHA-256 of its content: of one and the same version. What is too large to be
-        transcribed is not read: its id stands for its address. Raises NotFound: gone, or changed again and again."""
+    def _named(self, info: ObjectInfo) -> tuple[ObjectInfo, Content]:
+        """The object as it is now, and its content: of one and the same version. What is too large to be transcribed is not read:
+        its id stands for its address. Raises NotFound: gone, or changed again and again."""
         for _ in range(READS_MAX):
-            if info.sha256 is not None:
-                return info, info.sha256
+            if info.sha256 is not None and self._probe is None:
+                return info, Content(info.sha256)
             address = (info.bucket, info.key, info.version)
-            if info.size_bytes > self._settings.max_upload_bytes:
-                return info, identity.digest(["too large to read", *address])
+            if info.sha256 is None and info.size_bytes > self._settings.max_upload_bytes:
+                return info, Content(identity.digest(["too large to read", *address]))
             version = (*address, info.change_tag)
-            if version in self._hashes:
-                return info, self._hashes[version]
-            audio_id = self._read(info)
+            if version in self._contents:
+                return info, self._contents[version]
+            content = self._read(info)
             now = self._objects.head(info.bucket, info.key)
-            if audio_id is not None and (now.version, now.change_tag) == (info.version, info.change_tag):
-                self._hashes[version] = audio_id
-                return info, audio_id
+            if content is not None and (now.version, now.change_tag) == (info.version, info.change_tag):
+                self._contents[version] = content
+                return info, content
             info = now
         raise Replaced(f"{info.bucket}/{info.key} was changed in each of {READS_MAX} attempts to read it")
 
-    def _read(self, info: ObjectInfo) -> str | None:
-        """None: it was changed meanwhile."""
+    def _read(self, info: ObjectInfo) -> Content | None:
+        """None: it was changed meanwhile. All of it is read once, unless the store has the hash; of a large file the probe reads
+        parts again."""
         content = hashlib.sha256()
         if info.changed_s is not None:  # a write after the first byte is read must be told from one before
             time.sleep(min(max(info.changed_s + CLOCK_TICK_S - time.time(), 0.0), CLOCK_TICK_S))
         try:
             with self._objects.open(info.ref) as file:
-                while block := file.read(BLOCK_BYTES):
+                blocks = []
+                while info.sha256 is None and (block := file.read(BLOCK_BYTES)):
                     content.update(block)
+                    if info.size_bytes <= IN_MEMORY_BYTES:
+                        blocks.append(block)
+                found = self._probed(info, io.BytesIO(b"".join(blocks)) if blocks else file)
                 is_known = not info.etag or self._objects.is_unchanged(info.ref, file)  # without an eTag HEAD has to do
         except Replaced:
             return None
-        return content.hexdigest() if is_known else None
+        return replace(found, audio_id=info.sha256 or content.hexdigest()) if is_known else None
+
+    def _probed(self, info: ObjectInfo, file: BinaryIO) -> Content:
+        """Without its id."""
+        if self._probe is None or info.size_bytes > self._settings.max_upload_bytes:
+            return Content("")
+        try:
+            return Content("", self._probe(file, for_file(self._recipe, _filename(info)).slicing))
+        except Invalid as error:
+            return Content("", refused=error.failure)
+
+
+def _filename(info: ObjectInfo) -> str:
+    return info.key.rstrip("/").rpartition("/")[2] or info.key

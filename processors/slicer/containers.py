@@ -14,8 +14,8 @@ from av.stream import Disposition
 
 from processors.slicer.reader import Reader
 from runtime.errors import Invalid
+from schemas.audio import AudioTrack
 from schemas.options import RawFormat
-from schemas.work import AudioTrack
 
 # Demuxers that read one file and nothing else. Excluded: those that open other files or sockets (concat, hls, dash, sdp, …).
 FORMATS = (

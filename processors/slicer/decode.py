@@ -25,14 +25,13 @@ from processors.slicer.preparation import Preparation
 from processors.slicer.reader import Reader
 from processors.slicer.track import Track
 from runtime.errors import Invalid
+from schemas.work import AudioInfo
 
 
 @contextmanager
 def open_audio(file: Seekable, options: DecodeOptions, check: Check = no_check) -> Iterator[OpenAudio]:
     """Decodes in this process. The contract is `audio.Decoder`'s; `check` is called with every read."""
-    file.seek(0)
-    if not file.read(1):
-        raise Invalid("empty", "the file is empty")
+    _check_content(file)
     with ExitStack() as opened:
         reader = Reader(file, check)
         container = opened.enter_context(open_container(reader, options.raw_format))
@@ -47,6 +46,27 @@ def open_audio(file: Seekable, options: DecodeOptions, check: Check = no_check) 
         if not audio.begin():
             raise audio.problem or Invalid("no_audio", "the file can be read, but contains no audio")
         yield audio
+
+
+def probe(file: Seekable, options: DecodeOptions, check: Check = no_check) -> AudioInfo:
+    """What the header states; decodes nothing. Raises Invalid if `open_audio` would certainly raise it, for whatever track."""
+    _check_content(file)
+    reader = Reader(file, check)
+    with open_container(reader, options.raw_format) as container:
+        problem: Invalid | None = None
+        for track in track_order(container, options.track):
+            try:
+                return Track(container, track, reader, options.max_audio_s, Preparation()).info
+            except Invalid as error:
+                problem = problem or error
+    assert problem is not None
+    raise problem
+
+
+def _check_content(file: Seekable) -> None:
+    file.seek(0)
+    if not file.read(1):
+        raise Invalid("empty", "the file is empty")
 
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from producers.gateway.listing import PARAMETERS, STATES, cursor, parse_page
 from producers.gateway.models import models_document
 from producers.gateway.origin import Origins
 from producers.gateway.problems import Problem
-from producers.gateway.status import PREFIX, Documents, message, status_url
+from producers.gateway.status import PREFIX, Documents, audio_document, estimate_document, message, status_url
 from producers.gateway.submission import check_names
 from producers.gateway.submit import Submissions
 from producers.gateway.view import JobView, View
@@ -124,6 +124,8 @@ class Api:
             "status_url": where,
             "message": "accepted; the status_url shows its progress",
             "submission_time": requested.job.submitted_at,
+            "audio": audio_document(requested.job.audio),
+            "estimate": estimate_document(self._view.estimates.of(requested.job.job_id)),
         }
         if requested.job.retry_of is not None:
             body["retry_of"] = str(requested.job.retry_of)

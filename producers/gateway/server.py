@@ -75,6 +75,8 @@ class Gateway:
             return
         wakeups = Wakeups(asyncio.get_running_loop())
         self._producer.open()
+        if self._resources.probe is not None:
+            self._resources.probe.start()
         feed = self._feed = Feed(
             self._resources.kafka, self._producer, self._view, wakeups.notify, embedded=self._resources.local_state is not None
         )

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import orjson
 
+from producers.gateway.estimates import Estimate
 from producers.gateway.progress import Progress
 from producers.gateway.view import JobView, View
 from runtime import long_json
@@ -14,6 +15,7 @@ from runtime.formats import answer, segment_document
 from runtime.gc_pause import gc_paused
 from runtime.objects import NotFound
 from runtime.objects.transcripts import Transcripts
+from schemas.audio import ProbedAudio
 from schemas.codec import Undecodable
 from schemas.segment import Segment
 from schemas.transcript import Transcript
@@ -65,6 +67,8 @@ class Documents:
             "retry_of": _retry_of(job),
             "model": _model(job),
             "warnings": _warnings(job),
+            "audio": audio_document(job.job.audio),
+            "estimate": None if job.ended else estimate_document(self._view.estimates.of(job.job_id, progress.share)),
             "timings": None,
             "progress": progress_document(progress.share, progress.segments),
         }
@@ -114,6 +118,19 @@ class Documents:
         result = answer(self._transcripts.read(job.work_id))
         result["transcription"]["segments"] = long_json.array(result["transcription"]["segments"])
         return {"success": True, **result, "cached": job.cached}
+
+
+def audio_document(audio: ProbedAudio | None) -> dict[str, Any] | None:
+    """What the file states about itself."""
+    if audio is None:
+        return None
+    tracks = [track.model_dump(mode="json") for track in audio.tracks]
+    return {"container": audio.container, "codec": audio.codec, "duration": audio.duration_s, "tracks": tracks}
+
+
+def estimate_document(estimate: Estimate | None) -> dict[str, float] | None:
+    """Seconds from now until the end of the job."""
+    return None if estimate is None else {"min": estimate.min_s, "max": estimate.max_s}
 
 
 def _times(job: JobView) -> dict[str, datetime | None]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import io
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -12,21 +13,23 @@ from producers.gateway.form import Form, check_length, read_form
 from producers.gateway.models import requested_model
 from producers.gateway.problems import Problem
 from producers.gateway.submission import parse_submission
-from producers.gateway.upload import Incoming, Memory
+from producers.gateway.upload import Incoming, Memory, Stored
 from producers.gateway.view import View
 from runtime import identity, metrics
 from runtime.effective_options import effective_options, for_file
-from runtime.errors import Retry
+from runtime.errors import Invalid, Retry
 from runtime.kafka.async_producer import AsyncProducer, Unacknowledged
 from runtime.kafka.messages import Output
 from runtime.logs import get_logger
 from runtime.objects import keys
 from runtime.objects.transcripts import Transcripts
 from runtime.resources import Resources
-from schemas.jobs import Job, JobRequested
+from schemas.audio import ProbedAudio
+from schemas.jobs import Job, JobRequested, Work
 from schemas.topics import REQUESTS
 
 log = get_logger(__name__)
+OWNER = "default"
 
 
 class Submissions:
@@ -79,16 +82,30 @@ class Submissions:
                 400, "no_webhook_secret", "Webhooks cannot be signed here: the operator must set MURMUR_WEBHOOK_SECRET."
             )
         options = effective_options(settings, model, **submission.requested())
+        work = identity.plan(form.stored.audio_id, form.stored.ref, for_file(options, form.filename), OWNER)
+        result = await asyncio.to_thread(self._transcripts.find, work.work_id)
         job = Job(
             job_id=job_id,
             source="http",
             filename=form.filename,
+            owner=OWNER,
             lane=submission.lane,
             submitted_at=datetime.now(UTC),
             webhook_url=submission.webhook_url,
+            audio=None if result is not None else await asyncio.to_thread(self._probed, form.stored, work),
         )
-        work = identity.plan(form.stored.audio_id, form.stored.ref, for_file(options, form.filename), job.owner)
-        return JobRequested(job=job, work=work, result=await asyncio.to_thread(self._transcripts.find, work.work_id))
+        return JobRequested(job=job, work=work, result=result)
+
+    def _probed(self, stored: Stored, work: Work) -> ProbedAudio | None:
+        """Blocks, for seconds at most. Raises Problem 422 for a file that cannot be transcribed."""
+        probe = self._resources.probe
+        if probe is None:
+            return None
+        try:
+            with io.BytesIO(stored.content) if stored.content is not None else self._resources.objects.open(stored.ref) as file:
+                return probe(file, work.slicing)
+        except Invalid as error:
+            raise Problem(422, error.reason, f"The file cannot be transcribed: {error}.") from error
 
 
 def _label(error: BaseException) -> str:

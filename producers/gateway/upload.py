@@ -33,6 +33,7 @@ class Stored:
     audio_id: str
     ref: ObjectRef
     size_bytes: int
+    content: bytes | None  # of a small file
 
 
 class Incoming:
@@ -65,9 +66,10 @@ class Incoming:
 
     async def finish(self) -> Stored:
         """Makes the object visible. Raises StoreUnavailable."""
-        ref = await asyncio.to_thread(self._finish, self._take())
+        rest = self._take()
+        ref = await asyncio.to_thread(self._finish, rest)
         self._complete = True
-        return Stored(self._hash.hexdigest(), ref, self._size_bytes)
+        return Stored(self._hash.hexdigest(), ref, self._size_bytes, None if self._upload is not None else rest)
 
     async def discard(self) -> None:
         """Idempotent. If the store is unavailable, the object stays there, which is logged."""

@@ -13,6 +13,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from producers.gateway.database import Database
+from producers.gateway.estimates import RECENT, Estimates
 from producers.gateway.progress import ProgressBook
 from runtime.kafka.messages import Partition, Received
 from runtime.settings import Settings
@@ -111,6 +112,7 @@ class View:
         self._cluster = 0
         self._reached: dict[Partition, int] = {}
         self.progress = ProgressBook()
+        self.estimates = Estimates()
 
     def open(self) -> None:
         """Idempotent. Creates the file if there is none, or replaces one that is damaged or of an unknown layout."""
@@ -119,6 +121,10 @@ class View:
         self._file.open()
         self._reached = self.offsets()
         self._cluster = int(self._meta("clusters_seen") or 0)
+        for last in self._ended_recently():
+            self.estimates.ended(last)
+        for requested, _ in self.unfinished():
+            self.estimates.accepted(requested.job)
 
     def close(self) -> None:
         self._file.close()
@@ -150,6 +156,7 @@ class View:
         with self._file.write() as sql:
             if self._meta("cluster_id") != cluster_id:
                 self._cluster += 1
+                self.estimates = Estimates()
                 self._reached = {}
                 sql.execute("DELETE FROM offsets")
                 sql.executemany(
@@ -251,6 +258,11 @@ class View:
         for (changed,) in self._file.read("SELECT changed FROM jobs WHERE changed IS NOT NULL ORDER BY submitted_s"):
             yield self._decoded(JobChanged, changed)
 
+    def _ended_recently(self) -> Iterator[JobChanged]:
+        query = "SELECT changed FROM jobs WHERE state = 'SUCCESS' AND deleted = 0 ORDER BY submitted_s DESC LIMIT ?"
+        for (changed,) in reversed(self._file.read(query, RECENT)):
+            yield self._decoded(JobChanged, changed)
+
     def offsets(self) -> dict[Partition, int]:
         """The next offset to read, of each partition that was read."""
         rows = self._file.read("SELECT topic, partition, next FROM offsets")
@@ -278,6 +290,9 @@ class View:
         job = event.job
         when_s = job.submitted_at.timestamp()
         sql.execute(REQUESTED, (str(job.job_id), event.work.work_id, job.owner, when_s, self._cluster, raw))
+        (state,) = sql.execute("SELECT state FROM jobs WHERE job_id = ?", (str(job.job_id),)).fetchone()
+        if state not in TERMINAL:  # its end may have been read before
+            self.estimates.accepted(job)
 
     def _changed(self, sql: sqlite3.Connection, event: JobChanged, raw: bytes) -> None:
         job, cluster = event.job, self._cluster
@@ -287,10 +302,13 @@ class View:
             return  # ended: only another cluster may have another end
         when_s = job.submitted_at.timestamp()
         sql.execute(CHANGED, (str(job.job_id), event.work_id, event.state, job.owner, when_s, cluster, cluster, raw))
+        if event.state in TERMINAL:
+            self.estimates.ended(event)
         if event.state in ("SUCCESS", "FAILURE"):  # a revoked job's work may continue for other jobs
             self.progress.forget(event.work_id)
 
     def _deleted(self, sql: sqlite3.Connection, job_id: UUID, work_id: str) -> None:
+        self.estimates.deleted(job_id)
         sql.execute(DELETED, (str(job_id), work_id, self._cluster))
 
     def _meta(self, name: str) -> str | None:

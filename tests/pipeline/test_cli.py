@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clips import BY_NAME, word_errors
+from tests.clips import BY_NAME, without_samples, word_errors
 from tests.processes import MAIN, Murmur, Process, only_line, whole_environment
 from tests.waiting import DEADLINE_S, wait_until
 
@@ -105,16 +105,16 @@ def test_a_cancelled_job_has_its_own_exit_code(murmur: Murmur) -> None:
 
 
 def test_a_failed_job_has_its_reason(murmur: Murmur) -> None:
-    (murmur.cwd / "text.mp3").write_text("this is no audio")
-    task = only_line(murmur("submit", "text.mp3").stdout)
+    (murmur.cwd / "silent.wav").write_bytes(without_samples())
+    task = only_line(murmur("submit", "silent.wav").stdout)
     watched = murmur("watch", task)
     assert watched.returncode == 1
-    assert "(unsupported)" in watched.stderr
+    assert "(no_audio)" in watched.stderr
 
 
 def test_failed_jobs_are_retried_and_ended_ones_deleted_whatever_else_is_on_the_line(murmur: Murmur) -> None:
-    (murmur.cwd / "text.mp3").write_text("this is no audio, twice")
-    failed = only_line(murmur("submit", "text.mp3").stdout)
+    (murmur.cwd / "silent.wav").write_bytes(without_samples() + b"twice")
+    failed = only_line(murmur("submit", "silent.wav").stdout)
     done = only_line(murmur("submit", COMMAND.path).stdout)
     assert [murmur("watch", task).returncode for task in (failed, done)] == [1, 0]
     retried = murmur("retry", done, UNKNOWN, failed)

@@ -10,7 +10,7 @@ import pytest
 from murmur.dev import Dev
 from schemas.topics import REVOCATIONS
 from schemas.work import RunRevoked
-from tests.clips import BY_NAME, CLIPS, Clip, word_errors
+from tests.clips import BY_NAME, CLIPS, Clip, without_samples, word_errors
 from tests.pipeline.client import Client
 from tests.pipeline.reading import events, transcribed, works
 from tests.waiting import wait_until
@@ -90,12 +90,45 @@ def test_a_finished_job_can_no_longer_be_cancelled(client: Client) -> None:
         ("junk.mp3", b"this is not audio at all, whatever its name is." * 50, "unsupported"),
         ("picture.png", PNG, "unsupported"),
         ("list.m3u8", b"#EXTM3U\n#EXTINF:10,\nhttp://127.0.0.1:1/a.ts\n", "unsupported"),
+        ("cut.wav", BY_NAME["en-command.wav"].path.read_bytes()[:20], "corrupt"),
     ],
 )
-def test_what_holds_no_sound_fails_with_a_typed_reason(client: Client, name: str, content: bytes, reason: str) -> None:
-    status = client.ended(client.post(name, content).json["task_id"])
+def test_what_cannot_be_transcribed_is_refused_and_leaves_nothing(
+    client: Client, system: Dev, name: str, content: bytes, reason: str
+) -> None:
+    uploads = system.settings.data_dir / "work" / "uploads"
+    before = set(uploads.glob("*"))
+    answer = client.post(name, content)
+    assert (answer.status, answer.json["reason"]) == (422, reason)
+    assert name not in {job["filename"] for job in client.request("GET", "/api/jobs?limit=500").json["jobs"]}
+    assert set(uploads.glob("*")) == before
+
+
+def test_a_track_that_does_not_exist_is_refused_with_those_that_do(client: Client) -> None:
+    answer = client.post("talk.mp4", BY_NAME["en-video.mp4"].path.read_bytes(), track="1")
+    assert (answer.status, answer.json["reason"]) == (422, "unknown_track")
+    assert "0 (1 channel)" in answer.json["detail"]
+
+
+def test_a_file_without_samples_fails_with_a_typed_reason(client: Client) -> None:
+    status = client.ended(client.post("silent.wav", without_samples()).json["task_id"])
     assert status["state"] == "FAILURE"
-    assert status["error"]["reason"] == reason
+    assert status["error"]["reason"] == "no_audio"
+
+
+def test_the_answer_and_the_status_have_what_the_file_states_and_how_long_it_may_take(client: Client) -> None:
+    client.ended(client.submit(BY_NAME["en-command.wav"].path, prompt="for the speed"))
+    clip = BY_NAME["en-two-minutes.flac"]
+    accepted = client.post(clip.path.name, clip.path.read_bytes(), prompt="for the estimate").json
+    audio = accepted["audio"]
+    assert (audio["container"], audio["codec"], len(audio["tracks"])) == ("flac", "flac", 1)
+    assert audio["duration"] == pytest.approx(clip.duration_s, abs=0.01)
+    assert 0 < accepted["estimate"]["min"] < accepted["estimate"]["max"]
+    status = client.status(accepted["task_id"])
+    assert status["audio"] == audio
+    assert status["state"] == "SUCCESS" or status["estimate"]["min"] <= accepted["estimate"]["min"]
+    ended = client.ended(accepted["task_id"])
+    assert (ended["audio"], ended["estimate"]) == (audio, None)
 
 
 def test_an_empty_upload_makes_no_job(client: Client) -> None:

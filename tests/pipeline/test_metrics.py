@@ -9,7 +9,7 @@ from murmur.dev import Dev
 from runtime.kafka.messages import Output
 from runtime.kafka.writer import Writer
 from schemas.topics import UPLOADS
-from tests.clips import BY_NAME
+from tests.clips import BY_NAME, without_samples
 from tests.pipeline.client import Client
 from tests.scraped import Scrape
 from tests.waiting import wait_until
@@ -25,7 +25,7 @@ MOVED = (
     "murmur_drops_total,outcome=requested",
     "murmur_drop_bytes_total",
     "murmur_files_sliced_total,outcome=done",
-    "murmur_files_sliced_total,outcome=unsupported",
+    "murmur_files_sliced_total,outcome=no_audio",
     "murmur_decode_seconds_sum",
     "murmur_decoder_peak_memory_bytes_sum",
     "murmur_vad_seconds_sum",
@@ -38,6 +38,7 @@ MOVED = (
     "murmur_inference_seconds_sum",
     "murmur_jobs_ended_total,state=SUCCESS,cached=false",
     "murmur_jobs_ended_total,state=SUCCESS,cached=true",
+    "murmur_jobs_ended_total,state=FAILURE,reason=no_audio",
     "murmur_jobs_ended_total,state=FAILURE,reason=unsupported",
     "murmur_job_queue_seconds_count",
     "murmur_job_seconds_count,state=SUCCESS",
@@ -66,10 +67,11 @@ def scrape(client: Client) -> Scrape:
 
 
 def test_every_metric_moves_when_its_stage_has_worked(system: Dev, client: Client, inbox: Path, outbox: Path) -> None:
-    """Of a drop, a drop that fails, an upload, the same upload again, and a record that is no event."""
+    """Of a drop, two drops that fail, an upload, the same upload again, and a record that is no event."""
     before = scrape(client)
     shutil.copy(BY_NAME["en-numbers.flac"].path, inbox / "counted.flac")
     (inbox / "no audio.mp3").write_bytes(b"this is no audio")
+    (inbox / "no samples.wav").write_bytes(without_samples())
     for _ in range(2):
         client.ended(client.submit(BY_NAME["en-command.wav"].path, prompt="for the metrics"))
     writer = Writer(system.resources.kafka, system.resources.kafka.producer("test"), "test")

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.clips import BY_NAME, word_errors
+from tests.clips import BY_NAME, without_samples, word_errors
 from tests.pipeline.client import Client
 from tests.processes import Murmur, Process
 from tests.waiting import wait_until
@@ -32,7 +32,7 @@ def test_ended_jobs_answer_as_before_and_ctrl_c_ends_it_in_order(tmp_path: Path)
     clip = BY_NAME["en-command.wav"]
     with start(tmp_path / "data", tmp_path / "first.log") as first:
         client = Client(address(first))
-        done, failed = client.submit(clip.path), str(client.post("a.mp3", b"no sound at all" * 9).json["task_id"])
+        done, failed = client.submit(clip.path), str(client.post("a.wav", without_samples()).json["task_id"])
         before = [client.ended(done), client.ended(failed)]
         assert first.interrupt() == 0
     with start(tmp_path / "data", tmp_path / "second.log") as second:

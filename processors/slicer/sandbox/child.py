@@ -15,12 +15,12 @@ import traceback
 import wave
 
 from processors.slicer.audio import BLOCK_SAMPLES, DecodeOptions, Samples
-from processors.slicer.decode import open_audio
+from processors.slicer.decode import open_audio, probe
 from processors.slicer.sandbox.confinement import confine
 from processors.slicer.sandbox.frames import Ended, Kind, Receiver, Refusal, Request, count_of, range_of, read_count, send
 from processors.slicer.sandbox.memory import AREA_SAMPLES, AREAS, FILE_BYTES, SharedMemory
 from runtime.errors import Invalid
-from schemas.work import SAMPLE_RATE_HZ
+from schemas.work import SAMPLE_RATE_HZ, AudioInfo
 
 IN, OUT = 0, 1
 SMALLEST_READ_BYTES = 32 << 10
@@ -120,13 +120,9 @@ def main(memory_bytes: int, memory_fd: int) -> None:
 
 def _decode(exchange: Exchange, request: Request) -> None:
     began_s = time.process_time()
+    file = RemoteFile(exchange, request.size_bytes)
     try:
-        with open_audio(RemoteFile(exchange, request.size_bytes), request.options) as audio:
-            send(OUT, Kind.OPENED, audio.info.model_dump_json().encode())
-            for block in audio.blocks():
-                exchange.give(block)
-            exchange.flush()
-            info = audio.info
+        info = probe(file, request.options) if request.probe else _give_samples(exchange, file, request.options)
         ended = Ended(info=info, cpu_s=time.process_time() - began_s)
         send(OUT, Kind.ENDED, ended.model_dump_json().encode())
     except Invalid as error:
@@ -135,6 +131,15 @@ def _decode(exchange: Exchange, request: Request) -> None:
         _refuse("too_much_memory", "decoding the file needs more memory than the limit for one file")
     except Exception:
         send(OUT, Kind.BROKEN, traceback.format_exc().encode()[-4000:])
+
+
+def _give_samples(exchange: Exchange, file: RemoteFile, options: DecodeOptions) -> AudioInfo:
+    with open_audio(file, options) as audio:
+        send(OUT, Kind.OPENED, audio.info.model_dump_json().encode())
+        for block in audio.blocks():
+            exchange.give(block)
+        exchange.flush()
+        return audio.info
 
 
 def _refuse(reason: str, message: str) -> None:

@@ -41,18 +41,31 @@ class Decoding:
         self.usage: DecoderUsage | None = None
         self.is_complete = False  # the child is ready for its next file
 
+    def probe(self) -> AudioInfo:
+        """Blocks until the file has been opened; instead of `begin()`. Raises what that raises."""
+        self._child.wait_ready(self._check)
+        self._request(probe=True)
+        kind, payload = self._next()
+        if kind is not Kind.ENDED:
+            raise DecoderDied("the decoder process sent samples of a file that it had only to open")
+        self.is_complete = True
+        return _valid(Ended, payload).info
+
     def begin(self) -> None:
         """Blocks until the first samples. `check` is called every quarter of a second from now until the last sample. Raises
         Invalid, DecoderDied, what `check` raises and what reading the file raises."""
         self._child.wait_ready(self._check)
         self._child.reset_peak_memory()
-        self._began_cpu_s, self._checked_s = self._child.cpu_s(), time.monotonic()
-        request = Request(size_bytes=self._file.seek(0, io.SEEK_END), options=self._options)
-        self._child.send(Kind.OPEN, request.model_dump_json().encode())
+        self._request(probe=False)
         kind, payload = self._next()
         if kind is not Kind.OPENED:
             raise DecoderDied("the decoder process sent samples before the file was opened")
         self._info = _valid(AudioInfo, payload)
+
+    def _request(self, *, probe: bool) -> None:
+        self._began_cpu_s, self._checked_s = self._child.cpu_s(), time.monotonic()
+        request = Request(size_bytes=self._file.seek(0, io.SEEK_END), options=self._options, probe=probe)
+        self._child.send(Kind.OPEN, request.model_dump_json().encode())
 
     @property
     def info(self) -> AudioInfo:

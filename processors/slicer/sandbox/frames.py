@@ -43,6 +43,7 @@ Message = tuple[Kind, memoryview]
 class Request(BaseModel):
     size_bytes: int
     options: DecodeOptions
+    probe: bool = False  # only open it: the answer is ENDED, or FAILED
 
 
 class Refusal(BaseModel):

@@ -86,19 +86,32 @@ class RunningGateway:
         return [path for path in self.uploads.rglob("*") if path.is_file()]
 
 
+def resources(kafka: Kafka, folder: Path, options: Mapping[str, object]) -> Resources:
+    """Of a gateway in this folder. `options`: settings."""
+    common = {"gateway_port": 0, "data_dir": folder, "model": "demo", "topic_prefix": kafka.prefix}
+    settings = Settings.model_validate({**common, **options})
+    store = DirectoryStore({settings.work_bucket: folder / "work"})
+    store.create()
+    return Resources(settings, kafka, store, catalogue.resolve("demo"), other_models=catalogue.others(settings))
+
+
 @contextmanager
 def running(kafka: Kafka, folder: Path, **options: object) -> Iterator[RunningGateway]:
     """A gateway that listens, and may not be ready. `options`: settings."""
-    common = {"gateway_port": 0, "data_dir": folder, "model": "demo", "topic_prefix": kafka.prefix}
-    settings = Settings.model_validate(common | options)
-    store = DirectoryStore({settings.work_bucket: folder / "work"})
-    store.create()
-    stage = build(Resources(settings, kafka, store, catalogue.resolve("demo"), other_models=catalogue.others(settings)))
+    with running_with(resources(kafka, folder, options)) as gateway:
+        yield gateway
+
+
+@contextmanager
+def running_with(parts: Resources) -> Iterator[RunningGateway]:
+    stage = build(parts)
     thread = threading.Thread(target=stage.run)
     thread.start()
     try:
         wait_until(lambda: stage.address, "the gateway to listen")
-        yield RunningGateway(stage, kafka, store, settings, folder / "work" / "uploads", kafka.producer("test"))
+        assert isinstance(parts.objects, DirectoryStore)
+        uploads = parts.objects.folder(parts.settings.work_bucket) / "uploads"
+        yield RunningGateway(stage, parts.kafka, parts.objects, parts.settings, uploads, parts.kafka.producer("test"))
     finally:
         stage.stop()
         thread.join(DEADLINE_S)

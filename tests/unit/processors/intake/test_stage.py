@@ -21,6 +21,7 @@ from runtime.objects import ObjectInfo, ObjectStore, StoreUnavailable
 from runtime.objects.directory import DirectoryStore
 from runtime.objects.keys import transcript_key
 from runtime.objects.names import result_keys
+from runtime.probe import Probe
 from runtime.settings import Settings
 from schemas.codec import Undecodable
 from schemas.jobs import CancelRequested, JobRequested
@@ -38,8 +39,8 @@ def objects(tmp_path: Path) -> DirectoryStore:
     return store
 
 
-def intake(objects: ObjectStore, settings: Settings = SETTINGS) -> Intake:
-    return Intake(objects, settings, effective_options(settings, catalogue.resolve("demo")), lambda: NOW)
+def intake(objects: ObjectStore, settings: Settings = SETTINGS, probe: Probe | None = None) -> Intake:
+    return Intake(objects, settings, effective_options(settings, catalogue.resolve("demo")), lambda: NOW, probe)
 
 
 def event(key: str, bucket: str = "uploads", how: str = "Put") -> bytes:

@@ -12,6 +12,7 @@ import pytest
 from producers.gateway.view import View
 from runtime.kafka.messages import Partition, Received
 from schemas import codec
+from schemas.audio import ProbedAudio
 from schemas.jobs import CancelRequested, Job, JobChanged, JobRequested, ResultSummary, State, Work
 from schemas.options import ModelRef
 from schemas.record import Failure, ObjectRef, Record
@@ -94,6 +95,37 @@ def test_an_accepted_request_is_readable_before_the_topic_brings_it(view: View) 
     apply(view, changed(job_id, "STARTED"), requested(job_id))
 
     assert state(view, job_id) == "STARTED"
+
+
+def with_audio(request: JobRequested) -> JobRequested:
+    audio = ProbedAudio(container="wav", codec="pcm_s16le", duration_s=2.0)
+    return request.model_copy(update={"job": request.job.model_copy(update={"audio": audio})})
+
+
+def done(job_id: UUID) -> JobChanged:
+    return changed(job_id, "SUCCESS").model_copy(update={"started_at": NOON + timedelta(minutes=59)})
+
+
+def test_estimates_come_from_ended_jobs_and_the_queue_also_after_a_restart(view: View, path: Path) -> None:
+    first, second = uuid4(), uuid4()
+    apply(view, with_audio(requested(first)), done(first), with_audio(requested(second)))
+    estimate = view.estimates.of(second)
+    assert estimate is not None
+    assert view.estimates.of(first) is None
+    view.close()
+    again = View(path)
+    again.open()
+    assert again.estimates.of(second) == estimate
+    assert again.estimates.of(first) is None
+    again.close()
+
+
+def test_a_request_that_is_read_after_the_end_of_its_job_is_not_queued(view: View) -> None:
+    first, second, third = uuid4(), uuid4(), uuid4()
+    apply(view, done(first), with_audio(requested(first)), with_audio(requested(second)))
+    alone = view.estimates.of(second)
+    apply(view, changed(second, "FAILURE"), with_audio(requested(second)), with_audio(requested(third)), offset=3)
+    assert view.estimates.of(third) == alone
 
 
 def test_a_job_follows_its_records(view: View) -> None:
