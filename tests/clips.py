@@ -26,11 +26,11 @@ class Clip:
         return AUDIO / self.file
 
 
-def without_samples() -> bytes:
+def without_samples(rate_hz: int = 16_000) -> bytes:
     """A WAV file that can be opened, but not transcribed: there is no audio after its header."""
     file = io.BytesIO()
     with wave.open(file, "wb") as writer:
-        writer.setparams((1, 2, 16_000, 0, "NONE", "NONE"))
+        writer.setparams((1, 2, rate_hz, 0, "NONE", "NONE"))
     return file.getvalue()
 
 

@@ -113,7 +113,7 @@ def test_a_failed_job_has_its_reason(murmur: Murmur) -> None:
 
 
 def test_failed_jobs_are_retried_and_ended_ones_deleted_whatever_else_is_on_the_line(murmur: Murmur) -> None:
-    (murmur.cwd / "silent.wav").write_bytes(without_samples() + b"twice")
+    (murmur.cwd / "silent.wav").write_bytes(without_samples(8000))
     failed = only_line(murmur("submit", "silent.wav").stdout)
     done = only_line(murmur("submit", COMMAND.path).stdout)
     assert [murmur("watch", task).returncode for task in (failed, done)] == [1, 0]
