@@ -3,14 +3,15 @@ the engine is.
 
 Interactive chunks go first, whenever a replica is free. While they wait, bulk chunks have a tenth of the work: counted in seconds
 of audio, since a bulk chunk may be ten times as long as a short file. So neither lane starves, and a long file delays short ones
-by a tenth, and by the batches in hand. A batch holds chunks of one group only; the oldest chunk of the lane whose
-turn it is chooses the group, so no group starves either.
+by a tenth, and by the batches in hand. A batch holds chunks of one group only; the oldest chunk of the lane whose turn it is
+chooses the group, so no group starves either. Places that no interactive chunk can use stay empty: the text of a short file comes
+at the end of its batch.
 
 A larger batch costs less for each chunk, but a short file that arrives meanwhile waits for all of it. So a batch takes no more
 than its replica's share of what is waiting, and no more than the engine does in `BATCH_S`.
 """
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from itertools import accumulate
 from typing import Protocol, TypeVar
 
@@ -59,13 +60,10 @@ class Turns:
             self._credit_s = 0.0
             return self._bounded(_of_group(waiting, waiting[0].group), size, replicas) if waiting else []
         group = (bulk if bulk[0].cost_s <= self._credit_s else interactive)[0].group
-        interactive, bulk = _of_group(interactive, group), _of_group(bulk, group)
-        size = len(self._bounded([*interactive, *bulk], size, replicas))
-        paid = list(self._paid(bulk[:size]))
-        first = interactive[: size - len(paid)]
-        rest = bulk[len(paid) : size - len(first)]  # places that no interactive chunk can use
-        self._credit_s += _CREDIT_PER_S * sum(item.cost_s for item in first)
-        return [*first, *paid, *rest]
+        batch = self._bounded([*self._paid(_of_group(bulk, group)), *_of_group(interactive, group)], size, replicas)
+        for item in batch:
+            self._credit_s += _CREDIT_PER_S * item.cost_s if item.lane == "interactive" else -item.cost_s
+        return batch
 
     def _bounded(self, group: Sequence[W], size: int, replicas: int) -> list[W]:
         """The oldest that make a batch; one is always enough."""
@@ -73,13 +71,10 @@ class Turns:
         ends_s = accumulate(item.cost_s * (self._pace or 0.0) for item in group[:most])
         return list(group[: max(1, sum(end_s <= BATCH_S for end_s in ends_s))])
 
-    def _paid(self, bulk: Sequence[W]) -> Iterator[W]:
+    def _paid(self, bulk: Sequence[W]) -> list[W]:
         """As many as the credit is enough for."""
-        for item in bulk:
-            if item.cost_s > self._credit_s:
-                return
-            self._credit_s -= item.cost_s
-            yield item
+        sums_s = accumulate(item.cost_s for item in bulk)
+        return list(bulk[: sum(sum_s <= self._credit_s for sum_s in sums_s)])
 
 
 def _of_group(waiting: Sequence[W], group: Hashable) -> list[W]:

@@ -130,19 +130,16 @@ def test_the_speed_of_the_engine_is_that_of_recent_batches() -> None:
     assert len(turns.take(chunks, 8)) == 8
 
 
-def test_short_and_long_chunks_share_a_batch_within_its_bound() -> None:
-    turns = Turns()
-    turns.done(cost_s=64.0, took_s=8.0)
-    interactive, bulk = Chunk("interactive"), Chunk("bulk", number=1, cost_s=32.0)
-    assert turns.take([bulk, interactive], 8) == [interactive]
-
-
 def test_an_empty_lane_leaves_its_places_to_the_other() -> None:
     turns = Turns()
     bulk = [Chunk("bulk", number=number) for number in range(8)]
     assert turns.take(bulk, 4) == bulk[:4]
+
+
+def test_long_files_do_not_fill_the_batch_of_a_short_one() -> None:
+    bulk = [Chunk("bulk", number=number) for number in range(8)]
     two = [Chunk("interactive", number=number) for number in range(8, 10)]
-    assert turns.take([*bulk, *two], 8) == [*two, *bulk[:6]]
+    assert Turns().take([*bulk, *two], 8) == two
 
 
 def test_bulk_accumulates_no_turns_while_nothing_else_waits() -> None:
