@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.speech import comparison, files
+from benchmarks.speech import comparison, compose, files, recordings
 from benchmarks.speech.comparison import Row
 from benchmarks.speech.faster_whisper_reader import FasterWhisperReader
 from benchmarks.speech.murmur_reader import MurmurReader
 from benchmarks.speech.reading import Way, beside, read
-from benchmarks.speech.recordings import SpeechFile
+from benchmarks.speech.recordings import Recording, SpeechFile
 from schemas.options import EncoderWindow
 from schemas.transcript import Transcript
 from scripts import models
+from tests.speech.one_window import OneWindow
 
 NO_WEIGHTS = "NO ORIGINAL WEIGHTS, NOTHING OF REAL MODELS IS TESTED"
 ROW = "speech row"
@@ -72,6 +73,19 @@ def readings(weights: Weights) -> Readings:
 def show(record_property: Callable[[str, object], None]) -> Callable[[Row], None]:
     """Puts a row into the table at the end of the run."""
     return lambda row: record_property(ROW, row.to_json())
+
+
+@pytest.fixture(scope="session")
+def one_window(weights: Weights) -> Callable[[str], OneWindow]:
+    return cache(lambda model: OneWindow(weights(model)))
+
+
+def italian(sentences: int) -> SpeechFile:
+    """The first ones of the Italian recording."""
+    whole = recordings.recording("italian.opus")
+    parts = whole.parts[:sentences]
+    spoken = whole.samples[: round((parts[-1].end + 0.2) * recordings.RATE_HZ)]
+    return compose.as_wav(Recording("italian", "it", spoken, parts))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
