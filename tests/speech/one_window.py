@@ -50,6 +50,6 @@ class _SameFeatures(FeatureExtractor):  # type: ignore[misc]
         super().__init__(feature_size=feature_size)
         self._log_mel = LogMel(feature_size)
 
-    def __call__(self, waveform: Samples, padding: int = HOP_SAMPLES, chunk_length: int | None = None) -> Any:
+    def __call__(self, waveform: Samples, **_: object) -> Any:
         (mel,) = self._log_mel([waveform], len(waveform) // HOP_SAMPLES)
         return np.pad(mel, ((0, 0), (0, 1)))  # faster-whisper leaves out the last frame
