@@ -16,10 +16,9 @@ from benchmarks.speech import compose, files, inventions, recordings, sounds
 from benchmarks.speech.faster_whisper_reader import FasterWhisperReader, default_cache
 from benchmarks.speech.inventions import Inventions
 from benchmarks.speech.murmur_reader import MurmurReader
-from benchmarks.speech.reading import Way
+from benchmarks.speech.reading import Way, read
 from benchmarks.speech.recordings import SpeechFile
 from murmur.word_errors import score
-from schemas.options import SlicingOptions
 from scripts import models
 
 SEED = 3
@@ -65,7 +64,7 @@ def rows(options: argparse.Namespace, model: str) -> Iterator[tuple[str, ...]]:
             if model.endswith(".en") and file.language != "en":
                 continue
             language = None if options.language == "detect" else file.language
-            transcript = murmur.transcribe(file.data, Way(language).decoding, SlicingOptions(vad=detection == "on"))
+            transcript, _ = read(murmur, file, Way(language, vad=detection == "on"))
             found = inventions.count(file, transcript)
             reference = None
             if not options.alone:

@@ -8,7 +8,7 @@ from benchmarks.speech.faster_whisper_reader import FasterWhisperReader
 from benchmarks.speech.murmur_reader import MurmurReader
 from benchmarks.speech.recordings import SpeechFile
 from murmur.word_errors import score
-from schemas.options import DecodingOptions, EncoderWindow, SlicingOptions
+from schemas.options import ALL_FILTERS, TEMPERATURES, DecodingOptions, EncoderWindow, Filter, SlicingOptions
 from schemas.transcript import Transcript
 
 
@@ -25,6 +25,8 @@ class Way:
     beam_size: int = 5
     prompt: str | None = None
     vad: bool = True
+    filters: tuple[Filter, ...] = ALL_FILTERS
+    temperature: tuple[float, ...] = TEMPERATURES
 
     def __str__(self) -> str:
         """As the table names it: all but the language."""
@@ -41,6 +43,8 @@ class Way:
             encoder_margin_s=self.margin_s,
             beam_size=self.beam_size,
             prompt=self.prompt,
+            filters=self.filters,
+            temperature=self.temperature,
         )
 
     @property

@@ -54,7 +54,7 @@ def _no_speech(segment: Segment, whole: str, options: DecodingOptions) -> bool:
 
 
 def _of_segment(segment: Segment, sound: Sound, options: DecodingOptions) -> Filter | None:
-    silent = sound.is_silent(segment.start, segment.end, options.silence_margin_db)
+    silent = _is_silent(segment, sound, options)
     doubtful = silent or _doubtful(segment, sound, options)
     language = "en" if options.task == "translate" else options.language or segment.language
     found: dict[Filter, bool] = {
@@ -65,6 +65,15 @@ def _of_segment(segment: Segment, sound: Sound, options: DecodingOptions) -> Fil
         "silence": silent,
     }
     return next((name for name in options.filters if found[name]), None)
+
+
+def _is_silent(segment: Segment, sound: Sound, options: DecodingOptions) -> bool:
+    """Without detection the level decides, if the model is half as unsure as it would have to be for any text."""
+    times, margin_db = (segment.start, segment.end), options.silence_margin_db
+    if sound.vad:
+        return sound.is_silent(*times, margin_db)
+    unsure = segment.no_speech_prob > options.no_speech_threshold / 2 or segment.avg_logprob < options.log_prob_threshold / 2
+    return sound.is_silent(*times, margin_db) or (unsure and not sound.has_voice(*times, margin_db))
 
 
 def _doubtful(segment: Segment, sound: Sound, options: DecodingOptions) -> bool:

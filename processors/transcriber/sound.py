@@ -17,25 +17,35 @@ from schemas.work import SAMPLE_RATE_HZ
 FRAME_S = 0.05  # shorter than a syllable
 BACKGROUND_PERCENTILE = 20  # even fluent speech is as quiet as its background for so much of the time
 INAUDIBLE_DB = -80.0  # a few steps of a 16-bit sample: digital silence, whether or not speech detection ran
+SHORTEST_WORD_S = 0.2
 TIMES_S = 0.3  # a model's times may be off by this
 
 
 class Sound:
-    """`speech`: as detected, in seconds of the chunk; all of it, if detection did not run."""
+    """`speech`: as detected, in seconds of the chunk; no evidence without `vad`."""
 
-    def __init__(self, samples: Samples, speech: Sequence[Stretch]) -> None:
+    def __init__(self, samples: Samples, speech: Sequence[Stretch], *, vad: bool = True) -> None:
+        self.vad = vad
         self._samples = samples
         self._speech = speech
 
     def is_speech(self, start: float, end: float) -> bool:
-        """Whether any speech was detected near a text with these times."""
-        return bool(clipped(self._speech, start - TIMES_S, end + TIMES_S))
+        """Whether any speech was detected near a text with these times, or may be there because detection did not run."""
+        return not self.vad or bool(clipped(self._speech, start - TIMES_S, end + TIMES_S))
 
     def is_silent(self, start: float, end: float, margin_db: float) -> bool:
         """Whether all of it is inaudible; or no speech was detected, and nothing is that much louder than the background."""
-        frames = self._levels_db[int(start / FRAME_S) : max(int(end / FRAME_S), int(start / FRAME_S) + 1)]
-        loudest = float(frames.max(initial=INAUDIBLE_DB))
+        loudest = float(self._between(start, end).max(initial=INAUDIBLE_DB))
         return loudest <= INAUDIBLE_DB or (not self.is_speech(start, end) and loudest < self._background_db + margin_db)
+
+    def has_voice(self, start: float, end: float, margin_db: float) -> bool:
+        """Whether anything as long as the shortest word is that much louder than the background."""
+        loud = self._between(start, end) >= self._background_db + margin_db
+        return float(loud.sum()) * FRAME_S >= SHORTEST_WORD_S
+
+    def _between(self, start: float, end: float) -> NDArray[np.float32]:
+        first = int(max(start, 0) / FRAME_S)
+        return self._levels_db[first : max(int(end / FRAME_S), first + 1)]
 
     @cached_property
     def _levels_db(self) -> NDArray[np.float32]:

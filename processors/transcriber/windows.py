@@ -90,7 +90,7 @@ class ChunkWindows:
         self._samples = samples
         self._options = options
         self._speech = speech
-        self._sound = Sound(samples, speech)
+        self._sound = Sound(samples, speech, vad=vad)
         self._joins_s = joins_s
         self._pauses = [round(at * SAMPLE_RATE_HZ) for at in spoken.pauses(speech)]
         self._waiting = deque([_Part(0, len(samples), options)])

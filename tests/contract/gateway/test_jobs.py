@@ -40,7 +40,17 @@ def test_the_status_of_a_finished_job_has_its_result(gateway: RunningGateway) ->
 
     assert document["progress"] == {"share": 1.0, "segments": []}
     result = document["result"]
-    assert set(result) == {"success", "transcription", "model", "processing_time", "timings", "warnings", "audio_info", "cached"}
+    assert set(result) == {
+        "success",
+        "transcription",
+        "model",
+        "processing_time",
+        "timings",
+        "removed",
+        "warnings",
+        "audio_info",
+        "cached",
+    }
     assert result["model"] == document["model"] == submission.work.model.model_dump()
     assert result["warnings"] == []
     assert set(document["result"]["transcription"]) == {"text", "segments", "language", "duration"}

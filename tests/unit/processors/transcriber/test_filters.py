@@ -13,7 +13,9 @@ from schemas.options import ALL_FILTERS, DecodingOptions, Filter
 from schemas.segment import Segment
 
 RATE = 16_000
-LOUD = np.random.default_rng(1).normal(0, 3000, 10 * RATE).astype(np.int16)
+PAUSES = np.tile(np.repeat([1.0, 0.02], RATE // 4), 20)  # a voice is not loud all the time
+LOUD = (PAUSES * np.random.default_rng(1).normal(0, 3000, 10 * RATE)).astype(np.int16)
+ROOM = np.random.default_rng(2).normal(0, 60, 10 * RATE).astype(np.int16)
 SPEECH = Sound(LOUD, [(0.0, 10.0)])
 SURE = {"avg_logprob": -0.3, "no_speech_prob": 0.05}
 NO_SPEECH = {"avg_logprob": -0.5, "no_speech_prob": 0.8}
@@ -95,9 +97,18 @@ def test_another_script_is_removed_where_speech_is_in_doubt() -> None:
 
 
 def test_a_text_over_silence_is_removed() -> None:
-    quiet_at_the_end = Sound(np.concatenate([LOUD[: 5 * RATE], LOUD[5 * RATE :] // 100]), [(0.0, 4.0)])
+    quiet_at_the_end = Sound(np.concatenate([LOUD[: 5 * RATE], ROOM[: 5 * RATE]]), [(0.0, 4.0)])
     assert reasons(segment("And she said", 6.0, 8.0), sound=quiet_at_the_end) == ["silence"]
     assert reasons(segment("And she said", 3.0, 8.0), sound=quiet_at_the_end) == [None]
+
+
+def test_without_speech_detection_the_level_decides_where_the_model_is_half_unsure() -> None:
+    all_counts_as_speech = Sound(np.concatenate([LOUD[: 5 * RATE], ROOM[: 5 * RATE]]), [(0.0, 10.0)], vad=False)
+    unsure = {"avg_logprob": -0.6, "no_speech_prob": 0.2}
+    assert reasons(segment("visit our page", 5.5, 9.0, **unsure), sound=all_counts_as_speech) == ["silence"]
+    assert reasons(segment("visit our page", 5.5, 9.0), sound=all_counts_as_speech) == [None]
+    assert reasons(segment("visit our page", 4.0, 9.0, **unsure), sound=all_counts_as_speech) == [None]
+    assert reasons(segment("visit our page", 5.5, 9.0, **unsure), sound=all_counts_as_speech, log_prob_threshold=-2) == [None]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +118,7 @@ def test_a_text_over_silence_is_removed() -> None:
         ("the same and " * 20, SURE, SPEECH),
         ("...", SURE, SPEECH),
         ("Большое спасибо всем", UNLIKELY, SPEECH),
-        ("And she said", SURE, Sound(LOUD // 100, [])),
+        ("And she said", SURE, Sound(ROOM, [])),
     ],
     ids=ALL_FILTERS,
 )

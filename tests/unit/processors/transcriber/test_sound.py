@@ -61,3 +61,17 @@ def test_samples_from_minus_one_to_one_have_the_same_levels() -> None:
     as_int = noise(2, -85)
     assert Sound(as_int, [(0.0, 2.0)]).is_silent(0, 2, 6.0)
     assert Sound((as_int / 32768).astype(np.float32), [(0.0, 2.0)]).is_silent(0, 2, 6.0)
+
+
+def test_without_detection_there_may_be_speech_anywhere() -> None:
+    samples = noise(4, -40)
+    assert Sound(samples, [], vad=False).is_speech(1.0, 2.0)
+    assert not Sound(samples, [], vad=False).is_silent(1.0, 2.0, 6.0)
+    assert Sound(samples, []).is_silent(1.0, 2.0, 6.0)
+
+
+@pytest.mark.parametrize(("loud_s", "voice"), [(0.1, False), (0.15, False), (0.2, True), (1.0, True)])
+def test_a_voice_is_louder_than_the_background_for_as_long_as_a_word(loud_s: float, voice: bool) -> None:
+    sound = Sound(np.concatenate([noise(2, -50), noise(loud_s, -30), noise(2, -50)]), [(0.0, 4.0 + loud_s)])
+    assert sound.has_voice(0.0, 4.0, 6.0) is voice
+    assert not sound.has_voice(0.0, 2.0, 6.0)
