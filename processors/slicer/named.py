@@ -26,14 +26,14 @@ class _Run:
 
 
 class NamedContent:
-    """A file that hashes what is read of it. `is_unchanged`: see `ObjectStore`. `has_earlier`: an earlier attempt has read it for
-    the same work; what was read then can be confirmed by metadata only."""
+    """A file that hashes what is read of it. `is_unchanged`: see `ObjectStore`. `is_doubtful`: its metadata has changed, so the
+    content that it has now says nothing about what an earlier attempt has read."""
 
-    def __init__(self, file: Seekable, audio_id: str, is_unchanged: Callable[[], bool], *, has_earlier: bool) -> None:
+    def __init__(self, file: Seekable, audio_id: str, is_unchanged: Callable[[], bool]) -> None:
         self._file = file
         self._audio_id = audio_id
         self._is_unchanged = is_unchanged
-        self._has_earlier = has_earlier
+        self.is_doubtful = False
         self._at = 0
         self._runs: list[_Run] = []
 
@@ -53,8 +53,10 @@ class NamedContent:
     def verify(self, check: Callable[[], None]) -> None:
         """Raises Replaced when anything that was read may be of another content; leaves the file at its start. Reads all of it
         once more if metadata cannot decide: a chmod changes it as a write does. `check` may raise, to end that early."""
-        if not self._is_unchanged() and not self._is_proven(check):
-            raise Replaced("the content is not the one that the job names: it was changed, or replaced")
+        if not self._is_unchanged():
+            if not self._is_proven(check):
+                raise Replaced("the content is not the one that the job names: it was changed, or replaced")
+            self.is_doubtful = True
         self.seek(0)
 
     def _hash(self, data: bytes) -> None:
@@ -69,7 +71,7 @@ class NamedContent:
 
     def _is_proven(self, check: Callable[[], None]) -> bool:
         """Whether the content now has this SHA-256, and all that was read before is in it."""
-        if self._has_earlier or len(self._runs) > RUNS_MAX:
+        if len(self._runs) > RUNS_MAX:
             return False
         content = hashlib.sha256()
         again = [_Run(run.start, run.end) for run in self._runs]

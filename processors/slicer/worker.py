@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from processors.slicer.attempts import Attempts
 from processors.slicer.audio import Progress
@@ -189,21 +190,30 @@ class FileWork:
         if (work.audio.size_bytes or 0) > self._context.max_bytes:  # only a drop: the gateway refuses such an upload
             raise Invalid("too_large", f"{work.audio.size_bytes} bytes; the limit is {self._context.max_bytes}")
         with self._context.objects.open(work.audio) as file:
-            content = NamedContent(
-                file,
-                work.audio_id,
-                lambda: self._context.objects.is_unchanged(work.audio, file),
-                has_earlier=self._through > 0,  # chunks were published by an earlier attempt
-            )
+            unchanged = partial(self._context.objects.is_unchanged, work.audio, file)
+            content = NamedContent(file, work.audio_id, unchanged)
             content.verify(self._check)
+            is_doubtful = content.is_doubtful
             try:
                 for event in self._context.slicer.slice(content, work.slicing, self._check):
                     if isinstance(event, Closed):
                         content.verify(self._check)
+                    if isinstance(event, Cut) and is_doubtful and event.chunk.span[1] <= self._through:
+                        self._compare(event)
                     self._on_event(event)
             except Invalid:
                 content.verify(self._check)
                 raise
+
+    def _compare(self, cut: Cut) -> None:
+        """Raises Replaced unless an earlier attempt has published the same audio: it may have read another content."""
+        key = chunk_key(self.request.work.slice_id, self.request.run, cut.chunk.span)
+        try:
+            is_same = self._context.objects.get(self._context.work_bucket, key) == cut.pcm
+        except NotFound:
+            is_same = False
+        if not is_same:
+            raise Replaced("the content has changed since a part of it was published")
 
     def _on_event(self, event: Event) -> None:
         match event:

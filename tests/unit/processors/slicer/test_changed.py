@@ -10,7 +10,6 @@ import pytest
 
 from processors.slicer.slots import Slots
 from processors.slicer.worker import FileWork
-from runtime.identity import SLICER_VERSION
 from runtime.kafka.messages import Received, Step
 from schemas.work import DecodeRequested, SliceClosed, SliceOpened, WorkEvent, WorkFailed, WorkReported
 from tests.unit.processors.slicer.bench import AUDIO, Bench
@@ -143,9 +142,39 @@ def test_bytes_that_differed_temporarily_are_detected(bench: Bench) -> None:
     assert last.failure.reason == "content_changed"
 
 
-def test_what_an_earlier_attempt_read_is_not_proven_by_the_bytes_that_are_there_now(bench: Bench) -> None:
-    record = request(bench, checkpoint=f"{SLICER_VERSION}:64000")
+def interrupted(bench: Bench) -> Received[DecodeRequested]:
+    """The record as it comes again after a crash: its first chunk was published."""
+    record = request(bench)
+    steps: list[Step] = []
+
+    def emit(work: FileWork, step: Step | Exception | None) -> None:
+        assert isinstance(step, Step), step
+        steps.append(step)
+        if step.checkpoints:
+            work.stop()
+
+    FileWork(record, bench.context, Slots(4), emit).run()
+    ((_, checkpoint),) = steps[-1].checkpoints
+    return record.carrying(record.event, checkpoint=checkpoint)
+
+
+def test_a_file_that_is_only_permitted_to_others_between_two_attempts_is_sliced_to_its_end(bench: Bench) -> None:
+    expected = run(bench, request(bench))[-1]
+    record = interrupted(bench)
     permit(bench.root / "uploads" / record.event.work.audio.key)
-    (failed,) = run(bench, record)
+    closed = run(bench, record)[-1]
+    assert isinstance(closed, SliceClosed)
+    assert isinstance(expected, SliceClosed)
+    assert closed.chunks == expected.chunks
+
+
+@pytest.mark.parametrize("meddle", [lambda path: path.write_bytes(bytes(64)), Path.unlink], ids=["other audio", "no audio"])
+def test_what_an_earlier_attempt_published_must_be_of_the_content_that_is_there_now(bench: Bench, meddle: Change) -> None:
+    record = interrupted(bench)
+    permit(bench.root / "uploads" / record.event.work.audio.key)
+    for chunk in (bench.root / "work" / "chunks").rglob("*-*"):
+        if chunk.is_file():
+            meddle(chunk)
+    failed = run(bench, record)[-1]
     assert isinstance(failed, WorkFailed)
     assert failed.failure.reason == "content_changed"
