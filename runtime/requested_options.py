@@ -108,9 +108,11 @@ class RequestedOptions(BaseModel):
     track: Annotated[Track | None, Expected("the number of an audio track, from 0 to 999")] = Field(
         None, description="audio track, counted from 0 [default: the default track, or the first with speech]"
     )
-    initial_prompt: _Text = Field(None, description="text before the audio: names and terms to expect, or a style of writing")
+    initial_prompt: _Text = Field(
+        None, description="text before the audio: sentences with names to expect, or in the style to write"
+    )
     prompt: _Text = Field(None, description="another name of initial_prompt")
-    hotwords: _Text = Field(None, description="words to expect; they precede the prompt")
+    hotwords: _Text = Field(None, description="words to expect, such as names; they precede the prompt")
     beam_size: Annotated[BeamSize | None, Expected("a whole number from 1 to 20")] = Field(
         None, description="texts that the beam search compares; 1: greedy"
     )

@@ -21,7 +21,7 @@ class SubmissionOptions(RequestedOptions):
     """The fields beside the file. None: not given."""
 
     model: Annotated[str | None, Expected("a model's name")] = Field(
-        None, description="one of the models that are served (`/api/models`); any other is rejected [default: the first]"
+        None, description="one of the models that `/api/models` lists; any other is rejected [default: the one marked there]"
     )
     lane: Annotated[Lane | None, BeforeValidator(lower), Expected("interactive or bulk")] = Field(
         None, description="interactive or bulk [default: by the length of the audio]"
