@@ -3,22 +3,19 @@
 Read by the transcriber's memory guard, and by the doctor. Memory is of the whole device: CTranslate2's is in no count of torch.
 """
 
-import os
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """`own_bytes`: of this process; None where the driver does not show it, as in most containers."""
+    """Memory is that of all processes."""
 
     id: int
     name: str
     compute_capability: str
     total_bytes: int
     used_bytes: int
-    own_bytes: int | None = None
 
 
 def read() -> tuple[Gpu, ...]:
@@ -40,8 +37,4 @@ def _read(nvml: Any, index: int) -> Gpu:
     memory = nvml.nvmlDeviceGetMemoryInfo(device)
     major, minor = nvml.nvmlDeviceGetCudaComputeCapability(device)
     name = nvml.nvmlDeviceGetName(device)
-    own_bytes = None
-    with suppress(nvml.NVMLError):
-        mine = [process for process in nvml.nvmlDeviceGetComputeRunningProcesses(device) if process.pid == os.getpid()]
-        own_bytes = mine[0].usedGpuMemory if mine else None
-    return Gpu(index, name, f"{major}.{minor}", int(memory.total), int(memory.used), own_bytes)
+    return Gpu(index, name, f"{major}.{minor}", int(memory.total), int(memory.used))

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from producers.gateway.problems import Problem
+from runtime import metrics
 from runtime.models import catalogue
 from runtime.models.catalogue import Model
 
@@ -20,19 +21,36 @@ def requested_model(name: str, served: Sequence[Model]) -> Model:
 
 
 def models_document(served: Sequence[Model], readiness: Mapping[str, str | None]) -> dict[str, Any]:
-    """The first one is the default. `state` is known where the transcriber runs in this process (`murmur dev`)."""
-    state = None
-    if "transcriber" in readiness:
-        state = "loading" if readiness["transcriber"] else "loaded"
-    return {"models": [_model(model, state if model == served[0] else None, default=model == served[0]) for model in served]}
+    """The first one is the default. What a transcriber has done with a model is known where it runs in this process
+    (`murmur dev`); elsewhere it is null, and in the metrics of its process."""
+    return {"models": [_model(model, model == served[0], _use(model, readiness)) for model in served]}
 
 
-def _model(model: Model, state: str | None, *, default: bool) -> dict[str, Any]:
+def _model(model: Model, default: bool, use: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": model.ref.name,
         "default": default,
         "revision": model.ref.revision,
         "languages": model.languages,
-        "state": state,
+        **use,
         "warnings": [warning.model_dump(mode="json") for warning in catalogue.warnings_of(model.ref)],
     }
+
+
+def _use(model: Model, readiness: Mapping[str, str | None]) -> dict[str, Any]:
+    name = model.ref.name
+    if "transcriber" not in readiness:
+        return dict.fromkeys(("state", "loads", "load_s", "windows", "memory_bytes"))
+    loads, memory_bytes = metrics.value("murmur_model_load_seconds_count", model=name), _count("murmur_model_memory_bytes", name)
+    loading = "loading" if readiness["transcriber"] and not loads else "not loaded"
+    return {
+        "state": "loaded" if memory_bytes else loading,
+        "loads": int(loads),
+        "load_s": round(metrics.value("murmur_model_load_seconds_sum", model=name) / loads, 3) if loads else None,
+        "windows": _count("murmur_model_windows_total", name),
+        "memory_bytes": memory_bytes,
+    }
+
+
+def _count(metric: str, model: str) -> int:
+    return int(metrics.value(metric, model=model))

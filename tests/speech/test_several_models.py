@@ -41,7 +41,10 @@ def test_jobs_of_two_models_have_the_texts_of_each_model_alone(
             client.post(f"{name}.wav", files.get(name).data, language="en", model=model).json["task_id"] for name, model in asked
         ]
         ended = [client.ended(task) for task in tasks]
+        listed = {model["id"]: model for model in client.request("GET", "/api/models").json["models"]}
     assert [status["model"]["name"] for status in ended] == [model for _, model in asked]
     for (name, model), status in zip(asked, ended, strict=True):
         alone = readings.transcript(model, files.get(name), Way("en")).text
         assert status["result"]["transcription"]["text"].split() == alone.split(), (name, model)
+    assert [listed[model]["state"] for model in MODELS].count("loaded") == places
+    assert all(listed[model]["windows"] > 0 and listed[model]["load_s"] > 0 for model in MODELS)

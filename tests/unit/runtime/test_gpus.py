@@ -1,6 +1,5 @@
 """What the driver says of the GPUs, by a double of its library; without a driver there are none."""
 
-import os
 import sys
 from types import SimpleNamespace
 from typing import Any
@@ -16,13 +15,7 @@ class NVMLError(Exception):
 
 
 def nvml(**changes: Any) -> SimpleNamespace:
-    """NVML for two devices, the second of which hides its processes."""
-
-    def processes(device: int) -> list[SimpleNamespace]:
-        if device:
-            raise NVMLError("not supported")
-        return [SimpleNamespace(pid=1, usedGpuMemory=5), SimpleNamespace(pid=os.getpid(), usedGpuMemory=7)]
-
+    """NVML for two devices."""
     calls = {
         "NVMLError": NVMLError,
         "nvmlInit": lambda: None,
@@ -31,14 +24,13 @@ def nvml(**changes: Any) -> SimpleNamespace:
         "nvmlDeviceGetMemoryInfo": lambda device: SimpleNamespace(total=100, used=40 + device),
         "nvmlDeviceGetCudaComputeCapability": lambda device: (9, 0),
         "nvmlDeviceGetName": lambda device: f"GPU number {device}",
-        "nvmlDeviceGetComputeRunningProcesses": processes,
     }
     return SimpleNamespace(**{**calls, **changes})
 
 
 def test_every_device_is_described_as_its_driver_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", nvml())
-    assert gpus.read() == (Gpu(0, "GPU number 0", "9.0", 100, 40, 7), Gpu(1, "GPU number 1", "9.0", 100, 41, None))
+    assert gpus.read() == (Gpu(0, "GPU number 0", "9.0", 100, 40), Gpu(1, "GPU number 1", "9.0", 100, 41))
 
 
 def test_without_a_driver_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:

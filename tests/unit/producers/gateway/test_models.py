@@ -4,6 +4,7 @@ import pytest
 
 from producers.gateway.models import models_document, requested_model
 from producers.gateway.problems import Problem
+from runtime import metrics
 from runtime.models import catalogue
 
 DEMO, TURBO, BASE = (catalogue.resolve(name) for name in ("demo", "large-v3-turbo", "base"))
@@ -36,3 +37,17 @@ def test_every_served_model_is_listed_and_one_is_the_default() -> None:
         ("demo", True, DEMO.ref.revision),
         ("base", False, BASE.ref.revision),
     ]
+
+
+def test_what_was_done_with_a_model_is_known_where_the_transcriber_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = {"load_seconds_count": 2, "load_seconds_sum": 3.0, "windows_total": 7, "memory_bytes": 5000}
+    figures = {(f"murmur_model_{name}", "base"): value for name, value in counted.items()}
+    monkeypatch.setattr(metrics, "value", lambda name, model: figures.get((name, model), 0.0))
+    keys = ("state", "loads", "load_s", "windows", "memory_bytes")
+    demo, base = models_document((DEMO, BASE), {"transcriber": None})["models"]
+    assert [base[key] for key in keys] == ["loaded", 2, 1.5, 7, 5000]
+    assert [demo[key] for key in keys] == ["not loaded", 0, None, 0, 0]
+    starting = models_document((DEMO,), {"transcriber": "the model is loading"})["models"][0]
+    assert starting["state"] == "loading"
+    elsewhere = models_document((BASE,), {})["models"][0]
+    assert [elsewhere[key] for key in keys] == [None] * 5
