@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "sinks": {"schemas", "runtime", "sinks"},
     "murmur": {"schemas", "runtime", "murmur"} | STAGES,
 }
-ML = {"av", "ctranslate2", "faster_whisper", "huggingface_hub", "onnxruntime", "tokenizers"}
+ML = {"av", "ctranslate2", "faster_whisper", "huggingface_hub", "onnxruntime", "tokenizers", "torch"}
 SLOW_TO_IMPORT = ML | {"aiohttp", "aiokafka", "boto3", "faust", "numpy"}
 MODULE_MAX_LINES = 400
 FUNCTION_MAX_LINES = 60

@@ -9,6 +9,7 @@ from typing import Literal
 from runtime.errors import DeviceLost, MurmurError
 
 FAILED = ("CUDA failed with error ", "cuBLAS failed with status ", "cuDNN failed with status ")
+FAILED_TORCH = ("CUDA error: ", "CUDA out of memory")  # in the spectrograms
 OUT_OF_MEMORY = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
 # After one of these every further call of the process fails with the same error: the CUDA context cannot be repaired.
 CONTEXT_LOST = (
@@ -39,7 +40,7 @@ class OutOfMemory(MurmurError):
 def fault_of(error: BaseException) -> Fault | None:
     """None: not an error of the device."""
     text = str(error)
-    if not isinstance(error, RuntimeError) or not any(failed in text for failed in FAILED):
+    if not isinstance(error, RuntimeError) or not any(failed in text for failed in (*FAILED, *FAILED_TORCH)):
         return None
     if any(each in text for each in OUT_OF_MEMORY):
         return "out_of_memory"

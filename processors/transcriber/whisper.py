@@ -16,9 +16,10 @@ from processors.transcriber.decoding import SAMPLES_PER_TRY, Decoded, with_fallb
 from processors.transcriber.device_faults import fault_of, typed
 from processors.transcriber.engine import Group, LanguagePart, Window, WindowText
 from processors.transcriber.features import frames, waveform
-from processors.transcriber.mel import LogMel, Mel
+from processors.transcriber.mel import Mel
 from processors.transcriber.prompts import Prompt
 from processors.transcriber.segments import Span, Split
+from processors.transcriber.torch_mel import log_mel_for
 from runtime import metrics
 from runtime.errors import Invalid
 from runtime.logs import get_logger
@@ -45,7 +46,7 @@ class WhisperEngine:
         self.replicas = replicas
         self.batch_size = batch_size
         self._whisper = whisper
-        self._log_mel = LogMel(whisper.model.n_mels)
+        self._log_mel = log_mel_for(whisper.model.n_mels, on_gpu=self.on_gpu)
         self._tokenizers: dict[tuple[str, str], Tokenizer] = {}
 
     def warm_up(self) -> None:

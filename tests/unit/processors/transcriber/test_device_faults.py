@@ -20,6 +20,8 @@ from runtime.errors import DeviceLost, UsageError
         ("CUDA failed with error unspecified launch failure", "context_lost"),
         ("CUDA failed with error uncorrectable ECC error encountered", "context_lost"),
         ("cuBLAS failed with status CUBLAS_STATUS_EXECUTION_FAILED", "context_lost"),
+        ("CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capacity of 4.00 GiB", "out_of_memory"),
+        ("CUDA error: an illegal memory access was encountered", "context_lost"),
         ("CUDA failed with error CUDA driver version is insufficient for CUDA runtime version", None),
         ("cuBLAS failed with status CUBLAS_STATUS_INVALID_VALUE", None),
         ("the model gave 2 texts for 1 windows", None),
