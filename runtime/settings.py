@@ -170,6 +170,9 @@ class Settings(BaseSettings):
     speech_pad_ms: Milliseconds = Field(400, description="sound that is kept before and after speech")
     loudness: bool = Field(False, description="normalise the loudness (EBU R128) before speech detection")
     highpass: bool = Field(False, description="remove sound below 80 Hz before speech detection")
+    batch_wait_ms: int = Field(
+        0, ge=0, le=1000, description="how long a batch that could begin waits for more chunks; 0: a chunk never waits for others"
+    )
     beam_size: BeamSize = Field(5, description="texts that the beam search compares; 1: greedy")
     temperature: Annotated[TemperatureList, NoDecode] = Field(
         TEMPERATURES, description="sampling temperatures, tried in order until a text is fluent and likely; separated by commas"

@@ -11,7 +11,8 @@ A larger batch costs less for each chunk, but a short file that arrives meanwhil
 than its replica's share of what is waiting, and no more than the engine does in `BATCH_S`.
 """
 
-from collections.abc import Hashable, Sequence
+import time
+from collections.abc import Callable, Hashable, Sequence
 from itertools import accumulate
 from typing import Protocol, TypeVar
 
@@ -75,6 +76,30 @@ class Turns:
         """As many as the credit is enough for."""
         sums_s = accumulate(item.cost_s for item in bulk)
         return list(bulk[: sum(sum_s <= self._credit_s for sum_s in sums_s)])
+
+
+class Filling:
+    """How long a batch that could begin waits for more chunks. `wake_after` has a turn made after that time."""
+
+    def __init__(self, wait_s: float, wake_after: Callable[[float], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self._wait_s = wait_s
+        self._wake_after = wake_after
+        self._clock = clock
+        self._due_s: float | None = None  # while chunks wait
+
+    def is_due(self, waiting: int, size: int) -> bool:
+        """Asked at every turn at which a replica is idle. A full batch is due at once."""
+        if not waiting or waiting >= size or not self._wait_s:
+            self._due_s = None
+            return True
+        if self._due_s is None:
+            self._due_s = self._clock() + self._wait_s
+            self._wake_after(self._wait_s)
+            return False
+        if self._clock() < self._due_s:
+            return False
+        self._due_s = None
+        return True
 
 
 def _of_group(waiting: Sequence[W], group: Hashable) -> list[W]:

@@ -3,8 +3,10 @@
 Called by `workers` in a thread of its own; gives a `whisper.WhisperEngine`.
 """
 
+import math
 import os
 from collections.abc import Collection
+from contextlib import suppress
 from typing import Literal
 
 from processors.transcriber.device_faults import typed
@@ -102,5 +104,10 @@ def best_compute_type(model: Model, device: str, supported: Collection[str]) -> 
 
 
 def usable_cores() -> int:
-    """Cores that this process may use; on macOS all cores."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores that this process may use: of the machine, and of its control group's quota, the CPU limit of a container (Linux). On
+    macOS all cores."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with suppress(OSError, ValueError):  # no control group; "max": no quota
+        quota, period = map(int, (memory.CONTROL_GROUP / "cpu.max").read_text().split())
+        cores = min(cores, math.ceil(quota / period))
+    return cores

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from processors.revocations import Revocations
 from processors.transcriber import results
-from processors.transcriber.batching import Turns
+from processors.transcriber.batching import Filling, Turns
 from processors.transcriber.device_faults import OutOfMemory
 from processors.transcriber.device_guard import GPU_BATCH, DeviceGuard
 from processors.transcriber.engine import Engine, WindowText
@@ -75,6 +75,7 @@ def build(resources: Resources) -> Stage:
     residents.guard = DeviceGuard(settings.gpu_memory_threshold, settings.batch_size or GPU_BATCH)
     revocations = Revocations(resources.kafka, NAME)
     transcriber = Transcriber([*models], resources.objects, revocations, residents)
+    transcriber.filling = Filling(settings.batch_wait_ms / 1000, wakeup.set_after)
     transcriber.kept = KeptResults(resources.local_state and resources.local_state / "chunk-results")
     return Loop(
         NAME,
@@ -105,6 +106,7 @@ class Transcriber:
         self._held: dict[tuple[Partition, int], Held] = {}
         self._recent = RecentResults()
         self.kept = KeptResults(None)
+        self.filling = Filling(0.0, lambda _wait_s: None)
         self._fetchers = ThreadPoolExecutor(FETCHERS, thread_name_prefix="chunk-audio")
 
     def not_ready(self) -> str | None:
@@ -284,7 +286,8 @@ class Transcriber:
         ]
         if suspects := [held for held in waiting if held.suspect]:
             return [] if self._residents.busy else suspects[:1]
-        return self._turns.take(waiting, self._residents.batch_size, self._residents.idle)
+        size = self._residents.batch_size
+        return self._turns.take(waiting, size, self._residents.idle) if self.filling.is_due(len(waiting), size) else []
 
     def _is_held(self, held: Held) -> bool:
         return self._held.get((held.record.partition, held.record.offset)) is held

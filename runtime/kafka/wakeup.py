@@ -20,6 +20,12 @@ class Wakeup:
         self._work = True
         self._event.set()
 
+    def set_after(self, wait_s: float) -> None:
+        """In a thread that ends then."""
+        timer = threading.Timer(wait_s, self.set)
+        timer.name, timer.daemon = "wakeup", True
+        timer.start()
+
     def nudge(self) -> None:
         self._event.set()
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from processors.transcriber.batching import Turns
+from processors.transcriber.batching import Filling, Turns
 from schemas.record import Lane
 
 
@@ -151,3 +151,36 @@ def test_bulk_accumulates_no_turns_while_nothing_else_waits() -> None:
 
 def test_where_nothing_waits_nothing_is_taken() -> None:
     assert Turns().take([], 4) == []
+
+
+class Filled:
+    """`Filling` with a clock, and what it asked to be woken after."""
+
+    def __init__(self, wait_s: float) -> None:
+        self.now_s = 0.0
+        self.wakes: list[float] = []
+        self.filling = Filling(wait_s, self.wakes.append, lambda: self.now_s)
+
+    def is_due(self, at_s: float, waiting: int, size: int = 4) -> bool:
+        self.now_s = at_s
+        return self.filling.is_due(waiting, size)
+
+
+def test_a_batch_waits_for_more_chunks_until_its_time_is_over() -> None:
+    filled = Filled(0.5)
+    assert [filled.is_due(at_s, 1) for at_s in (10.0, 10.2, 10.49, 10.5)] == [False, False, False, True]
+    assert filled.wakes == [0.5]
+    assert [filled.is_due(at_s, 1) for at_s in (11.0, 11.5)] == [False, True], "the next one has a time of its own"
+
+
+def test_a_batch_that_is_full_waits_no_longer() -> None:
+    filled = Filled(0.5)
+    assert [filled.is_due(10.0, 3), filled.is_due(10.1, 4)] == [False, True]
+    assert not filled.is_due(10.6, 1), "it has not waited yet"
+
+
+@pytest.mark.parametrize(("wait_s", "size"), [(0.0, 8), (0.5, 1)])
+def test_without_a_time_or_with_one_chunk_a_batch_nothing_waits(wait_s: float, size: int) -> None:
+    filled = Filled(wait_s)
+    assert filled.is_due(10.0, 1, size)
+    assert filled.wakes == []

@@ -1,5 +1,6 @@
 """A model whose files are not all there, or are no model's, is an error that names its folder."""
 
+import os
 import re
 import shutil
 from dataclasses import replace
@@ -44,3 +45,17 @@ def test_on_a_cpu_a_batch_is_as_large_as_the_free_memory_allows(
 ) -> None:
     monkeypatch.setattr(memory, "available_bytes", lambda: free_mb << 20)
     assert loading.cpu_batch(145 << 20, replicas) == batch
+
+
+@pytest.mark.parametrize(
+    ("limit", "cores"),
+    [("max 100000", 8), ("200000 100000", 2), ("250000 100000", 3), ("50000 100000", 1), ("6400000 100000", 8), (None, 8)],
+)
+def test_cores_are_the_machines_and_no_more_than_the_quota_of_the_container(
+    limit: str | None, cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(8)), raising=False)
+    monkeypatch.setattr(memory, "CONTROL_GROUP", tmp_path)
+    if limit is not None:
+        (tmp_path / "cpu.max").write_text(f"{limit}\n")
+    assert loading.usable_cores() == cores

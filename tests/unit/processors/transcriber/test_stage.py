@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from processors.transcriber.batching import Filling
 from processors.transcriber.engine import Window, WindowText
 from processors.transcriber.held import Held
 from processors.transcriber.residents import Residents
@@ -231,6 +232,19 @@ def test_what_the_engine_finds_invalid_fails_its_work_and_spares_its_batch(tmp_p
     system.until(lambda: len(system.settled()) == 4, "all")
     assert sorted(system.kinds()) == ["chunk.transcribed"] * 3 + ["work.failed"]
     system.handler.close()
+
+
+def test_a_batch_waits_for_more_chunks_where_that_is_set(tmp_path: Path) -> None:
+    system = System(tmp_path, StandIn(replicas=1, batch_size=3)).start()
+    wakes: list[float] = []
+    system.handler.filling = Filling(0.5, wakes.append, lambda: system.now_s)
+    system.engine.gate.set()
+    system.turn(system.chunk())
+    system.until(lambda: wakes, "the first chunk to wait")
+    assert not system.begun()
+    system.turn(system.chunk(), system.chunk())
+    system.until(lambda: len(system.settled()) == 3, "all chunks")
+    assert system.engine.batches == [3]
 
 
 @pytest.mark.parametrize("wrong", [lambda batch: [], lambda batch: [text("a")] * (len(batch) + 1)])
