@@ -27,7 +27,7 @@ from benchmarks.setup import Setup
 from schemas.options import EncoderWindow
 
 SETTLE_S = 3.0  # after the start
-WARM_UP = 4  # clips that are read before anything is measured
+WARM_UP = 8  # clips that are read before anything is measured, so that the decoder processes have started
 P = ParamSpec("P")
 WINDOWS: tuple[EncoderWindow, ...] = ("full", "fit")
 
