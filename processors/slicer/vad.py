@@ -1,6 +1,6 @@
 """Samples to speech probabilities, one for every window of 32 ms: Silero VAD, as a stream.
 
-Fed by `slicing`; feeds `regions`. The network is `silero_vad.onnx`, which `scripts/vad_network.py` makes of faster-whisper's.
+Fed by `region_source`; feeds `regions`. `scripts/vad_network.py` makes the network, `silero_vad.onnx`, of faster-whisper's.
 
 After ten seconds of silence the network pauses until the next sound, and begins there as at the start of a file. This costs no
 words: at that level it never finds speech, and without the pause its state drifts for minutes, after which up to half a second of
