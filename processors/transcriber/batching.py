@@ -1,9 +1,9 @@
 """Which chunks the next batch takes. Pure except for two numbers: how much of its share the bulk lane has not had, and how fast
 the engine is.
 
-Interactive chunks go first, whenever a replica is free. While they wait, bulk chunks have a tenth of the work: counted in seconds
+Interactive chunks go first, whenever a replica is free. While they wait, bulk chunks have a twentieth of the work, in seconds
 of audio, since a bulk chunk may be ten times as long as a short file. So neither lane starves, and a long file delays short ones
-by a tenth, and by the batches in hand. A batch holds chunks of one group only; the oldest chunk of the lane whose turn it is
+by a twentieth, and by the batches in hand. A batch holds chunks of one group only; the oldest chunk of the lane whose turn it is
 chooses the group, so no group starves either. Places that no interactive chunk can use stay empty: the text of a short file comes
 at the end of its batch.
 
@@ -18,10 +18,10 @@ from typing import Protocol, TypeVar
 
 from schemas.record import Lane
 
-BULK_SHARE = 0.1
+BULK_SHARE = 0.05
 BATCH_S = 4.0
 _NEWEST_SHARE = 0.2  # of the newest batch in the average of the engine's speed
-_CREDIT_PER_S = BULK_SHARE / (1 - BULK_SHARE)  # for each interactive second
+_PRICE = 1 / BULK_SHARE - 1  # of a second of bulk chunks, in interactive seconds
 
 
 class Waiting(Protocol):
@@ -40,7 +40,7 @@ W = TypeVar("W", bound=Waiting)
 
 
 class Turns:
-    """`_credit_s`: what bulk chunks may take while interactive ones wait; it grows with what those take. `_pace`: seconds that
+    """`_credit_s`: interactive seconds, while both wait, of which bulk chunks have not had their share yet. `_pace`: seconds that
     the engine needs for a second of work, once known."""
 
     def __init__(self) -> None:
@@ -60,10 +60,10 @@ class Turns:
         if not interactive or not bulk:
             self._credit_s = 0.0
             return self._bounded(_of_group(waiting, waiting[0].group), size, replicas) if waiting else []
-        group = (bulk if bulk[0].cost_s <= self._credit_s else interactive)[0].group
+        group = (bulk if _PRICE * bulk[0].cost_s <= self._credit_s else interactive)[0].group
         batch = self._bounded([*self._paid(_of_group(bulk, group)), *_of_group(interactive, group)], size, replicas)
         for item in batch:
-            self._credit_s += _CREDIT_PER_S * item.cost_s if item.lane == "interactive" else -item.cost_s
+            self._credit_s += item.cost_s if item.lane == "interactive" else -_PRICE * item.cost_s
         return batch
 
     def _bounded(self, group: Sequence[W], size: int, replicas: int) -> list[W]:
@@ -74,7 +74,7 @@ class Turns:
 
     def _paid(self, bulk: Sequence[W]) -> list[W]:
         """As many as the credit is enough for."""
-        sums_s = accumulate(item.cost_s for item in bulk)
+        sums_s = accumulate(_PRICE * item.cost_s for item in bulk)
         return list(bulk[: sum(sum_s <= self._credit_s for sum_s in sums_s)])
 
 
