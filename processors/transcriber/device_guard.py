@@ -14,6 +14,7 @@ from runtime.logs import get_logger
 log = get_logger(__name__)
 GPU_BATCH = 16
 READ_S = 1.0
+CALM_MAX = 3600  # readings: an hour
 Clock = Callable[[], float]
 
 
@@ -60,7 +61,9 @@ class DeviceGuard:
         return reading.used_bytes if reading else 0
 
     def out_of_memory(self) -> None:
-        """The GPU has no memory for a single window or for the model: the CPU takes over, until there is room."""
+        """The GPU has no memory for a single window or for the model: the CPU takes over, until there is room. After each time
+        twice as long: what is too large for the GPU must not be tried again and again."""
+        self._limits = replace(self._limits, calm_readings=min(2 * self._limits.calm_readings, CALM_MAX))
         self._change(replace(self.relief, on_cpu=True, calm=0), None)
 
     def _change(self, relief: Relief, share: float | None) -> None:

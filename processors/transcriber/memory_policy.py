@@ -23,11 +23,12 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`batch_max`: as configured. `model_bytes`: what going back to the GPU needs."""
+    """`batch_max`: as configured. `model_bytes`: what going back to the GPU needs. `calm_readings`: before a step back."""
 
     threshold: float
     batch_max: int
     model_bytes: int = 0
+    calm_readings: int = CALM_READINGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,11 @@ def relieved(now: Relief, reading: Reading, limits: Limits, *, has_idle: bool) -
     now = replace(now, unload_idle=False)
     enough = limits.threshold - RECOVERY
     if now.on_cpu:
-        return _calmer(now, replace(now, on_cpu=False), reading.share(limits.model_bytes) <= enough)
+        return _calmer(now, replace(now, on_cpu=False), limits, reading.share(limits.model_bytes) <= enough)
     if reading.share() > limits.threshold:
         return _next_step(replace(now, calm=0), has_idle=has_idle)
     larger = replace(now, batch_size=min(2 * now.batch_size, limits.batch_max))
-    return _calmer(now, larger, larger != now and reading.share() <= enough)
+    return _calmer(now, larger, limits, larger != now and reading.share() <= enough)
 
 
 def _next_step(now: Relief, *, has_idle: bool) -> Relief:
@@ -58,7 +59,7 @@ def _next_step(now: Relief, *, has_idle: bool) -> Relief:
     return replace(now, unload_idle=True) if has_idle else replace(now, on_cpu=True)
 
 
-def _calmer(now: Relief, back: Relief, has_room: bool) -> Relief:
+def _calmer(now: Relief, back: Relief, limits: Limits, has_room: bool) -> Relief:
     if not has_room:
         return replace(now, calm=0)
-    return replace(back, calm=0) if now.calm + 1 >= CALM_READINGS else replace(now, calm=now.calm + 1)
+    return replace(back, calm=0) if now.calm + 1 >= limits.calm_readings else replace(now, calm=now.calm + 1)

@@ -222,14 +222,19 @@ class Residents(Generic[T]):
             engine.batch_size = relief.batch_size
         for model in idle if relief.unload_idle else ():
             self._leave(model, "memory")
-        for each in self._residents.values():
-            if each.on_cpu != relief.on_cpu and each.ready and not each.leaving:
-                self._leave(each.model, "device")
+        self._move(relief.on_cpu)
 
     def _out_of_memory(self, error: OutOfMemory) -> None:
         if self.guard is None:
             raise error
         self.guard.out_of_memory()
+        self._move(on_cpu=True)
+
+    def _move(self, on_cpu: bool) -> None:
+        """What is on the other device begins no further batch; what is wanted of it is loaded again."""
+        for each in self._residents.values():
+            if each.on_cpu != on_cpu and each.ready and not each.leaving:
+                self._leave(each.model, "device")
 
     def _device_bytes(self) -> int:
         return self.guard.used_bytes() if self.guard else 0

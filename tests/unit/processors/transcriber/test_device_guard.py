@@ -102,9 +102,22 @@ def test_the_gpu_is_used_again_once_the_model_fits(guarded: Guarded) -> None:
     guarded.transcribed()
     assert guarded.gpu.loads[-1] == ("a", "cpu"), "it does not fit yet"
     guarded.gpu.others_bytes = 10
-    guarded.readings(CALM_READINGS)
+    guarded.readings(2 * CALM_READINGS)
     guarded.transcribed()
     assert guarded.gpu.loads == [("a", "gpu"), ("a", "cpu"), ("a", "gpu")]
+
+
+def test_what_is_too_large_for_the_gpu_is_tried_there_less_and_less_often(guarded: Guarded) -> None:
+    guarded.gpu.load_error = OUT_OF_MEMORY
+    guarded.system.start()
+    for tries in (1, 2, 3):
+        guarded.transcribed()
+        assert [device for _, device in guarded.gpu.loads].count("gpu") == tries
+        guarded.gpu.models = 0
+        guarded.readings(2**tries * CALM_READINGS - 2)
+        guarded.transcribed()
+        assert [device for _, device in guarded.gpu.loads].count("gpu") == tries
+        guarded.readings(2)  # the start has one more reading
 
 
 def test_a_model_for_which_the_gpu_has_no_memory_is_loaded_on_the_cpu_also_at_the_start(guarded: Guarded) -> None:
