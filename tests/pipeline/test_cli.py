@@ -11,9 +11,12 @@ import wave
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.clips import BY_NAME, without_samples, word_errors
+from tests.contract.clips import samples_of
+from tests.contract.media import Sound, media
 from tests.processes import MAIN, Murmur, Process, only_line, whole_environment
 from tests.waiting import DEADLINE_S, wait_until
 
@@ -96,7 +99,8 @@ def test_jobs_are_listed_newest_first(murmur: Murmur) -> None:
 
 
 def test_a_cancelled_job_has_its_own_exit_code(murmur: Murmur) -> None:
-    task = only_line(murmur("submit", BY_NAME["en-two-minutes.flac"].path).stdout)
+    (murmur.cwd / "long.flac").write_bytes(media("flac", Sound(np.tile(samples_of("en-two-minutes.flac"), 10), "flac")))
+    task = only_line(murmur("submit", "long.flac").stdout)  # not done while the next command starts
     assert murmur("cancel", task).returncode == 0
     watched = murmur("watch", task)
     assert watched.returncode == 1
