@@ -202,7 +202,7 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(2 * 1024**3, ge=1, description="largest upload or drop")
     max_audio_s: float = Field(10 * 3600.0, gt=0, description="longest audio, counted while decoding")
     interactive_max_s: float = Field(30.0, ge=0, description="files up to this length take the fast lane")
-    decoder_memory_mb: int = Field(1024, ge=128, description="memory that decoding one file may take")
+    decoder_memory_mb: int = Field(384, ge=128, description="memory that decoding one file may take")
     decoder_cpu_s: float = Field(10.0, gt=0, description="CPU time to decode a file, besides half of its decoded length")
     slicer_files: int = Field(4, ge=2, description="files decoded in parallel; one slot is reserved for small ones")
     job_memory_s: int = Field(14 * DAY_S, description="how long an ended job is remembered, so that it cannot run again")

@@ -41,13 +41,13 @@ def lag(samples: Samples, original: Samples) -> int:
 
 
 # Around the look-ahead of 3 s and the steps of 0.1 s of FFmpeg's filter; fewer samples than a resampler needs for one
-@pytest.mark.parametrize("length", [1, 3, 160, 16_001, 47_999, 48_000, 48_001, 49_601, 123_457, 1_500_003])
+@pytest.mark.parametrize("length", [1, 3, 160, 16_001, 47_999, 48_000, 48_001, 49_601, 323_457])
 @pytest.mark.parametrize("options", [BOTH, LOUD, HIGH], ids=["both", "loudness", "highpass"])
 def test_no_sample_is_added_lost_or_moved(length: int, options: DecodeOptions) -> None:
-    original = np.tile(speech(), 8)[20_000 : 20_000 + length]
+    original = np.tile(speech(), 2)[20_000 : 20_000 + length]
     after = prepared(original, options)
     assert len(after) == length
-    for start in range(0, length - 16_000, 400_000):
+    for start in range(0, length - 16_000, 200_000):
         part = slice(start, start + 100_000)
         assert abs(lag(after[part], original[part])) <= 2
 

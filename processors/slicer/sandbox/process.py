@@ -34,7 +34,7 @@ RETIRE_ABOVE_BYTES = 160 << 20  # nor one that has not freed the memory a file n
 class Limits:
     """Of one file. CPU time: `cpu_s`, and `cpu_s_per_s` more for each decoded second."""
 
-    memory_bytes: int = 1 << 30
+    memory_bytes: int = 384 << 20
     cpu_s: float = 10.0
     cpu_s_per_s: float = 0.5
 
