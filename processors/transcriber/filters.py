@@ -86,7 +86,8 @@ def _doubtful(segment: Segment, sound: Sound, options: DecodingOptions) -> bool:
 
 
 def _copied(written: Sequence[Segment], sound: Sound, options: DecodingOptions) -> list[Filter | None]:
-    """`repetition` for the second and later of many equal neighbours."""
+    """`repetition` for many equal neighbours: for all of them where speech is in doubt, else for all but the first, if together
+    they compress too well. Somebody may say `no` four times."""
     reasons: list[Filter | None] = [None] * len(written)
     if "repetition" not in options.filters:
         return reasons
@@ -95,14 +96,11 @@ def _copied(written: Sequence[Segment], sound: Sound, options: DecodingOptions) 
     for at in range(1, len(written) + 1):
         if at < len(written) and equal[at - 1]:
             continue
-        if at - begin >= COPIES and _is_loop(written[begin:at], sound, options):
-            reasons[begin + 1 : at] = ["repetition"] * (at - begin - 1)
+        copies = written[begin:at]
+        if len(copies) >= COPIES:
+            if any(_doubtful(segment, sound, options) for segment in copies):
+                reasons[begin:at] = ["repetition"] * len(copies)
+            elif guard.compression_ratio(" ".join(segment.text for segment in copies)) > options.compression_ratio_threshold:
+                reasons[begin + 1 : at] = ["repetition"] * (len(copies) - 1)
         begin = at
     return reasons
-
-
-def _is_loop(copies: Sequence[Segment], sound: Sound, options: DecodingOptions) -> bool:
-    """Somebody may say `no` four times."""
-    if guard.compression_ratio(" ".join(segment.text for segment in copies)) > options.compression_ratio_threshold:
-        return True
-    return any(_doubtful(segment, sound, options) for segment in copies)
