@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from processors.transcriber import windows
+from processors.transcriber.decoding import Decoded
 from processors.transcriber.device_faults import OutOfMemory
 from processors.transcriber.engine import Window, WindowText
 from processors.transcriber.loading import CPU_BATCH, load, usable_cores
@@ -230,6 +233,30 @@ def test_words_agree_with_the_manifest_on_when_sentences_begin(engine: WhisperEn
         assert segment.end == pytest.approx(expected["end"], abs=0.3)
         assert segment.words
         assert segment.words[0].start == pytest.approx(expected["start"], abs=0.6)
+
+
+class Unsure(WhisperEngine):
+    """Finds its text for the second window unlikely, until that is sampled at a higher temperature."""
+
+    seen: list[tuple[float, NDArray[np.float32]]]
+
+    def _generate(
+        self, encoded: Any, prompts: list[list[int]], beam_size: int, temperature: float, suppressed: list[int]
+    ) -> list[Decoded]:
+        self.seen.append((temperature, np.array(encoded)))
+        decoded = super()._generate(encoded, prompts, beam_size, temperature, suppressed)
+        if temperature == 0:
+            decoded[1] = replace(decoded[1], avg_logprob=-5.0, no_speech_prob=0.0)
+        return decoded
+
+
+def test_a_window_that_is_sampled_again_has_its_own_encoding(engine: WhisperEngine) -> None:
+    unsure = Unsure(engine._whisper, replicas=1, batch_size=3)
+    unsure.seen = []
+    unsure.transcribe(batch(DecodingOptions())[:3])
+    (first, together), (second, again), *_ = unsure.seen
+    assert (first, second > 0) == (0.0, True)
+    assert np.array_equal(again, together[1:2])
 
 
 class Cramped(WhisperEngine):
