@@ -65,21 +65,22 @@ class Inventions:
 def count(file: SpeechFile, transcript: Transcript) -> Inventions:
     """An invented word is one that is written and aligns with no spoken one; substituted words are errors of another kind."""
     steps = align(words(file.text), words(transcript.text))
-    lost = sum(_spoken(segment, file.parts) for segment in transcript.removed)
-    written = sum(len(words(segment.text)) for segment in transcript.removed)
+    unwritten = Counter(step.spoken for step in steps if step.kind in ("missing", "substituted"))
+    found = [(segment, words(segment.text)) for segment in transcript.removed]
+    lost = sum((_spoken(segment, file.parts) for segment, _ in found), Counter[str]()) & unwritten
     return Inventions(
         spoken=len(words(file.text)),
         left=sum(step.kind == "invented" for step in steps),
-        removed=written - lost,
-        lost=lost,
-        reasons=Counter(segment.reason for segment in transcript.removed),
+        removed=sum(len(written) for _, written in found) - lost.total(),
+        lost=lost.total(),
+        reasons=Counter(segment.reason for segment, _ in found),
     )
 
 
-def _spoken(segment: RemovedSegment, parts: Iterable[Part]) -> int:
-    """How many of its words are spoken near it."""
+def _spoken(segment: RemovedSegment, parts: Iterable[Part]) -> Counter[str]:
+    """Its words that are spoken near it."""
     near = [part.text for part in parts if part.start - NEAR_S < segment.end and segment.start < part.end + NEAR_S]
-    return sum(step.kind == "same" for step in align(words(" ".join(near)), words(segment.text)))
+    return Counter(step.spoken for step in align(words(" ".join(near)), words(segment.text)) if step.kind == "same")
 
 
 def cells(model: str, detection: str, name: str, found: Inventions, other: int | None) -> tuple[str, ...]:
