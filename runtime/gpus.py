@@ -1,6 +1,7 @@
 """The GPUs of this machine as their driver describes them, through NVML. Without a driver or the `[gpu]` extra there are none.
 
-Read by the transcriber's memory guard, and by the doctor. Memory is of the whole device: CTranslate2's is in no count of torch.
+Read by the transcriber, for its memory guard and its reports, and by the doctor. Memory is of the whole device: CTranslate2's is
+in no count of torch.
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ class Gpu:
     """Memory is that of all processes."""
 
     id: int
+    uuid: str
     name: str
     compute_capability: str
     total_bytes: int
@@ -36,5 +38,5 @@ def _read(nvml: Any, index: int) -> Gpu:
     device = nvml.nvmlDeviceGetHandleByIndex(index)
     memory = nvml.nvmlDeviceGetMemoryInfo(device)
     major, minor = nvml.nvmlDeviceGetCudaComputeCapability(device)
-    name = nvml.nvmlDeviceGetName(device)
-    return Gpu(index, name, f"{major}.{minor}", int(memory.total), int(memory.used))
+    name, uuid = nvml.nvmlDeviceGetName(device), nvml.nvmlDeviceGetUUID(device)
+    return Gpu(index, uuid, name, f"{major}.{minor}", int(memory.total), int(memory.used))

@@ -122,11 +122,6 @@ UPLOADS_ABORTED = Counter("murmur_uploads_aborted", "uploads that ended without 
 JOBS = Gauge("murmur_jobs", "jobs in this gateway's view, by state", ("state",))
 
 
-def value(name: str, **labels: str) -> float:
-    """Of a metric in this process, as it is exposed; 0 while nothing was counted."""
-    return REGISTRY.get_sample_value(name, labels) or 0.0
-
-
 def exposition() -> bytes:
     """All metrics of this process as Prometheus reads them."""
     return generate_latest(REGISTRY)

@@ -16,8 +16,10 @@ from schemas.record import Record
 from schemas.stats import StatsPublished
 from schemas.transcript import TranscriptCompleted
 from schemas.work import ChunkReady, DecodeRequested, RunRevoked, WorkProgressed, WorkReported
+from schemas.worker import WorkerReported
 
-Cleanup = Literal["delete", "compact"]
+Cleanup = Literal["delete", "compact", "compact,delete"]  # Kafka's cleanup.policy
+HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 E_co = TypeVar("E_co", bound=Record | None, covariant=True, default=Record | None)
 
@@ -96,6 +98,7 @@ REVOCATIONS = Topic(
     "revocations", "work_id", RunRevoked, "compact", ("coordinator",), ("slicer", "transcriber"), transactional=True
 )
 STATS = Topic("stats", "name", StatsPublished, "compact", ("metrics",), ("gateway",))
+WORKERS = Topic("workers", "worker_id", WorkerReported, "compact,delete", ("transcriber",), ("gateway",), retention_ms=HOUR_MS)
 DEAD_LETTERS = Topic(
     "dead-letters", "topic-partition@offset", DeadLetter, "delete", ("every stage",), (), retention_ms=30 * DAY_MS
 )
@@ -140,6 +143,7 @@ TOPICS: tuple[Topic, ...] = (
     TRANSCRIPTS,
     REVOCATIONS,
     STATS,
+    WORKERS,
     DEAD_LETTERS,
     WORKS_CHANGELOG,
     JOBS_CHANGELOG,

@@ -20,7 +20,7 @@ from producers.gateway.submission import SubmissionOptions
 from runtime.requested_options import as_text
 from runtime.settings import Settings
 from schemas.record import Record
-from schemas.topics import DAY_MS, TOPICS, Topic
+from schemas.topics import DAY_MS, HOUR_MS, TOPICS, Topic
 from schemas.transcript import Transcript
 from scripts import cli_page, metrics_page
 
@@ -130,10 +130,13 @@ def _value(topic: Topic) -> str:
 
 
 def _kept(topic: Topic) -> str:
+    newest = "newest of each key"
     if topic.cleanup == "compact":
-        return "newest of each key"
-    days = topic.retention_ms / DAY_MS
-    return f"{days:g} day{'' if days == 1 else 's'}"
+        return newest
+    unit, length_ms = ("day", DAY_MS) if topic.retention_ms >= DAY_MS else ("hour", HOUR_MS)
+    number = topic.retention_ms / length_ms
+    kept = f"{number:g} {unit}{'' if number == 1 else 's'}"
+    return kept if topic.cleanup == "delete" else f"{newest}, {kept}"
 
 
 def _cell(text: str) -> str:

@@ -14,6 +14,7 @@ from processors.transcriber.device_faults import OutOfMemory
 from processors.transcriber.device_guard import DeviceGuard
 from processors.transcriber.engine import Engine, Window
 from processors.transcriber.eviction import CacheLimits, Loaded
+from processors.transcriber.model_uses import ModelUses
 from processors.transcriber.workers import Done, Workers
 from runtime import memory, metrics
 from runtime.errors import DeviceLost
@@ -60,6 +61,7 @@ class Residents(Generic[T]):
     ) -> None:
         self.wakeup = wakeup or Wakeup()
         self.capacity = 0  # windows that are transcribed at once; 0 until the first model is there
+        self.uses = ModelUses()
         self._default = default
         self._load = load
         self._limits = limits or CacheLimits()
@@ -110,7 +112,7 @@ class Residents(Generic[T]):
     def submit(self, model: ModelRef, items: Sequence[T], batch: Sequence[Window]) -> None:
         resident = self._residents[model]
         resident.used_s = self._clock()
-        metrics.MODEL_WINDOWS.labels(model.name).inc(len(batch))
+        self.uses.submitted(model, len(batch))
         resident.workers.submit(items, batch)
 
     def finished(self) -> list[Done[T]]:
@@ -179,6 +181,7 @@ class Residents(Generic[T]):
         on_cpu = self.guard is not None and self.guard.relief.on_cpu
         workers = Workers[T](lambda: self._load(model, on_cpu), self.wakeup)
         self._residents[model] = _Resident(model, workers, self._clock(), on_cpu, self._device_bytes())
+        self.uses.loading(model)
         workers.start()
 
     def _loading_ended(self, resident: _Resident[T], engine: Engine) -> None:
@@ -186,9 +189,10 @@ class Residents(Generic[T]):
         self.capacity = engine.replicas * engine.batch_size
         on_gpu_bytes = max(0, self._device_bytes() - resident.device_bytes)
         resident.memory_bytes = on_gpu_bytes if engine.on_gpu else resident.workers.memory_bytes
-        metrics.MODEL_MEMORY_BYTES.labels(resident.model.name).set(resident.memory_bytes)
+        self.uses.loaded(resident.model, resident.workers.load_s, resident.memory_bytes, on_gpu=engine.on_gpu)
 
     def _loading_failed(self, resident: _Resident[T], error: BaseException) -> None:
+        self.uses.unloaded(resident.model)
         if isinstance(error, OutOfMemory) and not resident.on_cpu:
             self._out_of_memory(error)
             del self._residents[resident.model]
@@ -243,7 +247,7 @@ class Residents(Generic[T]):
         del self._residents[resident.model]
         self._unloaded_s[resident.model] = self._clock()
         resident.workers.close()
-        metrics.MODEL_MEMORY_BYTES.labels(resident.model.name).set(0)
+        self.uses.unloaded(resident.model)
         metrics.MODEL_UNLOADS.labels(resident.model.name, resident.leaving).inc()
         log.info("model.unloaded", model=resident.model.name, revision=resident.model.revision, reason=resident.leaving)
         memory.trim()

@@ -25,6 +25,7 @@ from processors.transcriber.features import from_pcm
 from processors.transcriber.held import Held
 from processors.transcriber.kept_results import KeptResults
 from processors.transcriber.recent_results import RecentResults, request_id
+from processors.transcriber.reports import Reports, worker_id
 from processors.transcriber.residents import Residents
 from processors.transcriber.windows import of_chunk
 from processors.transcriber.workers import Result
@@ -76,13 +77,14 @@ def build(resources: Resources) -> Stage:
     revocations = Revocations(resources.kafka, NAME)
     transcriber = Transcriber([*models], resources.objects, revocations, residents)
     transcriber.filling = Filling(settings.batch_wait_ms / 1000, wakeup.set_after)
+    transcriber.reports = Reports(worker_id(settings.instance), [*models], residents)
     transcriber.kept = KeptResults(resources.local_state and resources.local_state / "chunk-results")
     return Loop(
         NAME,
         resources.kafka,
         [CHUNKS_INTERACTIVE, CHUNKS_BULK],
         transcriber,
-        LoopOptions(group_per_topic=True, wakeup=wakeup, keep_large=resources.keep_large),
+        LoopOptions(group_per_topic=True, wakeup=wakeup, keep_large=resources.keep_large, last=transcriber.reports.withdrawn),
     )
 
 
@@ -107,6 +109,7 @@ class Transcriber:
         self._recent = RecentResults()
         self.kept = KeptResults(None)
         self.filling = Filling(0.0, lambda _wait_s: None)
+        self.reports = Reports(worker_id(None), models, residents, clock=clock)
         self._fetchers = ThreadPoolExecutor(FETCHERS, thread_name_prefix="chunk-audio")
 
     def not_ready(self) -> str | None:
@@ -132,6 +135,7 @@ class Transcriber:
         yield from self._fetched()
         yield from self._dispatch()
         self._residents.turn([held.model for held in self._held.values()])
+        yield from self.reports.due()
 
     def on_assign(self, partitions: Sequence[Partition]) -> None:
         """Nothing to prepare."""

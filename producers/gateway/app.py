@@ -24,6 +24,7 @@ from producers.gateway.status import PREFIX, Documents, audio_document, estimate
 from producers.gateway.submission import check_names
 from producers.gateway.submit import Submissions
 from producers.gateway.view import JobView, View
+from producers.gateway.workers import gpu_document
 from runtime import metrics
 from runtime.formats import FORMATS
 from runtime.kafka.async_producer import AsyncProducer
@@ -88,6 +89,7 @@ class Api:
             ("DELETE", "/api/jobs/{task_id}", self.delete),
             ("POST", "/api/jobs/{task_id}/retry", self.retry),
             ("GET", "/api/models", self.models),
+            ("GET", "/api/gpu-status", self.gpu_status),
             ("GET", "/api/stats", self.stats),
             ("GET", "/metrics", self.metrics),
             ("GET", "/livez", self.live),
@@ -184,7 +186,10 @@ class Api:
         return self._accepted(request, await self._ended.retry(await self._job(request)))
 
     async def models(self, _request: web.Request) -> web.Response:
-        return _json(models_document(self._parts.resources.models, self._parts.readiness()))
+        return _json(models_document(self._parts.resources.models, self._view.workers.latest(datetime.now(UTC))))
+
+    async def gpu_status(self, _request: web.Request) -> web.Response:
+        return _json(gpu_document(self._view.workers.latest(datetime.now(UTC))))
 
     async def stats(self, _request: web.Request) -> web.Response:
         """The metrics sink's figures for the last minute, hour and day."""

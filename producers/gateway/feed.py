@@ -1,4 +1,4 @@
-"""Feeds the view from `requests`, `jobs` and `progress` in its own thread, and determines whether the view is up to date.
+"""Feeds the view from its topics in its own thread, and determines whether the view is up to date.
 
 Event-loop code waits on `Wakeups` for a change of a job or work, and on `Freshness` before it answers that a job is unknown.
 """
@@ -18,8 +18,9 @@ from runtime.kafka.follower import Follower, Start
 from runtime.kafka.follower_thread import FollowerThread
 from runtime.kafka.messages import Partition, Received
 from runtime.outage import Outage
-from schemas.topics import CANCELLATIONS, JOBS, PROGRESS, REQUESTS
+from schemas.topics import CANCELLATIONS, JOBS, PROGRESS, REQUESTS, WORKERS
 
+TOPICS = (REQUESTS, JOBS, PROGRESS, CANCELLATIONS, WORKERS)
 BACKUP_S = 30.0  # of jobs at most that a damaged view of the embedded mode loses
 SPACE_S = 1.0  # how often writing is tried again while the disk is full
 FRESH_WITHIN_S = 1.0  # an unknown id is looked for this long before the answer is 503 with Retry-After
@@ -39,7 +40,7 @@ class Feed:
         self._on_change = on_change
         self._embedded = embedded
         self._backed_up_s = 0.0
-        self._thread = FollowerThread("gateway-view", kafka, (REQUESTS, JOBS, PROGRESS, CANCELLATIONS), self._take, self._begin)
+        self._thread = FollowerThread("gateway-view", kafka, TOPICS, self._take, self._begin)
         self._stopping = threading.Event()
         self._full = Outage("gateway-view-file")
         self._lag: str | None = "the view has not been read yet"

@@ -1,12 +1,14 @@
 """The models that jobs may ask for: the one that a submission names, and the document of `/api/models`. Pure."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, get_args
 
 from producers.gateway.problems import Problem
-from runtime import metrics
 from runtime.models import catalogue
 from runtime.models.catalogue import Model
+from schemas.worker import ModelState, WorkerReported
+
+STATES: tuple[ModelState, ...] = get_args(ModelState)  # from the first to the last
 
 
 def requested_model(name: str, served: Sequence[Model]) -> Model:
@@ -20,10 +22,9 @@ def requested_model(name: str, served: Sequence[Model]) -> Model:
     return model
 
 
-def models_document(served: Sequence[Model], readiness: Mapping[str, str | None]) -> dict[str, Any]:
-    """The first one is the default. What a transcriber has done with a model is known where it runs in this process
-    (`murmur dev`); elsewhere it is null, and in the metrics of its process."""
-    return {"models": [_model(model, model == served[0], _use(model, readiness)) for model in served]}
+def models_document(served: Sequence[Model], reports: Sequence[WorkerReported]) -> dict[str, Any]:
+    """The first one is the default. What was done with a model is the sum over `reports`; null where none has it."""
+    return {"models": [_model(model, model == served[0], _use(model, reports)) for model in served]}
 
 
 def _model(model: Model, default: bool, use: dict[str, Any]) -> dict[str, Any]:
@@ -37,20 +38,18 @@ def _model(model: Model, default: bool, use: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _use(model: Model, readiness: Mapping[str, str | None]) -> dict[str, Any]:
-    name = model.ref.name
-    if "transcriber" not in readiness:
-        return dict.fromkeys(("state", "loads", "load_s", "windows", "memory_bytes"))
-    loads, memory_bytes = metrics.value("murmur_model_load_seconds_count", model=name), _count("murmur_model_memory_bytes", name)
-    loading = "loading" if readiness["transcriber"] and not loads else "not loaded"
+def _use(model: Model, reports: Sequence[WorkerReported]) -> dict[str, Any]:
+    """The state of the worker that is furthest; `load_s`: the mean of all loads."""
+    ref = model.ref
+    uses = [use for report in reports for use in report.models if (use.name, use.revision) == (ref.name, ref.revision)]
+    if not uses:
+        return dict.fromkeys(("state", "workers", "loads", "load_s", "windows", "memory_bytes"))
+    states, loads = [use.state for use in uses], sum(use.loads for use in uses)
     return {
-        "state": "loaded" if memory_bytes else loading,
-        "loads": int(loads),
-        "load_s": round(metrics.value("murmur_model_load_seconds_sum", model=name) / loads, 3) if loads else None,
-        "windows": _count("murmur_model_windows_total", name),
-        "memory_bytes": memory_bytes,
+        "state": max(states, key=STATES.index),
+        "workers": states.count("loaded"),
+        "loads": loads,
+        "load_s": round(sum(use.load_s for use in uses) / loads, 3) if loads else None,
+        "windows": sum(use.windows for use in uses),
+        "memory_bytes": sum(use.memory_bytes for use in uses),
     }
-
-
-def _count(metric: str, model: str) -> int:
-    return int(metrics.value(metric, model=model))

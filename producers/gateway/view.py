@@ -1,4 +1,5 @@
-"""This gateway's view of every job: a SQLite file filled from `requests` (PENDING) and `jobs`, plus progress in memory.
+"""This gateway's view of every job: a SQLite file filled from `requests` (PENDING) and `jobs`, plus progress and workers
+in memory.
 
 Offsets are written in the same transaction as the rows, and the cluster's id is stored with them. `murmur dev` reads the file
 to fill its next broker.
@@ -15,14 +16,16 @@ from uuid import UUID
 from producers.gateway.database import Database
 from producers.gateway.estimates import RECENT, Estimates
 from producers.gateway.progress import ProgressBook
+from producers.gateway.workers import WorkerBook
 from runtime.kafka.messages import Partition, Received
 from runtime.settings import Settings
 from schemas import codec
 from schemas.jobs import TERMINAL, CancelRequested, Job, JobChanged, JobRequested, ResultSummary, State
 from schemas.options import ModelRef
 from schemas.record import Failure, Record
-from schemas.topics import CANCELLATIONS, JOBS, REQUESTS
+from schemas.topics import CANCELLATIONS, JOBS, REQUESTS, WORKERS
 from schemas.work import WorkProgressed
+from schemas.worker import WorkerReported
 
 LAYOUT = 3  # of the tables below; an unknown one is rebuilt from the topics
 # Clusters are numbered as they appear: `seen` is the last one with a record of the job, `told` the one that its state is from.
@@ -113,6 +116,7 @@ class View:
         self._reached: dict[Partition, int] = {}
         self.progress = ProgressBook()
         self.estimates = Estimates()
+        self.workers = WorkerBook()
 
     def open(self) -> None:
         """Idempotent. Creates the file if there is none, or replaces one that is damaged or of an unknown layout."""
@@ -281,9 +285,14 @@ class View:
         if isinstance(event, WorkProgressed):
             self.progress.note(event)
             return {event.work_id}
+        if isinstance(event, WorkerReported):
+            self.workers.note(event)
+            return set()
         if isinstance(event, CancelRequested) and event.delete:
             self._deleted(sql, event.job_id, event.work_id)
             return {str(event.job_id)}
+        if record.topic == WORKERS.name and record.key and record.value is None:
+            self.workers.forget(record.key.decode(errors="replace"))
         return set()  # not decoded: the stage that processes the topic writes the dead letter
 
     def _requested(self, sql: sqlite3.Connection, event: JobRequested, raw: bytes) -> None:

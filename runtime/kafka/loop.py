@@ -19,7 +19,7 @@ from runtime.kafka.client import Kafka, received
 from runtime.kafka.client_errors import ClientErrors
 from runtime.kafka.commits import Commits
 from runtime.kafka.loop_metrics import LoopMetrics
-from runtime.kafka.messages import E, Handler, Partition, Received, Step
+from runtime.kafka.messages import E, Handler, Output, Partition, Received, Step
 from runtime.kafka.per_topic import PerTopic, group_of
 from runtime.kafka.start import wait_for_broker
 from runtime.kafka.subscription import Subscription
@@ -43,7 +43,8 @@ class LoopOptions:
     `drain_s`: how long a stop waits for work in progress.
     `check`: called before the consumer joins its group, and again while it raises BrokerUnavailable.
     `wakeup`: set by threads of the handler when it has something to yield.
-    `keep_large`: stores the value of a dead letter that is too large for its topic."""
+    `keep_large`: stores the value of a dead letter that is too large for its topic.
+    `last`: called when the loop has been stopped, for outputs to write before it ends."""
 
     batch_max: int = 200
     commit_interval_s: float = 0.2
@@ -54,6 +55,7 @@ class LoopOptions:
     check: Callable[[Kafka], None] | None = None
     keep_large: deadletters.KeepLarge | None = None
     wakeup: Wakeup = field(default_factory=Wakeup)
+    last: Callable[[], Sequence[Output]] = tuple
 
 
 class Loop(Generic[E]):
@@ -95,6 +97,8 @@ class Loop(Generic[E]):
             while not self._stopping.is_set():
                 self._turn(self._poll())
             self._drain()
+            if outputs := self.options.last():
+                self._commits.write(Step(outputs=outputs))
             self._commits.finish()
         except BaseException:
             self._failed = True

@@ -54,12 +54,14 @@ class Received(Generic[E_co]):
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One record to write. `value`: a record, raw bytes, or None (a tombstone). `partition` only for changelogs."""
+    """One record to write. `value`: a record, raw bytes, or None (a tombstone). `partition` only for changelogs.
+    `may_be_lost`: the next one replaces it, so a broker that is unavailable for long is no KafkaFault. Not in transactions."""
 
     topic: Topic
     key: str | bytes
     value: Record | bytes | None
     partition: int | None = None
+    may_be_lost: bool = False
 
     def encoded(self, source: str) -> tuple[bytes | None, codec.Headers]:
         """Value and headers as they are written, by `source`, now. Only records have headers."""

@@ -74,9 +74,9 @@ class Report:
 
 def wanted_config(topic: Topic, settings: Settings) -> dict[str, str]:
     config: dict[str, str] = {"cleanup.policy": topic.cleanup}
-    if topic.cleanup == "delete":
+    if "delete" in topic.cleanup:
         config["retention.ms"] = str(topic.retention_ms)
-    else:  # compacted early, so that a table is restored fast
+    if "compact" in topic.cleanup:  # compacted early, so that a table is restored fast
         config |= {"segment.ms": "600000", "min.cleanable.dirty.ratio": "0.1"}
     if topic.name == DEAD_LETTERS.name:
         config["max.message.bytes"] = str(DEAD_LETTER_BYTES)

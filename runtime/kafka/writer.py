@@ -45,7 +45,7 @@ class Writer:
                     value=value,
                     headers=[*headers],
                     partition=-1 if output.partition is None else output.partition,  # -1: by the key
-                    on_delivery=lambda error, _message: self._delivered(number, error),
+                    on_delivery=lambda error, _message: self._delivered(number, None if output.may_be_lost else error),
                 )
                 break
             except BufferError:
@@ -56,7 +56,7 @@ class Writer:
         self._sent = number
 
     def poll(self, timeout_s: float = 0.0) -> None:
-        """Serves delivery reports. Raises KafkaFault when an output was not delivered."""
+        """Serves delivery reports. Raises KafkaFault when an output was not delivered, unless it may be lost."""
         self.producer.poll(timeout_s)
         if self._failed is not None:
             raise KafkaFault(f"a record was not delivered: {self._failed.str()}")

@@ -118,6 +118,14 @@ def test_an_output_that_the_broker_does_not_get_ends_the_stage_and_commits_nothi
     assert offset(kafka) < 1
 
 
+def test_the_last_outputs_of_a_stopped_loop_are_written_after_all_others(kafka: Kafka) -> None:
+    write(kafka, UPLOADS, [(b"key", b"0")], partition=0)
+    options = LoopOptions(last=lambda: [Output(CHUNKS_BULK, b"key", None)])
+    with running(Loop("stage", kafka, [UPLOADS], copying([]), options)):
+        wait_until(committed_is(kafka, 1), "the commit")
+    assert [message.value() for message in whole(kafka, CHUNKS_BULK, 2)] == [b"0", None]
+
+
 def test_only_the_contiguous_prefix_of_settled_records_is_committed(kafka: Kafka) -> None:
     write(kafka, UPLOADS, numbered(4), partition=0)
     handler = ByHand()

@@ -6,6 +6,7 @@ import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,9 +43,17 @@ def test_all_stages_work_a_killed_one_comes_back_and_none_outlives_its_parent(
         status = gateway.ended(gateway.submit(clip.path))
         assert word_errors(clip.text, status["result"]["transcription"]["text"]) <= clip.wer_max
         wait_until(lambda: jobs_of(gateway, "day") == 1, "the job in the metrics")
+        (model,) = wait_until(lambda: with_windows(gateway), "the transcriber's report")
+        assert (model["state"], model["workers"], model["loads"]) == ("loaded", 1, 1)
+        assert model["memory_bytes"] > 0
         before = children(parent.pid)
         assert sorted(before) == ALL_STAGES
         (end,) = [line for line in parent.output().splitlines() if " stage.ended " in line]
         assert end.endswith(" stage=slicer exit_code=-9")
         parent.kill()
     wait_until(lambda: not any(map(alive, before.values())), "all children to end with their parent")
+
+
+def with_windows(gateway: Client) -> list[dict[str, Any]]:
+    """The models that have transcribed something, as the gateway shows them."""
+    return [model for model in gateway.request("GET", "/api/models").json["models"] if model["windows"]]

@@ -1,6 +1,7 @@
 """Two original models in one system: each job gets the text of its own model, whichever is loaded when it comes."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from runtime.settings import Settings
 from scripts import models
 from tests.pipeline.client import Client
 from tests.speech.conftest import Readings, Weights
+from tests.waiting import wait_until
 
 READY_S = 120.0
 MODELS = ("tiny.en", "base")
@@ -41,10 +43,16 @@ def test_jobs_of_two_models_have_the_texts_of_each_model_alone(
             client.post(f"{name}.wav", files.get(name).data, language="en", model=model).json["task_id"] for name, model in asked
         ]
         ended = [client.ended(task) for task in tasks]
-        listed = {model["id"]: model for model in client.request("GET", "/api/models").json["models"]}
+        listed = wait_until(lambda: all_used(client), "the last model's windows in a report")
     assert [status["model"]["name"] for status in ended] == [model for _, model in asked]
     for (name, model), status in zip(asked, ended, strict=True):
         alone = readings.transcript(model, files.get(name), Way("en")).text
         assert status["result"]["transcription"]["text"].split() == alone.split(), (name, model)
     assert [listed[model]["state"] for model in MODELS].count("loaded") == places
     assert all(listed[model]["windows"] > 0 and listed[model]["load_s"] > 0 for model in MODELS)
+
+
+def all_used(client: Client) -> dict[str, dict[str, Any]]:
+    """The models as the gateway shows them, when each has transcribed something."""
+    listed = client.request("GET", "/api/models").json["models"]
+    return {model["id"]: model for model in listed} if all(model["windows"] for model in listed) else {}

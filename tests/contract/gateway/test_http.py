@@ -90,7 +90,7 @@ def test_the_served_model_is_reported_with_its_languages(gateway: RunningGateway
     (model,) = gateway.get("/api/models").json["models"]
     assert (model["id"], model["default"], model["languages"]) == ("demo", True, ["en", "pt"])
     assert model["revision"] == catalogue.resolve("demo").ref.revision
-    assert model["state"] is None, "no transcriber runs in this process"
+    assert model["state"] is None, "no transcriber has reported"
     assert [warning["code"] for warning in model["warnings"]] == ["demo_model"]
 
 
@@ -280,7 +280,9 @@ def test_the_frameworks_errors_are_problems_too(gateway: RunningGateway, method:
     assert ("Allow" in answer.headers) == (code == 405)
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz", "/healthz", "/metrics", "/api/jobs", "/api/models", "/api/stats"])
+@pytest.mark.parametrize(
+    "path", ["/livez", "/readyz", "/healthz", "/metrics", "/api/jobs", "/api/models", "/api/gpu-status", "/api/stats"]
+)
 def test_a_slash_at_the_end_makes_no_difference(gateway: RunningGateway, path: str) -> None:
     assert gateway.get(f"{path}/").status == gateway.get(path).status == 200
 

@@ -1,10 +1,16 @@
 """Several models behind one gateway: which one a job gets, and what is checked against it."""
 
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from producers.gateway.workers import GIB
 from runtime.kafka.client import Kafka
 from runtime.models import catalogue
-from tests.contract.gateway.running_gateway import is_problem, running, submitted
+from schemas.topics import WORKERS
+from schemas.worker import WorkerDevice, WorkerModel, WorkerReported
+from tests.contract.brokers import write
+from tests.contract.gateway.running_gateway import RunningGateway, is_problem, running, submitted
 from tests.waiting import wait_until
 
 
@@ -25,3 +31,29 @@ def test_a_language_is_checked_for_the_model_that_is_asked_for(kafka: Kafka, tmp
         wait_until(lambda: gateway.get("/readyz").status == 200, "the gateway")
         assert gateway.submit(language="French", model="base").status == 202
         assert gateway.submit(language="French").json["reason"] == "unsupported_language"
+
+
+def test_models_and_gpus_are_shown_as_the_workers_report_them_until_they_end(gateway: RunningGateway) -> None:
+    demo = catalogue.resolve("demo").ref
+    model = WorkerModel(name=demo.name, revision=demo.revision, state="loaded", device="cuda", loads=2, load_s=3, windows=5)
+    gpu = WorkerDevice(
+        id=0, uuid="GPU-1", name="a GPU", compute_capability="9.0", total_bytes=4 * GIB, free_bytes=GIB, used_bytes=3 * GIB
+    )
+    report = WorkerReported(worker_id="one", at=datetime.now(UTC), models=(model,), devices=(gpu,))
+    for name in ("one", "two"):
+        gateway.publish(WORKERS, name, report.model_copy(update={"worker_id": name}))
+    wait_until(lambda: shown(gateway)["workers"] == 2, "both reports")
+    assert (shown(gateway)["state"], shown(gateway)["loads"], shown(gateway)["load_s"]) == ("loaded", 4, 1.5)
+    status = gateway.get("/api/gpu-status").json
+    assert (status["gpu_available"], status["device"], status["gpu_count"]) == (True, "cuda", 1)
+    assert (status["gpus"][0]["memory_free_gb"], status["gpus"][0]["workers"]) == (1, ["one", "two"])
+
+    write(gateway.kafka, WORKERS, [(b"one", None), (b"two", None)])
+    wait_until(lambda: shown(gateway)["state"] is None, "the end of both")
+    assert gateway.get("/api/gpu-status").json["gpus"] == []
+
+
+def shown(gateway: RunningGateway) -> dict[str, Any]:
+    (model,) = gateway.get("/api/models").json["models"]
+    assert isinstance(model, dict)
+    return model

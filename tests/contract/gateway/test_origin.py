@@ -56,6 +56,7 @@ def test_a_page_of_another_origin_can_neither_submit_nor_cancel_nor_read(plain: 
         f"{API}/{task_id}/transcript.txt",
         "/api/jobs",
         "/api/models",
+        "/api/gpu-status",
         "/metrics",
         "/",
     ):

@@ -23,6 +23,7 @@ def nvml(**changes: Any) -> SimpleNamespace:
         "nvmlDeviceGetHandleByIndex": lambda index: index,
         "nvmlDeviceGetMemoryInfo": lambda device: SimpleNamespace(total=100, used=40 + device),
         "nvmlDeviceGetCudaComputeCapability": lambda device: (9, 0),
+        "nvmlDeviceGetUUID": lambda device: f"GPU-{device}",
         "nvmlDeviceGetName": lambda device: f"GPU number {device}",
     }
     return SimpleNamespace(**{**calls, **changes})
@@ -30,7 +31,7 @@ def nvml(**changes: Any) -> SimpleNamespace:
 
 def test_every_device_is_described_as_its_driver_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", nvml())
-    assert gpus.read() == (Gpu(0, "GPU number 0", "9.0", 100, 40), Gpu(1, "GPU number 1", "9.0", 100, 41))
+    assert gpus.read() == (Gpu(0, "GPU-0", "GPU number 0", "9.0", 100, 40), Gpu(1, "GPU-1", "GPU number 1", "9.0", 100, 41))
 
 
 def test_without_a_driver_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,15 +13,21 @@ from schemas.jobs import CancelRequested
 from schemas.record import Failure, Record
 from schemas.warning import TranscriptWarning
 from schemas.work import AudioInfo, SliceOpened, WorkFailed, WorkReported
+from schemas.worker import WorkerDevice, WorkerModel, WorkerReported
 
 FOLDER = Path(__file__).resolve().parents[3] / "schemas" / "json"
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 LOST = TranscriptWarning(code="lost", message="5.0 s of audio are missing", start=0.2, end=5.2)
 INFO = AudioInfo(container="ogg", codec="opus", sample_rate_hz=48_000, channels=1, warnings=(LOST,))
+BASE = WorkerModel(name="base", revision="1", state="loaded", device="cuda", loads=1, load_s=0.4, windows=7, memory_bytes=9)
+GPU = WorkerDevice(
+    id=0, uuid="GPU-1", name="a GPU", compute_capability="9.0", total_bytes=100, free_bytes=60, used_bytes=40, allocated_bytes=9
+)
 RECORDS = [
     CancelRequested(job_id=UUID(int=7), work_id="ab" * 32, requested_at=NOON),
     WorkReported(work_id="ab" * 32, run="0-1", event=WorkFailed(failure=Failure(reason="empty", message="0 bytes"))),
     WorkReported(work_id="ab" * 32, run="0-1", event=SliceOpened(audio_info=INFO)),
+    WorkerReported(worker_id="here", at=NOON, models=(BASE,), devices=(GPU,)),
 ]
 
 

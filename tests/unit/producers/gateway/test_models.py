@@ -1,12 +1,16 @@
 """Which model a submission asks for, and what `/api/models` lists."""
 
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
 
 from producers.gateway.models import models_document, requested_model
 from producers.gateway.problems import Problem
-from runtime import metrics
 from runtime.models import catalogue
+from schemas.worker import ModelState, WorkerModel, WorkerReported
 
+KEYS = ("state", "workers", "loads", "load_s", "windows", "memory_bytes")
 DEMO, TURBO, BASE = (catalogue.resolve(name) for name in ("demo", "large-v3-turbo", "base"))
 
 
@@ -31,23 +35,33 @@ def test_another_model_is_refused_with_the_names_of_those_that_are_served(served
     assert refused.value.document["served"] == [model.ref.name for model in served]
 
 
+def worker(name: str, *models: WorkerModel) -> WorkerReported:
+    return WorkerReported(worker_id=name, at=datetime(2026, 1, 2, tzinfo=UTC), models=models)
+
+
+def use(model: catalogue.Model, state: ModelState, **figures: Any) -> WorkerModel:
+    return WorkerModel(name=model.ref.name, revision=model.ref.revision, state=state, **figures)
+
+
 def test_every_served_model_is_listed_and_one_is_the_default() -> None:
-    listed = models_document((DEMO, BASE), {})["models"]
+    listed = models_document((DEMO, BASE), [])["models"]
     assert [(model["id"], model["default"], model["revision"]) for model in listed] == [
         ("demo", True, DEMO.ref.revision),
         ("base", False, BASE.ref.revision),
     ]
 
 
-def test_what_was_done_with_a_model_is_known_where_the_transcriber_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    counted = {"load_seconds_count": 2, "load_seconds_sum": 3.0, "windows_total": 7, "memory_bytes": 5000}
-    figures = {(f"murmur_model_{name}", "base"): value for name, value in counted.items()}
-    monkeypatch.setattr(metrics, "value", lambda name, model: figures.get((name, model), 0.0))
-    keys = ("state", "loads", "load_s", "windows", "memory_bytes")
-    demo, base = models_document((DEMO, BASE), {"transcriber": None})["models"]
-    assert [base[key] for key in keys] == ["loaded", 2, 1.5, 7, 5000]
-    assert [demo[key] for key in keys] == ["not loaded", 0, None, 0, 0]
-    starting = models_document((DEMO,), {"transcriber": "the model is loading"})["models"][0]
-    assert starting["state"] == "loading"
-    elsewhere = models_document((BASE,), {})["models"][0]
-    assert [elsewhere[key] for key in keys] == [None] * 5
+def test_what_was_done_with_a_model_is_the_sum_over_the_workers() -> None:
+    one = worker("one", use(DEMO, "not loaded"), use(BASE, "loaded", loads=2, load_s=3.0, windows=7, memory_bytes=5000))
+    two = worker("two", use(DEMO, "loading"), use(BASE, "loaded", loads=1, load_s=0.6, windows=1, memory_bytes=4000))
+    demo, base = models_document((DEMO, BASE), [one, two])["models"]
+    assert [base[key] for key in KEYS] == ["loaded", 2, 3, 1.2, 8, 9000]
+    assert [demo[key] for key in KEYS] == ["loading", 0, 0, None, 0, 0]
+    (demo,) = models_document((DEMO,), [one])["models"]
+    assert demo["state"] == "not loaded"
+
+
+def test_what_no_worker_has_reported_is_null() -> None:
+    other = use(BASE, "loaded", loads=1).model_copy(update={"revision": "another"})
+    (base,) = models_document((BASE,), [worker("one", other)])["models"]
+    assert [base[key] for key in KEYS] == [None] * 6

@@ -7,7 +7,18 @@ import pytest
 
 from runtime.kafka.topics import DEAD_LETTER_BYTES, Existing, Plan, plan, wanted_config
 from runtime.settings import Settings
-from schemas.topics import CACHE_CHANGELOG, CANCELLATIONS, CHUNKS_BULK, DEAD_LETTERS, JOBS, REQUESTS, TOPICS, TRANSCRIPTS, Topic
+from schemas.topics import (
+    CACHE_CHANGELOG,
+    CANCELLATIONS,
+    CHUNKS_BULK,
+    DEAD_LETTERS,
+    JOBS,
+    REQUESTS,
+    TOPICS,
+    TRANSCRIPTS,
+    WORKERS,
+    Topic,
+)
 
 SETTINGS = Settings(topic_partitions=8, topic_replication=1)
 
@@ -50,6 +61,11 @@ def test_joined_and_compacted_topics_never_get_more_partitions(topic: Topic) -> 
 
     assert (todo.grow, len(todo.drift)) == ({}, 1)
     assert "4 partitions, not 8" in todo.drift[0]
+
+
+def test_workers_are_compacted_and_deleted_after_an_hour() -> None:
+    config = wanted_config(WORKERS, SETTINGS)
+    assert (config["cleanup.policy"], config["retention.ms"], config["segment.ms"]) == ("compact,delete", "3600000", "600000")
 
 
 def test_nothing_shrinks() -> None:
