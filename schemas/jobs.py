@@ -96,6 +96,11 @@ class ResultSummary(Value):
     language: str | None
     duration_s: float
     speech_s: float
+    inference_s: float | None = Field(
+        None,
+        description="as in the transcript's timings; None: in records of an earlier version",
+        exclude_if=lambda inference_s: inference_s is None,
+    )
     files: tuple[str, ...] = Field((), description="keys in the results bucket; empty for HTTP jobs")
     warnings: tuple[TranscriptWarning, ...] = Field((), description="the first 20; all of them are in the transcript")
 

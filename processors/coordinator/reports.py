@@ -45,6 +45,7 @@ def summary(job: Job, transcript: Transcript, ref: ObjectRef) -> ResultSummary:
         language=transcript.language,
         duration_s=transcript.duration_s,
         speech_s=transcript.speech_s,
+        inference_s=transcript.inference_s,
         files=files,
         warnings=transcript.warnings[:WARNINGS_MAX],
     )

@@ -22,6 +22,7 @@ from runtime.backoff import store_backoff
 from runtime.errors import Invalid, Retry
 from runtime.identity import SLICER_VERSION
 from runtime.kafka.messages import Output, Received, Step
+from runtime.lanes import lane_for
 from runtime.logs import get_logger
 from runtime.objects import NotFound, ObjectStore, StoreUnavailable
 from runtime.objects.keys import chunk_key
@@ -311,7 +312,7 @@ class _Lane:
 
     def decide(self, info: AudioInfo) -> None:
         if info.declared_duration_s is not None:
-            self._short = info.declared_duration_s <= self._max_s
+            self._short = lane_for(info.declared_duration_s, self._max_s) == "interactive"
 
     def of(self, chunk: Chunk) -> Lane:
         if self._requested:

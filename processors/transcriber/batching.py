@@ -16,9 +16,9 @@ from collections.abc import Callable, Hashable, Sequence
 from itertools import accumulate
 from typing import Protocol, TypeVar
 
+from runtime.lanes import BULK_SHARE
 from schemas.record import Lane
 
-BULK_SHARE = 0.05
 BATCH_S = 4.0
 _NEWEST_SHARE = 0.2  # of the newest batch in the average of the engine's speed
 _PRICE = 1 / BULK_SHARE - 1  # of a second of bulk chunks, in interactive seconds

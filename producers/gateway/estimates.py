@@ -1,16 +1,21 @@
 """How long a job will probably take: from the speed of jobs that ended recently, and from the audio that is queued before it.
 
-Fed by the view with the records of `requests` and `jobs`. In memory; a restarted gateway takes both from the view's file.
+Fed by the view with the records of `requests` and `jobs`. In memory; a restarted gateway takes both from the view's file. The
+queue is one of works: what several jobs wait for is done once.
 """
 
+import math
 import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import NamedTuple
 from uuid import UUID
 
-from schemas.jobs import Job, JobChanged
+from runtime.lanes import BULK_SHARE, lane_for
+from schemas.jobs import JobChanged, JobRequested
+from schemas.record import Lane
 
 RECENT = 50  # jobs from which the speed is computed
 SLOW, FAST = 0.9, 0.1  # quantiles of seconds of work per second of audio
@@ -32,10 +37,12 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class _Queued:
-    """`before_s`: the audio of all jobs that were accepted before this one, since the gateway started."""
+    """A work that has not ended. `chunk_s`: the longest chunk that it may have. `jobs`: those that wait for it."""
 
     audio_s: float
-    before_s: float
+    lane: Lane
+    chunk_s: float
+    jobs: set[UUID] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,29 +58,41 @@ class _Done:
 
 
 class Estimates:
-    """Safe to call from several threads. A job whose file does not state its length counts as nothing."""
+    """Safe to call from several threads. A job whose file does not state its length counts as nothing. Files up to
+    `interactive_max_s` overtake longer ones; unless it is given, none does."""
 
-    def __init__(self) -> None:
+    def __init__(self, interactive_max_s: float = math.inf) -> None:
+        self._interactive_max_s = interactive_max_s
         self._lock = threading.Lock()
-        self._queued: dict[UUID, _Queued] = {}
-        self._accepted_s = 0.0
-        self._gone_s = 0.0  # audio of accepted jobs that are no longer queued
+        self._works: dict[str, _Queued] = {}  # oldest first
+        self._work_of: dict[UUID, str] = {}
         self._recent: deque[_Done] = deque(maxlen=RECENT)
 
-    def accepted(self, job: Job) -> None:
-        """Safe to repeat."""
+    def clear(self) -> None:
         with self._lock:
-            if job.job_id not in self._queued and job.audio is not None and job.audio.duration_s is not None:
-                self._queued[job.job_id] = _Queued(job.audio.duration_s, self._accepted_s)
-                self._accepted_s += job.audio.duration_s
+            self._works.clear()
+            self._work_of.clear()
+            self._recent.clear()
+
+    def accepted(self, requested: JobRequested) -> None:
+        """Safe to repeat. A job that is answered without any work is not queued."""
+        job, work = requested.job, requested.work
+        audio_s = job.audio.duration_s if job.audio is not None else None
+        if audio_s is None or requested.result is not None or requested.refused is not None:
+            return
+        lane = job.lane or lane_for(audio_s, self._interactive_max_s)
+        with self._lock:
+            if job.job_id not in self._work_of:
+                self._work_of[job.job_id] = work.work_id
+                queued = _Queued(audio_s, lane, min(audio_s, work.slicing.max_chunk_s))
+                self._works.setdefault(work.work_id, queued).jobs.add(job.job_id)
 
     def ended(self, last: JobChanged) -> None:
         """Its terminal state, once."""
         with self._lock:
             self._remove(last.job.job_id)
-            result, began = last.result, last.started_at
-            if last.state == "SUCCESS" and not last.cached and result is not None and result.duration_s > 0 and began is not None:
-                self._recent.append(_Done(began.timestamp(), last.changed_at.timestamp(), result.duration_s))
+            if done := _done(last):
+                self._recent.append(done)
 
     def deleted(self, job_id: UUID) -> None:
         with self._lock:
@@ -82,21 +101,49 @@ class Estimates:
     def of(self, job_id: UUID, share: float = 0.0) -> Estimate | None:
         """`share`: how much of it is done. None: its length or the speed is not known."""
         with self._lock:
-            queued, recent = self._queued.get(job_id), list(self._recent)
-            if queued is None or not recent:
+            work_id, recent = self._work_of.get(job_id), list(self._recent)
+            if work_id is None or not recent:
                 return None
-            ahead_s = max(0.0, queued.before_s - self._gone_s)
+            queued, ahead_s, in_hand_s = self._works[work_id], self._ahead_s(work_id), self._in_hand_s(work_id)
         own_s = queued.audio_s * (1 - share)
         ahead = _paces(recent)
         own = _own_paces(recent, queued.audio_s)
         min_s = ahead_s * min(_pace_together(recent), ahead.fast) + own_s * own.fast
-        max_s = ahead_s * ahead.slow + own_s * own.slow + HOPS_S
-        return Estimate(round(min_s / MARGIN, 1), round(max_s * MARGIN, 1))
+        max_s = ahead_s * ahead.slow + own_s * own.slow
+        if in_hand_s:
+            max_s = max_s / (1 - BULK_SHARE) + in_hand_s * _own_paces(recent, in_hand_s).slow
+        return Estimate(round(min_s / MARGIN, 1), round((max_s + HOPS_S) * MARGIN, 1))
+
+    def _ahead_s(self, work_id: str) -> float:
+        """The audio of the works that were accepted before this one and are done before it."""
+        is_short = self._works[work_id].lane == "interactive"
+        before = takewhile(lambda item: item[0] != work_id, self._works.items())
+        return sum(queued.audio_s for _, queued in before if not is_short or queued.lane == "interactive")
+
+    def _in_hand_s(self, work_id: str) -> float:
+        """The longest chunk of a long file that a short one may have to wait for; 0: for none."""
+        if self._works[work_id].lane == "bulk":
+            return 0.0
+        return max((queued.chunk_s for queued in self._works.values() if queued.lane == "bulk"), default=0.0)
 
     def _remove(self, job_id: UUID) -> None:
-        queued = self._queued.pop(job_id, None)
-        if queued is not None:
-            self._gone_s += queued.audio_s
+        work_id = self._work_of.pop(job_id, None)
+        if work_id is None:
+            return
+        jobs = self._works[work_id].jobs
+        jobs.remove(job_id)
+        if not jobs:
+            del self._works[work_id]
+
+
+def _done(last: JobChanged) -> _Done | None:
+    """None: it says nothing of the speed. It failed, or did no work of its own, or needed no inference, or two clocks differ."""
+    result, began = last.result, last.started_at
+    if last.state != "SUCCESS" or last.cached or result is None or began is None:
+        return None
+    if result.inference_s == 0 or result.duration_s <= 0 or last.changed_at <= began:
+        return None
+    return _Done(began.timestamp(), last.changed_at.timestamp(), result.duration_s)
 
 
 class _Paces(NamedTuple):

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from aiohttp import web
 
 from producers.gateway.app import Api, Parts, Readiness
+from producers.gateway.estimates import Estimates
 from producers.gateway.feed import Feed, Freshness, Wakeups
 from producers.gateway.problems import Connection, guarded
 from producers.gateway.view import View, view_path
@@ -37,7 +38,7 @@ class Gateway:
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
-        self._view = View(view_path(resources.settings))
+        self._view = View(view_path(resources.settings), Estimates(resources.settings.interactive_max_s))
         self._producer = AsyncProducer(resources.kafka, "gateway", "gateway")
         self._stopping = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -27,6 +27,7 @@ from schemas.topics import CANCELLATIONS, JOBS, REQUESTS, WORKERS
 from schemas.work import WorkProgressed
 from schemas.worker import WorkerReported
 
+LOOKED_AT = 20 * RECENT  # of the ended jobs: many may have been answered from the cache and say nothing of the speed
 LAYOUT = 3  # of the tables below; an unknown one is rebuilt from the topics
 # Clusters are numbered as they appear: `seen` is the last one with a record of the job, `told` the one that its state is from.
 TABLES = """
@@ -110,12 +111,12 @@ class JobView:
 class View:
     """All methods are safe from any thread; one write at a time. They raise ViewUnavailable (`database.py`)."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, estimates: Estimates | None = None) -> None:
         self._file = Database(path, LAYOUT, TABLES, {1: FROM_1, 2: FROM_2})
         self._cluster = 0
         self._reached: dict[Partition, int] = {}
         self.progress = ProgressBook()
-        self.estimates = Estimates()
+        self.estimates = estimates or Estimates()
         self.workers = WorkerBook()
 
     def open(self) -> None:
@@ -128,7 +129,7 @@ class View:
         for last in self._ended_recently():
             self.estimates.ended(last)
         for requested, _ in self.unfinished():
-            self.estimates.accepted(requested.job)
+            self.estimates.accepted(requested)
 
     def close(self) -> None:
         self._file.close()
@@ -160,7 +161,7 @@ class View:
         with self._file.write() as sql:
             if self._meta("cluster_id") != cluster_id:
                 self._cluster += 1
-                self.estimates = Estimates()
+                self.estimates.clear()
                 self._reached = {}
                 sql.execute("DELETE FROM offsets")
                 sql.executemany(
@@ -264,7 +265,7 @@ class View:
 
     def _ended_recently(self) -> Iterator[JobChanged]:
         query = "SELECT changed FROM jobs WHERE state = 'SUCCESS' AND deleted = 0 ORDER BY submitted_s DESC LIMIT ?"
-        for (changed,) in reversed(self._file.read(query, RECENT)):
+        for (changed,) in reversed(self._file.read(query, LOOKED_AT)):
             yield self._decoded(JobChanged, changed)
 
     def offsets(self) -> dict[Partition, int]:
@@ -301,7 +302,7 @@ class View:
         sql.execute(REQUESTED, (str(job.job_id), event.work.work_id, job.owner, when_s, self._cluster, raw))
         (state,) = sql.execute("SELECT state FROM jobs WHERE job_id = ?", (str(job.job_id),)).fetchone()
         if state not in TERMINAL:  # its end may have been read before
-            self.estimates.accepted(job)
+            self.estimates.accepted(event)
 
     def _changed(self, sql: sqlite3.Connection, event: JobChanged, raw: bytes) -> None:
         job, cluster = event.job, self._cluster

@@ -6,21 +6,46 @@ from uuid import UUID
 import pytest
 
 from producers.gateway.estimates import HOPS_S, MARGIN, RECENT, SHORT_TO_LONG, Estimate, Estimates
+from runtime.lanes import BULK_SHARE
 from schemas.audio import ProbedAudio
-from schemas.jobs import Job, JobChanged, ResultSummary
-from schemas.options import ModelRef
-from schemas.record import ObjectRef
+from schemas.jobs import Job, JobChanged, JobRequested, ResultSummary, Work
+from schemas.options import ModelRef, SlicingOptions
+from schemas.record import Failure, Lane, ObjectRef
 
 BEGAN = datetime(2026, 11, 21, 12, tzinfo=UTC)
+AUDIO = ObjectRef(bucket="work", key="uploads/a")
+MODEL = ModelRef(name="demo", revision="1")
+CHUNK_S = 30.0
 
 
-def job(number: int, audio_s: float | None = 60.0) -> Job:
+def job(number: int, audio_s: float | None = 60.0, lane: Lane | None = None) -> Job:
     audio = ProbedAudio(container="flac", codec="flac", duration_s=audio_s)
-    return Job(job_id=UUID(int=number), source="http", filename="a.flac", submitted_at=BEGAN, audio=audio)
+    return Job(job_id=UUID(int=number), source="http", filename="a.flac", submitted_at=BEGAN, audio=audio, lane=lane)
+
+
+def requested(which: Job, work: int | None = None) -> JobRequested:
+    """`work`: which one; otherwise the job's own."""
+    work_id = f"{which.job_id.int if work is None else work:064x}"
+    planned = Work(
+        work_id=work_id,
+        audio_id="b" * 64,
+        slice_id="c" * 64,
+        audio=AUDIO,
+        model=MODEL,
+        slicing=SlicingOptions(max_chunk_s=CHUNK_S),
+    )
+    return JobRequested(job=which, work=planned)
 
 
 def ended(
-    which: Job, at_s: float, took_s: float, audio_s: float = 60.0, state: str = "SUCCESS", *, cached: bool = False
+    which: Job,
+    at_s: float,
+    took_s: float,
+    audio_s: float = 60.0,
+    state: str = "SUCCESS",
+    *,
+    cached: bool = False,
+    inference_s: float | None = 1.0,
 ) -> JobChanged:
     transcript = ObjectRef(bucket="work", key="results/a.json")
     return JobChanged.model_validate(
@@ -28,12 +53,14 @@ def ended(
             "job": which,
             "work_id": "a" * 64,
             "audio_id": "b" * 64,
-            "model": ModelRef(name="demo", revision="1"),
+            "model": MODEL,
             "state": state,
             "changed_at": BEGAN + timedelta(seconds=at_s),
             "started_at": BEGAN + timedelta(seconds=at_s - took_s),
             "cached": cached,
-            "result": ResultSummary(transcript=transcript, language="en", duration_s=audio_s, speech_s=audio_s),
+            "result": ResultSummary(
+                transcript=transcript, language="en", duration_s=audio_s, speech_s=audio_s, inference_s=inference_s
+            ),
         }
     )
 
@@ -55,20 +82,20 @@ def estimates() -> Estimates:
 
 def test_before_the_first_job_has_ended_there_is_none() -> None:
     estimates = Estimates()
-    estimates.accepted(job(1))
+    estimates.accepted(requested(job(1)))
     assert estimates.of(UUID(int=1)) is None
 
 
 def test_a_job_alone_takes_what_similar_ones_took(estimates: Estimates) -> None:
-    estimates.accepted(job(1))
+    estimates.accepted(requested(job(1)))
     assert within(estimates.of(UUID(int=1)), 6.0, 12.0)
     assert within(estimates.of(UUID(int=1), share=0.5), 3.0, 6.0)
 
 
 def test_what_is_queued_before_it_is_added_and_what_comes_later_is_not(estimates: Estimates) -> None:
     for number in (1, 2, 3):
-        estimates.accepted(job(number))
-    estimates.accepted(job(2))  # a repeat
+        estimates.accepted(requested(job(number)))
+    estimates.accepted(requested(job(2)))  # a repeat
     assert within(estimates.of(UUID(int=1)), 6.0, 12.0)
     assert within(estimates.of(UUID(int=3)), 18.0, 36.0)
 
@@ -76,7 +103,7 @@ def test_what_is_queued_before_it_is_added_and_what_comes_later_is_not(estimates
 @pytest.mark.parametrize("state", ["SUCCESS", "FAILURE", "REVOKED"])
 def test_what_has_ended_or_was_deleted_is_no_longer_queued(estimates: Estimates, state: str) -> None:
     for number in (1, 2, 3):
-        estimates.accepted(job(number))
+        estimates.accepted(requested(job(number)))
     estimates.ended(ended(job(1), 500, 6.0, state=state))
     estimates.deleted(UUID(int=2))
     assert estimates.of(UUID(int=1)) is None
@@ -87,16 +114,16 @@ def test_workers_that_work_on_several_files_at_once_are_faster_together() -> Non
     estimates = Estimates()
     for number in range(4):
         estimates.ended(ended(job(1000 + number), 12.0, 12.0))
-    estimates.accepted(job(1))
-    estimates.accepted(job(2))
+    estimates.accepted(requested(job(1)))
+    estimates.accepted(requested(job(2)))
     assert within(estimates.of(UUID(int=2)), 3.0 + 12.0, 24.0)
 
 
 def test_a_file_unlike_all_others_has_a_wider_estimate(estimates: Estimates) -> None:
-    estimates.accepted(job(1, 3600.0))
+    estimates.accepted(requested(job(1, 3600.0)))
     assert within(estimates.of(UUID(int=1)), 360.0 / SHORT_TO_LONG, 720.0)
     estimates.deleted(UUID(int=1))
-    estimates.accepted(job(2, 3.0))
+    estimates.accepted(requested(job(2, 3.0)))
     assert within(estimates.of(UUID(int=2)), 0.3, 0.6 * SHORT_TO_LONG)
 
 
@@ -105,10 +132,74 @@ def test_only_recent_work_counts_and_none_that_was_not_done(estimates: Estimates
         estimates.ended(ended(job(2000 + number), 1000 + number * 40, 30.0))
         estimates.ended(ended(job(3000 + number), 1000 + number * 40, 0.01, cached=True))
         estimates.ended(ended(job(4000 + number), 1000 + number * 40, 0.01, state="FAILURE"))
-    estimates.accepted(job(1))
+        estimates.ended(ended(job(5000 + number), 1000 + number * 40, 0.01, inference_s=0.0))
+        estimates.ended(ended(job(6000 + number), 1000 + number * 40, -1.0))
+    estimates.accepted(requested(job(1)))
     assert within(estimates.of(UUID(int=1)), 30.0, 30.0)
 
 
 def test_a_file_that_does_not_state_its_length_has_no_estimate(estimates: Estimates) -> None:
-    estimates.accepted(job(1, None))
+    estimates.accepted(requested(job(1, None)))
     assert estimates.of(UUID(int=1)) is None
+
+
+@pytest.fixture
+def lanes() -> Estimates:
+    """A second of audio takes 0.1 s, one job at a time; files up to 30 s are short."""
+    made = Estimates(interactive_max_s=30.0)
+    for number in range(20):
+        made.ended(ended(job(1000 + number), number * 20, 6.0))
+    return made
+
+
+def test_a_short_file_waits_for_short_ones_a_chunk_in_hand_and_the_share_of_long_ones(lanes: Estimates) -> None:
+    for number, audio_s in enumerate([3600.0, 20.0, 1800.0, 20.0]):
+        lanes.accepted(requested(job(number, audio_s)))
+    assert within(lanes.of(UUID(int=3)), 4.0, 4.0 / (1 - BULK_SHARE) + CHUNK_S * 0.1)
+
+
+def test_without_long_files_a_short_one_waits_for_the_short_ones_before_it(lanes: Estimates) -> None:
+    for number in range(3):
+        lanes.accepted(requested(job(number, 20.0)))
+    assert within(lanes.of(UUID(int=2)), 6.0, 6.0)
+
+
+def test_a_long_file_waits_for_everything_before_it(lanes: Estimates) -> None:
+    for number, audio_s in enumerate([100.0, 20.0, 100.0]):
+        lanes.accepted(requested(job(number, audio_s)))
+    assert within(lanes.of(UUID(int=2)), 22.0, 22.0)
+
+
+def test_what_overtook_a_long_file_takes_nothing_from_its_time(lanes: Estimates) -> None:
+    for number, audio_s in enumerate([100.0, 100.0, 20.0]):
+        lanes.accepted(requested(job(number, audio_s)))
+    lanes.ended(ended(job(2, 20.0), 500, 2.0, 20.0))
+    assert within(lanes.of(UUID(int=1)), 20.0, 20.0)
+
+
+def test_a_requested_lane_replaces_the_one_by_length(lanes: Estimates) -> None:
+    lanes.accepted(requested(job(1, 60.0, "bulk")))
+    lanes.accepted(requested(job(2, 60.0, "interactive")))
+    lanes.accepted(requested(job(3, 20.0, "bulk")))
+    assert within(lanes.of(UUID(int=2)), 6.0, 6.0 / (1 - BULK_SHARE) + CHUNK_S * 0.1)
+    assert within(lanes.of(UUID(int=3)), 14.0, 14.0)
+
+
+def test_jobs_that_wait_for_one_work_are_queued_once(estimates: Estimates) -> None:
+    estimates.accepted(requested(job(1), work=9))
+    estimates.accepted(requested(job(2)))
+    estimates.accepted(requested(job(3), work=9))
+    assert estimates.of(UUID(int=3)) == estimates.of(UUID(int=1))
+    assert within(estimates.of(UUID(int=2)), 12.0, 24.0)
+    estimates.ended(ended(job(1), 500, 6.0, state="REVOKED"))
+    assert within(estimates.of(UUID(int=2)), 12.0, 24.0)
+    estimates.ended(ended(job(3), 500, 6.0, state="REVOKED"))
+    assert within(estimates.of(UUID(int=2)), 6.0, 12.0)
+
+
+@pytest.mark.parametrize("answer", [{"result": AUDIO}, {"refused": Failure(reason="corrupt", message="it is damaged")}])
+def test_a_job_that_is_answered_at_once_is_not_queued(estimates: Estimates, answer: dict[str, object]) -> None:
+    estimates.accepted(requested(job(1)).model_copy(update=answer))
+    estimates.accepted(requested(job(2)))
+    assert estimates.of(UUID(int=1)) is None
+    assert within(estimates.of(UUID(int=2)), 6.0, 12.0)

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from producers.gateway.estimates import RECENT
 from producers.gateway.view import View
 from runtime.kafka.messages import Partition, Received
 from schemas import codec
@@ -117,6 +118,21 @@ def test_estimates_come_from_ended_jobs_and_the_queue_also_after_a_restart(view:
     again.open()
     assert again.estimates.of(second) == estimate
     assert again.estimates.of(first) is None
+    again.close()
+
+
+def test_after_a_restart_answers_from_the_cache_hide_no_measured_speed(view: View, path: Path) -> None:
+    first = uuid4()
+    apply(view, done(first), with_audio(requested(first)))
+    for minute in range(RECENT):
+        answered = changed(uuid4(), "SUCCESS", minute + 1)
+        apply(view, answered.model_copy(update={"started_at": NOON, "cached": True}), offset=minute + 2)
+    second = uuid4()
+    apply(view, with_audio(requested(second)), offset=RECENT + 2)
+    view.close()
+    again = View(path)
+    again.open()
+    assert again.estimates.of(second) is not None
     again.close()
 
 
