@@ -22,6 +22,7 @@ PREFIX = "/api/transcribe/async"
 CONNECT_S = 5.0
 RESPONSE_S = 600.0  # the response to a large upload comes when the store has written it
 PAGE_JOBS = 500  # the most that a gateway lists at once
+BAD_REQUEST, EMPTY_FILE = 400, "empty"
 UNAVAILABLE_MAX_S = 60.0  # how long to poll a gateway that restarts or is not ready
 
 
@@ -32,6 +33,11 @@ class Refused(MurmurError):
         super().__init__(message)
         self.status = status
         self.document = dict(document)
+
+    @property
+    def is_misuse(self) -> bool:
+        """The request would be refused with any file."""
+        return self.status == BAD_REQUEST and self.document.get("reason") != EMPTY_FILE
 
 
 class Unreachable(UsageError):

@@ -14,9 +14,7 @@ from runtime.backoff import Backoff
 from runtime.errors import UsageError
 
 IN_FLIGHT_MAX = 16  # enough to keep every worker busy; more would only fill the disk with copies
-BAD_REQUEST = 400
 UNPROCESSABLE = 422  # a file that cannot be transcribed
-EMPTY = "empty"  # the only reason of a 400 that concerns one file
 NO_MEDIA = "unsupported"  # a file in a folder that has other files than recordings
 
 
@@ -50,7 +48,7 @@ class Batch:
         try:
             self._in_flight[self._gateway.submit(source.path, fields)["task_id"]] = source
         except (Refused, OSError) as error:
-            if isinstance(error, Refused) and error.status == BAD_REQUEST and error.document.get("reason") != EMPTY:
+            if isinstance(error, Refused) and error.is_misuse:
                 raise UsageError(str(error)) from error
             return self._failed(source, _refusal(error))
         self._reporter.progress(source.label, 0.0)

@@ -126,6 +126,10 @@ def result(
     format: Annotated[str, typer.Option("--format", "-f", help="txt, srt, vtt, tsv or json")] = "txt",
 ) -> None:
     """Print the transcript of a finished job. Exits with 1 when there is none."""
+    from runtime.formats import FORMATS
+
+    if format not in FORMATS:
+        raise UsageError(f"--format {format!r}: give one of {', '.join(FORMATS)}")
     with _gateway() as gateway:
         typer.echo(gateway.transcript(task_id, format), nl=False)
 
@@ -163,6 +167,8 @@ def _gateway(json: bool = False) -> "Iterator[GatewayClient]":
         except Refused as refusal:
             if json and refusal.document:
                 _print(refusal.document)
+            if refusal.is_misuse:
+                raise UsageError(str(refusal)) from refusal
             raise
 
 

@@ -46,7 +46,7 @@ Multilingual = Annotated[bool, typer.Option("--multilingual", help="every chunk 
 PROMPT_HELP = "names and terms to expect, or the beginning of a text in the style to write"
 Prompt = Annotated[Text, _option(HINTS, PROMPT_HELP, "--initial-prompt", "--prompt", metavar="TEXT")]
 Hotwords = Annotated[Text, _option(HINTS, "words to expect, such as names; they precede the prompt", metavar="TEXT")]
-BeamSize = Annotated[Text, _option(DECODING, "texts that the beam search compares, 1 to 20; 1: greedy", metavar="NUMBER")]
+BeamSize = Annotated[Text, _option(DECODING, "candidate texts in the beam search, 1 to 20; 1: greedy", metavar="NUMBER")]
 TEMPERATURE_HELP = "sampling temperatures from 0 to 1, tried in order until a text is fluent and likely, such as 0,0.4"
 Temperature = Annotated[Text, _option(DECODING, TEMPERATURE_HELP, metavar="NUMBERS")]
 SUPPRESS_HELP = "numbers of tokens that are never generated; -1: symbols that are not spoken; or none"
@@ -59,7 +59,7 @@ NoSpeech = Annotated[Text, _option(FILTERING, "above this no_speech_prob, 0 to 1
 LogProb = Annotated[Text, _option(FILTERING, "below this avg_logprob, -10 to 0, a text is unlikely", metavar="NUMBER")]
 CompressionRatio = Annotated[Text, _option(FILTERING, "above this ratio, 1 to 100, a text is repetitive", metavar="NUMBER")]
 Letters = Annotated[Text, _option(FILTERING, "filter letters: the least share of letters and digits, 0 to 1", metavar="NUMBER")]
-SILENCE_HELP = "filter silence: so much louder than the background, 0 to 60 dB, is not silence"
+SILENCE_HELP = "filter silence: sound less than this above the background, 0 to 60 dB, is silence"
 SilenceMargin = Annotated[Text, _option(FILTERING, SILENCE_HELP, metavar="DB")]
 Vad = Annotated[Flag, _option(DETECTION, "detect speech, or count everything as speech", "--vad/--no-vad")]
 VadThreshold = Annotated[

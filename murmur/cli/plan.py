@@ -8,7 +8,7 @@ from pathlib import Path
 from murmur.cli.progress import printable
 from murmur.cli.results import FileId, Results
 from murmur.cli.sources import Source
-from runtime.errors import UsageError
+from runtime.errors import MurmurError, UsageError
 
 Ask = Callable[[Sequence[Path]], bool]
 
@@ -26,7 +26,7 @@ class Plan:
         self.problems.append((path, reason))
 
     def add(self, found: Sequence[Source]) -> None:
-        """Once. Raises UsageError if standard output would get more than one transcript, or if nothing remains to be done."""
+        """Once. Raises UsageError if standard output would get more than one transcript, MurmurError if no file remains."""
         if any(source.results is None for source in found) and (len(found) > 1 or len(self._results.formats) > 1):
             raise UsageError("standard output takes one transcript in one format: give --out, or one --formats and no other file")
         inputs = {(at.st_dev, at.st_ino) for at in map(_stat, found) if at is not None}
@@ -38,7 +38,7 @@ class Plan:
             else:
                 self.refuse(source.label, reason)
         if not self.sources:
-            raise UsageError("; ".join(f"{printable(path)}: {reason}" for path, reason in self.problems))
+            raise MurmurError("; ".join(f"{printable(path)}: {reason}" for path, reason in self.problems))
 
     def _obstacle(self, base: Path, names: Counter[Path], inputs: set[FileId]) -> str | None:
         if names[base.resolve()] > 1:

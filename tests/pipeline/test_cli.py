@@ -143,10 +143,12 @@ def test_failed_jobs_are_retried_and_ended_ones_deleted_whatever_else_is_on_the_
         (("status", "../../readyz"), 1, ""),
         (("result", UNKNOWN), 1, "task"),
         (("cancel", UNKNOWN), 1, "task"),
-        (("jobs", "--state", "done"), 1, "SUCCESS"),
+        (("jobs", "--state", "done"), 2, "SUCCESS"),
+        (("status", "not-an-id"), 2, "UUID"),
+        (("result", UNKNOWN, "--format", "foo"), 2, "srt"),
         (("submit", "no such file.mp3"), 2, "no such file.mp3"),
         (("submit", COMMAND.path, "--language", "klingon"), 2, "klingon"),
-        (("submit", COMMAND.path, "--language", "French"), 1, "French (fr)"),
+        (("submit", COMMAND.path, "--language", "French"), 2, "French (fr)"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(murmur: Murmur, arguments: tuple[str, ...], code: int, why: str) -> None:
@@ -279,14 +281,14 @@ def test_a_folder_and_a_missing_file_are_transcribed_as_far_as_possible_and_repe
 def test_a_file_that_is_not_an_earlier_result_is_kept_unless_force_is_given(alone: Murmur) -> None:
     (alone.cwd / "en-command.txt").write_text("my notes")
     refused = alone("transcribe", COMMAND.path, "--out", ".")
-    assert (refused.returncode, refused.stdout) == (2, "")
+    assert (refused.returncode, refused.stdout) == (1, "")
     assert "--force" in only_line(refused.stderr)
     assert {path.name: path.read_text() for path in alone.cwd.iterdir()} == {"en-command.txt": "my notes"}
     assert alone("transcribe", COMMAND.path, "--out", ".", "--force", "--formats", "txt").returncode == 0
     assert word_errors(COMMAND.text, (alone.cwd / "en-command.txt").read_text()) <= COMMAND.wer_max
 
 
-@pytest.mark.parametrize(("answer", "code"), [(b"n\n", 2), (b"\x04", 130)])
+@pytest.mark.parametrize(("answer", "code"), [(b"n\n", 1), (b"\x04", 130)])
 def test_on_a_terminal_a_confirmation_is_needed_to_overwrite_a_file(alone: Murmur, answer: bytes, code: int) -> None:
     (alone.cwd / "en-command.txt").write_text("my notes")
     terminal, inner = pty.openpty()

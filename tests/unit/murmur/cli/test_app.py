@@ -108,11 +108,6 @@ def test_shells_complete_commands() -> None:
         (["bogus"], "bogus"),
         (["run"], "STAGE"),
         (["run", "nosuch"], "nosuch"),
-        (["transcribe", "nosuch.mp3"], "nosuch.mp3"),
-        (["transcribe", "folder"], "folder"),
-        (["transcribe", "a.wav", "a.mp3"], "--out"),
-        (["transcribe", "a.txt"], "--out"),
-        (["transcribe", "a.wav", "--out", "a.mp3"], "a.mp3"),
         (["transcribe", "a.wav", "--formats", "doc"], "doc"),
         (["transcribe", "a.wav", "--formats", ","], "--formats"),
         (["transcribe", "a.wav", "--task", "sing"], "sing"),
@@ -131,14 +126,37 @@ def test_shells_complete_commands() -> None:
 def test_wrong_use_exits_with_2_and_names_what_is_wrong(
     arguments: list[str], why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    assert last_line(2, arguments, tmp_path, monkeypatch, capsys).count(why)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["transcribe", "nosuch.mp3"], "nosuch.mp3"),
+        (["transcribe", "folder"], "folder"),
+        (["transcribe", "a.wav", "a.mp3"], "--out"),
+        (["transcribe", "a.txt"], "--out"),
+        (["transcribe", "a.wav", "--out", "a.mp3"], "a.mp3"),
+    ],
+)
+def test_a_command_that_can_transcribe_none_of_its_files_exits_with_1_and_names_them(
+    arguments: list[str], why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert last_line(1, arguments, tmp_path, monkeypatch, capsys).count(why)
+
+
+def last_line(
+    code: int, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> str:
+    """Of standard error, of a command that exits with this code and prints nothing else; in a folder with a few files."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder").mkdir()
     for name in ("a.wav", "a.mp3", "a.txt"):
         (tmp_path / name).write_bytes(b"content")
-    assert run(monkeypatch, *arguments) == 2
+    assert run(monkeypatch, *arguments) == code
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert why in captured.err.splitlines()[-1]
+    return captured.err.splitlines()[-1]
 
 
 def test_every_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from murmur.cli.plan import Plan
 from murmur.cli.results import Results, Written, path_of, write_whole
 from murmur.cli.sources import Source
-from runtime.errors import UsageError
+from runtime.errors import MurmurError
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_without_a_terminal_the_file_is_refused_and_the_others_are_transcribed(
 
 def test_who_agrees_has_the_file_overwritten_and_who_does_not_keeps_it(written: Written, talk: Source, tmp_path: Path) -> None:
     (tmp_path / "talk.txt").write_text("my notes")
-    with pytest.raises(UsageError, match=r"talk\.txt"):
+    with pytest.raises(MurmurError, match=r"talk\.txt"):
         plan([talk], results(written), answer=False)
     agreed = results(written)
     assert plan([talk], agreed, answer=True).sources == [talk]
@@ -99,13 +99,13 @@ def test_who_agrees_has_the_file_overwritten_and_who_does_not_keeps_it(written: 
 def test_an_input_is_never_overwritten_not_even_by_force(written: Written, tmp_path: Path) -> None:
     path = tmp_path / "talk.txt"
     path.write_bytes(b"sound under another name")
-    with pytest.raises(UsageError, match="--out"):
+    with pytest.raises(MurmurError, match="--out"):
         plan([Source(path, path, tmp_path / "talk")], results(written, force=True))
 
 
 def test_a_folder_where_a_result_belongs_is_refused_before_any_work(written: Written, talk: Source, tmp_path: Path) -> None:
     (tmp_path / "talk.srt").mkdir()
-    with pytest.raises(UsageError, match=r"talk\.srt"):
+    with pytest.raises(MurmurError, match=r"talk\.srt"):
         plan([talk], results(written, force=True))
 
 
@@ -114,7 +114,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_any_work(
     written: Written, talk: Source, tmp_path: Path, out: str
 ) -> None:
     (tmp_path / "taken").write_text("a file")
-    with pytest.raises(UsageError, match="cannot write results"):
+    with pytest.raises(MurmurError, match="cannot write results"):
         plan([Source(talk.path, talk.path, tmp_path / out / "talk")], results(written))
 
 
@@ -127,9 +127,9 @@ def test_two_files_with_results_of_one_name_are_both_refused(written: Written, t
 
 def test_standard_output_takes_one_transcript_in_one_format(written: Written, talk: Source) -> None:
     stdin = Source("standard input", talk.path, None)
-    with pytest.raises(UsageError, match="--formats"):
+    with pytest.raises(MurmurError, match="--formats"):
         plan([stdin], results(written))
-    with pytest.raises(UsageError, match="--out"):
+    with pytest.raises(MurmurError, match="--out"):
         plan([stdin, talk], Results(written, ["txt"], force=False))
     assert plan([stdin], Results(written, ["txt"], force=False)).sources == [stdin]
 
