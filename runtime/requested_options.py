@@ -114,19 +114,23 @@ class RequestedOptions(BaseModel):
     prompt: _Text = Field(None, description="another name of initial_prompt")
     hotwords: _Text = Field(None, description="words to expect, such as names; they precede the prompt")
     beam_size: Annotated[BeamSize | None, Expected("a whole number from 1 to 20")] = Field(
-        None, description="texts that the beam search compares; 1: greedy"
+        None, description="candidate texts in the beam search; 1: greedy"
     )
     temperature: Annotated[TemperatureList | None, Expected("up to 16 numbers from 0 to 1, separated by commas")] = Field(
         None, description="sampling temperatures, tried in order until a text is fluent and likely"
     )
     suppress_tokens: Annotated[
         TokenList | None, Expected(f"up to 256 numbers of tokens from -1 to 99999, separated by commas, or {NONE}")
-    ] = Field(None, description="numbers of tokens that are never generated; -1: symbols that are not spoken")
+    ] = Field(
+        None,
+        description="numbers of tokens that are never generated; -1: symbols that are not spoken. One that the model lacks "
+        "makes the job fail",
+    )
     filters: Annotated[
         FilterList | None, Expected(f"{ALL}, {NONE}, or some of {', '.join(ALL_FILTERS)}, separated by commas")
     ] = Field(None, description="filters that remove segments which are probably invented")
     no_speech_threshold: Annotated[NoSpeechThreshold | None, Expected("a number from 0 to 1")] = Field(
-        None, description="above this no_speech_prob it is in doubt that there is speech"
+        None, description="above this no_speech_prob speech is in doubt"
     )
     log_prob_threshold: Annotated[LogProbThreshold | None, Expected("a number from -10 to 0")] = Field(
         None, description="below this avg_logprob a text is unlikely"
@@ -138,7 +142,7 @@ class RequestedOptions(BaseModel):
         None, description="filter letters: the least share of letters and digits in a text"
     )
     silence_margin_db: Annotated[SilenceMargin | None, Expected("a number of decibels from 0 to 60")] = Field(
-        None, description="filter silence: so much louder than the background is not silence"
+        None, description="filter silence: sound less than this above the background is silence"
     )
     vad: _Flag = Field(None, description="false: every sound counts as speech")
     vad_threshold: Annotated[VadThreshold | None, Expected("a number above 0 and below 1")] = Field(

@@ -173,7 +173,7 @@ class Settings(BaseSettings):
     batch_wait_ms: int = Field(
         0, ge=0, le=1000, description="how long a batch that could begin waits for more chunks; 0: a chunk never waits for others"
     )
-    beam_size: BeamSize = Field(5, description="texts that the beam search compares; 1: greedy")
+    beam_size: BeamSize = Field(5, description="candidate texts in the beam search; 1: greedy")
     temperature: Annotated[TemperatureList, NoDecode] = Field(
         TEMPERATURES, description="sampling temperatures, tried in order until a text is fluent and likely; separated by commas"
     )
@@ -188,15 +188,15 @@ class Settings(BaseSettings):
         description=f"what removes segments that are probably invented: some of {', '.join(ALL_FILTERS)}, separated by commas; "
         "or all, or none",
     )
-    no_speech_threshold: NoSpeechThreshold = Field(
-        0.6, description="above this no_speech_prob it is in doubt that there is speech"
-    )
+    no_speech_threshold: NoSpeechThreshold = Field(0.6, description="above this no_speech_prob speech is in doubt")
     log_prob_threshold: LogProbThreshold = Field(-1.0, description="below this avg_logprob a text is unlikely")
     compression_ratio_threshold: CompressionRatioThreshold = Field(2.4, description="above this ratio a text is repetitive")
     letters_threshold: LettersThreshold = Field(
         0.3, description="filter letters: the least share of letters and digits in a text"
     )
-    silence_margin_db: SilenceMargin = Field(6.0, description="filter silence: so much louder than the background is not silence")
+    silence_margin_db: SilenceMargin = Field(
+        6.0, description="filter silence: sound less than this above the background is silence"
+    )
 
     # Limits
     max_upload_bytes: int = Field(2 * 1024**3, ge=1, description="largest upload or drop")

@@ -89,5 +89,6 @@ def _removed(results: Sequence[ChunkTranscribed]) -> Iterator[TranscriptWarning]
     counts = Counter(removed.reason for result in results for removed in result.removed)
     if counts:
         by_reason = ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()))
-        message = f"{counts.total()} segments of text were removed, since probably nobody spoke them ({by_reason}): see `removed`"
+        what = "1 segment was" if counts.total() == 1 else f"{counts.total()} segments were"
+        message = f"{what} removed as probably not spoken ({by_reason}); `removed` in the JSON result lists the texts"
         yield TranscriptWarning(code="text_removed", message=message)
