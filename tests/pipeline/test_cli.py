@@ -144,7 +144,7 @@ def test_failed_jobs_are_retried_and_ended_ones_deleted_whatever_else_is_on_the_
         (("result", UNKNOWN), 1, "task"),
         (("cancel", UNKNOWN), 1, "task"),
         (("jobs", "--state", "done"), 2, "SUCCESS"),
-        (("status", "not-an-id"), 2, "UUID"),
+        (("status", "not-an-id"), 1, "UUID"),
         (("result", UNKNOWN, "--format", "foo"), 2, "srt"),
         (("submit", "no such file.mp3"), 2, "no such file.mp3"),
         (("submit", COMMAND.path, "--language", "klingon"), 2, "klingon"),
