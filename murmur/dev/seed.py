@@ -65,7 +65,8 @@ def remember(broker: EmbeddedBroker, settings: Settings, objects: ObjectStore) -
     if ended or unfinished:
         log.info("jobs.restored", ended=ended, unfinished=len(unfinished), rewritten=len(rewrites))
     jobs = [*(last.job for last in known), *(request.job for request, _ in unfinished)]
-    requests = [output for requested, cancelled in [*unfinished, *rewrites] for output in _requests(requested, cancelled)]
+    again = [*_with_results(unfinished, Transcripts(objects, settings.work_bucket)), *rewrites]
+    requests = [output for requested, cancelled in again for output in _requests(requested, cancelled)]
     return Remembered(tuple(requests), tuple(job.dropped for job in jobs if job.dropped is not None))
 
 
@@ -96,6 +97,15 @@ def _requests(request: JobRequested, cancelled: CancelRequested | None) -> Itera
     yield Output(REQUESTS, request.work.work_id, request)
     if cancelled is not None:
         yield Output(CANCELLATIONS, request.work.work_id, cancelled)
+
+
+def _with_results(
+    unfinished: Iterable[tuple[JobRequested, CancelRequested | None]], transcripts: Transcripts
+) -> Iterator[tuple[JobRequested, CancelRequested | None]]:
+    """The process may have ended between storing a transcript and the end of its job: the results of chunks are deleted then."""
+    for requested, cancelled in unfinished:
+        result = transcripts.find(requested.work.work_id) if cancelled is None else None
+        yield (requested if result is None else requested.model_copy(update={"result": result})), cancelled
 
 
 def _rewrites(

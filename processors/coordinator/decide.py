@@ -282,10 +282,10 @@ def _succeed(draft: Draft, jobs: Mapping[str, Job], transcript: Transcript, orig
     """`origin`: the work that just ended, or the Work of a request that is answered from the cache."""
     state, work = (origin, origin.work) if isinstance(origin, WorkState) else (None, origin)
     ref = _transcript_ref(context, transcript.work_id)
-    started_at = state.started_at if state is not None else context.now
     for job_id, job in jobs.items():
         cached = state is None or state.starter != job_id
         result = reports.summary(job, transcript, ref)
+        started_at = _started_at(job, state.started_at if state is not None else context.now)
         facts = {"cached": cached, "result": result, "started_at": started_at, "duration_s": transcript.duration_s}
         draft.set_job(job_id, _ended(transcript.work_id, "SUCCESS", context.now))
         draft.outputs.append(reports.changed(job, work, "SUCCESS", context.now, **facts))
@@ -293,9 +293,13 @@ def _succeed(draft: Draft, jobs: Mapping[str, Job], transcript: Transcript, orig
 
 
 def _changed(job: Job, origin: WorkState, state: State, context: Context, error: Failure | None = None) -> Output:
-    started_at = origin.started_at or (context.now if state == "STARTED" else None)
-    facts = {"started_at": started_at, "duration_s": origin.duration_s, "error": error}
+    facts = {"started_at": _started_at(job, origin.started_at), "duration_s": origin.duration_s, "error": error}
     return reports.changed(job, origin.work, state, context.now, **facts)
+
+
+def _started_at(job: Job, work_started_at: datetime | None) -> datetime | None:
+    """The work may have started before this job was submitted, and the clocks of two machines differ."""
+    return max(work_started_at, job.submitted_at) if work_started_at is not None else None
 
 
 def _transcript_ref(context: Context, work_id: str) -> ObjectRef:

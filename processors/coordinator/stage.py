@@ -20,10 +20,12 @@ from runtime.objects import NotFound
 from runtime.objects.transcripts import Transcripts
 from runtime.resources import Resources, Stage
 from runtime.settings import Settings
+from runtime.work_folders import WorkFolders
 from schemas.codec import Undecodable
-from schemas.jobs import JobRequested
+from schemas.jobs import JobChanged, JobRequested
 from schemas.topics import CANCELLATIONS, CHUNK_RESULTS, REQUESTS, Topic
 from schemas.transcript import Transcript
+from schemas.work import DecodeRequested
 
 log = get_logger(__name__)
 INPUTS: tuple[Topic[Event], ...] = (REQUESTS, CANCELLATIONS, CHUNK_RESULTS)
@@ -34,7 +36,9 @@ def build(resources: Resources) -> Stage:
     settings = resources.settings
     transcripts = Transcripts(resources.objects, settings.work_bucket)
     options = LoopOptions(assignment="range", transactional=True, check=topics.check, keep_large=resources.keep_large)
-    return Loop("coordinator", resources.kafka, INPUTS, Coordinator(resources.kafka, transcripts, settings), options)
+    coordinator = Coordinator(resources.kafka, transcripts, settings)
+    coordinator.chunk_results = resources.chunk_results
+    return Loop("coordinator", resources.kafka, INPUTS, coordinator, options)
 
 
 class Coordinator:
@@ -45,6 +49,7 @@ class Coordinator:
         self._transcripts = transcripts
         self._settings = settings
         self._tables: dict[int, Tables] = {}
+        self.chunk_results = WorkFolders(None)
 
     def room(self, topic: str) -> int:
         return 200
@@ -59,11 +64,20 @@ class Coordinator:
         decision = decide(tables, record.event, self._context(tables, record, now))
         if decision.transcript is not None:
             self._transcripts.write(decision.transcript)
+        self._keep_folders(decision.outputs)
         changes = [*decision.changes, *tables.expired(now, self._settings.job_memory_s, self._settings.cache_entries)]
         for change in changes:
             tables.apply(change)
         job_log.log_ended(decision.outputs, decision.transcript)
         return [*decision.outputs, *(change.output(record.partition.number) for change in changes)]
+
+    def _keep_folders(self, outputs: Iterable[Output]) -> None:
+        """Opens the folder of a work that begins, and deletes that of one whose transcript is stored."""
+        for output in outputs:
+            if isinstance(output.value, DecodeRequested):
+                self.chunk_results.open(output.value.work.work_id)
+            elif isinstance(output.value, JobChanged) and output.value.state == "SUCCESS":
+                self.chunk_results.delete(output.value.work_id)
 
     def _context(self, tables: Tables, record: Received[Event], now: datetime) -> Context:
         new_run = f"{record.partition.number}-{record.offset}"

@@ -2,6 +2,7 @@
 
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ class Held:
     chunk: ChunkReady
     request: bytes
     fetch: "Future[NDArray[np.int16]] | None" = None
-    kept_name: str | None = None
+    kept_path: Path | None = None
     backoff: Backoff = field(default_factory=store_backoff)
     next_try_s: float = 0.0
     windows: ChunkWindows | None = None

@@ -37,6 +37,7 @@ from runtime.logs import get_logger
 from runtime.objects import NotFound, ObjectStore, StoreUnavailable
 from runtime.objects.store import Replaced
 from runtime.resources import Resources, Stage
+from runtime.work_folders import WorkFolders
 from schemas.options import ModelRef
 from schemas.record import Failure
 from schemas.topics import CHUNK_RESULTS, CHUNKS_BULK, CHUNKS_INTERACTIVE
@@ -78,7 +79,7 @@ def build(resources: Resources) -> Stage:
     transcriber = Transcriber([*models], resources.objects, revocations, residents)
     transcriber.filling = Filling(settings.batch_wait_ms / 1000, wakeup.set_after)
     transcriber.reports = Reports(worker_id(settings.instance), [*models], residents)
-    transcriber.kept = KeptResults(resources.local_state and resources.local_state / "chunk-results")
+    transcriber.kept = KeptResults(resources.chunk_results)
     return Loop(
         NAME,
         resources.kafka,
@@ -107,7 +108,7 @@ class Transcriber:
         self._turns = Turns()
         self._held: dict[tuple[Partition, int], Held] = {}
         self._recent = RecentResults()
-        self.kept = KeptResults(None)
+        self.kept = KeptResults(WorkFolders(None))
         self.filling = Filling(0.0, lambda _wait_s: None)
         self.reports = Reports(worker_id(None), models, residents, clock=clock)
         self._fetchers = ThreadPoolExecutor(FETCHERS, thread_name_prefix="chunk-audio")
@@ -192,7 +193,7 @@ class Transcriber:
         text = held.windows.text()
         results.report(held.chunk, text)
         transcribed = results.transcribed(held.chunk, text)
-        self.kept.keep(held.kept_name, transcribed)
+        self.kept.keep(held.kept_path, transcribed)
         return self._settled(held, "transcribed", transcribed, text.inference_s)
 
     def _unloadable(self) -> Iterator[Step]:
@@ -252,8 +253,8 @@ class Transcriber:
         held.fetch = None
         try:
             audio = fetch.result()
-            held.kept_name = self.kept.name(held.chunk, audio)
-            if (kept := self.kept.find(held.kept_name)) is not None:
+            held.kept_path = self.kept.path(held.chunk, audio)
+            if (kept := self.kept.find(held.kept_path)) is not None:
                 yield self._settled(held, "kept", kept)
                 return
             held.windows = of_chunk(audio, held.chunk.decoding, held.chunk.pieces, held.chunk.speech, vad=held.chunk.vad)

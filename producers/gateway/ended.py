@@ -87,5 +87,6 @@ class EndedJobs:
         bucket = self._resources.settings.work_bucket
         self._resources.objects.delete(bucket, keys.transcript_key(job.work_id))
         self._transcripts.forget(job.work_id)
+        self._resources.chunk_results.delete(job.work_id)
         if job.job.source == "http" and job.job.retry_of is None:
             self._resources.objects.delete(bucket, keys.upload_key(job.job_id))

@@ -1,10 +1,10 @@
 """Where the time of a work went, in its transcript: from the closing record, its chunks and its jobs."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from schemas.jobs import JobChanged
+from schemas.jobs import JobChanged, JobRequested
 from schemas.record import Failure
 from schemas.transcript import Transcript
 from schemas.work import SliceOpened, WorkFailed, WorkReported
@@ -53,6 +53,46 @@ def test_without_that_job_it_is_the_wait_of_the_first_that_is_left() -> None:
     timings = finished(world).timings
     assert timings is not None
     assert timings.queue_s == 2.0
+
+
+def submitted(name: str, at: datetime) -> JobRequested:
+    request = requested(name)
+    return request.model_copy(update={"job": request.job.model_copy(update={"submitted_at": at})})
+
+
+def test_a_job_that_joins_running_work_starts_when_it_is_submitted() -> None:
+    world = World()
+    world.see(requested())
+    world.report(CLOSED)  # the work starts at NOW + 1 s
+    late = NOW + timedelta(seconds=2)
+    records = only(JobChanged, world.see(submitted("two", late))[1])
+    world.see(submitted("three", late))
+    records += only(JobChanged, world.see(cancel("three"))[1])
+    world.report(text(SPANS[0], "Hello."))
+    ended = only(JobChanged, world.report(text(SPANS[1], "World.")))
+    assert {(job.job.job_id == ended[0].job.job_id, job.started_at) for job in ended} == {
+        (True, NOW + timedelta(seconds=1)),
+        (False, late),
+    }
+    assert [(job.state, job.started_at) for job in records] == [("STARTED", late), ("REVOKED", late)]
+
+
+def test_a_job_that_joins_work_in_the_queue_or_is_cancelled_there_has_not_started() -> None:
+    world = World()
+    world.see(requested())
+    assert only(JobChanged, world.see(requested("two"))[1]) == []
+    assert [job.started_at for job in only(JobChanged, world.see(cancel("two"))[1])] == [None]
+
+
+def test_no_job_starts_before_it_is_submitted_although_the_clocks_differ() -> None:
+    world = World()
+    later = NOW + timedelta(minutes=1)
+    world.see(submitted("one", later))
+    started = only(JobChanged, world.report(CLOSED))
+    world.report(text(SPANS[0], "Hello."))
+    decision, outputs = world.see(WorkReported(work_id=work().work_id, run="0-0", event=text(SPANS[1], "World.")))
+    cached = only(JobChanged, world.see(submitted("two", later), decision.transcript)[1])
+    assert [job.started_at for job in (*started, *only(JobChanged, outputs), *cached)] == [later] * 3
 
 
 def test_clocks_that_differ_make_no_negative_times() -> None:

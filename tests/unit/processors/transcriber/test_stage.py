@@ -6,6 +6,7 @@ The engine is a stand-in that can be held, killed or made to refuse; the real on
 import hashlib
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,12 +15,14 @@ import pytest
 from processors.transcriber.batching import Filling
 from processors.transcriber.engine import Window, WindowText
 from processors.transcriber.held import Held
+from processors.transcriber.kept_results import KeptResults
 from processors.transcriber.residents import Residents
 from processors.transcriber.stage import Transcriber
 from runtime.errors import Invalid, UsageError
 from runtime.kafka.messages import Partition
 from runtime.objects import StoreUnavailable
 from runtime.objects.directory import DirectoryStore
+from runtime.work_folders import WorkFolders
 from schemas.options import ModelRef
 from tests.unit.processors.transcriber.bench import MODEL, SECOND, Revoked, StandIn, System, text
 from tests.waiting import DEADLINE_S, wait_until
@@ -265,6 +268,22 @@ def test_what_a_lost_partition_had_in_flight_is_dropped(system: System) -> None:
     system.until(lambda: not system.residents.busy, "both to end")
     assert system.settled() == [kept]
     assert len(system.answers()) == 1
+
+
+def test_a_kept_result_answers_a_later_run_without_inference(system: System, tmp_path: Path) -> None:
+    folders = WorkFolders(tmp_path / "chunk-results")
+    folders.open("a" * 64)
+    system.handler.kept = KeptResults(folders)
+    record = system.chunk()
+    system.turn(record)
+    system.until(system.settled, "the chunk")
+    later = replace(record, offset=record.offset + 1, event=record.event.model_copy(update={"run": "0-9"}))
+    system.turn(later)
+    system.until(lambda: len(system.settled()) == 2, "the later run")
+    first, second = system.answers()
+    assert first.inference_s > 0
+    assert second == first.model_copy(update={"inference_s": 0.0})
+    assert system.engine.batches == [1]
 
 
 def test_silence_has_no_language(system: System) -> None:
