@@ -1,7 +1,7 @@
 """A folder for each work, in the embedded mode: results of chunks, which a real broker would store.
 
-The coordinator opens it when a run begins and deletes it when the work succeeds; the gateway deletes it with the last job of the work.
-The transcriber writes into folders that exist, so nothing is written for a deleted work, also not by a batch that was in progress.
+The coordinator opens it when a run begins and deletes it when the work succeeds; the gateway deletes it with the last job of the
+work. The transcriber writes only into a folder that exists: a batch that ends after the deletion leaves nothing.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """Results of chunks on disk, for the embedded mode: its broker loses them with the process, and the file is then decoded again.
 
-Used by `stage`. A result is used by later runs of the same work only, for the same audio and options. A real broker keeps results in
-`chunk-results` and in the coordinator's table.
+Used by `stage`. A result is used by later runs of the same work only, for the same audio and options. A real broker keeps results
+in `chunk-results` and in the coordinator's table.
 """
 
 import contextlib

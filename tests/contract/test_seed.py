@@ -1,0 +1,43 @@
+"""What a started `murmur dev` requests again, from the view of its last run."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from murmur.dev import seed, with_folders
+from murmur.dev.system import store_of
+from producers.gateway.view import View, view_path
+from runtime.kafka.embedded import EmbeddedBroker
+from runtime.objects.keys import transcript_key
+from runtime.settings import Settings
+from schemas.jobs import CancelRequested, JobRequested
+from tests.unit.producers.gateway.test_view import WORK_ID, requested
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Of a data folder with two unfinished jobs, the second of which was cancelled."""
+    settings = with_folders(Settings(model="demo", data_dir=tmp_path))
+    view = View(view_path(settings))
+    view.open()
+    view.follow("cluster-1")
+    for request in (requested(uuid4(), 0), cancelled := requested(uuid4(), 1)):
+        view.accept(request)
+    view.cancel(CancelRequested(job_id=cancelled.job.job_id, work_id=WORK_ID, requested_at=datetime.now(UTC)))
+    view.close()
+    return settings
+
+
+@pytest.mark.parametrize("is_stored", [True, False])
+def test_a_job_whose_transcript_was_stored_before_the_end_is_answered_with_it(settings: Settings, is_stored: bool) -> None:
+    objects = store_of(settings)
+    objects.create()
+    if is_stored:
+        objects.put(settings.work_bucket, transcript_key(WORK_ID), b"{}")
+    with EmbeddedBroker() as broker:
+        outputs = seed.remember(broker, settings, objects).requests
+    requests = [output.value for output in outputs if isinstance(output.value, JobRequested)]
+    assert [request.result is not None for request in requests] == [is_stored, False]
+    assert [type(output.value) for output in outputs] == [JobRequested, JobRequested, CancelRequested]
