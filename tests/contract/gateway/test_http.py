@@ -37,7 +37,7 @@ def test_a_submission_is_accepted_and_readable_at_once(gateway: RunningGateway) 
     document = answer.json
 
     assert answer.status == 202
-    assert set(document) == {"success", "task_id", "status_url", "message", "submission_time"}
+    assert set(document) == {"success", "task_id", "status_url", "message", "submission_time", "audio", "estimate"}
     assert document["success"] is True
     assert document["status_url"] == f"{API}/status/{UUID(document['task_id'])}" == answer.headers["Location"]
     assert datetime.fromisoformat(document["submission_time"]).tzinfo is not None
@@ -55,6 +55,8 @@ def test_a_submission_is_accepted_and_readable_at_once(gateway: RunningGateway) 
         "model": {"name": "demo", "revision": catalogue.resolve("demo").ref.revision},
         "warnings": [],
         "timings": None,
+        "audio": None,
+        "estimate": None,
         "progress": {"share": 0.0, "segments": []},
     }
 

@@ -8,7 +8,8 @@ from prometheus_client.metrics import MetricWrapperBase
 from runtime import metrics
 
 ALL = [metric for metric in vars(metrics).values() if isinstance(metric, MetricWrapperBase)]
-LABELS = {"stage", "topic", "reason", "outcome", "lane", "model", "state", "cached", "format", "route", "method", "status"}
+JOB_LABELS = {"reason", "outcome", "lane", "model", "state", "cached", "format"}
+LABELS = {"stage", "topic", "route", "method", "status", "step", "fault"} | JOB_LABELS
 
 
 def names(metric: MetricWrapperBase) -> list[str]:
