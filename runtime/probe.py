@@ -17,8 +17,9 @@ class Probe(Protocol):
         """Prepares for the first file, in the background. Never required, and safe to repeat."""
 
     def __call__(self, file: BinaryIO, options: SlicingOptions) -> ProbedAudio | None:
-        """Blocks for seconds at most; reads a small part of the file, which stays open. None: nothing is known of the file, so it
-        has to be accepted. Raises Invalid if the slicer would certainly refuse the file, with the same reason."""
+        """Blocks for less than a second, unless reading the file does; reads a small part of it, and leaves it open. None:
+        nothing is known of the file, so it has to be accepted. Raises Invalid if the slicer would certainly refuse the file,
+        with the same reason."""
 
     def close(self) -> None:
         """Idempotent."""

@@ -66,7 +66,9 @@ class StageRunner:
     def _run_stage(self) -> None:
         resources = from_settings(self._settings)
         if self._name in stages.PROBING:
-            resources = replace(resources, probe=stages.probe_of(self._settings))
+            probe = stages.probe_of(self._settings)
+            probe.start()
+            resources = replace(resources, probe=probe)
         self._stage = stages.build(self._name, resources)
         if self._stopping.is_set():  # before the stage existed
             return

@@ -97,7 +97,7 @@ class Submissions:
         return JobRequested(job=job, work=work, result=result)
 
     def _probed(self, stored: Stored, work: Work) -> ProbedAudio | None:
-        """Blocks, for seconds at most. Raises Problem 422 for a file that cannot be transcribed."""
+        """Blocks, for less than a second. Raises Problem 422 for a file that cannot be transcribed."""
         probe = self._resources.probe
         if probe is None:
             return None

@@ -2,11 +2,12 @@
 
 import io
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from processors.slicer.audio import DecodeOptions
+from processors.slicer.audio import DecodeOptions, no_check
 from processors.slicer.sandbox import prober
 from processors.slicer.sandbox.prober import Prober
 from processors.slicer.sandbox.process import Limits
@@ -17,24 +18,44 @@ from schemas.options import SlicingOptions
 from tests.clips import CLIPS, Clip, without_samples
 from tests.contract import hostile
 from tests.contract.sandboxed import open_audio
+from tests.waiting import wait_until
 
 MAX_AUDIO_S = 36_000.0
 VIDEO = next(clip for clip in CLIPS if clip.file == "en-video.mp4").path.read_bytes()
 
 
+class Clock:
+    """It passes as in the world, and as far as a test sets it forward."""
+
+    def __init__(self) -> None:
+        self.ahead_s = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.ahead_s
+
+
 @pytest.fixture(scope="module")
-def probe() -> Iterator[Prober]:
-    made = Prober(Limits(memory_bytes=512 << 20), MAX_AUDIO_S)
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="module")
+def probe(clock: Clock) -> Iterator[Prober]:
+    made = Prober(Limits(memory_bytes=512 << 20), MAX_AUDIO_S, clock)
     yield made
     made.close()
 
 
 def probed(probe: Prober, data: bytes, track: int | None = None) -> ProbedAudio | None:
-    """Again and again: a child may be starting on a busy machine, and then nothing is known."""
-    for _ in range(20):
-        if (found := probe(io.BytesIO(data), SlicingOptions(track=track))) is not None:
-            return found
-    return None
+    """Again and again: a child may be starting on a busy machine, or the probe slow, and then nothing is known."""
+
+    def once() -> ProbedAudio | None:
+        found = probe(io.BytesIO(data), SlicingOptions(track=track))
+        if found is None and isinstance(probe._clock, Clock):
+            probe._clock.ahead_s += 10_000  # the end of a pause
+        return found
+
+    return wait_until(once, "the probe")
 
 
 def refusal(probe: Prober, data: bytes, track: int | None = None) -> Invalid:
@@ -100,8 +121,8 @@ def test_a_store_that_fails_meanwhile_is_no_reason_to_refuse(probe: Prober) -> N
 
 def test_while_all_processes_are_busy_a_file_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prober, "PROCESSES_MAX", 1)
-    monkeypatch.setattr(prober, "FREE_WITHIN_S", 0.01)
-    probe, reading, going_on = Prober(Limits(), MAX_AUDIO_S), threading.Event(), threading.Event()
+    monkeypatch.setattr(prober, "READY_WITHIN_S", 0.01)
+    probe, reading, going_on = Prober(Limits(), MAX_AUDIO_S, Clock()), threading.Event(), threading.Event()
 
     class Slow(io.BytesIO):
         def seek(self, offset: int, whence: int = 0, /) -> int:
@@ -127,5 +148,51 @@ def test_a_process_that_has_ended_is_replaced(probe: Prober) -> None:
     for child in probe._idle:
         child._process.kill()
         child._process.wait()
-    assert probe(io.BytesIO(VIDEO), SlicingOptions()) is None
     assert probed(probe, VIDEO) is not None
+
+
+class Slow(io.BytesIO):
+    """By its clock, every read takes long."""
+
+    def __init__(self, data: bytes, clock: Clock) -> None:
+        super().__init__(data)
+        self._clock = clock
+        self.reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.reads += 1
+        self._clock.ahead_s += 100
+        return super().read(size)
+
+
+def test_of_many_slow_files_one_is_probed_and_then_none_for_twenty_times_as_long(probe: Prober, clock: Clock) -> None:
+    assert probed(probe, VIDEO) is not None
+    files = [Slow(hostile.mp3_with_tags(80_000), clock) for _ in range(16)]
+    assert [probe(file, SlicingOptions()) for file in files] == [None] * 16
+    assert files[0].reads > 0
+    assert sum(file.reads for file in files[1:]) == 0
+    good = Slow(VIDEO, Clock())
+    assert probe(good, SlicingOptions()) is None
+    assert good.reads == 0
+    assert probed(probe, VIDEO) is not None
+
+
+def test_after_a_slow_file_a_process_is_ready_at_the_end_of_the_pause(probe: Prober, clock: Clock) -> None:
+    assert probed(probe, VIDEO) is not None
+    before = probe._idle[-1]
+    assert probe(Slow(hostile.mp3_with_tags(80_000), clock), SlicingOptions()) is None
+    (started,) = probe._idle
+    assert started is not before
+    started.wait_ready(no_check)
+    assert probed(probe, VIDEO) is not None
+
+
+def test_while_its_process_starts_a_file_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prober, "READY_WITHIN_S", 0.0)
+    made, file = Prober(Limits(), MAX_AUDIO_S), Slow(VIDEO, Clock())
+    assert made(file, SlicingOptions()) is None
+    assert file.reads == 0
+    (child,) = made._idle
+    child.wait_ready(no_check)
+    assert made._idle == [child]
+    made.close()

@@ -201,6 +201,75 @@ def test_the_death_of_a_child_is_the_matter_of_its_own_file(decoders: Decoders) 
         assert sum(map(len, innocent.blocks())) == 160_000
 
 
+def killed(child: DecoderProcess) -> None:
+    os.kill(child.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+
+
+def test_idle_children_that_were_killed_are_replaced_and_no_file_is_blamed(
+    decoders: Decoders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by the OOM killer."""
+    monkeypatch.setattr(pool, "SOON_S", 0.0)
+    before = children()
+    with decoders(io.BytesIO(TEN_SECONDS), DecodeOptions(max_audio_s=600)) as audio:
+        assert decoded_s(decoders, TEN_SECONDS) == 10.0
+        deque(audio.blocks())
+    assert len(decoders._idle) == 2
+    for idle in decoders._idle:
+        killed(idle.child)
+    assert decoded_s(decoders, TEN_SECONDS) == 10.0
+    assert len(children() - before) == 1
+
+
+def test_a_child_that_ends_before_it_has_had_a_byte_is_replaced(decoders: Decoders, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One ends while it starts, one once it is ready."""
+    starts, waits = [0], DecoderProcess.wait_ready
+
+    def dies(child: DecoderProcess, check: Check) -> None:
+        starts[0] += 1
+        if starts[0] == 1:
+            killed(child)
+        waits(child, check)
+        if starts[0] == 2:
+            killed(child)
+
+    monkeypatch.setattr(DecoderProcess, "wait_ready", dies)
+    assert decoded_s(decoders, TEN_SECONDS) == 10.0
+    assert starts == [3]
+
+
+def test_when_no_child_starts_that_is_raised(decoders: Decoders, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, starts, waits = children(), [0], DecoderProcess.wait_ready
+
+    def dies(child: DecoderProcess, check: Check) -> None:
+        starts[0] += 1
+        killed(child)
+        waits(child, check)
+
+    monkeypatch.setattr(DecoderProcess, "wait_ready", dies)
+    with pytest.raises(DecoderDied, match="SIGKILL"):
+        decoded_s(decoders, TEN_SECONDS)
+    assert starts == [pool.LOST_MAX]
+    assert children() == before
+
+
+def test_a_child_that_ends_after_the_first_byte_is_the_matter_of_the_file(decoders: Decoders) -> None:
+    class Deadly(io.BytesIO):
+        reads = 0
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            self.reads += 1
+            if self.reads == 3:  # the first is of the slicer, the second of the child
+                killed(child)
+            return super().read(size)
+
+    decoders.start()
+    child, file = decoders._idle[0].child, Deadly(hostile.mp3_with_tags(10_000))
+    with pytest.raises(DecoderDied, match="SIGKILL"), decoders(file, DecodeOptions(max_audio_s=600)) as audio:
+        deque(audio.blocks())
+
+
 def test_a_child_that_does_not_read_what_it_asked_for_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "UNREAD_S", 0.1)
     child = DecoderProcess(Limits())

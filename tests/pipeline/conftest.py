@@ -1,11 +1,13 @@
 """The whole system in one process, as `murmur dev` builds it, with the real demo model."""
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from murmur.dev import Dev
+from processors.slicer.sandbox import probe_budget, prober
 from runtime.settings import Settings
 from tests.pipeline.client import Client
 
@@ -22,6 +24,16 @@ def settings_factory(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., 
         return Settings.model_validate(values)
 
     return make
+
+
+@pytest.fixture(scope="session", autouse=True)
+def probes_may_take_long() -> Iterator[None]:
+    """On a busy machine a probe may take longer than it may in production, and these tests are about what it finds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prober, "READY_WITHIN_S", READY_S)
+        patch.setattr(prober, "PROBED_WITHIN_S", READY_S)
+        patch.setattr(probe_budget, "SLOW_MAX_S", math.inf)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ class Decoding:
     """Implements `audio.OpenAudio` once `begin()` has returned. A child whose file was not read to its end cannot be reused."""
 
     def __init__(self, child: DecoderProcess, file: Seekable, options: DecodeOptions, check: Check, limits: Limits) -> None:
-        self._child = child
+        self.child = child
         self._file = file
         self._options = options
         self._check = check
@@ -39,11 +39,12 @@ class Decoding:
         self._checked_s = 0.0
         self._info: AudioInfo | None = None
         self.usage: DecoderUsage | None = None
+        self.is_answered = False  # before that, the child has had no byte of the file: its end has another cause
         self.is_complete = False  # the child is ready for its next file
 
     def probe(self) -> AudioInfo:
         """Blocks until the file has been opened; instead of `begin()`. Raises what that raises."""
-        self._child.wait_ready(self._check)
+        self.child.wait_ready(self._check)
         self._request(probe=True)
         kind, payload = self._next()
         if kind is not Kind.ENDED:
@@ -54,8 +55,8 @@ class Decoding:
     def begin(self) -> None:
         """Blocks until the first samples. `check` is called every quarter of a second from now until the last sample. Raises
         Invalid, DecoderDied, what `check` raises and what reading the file raises."""
-        self._child.wait_ready(self._check)
-        self._child.reset_peak_memory()
+        self.child.wait_ready(self._check)
+        self.child.reset_peak_memory()
         self._request(probe=False)
         kind, payload = self._next()
         if kind is not Kind.OPENED:
@@ -63,9 +64,9 @@ class Decoding:
         self._info = _valid(AudioInfo, payload)
 
     def _request(self, *, probe: bool) -> None:
-        self._began_cpu_s, self._checked_s = self._child.cpu_s(), time.monotonic()
+        self._began_cpu_s, self._checked_s = self.child.cpu_s(), time.monotonic()
         request = Request(size_bytes=self._file.seek(0, io.SEEK_END), options=self._options, probe=probe)
-        self._child.send(Kind.OPEN, request.model_dump_json().encode())
+        self.child.send(Kind.OPEN, request.model_dump_json().encode())
 
     @property
     def info(self) -> AudioInfo:
@@ -77,7 +78,7 @@ class Decoding:
             kind, payload = self._next()
             if kind is Kind.ENDED:
                 ended = _valid(Ended, payload)
-                self._info, self.usage = ended.info, DecoderUsage(ended.cpu_s, self._child.peak_memory_bytes())
+                self._info, self.usage = ended.info, DecoderUsage(ended.cpu_s, self.child.peak_memory_bytes())
                 self.is_complete = True
                 return
             if kind is not Kind.SAMPLES:
@@ -90,19 +91,20 @@ class Decoding:
 
     def _take(self, payload: memoryview) -> list[Samples]:
         with protocol():
-            blocks = self._child.memory.copied(self._areas, read_count(payload, AREA_SAMPLES))
+            blocks = self.child.memory.copied(self._areas, read_count(payload, AREA_SAMPLES))
         self._areas += 1
-        self._child.send(Kind.TAKEN)
+        self.child.send(Kind.TAKEN)
         return blocks
 
     def _next(self) -> Message:
         """The next message that is not a READ; those are served."""
         last_message_s = time.monotonic()
         while True:
-            message = self._child.receive(CHECK_EVERY_S)
+            message = self.child.receive(CHECK_EVERY_S)
             if message is None:
                 self._check_work(time.monotonic() - last_message_s)
                 continue
+            self.is_answered = True
             last_message_s = self._check_regularly()
             kind, payload = message
             match kind:
@@ -123,10 +125,10 @@ class Decoding:
         self._file.seek(offset)
         count = 0
         while count < size and (part := self._file.read(min(size - count, _PART_BYTES))):
-            self._child.memory.file[count : count + len(part)] = part
+            self.child.memory.file[count : count + len(part)] = part
             count += len(part)
             self._check_regularly()
-        self._child.send(Kind.DATA, count_of(count))
+        self.child.send(Kind.DATA, count_of(count))
 
     def _check_regularly(self) -> float:
         """At most every quarter of a second. Returns the time."""
@@ -137,7 +139,7 @@ class Decoding:
 
     def _check_work(self, silent_s: float) -> None:
         self._checked_s = time.monotonic()
-        used_s = self._child.cpu_s() - self._began_cpu_s
+        used_s = self.child.cpu_s() - self._began_cpu_s
         decoded_s = self._samples / SAMPLE_RATE_HZ
         self._check(Progress(decoded_s, used_s))
         if used_s > self._limits.allowed_cpu_s(decoded_s):

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from processors.slicer.audio import Check, DecodeOptions, OpenAudio, Seekable, no_check
 from processors.slicer.sandbox.confinement import SECCOMP
 from processors.slicer.sandbox.decoding import Decoding
-from processors.slicer.sandbox.process import DecoderProcess, Limits
+from processors.slicer.sandbox.process import DecoderDied, DecoderProcess, Limits
 from runtime.errors import Invalid
 from runtime.logs import get_logger
 
 log = get_logger(__name__)
 KEPT_IDLE = 4  # more than that are not needed again soon
+LOST_MAX = 5  # children in a row that end before they have had a byte of the file
 IDLE_S = 60.0  # a child that was not needed for that long is ended
 SOON_S = 0.25  # about the start of a child
 
@@ -51,14 +52,32 @@ class Decoders:
         file.seek(0)
         if not file.read(1):
             raise Invalid("empty", "the file is empty")
-        child = self._take()
-        decoding = Decoding(child, file, options, check, self._limits)
+        decoding = self._begun(file, options, check)
         try:
-            decoding.begin()
             yield decoding
         finally:
-            self._report(child.enforced)
-            self._give_back(child, is_reusable=decoding.is_complete and not child.should_retire())
+            self._release(decoding)
+
+    def _begun(self, file: Seekable, options: DecodeOptions, check: Check) -> Decoding:
+        """A child that ends before it has had a byte of the file is replaced: that has another cause, such as the OOM killer."""
+        lost = 0
+        while True:
+            decoding = Decoding(self._take(), file, options, check, self._limits)
+            try:
+                decoding.begin()
+            except BaseException as error:
+                self._release(decoding)
+                lost += 1
+                if not isinstance(error, DecoderDied) or decoding.is_answered or lost == LOST_MAX:
+                    raise
+                log.warning("decoder.lost", error=error)
+            else:
+                return decoding
+
+    def _release(self, decoding: Decoding) -> None:
+        child = decoding.child
+        self._report(child.enforced)
+        self._give_back(child, is_reusable=decoding.is_complete and not child.should_retire())
 
     def close(self) -> None:
         with self._changed:
@@ -86,9 +105,19 @@ class Decoders:
         """One that is idle, or is so soon: most files end before a new child has started. Else a new one."""
         with self._changed:
             self._changed.wait_for(lambda: self._idle or not self._working, SOON_S)
-            child = self._idle.pop().child if self._idle else DecoderProcess(self._limits)
+            child = self._idle_child() or DecoderProcess(self._limits)
             self._working += 1
             return child
+
+    def _idle_child(self) -> DecoderProcess | None:
+        """One that is running."""
+        while self._idle:
+            child = self._idle.pop().child
+            if child.is_running:
+                return child
+            log.warning("decoder.lost", error=child.how_it_ended())
+            child.close()
+        return None
 
     def _give_back(self, child: DecoderProcess, *, is_reusable: bool) -> None:
         with self._changed:

@@ -1,18 +1,19 @@
 """The probe of gateway and intake: opens a file in a decoder process, and decodes nothing. Implements `runtime.probe.Probe`.
 
-It has two processes of its own at most. A file for which none is free, or that takes long, is not probed: the slicer finds out
-what is wrong with it.
+It has two processes of its own at most. A file for which none is ready, or that takes long, is not probed, nor is any file for a
+while after that (`probe_budget`): the slicer finds out what is wrong with them.
 """
 
 import io
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 from processors.slicer.audio import DecodeOptions, Progress
 from processors.slicer.sandbox.decoding import Decoding
+from processors.slicer.sandbox.probe_budget import ProbeBudget
 from processors.slicer.sandbox.process import DecoderProcess, Limits
 from runtime.errors import Invalid, MurmurError
 from runtime.logs import get_logger
@@ -22,20 +23,22 @@ from schemas.work import AudioInfo
 
 log = get_logger(__name__)
 PROCESSES_MAX = 2
-FREE_WITHIN_S = 1.0  # a probe takes 1 ms
-PROBED_WITHIN_S = 2.0
+READY_WITHIN_S = 0.1  # a process that has no file, and has started; a probe takes 1 ms
+PROBED_WITHIN_S = 0.5
 READ_MAX_BYTES = 32 << 20  # the index of an MP4 file of ten hours has 10 MB
 OF_THE_PROBE = frozenset({"too_slow", "too_much_memory"})  # reasons that say nothing about decoding the file
 
 
-class _GivenUp(MurmurError):
-    """It takes too long, or reads too much."""
+class _Skipped(MurmurError):
+    """Not probed, or not to the end."""
 
 
 class Prober:
-    def __init__(self, limits: Limits, max_audio_s: float) -> None:
+    def __init__(self, limits: Limits, max_audio_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._limits = limits
         self._max_audio_s = max_audio_s
+        self._clock = clock
+        self._budget = ProbeBudget(clock)
         self._free = threading.Semaphore(PROCESSES_MAX)
         self._lock = threading.Lock()
         self._idle: list[DecoderProcess] = []
@@ -47,10 +50,9 @@ class Prober:
                 self._idle.append(DecoderProcess(self._limits))
 
     def __call__(self, file: BinaryIO, options: SlicingOptions) -> ProbedAudio | None:
-        if not self._free.acquire(timeout=FREE_WITHIN_S):
-            return None
         try:
-            return _summary(self._probe(file, options))
+            with self._slot():
+                return _summary(self._probe(file, options))
         except Invalid as error:
             if error.reason in OF_THE_PROBE:
                 return None
@@ -58,8 +60,6 @@ class Prober:
         except (MurmurError, OSError) as error:  # also of the store: whoever reads the file next finds out
             log.debug("probe.skipped", error=error)
             return None
-        finally:
-            self._free.release()
 
     def close(self) -> None:
         with self._lock:
@@ -68,39 +68,67 @@ class Prober:
         for child in idle:
             child.close()
 
+    @contextmanager
+    def _slot(self) -> Iterator[None]:
+        if not self._free.acquire(timeout=READY_WITHIN_S):
+            raise _Skipped("all processes are busy")
+        try:
+            if self._budget.is_paused:
+                raise _Skipped("probing is paused, since files before were slow to probe")
+            began_s = self._clock()
+            try:
+                yield
+            finally:
+                self._budget.spend(self._clock() - began_s)
+        finally:
+            self._free.release()
+
     def _probe(self, file: BinaryIO, options: SlicingOptions) -> AudioInfo:
-        until_s = time.monotonic() + PROBED_WITHIN_S
-
-        def check(_progress: Progress) -> None:
-            if time.monotonic() > until_s:
-                raise _GivenUp(f"not done after {PROBED_WITHIN_S:.0f} s")
-
         with self._child() as child:
+            until_s = self._clock() + PROBED_WITHIN_S
+
+            def check(_progress: Progress) -> None:
+                if self._clock() > until_s:
+                    raise _Skipped(f"not done after {PROBED_WITHIN_S} s")
+
             decode = DecodeOptions(self._max_audio_s, options.track, options.raw_format)
             return Decoding(child, _Bounded(file), decode, check, self._limits).probe()
 
     @contextmanager
     def _child(self) -> Iterator[DecoderProcess]:
-        """A process, which is kept unless it is in the middle of a file."""
-        with self._lock:
-            child = self._idle.pop() if self._idle else DecoderProcess(self._limits)
-        is_kept = False
+        """A process that is ready. It is kept unless it is in the middle of a file; then the next one starts at once."""
+        child = self._taken()
+        is_reusable = False
         try:
+            if not child.is_ready(READY_WITHIN_S):
+                is_reusable = True
+                raise _Skipped("the process is still starting")
             yield child
-            is_kept = True
+            is_reusable = not child.should_retire()
         except Invalid as error:
-            is_kept = error.reason not in OF_THE_PROBE
-            raise
-        except _GivenUp:
-            is_kept = child.enforced is None  # it is still starting
+            is_reusable = error.reason not in OF_THE_PROBE and not child.should_retire()
             raise
         finally:
-            with self._lock:
-                is_kept = is_kept and not self._closed and not (child.enforced and child.should_retire())
-                if is_kept:
-                    self._idle.append(child)
-            if not is_kept:
+            self._give_back(child, is_reusable=is_reusable)
+
+    def _taken(self) -> DecoderProcess:
+        with self._lock:
+            self._idle.sort(key=lambda child: child.enforced is not None)  # the last one has started, if one has
+            while self._idle:
+                child = self._idle.pop()
+                if child.is_running:
+                    return child
                 child.close()
+            return DecoderProcess(self._limits)
+
+    def _give_back(self, child: DecoderProcess, *, is_reusable: bool) -> None:
+        if not is_reusable:
+            child.close()
+        with self._lock:
+            if not self._closed:
+                self._idle.append(child if is_reusable else DecoderProcess(self._limits))
+                return
+        child.close()
 
 
 class _Bounded:
@@ -114,7 +142,7 @@ class _Bounded:
         data = self._file.read(size)
         self._left_bytes -= len(data)
         if self._left_bytes < 0:
-            raise _GivenUp(f"more than {READ_MAX_BYTES} bytes would have to be read")
+            raise _Skipped(f"more than {READ_MAX_BYTES} bytes would have to be read")
         return data
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:

@@ -88,35 +88,42 @@ class DecoderProcess:
         try:
             return int(self._usage.memory_info().rss)
         except psutil.Error as error:
-            raise DecoderDied(self._how_it_ended()) from error
+            raise DecoderDied(self.how_it_ended()) from error
 
     def cpu_s(self) -> float:
         """All CPU time that it has used. Raises DecoderDied."""
         try:
             times = self._usage.cpu_times()
         except psutil.Error as error:
-            raise DecoderDied(self._how_it_ended()) from error
+            raise DecoderDied(self.how_it_ended()) from error
         return float(times.user + times.system)
+
+    @property
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
+    def is_ready(self, within_s: float) -> bool:
+        """Whether the child is confined; blocks for that long at most. Raises DecoderDied."""
+        if self.enforced is None and (message := self.receive(within_s)) is not None:
+            if message[0] is not Kind.READY:
+                raise DecoderDied("the decoder process sent something other than READY first")
+            self.enforced = tuple(bytes(message[1]).decode(errors="replace").split(","))
+        return self.enforced is not None
 
     def wait_ready(self, check: Check) -> None:
         """Blocks until the child is confined. Raises DecoderDied, and what `check` raises."""
-        if self.enforced is not None:
-            return
         until_s = time.monotonic() + START_S
-        while (message := self.receive(CHECK_EVERY_S)) is None:
+        while not self.is_ready(CHECK_EVERY_S):
             check(Progress())
             if time.monotonic() > until_s:
                 raise DecoderDied(f"the decoder process was not ready after {START_S:.0f} s")
-        if message[0] is not Kind.READY:
-            raise DecoderDied("the decoder process sent something other than READY first")
-        self.enforced = tuple(bytes(message[1]).decode(errors="replace").split(","))
 
     def send(self, kind: Kind, payload: bytes = b"") -> None:
         """Raises DecoderDied."""
         try:
             send(self._to_child, kind, payload, self._wait_for_room)
         except OSError as error:
-            raise DecoderDied(self._how_it_ended()) from error
+            raise DecoderDied(self.how_it_ended()) from error
 
     def _wait_for_room(self) -> None:
         """A child that asks for bytes reads them at once; one that has been taken over need not."""
@@ -129,7 +136,7 @@ class DecoderProcess:
             message = self._receiver.take()
             if message is None and self._poll.poll(timeout_s * 1000):
                 if not self._receiver.fill():
-                    raise DecoderDied(self._how_it_ended())
+                    raise DecoderDied(self.how_it_ended())
                 message = self._receiver.take()
         return message
 
@@ -150,7 +157,8 @@ class DecoderProcess:
                 pipe.close()
         self.memory.close()
 
-    def _how_it_ended(self) -> str:
+    def how_it_ended(self) -> str:
+        """Of a child that has ended, or is about to."""
         try:
             code = self._process.wait(1.0)
         except subprocess.TimeoutExpired:
