@@ -15,6 +15,7 @@ from schemas.segment import RemovedSegment, Segment
 
 # Whisper's own rule lets a third of noises through where the model has a high no-speech probability but writes a confident word.
 SURELY_NO_SPEECH = 0.95
+UNSURE_WINDOW_S = 1.0  # a part of a sentence, in a window shorter than this, often has a high no-speech probability
 OTHER_SCRIPT_SHARE = 0.5  # names and abbreviations are written in another script than their sentence
 COPIES = 4  # the same segment so often in a row
 
@@ -23,7 +24,7 @@ def of_window(text: WindowText, duration_s: float, options: DecodingOptions) -> 
     """Why none of a window's text was spoken. The window lasts `duration_s`."""
     written = [*text.segments, *([text.tail] if text.tail else [])]
     whole = " ".join(segment.text for segment in written)
-    if "silence" in options.filters and written and _no_speech(written[0], whole, options):
+    if "silence" in options.filters and written and _no_speech(written[0], whole, duration_s, options):
         return "silence"
     if "repetition" in options.filters and guard.impossible(whole, duration_s):
         return "repetition"
@@ -46,9 +47,10 @@ def sifted(
     return kept, removed
 
 
-def _no_speech(segment: Segment, whole: str, options: DecodingOptions) -> bool:
+def _no_speech(segment: Segment, whole: str, duration_s: float, options: DecodingOptions) -> bool:
     """The model reports that there is no speech and is unsure of its text, or is very sure and wrote one word at most."""
-    if segment.no_speech_prob > options.no_speech_threshold and segment.avg_logprob < options.log_prob_threshold:
+    unsure = segment.no_speech_prob > options.no_speech_threshold and segment.avg_logprob < options.log_prob_threshold
+    if unsure and duration_s >= UNSURE_WINDOW_S:
         return True
     return segment.no_speech_prob > SURELY_NO_SPEECH and guard.is_one_word(whole)
 
@@ -73,7 +75,7 @@ def _is_silent(segment: Segment, sound: Sound, options: DecodingOptions) -> bool
     if sound.vad:
         return sound.is_silent(*times, margin_db)
     unsure = segment.no_speech_prob > options.no_speech_threshold / 2 or segment.avg_logprob < options.log_prob_threshold / 2
-    return sound.is_silent(*times, margin_db) or (unsure and not sound.has_voice(*times, margin_db))
+    return sound.is_silent(*times, margin_db) or (unsure and not sound.may_have_voice(*times, margin_db))
 
 
 def _doubtful(segment: Segment, sound: Sound, options: DecodingOptions) -> bool:

@@ -16,6 +16,8 @@ from schemas.work import SAMPLE_RATE_HZ
 
 FRAME_S = 0.05  # shorter than a syllable
 BACKGROUND_PERCENTILE = 20  # even fluent speech is as quiet as its background for so much of the time
+LOUD_PERCENTILE = 95
+BACKGROUND_S = 5.0  # in a shorter chunk somebody may speak all the time
 INAUDIBLE_DB = -80.0  # a few steps of a 16-bit sample: digital silence, whether or not speech detection ran
 SHORTEST_WORD_S = 0.2
 TIMES_S = 0.3  # a model's times may be off by this
@@ -38,10 +40,21 @@ class Sound:
         loudest = float(self._between(start, end).max(initial=INAUDIBLE_DB))
         return loudest <= INAUDIBLE_DB or (not self.is_speech(start, end) and loudest < self._background_db + margin_db)
 
-    def has_voice(self, start: float, end: float, margin_db: float) -> bool:
-        """Whether anything as long as the shortest word is that much louder than the background."""
+    def may_have_voice(self, start: float, end: float, margin_db: float) -> bool:
+        """Whether anything as long as the shortest word is that much louder than the background, or the chunk has none."""
+        if not self._has_background(margin_db):
+            return True
         loud = self._between(start, end) >= self._background_db + margin_db
         return float(loud.sum()) * FRAME_S >= SHORTEST_WORD_S
+
+    def _has_background(self, margin_db: float) -> bool:
+        """Whether the chunk is long enough, and either steady, as no speech is, or has clearly quiet and loud parts. Otherwise
+        its quiet parts may be speech, over a loud background or without a pause."""
+        levels = self._levels_db
+        if len(levels) * FRAME_S < BACKGROUND_S:
+            return False
+        spread_db = float(np.percentile(levels, LOUD_PERCENTILE)) - self._background_db
+        return not margin_db / 2 <= spread_db < margin_db * 2
 
     def _between(self, start: float, end: float) -> NDArray[np.float32]:
         first = int(max(start, 0) / FRAME_S)

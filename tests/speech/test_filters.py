@@ -20,6 +20,7 @@ SPEECH = {
     "tiny.en": [*files.FILES, *recordings.names()],
     "base": ["talk", "italian"],
 }
+CLIPS = ("weather.flac", "interview.flac", "story.flac", "doctor.flac", "travel.flac")
 PHRASES = ["thanks for watching", "please subscribe to my channel", "thank you very much and see you next time"]
 
 
@@ -47,6 +48,15 @@ def test_nothing_that_somebody_says_is_removed(readings: Readings, model: str, v
         if file.language == "en" or model == "base":
             transcript = readings.transcript(model, file, Way(file.language, vad=vad))
             assert inventions.count(file, transcript).lost == 0, (file.name, transcript.removed)
+
+
+@pytest.mark.parametrize("limit_s", [1.0, 2.0, 5.0])
+def test_in_short_chunks_without_detection_no_spoken_word_is_removed(readings: Readings, limit_s: float) -> None:
+    """A chunk may consist of speech alone, and then has no background."""
+    for name in CLIPS:
+        file = recordings.file(name)
+        transcript = readings.transcript("tiny.en", file, Way("en", limit_s, vad=False))
+        assert inventions.count(file, transcript).lost == 0, (name, transcript.removed)
 
 
 @pytest.mark.parametrize("vad", [True, False], ids=["with detection", "without"])

@@ -111,6 +111,11 @@ def test_without_speech_detection_the_level_decides_where_the_model_is_half_unsu
     assert reasons(segment("visit our page", 5.5, 9.0, **unsure), sound=all_counts_as_speech, log_prob_threshold=-2) == [None]
 
 
+def test_without_speech_detection_a_chunk_of_speech_alone_is_not_its_own_background() -> None:
+    steady_voice = Sound(ROOM[:RATE], [(0.0, 1.0)], vad=False)
+    assert reasons(segment("and anyone", 0.0, 0.9, avg_logprob=-0.9), sound=steady_voice) == [None]
+
+
 @pytest.mark.parametrize(
     ("text", "scores", "sound"),
     [
@@ -154,6 +159,12 @@ def test_a_window_that_the_model_doubts_or_fills_with_one_word_is_silent(
 ) -> None:
     assert why(text, no_speech_prob=no_speech_prob, avg_logprob=avg_logprob) == ("silence" if silent else None)
     assert why(text, no_speech_prob=no_speech_prob, avg_logprob=avg_logprob, filters=()) is None
+
+
+@pytest.mark.parametrize(("duration_s", "reason"), [(0.9, None), (1.0, "silence")])
+def test_a_doubted_part_of_a_sentence_in_a_very_short_window_stays(duration_s: float, reason: Filter | None) -> None:
+    assert why("along the curve", duration_s, no_speech_prob=0.8, avg_logprob=-1.2) == reason
+    assert why("The", duration_s, no_speech_prob=0.99) == "silence"
 
 
 def test_the_thresholds_of_a_silent_window_are_options() -> None:

@@ -72,6 +72,26 @@ def test_without_detection_there_may_be_speech_anywhere() -> None:
 
 @pytest.mark.parametrize(("loud_s", "voice"), [(0.1, False), (0.15, False), (0.2, True), (1.0, True)])
 def test_a_voice_is_louder_than_the_background_for_as_long_as_a_word(loud_s: float, voice: bool) -> None:
-    sound = Sound(np.concatenate([noise(2, -50), noise(loud_s, -30), noise(2, -50)]), [(0.0, 4.0 + loud_s)])
-    assert sound.has_voice(0.0, 4.0, 6.0) is voice
-    assert not sound.has_voice(0.0, 2.0, 6.0)
+    sound = Sound(np.concatenate([noise(3, -50), noise(loud_s, -30), noise(3, -50)]), [(0.0, 6.0 + loud_s)])
+    assert sound.may_have_voice(0.0, 6.0, 6.0) is voice
+    assert not sound.may_have_voice(0.0, 3.0, 6.0)
+
+
+@pytest.mark.parametrize(
+    ("quiet_s", "loud_db", "decides"),
+    [
+        (2.0, -30, False),  # too short
+        (3.0, -30, True),
+        (3.0, -44, False),  # neither steady nor clearly quiet and loud
+        (3.0, -49, True),  # steady
+    ],
+)
+def test_the_level_decides_only_in_a_chunk_that_has_a_background(quiet_s: float, loud_db: float, decides: bool) -> None:
+    sound = Sound(np.concatenate([noise(quiet_s, -50), noise(quiet_s - 0.2, loud_db)]), [], vad=False)
+    assert sound.may_have_voice(0.0, quiet_s, 6.0) is not decides
+
+
+def test_what_a_clear_spread_is_follows_the_margin() -> None:
+    sound = Sound(np.concatenate([noise(3, -50), noise(3, -30)]), [], vad=False)
+    assert not sound.may_have_voice(0.0, 3.0, 9.0)
+    assert sound.may_have_voice(0.0, 3.0, 11.0)
