@@ -88,9 +88,7 @@ WINDOWS_REFITTED = Counter(
 SEGMENTS_REMOVED = Counter(
     "murmur_segments_removed", "segments of text that were probably invented, by the filter that removed them", ("reason",)
 )
-UNREAD_SPEECH_SECONDS = Counter(
-    "murmur_unread_speech_seconds", "stretches of speech without text: the model was not confident enough"
-)
+UNREAD_SPEECH_SECONDS = Counter("murmur_unread_speech_seconds", "stretches of detected speech without text")
 
 # Coordinator
 JOBS_ENDED = Counter(

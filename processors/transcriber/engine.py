@@ -66,6 +66,11 @@ class WindowText:
     warnings: tuple[TranscriptWarning, ...] = ()
     inference_s: float = 0.0
 
+    @property
+    def whole(self) -> str:
+        """All of the text."""
+        return " ".join(segment.text for segment in (*self.segments, *([self.tail] if self.tail else [])))
+
 
 @dataclass(frozen=True, slots=True)
 class Group:

@@ -23,7 +23,7 @@ COPIES = 4  # the same segment so often in a row
 def of_window(text: WindowText, duration_s: float, options: DecodingOptions) -> Filter | None:
     """Why none of a window's text was spoken. The window lasts `duration_s`."""
     written = [*text.segments, *([text.tail] if text.tail else [])]
-    whole = " ".join(segment.text for segment in written)
+    whole = text.whole
     if "silence" in options.filters and written and _no_speech(written[0], whole, duration_s, options):
         return "silence"
     if "repetition" in options.filters and guard.impossible(whole, duration_s):
@@ -61,12 +61,22 @@ def _of_segment(segment: Segment, sound: Sound, options: DecodingOptions) -> Fil
     language = "en" if options.task == "translate" else options.language or segment.language
     found: dict[Filter, bool] = {
         "phantoms": doubtful and phantoms.is_listed(segment.text, language),
-        "repetition": segment.compression_ratio > options.compression_ratio_threshold or (doubtful and guard.loops(segment.text)),
+        "repetition": _is_repetitive(segment, options) and (doubtful or _too_fast([segment], sound)),
         "letters": scripts.letters_share(segment.text) < options.letters_threshold,
         "script": doubtful and scripts.foreign_share(segment.text, language) > OTHER_SCRIPT_SHARE,
         "silence": silent,
     }
     return next((name for name in options.filters if found[name]), None)
+
+
+def _is_repetitive(segment: Segment, options: DecodingOptions) -> bool:
+    return segment.compression_ratio > options.compression_ratio_threshold or guard.loops(segment.text)
+
+
+def _too_fast(segments: Sequence[Segment], sound: Sound) -> bool:
+    """More words than people speak in the speech under them: people repeat themselves, but not faster than they speak."""
+    spoken_s = sum(sound.speech_s(segment.start, segment.end) for segment in segments)
+    return guard.is_fast(" ".join(segment.text for segment in segments), spoken_s)
 
 
 def _is_silent(segment: Segment, sound: Sound, options: DecodingOptions) -> bool:
@@ -88,8 +98,8 @@ def _doubtful(segment: Segment, sound: Sound, options: DecodingOptions) -> bool:
 
 
 def _copied(written: Sequence[Segment], sound: Sound, options: DecodingOptions) -> list[Filter | None]:
-    """`repetition` for many equal neighbours: for all of them where speech is in doubt, else for all but the first, if together
-    they compress too well. Somebody may say `no` four times."""
+    """`repetition` for many equal neighbours: for those where speech is in doubt, else for all but the first, if together they
+    are faster than people speak. Somebody may say a sentence ten times."""
     reasons: list[Filter | None] = [None] * len(written)
     if "repetition" not in options.filters:
         return reasons
@@ -100,9 +110,12 @@ def _copied(written: Sequence[Segment], sound: Sound, options: DecodingOptions) 
             continue
         copies = written[begin:at]
         if len(copies) >= COPIES:
-            if any(_doubtful(segment, sound, options) for segment in copies):
-                reasons[begin:at] = ["repetition"] * len(copies)
-            elif guard.compression_ratio(" ".join(segment.text for segment in copies)) > options.compression_ratio_threshold:
-                reasons[begin + 1 : at] = ["repetition"] * (len(copies) - 1)
+            doubtful = [_doubtful(segment, sound, options) for segment in copies]
+            credible = [at for at, doubted in enumerate(doubtful, begin) if not doubted]
+            if credible and not _too_fast([written[at] for at in credible], sound):
+                credible = []
+            reasons[begin:at] = ["repetition" if doubted else None for doubted in doubtful]
+            for copy in credible[1:]:
+                reasons[copy] = "repetition"
         begin = at
     return reasons

@@ -6,7 +6,6 @@ original weights (docs/decisions/0007-fitted-windows.md). `filters` removes only
 """
 
 import unicodedata
-import zlib
 from collections.abc import Sequence
 
 WORDS_PER_S_MAX = 5.5  # over a whole window
@@ -15,11 +14,12 @@ COMPRESSION_MAX = 2.2  # Whisper's own limit is 2.4, for whole 30 s windows
 REPEATED_WORDS = 3  # so many words or more, twice in a row
 LETTERS_PER_WORD = 2  # in a script without blanks
 UNSPACED_WORDS, LONGEST_WORD = 2, 16  # of a text that may be one word
+SPARSE, SPARSE_S = 0.15, 3.0  # of the fastest pace: 0.8 words a second; shorter speech may be one word
 LOOP_WORDS = 8  # people laugh and refuse in shorter ones
 
 
 def runaway(text: str, duration_s: float, compression_ratio: float) -> bool:
-    if compression_ratio > COMPRESSION_MAX or _pace(text, duration_s) > 1:
+    if compression_ratio > COMPRESSION_MAX or is_fast(text, duration_s):
         return True
     return _repeats(words(text))
 
@@ -32,6 +32,16 @@ def words(text: str) -> list[str]:
 def impossible(text: str, duration_s: float) -> bool:
     """Speech cannot be that fast."""
     return _pace(text, duration_s) > IMPOSSIBLE
+
+
+def is_fast(text: str, duration_s: float) -> bool:
+    """Faster than people speak over a whole window."""
+    return _pace(text, duration_s) > 1
+
+
+def is_sparse(text: str, speech_s: float) -> bool:
+    """Far fewer words than people speak in so much speech."""
+    return speech_s > SPARSE_S and _pace(text, speech_s) < SPARSE
 
 
 def _pace(text: str, duration_s: float) -> float:
@@ -51,12 +61,6 @@ def loops(text: str) -> bool:
     if len(spoken) < LOOP_WORDS:
         return False
     return any(_longest_copy(spoken, length) >= max(2 * length, len(spoken) / 2) for length in range(1, len(spoken) // 3 + 1))
-
-
-def compression_ratio(text: str) -> float:
-    """Whisper's: of the text's size over its size when compressed."""
-    data = text.encode()
-    return len(data) / len(zlib.compress(data))
 
 
 def _longest_copy(words: Sequence[str], length: int) -> int:

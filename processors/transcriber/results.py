@@ -80,6 +80,4 @@ def _removed(segment: RemovedSegment, chunk: ChunkReady) -> RemovedSegment:
 
 def _unread(stretch: Stretch, chunk: ChunkReady) -> TranscriptWarning:
     start, end = restore_stretch(stretch, chunk.pieces)
-    return TranscriptWarning(
-        code="no_text", message="speech without text: the model was not confident enough", start=start, end=end
-    )
+    return TranscriptWarning(code="no_text", message="speech was detected, but there is no text for it", start=start, end=end)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from processors.transcriber.engine import Samples
 from processors.transcriber.features import LOUDEST
-from processors.transcriber.spoken import Stretch, clipped
+from processors.transcriber.spoken import Stretch, clipped, total_s
 from schemas.work import SAMPLE_RATE_HZ
 
 FRAME_S = 0.05  # shorter than a syllable
@@ -34,6 +34,10 @@ class Sound:
     def is_speech(self, start: float, end: float) -> bool:
         """Whether any speech was detected near a text with these times, or may be there because detection did not run."""
         return not self.vad or bool(clipped(self._speech, start - TIMES_S, end + TIMES_S))
+
+    def speech_s(self, start: float, end: float) -> float:
+        """How much speech was detected between these times; all of it, if detection did not run."""
+        return total_s(clipped(self._speech, start, end)) if self.vad else end - start
 
     def is_silent(self, start: float, end: float, margin_db: float) -> bool:
         """Whether all of it is inaudible; or no speech was detected, and nothing is that much louder than the background."""

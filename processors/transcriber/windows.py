@@ -8,13 +8,13 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from processors.transcriber import echo, filters, spoken
+from processors.transcriber import echo, filters, guard, spoken
 from processors.transcriber.edges import rest_at, snapped
 from processors.transcriber.engine import Engine, Samples, Window, WindowText
 from processors.transcriber.sound import Sound
 from processors.transcriber.spoken import Stretch
 from processors.transcriber.times import shifted
-from schemas.options import DecodingOptions, Filter
+from schemas.options import DecodingOptions
 from schemas.segment import RemovedSegment, Segment
 from schemas.warning import TranscriptWarning
 from schemas.work import SAMPLE_RATE_HZ, Span
@@ -34,8 +34,8 @@ PROMPT_DROPPED = TranscriptWarning(
 
 @dataclass(frozen=True, slots=True)
 class ChunkText:
-    """A chunk's text, times in seconds of the chunk. `language` is None without any text. `unread`: stretches of speech for
-    which the model wrote nothing. `removed`: by the filters. `refitted`: windows that were decoded again in the full encoder
+    """A chunk's text, times in seconds of the chunk. `language` is None without any text. `unread`: stretches of speech without
+    a text, written or removed. `removed`: by the filters. `refitted`: windows that were decoded again in the full encoder
     window."""
 
     language: str | None
@@ -98,6 +98,7 @@ class ChunkWindows:
         self._vad = vad
         self._gaps_are_due = vad
         self._given_up: list[_Part] = []  # without any credible text
+        self._fitted: WindowText | None = None  # of the part that waits first, to be decoded in the full encoder window
 
     @property
     def next(self) -> Window | None:
@@ -112,12 +113,13 @@ class ChunkWindows:
 
     def take(self, text: WindowText) -> None:
         """What the model wrote for `next`."""
-        part = self._waiting.popleft()
+        part, fitted, self._fitted = self._waiting.popleft(), self._fitted, None
         self._read.inference_s += text.inference_s
         if text.parts:
             self._split(part, text)
         elif text.runaway and part.options.encoder_window == "fit":
             self._read.refitted += 1
+            self._fitted = text
             self._again(part, encoder_window="full")
         elif text.runaway and _has_hints(part.options):
             self._read.warnings[PROMPT_DROPPED] = None
@@ -125,14 +127,20 @@ class ChunkWindows:
         elif text.runaway and part.passed_over:
             self._given_up.append(part)
         else:
-            self._keep(part, text)
+            self._keep(part, self._fuller(part, fitted, text))
         if not self._waiting and self._gaps_are_due:
             self._gaps_are_due = False
             self._waiting.extend(self._gaps())
 
+    @property
+    def _written(self) -> list[Stretch]:
+        """Where the model wrote a text, also one that a filter removed: decoding that again would only repeat it."""
+        kept = [(segment.start, segment.end) for segment in self._read.segments]
+        return kept + [(segment.start, segment.end) for segment in self._read.removed]
+
     def _gaps(self) -> Iterator[_Part]:
         """Speech that the model skipped, to be decoded once more on its own; the prompt may be the cause."""
-        around = [(segment.start, segment.end) for segment in self._read.segments]
+        around = self._written
         options = self._options.model_copy(update=NO_HINTS)
         for start, end in spoken.unread(self._speech, around, PASSED_OVER_S) if around else ():
             begin = max([start - GAP_MARGIN_S, *(b for _, b in around if b <= start)], default=0.0)
@@ -149,6 +157,16 @@ class ChunkWindows:
 
     def _again(self, part: _Part, **changes: object) -> None:
         self._waiting.appendleft(replace(part, options=part.options.model_copy(update=changes)))
+
+    def _fuller(self, part: _Part, fitted: WindowText | None, text: WindowText) -> WindowText:
+        """The fitted text, though it repeats itself, if the full window has hardly any text for its speech: a sentence that
+        somebody repeats, which Whisper's limit of repetitions has made it write once."""
+        speech_s = spoken.total_s(spoken.clipped(self._speech, part.start / SAMPLE_RATE_HZ, part.end / SAMPLE_RATE_HZ))
+        if not fitted or not self._vad or not text.whole or not guard.is_sparse(text.whole, speech_s):
+            return text
+        same = set(guard.words(text.whole)) == set(guard.words(fitted.whole))
+        fits = not guard.is_sparse(fitted.whole, speech_s) and not guard.is_fast(fitted.whole, speech_s)
+        return fitted if same and fits else text
 
     def _keep(self, part: _Part, text: WindowText) -> None:
         """The closed segments; the tail, too, unless decoding continues before it."""
@@ -167,8 +185,9 @@ class ChunkWindows:
             self._waiting.appendleft(_Part(read_to, part.end, options, probability, True, passed_over))
         elif text.tail is not None:
             segments = (*segments, text.tail)
-        kept = self._sifted(part, self._placed(part, segments), reason)
+        kept, removed = filters.sifted(self._placed(part, segments), self._sound, part.options, reason)
         self._read.segments += kept
+        self._read.removed += removed
         if kept and part.passed_over and _has_hints(self._options):
             self._read.warnings[PROMPT_DROPPED] = None
         if kept:
@@ -179,24 +198,17 @@ class ChunkWindows:
     def _placed(self, part: _Part, segments: Sequence[Segment]) -> list[Segment]:
         """In the time of the chunk, without the text that the previous window has written already."""
         begin_s = part.start / SAMPLE_RATE_HZ
-        if part.is_rest:
-            before = [segment for segment in self._read.segments if segment.start < begin_s]
-            left = echo.without(echo.repeated(before, segments), segments)
-            if segments and not left:
-                self._given_up.append(part)
-            segments = left
-        return [shifted(segment, begin_s) for segment in segments]
-
-    def _sifted(self, part: _Part, written: list[Segment], reason: Filter | None) -> list[Segment]:
-        """What the filters leave; `reason`: why they leave nothing. What they remove a second time is noted once."""
-        kept, removed = filters.sifted(written, self._sound, part.options, reason)
-        known = self._read.removed
-        known += [
-            new
-            for new in removed
-            if not any(old.text == new.text and old.start < new.end and new.start < old.end for old in known)
-        ]
-        return kept
+        placed = [shifted(segment, begin_s) for segment in segments]
+        if not part.is_rest:
+            return placed
+        before = [segment for segment in self._read.segments if segment.start < begin_s]
+        count = echo.repeated(before, placed)
+        if echo.is_spoken_again(before, placed, count, self._speech):
+            return placed
+        left = echo.without(count, placed)
+        if placed and not left:
+            self._given_up.append(part)
+        return left
 
     def _rest_at(self, part: _Part, read_to: int) -> int:
         rest = round(rest_at(read_to / SAMPLE_RATE_HZ, self._speech) * SAMPLE_RATE_HZ)
@@ -211,13 +223,12 @@ class ChunkWindows:
     def text(self) -> ChunkText:
         """Of the whole chunk, once `next` is None."""
         read = self._read
-        around = [(segment.start, segment.end) for segment in read.segments]
         language, (_, probability) = max(read.languages.items(), key=lambda each: each[1], default=(None, (0.0, 0.0)))
         return ChunkText(
             language=language,
             language_probability=probability,
             segments=snapped(sorted(read.segments, key=lambda segment: segment.start), self._speech),
-            unread=tuple(spoken.unread(self._speech, around, UNREAD_S)) if self._vad else (),
+            unread=tuple(spoken.unread(self._speech, self._written, UNREAD_S)) if self._vad else (),
             removed=tuple(sorted(read.removed, key=lambda segment: segment.start)),
             warnings=tuple(read.warnings),
             refitted=read.refitted,

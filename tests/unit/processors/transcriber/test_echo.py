@@ -2,7 +2,7 @@
 
 import pytest
 
-from processors.transcriber.echo import repeated, without
+from processors.transcriber.echo import is_spoken_again, repeated, without
 from schemas.segment import Segment, Word
 
 
@@ -51,3 +51,29 @@ def test_they_may_reach_over_segments() -> None:
     assert [each.text for each in without(3, [segment("in a"), segment("glass. What")])] == ["What"]
     assert without(2, [segment("in a")]) == []
     assert without(0, BEFORE) == BEFORE
+
+
+@pytest.mark.parametrize(
+    ("after", "times_s", "again"),
+    [
+        ("Bring a rope.", (4, 8), True),
+        ("Bring a rope.", (4, 5), False),
+        ("a rope.", (4, 8), False),  # the end of a sentence
+        ("Bring a rope. Bring a rope.", (4, 12), True),
+        ("Bring a rope. And then go home.", (4, 12), True),
+        ("Bring a rope. And then go home.", (4, 8), False),
+    ],
+)
+def test_a_whole_sentence_with_as_much_speech_as_the_first_time_is_spoken_again(
+    after: str, times_s: tuple[float, float], again: bool
+) -> None:
+    before = [segment("Light bends. Bring a rope.", 0, 4)]
+    text = [segment(after, *times_s)]
+    assert is_spoken_again(before, text, repeated(before, text), [(0, 20)]) is again
+
+
+def test_it_needs_speech_under_it() -> None:
+    before, after = [segment("Bring a rope.", 0, 4)], [segment("Bring a rope.", 4, 8)]
+    assert is_spoken_again(before, after, 3, [(0, 4), (6, 8)])
+    assert not is_spoken_again(before, after, 3, [(0, 4), (7, 8)])
+    assert not is_spoken_again(before, after, 0, [(0, 8)])

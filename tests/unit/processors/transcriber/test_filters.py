@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from faster_whisper.transcribe import get_compression_ratio as compression_ratio
 
 from processors.transcriber.engine import WindowText
 from processors.transcriber.filters import of_window, sifted
-from processors.transcriber.guard import compression_ratio
 from processors.transcriber.sound import Sound
 from schemas.options import ALL_FILTERS, DecodingOptions, Filter
 from schemas.segment import Segment
@@ -54,9 +54,45 @@ def test_an_unlikely_text_that_is_no_phantom_stays() -> None:
     assert reasons(segment("She had your dark suit in greasy wash water.", **UNLIKELY)) == [None]
 
 
-def test_a_text_that_compresses_too_well_is_removed_however_sure_the_model_is() -> None:
-    assert reasons(segment("the same and " * 20)) == ["repetition"]
-    assert reasons(segment("the same and " * 20), compression_ratio_threshold=20) == [None]
+SENTENCE = "Yes, that's right."
+
+
+@pytest.mark.parametrize(
+    ("text", "times_s", "scores", "detected", "reason"),
+    [
+        (f"{SENTENCE} " * 5, (0, 8), SURE, True, None),
+        (f"{SENTENCE} " * 5, (0, 8), NO_SPEECH, True, "repetition"),
+        (f"{SENTENCE} " * 5, (0, 8), UNLIKELY, True, "repetition"),
+        (f"{SENTENCE} " * 5, (0, 8), SURE, False, "repetition"),
+        (f"{SENTENCE} " * 5, (0, 2.5), SURE, True, "repetition"),  # six words a second
+        ("the same and " * 30, (0, 10), SURE, True, "repetition"),
+        ("the same and " * 10, (0, 10), SURE, True, None),
+        ("The ferry left at dawn, and nobody on deck noticed.", (0, 1), SURE, True, None),  # fast, but it repeats nothing
+    ],
+)
+def test_a_repetition_is_removed_where_speech_is_in_doubt_or_nobody_speaks_as_fast(
+    text: str, times_s: tuple[float, float], scores: dict[str, float], detected: bool, reason: Filter | None
+) -> None:
+    loud = Sound(LOUD, [(0.0, 10.0)] if detected else [])
+    assert reasons(segment(text, *times_s, **scores), sound=loud) == [reason]
+    assert reasons(segment(text, *times_s, **scores), sound=loud, filters=()) == [None]
+
+
+def test_what_compresses_too_well_is_an_option() -> None:
+    text = "He came in and he came in and went, he came in and he came in and left."
+    assert reasons(segment(text, **UNLIKELY), compression_ratio_threshold=1.2) == ["repetition"]
+    assert reasons(segment(text, **UNLIKELY)) == [None]
+
+
+@pytest.mark.parametrize("copies", [2, 5, 10])
+def test_a_sentence_that_is_said_again_and_again_stays(copies: int) -> None:
+    assert reasons(*[segment(SENTENCE, at, at + 1) for at in range(copies)]) == [None] * copies
+
+
+def test_of_equal_neighbours_those_are_removed_for_which_speech_is_in_doubt() -> None:
+    first_half = Sound(LOUD, [(0.0, 5.0)])
+    copies = [segment(SENTENCE, at, at + 1) for at in range(10)]
+    assert reasons(*copies, sound=first_half) == [None] * 6 + ["repetition"] * 4  # times may be off by a little
 
 
 def test_a_loop_is_removed_where_speech_is_in_doubt() -> None:
@@ -73,7 +109,7 @@ def test_many_equal_neighbours_are_removed_where_speech_is_in_doubt() -> None:
     assert reasons(*[segment("No.", at, at + 1) for at in range(5)]) == [None] * 5
 
 
-def test_of_a_confident_loop_over_many_segments_the_first_stays() -> None:
+def test_of_a_confident_loop_over_many_segments_that_nobody_can_speak_the_first_stays() -> None:
     copies = [segment("I keep on working here", at / 4, at / 4 + 0.2) for at in range(20)]
     assert reasons(*copies, segment("And then?", 6, 7)) == [None, *["repetition"] * 19, None]
 
@@ -120,7 +156,7 @@ def test_without_speech_detection_a_chunk_of_speech_alone_is_not_its_own_backgro
     ("text", "scores", "sound"),
     [
         ("Thanks for watching!", NO_SPEECH, SPEECH),
-        ("the same and " * 20, SURE, SPEECH),
+        ("the same and " * 20, UNLIKELY, SPEECH),
         ("...", SURE, SPEECH),
         ("Большое спасибо всем", UNLIKELY, SPEECH),
         ("And she said", SURE, Sound(ROOM, [])),

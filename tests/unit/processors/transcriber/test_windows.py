@@ -189,6 +189,39 @@ def test_what_is_read_again_and_only_repeats_the_end_of_the_text_is_left_out() -
     assert texts(read_chunk(model, 6)) == ["It looks broken in a glass."]
 
 
+@pytest.mark.parametrize(("speech_ends", "written"), [(10, 3), (8.5, 3), (7.0, 2)])
+def test_a_sentence_that_is_spoken_again_after_a_window_is_kept_if_it_has_speech_of_its_own(
+    speech_ends: float, written: int
+) -> None:
+    sentence = "Bring a flashlight."
+    model = scripted(
+        wrote(segment(0, 3, sentence), segment(3, 6, sentence), at_rest=True), wrote(segment(0, 4, sentence), at_rest=True)
+    )
+    assert texts(read_chunk(model, 10, [(0, 2.9), (3.1, 5.8), (6.0, speech_ends)])) == [sentence] * written
+
+
+FLUENT = "Yes, and then we all went home by bus in the rain, since the last train had left."
+FITTED = wrote(*[segment(at, at + 2, "Yes, that's right.") for at in range(0, 20, 2)])
+
+
+@pytest.mark.parametrize(
+    ("fitted", "full", "kept"),
+    [
+        (FITTED, "Yes, that's right.", FITTED.whole),
+        (FITTED, FLUENT, FLUENT),
+        (wrote(segment(0, 20, "no " * 40)), "Yes, that's right.", "Yes, that's right."),
+        (wrote(segment(0, 20, "no " * 200)), "No.", "No."),
+        (wrote(segment(0, 20, "no no no no no no no")), "No.", "No."),
+    ],
+    ids=["repeated", "not sparse", "other words", "too fast", "as sparse"],
+)
+def test_a_full_window_with_hardly_any_text_for_its_speech_gives_way_to_the_fitted_one(
+    fitted: WindowText, full: str, kept: str
+) -> None:
+    model = scripted(replace(fitted, runaway=True), wrote(segment(0, 20, full), at_rest=True))
+    assert " ".join(texts(read_chunk(model, 20, options=FIT))) == kept
+
+
 def test_a_window_has_its_pauses_in_its_own_samples() -> None:
     model = scripted(wrote(segment(0, 4, "one")), wrote(segment(0, 6, "two")))
     read_chunk(model, 10, [(0, 2.5), (3.5, 4.5), (5.5, 10)])
@@ -285,22 +318,15 @@ def removed(text: ChunkText) -> list[tuple[float, float, str, str]]:
     return [(each.start, each.end, each.text, each.reason) for each in text.removed]
 
 
-def test_an_invented_segment_is_removed_and_recorded_and_its_speech_decoded_once_more_on_its_own() -> None:
+def test_an_invented_segment_is_removed_and_recorded_and_not_decoded_again_nor_reported_as_speech_without_text() -> None:
     first = wrote(segment(0, 4, "one"), at_rest=True)
     phantom = unsure(wrote(segment(0, 6, "Thanks for watching!"), at_rest=True))
-    model = scripted(first, phantom, wrote(segment(0.2, 6, "two"), at_rest=True))
+    model = scripted(first, phantom)
     text = read_chunk(model, 10)
-    assert texts(text) == ["one", "two"]
-    assert removed(text) == [(4, 10, "Thanks for watching!", "phantoms")]
-    assert model.places == [(0, 10), (4, 10), (4, 10)]
-
-
-def test_what_is_invented_twice_in_one_place_is_recorded_once() -> None:
-    phantom = unsure(wrote(segment(0, 5.9, "Thanks for watching!"), at_rest=True))
-    text = read_chunk(scripted(wrote(segment(0, 4, "one"), at_rest=True), phantom, phantom), 10)
     assert texts(text) == ["one"]
-    assert [each[2] for each in removed(text)] == ["Thanks for watching!"]
-    assert text.unread == ((4, 10),)
+    assert removed(text) == [(4, 10, "Thanks for watching!", "phantoms")]
+    assert model.places == [(0, 10), (4, 10)]
+    assert text.unread == ()
 
 
 def test_a_window_without_speech_is_decoded_to_its_end_however_early_its_text_ends() -> None:
