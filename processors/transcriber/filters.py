@@ -61,7 +61,7 @@ def _of_segment(segment: Segment, sound: Sound, options: DecodingOptions) -> Fil
     language = "en" if options.task == "translate" else options.language or segment.language
     found: dict[Filter, bool] = {
         "phantoms": doubtful and phantoms.is_listed(segment.text, language),
-        "repetition": _is_repetitive(segment, options) and (doubtful or _too_fast([segment], sound)),
+        "repetition": _is_repetitive(segment, options) and (doubtful or _is_unspeakable([segment], sound, options)),
         "letters": scripts.letters_share(segment.text) < options.letters_threshold,
         "script": doubtful and scripts.foreign_share(segment.text, language) > OTHER_SCRIPT_SHARE,
         "silence": silent,
@@ -73,10 +73,14 @@ def _is_repetitive(segment: Segment, options: DecodingOptions) -> bool:
     return segment.compression_ratio > options.compression_ratio_threshold or guard.loops(segment.text)
 
 
-def _too_fast(segments: Sequence[Segment], sound: Sound) -> bool:
-    """More words than people speak in the speech under them: people repeat themselves, but not faster than they speak."""
+def _is_unspeakable(segments: Sequence[Segment], sound: Sound, options: DecodingOptions) -> bool:
+    """More words than people speak in the speech under them: people repeat themselves, but not faster than they speak. Where
+    speech was not detected nothing speaks for a text that compresses too well."""
+    text = " ".join(segment.text for segment in segments)
+    if not sound.vad and guard.compression_ratio(text) > options.compression_ratio_threshold:
+        return True
     spoken_s = sum(sound.speech_s(segment.start, segment.end) for segment in segments)
-    return guard.is_fast(" ".join(segment.text for segment in segments), spoken_s)
+    return guard.is_fast(text, spoken_s)
 
 
 def _is_silent(segment: Segment, sound: Sound, options: DecodingOptions) -> bool:
@@ -112,7 +116,7 @@ def _copied(written: Sequence[Segment], sound: Sound, options: DecodingOptions) 
         if len(copies) >= COPIES:
             doubtful = [_doubtful(segment, sound, options) for segment in copies]
             credible = [at for at, doubted in enumerate(doubtful, begin) if not doubted]
-            if credible and not _too_fast([written[at] for at in credible], sound):
+            if credible and not _is_unspeakable([written[at] for at in credible], sound, options):
                 credible = []
             reasons[begin:at] = ["repetition" if doubted else None for doubted in doubtful]
             for copy in credible[1:]:

@@ -6,6 +6,7 @@ original weights (docs/decisions/0007-fitted-windows.md). `filters` removes only
 """
 
 import unicodedata
+import zlib
 from collections.abc import Sequence
 
 WORDS_PER_S_MAX = 5.5  # over a whole window
@@ -14,7 +15,7 @@ COMPRESSION_MAX = 2.2  # Whisper's own limit is 2.4, for whole 30 s windows
 REPEATED_WORDS = 3  # so many words or more, twice in a row
 LETTERS_PER_WORD = 2  # in a script without blanks
 UNSPACED_WORDS, LONGEST_WORD = 2, 16  # of a text that may be one word
-SPARSE, SPARSE_S = 0.15, 3.0  # of the fastest pace: 0.8 words a second; shorter speech may be one word
+SPARSE, SPARSE_S = 0.25, 3.0  # of the fastest pace: 1.4 words a second, half of what is usual; shorter speech may be one word
 LOOP_WORDS = 8  # people laugh and refuse in shorter ones
 
 
@@ -61,6 +62,12 @@ def loops(text: str) -> bool:
     if len(spoken) < LOOP_WORDS:
         return False
     return any(_longest_copy(spoken, length) >= max(2 * length, len(spoken) / 2) for length in range(1, len(spoken) // 3 + 1))
+
+
+def compression_ratio(text: str) -> float:
+    """Whisper's: of the text's size over its size when compressed."""
+    data = text.encode()
+    return len(data) / len(zlib.compress(data))
 
 
 def _longest_copy(words: Sequence[str], length: int) -> int:

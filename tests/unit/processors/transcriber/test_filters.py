@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from faster_whisper.transcribe import get_compression_ratio as compression_ratio
 
 from processors.transcriber.engine import WindowText
 from processors.transcriber.filters import of_window, sifted
+from processors.transcriber.guard import compression_ratio
 from processors.transcriber.sound import Sound
 from schemas.options import ALL_FILTERS, DecodingOptions, Filter
 from schemas.segment import Segment
@@ -87,6 +87,12 @@ def test_what_compresses_too_well_is_an_option() -> None:
 @pytest.mark.parametrize("copies", [2, 5, 10])
 def test_a_sentence_that_is_said_again_and_again_stays(copies: int) -> None:
     assert reasons(*[segment(SENTENCE, at, at + 1) for at in range(copies)]) == [None] * copies
+
+
+def test_without_speech_detection_what_compresses_too_well_is_removed() -> None:
+    undetected = Sound(LOUD, [(0.0, 10.0)], vad=False)
+    assert reasons(segment(f"{SENTENCE} " * 5, 0, 8), sound=undetected) == ["repetition"]
+    assert reasons(*[segment(SENTENCE, at, at + 1) for at in range(5)], sound=undetected) == [None, *["repetition"] * 4]
 
 
 def test_of_equal_neighbours_those_are_removed_for_which_speech_is_in_doubt() -> None:

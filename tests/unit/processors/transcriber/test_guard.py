@@ -1,9 +1,8 @@
 """Texts that a model invented or repeated are distinguished from real speech."""
 
 import pytest
-from faster_whisper.transcribe import get_compression_ratio as compression_ratio
 
-from processors.transcriber.guard import impossible, is_one_word, loops, runaway
+from processors.transcriber.guard import compression_ratio, impossible, is_one_word, loops, runaway
 
 SENTENCE = "She had your dark suit in greasy wash water all year. "
 FAST = (
