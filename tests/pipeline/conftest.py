@@ -26,7 +26,7 @@ def settings_factory(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., 
     return make
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)  # not the session: other tests of the same process are about the limits
 def probes_may_take_long() -> Iterator[None]:
     """On a busy machine a probe may take longer than it may in production, and these tests are about what it finds."""
     with pytest.MonkeyPatch.context() as patch:

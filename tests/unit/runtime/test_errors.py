@@ -6,7 +6,7 @@ import pytest
 
 from producers.gateway.database import ViewUnavailable
 from runtime import errors
-from runtime.errors import BrokerUnavailable, Invalid, KafkaFault, MurmurError, Retry, UsageError
+from runtime.errors import BrokerUnavailable, DeviceLost, Invalid, KafkaFault, MurmurError, Retry, UsageError
 from runtime.kafka.async_producer import Unacknowledged
 from runtime.kafka.timeouts import ClientHung
 from runtime.objects.store import StoreUnavailable
@@ -20,6 +20,7 @@ PARENTS: dict[type[MurmurError], type[MurmurError]] = {
     Unacknowledged: Retry,
     Invalid: MurmurError,
     UsageError: MurmurError,
+    DeviceLost: MurmurError,
     KafkaFault: MurmurError,
     ClientHung: KafkaFault,
     FaustFault: KafkaFault,
