@@ -26,9 +26,16 @@ def cancelled_halfway(client: Client, **fields: str) -> tuple[str, list[str]]:
 
 def files_with(folder: Path, texts: list[str]) -> set[str]:
     """The first parts of the paths of all files that contain one of these texts."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    found = [path for path in files if any(text.encode() in path.read_bytes() for text in texts)]
+    found = [path for path in folder.rglob("*") if any(text.encode() in content(path) for text in texts)]
     return {path.relative_to(folder).parts[0] for path in found}
+
+
+def content(path: Path) -> bytes:
+    """Nothing for a folder, and for a file that the running system has removed since it was listed."""
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, IsADirectoryError):
+        return b""
 
 
 def chunks_of_last_run(process: Process) -> list[dict[str, Any]]:
