@@ -9,7 +9,9 @@ import contextlib
 from aiohttp import web
 
 from producers.gateway.feed import Wakeups
-from producers.gateway.status import Documents
+from producers.gateway.lookup import JobLookup
+from producers.gateway.routes import Response, Route
+from producers.gateway.status import PREFIX, Documents
 from producers.gateway.view import JobView, View
 from schemas.work import Span
 
@@ -24,13 +26,21 @@ HEADERS = {
 
 
 class EventStreams:
-    def __init__(self, view: View, documents: Documents, wakeups: Wakeups) -> None:
+    def __init__(self, view: View, lookup: JobLookup, documents: Documents, wakeups: Wakeups) -> None:
         self._view = view
+        self._lookup = lookup
         self._documents = documents
         self._wakeups = wakeups
 
-    async def stream(self, request: web.Request, job: JobView) -> web.StreamResponse:
+    def routes(self) -> list[Route]:
+        events = Response("Server-sent events, until the job has ended", media_types=("text/event-stream",))
+        path = f"{PREFIX}/{{task_id}}/events"
+        summary = "Progress of a job as it happens"
+        return [Route("GET", path, self.stream, summary, "jobs", responses={200: events}, problems=("unknown_task",))]
+
+    async def stream(self, request: web.Request) -> web.StreamResponse:
         """Ends after the status event with the terminal state and the result."""
+        job = await self._lookup.find(request)
         response = web.StreamResponse(headers=HEADERS)
         await response.prepare(request)
         with self._wakeups.listen(str(job.job_id), job.work_id) as changed, contextlib.suppress(ConnectionError):

@@ -1,64 +1,57 @@
-"""The list of jobs: what a request for it says, and the cursor that leads to the next page. Pure."""
+"""The list of jobs: the parameters of a request for it, and the cursor that leads to the next page. Pure."""
 
 import base64
-from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import Annotated, get_args
 
 import orjson
+from pydantic import BeforeValidator, Field
 
-from producers.gateway.form import malformed
+from producers.gateway.routes import Query
 from producers.gateway.view import JobView, Place
 from schemas.jobs import State
 
-STATES: tuple[State, ...] = ("PENDING", "STARTED", "SUCCESS", "FAILURE", "REVOKED")
-PARAMETERS = ("state", "owner", "limit", "cursor")
+STATES: tuple[State, ...] = get_args(State)
 LIMIT_DEFAULT, LIMIT_MAX = 50, 500
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """`after`: the place of the last job of the page before."""
-
-    limit: int
-    state: State | None
-    owner: str | None
-    after: Place | None
+def _upper(text: object) -> object:
+    return text.upper() if isinstance(text, str) else text
 
 
-def parse_page(query: Mapping[str, str]) -> Page:
-    """Raises Problem 400."""
-    return Page(_limit(query.get("limit")), _state(query.get("state")), query.get("owner"), _after(query.get("cursor")))
+def _limit(text: object) -> object:
+    """Digits alone: a number that Python reads in more ways has one meaning here."""
+    if isinstance(text, str):
+        if not (text.isascii() and text.isdigit() and len(text) < 10):
+            raise ValueError("a whole number of at least 1 is expected")
+        return min(int(text), LIMIT_MAX)
+    return text
 
 
-def cursor(jobs: list[JobView], page: Page) -> str | None:
-    """Of what follows these jobs; None at the end of the list."""
-    if len(jobs) < page.limit:
-        return None
-    return base64.urlsafe_b64encode(orjson.dumps(jobs[-1].place)).decode()
-
-
-def _limit(text: str | None) -> int:
-    if text is None:
-        return LIMIT_DEFAULT
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= 1):
-        raise malformed("The limit must be a whole number of at least 1.")
-    return min(int(text), LIMIT_MAX)
-
-
-def _state(text: str | None) -> State | None:
-    if text is None:
-        return None
-    for state in STATES:
-        if state == text.upper():
-            return state
-    raise malformed(f"The state must be one of {', '.join(STATES)}.")
-
-
-def _after(text: str | None) -> Place | None:
-    if text is None:
-        return None
+def _place(text: object) -> object:
+    if not isinstance(text, str):
+        return text
     try:
         submitted_s, job_id = orjson.loads(base64.urlsafe_b64decode(text))
         return float(submitted_s), str(job_id)
     except (ValueError, TypeError):
-        raise malformed("The cursor must be the next_cursor of an earlier response.") from None
+        raise ValueError("the next_cursor of an earlier response is expected") from None
+
+
+class ListQuery(Query):
+    """Which jobs to list."""
+
+    state: Annotated[State | None, BeforeValidator(_upper)] = Field(None, description="only jobs in this state")
+    owner: str | None = Field(None, description="only jobs of this owner")
+    limit: Annotated[int, BeforeValidator(_limit)] = Field(
+        LIMIT_DEFAULT, ge=1, description=f"how many at most; more than {LIMIT_MAX} count as {LIMIT_MAX}"
+    )
+    cursor: Annotated[Place | None, BeforeValidator(_place, json_schema_input_type=str)] = Field(
+        None, description="`next_cursor` of an earlier response: the jobs that follow"
+    )
+
+
+def cursor(jobs: list[JobView], page: ListQuery) -> str | None:
+    """Of what follows these jobs; None at the end of the list."""
+    if len(jobs) < page.limit:
+        return None
+    return base64.urlsafe_b64encode(orjson.dumps(jobs[-1].place)).decode()

@@ -5,7 +5,7 @@
 
 import math
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 
 import orjson
@@ -19,6 +19,46 @@ from runtime.objects import StoreFull
 log = get_logger(__name__)
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 KEPT_HEADERS = ("Allow",)
+REASONS = {  # of every problem, with its status
+    "bad_request": 400,
+    "unknown_language": 400,
+    "unsupported_language": 400,
+    "unknown_model": 400,
+    "bad_option": 400,
+    "bad_parameter": 400,
+    "empty": 400,
+    "no_webhook_secret": 400,
+    "disconnected": 400,
+    "unknown_field": 400,
+    "unknown_parameter": 400,
+    "cross_origin": 403,
+    "unknown_task": 404,
+    "unknown_format": 404,
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "too_slow": 408,
+    "ended": 409,
+    "no_transcript": 409,
+    "not_ended": 409,
+    "not_failed": 409,
+    "audio_gone": 410,
+    "gone": 410,
+    "damaged": 410,
+    "too_large": 413,
+    "not_multipart": 415,
+    "unsupported_encoding": 415,
+    "expectation_failed": 417,
+    "unknown_host": 421,
+    "unsupported": 422,
+    "no_audio": 422,
+    "corrupt": 422,
+    "unknown_track": 422,
+    "too_long": 422,
+    "internal_error": 500,
+    "not_ready": 503,
+    "unavailable": 503,
+    "store_full": 507,
+}
 
 
 class Problem(Exception):
@@ -45,6 +85,16 @@ class Problem(Exception):
         if self.after_s is not None:
             response.headers["Retry-After"] = str(max(1, math.ceil(self.after_s)))
         return response
+
+
+def check_names(kind: str, given: Iterable[str], known: Sequence[str]) -> None:
+    """Raises Problem 400 that names the unknown ones and the known ones: a misspelt name must not go unnoticed."""
+    unknown = [name[:80] for name in given if name not in known]
+    if unknown:
+        which = ", ".join(map(repr, unknown))
+        expected = f"known are {', '.join(known)}" if known else "none is known here"
+        detail = f"Unknown {kind}{'s' if len(unknown) > 1 else ''} {which}; {expected}."
+        raise Problem(400, f"unknown_{kind}", detail, known=list(known))
 
 
 def guarded(handler: Handler) -> Handler:

@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 from aiohttp import web
 
-from producers.gateway.app import Api, Parts, Readiness
+from producers.gateway.app import Api
 from producers.gateway.estimates import Estimates
 from producers.gateway.feed import Feed, Freshness, Wakeups
+from producers.gateway.parts import Parts, Readiness
 from producers.gateway.problems import Connection, guarded
 from producers.gateway.view import View, view_path
 from runtime.errors import MurmurError, UsageError

@@ -1,12 +1,12 @@
 """Validates the fields of a submission. Pure; every error says what is expected."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
-from producers.gateway.problems import Problem
+from producers.gateway.problems import Problem, check_names
 from runtime import languages
 from runtime.errors import Invalid
 from runtime.models.catalogue import Model
@@ -58,13 +58,3 @@ def parse_submission(fields: Mapping[str, str], model: Model, *, allow_private: 
         detail = str(error)
         raise Problem(400, error.reason, f"{detail[0].upper()}{detail[1:]}.", known=model.languages) from error
     return options
-
-
-def check_names(kind: str, given: Iterable[str], known: Sequence[str]) -> None:
-    """Raises Problem 400 that names the unknown ones and the known ones: a misspelt name must not go unnoticed."""
-    unknown = [name[:80] for name in given if name not in known]
-    if unknown:
-        which = ", ".join(map(repr, unknown))
-        expected = f"known are {', '.join(known)}" if known else "none is known here"
-        detail = f"Unknown {kind}{'s' if len(unknown) > 1 else ''} {which}; {expected}."
-        raise Problem(400, f"unknown_{kind}", detail, known=list(known))

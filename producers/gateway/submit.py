@@ -8,11 +8,15 @@ from uuid import UUID, uuid4
 
 from aiohttp import web
 
+from producers.gateway.accepted import Accepted
 from producers.gateway.database import ViewUnavailable
+from producers.gateway.documents.jobs import Submitted
 from producers.gateway.form import Form, check_length, read_form
 from producers.gateway.models import requested_model
 from producers.gateway.problems import Problem
-from producers.gateway.submission import parse_submission
+from producers.gateway.routes import Body, Response, Route
+from producers.gateway.status import PREFIX
+from producers.gateway.submission import SubmissionOptions, parse_submission
 from producers.gateway.upload import Incoming, Memory, Stored
 from producers.gateway.view import View
 from runtime import identity, metrics
@@ -30,15 +34,41 @@ from schemas.topics import REQUESTS
 
 log = get_logger(__name__)
 OWNER = "default"
+PROBLEMS = (  # of a submission
+    *("bad_request", "bad_option", "unknown_field", "unknown_language", "unsupported_language", "unknown_model", "empty"),
+    *("no_webhook_secret", "disconnected", "too_slow", "too_large", "not_multipart", "unsupported_encoding"),
+    *("unsupported", "no_audio", "corrupt", "unknown_track", "too_long", "expectation_failed", "store_full"),
+)
 
 
 class Submissions:
-    def __init__(self, resources: Resources, producer: AsyncProducer, view: View, transcripts: Transcripts) -> None:
+    def __init__(
+        self, resources: Resources, producer: AsyncProducer, view: View, transcripts: Transcripts, accepted: Accepted
+    ) -> None:
         self._resources = resources
         self._producer = producer
         self._view = view
         self._transcripts = transcripts
+        self._accepted = accepted
         self._memory = Memory()
+
+    def routes(self) -> list[Route]:
+        form = Body(SubmissionOptions, "multipart/form-data", files=("file",), required=("file",))
+        return [
+            Route(
+                "POST",
+                PREFIX,
+                self.submit,
+                "Submit a file",
+                "submission",
+                body=form,
+                responses={202: Response("Accepted", Submitted, headers=("Location",))},
+                problems=PROBLEMS,
+            )
+        ]
+
+    async def submit(self, request: web.Request) -> web.Response:
+        return self._accepted.response(request, await self.take(request))
 
     async def take(self, request: web.Request) -> JobRequested:
         """Returns once the broker has acknowledged the request, which accepts the job. Cleans up after earlier failures."""

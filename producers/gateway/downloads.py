@@ -1,0 +1,50 @@
+"""What can be downloaded of a job: its transcript in every format."""
+
+import asyncio
+
+from aiohttp import web
+
+from producers.gateway.lookup import JobLookup
+from producers.gateway.problems import Problem
+from producers.gateway.routes import Response, Route
+from producers.gateway.status import PREFIX, Documents, message
+from runtime.formats import FORMATS
+from runtime.objects import NotFound
+from schemas.codec import Undecodable
+
+
+class Downloads:
+    def __init__(self, lookup: JobLookup, documents: Documents) -> None:
+        self._lookup = lookup
+        self._documents = documents
+
+    def routes(self) -> list[Route]:
+        media_types = tuple(each.content_type for each in FORMATS.values())
+        return [
+            Route(
+                "GET",
+                f"{PREFIX}/{{task_id}}/transcript.{{format}}",
+                self.transcript,
+                "The transcript as a file",
+                "transcripts",
+                responses={200: Response("The transcript in the format of the path", media_types=media_types)},
+                problems=("unknown_format", "unknown_task", "no_transcript", "gone", "damaged"),
+            )
+        ]
+
+    async def transcript(self, request: web.Request) -> web.Response:
+        name = request.match_info["format"]
+        if name not in FORMATS:
+            raise Problem(404, "unknown_format", f"The format {name[:20]!r} is unknown.", formats=list(FORMATS))
+        job = await self._lookup.find(request)
+        if job.state != "SUCCESS":
+            after_s = None if job.ended else 1.0
+            raise Problem(409, "no_transcript", f"There is no transcript: {message(job, 0.0)}.", after_s=after_s, state=job.state)
+        try:
+            transcript = await self._documents.transcript(job)
+        except NotFound:
+            raise Problem(410, "gone", "The transcript is no longer in the store: retry the job.") from None
+        except Undecodable:
+            raise Problem(410, "damaged", "The transcript in the store is damaged: retry the job.") from None
+        body = await asyncio.to_thread(FORMATS[name].write, transcript)
+        return web.Response(body=body, headers={"Content-Type": f"{FORMATS[name].content_type}; charset=utf-8"})

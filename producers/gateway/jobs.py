@@ -1,0 +1,108 @@
+"""Jobs: their status, their list, and what can be done with one: cancel, retry, delete."""
+
+import asyncio
+import contextlib
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from producers.gateway.accepted import Accepted
+from producers.gateway.database import ViewUnavailable
+from producers.gateway.documents.jobs import Cancelled, Deleted, JobList, JobStatus, Submitted
+from producers.gateway.ended import EndedJobs
+from producers.gateway.listing import ListQuery, cursor
+from producers.gateway.lookup import JobLookup
+from producers.gateway.parts import Parts
+from producers.gateway.problems import Problem
+from producers.gateway.responses import encoded, json_response
+from producers.gateway.routes import Response, Route, query_of
+from producers.gateway.status import PREFIX, Documents
+from runtime.kafka.messages import Output
+from schemas.jobs import CancelRequested
+from schemas.topics import CANCELLATIONS
+
+
+class Jobs:
+    def __init__(self, parts: Parts, lookup: JobLookup, documents: Documents, ended: EndedJobs, accepted: Accepted) -> None:
+        self._view = parts.view
+        self._producer = parts.producer
+        self._lookup = lookup
+        self._documents = documents
+        self._ended = ended
+        self._accepted = accepted
+
+    def routes(self) -> list[Route]:
+        job = f"{PREFIX}/{{task_id}}"
+        retried = Response("The new job, accepted", Submitted, headers=("Location",))
+        return [
+            Route(
+                "GET",
+                f"{PREFIX}/status/{{task_id}}",
+                self.status,
+                "State, progress and result of a job",
+                "jobs",
+                responses={200: JobStatus},
+                problems=("unknown_task",),
+            ),
+            Route(
+                "DELETE",
+                job,
+                self.cancel,
+                "Cancel a job",
+                "jobs",
+                responses={202: Cancelled},
+                problems=("unknown_task", "ended"),
+            ),
+            Route("GET", "/api/jobs", self.jobs, "The newest jobs", "jobs", query=ListQuery, responses={200: JobList}),
+            Route(
+                "DELETE",
+                "/api/jobs/{task_id}",
+                self.delete,
+                "Delete an ended job with its transcript and its uploaded audio",
+                "jobs",
+                responses={200: Deleted},
+                problems=("unknown_task", "not_ended"),
+            ),
+            Route(
+                "POST",
+                "/api/jobs/{task_id}/retry",
+                self.retry,
+                "Retry a job that failed or was cancelled, as a new job",
+                "jobs",
+                responses={202: retried},
+                problems=("unknown_task", "not_failed", "audio_gone", "unsupported_language"),
+            ),
+        ]
+
+    async def status(self, request: web.Request) -> web.Response:
+        return encoded(await self._documents.status(await self._lookup.find(request)))
+
+    async def cancel(self, request: web.Request) -> web.Response:
+        job = await self._lookup.find(request)
+        if job.state in ("SUCCESS", "FAILURE"):
+            raise Problem(409, "ended", "The job has ended; there is nothing to cancel.", state=job.state)
+        body = {"task_id": str(job.job_id), "state": job.state, "message": "already cancelled"}
+        if job.state != "REVOKED":
+            cancellation = CancelRequested(job_id=job.job_id, work_id=job.work_id, requested_at=datetime.now(UTC))
+            await self._producer.send(Output(CANCELLATIONS, job.work_id, cancellation))
+            with contextlib.suppress(ViewUnavailable):  # only a successor of the embedded broker would read it
+                await asyncio.to_thread(self._view.cancel, cancellation)
+            body["message"] = "cancellation requested"
+        return json_response(body, 202)
+
+    async def jobs(self, request: web.Request) -> web.Response:
+        """The newest jobs, or those after a cursor, and how many there are in each state."""
+        page = query_of(request, ListQuery)
+        jobs = await asyncio.to_thread(self._view.newest, page.limit, page.state, page.owner, after=page.cursor)
+        counts = await asyncio.to_thread(self._view.counts)
+        rows = [self._documents.row(job) for job in jobs]
+        return json_response({"jobs": rows, "next_cursor": cursor(jobs, page), "counts": counts})
+
+    async def delete(self, request: web.Request) -> web.Response:
+        job = await self._lookup.find(request)
+        await self._ended.delete(job)
+        return json_response({"task_id": str(job.job_id), "message": "deleted, with its transcript"})
+
+    async def retry(self, request: web.Request) -> web.Response:
+        job = await self._lookup.find(request)
+        return self._accepted.response(request, await self._ended.retry(job))

@@ -1,0 +1,25 @@
+"""The parts that the groups of endpoints share; `server.py` makes them and `app.py` passes them on."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from producers.gateway.feed import Freshness, Wakeups
+from producers.gateway.view import View
+from runtime.kafka.async_producer import AsyncProducer
+from runtime.resources import Resources
+from runtime.stats import Stats
+
+Readiness = Callable[[], Mapping[str, str | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """`readiness`: name of a stage or service -> why it is not ready, None when it is."""
+
+    resources: Resources
+    producer: AsyncProducer
+    view: View
+    wakeups: Wakeups
+    freshness: Freshness
+    stats: Stats
+    readiness: Readiness

@@ -1,0 +1,74 @@
+"""About the system: models, GPUs, statistics, metrics, and the probes of an orchestrator."""
+
+import asyncio
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from producers.gateway.documents.system import GpuStatus, ModelList, Statistics, Status
+from producers.gateway.listing import STATES
+from producers.gateway.models import models_document
+from producers.gateway.parts import Parts
+from producers.gateway.problems import Problem
+from producers.gateway.responses import json_response
+from producers.gateway.routes import AnyParameters, Handler, Response, Route
+from producers.gateway.workers import gpu_document
+from runtime import metrics
+
+
+class System:
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._view = parts.view
+
+    def routes(self) -> list[Route]:
+        text = Response("Prometheus metrics", media_types=("text/plain",))
+        return [
+            Route("GET", "/api/models", self.models, "The models that jobs may ask for", "system", responses={200: ModelList}),
+            Route("GET", "/api/gpu-status", self.gpu_status, "The workers' GPUs", "system", responses={200: GpuStatus}),
+            Route("GET", "/api/stats", self.stats, "The last minute, hour and day", "system", responses={200: Statistics}),
+            Route("GET", "/metrics", self.metrics, "Metrics", "system", query=AnyParameters, responses={200: text}),
+            _probe("/livez", self.live, "Whether the process responds"),
+            _probe("/readyz", self.ready, "Whether it can do its work", "not_ready"),
+            _probe("/healthz", self.ready, "As /readyz", "not_ready"),
+        ]
+
+    async def models(self, _request: web.Request) -> web.Response:
+        return json_response(models_document(self._parts.resources.models, self._view.workers.latest(datetime.now(UTC))))
+
+    async def gpu_status(self, _request: web.Request) -> web.Response:
+        return json_response(gpu_document(self._view.workers.latest(datetime.now(UTC))))
+
+    async def stats(self, _request: web.Request) -> web.Response:
+        """The metrics sink's figures for the last minute, hour and day."""
+        return json_response(self._parts.stats.latest())
+
+    async def metrics(self, _request: web.Request) -> web.Response:
+        counts = await asyncio.to_thread(self._view.counts)
+        for state in STATES:
+            metrics.JOBS.labels(state).set(counts.get(state, 0))
+        return web.Response(body=metrics.exposition(), headers={"Content-Type": metrics.CONTENT_TYPE})
+
+    async def live(self, _request: web.Request) -> web.Response:
+        return json_response({"status": "alive"})
+
+    async def ready(self, _request: web.Request) -> web.Response:
+        missing = {name: reason for name, reason in self._parts.readiness().items() if reason is not None}
+        if missing:
+            detail = "; ".join(f"{name}: {reason}" for name, reason in missing.items())
+            raise Problem(503, "not_ready", f"Not ready yet: {detail}", after_s=1.0, waiting_for=missing)
+        return json_response({"status": "ready"})
+
+
+def _probe(path: str, handler: Handler, summary: str, *problems: str) -> Route:
+    return Route(
+        "GET",
+        path,
+        handler,
+        summary,
+        "system",
+        query=AnyParameters,
+        responses={200: Status},
+        problems=problems,
+        is_probe=True,
+    )
