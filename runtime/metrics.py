@@ -115,6 +115,9 @@ HTTP_REQUEST_SECONDS = Histogram(
     ("route", "method", "status"),
     buckets=STEP_S,
 )
+FOLLOWING = Gauge(
+    "murmur_http_following", "requests that follow a job: `status`, those that wait for a change; `events`, streams", ("kind",)
+)
 UPLOAD_BYTES = Counter("murmur_upload_bytes", "bytes of audio received over HTTP, of uploads that became jobs")
 UPLOADS_ABORTED = Counter("murmur_uploads_aborted", "uploads that ended without a job", ("reason",))
 JOBS = Gauge("murmur_jobs", "jobs in this gateway's view, by state", ("state",))

@@ -15,6 +15,14 @@ Span = Annotated[tuple[int, int], Field(description="start and end in samples at
 
 
 SAMPLE_RATE_HZ = 16_000
+ChunkIndex = Annotated[
+    int | None,
+    Field(
+        ge=0,
+        description="its number among the chunks of the file, in order of time, from 0; None: in records of an earlier version",
+        exclude_if=lambda index: index is None,
+    ),
+]
 
 
 def speech_s(pieces: tuple[Span, ...]) -> float:
@@ -64,6 +72,7 @@ class ChunkReady(Record):
     decoding: DecodingOptions
     lane: Lane
     attempt: int = 0
+    index: ChunkIndex = None
 
     @property
     def chunk_id(self) -> str:
@@ -156,6 +165,7 @@ class ChunkTranscribed(Value):
     removed: tuple[RemovedSegment, ...] = ()
     inference_s: float
     audio_sha256: Sha256 | None = Field(None, description="as in the request: for a second transcription of the same audio")
+    index: ChunkIndex = None
 
 
 class ChunkLost(Value):
@@ -206,6 +216,7 @@ class WorkProgressed(Record):
     span: Span
     share: float = Field(ge=0, le=1, description="speech done / speech known; exact once decoding is done")
     segments: tuple[Segment, ...]
+    index: ChunkIndex = None
 
     @property
     def event_id(self) -> str:

@@ -179,12 +179,22 @@ def _transcribed(draft: Draft, state: WorkState, result: ChunkTranscribed, conte
     if known is None or (known.is_awaited and result.attempt > 0):
         draft.set_chunk(work_id, ChunkState(result=result, again=known is not None))
         share = draft.tally(work_id).share(state)
-        progress = WorkProgressed(work_id=work_id, run=state.run, span=result.span, share=share, segments=result.segments)
-        draft.outputs.append(Output(PROGRESS, work_id, progress))
+        draft.outputs.append(Output(PROGRESS, work_id, _progressed(state, result, share)))
         _go_on(draft, state, context)
     elif known.is_awaited:  # its audio was missing and has been written again: it can be requested once more
         draft.set_chunk(work_id, known.model_copy(update={"again": False}))
         _go_on(draft, state, context)
+
+
+def _progressed(state: WorkState, result: ChunkTranscribed, share: float) -> WorkProgressed:
+    return WorkProgressed(
+        work_id=state.work.work_id,
+        run=state.run,
+        span=result.span,
+        share=share,
+        segments=result.segments,
+        index=result.index,
+    )
 
 
 def _go_on(draft: Draft, state: WorkState, context: Context) -> None:
@@ -196,7 +206,7 @@ def _go_on(draft: Draft, state: WorkState, context: Context) -> None:
     if doubtful := assembly.doubtful(state, chunks):
         for chunk, language in doubtful:
             draft.set_chunk(work_id, chunks[chunk.span].model_copy(update={"again": True}))
-            draft.outputs.append(_again(state, chunk, language, chunks[chunk.span].result.audio_sha256, context))
+            draft.outputs.append(_again(state, chunk, language, chunks[chunk.span].result, context))
         return
     waiting = draft.waiting(work_id)
     draft.transcript = assembly.assemble(state, chunks, waiting, context.now)
@@ -205,7 +215,7 @@ def _go_on(draft: Draft, state: WorkState, context: Context) -> None:
     draft.delete_work(work_id)
 
 
-def _again(state: WorkState, chunk: SlicedChunk, language: str, audio_sha256: str | None, context: Context) -> Output:
+def _again(state: WorkState, chunk: SlicedChunk, language: str, first: ChunkTranscribed, context: Context) -> Output:
     work = state.work
     lane = state.lane or "bulk"
     ready = ChunkReady(
@@ -215,11 +225,12 @@ def _again(state: WorkState, chunk: SlicedChunk, language: str, audio_sha256: st
         span=chunk.span,
         pieces=chunk.pieces,
         audio=ObjectRef(bucket=context.work_bucket, key=keys.chunk_key(work.slice_id, state.run, chunk.span)),
-        audio_sha256=audio_sha256,
+        audio_sha256=first.audio_sha256,
         model=work.model,
         decoding=work.decoding.model_copy(update={"language": language}),
         lane=lane,
         attempt=1,
+        index=first.index,
     )
     return Output(CHUNKS_INTERACTIVE if lane == "interactive" else CHUNKS_BULK, ready.chunk_id, ready)
 

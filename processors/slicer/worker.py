@@ -100,6 +100,7 @@ class FileWork:
         self._opened = False
         self._lane = _Lane(self.request, context.interactive_max_s)
         self._through = _published_through(record.checkpoint)
+        self._cuts = 0  # chunks of this pass over the file, those included that were published before
 
     def stop(self) -> None:
         """The thread ends soon and emits nothing more."""
@@ -196,6 +197,7 @@ class FileWork:
             content.verify(self._check)
             is_doubtful = content.is_doubtful
             try:
+                self._cuts = 0
                 for event in self._context.slicer.slice(content, work.slicing, self._check):
                     if isinstance(event, Closed):
                         content.verify(self._check)
@@ -228,6 +230,7 @@ class FileWork:
             case Cut(chunk, pcm):
                 if chunk.span[1] > self._through:
                     self._publish(chunk, pcm)
+                self._cuts += 1
             case Closed() as closed:
                 _count(closed)
                 self._emit(self, Step(outputs=[_report(self.request, _closing(closed))], settles=self.record))
@@ -253,6 +256,7 @@ class FileWork:
             model=work.model,
             decoding=work.decoding,
             lane=self._lane.of(chunk),
+            index=self._cuts,
         )
         topic = CHUNKS_INTERACTIVE if ready.lane == "interactive" else CHUNKS_BULK
         checkpoint = f"{SLICER_VERSION}:{chunk.span[1]}"

@@ -70,6 +70,7 @@ def transcribed(chunk: ChunkReady, text: ChunkText) -> ChunkTranscribed:
         warnings=(*text.warnings, *(_unread(stretch, chunk) for stretch in text.unread)),
         inference_s=text.inference_s,
         audio_sha256=chunk.audio_sha256,
+        index=chunk.index,
     )
 
 

@@ -255,7 +255,7 @@ class Transcriber:
             audio = fetch.result()
             held.kept_path = self.kept.path(held.chunk, audio)
             if (kept := self.kept.find(held.kept_path)) is not None:
-                yield self._settled(held, "kept", kept)
+                yield self._settled(held, "kept", kept.model_copy(update={"index": held.chunk.index}))
                 return
             held.windows = of_chunk(audio, held.chunk.decoding, held.chunk.pieces, held.chunk.speech, vad=held.chunk.vad)
         except NotFound:

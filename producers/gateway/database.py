@@ -7,7 +7,7 @@ and the last copy, or an empty file, is filled again from the topics.
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +47,10 @@ class Database:
         self._upgrades = upgrades
         self._writing = threading.Lock()
         self._reading = threading.Lock()
+        self._scanning = threading.Lock()
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
+        self._scanner: sqlite3.Connection | None = None
         self._damaged = False
         self.problem: str | None = None  # why it could not be written last time
 
@@ -80,12 +82,12 @@ class Database:
 
     def close(self) -> None:
         """Idempotent."""
-        with self._writing, self._reading:
-            for connection in (self._reader, self._writer):
+        with self._writing, self._reading, self._scanning:
+            for connection in (self._reader, self._scanner, self._writer):
                 if connection is not None:
                     with contextlib.suppress(sqlite3.Error):  # a checkpoint for which there is no space
                         connection.close()
-            self._reader = self._writer = None
+            self._reader = self._scanner = self._writer = None
 
     def back_up(self) -> None:
         """Keeps a copy, from which the next damaged file is restored. Fails in silence where there is no space for it."""
@@ -115,11 +117,20 @@ class Database:
             self.problem = None
 
     def read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """Raises ViewUnavailable."""
-        with self._reading, self._translated():
-            if self._reader is None:
+        """A few rows by an index. Raises ViewUnavailable."""
+        with self._reading:
+            return self._rows(self._reader, query, values)
+
+    def scan(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """As `read()`, of many rows: short queries do not wait for it."""
+        with self._scanning:
+            return self._rows(self._scanner, query, values)
+
+    def _rows(self, connection: sqlite3.Connection | None, query: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+        with self._translated():
+            if connection is None:
                 raise ViewUnavailable(self.problem or "the view is not open")
-            return self._reader.execute(query, values).fetchall()
+            return connection.execute(query, values).fetchall()
 
     def damaged(self, error: Exception) -> ViewDamaged:
         """What was read makes no sense. Also remembers it, for the next `open()`."""
@@ -135,29 +146,32 @@ class Database:
             writer = self._connect(str(self._path))
             try:
                 self._lay_out(writer)
-                reader = self._connect(str(self._path))
+                readers = [self._connect(str(self._path)) for _ in range(2)]
             except BaseException:
                 writer.close()
                 raise
-        self._replace(writer, reader)
+        self._replace(writer, *readers)
         self.problem = None
 
     def _open_to_read(self) -> None:
         """As it is on the disk: SQLite needs space of its own for anything else."""
+        place = f"{self._path.absolute().as_uri()}?mode=ro&immutable=1"
         with contextlib.suppress(sqlite3.Error):
-            reader = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
-            if _layout_of(reader) == self._layout:
-                self._replace(None, reader)
+            readers = [sqlite3.connect(place, uri=True, check_same_thread=False) for _ in range(2)]
+            if _layout_of(readers[0]) == self._layout:
+                self._replace(None, *readers)
             else:
-                reader.close()
+                for reader in readers:
+                    reader.close()
 
-    def _replace(self, writer: sqlite3.Connection | None, reader: sqlite3.Connection) -> None:
+    def _replace(self, writer: sqlite3.Connection | None, reader: sqlite3.Connection, scanner: sqlite3.Connection) -> None:
         self.close()
-        with self._writing, self._reading:
-            self._writer, self._reader = writer, reader
+        with self._writing, self._reading, self._scanning:
+            self._writer, self._reader, self._scanner = writer, reader, scanner
 
     def _connect(self, place: str) -> sqlite3.Connection:
         connection = sqlite3.connect(place, timeout=10, isolation_level=None, check_same_thread=False)
+        connection.create_function("casefold", 1, str.casefold, deterministic=True)  # SQLite's lower() is for ASCII
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")  # a power failure may lose the last rows, with their offsets

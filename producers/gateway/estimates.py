@@ -18,7 +18,7 @@ from schemas.jobs import JobChanged, JobRequested
 from schemas.record import Lane
 
 RECENT = 50  # jobs from which the speed is computed
-SLOW, FAST = 0.9, 0.1  # quantiles of seconds of work per second of audio
+SLOW, MEDIAN, FAST = 0.9, 0.5, 0.1  # quantiles of seconds of work per second of audio
 SIMILAR = 4.0  # files are of similar length up to this ratio
 # A second of a short file costs up to this many times as much as one of a long file: that is spread over all workers, and what
 # every file costs once matters less.
@@ -29,10 +29,11 @@ MARGIN = 1.5  # of both limits: later jobs may overtake, and the machine may hav
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Seconds until the job ends."""
+    """Seconds until the job ends. `likely_s`: without the margins."""
 
     min_s: float
     max_s: float
+    likely_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +111,10 @@ class Estimates:
         own = _own_paces(recent, queued.audio_s)
         min_s = ahead_s * min(_pace_together(recent), ahead.fast) + own_s * own.fast
         max_s = ahead_s * ahead.slow + own_s * own.slow
+        likely_s = ahead_s * min(_pace_together(recent), ahead.middle) + own_s * own.middle
         if in_hand_s:
             max_s = max_s / (1 - BULK_SHARE) + in_hand_s * _own_paces(recent, in_hand_s).slow
-        return Estimate(round(min_s / MARGIN, 1), round((max_s + HOPS_S) * MARGIN, 1))
+        return Estimate(round(min_s / MARGIN, 1), round((max_s + HOPS_S) * MARGIN, 1), round(likely_s, 1))
 
     def _ahead_s(self, work_id: str) -> float:
         """The audio of the works that were accepted before this one and are done before it."""
@@ -148,23 +150,23 @@ def _done(last: JobChanged) -> _Done | None:
 
 class _Paces(NamedTuple):
     fast: float
+    middle: float
     slow: float
 
 
 def _paces(jobs: Iterable[_Done]) -> _Paces:
     paces = sorted(done.pace for done in jobs)
-    fast, slow = (paces[round(quantile * (len(paces) - 1))] for quantile in (FAST, SLOW))
-    return _Paces(fast, slow)
+    return _Paces(*(paces[round(quantile * (len(paces) - 1))] for quantile in (FAST, MEDIAN, SLOW)))
 
 
 def _own_paces(recent: Sequence[_Done], audio_s: float) -> _Paces:
     """Of jobs of similar length; without one, of all, with a wider spread."""
     if similar := [done for done in recent if audio_s / SIMILAR <= done.audio_s <= audio_s * SIMILAR]:
         return _paces(similar)
-    fast, slow = _paces(recent)
+    fast, middle, slow = _paces(recent)
     is_longer = audio_s > max(done.audio_s for done in recent)
     is_shorter = audio_s < min(done.audio_s for done in recent)
-    return _Paces(fast if is_shorter else fast / SHORT_TO_LONG, slow if is_longer else slow * SHORT_TO_LONG)
+    return _Paces(fast if is_shorter else fast / SHORT_TO_LONG, middle, slow if is_longer else slow * SHORT_TO_LONG)
 
 
 def _pace_together(recent: Iterable[_Done]) -> float:

@@ -1,28 +1,50 @@
-"""Progress as server-sent events: `status` when the state changes, `progress` with the new segments, then the end.
+"""Progress as server-sent events: `status` when the state changes, `progress` with the segments in order of time, then the end.
 
-A client that reconnects gets everything so far again, so nothing is stored for it.
+A client that reconnects, here or at another gateway, continues at the position of its Last-Event-ID: nothing is stored for it.
 """
 
 import asyncio
 import contextlib
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
 from producers.gateway.feed import Wakeups
 from producers.gateway.lookup import JobLookup
+from producers.gateway.ordered_segments import Position
 from producers.gateway.routes import Response, Route
 from producers.gateway.status import PREFIX, Documents
 from producers.gateway.view import JobView, View
-from schemas.work import Span
+from runtime import metrics
 
 HEARTBEAT_S = 15.0
 STUCK_S = 30.0  # a client that reads nothing for this long is disconnected
+RETRY_MS = 2000  # after which a browser reconnects
+LAST_EVENT_ID = "Last-Event-ID"
 HEADERS = {
     "Content-Type": "text/event-stream",
     "Cache-Control": "no-store",
     "X-Accel-Buffering": "no",
     "X-Content-Type-Options": "nosniff",
 }
+
+
+@dataclass(slots=True)
+class _Sent:
+    """What the client has. Its text form is the `id` of every event."""
+
+    state: str = ""
+    position: Position = field(default_factory=Position)
+    share: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{self.state}.{self.position}"
+
+    @classmethod
+    def parse(cls, text: str) -> "_Sent | None":
+        state, _, position = text.partition(".")
+        parsed = Position.parse(position)
+        return cls(state, parsed) if parsed is not None else None
 
 
 class EventStreams:
@@ -39,30 +61,49 @@ class EventStreams:
         return [Route("GET", path, self.stream, summary, "jobs", responses={200: events}, problems=("unknown_task",))]
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
-        """Ends after the status event with the terminal state and the result."""
+        """Ends after the status event with the terminal state and the result, and when the gateway stops."""
         job = await self._lookup.find(request)
         response = web.StreamResponse(headers=HEADERS)
         await response.prepare(request)
-        with self._wakeups.listen(str(job.job_id), job.work_id) as changed, contextlib.suppress(ConnectionError):
-            await self._send_changes(response, job, changed)
+        listening = self._wakeups.listen(str(job.job_id), job.work_id)
+        following = metrics.FOLLOWING.labels("events").track_inprogress()
+        with listening as changed, following, contextlib.suppress(ConnectionError):
+            await _write(response, b"retry: %d\n\n" % RETRY_MS)
+            await self._send_changes(response, job, await self._sent_before(request, response), changed)
             await response.write_eof()
         return response  # a client that has disconnected needs no end of stream
 
-    async def _send_changes(self, response: web.StreamResponse, job: JobView, changed: asyncio.Event) -> None:
-        seen: set[Span] = set()
-        state, share = "", 0.0
-        while True:
+    async def _sent_before(self, request: web.Request, response: web.StreamResponse) -> _Sent:
+        """By the client's word. An id of somebody else says nothing of what it has: it starts again."""
+        text = request.headers.get(LAST_EVENT_ID, "")
+        sent = _Sent.parse(text) if text else _Sent()
+        if sent is None:
+            sent = _Sent()
+            await _send(response, "restart", b"{}", sent)
+        return sent
+
+    async def _send_changes(self, response: web.StreamResponse, job: JobView, sent: _Sent, changed: asyncio.Event) -> None:
+        while not self._wakeups.closed:
             changed.clear()
             job = self._view.get(job.job_id) or job
-            if job.state != state:
-                await _send(response, "status", await self._documents.status(job))
-                state = job.state
+            if job.state != sent.state and not job.ended:
+                sent.state = job.state
+                await _send(response, "status", await self._documents.status(job, segments=False), sent)
+            await self._send_progress(response, job, sent)
             if job.ended:
+                sent.state = job.state
+                await _send(response, "status", await self._documents.status(job), sent)
                 return
-            share, progress = await self._documents.progress(job, seen, share)
-            if progress is not None:
-                await _send(response, "progress", progress)
             await _wait(changed, response)
+
+    async def _send_progress(self, response: web.StreamResponse, job: JobView, sent: _Sent) -> None:
+        progress = await self._documents.progress(job, sent.position, sent.share)
+        if progress.again:
+            sent.position = Position()
+            await _send(response, "restart", b"{}", sent)
+        sent.position, sent.share = progress.position, progress.share
+        if progress.document is not None:
+            await _send(response, "progress", progress.document, sent)
 
 
 async def _wait(changed: asyncio.Event, response: web.StreamResponse) -> None:
@@ -73,11 +114,11 @@ async def _wait(changed: asyncio.Event, response: web.StreamResponse) -> None:
                 await changed.wait()
                 return
         except TimeoutError:
-            await _write(response, b": still there\n\n")
+            await _write(response, b": heartbeat\n\n")
 
 
-async def _send(response: web.StreamResponse, event: str, data: bytes) -> None:
-    await _write(response, b"event: %b\ndata: %b\n\n" % (event.encode(), data))
+async def _send(response: web.StreamResponse, event: str, data: bytes, sent: _Sent) -> None:
+    await _write(response, b"event: %b\nid: %b\ndata: %b\n\n" % (event.encode(), str(sent).encode(), data))
 
 
 async def _write(response: web.StreamResponse, data: bytes) -> None:

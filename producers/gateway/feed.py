@@ -117,19 +117,29 @@ class Feed:
 
 
 class Wakeups:
-    """Events that are set when a job or work changes. For the event loop; only `notify` may be called from other threads."""
+    """Events that are set when a job or work changes. For the event loop; only `notify` may be called from other threads.
+    `closed`: the gateway stops, and whoever waits answers with what there is."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._waiting: dict[str, set[asyncio.Event]] = {}
+        self.closed = False
 
     def notify(self, keys: Set[str]) -> None:
         self._loop.call_soon_threadsafe(self._wake, keys)
+
+    def close(self) -> None:
+        """Sets all events, also those of later listeners."""
+        self.closed = True
+        for event in {event for events in self._waiting.values() for event in events}:
+            event.set()
 
     @contextmanager
     def listen(self, *keys: str) -> Iterator[asyncio.Event]:
         """The event is set whenever one of the keys changes; the caller clears it."""
         event = asyncio.Event()
+        if self.closed:
+            event.set()
         for key in keys:
             self._waiting.setdefault(key, set()).add(event)
         try:

@@ -17,6 +17,7 @@ from producers.gateway.problems import Problem
 from producers.gateway.responses import encoded, json_response
 from producers.gateway.routes import Response, Route, query_of
 from producers.gateway.status import PREFIX, Documents
+from producers.gateway.waiting import StatusQuery, Waiting
 from runtime.kafka.messages import Output
 from schemas.jobs import CancelRequested
 from schemas.topics import CANCELLATIONS
@@ -30,6 +31,7 @@ class Jobs:
         self._documents = documents
         self._ended = ended
         self._accepted = accepted
+        self._waiting = Waiting(parts.view, parts.wakeups)
 
     def routes(self) -> list[Route]:
         job = f"{PREFIX}/{{task_id}}"
@@ -41,6 +43,7 @@ class Jobs:
                 self.status,
                 "State, progress and result of a job",
                 "jobs",
+                query=StatusQuery,
                 responses={200: JobStatus},
                 problems=("unknown_task",),
             ),
@@ -75,13 +78,17 @@ class Jobs:
         ]
 
     async def status(self, request: web.Request) -> web.Response:
-        return encoded(await self._documents.status(await self._lookup.find(request)))
+        query = query_of(request, StatusQuery)
+        job = await self._lookup.find(request)
+        if query.wait > 0:
+            job = await self._waiting.job(job, query.wait, query.until)
+        return encoded(await self._documents.status(job))
 
     async def cancel(self, request: web.Request) -> web.Response:
         job = await self._lookup.find(request)
         if job.state in ("SUCCESS", "FAILURE"):
             raise Problem(409, "ended", "The job has ended; there is nothing to cancel.", state=job.state)
-        body = {"task_id": str(job.job_id), "state": job.state, "message": "already cancelled"}
+        body = {"success": True, "task_id": str(job.job_id), "state": job.state, "message": "already cancelled"}
         if job.state != "REVOKED":
             cancellation = CancelRequested(job_id=job.job_id, work_id=job.work_id, requested_at=datetime.now(UTC))
             await self._producer.send(Output(CANCELLATIONS, job.work_id, cancellation))
@@ -93,15 +100,15 @@ class Jobs:
     async def jobs(self, request: web.Request) -> web.Response:
         """The newest jobs, or those after a cursor, and how many there are in each state."""
         page = query_of(request, ListQuery)
-        jobs = await asyncio.to_thread(self._view.newest, page.limit, page.state, page.owner, after=page.cursor)
-        counts = await asyncio.to_thread(self._view.counts)
+        jobs = await asyncio.to_thread(self._view.newest, page.limit, page.which, after=page.cursor)
+        counts = await asyncio.to_thread(self._view.counts, page.owner)
         rows = [self._documents.row(job) for job in jobs]
         return json_response({"jobs": rows, "next_cursor": cursor(jobs, page), "counts": counts})
 
     async def delete(self, request: web.Request) -> web.Response:
         job = await self._lookup.find(request)
         await self._ended.delete(job)
-        return json_response({"task_id": str(job.job_id), "message": "deleted, with its transcript"})
+        return json_response({"success": True, "task_id": str(job.job_id), "message": "deleted, with its transcript"})
 
     async def retry(self, request: web.Request) -> web.Response:
         job = await self._lookup.find(request)

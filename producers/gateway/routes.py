@@ -120,7 +120,8 @@ def parse_query(model: type[BaseModel], given: Mapping[str, str]) -> BaseModel:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0]) if first["loc"] else ""
         message = str(first["ctx"]["error"]) if first["type"] == "value_error" else first["msg"]
-        shown = str(values.get(name, ""))[:SHOWN_LETTERS]
+        given_value = values.get(name, "")
+        shown = (given_value if isinstance(given_value, str) else ", ".join(given_value))[:SHOWN_LETTERS]
         detail = f"The parameter {name!r} cannot be {shown!r}: {message[0].lower()}{message[1:]}."
         raise Problem(400, "bad_parameter", detail, parameter=name) from error
 

@@ -90,6 +90,7 @@ class Gateway:
             stats.start()
             async with self._listening(Api(parts).application()), self._watching(feed, stats):
                 await self._stopped.wait()
+                wakeups.close()
         finally:
             feed.stop(0)
             stats.stop(0)

@@ -1,6 +1,7 @@
 """Documents about a job: its status, its result, its row in the list. Pure except for reading transcripts."""
 
 import asyncio
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -8,6 +9,7 @@ from uuid import UUID
 import orjson
 
 from producers.gateway.estimates import Estimate
+from producers.gateway.ordered_segments import Following, OrderedSegments, Position
 from producers.gateway.progress import Progress
 from producers.gateway.view import JobView, View
 from runtime import long_json
@@ -19,7 +21,6 @@ from schemas.audio import ProbedAudio
 from schemas.codec import Undecodable
 from schemas.segment import Segment
 from schemas.transcript import Transcript
-from schemas.work import Span
 
 PREFIX = "/api/transcribe/async"
 
@@ -28,49 +29,72 @@ def status_url(job_id: UUID) -> str:
     return f"{PREFIX}/status/{job_id}"
 
 
+@dataclass(frozen=True, slots=True)
+class NewProgress:
+    """`document`: as JSON, None if there is nothing new. `again`: its segments replace all that the client has."""
+
+    document: bytes | None
+    position: Position
+    share: float
+    again: bool
+
+
 class Documents:
     def __init__(self, view: View, transcripts: Transcripts) -> None:
         self._view = view
         self._transcripts = transcripts
 
-    async def status(self, job: JobView) -> bytes:
-        """As JSON. Raises StoreUnavailable. If the transcript is no longer in the store, the message says so."""
+    async def status(self, job: JobView, *, segments: bool = True) -> bytes:
+        """As JSON. Raises StoreUnavailable. If the transcript is no longer in the store, the message says so. `segments`: with
+        those so far of a job that has not ended."""
         if job.state in ("STARTED", "SUCCESS"):  # hours of segments: not in the event loop
-            return await asyncio.to_thread(self._long_status, job)
-        return orjson.dumps(self._status(job))
+            return await asyncio.to_thread(self._long_status, job, segments=segments)
+        return orjson.dumps(self._status(job, segments=segments))
 
-    async def progress(self, job: JobView, seen: set[Span], before: float) -> tuple[float, bytes | None]:
-        """The share, and what there is to say since `before`, as JSON: the segments of chunks that are not in `seen`, which then
-        has them."""
-        return await asyncio.to_thread(self._new_progress, job.work_id, seen, before)
+    async def progress(self, job: JobView, position: Position, share: float) -> NewProgress:
+        """What is new to a client that has the segments up to `position`, and has seen `share`. Raises StoreUnavailable."""
+        return await asyncio.to_thread(self._new_progress, job, position, share)
 
-    def _long_status(self, job: JobView) -> bytes:
+    def _long_status(self, job: JobView, *, segments: bool) -> bytes:
         with gc_paused():
-            return orjson.dumps(self._status(job))
+            return orjson.dumps(self._status(job, segments=segments))
 
-    def _new_progress(self, work_id: str, seen: set[Span], before: float) -> tuple[float, bytes | None]:
-        segments = self._view.progress.new(work_id, seen)
-        share = self._view.progress.share(work_id)
-        if not segments and share == before:
-            return share, None
-        with gc_paused():
-            return share, orjson.dumps(progress_document(share, segments))
+    def _new_progress(self, job: JobView, position: Position, share_before: float) -> NewProgress:
+        following, share = self._following(job, position), self._progress(job).share or 0.0
+        document = None
+        if following.segments or (share != share_before and not job.ended):
+            with gc_paused():
+                document = orjson.dumps(self._progress_document(job, self._estimate(job), following.segments))
+        return NewProgress(document, following.position, share, following.again)
 
-    def _status(self, job: JobView) -> dict[str, Any]:
-        progress = self._progress(job)
+    def _following(self, job: JobView, position: Position) -> Following:
+        """After the end all that follow, whatever this gateway has seen of the progress."""
+        if job.state != "SUCCESS":
+            return self._view.progress.following(job.work_id, position)
+        try:
+            transcript = self._transcripts.read(job.work_id)
+        except (NotFound, Undecodable):  # which the status says
+            return Following((), position)
+        return OrderedSegments(transcript.segments).following(position, complete=True)
+
+    def _status(self, job: JobView, *, segments: bool) -> dict[str, Any]:
+        shown = self._view.progress.segments(job.work_id) if segments and job.state != "SUCCESS" else ()
+        estimate = self._estimate(job)
+        progress = self._progress_document(job, estimate, shown)
         document: dict[str, Any] = {
+            "success": job.state not in ("FAILURE", "REVOKED"),
             "task_id": str(job.job_id),
             "state": job.state,
-            "message": message(job, progress.share),
+            "message": message(job, progress["share"]),
             "filename": job.filename,
             **_times(job),
             "retry_of": _retry_of(job),
             "model": _model(job),
             "warnings": _warnings(job),
             "audio": audio_document(job.job.audio),
-            "estimate": None if job.ended else estimate_document(self._view.estimates.of(job.job_id, progress.share)),
+            "estimate": estimate_document(estimate),
             "timings": None,
-            "progress": progress_document(progress.share, progress.segments),
+            "progress": progress,
         }
         if job.state == "SUCCESS":
             try:
@@ -91,7 +115,7 @@ class Documents:
 
     def row(self, job: JobView) -> dict[str, Any]:
         """One line of the list of jobs."""
-        share = 1.0 if job.state == "SUCCESS" else self._view.progress.share(job.work_id)
+        share = self._progress(job).share or 0.0
         return {
             "task_id": str(job.job_id),
             "filename": job.filename,
@@ -110,9 +134,26 @@ class Documents:
         }
 
     def _progress(self, job: JobView) -> Progress:
-        if job.state == "SUCCESS":
-            return Progress(1.0)  # the segments are in the result
-        return self._view.progress.of(job.work_id)
+        return Progress(1.0, 0.0) if job.state == "SUCCESS" else self._view.progress.of(job.work_id)
+
+    def _estimate(self, job: JobView) -> Estimate | None:
+        return None if job.ended else self._view.estimates.of(job.job_id, self._progress(job).share or 0.0)
+
+    def _progress_document(self, job: JobView, estimate: Estimate | None, segments: tuple[Segment, ...]) -> dict[str, Any]:
+        """What is not known is None, except `share`, which is 0 then. `eta_s` is by the speed of the work itself once that can be
+        measured, before that by the speed of earlier ones."""
+        progress, total_s = self._progress(job), job.duration_s
+        is_known = job.state == "SUCCESS" or not job.ended or progress.version[1] > 0
+        fraction = progress.share if is_known else None
+        eta_s = estimate.likely_s if progress.left_s is None and estimate is not None else progress.left_s
+        return {
+            "share": progress.share or 0.0,
+            "fraction": fraction,
+            "processed_s": None if fraction is None or total_s is None else round(fraction * total_s, 3),
+            "total_s": total_s,
+            "eta_s": None if eta_s is None or job.state in ("FAILURE", "REVOKED") else round(eta_s, 1),
+            "segments": long_json.array(map(segment_document, segments)),
+        }
 
     def _result(self, job: JobView) -> dict[str, Any]:
         result = answer(self._transcripts.read(job.work_id))
@@ -147,10 +188,6 @@ def _warnings(job: JobView) -> list[dict[str, Any]]:
 
 def _model(job: JobView) -> dict[str, str]:
     return {"name": job.model.name, "revision": job.model.revision}
-
-
-def progress_document(share: float, segments: tuple[Segment, ...]) -> dict[str, Any]:
-    return {"share": share, "segments": long_json.array(map(segment_document, segments))}
 
 
 def message(job: JobView, share: float) -> str:

@@ -15,6 +15,8 @@ from uuid import UUID
 
 from producers.gateway.database import Database
 from producers.gateway.estimates import RECENT, Estimates
+from producers.gateway.job_filter import JobFilter, Place
+from producers.gateway.layout import CHANGED, DELETED, LAYOUT, REQUESTED, TABLES, UPGRADES
 from producers.gateway.progress import ProgressBook
 from producers.gateway.workers import WorkerBook
 from runtime.kafka.messages import Partition, Received
@@ -27,38 +29,8 @@ from schemas.topics import CANCELLATIONS, JOBS, REQUESTS, WORKERS
 from schemas.work import WorkProgressed
 from schemas.worker import WorkerReported
 
+ALL = JobFilter()
 LOOKED_AT = 20 * RECENT  # of the ended jobs: many may have been answered from the cache and say nothing of the speed
-LAYOUT = 3  # of the tables below; an unknown one is rebuilt from the topics
-# Clusters are numbered as they appear: `seen` is the last one with a record of the job, `told` the one that its state is from.
-TABLES = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE offsets (topic TEXT, partition INTEGER, next INTEGER NOT NULL, PRIMARY KEY (topic, partition)) WITHOUT ROWID;
-CREATE TABLE jobs (
-    job_id TEXT PRIMARY KEY, work_id TEXT NOT NULL, state TEXT NOT NULL, owner TEXT NOT NULL, submitted_s REAL NOT NULL,
-    seen INTEGER NOT NULL, told INTEGER NOT NULL DEFAULT 0, requested BLOB, changed BLOB,
-    cancelled BLOB, deleted INTEGER NOT NULL DEFAULT 0
-);
-CREATE INDEX jobs_by_state ON jobs (state, submitted_s);
-CREATE INDEX jobs_by_owner ON jobs (owner, submitted_s);
-CREATE INDEX jobs_by_time ON jobs (submitted_s);
-CREATE INDEX jobs_by_work ON jobs (work_id);
-"""
-FROM_2 = "ALTER TABLE jobs ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0; CREATE INDEX jobs_by_work ON jobs (work_id);"
-FROM_1 = "ALTER TABLE jobs ADD COLUMN cancelled BLOB;" + FROM_2
-REQUESTED = """
-INSERT INTO jobs (job_id, work_id, state, owner, submitted_s, seen, requested) VALUES (?, ?, 'PENDING', ?, ?, ?, ?)
-ON CONFLICT (job_id) DO UPDATE SET seen = excluded.seen, requested = excluded.requested
-"""
-CHANGED = """
-INSERT INTO jobs (job_id, work_id, state, owner, submitted_s, seen, told, changed) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (job_id) DO UPDATE SET
-    work_id = excluded.work_id, state = excluded.state, seen = excluded.seen, told = excluded.told, changed = excluded.changed
-"""
-# A deletion may be read before the job. The last record stays, so that `murmur dev` does not process its file again.
-DELETED = """
-INSERT INTO jobs (job_id, work_id, state, owner, submitted_s, seen, deleted) VALUES (?, ?, 'REVOKED', '', 0, ?, 1)
-ON CONFLICT (job_id) DO UPDATE SET seen = excluded.seen, deleted = 1, requested = NULL
-"""
 STORED = (REQUESTS.name, JOBS.name, CANCELLATIONS.name)
 R = TypeVar("R", bound=Record)
 
@@ -68,7 +40,9 @@ def view_path(settings: Settings) -> Path:
     return settings.data_dir / "gateway" / "view.sqlite3"
 
 
-Place = tuple[float, str]
+def shown_name(job: Job) -> str:
+    """With the folder, for a file that was dropped into one."""
+    return job.filename if job.dropped is None else job.dropped.key
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +58,7 @@ class JobView:
     result: ResultSummary | None = None
     error: Failure | None = None
     started_at: datetime | None = None
+    decoded_s: float | None = None
 
     @property
     def job_id(self) -> UUID:
@@ -98,21 +73,26 @@ class JobView:
         return self.changed_at if self.ended else None
 
     @property
+    def duration_s(self) -> float | None:
+        """Of the audio: as it was read, before that as the file states."""
+        if self.result is not None:
+            return self.result.duration_s
+        return self.decoded_s or (self.job.audio.duration_s if self.job.audio is not None else None)
+
+    @property
     def filename(self) -> str:
-        """With the folder, for a file that was dropped into one."""
-        return self.job.filename if self.job.dropped is None else self.job.dropped.key
+        return shown_name(self.job)
 
     @property
     def place(self) -> Place:
-        """In the list of jobs."""
-        return self.job.submitted_at.timestamp(), str(self.job_id)
+        return Place(self.job.submitted_at.timestamp(), str(self.job_id))
 
 
 class View:
     """All methods are safe from any thread; one write at a time. They raise ViewUnavailable (`database.py`)."""
 
     def __init__(self, path: Path, estimates: Estimates | None = None) -> None:
-        self._file = Database(path, LAYOUT, TABLES, {1: FROM_1, 2: FROM_2})
+        self._file = Database(path, LAYOUT, TABLES, UPGRADES)
         self._cluster = 0
         self._reached: dict[Partition, int] = {}
         self.progress = ProgressBook()
@@ -224,22 +204,16 @@ class View:
         rows = self._file.read("SELECT work_id, requested, changed FROM jobs WHERE job_id = ? AND deleted = 0", str(job_id))
         return self._job_view(*rows[0]) if rows else None
 
-    def newest(
-        self, limit: int, state: State | None = None, owner: str | None = None, *, after: Place | None = None
-    ) -> list[JobView]:
+    def newest(self, limit: int, which: JobFilter = ALL, *, after: Place | None = None) -> list[JobView]:
         """The jobs submitted last, newest first; `after`: those that follow this place in the list."""
-        filters: list[tuple[str, object]] = [("deleted = ?", 0)]
-        filters += [(f"{column} = ?", value) for column, value in (("state", state), ("owner", owner)) if value is not None]
-        if after is not None:
-            filters += [("submitted_s <= ?", after[0]), ("(submitted_s < ? OR job_id < ?)", after)]
-        where = " AND ".join(condition for condition, _ in filters)
-        values = [one for _, value in filters for one in (value if isinstance(value, tuple) else (value,))]
-        query = f"SELECT work_id, requested, changed FROM jobs WHERE {where} ORDER BY submitted_s DESC, job_id DESC LIMIT ?"
-        return [self._job_view(*row) for row in self._file.read(query, *values, limit)]
+        query, values = which.query(limit, after)
+        return [self._job_view(*row) for row in self._file.scan(query, *values)]
 
-    def counts(self) -> dict[str, int]:
-        """How many jobs are in each state that occurs."""
-        return dict(self._file.read("SELECT state, count(*) FROM jobs WHERE deleted = 0 GROUP BY state"))
+    def counts(self, owner: str | None = None) -> dict[str, int]:
+        """How many jobs are in each state that occurs; of all owners unless one is given."""
+        where, values = ("owner = ? AND deleted = 0", (owner,)) if owner is not None else ("deleted = 0", ())
+        query = f"SELECT state, count(*) FROM jobs INDEXED BY jobs_counted WHERE {where} GROUP BY state"
+        return dict(self._file.scan(query, *values))
 
     def request(self, job_id: UUID) -> JobRequested | None:
         """What was requested; None for a job whose request had expired before this view was filled."""
@@ -255,12 +229,12 @@ class View:
         """The jobs that have not ended, oldest first, each with its cancellation if `cancel` has stored one."""
         unfinished = "state IN ('PENDING', 'STARTED') AND requested IS NOT NULL AND deleted = 0"
         query = f"SELECT requested, cancelled FROM jobs WHERE {unfinished} ORDER BY submitted_s"
-        for requested, cancelled in self._file.read(query):
+        for requested, cancelled in self._file.scan(query):
             yield self._decoded(JobRequested, requested), self._decoded(CancelRequested, cancelled) if cancelled else None
 
     def jobs(self) -> Iterator[JobChanged]:
         """The last record of every job that has one, deleted ones too, oldest first."""
-        for (changed,) in self._file.read("SELECT changed FROM jobs WHERE changed IS NOT NULL ORDER BY submitted_s"):
+        for (changed,) in self._file.scan("SELECT changed FROM jobs WHERE changed IS NOT NULL ORDER BY submitted_s"):
             yield self._decoded(JobChanged, changed)
 
     def _ended_recently(self) -> Iterator[JobChanged]:
@@ -284,7 +258,7 @@ class View:
             self._changed(sql, event, raw)
             return {str(event.job.job_id)}
         if isinstance(event, WorkProgressed):
-            self.progress.note(event)
+            self.progress.note(event, record.timestamp_ms / 1000)
             return {event.work_id}
         if isinstance(event, WorkerReported):
             self.workers.note(event)
@@ -299,7 +273,8 @@ class View:
     def _requested(self, sql: sqlite3.Connection, event: JobRequested, raw: bytes) -> None:
         job = event.job
         when_s = job.submitted_at.timestamp()
-        sql.execute(REQUESTED, (str(job.job_id), event.work.work_id, job.owner, when_s, self._cluster, raw))
+        listed = (event.work.model.name, shown_name(job).casefold())
+        sql.execute(REQUESTED, (str(job.job_id), event.work.work_id, job.owner, when_s, self._cluster, raw, *listed))
         (state,) = sql.execute("SELECT state FROM jobs WHERE job_id = ?", (str(job.job_id),)).fetchone()
         if state not in TERMINAL:  # its end may have been read before
             self.estimates.accepted(event)
@@ -311,7 +286,8 @@ class View:
             sql.execute("UPDATE jobs SET seen = ? WHERE job_id = ?", (cluster, str(job.job_id)))
             return  # ended: only another cluster may have another end
         when_s = job.submitted_at.timestamp()
-        sql.execute(CHANGED, (str(job.job_id), event.work_id, event.state, job.owner, when_s, cluster, cluster, raw))
+        listed = (event.model.name, shown_name(job).casefold(), event.cached)
+        sql.execute(CHANGED, (str(job.job_id), event.work_id, event.state, job.owner, when_s, cluster, cluster, raw, *listed))
         if event.state in TERMINAL:
             self.estimates.ended(event)
         if event.state in ("SUCCESS", "FAILURE"):  # a revoked job's work may continue for other jobs
@@ -328,7 +304,7 @@ class View:
     def _job_view(self, work_id: str, requested: bytes | None, changed: bytes | None) -> JobView:
         if changed is not None:
             last = self._decoded(JobChanged, changed)
-            facts = (last.model, last.cached, last.result, last.error, last.started_at)
+            facts = (last.model, last.cached, last.result, last.error, last.started_at, last.duration_s)
             return JobView(last.job, work_id, last.state, last.changed_at, *facts)
         first = self._decoded(JobRequested, requested)
         return JobView(first.job, work_id, "PENDING", first.job.submitted_at, first.work.model)

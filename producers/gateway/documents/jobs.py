@@ -57,9 +57,13 @@ class TranscriptSegment(Document):
 
 
 class ProgressDocument(Document):
-    """The share of speech that is transcribed, and the segments so far."""
+    """How far the transcription is, and the segments so far. What is not known is null."""
 
-    share: float
+    share: float = Field(description="of the speech, from 0 to 1; 0 while it is not known")
+    fraction: float | None = Field(description="as `share`; null while it is not known")
+    processed_s: float | None = Field(description="this share of the length of the audio")
+    total_s: float | None = Field(description="length of the audio")
+    eta_s: float | None = Field(description="seconds until the job will probably end")
     segments: tuple[TranscriptSegment, ...]
 
 
@@ -103,6 +107,7 @@ class Result(Document):
 class JobStatus(Document):
     """State, progress and result of a job."""
 
+    success: bool = Field(description="false after FAILURE and REVOKED")
     task_id: str = Field(json_schema_extra={"format": "uuid"})
     state: State
     message: str
@@ -153,6 +158,7 @@ class JobList(Document):
 class Cancelled(Document):
     """A cancellation that was requested, or has been carried out already."""
 
+    success: Literal[True]
     task_id: str = Field(json_schema_extra={"format": "uuid"})
     state: State
     message: str
@@ -161,5 +167,6 @@ class Cancelled(Document):
 class Deleted(Document):
     """A job that is no longer there."""
 
+    success: Literal[True]
     task_id: str = Field(json_schema_extra={"format": "uuid"})
     message: str

@@ -27,7 +27,7 @@ from schemas.record import Record
 from schemas.segment import Segment
 from schemas.topics import JOBS, PROGRESS, REQUESTS, Topic
 from schemas.transcript import Transcript
-from schemas.work import AudioInfo, WorkProgressed
+from schemas.work import SAMPLE_RATE_HZ, AudioInfo, WorkProgressed
 from tests.waiting import DEADLINE_S, wait_until
 
 API = "/api/transcribe/async"
@@ -204,8 +204,12 @@ def is_problem(answer: Answer, code: int) -> dict[str, Any]:
     return document
 
 
-def progressed(gateway: RunningGateway, submission: JobRequested, share: float, text: str) -> None:
-    segment = Segment(start=share, end=share + 1, text=text)
-    span = (int(share * 100) * 16000, int(share * 100 + 1) * 16000)
-    event = WorkProgressed(work_id=submission.work.work_id, run="0-1", span=span, share=share, segments=(segment,))
-    gateway.publish(PROGRESS, submission.work.work_id, event)
+def progressed(
+    gateway: RunningGateway, submission: JobRequested, share: float, text: str, *, index: int = 0, run: str = "0-1"
+) -> None:
+    """Chunk number `index` is done; each is a second long."""
+    segment = Segment(start=index, end=index + 1, text=text)
+    span = (index * SAMPLE_RATE_HZ, (index + 1) * SAMPLE_RATE_HZ)
+    work_id = submission.work.work_id
+    event = WorkProgressed(work_id=work_id, run=run, span=span, share=share, segments=(segment,), index=index)
+    gateway.publish(PROGRESS, work_id, event)

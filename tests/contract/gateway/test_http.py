@@ -44,6 +44,7 @@ def test_a_submission_is_accepted_and_readable_at_once(gateway: RunningGateway) 
     first = gateway.get(document["status_url"])
     assert first.status == 200
     assert first.json == {
+        "success": True,
         "task_id": document["task_id"],
         "state": "PENDING",
         "message": "waiting to be transcribed",
@@ -57,7 +58,7 @@ def test_a_submission_is_accepted_and_readable_at_once(gateway: RunningGateway) 
         "timings": None,
         "audio": None,
         "estimate": None,
-        "progress": {"share": 0.0, "segments": []},
+        "progress": {"share": 0.0, "fraction": 0.0, "processed_s": None, "total_s": None, "eta_s": None, "segments": []},
     }
 
 
@@ -297,7 +298,7 @@ def test_a_slash_at_the_end_makes_no_difference_to_a_job(gateway: RunningGateway
     assert gateway.request("DELETE", f"{API}/{task_id}/").status == 202
 
 
-@pytest.mark.parametrize("path", ["/api/models?all=1", f"{API}/status/{UUID(int=1)}?wait=1", "/api/jobs?limit=1&status=FAILURE"])
+@pytest.mark.parametrize("path", ["/api/models?all=1", f"{API}/status/{UUID(int=1)}?waits=1", "/api/jobs?limit=1&status=FAILURE"])
 def test_an_unknown_parameter_is_named_with_the_known_ones(gateway: RunningGateway, path: str) -> None:
     problem = is_problem(gateway.get(path), 400)
     assert problem["reason"] == "unknown_parameter"

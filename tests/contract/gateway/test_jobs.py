@@ -1,19 +1,15 @@
 """Jobs on their way and at their end, as HTTP clients see them."""
 
-import http.client
-import threading
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
-import orjson
 import pytest
 
 from runtime.kafka.follower import Follower
 from runtime.objects import NotFound
 from runtime.objects.keys import transcript_key
-from schemas.jobs import CancelRequested, JobRequested, ResultSummary, State
+from schemas.jobs import CancelRequested, ResultSummary, State
 from schemas.record import Failure, ObjectRef
 from schemas.segment import Segment
 from schemas.topics import CANCELLATIONS, REQUESTS
@@ -30,7 +26,7 @@ from tests.contract.gateway.running_gateway import (
     status,
     submitted,
 )
-from tests.waiting import DEADLINE_S, wait_until
+from tests.waiting import wait_until
 
 
 def test_the_status_of_a_finished_job_has_its_result(gateway: RunningGateway) -> None:
@@ -38,7 +34,9 @@ def test_the_status_of_a_finished_job_has_its_result(gateway: RunningGateway) ->
     finish(gateway, submission, Segment(start=0, end=1, text="Olá."))
     document = status(gateway, submission)
 
-    assert document["progress"] == {"share": 1.0, "segments": []}
+    assert document["success"] is True
+    progress = {"share": 1.0, "fraction": 1.0, "processed_s": 2.0, "total_s": 2.0, "eta_s": 0.0, "segments": []}
+    assert document["progress"] == progress
     result = document["result"]
     assert set(result) == {
         "success",
@@ -63,7 +61,9 @@ def test_the_status_of_a_failed_job_has_the_reason(gateway: RunningGateway) -> N
     publish_state(gateway, submission, "FAILURE", error=Failure(reason="no_audio", message="it contains no audio"))
     document = status(gateway, submission)
 
+    assert document["success"] is False
     assert document["error"] == {"reason": "no_audio", "message": "it contains no audio"}
+    assert document["progress"]["fraction"] is None
     assert "result" not in document
 
 
@@ -74,7 +74,8 @@ def test_progress_has_the_share_and_the_segments_so_far(gateway: RunningGateway)
 
     document = wait_until(lambda: (s := status(gateway, submission))["progress"]["share"] and s, "progress")
 
-    assert document["progress"]["share"] == 0.25
+    assert (document["progress"]["share"], document["progress"]["fraction"]) == (0.25, 0.25)
+    assert (document["progress"]["processed_s"], document["progress"]["total_s"]) == (None, None)  # its length is not known
     assert [segment["text"] for segment in document["progress"]["segments"]] == ["Olá."]
     assert document["message"] == "transcribing, 25% done"
 
@@ -131,7 +132,7 @@ def test_cancelling_is_requested_once_and_reported_when_it_is_done(gateway: Runn
     submission = submitted(gateway)
     first = gateway.request("DELETE", f"{API}/{submission.job.job_id}")
     assert (first.status, first.json["state"]) == (202, "PENDING")
-    assert set(first.json) == {"task_id", "state", "message"}
+    assert set(first.json) == {"success", "task_id", "state", "message"}
     follower = Follower(gateway.kafka, (CANCELLATIONS,))
     events = wait_until(lambda: [record.event for record in follower.poll(0.1)], "the cancellation")
     follower.close()
@@ -155,48 +156,6 @@ def test_what_has_ended_cannot_be_cancelled(gateway: RunningGateway, end: State)
 def test_an_unknown_task_is_not_found(gateway: RunningGateway, task_id: str) -> None:
     for method, path in (("GET", f"{API}/status/{task_id}"), ("DELETE", f"{API}/{task_id}"), ("GET", f"{API}/{task_id}/events")):
         is_problem(gateway.request(method, path), 404)
-
-
-def test_events_have_the_state_the_segments_and_the_end(gateway: RunningGateway) -> None:
-    submission = submitted(gateway)
-    events: list[tuple[str, Any]] = []
-    listening = threading.Thread(target=listen, args=(gateway, submission, events))
-    listening.start()
-    wait_until(lambda: events, "the first event")
-    publish_state(gateway, submission, "STARTED")
-    progressed(gateway, submission, 0.5, "Olá.")
-    wait_until(lambda: [data for kind, data in events if kind == "progress"], "progress")
-    finish(gateway, submission, Segment(start=0, end=1, text="Olá. Tudo bem?"))
-    listening.join(DEADLINE_S)
-
-    assert not listening.is_alive()
-    assert [data["state"] for kind, data in events if kind == "status"] == ["PENDING", "STARTED", "SUCCESS"]
-    texts = [segment["text"] for kind, data in events if kind == "progress" for segment in data["segments"]]
-    assert texts == ["Olá."]
-    assert events[-1][1]["result"]["transcription"]["text"] == "Olá. Tudo bem?"
-
-
-def listen(gateway: RunningGateway, submission: JobRequested, events: list[tuple[str, Any]]) -> None:
-    connection = http.client.HTTPConnection(gateway.netloc, timeout=DEADLINE_S)
-    connection.request("GET", f"{API}/{submission.job.job_id}/events")
-    answer = connection.getresponse()
-    assert answer.getheader("Content-Type") == "text/event-stream"
-    kind = ""
-    for line in answer:
-        if line.startswith(b"event: "):
-            kind = line[7:].strip().decode()
-        elif line.startswith(b"data: "):
-            events.append((kind, orjson.loads(line[6:])))
-    connection.close()
-
-
-def test_events_of_an_ended_job_are_its_status(gateway: RunningGateway) -> None:
-    submission = submitted(gateway)
-    publish_state(gateway, submission, "REVOKED")
-    events: list[tuple[str, Any]] = []
-    listen(gateway, submission, events)
-
-    assert [(kind, data["state"]) for kind, data in events] == [("status", "REVOKED")]
 
 
 def test_the_list_has_the_newest_jobs_and_the_counts(gateway: RunningGateway) -> None:

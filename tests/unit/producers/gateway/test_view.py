@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from producers.gateway.estimates import RECENT
+from producers.gateway.job_filter import JobFilter
 from producers.gateway.view import View
 from runtime.kafka.messages import Partition, Received
 from schemas import codec
@@ -185,9 +186,10 @@ def test_newest_first_filtered_by_state_and_owner(view: View) -> None:
     apply(view, changed(ids[0], "FAILURE"))
 
     assert [found.job_id for found in view.newest(3)] == [ids[3], ids[2], ids[1]]
-    assert [found.job_id for found in view.newest(9, state="FAILURE")] == [ids[0]]
-    assert [found.job_id for found in view.newest(9, owner="ana")] == [ids[3], ids[1]]
+    assert [found.job_id for found in view.newest(9, JobFilter(states=("FAILURE",)))] == [ids[0]]
+    assert [found.job_id for found in view.newest(9, JobFilter(owner="ana"))] == [ids[3], ids[1]]
     assert view.counts() == {"PENDING": 3, "FAILURE": 1}
+    assert view.counts("ana") == {"PENDING": 2}
 
 
 def test_rows_and_offsets_outlive_the_process(view: View, path: Path) -> None:
@@ -227,18 +229,18 @@ def test_progress_has_no_offsets_since_it_is_read_again_after_a_restart(view: Vi
     progressed = WorkProgressed(work_id=WORK_ID, run="0-1", span=(0, 16000), share=0.5, segments=())
     assert apply(view, progressed) == {WORK_ID}
 
-    assert view.progress.share(WORK_ID) == 0.5
+    assert view.progress.of(WORK_ID).share == 0.5
     assert view.offsets() == {}
 
 
 def test_progress_is_dropped_when_the_work_has_ended_and_kept_when_one_of_its_jobs_was_cancelled(view: View) -> None:
     apply(view, WorkProgressed(work_id=WORK_ID, run="0-1", span=(0, 16000), share=0.5, segments=()))
     apply(view, changed(uuid4(), "REVOKED"))
-    assert view.progress.share(WORK_ID) == 0.5
+    assert view.progress.of(WORK_ID).share == 0.5
 
     apply(view, changed(uuid4(), "SUCCESS"))
 
-    assert view.progress.share(WORK_ID) == 0.0
+    assert view.progress.of(WORK_ID).share == 0.0
 
 
 def test_another_cluster_is_read_from_the_beginning_and_replaces_what_it_does_not_have(view: View) -> None:
@@ -279,23 +281,66 @@ def test_the_records_that_a_fresh_broker_is_seeded_from(view: View) -> None:
     assert known == [(done, "SUCCESS"), (running, "STARTED")]
 
 
-@pytest.mark.parametrize("layout", [1, 2])
+# What later layouts have and the earlier one had not
+SINCE_4 = """
+DROP INDEX jobs_listed; DROP INDEX jobs_counted;
+ALTER TABLE jobs DROP COLUMN model; ALTER TABLE jobs DROP COLUMN name; ALTER TABLE jobs DROP COLUMN cached;
+CREATE INDEX jobs_by_owner ON jobs (owner, submitted_s);
+CREATE INDEX jobs_by_time ON jobs (submitted_s);
+"""
+SINCE_3 = "DROP INDEX jobs_by_work; ALTER TABLE jobs DROP COLUMN deleted;"
+SINCE_2 = "ALTER TABLE jobs DROP COLUMN cancelled;"
+EARLIER = {3: SINCE_4, 2: SINCE_4 + SINCE_3, 1: SINCE_4 + SINCE_3 + SINCE_2}
+
+
+@pytest.mark.parametrize("layout", [1, 2, 3])
 def test_a_file_of_an_earlier_layout_keeps_its_jobs(tmp_path: Path, layout: int) -> None:
-    path, job_id = tmp_path / "view.sqlite3", uuid4()
+    path, waiting, done = tmp_path / "view.sqlite3", uuid4(), uuid4()
     with closing(View(path)) as view:
         view.open()
-        view.accept(requested(job_id))
+        view.accept(requested(waiting))
+        apply(view, changed(done, "SUCCESS").model_copy(update={"cached": True}))
     with closing(sqlite3.connect(path)) as sql:
-        sql.executescript("DROP INDEX jobs_by_work; ALTER TABLE jobs DROP COLUMN deleted;")
-        if layout == 1:
-            sql.execute("ALTER TABLE jobs DROP COLUMN cancelled")
+        sql.executescript(EARLIER[layout])
         sql.execute(f"PRAGMA user_version = {layout}")
     with closing(View(path)) as view:
         view.open()
-        assert state(view, job_id) == "PENDING"
-        view.cancel(CancelRequested(job_id=job_id, work_id=WORK_ID, requested_at=datetime.now(UTC)))
-        view.delete(job_id, WORK_ID)
-        assert state(view, job_id) is None
+        assert state(view, waiting) == "PENDING"
+        assert {job.job_id for job in view.newest(9, JobFilter(model="demo", text="A.wav"))} == {waiting, done}
+        assert [job.cached for job in view.newest(9, JobFilter(states=("SUCCESS",)))] == [True]
+        view.cancel(CancelRequested(job_id=waiting, work_id=WORK_ID, requested_at=datetime.now(UTC)))
+        view.delete(waiting, WORK_ID)
+        assert state(view, waiting) is None
+
+
+def named(name: str, model: str = "demo", minute: int = 0) -> JobRequested:
+    request = requested(uuid4(), minute)
+    model_ref = ModelRef(name=model, revision="1")
+    return request.model_copy(
+        update={
+            "job": request.job.model_copy(update={"filename": name}),
+            "work": request.work.model_copy(update={"model": model_ref}),
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("which", "names"),
+    [
+        (JobFilter(text="REUNIÃO"), ["Reunião.wav"]),
+        (JobFilter(text="100%_"), ["100%_sure.wav"]),
+        (JobFilter(model="base"), ["100%_sure.wav"]),
+        (JobFilter(since=NOON + timedelta(minutes=1), until=NOON + timedelta(minutes=2)), ["100%_sure.wav"]),
+        (JobFilter(states=("STARTED", "FAILURE")), ["third.wav"]),
+        (JobFilter(states=("PENDING", "FAILURE"), text="wav"), ["third.wav", "100%_sure.wav", "Reunião.wav"]),
+        (JobFilter(owner="ana"), []),
+    ],
+)
+def test_every_condition_of_a_filter_counts(view: View, which: JobFilter, names: list[str]) -> None:
+    third = named("third.wav", minute=2)
+    apply(view, named("Reunião.wav"), named("100%_sure.wav", "base", 1), third)
+    apply(view, changed(third.job.job_id, "FAILURE").model_copy(update={"job": third.job}), offset=3)
+    assert [job.filename for job in view.newest(9, which)] == names
 
 
 def test_a_deleted_job_remains_only_in_the_brokers_retention(view: View) -> None:

@@ -1,0 +1,55 @@
+"""Which jobs of the view to list, as conditions on its columns. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from schemas.jobs import State
+
+NEWEST = """
+SELECT jobs.work_id, jobs.requested, jobs.changed FROM (
+    SELECT job_id FROM jobs INDEXED BY jobs_listed WHERE {where} ORDER BY submitted_s DESC, job_id DESC LIMIT ?
+) AS listed CROSS JOIN jobs USING (job_id) ORDER BY jobs.submitted_s DESC, jobs.job_id DESC
+"""  # the index has all columns of the conditions: only the rows of one page are read
+
+
+class Place(NamedTuple):
+    """In the list of jobs."""
+
+    submitted_s: float
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Every field that is set must match. `states`: any of them. `since` and `until`: when it was submitted, from and before.
+    `text`: in the name of the file, in any case."""
+
+    states: tuple[State, ...] = ()
+    owner: str | None = None
+    model: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    text: str | None = None
+
+    def query(self, limit: int, after: Place | None) -> tuple[str, list[object]]:
+        conditions = [*self._conditions(after)]
+        where = " AND ".join(condition for condition, _ in conditions)
+        return NEWEST.format(where=where), [*(value for _, values in conditions for value in values), limit]
+
+    def _conditions(self, after: Place | None) -> Iterator[tuple[str, tuple[object, ...]]]:
+        yield "deleted = 0", ()
+        if self.states:
+            yield f"state IN ({', '.join('?' for _ in self.states)})", self.states
+        for column, value in (("owner", self.owner), ("model", self.model)):
+            if value is not None:
+                yield f"{column} = ?", (value,)
+        if self.since is not None:
+            yield "submitted_s >= ?", (self.since.timestamp(),)
+        if self.until is not None:
+            yield "submitted_s < ?", (self.until.timestamp(),)
+        if self.text is not None:
+            yield "instr(name, ?)", (self.text.casefold(),)
+        if after is not None:
+            yield "(submitted_s, job_id) < (?, ?)", after
