@@ -118,6 +118,13 @@ HTTP_REQUEST_SECONDS = Histogram(
 FOLLOWING = Gauge(
     "murmur_http_following", "requests that follow a job: `status`, those that wait for a change; `events`, streams", ("kind",)
 )
+HTTP_CONNECTIONS = Gauge("murmur_http_connections", "open connections to the gateway")
+HTTP_CONNECTIONS_ABORTED = Counter(
+    "murmur_http_connections_aborted",
+    "connections that the gateway refused (too_many, header_too_large) or aborted: replaced by another while they waited for a "
+    "request, or too slow (body_stalled, response_stalled)",
+    ("reason",),
+)
 UPLOAD_BYTES = Counter("murmur_upload_bytes", "bytes of audio received over HTTP, of uploads that became jobs")
 UPLOADS_ABORTED = Counter("murmur_uploads_aborted", "uploads that ended without a job", ("reason",))
 JOBS = Gauge("murmur_jobs", "jobs in this gateway's view, by state", ("state",))

@@ -200,6 +200,15 @@ class Settings(BaseSettings):
 
     # Limits
     max_upload_bytes: int = Field(2 * 1024**3, ge=1, description="largest upload or drop")
+    max_queued_audio_s: float | None = Field(
+        None,
+        gt=0,
+        description="seconds of audio that may wait before gateways refuse more; unset: what is transcribed, at the speed of the "
+        "last jobs, in half of the time for which Kafka keeps the records",
+    )
+    max_queued_audio_share: float = Field(
+        0.5, gt=0, le=1, description="share of it that one owner of API keys may have in the queue"
+    )
     max_audio_s: float = Field(10 * 3600.0, gt=0, description="longest audio, counted while decoding")
     interactive_max_s: float = Field(30.0, ge=0, description="files up to this length take the fast lane")
     decoder_memory_mb: int = Field(384, ge=128, description="memory that decoding one file may take")
@@ -211,6 +220,15 @@ class Settings(BaseSettings):
     # Gateway
     gateway_host: str = Field("127.0.0.1", description="address to listen on")
     gateway_port: int = Field(8511, ge=0, le=65535, description="port to listen on; 0: any free one")
+    gateway_connections: int = Field(
+        10_000, ge=1, description="most connections to a gateway at a time; fewer where the limit of open files is too low"
+    )
+    gateway_connections_per_client: int = Field(
+        2_500,
+        ge=0,
+        description="most of them from one address (of IPv6: one /64 network); 0: no limit. Loopback and MURMUR_TRUSTED_PROXIES "
+        "have none",
+    )
     base_path: Annotated[str, AfterValidator(_base_path)] = Field(
         "", description="path under which a reverse proxy serves the gateway, such as /murmur"
     )
@@ -221,7 +239,8 @@ class Settings(BaseSettings):
     )
     trusted_proxies: Annotated[str, AfterValidator(_networks)] = Field(
         "",
-        description="reverse proxies whose X-Forwarded-Prefix and -Host count: addresses or networks, separated by commas",
+        description="reverse proxies whose X-Forwarded-Prefix and -Host count, and whose connections are those of many clients: "
+        "addresses or networks, separated by commas",
     )
     gateway_url: str = Field("http://127.0.0.1:8511", description="the gateway that `murmur submit`, `status` and so on use")
     health_port: int | None = Field(

@@ -30,7 +30,7 @@ def encode(record: Record) -> bytes:
 
 
 def headers(record: Record, source: str, at: datetime) -> Headers:
-    """The CloudEvents attributes. `source` is the stage that writes, such as `murmur/coordinator`."""
+    """The CloudEvents attributes and the trace context. `source` is the stage that writes, such as `murmur/coordinator`."""
     attributes = {
         "ce_specversion": "1.0",
         "ce_id": record.event_id,
@@ -39,6 +39,7 @@ def headers(record: Record, source: str, at: datetime) -> Headers:
         "ce_subject": record.subject,
         "ce_time": at.isoformat(),
         "content-type": "application/json",
+        **(record.trace_context.headers if record.trace_context is not None else {}),
     }
     return [(name, value.encode()) for name, value in attributes.items()]
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from schemas.audio import ProbedAudio
 from schemas.options import DecodingOptions, ModelRef, SlicingOptions
-from schemas.record import Failure, Lane, ObjectRef, Record, Sha256, Time, Value
+from schemas.record import Failure, Lane, ObjectRef, Record, Sha256, Time, Trace, TraceContext, Value
 from schemas.warning import TranscriptWarning
 
 State = Literal["PENDING", "STARTED", "SUCCESS", "FAILURE", "REVOKED"]
@@ -46,6 +46,7 @@ class Job(Value):
     audio: ProbedAudio | None = Field(
         None, description="what the file states about itself; None: not looked at", exclude_if=lambda audio: audio is None
     )
+    trace: Trace = None
 
 
 class JobRequested(Record):
@@ -69,6 +70,10 @@ class JobRequested(Record):
     def subject(self) -> str:
         return str(self.job.job_id)
 
+    @property
+    def trace_context(self) -> TraceContext | None:
+        return self.job.trace
+
 
 class CancelRequested(Record):
     """`cancellations`: a request to cancel this job."""
@@ -78,6 +83,7 @@ class CancelRequested(Record):
     job_id: UUID
     work_id: Sha256
     requested_at: Time
+    trace: Trace = None
     delete: bool = Field(False, description="the job has ended: gateways no longer show it, and its transcript is deleted")
 
     @property
@@ -87,6 +93,10 @@ class CancelRequested(Record):
     @property
     def subject(self) -> str:
         return str(self.job_id)
+
+    @property
+    def trace_context(self) -> TraceContext | None:
+        return self.trace
 
 
 class ResultSummary(Value):
@@ -129,3 +139,7 @@ class JobChanged(Record):
     @property
     def subject(self) -> str:
         return str(self.job.job_id)
+
+    @property
+    def trace_context(self) -> TraceContext | None:
+        return self.job.trace

@@ -19,6 +19,32 @@ class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow", ser_json_inf_nan="null")
 
 
+class TraceContext(Value):
+    """The W3C Trace Context of the HTTP request that a job came from. Passed on unchanged, also as Kafka headers."""
+
+    traceparent: str
+    tracestate: str | None = Field(None, exclude_if=lambda state: state is None)
+
+    @property
+    def trace_id(self) -> str:
+        return self.traceparent.split("-")[1]
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """As HTTP and Kafka have them."""
+        state = {"tracestate": self.tracestate} if self.tracestate else {}
+        return {"traceparent": self.traceparent, **state}
+
+
+Trace = Annotated[
+    TraceContext | None,
+    Field(
+        description="of the HTTP request, if it had one; of a run: that of the job that started it",
+        exclude_if=lambda trace: trace is None,
+    ),
+]
+
+
 class Record(Value):
     """A whole Kafka value. `TYPE` and `version` make the CloudEvents type, such as `murmur.job.v1`."""
 
@@ -36,6 +62,15 @@ class Record(Value):
     def subject(self) -> str:
         """The CloudEvents subject: the job or the work that the record is about."""
         raise NotImplementedError(type(self).__name__)
+
+    @property
+    def trace_context(self) -> TraceContext | None:
+        """Written into the headers of the record."""
+        return None
+
+    @property
+    def trace_id(self) -> str | None:
+        return self.trace_context.trace_id if self.trace_context is not None else None
 
     @classmethod
     def cloud_event_type(cls) -> str:

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from schemas.jobs import Job, ResultSummary
 from schemas.options import DecodingOptions, ModelRef, SlicingOptions
-from schemas.record import Record, Sha256, Time
+from schemas.record import Record, Sha256, Time, TraceContext
 from schemas.segment import RemovedSegment, Segment
 from schemas.timings import Timings
 from schemas.warning import TranscriptWarning
@@ -68,3 +68,7 @@ class TranscriptCompleted(Record):
     @property
     def subject(self) -> str:
         return str(self.job.job_id)
+
+    @property
+    def trace_context(self) -> TraceContext | None:
+        return self.job.trace

@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 from schemas.audio import AudioTrack
 from schemas.jobs import Work
 from schemas.options import DecodingOptions, ModelRef
-from schemas.record import Failure, Lane, ObjectRef, Record, Sha256, Value
+from schemas.record import Failure, Lane, ObjectRef, Record, Sha256, Trace, TraceContext, Value
 from schemas.segment import RemovedSegment, Segment
 from schemas.warning import TranscriptWarning
 
@@ -29,7 +29,17 @@ def speech_s(pieces: tuple[Span, ...]) -> float:
     return sum(end - start for start, end in pieces) / SAMPLE_RATE_HZ
 
 
-class DecodeRequested(Record):
+class RunRecord(Record):
+    """A record about a run."""
+
+    trace: Trace = None
+
+    @property
+    def trace_context(self) -> TraceContext | None:
+        return self.trace
+
+
+class DecodeRequested(RunRecord):
     """`decodes`: cut this audio into chunks. A repeated request has the same `run`."""
 
     TYPE: ClassVar[str] = "decode.requested"
@@ -48,7 +58,7 @@ class DecodeRequested(Record):
         return self.work.work_id
 
 
-class ChunkReady(Record):
+class ChunkReady(RunRecord):
     """`chunks.*`: a piece of speech to transcribe; `audio` is s16le mono 16 kHz PCM. Keyed by chunk id: chunks spread.
 
     `pieces` are the spoken regions that the PCM is made of, in order, in the file's own samples; the silence between
@@ -186,7 +196,7 @@ class WorkFailed(Value):
 WorkEvent = Annotated[SliceOpened | SliceClosed | ChunkTranscribed | ChunkLost | WorkFailed, Field(discriminator="kind")]
 
 
-class WorkReported(Record):
+class WorkReported(RunRecord):
     """`chunk-results`: what slicer and transcriber report to the coordinator, in the order of the work."""
 
     TYPE: ClassVar[str] = "work.reported"
@@ -206,7 +216,7 @@ class WorkReported(Record):
         return self.work_id
 
 
-class WorkProgressed(Record):
+class WorkProgressed(RunRecord):
     """`progress`: one record for every finished chunk: the share of speech done, and the chunk's segments."""
 
     TYPE: ClassVar[str] = "work.progressed"
@@ -227,7 +237,7 @@ class WorkProgressed(Record):
         return self.work_id
 
 
-class RunRevoked(Record):
+class RunRevoked(RunRecord):
     """`revocations`: no job waits for this run any more. Names the run, so that a later one is not affected."""
 
     TYPE: ClassVar[str] = "run.revoked"

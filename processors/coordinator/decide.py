@@ -84,7 +84,7 @@ def _requested(draft: Draft, event: JobRequested, context: Context) -> None:
         if state.started_at is not None:
             draft.outputs.append(_changed(event.job, state, "STARTED", context))
     else:
-        state = WorkState(work=work, run=context.new_run, starter=job_id, lane=event.job.lane)
+        state = WorkState(work=work, run=context.new_run, starter=job_id, lane=event.job.lane, trace=event.job.trace)
         draft.set_work(state)
         draft.set_job(job_id, _waiting(event, started=False))
         draft.outputs.append(_decode(state))
@@ -107,7 +107,7 @@ def _waiting(event: JobRequested, *, started: bool) -> JobState:
 
 
 def _decode(state: WorkState) -> Output:
-    request = DecodeRequested(work=state.work, run=state.run, lane=state.lane, attempt=state.decodes - 1)
+    request = DecodeRequested(work=state.work, run=state.run, lane=state.lane, attempt=state.decodes - 1, trace=state.trace)
     return Output(DECODES, state.work.work_id, request)
 
 
@@ -135,7 +135,7 @@ def _ended(work_id: str, state: State, now: datetime) -> JobState:
 
 
 def _revocation(state: WorkState) -> Output:
-    return Output(REVOCATIONS, state.work.work_id, RunRevoked(work_id=state.work.work_id, run=state.run))
+    return Output(REVOCATIONS, state.work.work_id, RunRevoked(work_id=state.work.work_id, run=state.run, trace=state.trace))
 
 
 def _reported(draft: Draft, report: WorkReported, context: Context) -> None:
@@ -194,6 +194,7 @@ def _progressed(state: WorkState, result: ChunkTranscribed, share: float) -> Wor
         share=share,
         segments=result.segments,
         index=result.index,
+        trace=state.trace,
     )
 
 
@@ -231,6 +232,7 @@ def _again(state: WorkState, chunk: SlicedChunk, language: str, first: ChunkTran
         lane=lane,
         attempt=1,
         index=first.index,
+        trace=state.trace,
     )
     return Output(CHUNKS_INTERACTIVE if lane == "interactive" else CHUNKS_BULK, ready.chunk_id, ready)
 
@@ -261,7 +263,14 @@ def _object_failed(draft: Draft, state: WorkState, failure: Failure, context: Co
     draft.outputs.append(_revocation(state))
     starter, ref = next(iter(others.items()))
     work = state.work.model_copy(update={"audio": ref})
-    state = WorkState(work=work, run=context.new_run, starter=starter, lane=state.lane, started_at=state.started_at)
+    state = WorkState(
+        work=work,
+        run=context.new_run,
+        starter=starter,
+        lane=state.lane,
+        started_at=state.started_at,
+        trace=waiting[starter].trace,
+    )
     draft.restart_work(state)
     draft.outputs.append(_decode(state))
 

@@ -11,7 +11,7 @@ from runtime.errors import MurmurError
 from runtime.kafka.messages import Output
 from schemas import topics
 from schemas.jobs import Job, State, Work
-from schemas.record import Lane, ObjectRef, Time, Value
+from schemas.record import Lane, ObjectRef, Time, Trace, Value
 from schemas.topics import Topic
 from schemas.work import AudioInfo, ChunkTranscribed, SlicedChunk, Span
 
@@ -32,6 +32,7 @@ class WorkState(Value):
     decode_s: float | None = None
     vad_s: float | None = None
     decoder_peak_memory_bytes: int | None = None
+    trace: Trace = None
 
     @property
     def duration_s(self) -> float | None:

@@ -37,6 +37,7 @@ def ended(job: JobChanged, transcript: Transcript | None) -> dict[str, Field]:
         "warnings": len(transcript.warnings) if transcript is not None else None,
         "job_id": str(job.job.job_id),
         "work_id": job.work_id,
+        "trace_id": job.trace_id,
     }
 
 

@@ -133,7 +133,14 @@ class FileWork:
         work_id = self.request.work.work_id
         took_s = time.monotonic() - began_s
         metrics.FILES_SLICED.labels(outcome.replace(" ", "_")).inc()
-        log.debug("file.sliced", work_id=work_id, run=self.request.run, outcome=outcome, processing_s=took_s)
+        log.debug(
+            "file.sliced",
+            work_id=work_id,
+            run=self.request.run,
+            outcome=outcome,
+            processing_s=took_s,
+            trace_id=self.request.trace_id,
+        )
 
     def _run(self) -> str:
         try:
@@ -257,6 +264,7 @@ class FileWork:
             decoding=work.decoding,
             lane=self._lane.of(chunk),
             index=self._cuts,
+            trace=self.request.trace,
         )
         topic = CHUNKS_INTERACTIVE if ready.lane == "interactive" else CHUNKS_BULK
         checkpoint = f"{SLICER_VERSION}:{chunk.span[1]}"
@@ -276,7 +284,7 @@ def failed(record: Received[DecodeRequested], request: DecodeRequested, failure:
 
 def _report(request: DecodeRequested, event: WorkEvent) -> Output:
     work_id = request.work.work_id
-    return Output(CHUNK_RESULTS, work_id, WorkReported(work_id=work_id, run=request.run, event=event))
+    return Output(CHUNK_RESULTS, work_id, WorkReported(work_id=work_id, run=request.run, event=event, trace=request.trace))
 
 
 def _closing(closed: Closed) -> SliceClosed:

@@ -16,9 +16,9 @@ REMEMBERED = 2000  # 4 kB each, 16 with words
 def request_id(chunk: ChunkReady) -> bytes:
     """The same for a repeat, different for anything that must be transcribed: another run, attempt, model or option.
 
-    The location of the audio and the lane are left out: they change no word.
+    The location of the audio, the lane and the trace are left out: they change no word.
     """
-    return hashlib.sha256(chunk.model_dump_json(exclude={"audio", "lane"}).encode()).digest()
+    return hashlib.sha256(chunk.model_dump_json(exclude={"audio", "lane", "trace"}).encode()).digest()
 
 
 class RecentResults:

@@ -41,6 +41,7 @@ def settled(chunk: ChunkReady, lane: Lane, outcome: str, inference_s: float) -> 
         outcome=outcome,
         speech_s=chunk.speech_s,
         inference_s=inference_s,
+        trace_id=chunk.trace_id,
     )
 
 

@@ -304,6 +304,6 @@ class Transcriber:
         results.settled(chunk, held.lane, outcome, inference_s)
         if event is None:
             return Step(settles=record)
-        report = WorkReported(work_id=chunk.work_id, run=chunk.run, event=event)
+        report = WorkReported(work_id=chunk.work_id, run=chunk.run, event=event, trace=chunk.trace)
         self._recent.remember(held.request, report)
         return Step(outputs=[Output(CHUNK_RESULTS, chunk.work_id, report)], settles=record)

@@ -5,6 +5,7 @@ import contextlib
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from producers.gateway.admission import Admission
 from producers.gateway.database import ViewUnavailable
 from producers.gateway.problems import Problem
 from producers.gateway.view import JobView, View
@@ -19,6 +20,7 @@ from runtime.objects.transcripts import Transcripts
 from runtime.resources import Resources
 from schemas.codec import Undecodable
 from schemas.jobs import CancelRequested, JobRequested
+from schemas.record import TraceContext
 from schemas.topics import CANCELLATIONS, REQUESTS
 
 log = get_logger(__name__)
@@ -30,13 +32,16 @@ class EndedJobs:
         self._producer = producer
         self._view = view
         self._transcripts = transcripts
+        self._admission = Admission(resources.settings, view.estimates)
 
     async def delete(self, job: JobView) -> None:
         """Returns once the broker has acknowledged it, and transcript and upload are deleted, unless another job needs them.
         Safe to repeat. Raises Problem 409 for a job that has not ended, and Retry."""
         if not job.ended:
             raise Problem(409, "not_ended", "The job has not ended: cancel it first.", state=job.state)
-        deletion = CancelRequested(job_id=job.job_id, work_id=job.work_id, requested_at=datetime.now(UTC), delete=True)
+        deletion = CancelRequested(
+            job_id=job.job_id, work_id=job.work_id, requested_at=datetime.now(UTC), trace=job.job.trace, delete=True
+        )
         is_shared = await asyncio.to_thread(self._view.is_shared, job)
         await self._producer.send(Output(CANCELLATIONS, job.work_id, deletion))
         if not is_shared:
@@ -45,7 +50,7 @@ class EndedJobs:
             await asyncio.to_thread(self._view.delete, job.job_id, job.work_id)
         log.info("job.deleted", job_id=str(job.job_id), work_id=job.work_id)
 
-    async def retry(self, job: JobView) -> JobRequested:
+    async def retry(self, job: JobView, trace: TraceContext | None = None) -> JobRequested:
         """The new job, once the broker has acknowledged it. Raises Problem 409 for a job that did not fail, 410 when its audio is
         no longer in the store, and Retry."""
         if not job.ended or (job.state == "SUCCESS" and await asyncio.to_thread(self._has_transcript, job)):
@@ -53,20 +58,22 @@ class EndedJobs:
         earlier = await asyncio.to_thread(self._view.request, job.job_id)
         if earlier is None or not await asyncio.to_thread(self._has_audio, earlier):
             raise Problem(410, "audio_gone", "The audio of the job is no longer in the store: submit the file again.")
-        requested = await asyncio.to_thread(self._again, earlier)
+        requested = await asyncio.to_thread(self._again, earlier, trace)
+        self._admission.check_work(requested)
         await self._producer.send(Output(REQUESTS, requested.work.work_id, requested))
         with contextlib.suppress(ViewUnavailable):
             await asyncio.to_thread(self._view.accept, requested)
         return requested
 
-    def _again(self, earlier: JobRequested) -> JobRequested:
+    def _again(self, earlier: JobRequested, trace: TraceContext | None) -> JobRequested:
         """The same options and model, as it is served today; the default one if it is not served any more. Raises Invalid when
         that does not support the language."""
         job, work = earlier.job, earlier.work
         model = catalogue.named(work.model.name, self._resources.models) or self._resources.model
         options = again(self._resources.settings, model, work)
         planned = identity.plan(work.audio_id, work.audio, for_file(options, job.filename), job.owner)
-        new = job.model_copy(update={"job_id": uuid4(), "submitted_at": datetime.now(UTC), "retry_of": job.job_id})
+        changes = {"job_id": uuid4(), "submitted_at": datetime.now(UTC), "retry_of": job.job_id, "trace": trace}
+        new = job.model_copy(update=changes)
         return JobRequested(job=new, work=planned, result=self._transcripts.find(planned.work_id))
 
     def _has_transcript(self, job: JobView) -> bool:

@@ -23,6 +23,7 @@ SIMILAR = 4.0  # files are of similar length up to this ratio
 # A second of a short file costs up to this many times as much as one of a long file: that is spread over all workers, and what
 # every file costs once matters less.
 SHORT_TO_LONG = 6.0
+ASSUMED_BYTES_S = 16_000  # of a file that does not state its length: 128 kbit/s, usual for compressed audio
 HOPS_S = 1.0  # between the stages, on a busy machine
 MARGIN = 1.5  # of both limits: later jobs may overtake, and the machine may have other work
 
@@ -37,10 +38,21 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class _Queued:
-    """A work that has not ended. `chunk_s`: the longest chunk that it may have. `jobs`: those that wait for it."""
+class Queue:
+    """Works that have not ended, and seconds of audio in them: as their files state, or by their size."""
 
+    works: int
     audio_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Queued:
+    """A work that has not ended. `is_stated`: the file states its length. `chunk_s`: the longest chunk that it may have. `jobs`:
+    those that wait for it."""
+
+    owner: str
+    audio_s: float
+    is_stated: bool
     lane: Lane
     chunk_s: float
     jobs: set[UUID] = field(default_factory=set)
@@ -59,7 +71,7 @@ class _Done:
 
 
 class Estimates:
-    """Safe to call from several threads. A job whose file does not state its length counts as nothing. Files up to
+    """Safe to call from several threads. To an estimate a job whose file does not state its length counts as nothing. Files up to
     `interactive_max_s` overtake longer ones; unless it is given, none does."""
 
     def __init__(self, interactive_max_s: float = math.inf) -> None:
@@ -67,26 +79,35 @@ class Estimates:
         self._lock = threading.Lock()
         self._works: dict[str, _Queued] = {}  # oldest first
         self._work_of: dict[UUID, str] = {}
+        self._queues: dict[str, Queue] = {}  # by owner
+        self._all = Queue(0, 0.0)
         self._recent: deque[_Done] = deque(maxlen=RECENT)
 
     def clear(self) -> None:
         with self._lock:
             self._works.clear()
             self._work_of.clear()
+            self._queues.clear()
+            self._all = Queue(0, 0.0)
             self._recent.clear()
 
     def accepted(self, requested: JobRequested) -> None:
         """Safe to repeat. A job that is answered without any work is not queued."""
         job, work = requested.job, requested.work
-        audio_s = job.audio.duration_s if job.audio is not None else None
-        if audio_s is None or requested.result is not None or requested.refused is not None:
+        if requested.result is not None or requested.refused is not None:
             return
+        stated_s = job.audio.duration_s if job.audio is not None else None
+        audio_s = stated_s if stated_s is not None else (work.audio.size_bytes or 0) / ASSUMED_BYTES_S
         lane = job.lane or lane_for(audio_s, self._interactive_max_s)
+        chunk_s = min(audio_s, work.slicing.max_chunk_s) if stated_s is not None else 0.0
         with self._lock:
-            if job.job_id not in self._work_of:
-                self._work_of[job.job_id] = work.work_id
-                queued = _Queued(audio_s, lane, min(audio_s, work.slicing.max_chunk_s))
-                self._works.setdefault(work.work_id, queued).jobs.add(job.job_id)
+            if job.job_id in self._work_of:
+                return
+            self._work_of[job.job_id] = work.work_id
+            if work.work_id not in self._works:
+                self._works[work.work_id] = _Queued(job.owner, audio_s, stated_s is not None, lane, chunk_s)
+                self._count(job.owner, 1, audio_s)
+            self._works[work.work_id].jobs.add(job.job_id)
 
     def ended(self, last: JobChanged) -> None:
         """Its terminal state, once."""
@@ -99,6 +120,22 @@ class Estimates:
         with self._lock:
             self._remove(job_id)
 
+    def queue(self, owner: str | None = None) -> Queue:
+        """Of all owners, unless one is given."""
+        with self._lock:
+            return self._all if owner is None else self._queues.get(owner, Queue(0, 0.0))
+
+    def has(self, work_id: str) -> bool:
+        """Whether the work is queued."""
+        with self._lock:
+            return work_id in self._works
+
+    def pace(self) -> float | None:
+        """Seconds per second of audio of all workers together, as the last jobs were transcribed; None: not known."""
+        with self._lock:
+            recent = list(self._recent)
+        return _pace_together(recent) if recent else None
+
     def of(self, job_id: UUID, share: float = 0.0) -> Estimate | None:
         """`share`: how much of it is done. None: its length or the speed is not known."""
         with self._lock:
@@ -106,6 +143,8 @@ class Estimates:
             if work_id is None or not recent:
                 return None
             queued, ahead_s, in_hand_s = self._works[work_id], self._ahead_s(work_id), self._in_hand_s(work_id)
+        if not queued.is_stated:
+            return None
         own_s = queued.audio_s * (1 - share)
         ahead = _paces(recent)
         own = _own_paces(recent, queued.audio_s)
@@ -120,7 +159,7 @@ class Estimates:
         """The audio of the works that were accepted before this one and are done before it."""
         is_short = self._works[work_id].lane == "interactive"
         before = takewhile(lambda item: item[0] != work_id, self._works.items())
-        return sum(queued.audio_s for _, queued in before if not is_short or queued.lane == "interactive")
+        return sum(one.audio_s for _, one in before if one.is_stated and (not is_short or one.lane == "interactive"))
 
     def _in_hand_s(self, work_id: str) -> float:
         """The longest chunk of a long file that a short one may have to wait for; 0: for none."""
@@ -132,10 +171,22 @@ class Estimates:
         work_id = self._work_of.pop(job_id, None)
         if work_id is None:
             return
-        jobs = self._works[work_id].jobs
-        jobs.remove(job_id)
-        if not jobs:
+        queued = self._works[work_id]
+        queued.jobs.remove(job_id)
+        if not queued.jobs:
             del self._works[work_id]
+            self._count(queued.owner, -1, -queued.audio_s)
+
+    def _count(self, owner: str, works: int, audio_s: float) -> None:
+        """To the queues. Without works there is no audio, whatever the sums have lost in rounding."""
+        own = self._queues.pop(owner, Queue(0, 0.0))
+        own, self._all = (_sum(queue, works, audio_s) for queue in (own, self._all))
+        if own.works:
+            self._queues[owner] = own
+
+
+def _sum(queue: Queue, works: int, audio_s: float) -> Queue:
+    return Queue(queue.works + works, queue.audio_s + audio_s) if queue.works + works else Queue(0, 0.0)
 
 
 def _done(last: JobChanged) -> _Done | None:

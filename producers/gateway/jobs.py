@@ -17,6 +17,7 @@ from producers.gateway.problems import Problem
 from producers.gateway.responses import encoded, json_response
 from producers.gateway.routes import Response, Route, query_of
 from producers.gateway.status import PREFIX, Documents
+from producers.gateway.trace import trace_context
 from producers.gateway.waiting import StatusQuery, Waiting
 from runtime.kafka.messages import Output
 from schemas.jobs import CancelRequested
@@ -90,7 +91,9 @@ class Jobs:
             raise Problem(409, "ended", "The job has ended; there is nothing to cancel.", state=job.state)
         body = {"success": True, "task_id": str(job.job_id), "state": job.state, "message": "already cancelled"}
         if job.state != "REVOKED":
-            cancellation = CancelRequested(job_id=job.job_id, work_id=job.work_id, requested_at=datetime.now(UTC))
+            cancellation = CancelRequested(
+                job_id=job.job_id, work_id=job.work_id, requested_at=datetime.now(UTC), trace=job.job.trace
+            )
             await self._producer.send(Output(CANCELLATIONS, job.work_id, cancellation))
             with contextlib.suppress(ViewUnavailable):  # only a successor of the embedded broker would read it
                 await asyncio.to_thread(self._view.cancel, cancellation)
@@ -112,4 +115,4 @@ class Jobs:
 
     async def retry(self, request: web.Request) -> web.Response:
         job = await self._lookup.find(request)
-        return self._accepted.response(request, await self._ended.retry(job))
+        return self._accepted.response(request, await self._ended.retry(job, trace_context(request.headers)))

@@ -1,6 +1,6 @@
 """Every error as application/problem+json (RFC 9457), including the framework's own and unexpected ones.
 
-`guarded` wraps the whole application; `Connection` covers what fails before a request exists.
+`guarded` wraps the whole application; what fails before a request exists is in `connection.py`.
 """
 
 import math
@@ -54,9 +54,13 @@ REASONS = {  # of every problem, with its status
     "corrupt": 422,
     "unknown_track": 422,
     "too_long": 422,
+    "header_too_large": 431,
+    "queue_share_full": 429,
     "internal_error": 500,
     "not_ready": 503,
     "unavailable": 503,
+    "too_many_connections": 503,
+    "queue_full": 503,
     "store_full": 507,
 }
 
@@ -151,25 +155,3 @@ def _route(request: web.BaseRequest) -> str:
     match = getattr(request, "match_info", None)
     resource = match.route.resource if match is not None else None
     return resource.canonical.rstrip("/") or "/" if resource is not None else "unmatched"
-
-
-class Connection(web.RequestHandler):
-    """One connection. Unparsable requests get a problem as well."""
-
-    __slots__ = ()
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            log.error("connection.failed", exc_info=exc)
-        if request.writer.output_size > 0:
-            raise ConnectionError("the response has begun; it can no longer become an error")
-        detail = "The request cannot be parsed."
-        response = Problem(status, HTTPStatus(status).phrase.lower().replace(" ", "_"), detail).response()
-        response.force_close()
-        return response

@@ -9,10 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from aiohttp import web
 
 from producers.gateway.app import Api
+from producers.gateway.connection import Connection, Patience
+from producers.gateway.connections import Connections
 from producers.gateway.estimates import Estimates
 from producers.gateway.feed import Feed, Freshness, Wakeups
 from producers.gateway.parts import Parts, Readiness
-from producers.gateway.problems import Connection, guarded
+from producers.gateway.problems import guarded
 from producers.gateway.view import View, view_path
 from runtime.errors import MurmurError, UsageError
 from runtime.kafka.async_producer import AsyncProducer
@@ -22,8 +24,6 @@ from runtime.stats import Stats
 
 log = get_logger(__name__)
 THREADS = 32  # concurrent transfers of uploads and transcripts to or from the store
-IDLE_S = 15.0  # a connection without a complete request header for this long is closed; less than proxies wait
-LINGER_S = 5.0  # how long a rejected body is still read, so that the client sees the response
 STOP_S = 0.2  # requests in flight get this long when the stage stops, and as long again to clean up
 WATCH_S, WATCH_UNREADY_S, SLOW_S = 2.0, 0.2, 3.0
 
@@ -33,7 +33,7 @@ def build(resources: Resources) -> "Gateway":
 
 
 class Gateway:
-    """A Stage. `readiness` is that of the other stages in this process, by name; set it before `run()`."""
+    """A Stage. `readiness` is that of the other stages in this process, by name; set it, and `patience`, before `run()`."""
 
     name = "gateway"
 
@@ -47,6 +47,7 @@ class Gateway:
         self._feed: Feed | None = None
         self._failure: BaseException | None = None
         self._away: str | None = "starting"
+        self.patience = Patience()
         self.readiness: Readiness = dict
         self.address: str | None = None
 
@@ -110,10 +111,11 @@ class Gateway:
         assert server is not None
         server.request_handler = guarded(server.request_handler)
 
+        connections = Connections.of(settings)
+        watch = asyncio.create_task(connections.watch())
+
         def connection() -> Connection:
-            # No request is decompressed: a small one could unpack to anything.
-            options = {"keepalive_timeout": IDLE_S, "lingering_time": LINGER_S, "access_log": None, "auto_decompress": False}
-            return Connection(server, loop=loop, **options)  # type: ignore[arg-type]
+            return Connection(connections, server, loop, self.patience)
 
         try:
             listening = await loop.create_server(connection, settings.gateway_host, settings.gateway_port, backlog=1024)
@@ -127,6 +129,7 @@ class Gateway:
             yield
         finally:
             listening.close()
+            watch.cancel()
             await runner.cleanup()
 
     @contextlib.asynccontextmanager

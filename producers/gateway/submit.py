@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 from aiohttp import web
 
 from producers.gateway.accepted import Accepted
+from producers.gateway.admission import Admission
 from producers.gateway.database import ViewUnavailable
 from producers.gateway.documents.jobs import Submitted
 from producers.gateway.form import Form, check_length, read_form
@@ -17,6 +18,7 @@ from producers.gateway.problems import Problem
 from producers.gateway.routes import Body, Response, Route
 from producers.gateway.status import PREFIX
 from producers.gateway.submission import SubmissionOptions, parse_submission
+from producers.gateway.trace import trace_context
 from producers.gateway.upload import Incoming, Memory, Stored
 from producers.gateway.view import View
 from runtime import identity, metrics
@@ -30,6 +32,7 @@ from runtime.objects.transcripts import Transcripts
 from runtime.resources import Resources
 from schemas.audio import ProbedAudio
 from schemas.jobs import Job, JobRequested, Work
+from schemas.record import TraceContext
 from schemas.topics import REQUESTS
 
 log = get_logger(__name__)
@@ -51,6 +54,7 @@ class Submissions:
         self._transcripts = transcripts
         self._accepted = accepted
         self._memory = Memory()
+        self._admission = Admission(resources.settings, view.estimates)
 
     def routes(self) -> list[Route]:
         form = Body(SubmissionOptions, "multipart/form-data", files=("file",), required=("file",))
@@ -76,12 +80,14 @@ class Submissions:
         if (unavailable := self._producer.unavailable or self._view.problem) is not None:
             raise Retry(unavailable)
         check_length(request, settings.max_upload_bytes)
+        self._admission.check(OWNER)
         job_id = uuid4()
         key = keys.upload_key(job_id)
         incoming = Incoming(self._resources.objects, settings.work_bucket, key, settings.max_upload_bytes, self._memory)
         try:
             form = await read_form(request, incoming)
-            requested = await self._planned(job_id, form)
+            requested = await self._planned(job_id, form, trace_context(request.headers))
+            self._admission.check_work(requested)
             await self._producer.send(Output(REQUESTS, requested.work.work_id, requested))
         except Unacknowledged:
             metrics.UPLOADS_ABORTED.labels("unacknowledged").inc()
@@ -100,10 +106,11 @@ class Submissions:
             source="http",
             job_id=str(job_id),
             work_id=requested.work.work_id,
+            trace_id=requested.trace_id,
         )
         return requested
 
-    async def _planned(self, job_id: UUID, form: Form) -> JobRequested:
+    async def _planned(self, job_id: UUID, form: Form, trace: TraceContext | None) -> JobRequested:
         settings = self._resources.settings
         model = requested_model(form.fields.get("model", "").strip(), self._resources.models)
         submission = parse_submission(form.fields, model, allow_private=settings.webhook_allow_private)
@@ -123,6 +130,7 @@ class Submissions:
             submitted_at=datetime.now(UTC),
             webhook_url=submission.webhook_url,
             audio=None if result is not None else await asyncio.to_thread(self._probed, form.stored, work),
+            trace=trace,
         )
         return JobRequested(job=job, work=work, result=result)
 

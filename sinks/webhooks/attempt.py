@@ -15,6 +15,7 @@ from yarl import URL
 
 from runtime.addresses import AddressRefused, Guard
 from runtime.webhooks import Signer
+from schemas.record import TraceContext
 
 Outcome = Literal["delivered", "refused", "redirected", "failed", "unreachable", "timed_out", "forbidden_address", "bad_url"]
 AGAIN: frozenset[Outcome] = frozenset({"failed", "unreachable", "timed_out"})
@@ -59,10 +60,10 @@ class Poster:
     async def close(self) -> None:
         await self._session.close()
 
-    async def post(self, url: str, webhook_id: str, body: bytes) -> Answer:
-        """Raises nothing that a receiver or a URL can cause."""
+    async def post(self, url: str, webhook_id: str, body: bytes, trace: TraceContext | None = None) -> Answer:
+        """Raises nothing that a receiver or a URL can cause. `trace`: for the receiver, which may continue it."""
         now = self._now()
-        headers = self._signer.headers(webhook_id, body, now)
+        headers = self._signer.headers(webhook_id, body, now) | (trace.headers if trace is not None else {})
         try:
             async with self._session.post(URL(url), data=body, headers=headers, allow_redirects=False) as response:
                 response.close()  # also ends what is still being sent

@@ -20,6 +20,7 @@ from runtime.objects import NotFound
 from runtime.webhooks import url_problem
 from schemas.codec import Undecodable
 from schemas.jobs import JobChanged
+from schemas.record import TraceContext
 from schemas.transcript import Transcript
 from sinks.webhooks import message
 from sinks.webhooks.attempt import Answer
@@ -39,7 +40,7 @@ End = Literal["delivered", "given_up"]
 
 
 class Post(Protocol):
-    async def __call__(self, url: str, webhook_id: str, body: bytes) -> Answer: ...
+    async def __call__(self, url: str, webhook_id: str, body: bytes, trace: TraceContext | None = None) -> Answer: ...
 
 
 @dataclass(slots=True)
@@ -119,7 +120,7 @@ class Courier:
                 try:
                     body = message.body(event, await self._transcript(event))
                     began_s = time.monotonic()
-                    answer = await self._post(event.job.webhook_url or "", message.webhook_id(event), body)
+                    answer = await self._post(event.job.webhook_url or "", message.webhook_id(event), body, event.job.trace)
                     host.note(answer, time.monotonic() - began_s)
                     metrics.WEBHOOK_ATTEMPTS.labels(answer.outcome).inc()
                     return answer
@@ -157,8 +158,8 @@ class Courier:
                 del self._hosts[key]
 
 
-def _ids(event: JobChanged) -> dict[str, str]:
-    return {"job_id": str(event.job.job_id), "webhook_id": message.webhook_id(event)}
+def _ids(event: JobChanged) -> dict[str, str | None]:
+    return {"job_id": str(event.job.job_id), "webhook_id": message.webhook_id(event), "trace_id": event.trace_id}
 
 
 def _given_up(event: JobChanged, to: str | None, attempts: int, answer: Answer) -> End:

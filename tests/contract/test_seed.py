@@ -40,4 +40,4 @@ def test_a_job_whose_transcript_was_stored_before_the_end_is_answered_with_it(se
         outputs = seed.remember(broker, settings, objects).requests
     requests = [output.value for output in outputs if isinstance(output.value, JobRequested)]
     assert [request.result is not None for request in requests] == [is_stored, False]
-    assert [type(output.value) for output in outputs] == [JobRequested, JobRequested, CancelRequested]
+    assert [type(output.value).__name__ for output in outputs] == ["JobRequested", "JobRequested", "CancelRequested"]

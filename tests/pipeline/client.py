@@ -47,14 +47,14 @@ class Client:
         except OSError:
             return False
 
-    def post(self, name: str, content: bytes, **fields: str) -> Answer:
+    def post(self, name: str, content: bytes, headers: dict[str, str] | None = None, /, **fields: str) -> Answer:
         """A multipart upload."""
         boundary = uuid.uuid4().hex
         parts = [f'--{boundary}\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n'.encode() for k, v in fields.items()]
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
         body = b"".join([*parts, head.encode(), content, f"\r\n--{boundary}--\r\n".encode()])
-        headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
-        return self.request("POST", "/api/transcribe/async", body, headers)
+        content_type = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+        return self.request("POST", "/api/transcribe/async", body, content_type | (headers or {}))
 
     def submit(self, path: Path, **fields: str) -> str:
         """The task's id."""

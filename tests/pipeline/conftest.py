@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from murmur.dev import Dev
 from processors.slicer.sandbox import probe_budget, prober
 from runtime.settings import Settings
+from tests.ended import SECRET
 from tests.pipeline.client import Client
 
 READY_S = 60.0
@@ -38,8 +40,8 @@ def probes_may_take_long() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def system(settings_factory: Callable[..., Settings]) -> Iterator[Dev]:
-    """One system for all tests that only use it from outside."""
-    with Dev(settings_factory()) as system:
+    """One system for all tests that only use it from outside. Webhooks may go to this machine."""
+    with Dev(settings_factory(webhook_secret=SecretStr(SECRET), webhook_allow_private=True)) as system:
         system.wait_ready(READY_S)
         yield system
 

@@ -14,6 +14,7 @@ import orjson
 from confluent_kafka import Producer
 
 from producers.gateway import Gateway, build
+from producers.gateway.connection import Patience
 from runtime.kafka.client import Kafka
 from runtime.kafka.follower import Follower
 from runtime.models import catalogue
@@ -96,15 +97,16 @@ def resources(kafka: Kafka, folder: Path, options: Mapping[str, object]) -> Reso
 
 
 @contextmanager
-def running(kafka: Kafka, folder: Path, **options: object) -> Iterator[RunningGateway]:
+def running(kafka: Kafka, folder: Path, patience: Patience = Patience(), /, **options: object) -> Iterator[RunningGateway]:
     """A gateway that listens, and may not be ready. `options`: settings."""
-    with running_with(resources(kafka, folder, options)) as gateway:
+    with running_with(resources(kafka, folder, options), patience) as gateway:
         yield gateway
 
 
 @contextmanager
-def running_with(parts: Resources) -> Iterator[RunningGateway]:
+def running_with(parts: Resources, patience: Patience = Patience()) -> Iterator[RunningGateway]:
     stage = build(parts)
+    stage.patience = patience
     thread = threading.Thread(target=stage.run)
     thread.start()
     try:

@@ -20,6 +20,7 @@ class Got(NamedTuple):
     webhook_id: str
     body: bytes
     document: dict[str, Any]
+    headers: dict[str, str]
 
 
 class Receiver(ThreadingHTTPServer):
@@ -68,7 +69,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         document = self.server.verifier.verify(body, dict(self.headers.items()))  # raises, and the test gets no request
         assert self.headers["Content-Type"] == "application/json"
-        got = Got(self.path, self.headers["webhook-id"], body, document)
+        got = Got(self.path, self.headers["webhook-id"], body, document, dict(self.headers.items()))
         self.server.got.append(got)
         self.server.tries[self.path] += 1
         behaviour = getattr(self, "_" + self.path.strip("/").partition("/")[0].replace("-", "_"))

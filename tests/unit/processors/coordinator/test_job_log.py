@@ -65,6 +65,7 @@ def test_a_success_is_one_line_with_its_file_its_times_and_its_ids(logged: list[
             "warnings": 1,
             "job_id": str(JOB_ID),
             "work_id": "a" * 64,
+            "trace_id": None,
         }
     ]
 

@@ -1,68 +1,13 @@
 """How long a job may take, from jobs with known times. No clock."""
 
-from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
-from producers.gateway.estimates import HOPS_S, MARGIN, RECENT, SHORT_TO_LONG, Estimate, Estimates
+from producers.gateway.estimates import ASSUMED_BYTES_S, HOPS_S, MARGIN, RECENT, SHORT_TO_LONG, Estimate, Estimates, Queue
 from runtime.lanes import BULK_SHARE
-from schemas.audio import ProbedAudio
-from schemas.jobs import Job, JobChanged, JobRequested, ResultSummary, Work
-from schemas.options import ModelRef, SlicingOptions
-from schemas.record import Failure, Lane, ObjectRef
-
-BEGAN = datetime(2026, 11, 21, 12, tzinfo=UTC)
-AUDIO = ObjectRef(bucket="work", key="uploads/a")
-MODEL = ModelRef(name="demo", revision="1")
-CHUNK_S = 30.0
-
-
-def job(number: int, audio_s: float | None = 60.0, lane: Lane | None = None) -> Job:
-    audio = ProbedAudio(container="flac", codec="flac", duration_s=audio_s)
-    return Job(job_id=UUID(int=number), source="http", filename="a.flac", submitted_at=BEGAN, audio=audio, lane=lane)
-
-
-def requested(which: Job, work: int | None = None) -> JobRequested:
-    """`work`: which one; otherwise the job's own."""
-    work_id = f"{which.job_id.int if work is None else work:064x}"
-    planned = Work(
-        work_id=work_id,
-        audio_id="b" * 64,
-        slice_id="c" * 64,
-        audio=AUDIO,
-        model=MODEL,
-        slicing=SlicingOptions(max_chunk_s=CHUNK_S),
-    )
-    return JobRequested(job=which, work=planned)
-
-
-def ended(
-    which: Job,
-    at_s: float,
-    took_s: float,
-    audio_s: float = 60.0,
-    state: str = "SUCCESS",
-    *,
-    cached: bool = False,
-    inference_s: float | None = 1.0,
-) -> JobChanged:
-    transcript = ObjectRef(bucket="work", key="results/a.json")
-    return JobChanged.model_validate(
-        {
-            "job": which,
-            "work_id": "a" * 64,
-            "audio_id": "b" * 64,
-            "model": MODEL,
-            "state": state,
-            "changed_at": BEGAN + timedelta(seconds=at_s),
-            "started_at": BEGAN + timedelta(seconds=at_s - took_s),
-            "cached": cached,
-            "result": ResultSummary(
-                transcript=transcript, language="en", duration_s=audio_s, speech_s=audio_s, inference_s=inference_s
-            ),
-        }
-    )
+from schemas.record import Failure
+from tests.unit.producers.gateway.timed_jobs import AUDIO, CHUNK_S, ended, job, requested
 
 
 def within(estimate: Estimate | None, low_s: float, high_s: float) -> bool:
@@ -203,3 +148,35 @@ def test_a_job_that_is_answered_at_once_is_not_queued(estimates: Estimates, answ
     estimates.accepted(requested(job(2)))
     assert estimates.of(UUID(int=1)) is None
     assert within(estimates.of(UUID(int=2)), 6.0, 12.0)
+
+
+def test_the_queue_is_counted_in_works_and_seconds_of_audio_by_owner(estimates: Estimates) -> None:
+    estimates.accepted(requested(job(1, 60.0, owner="ana")))
+    estimates.accepted(requested(job(2, 60.0, owner="ana"), work=1))
+    estimates.accepted(requested(job(3, 90.0, owner="ben")))
+    assert estimates.queue() == Queue(2, 150.0)
+    assert (estimates.queue("ana"), estimates.queue("ben"), estimates.queue("eve")) == (
+        Queue(1, 60.0),
+        Queue(1, 90.0),
+        Queue(0, 0.0),
+    )
+    estimates.deleted(UUID(int=1))
+    assert estimates.queue("ana") == Queue(1, 60.0)
+    estimates.ended(ended(job(2), 500, 6.0))
+    assert (estimates.queue(), estimates.queue("ana")) == (Queue(1, 90.0), Queue(0, 0.0))
+    estimates.clear()
+    assert (estimates.queue(), estimates.queue("ben")) == (Queue(0, 0.0), Queue(0, 0.0))
+
+
+def test_in_the_queue_a_file_that_does_not_state_its_length_counts_by_its_size(estimates: Estimates) -> None:
+    request = requested(job(1, None))
+    audio = AUDIO.model_copy(update={"size_bytes": 30 * ASSUMED_BYTES_S})
+    estimates.accepted(request.model_copy(update={"work": request.work.model_copy(update={"audio": audio})}))
+    estimates.accepted(requested(job(2)))
+    assert estimates.queue() == Queue(2, 90.0)
+    assert within(estimates.of(UUID(int=2)), 6.0, 12.0)
+
+
+def test_the_pace_is_that_of_all_workers_together(estimates: Estimates) -> None:
+    assert estimates.pace() == pytest.approx(0.15)
+    assert Estimates().pace() is None

@@ -12,6 +12,7 @@ from structlog.typing import EventDict
 
 from runtime.objects import NotFound, StoreUnavailable
 from schemas.codec import Undecodable
+from schemas.record import TraceContext
 from schemas.transcript import Transcript
 from sinks.webhooks import delivery
 from sinks.webhooks.attempt import Answer
@@ -30,9 +31,11 @@ class Receiver:
     def __init__(self, *answers: Answer) -> None:
         self.answers = list(answers)
         self.got: list[tuple[str, str, bytes]] = []
+        self.traces: list[TraceContext | None] = []
 
-    async def post(self, url: str, webhook_id: str, body: bytes) -> Answer:
+    async def post(self, url: str, webhook_id: str, body: bytes, trace: TraceContext | None = None) -> Answer:
         self.got.append((url, webhook_id, body))
+        self.traces.append(trace)
         await asyncio.sleep(0)
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
@@ -79,6 +82,7 @@ def test_what_keeps_failing_is_given_up_in_one_line_without_the_urls_secret(slep
             "log_level": "warning",
             "job_id": "00000000-0000-0000-0000-000000000001",
             "webhook_id": "msg_00000000-0000-0000-0000-000000000001_failure",
+            "trace_id": None,
             "host": "receiver.example:443",
             "attempts": 4,
             "outcome": "failed",
@@ -145,12 +149,20 @@ def test_a_missing_transcript_is_undecodable() -> None:
     assert error.value.reason == "transcript_gone"
 
 
+def test_the_receiver_gets_the_trace_of_the_request() -> None:
+    receiver, trace = Receiver(OK), TraceContext(traceparent=f"00-{'ab' * 16}-{'cd' * 8}-01")
+    event = ended(URL)
+    event = event.model_copy(update={"job": event.job.model_copy(update={"trace": trace})})
+    assert done(Courier(read, receiver.post).deliver(event)) == "delivered"
+    assert receiver.traces == [trace]
+
+
 def test_a_host_has_its_places_and_others_have_theirs() -> None:
     async def scene() -> None:
         stuck, full = asyncio.Event(), asyncio.Event()
         at_the_dead = 0
 
-        async def post(url: str, webhook_id: str, body: bytes) -> Answer:
+        async def post(url: str, webhook_id: str, body: bytes, trace: TraceContext | None = None) -> Answer:
             nonlocal at_the_dead
             if "dead" in url:
                 at_the_dead += 1
@@ -175,7 +187,7 @@ def test_a_host_that_struggles_cannot_fill_the_window(slept: Slept) -> None:
         struggles = asyncio.Event()
         receiver = Receiver(DOWN)
 
-        async def post(url: str, webhook_id: str, body: bytes) -> Answer:
+        async def post(url: str, webhook_id: str, body: bytes, trace: TraceContext | None = None) -> Answer:
             if len(receiver.got) > delivery.STRUGGLES_AFTER:
                 struggles.set()
                 await asyncio.Event().wait()
