@@ -11,6 +11,7 @@ from producers.gateway.events import EventStreams
 from producers.gateway.form import MAX_BYTES, OVERHEAD_BYTES, expect_continue
 from producers.gateway.jobs import Jobs
 from producers.gateway.lookup import JobLookup
+from producers.gateway.openai.models import OpenAiModelList
 from producers.gateway.origin import Origins
 from producers.gateway.page import Page
 from producers.gateway.parts import Parts
@@ -85,6 +86,7 @@ def _routes(parts: Parts, origins: Origins) -> list[Route]:
         EventStreams(view, lookup, documents, parts.wakeups),
         Downloads(lookup, documents),
         System(parts),
+        OpenAiModelList(resources.models),
         Page(),
     )
     return [route for group in groups for route in group.routes()]

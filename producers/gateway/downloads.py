@@ -9,8 +9,6 @@ from producers.gateway.problems import Problem
 from producers.gateway.routes import Response, Route
 from producers.gateway.status import PREFIX, Documents, message
 from runtime.formats import FORMATS
-from runtime.objects import NotFound
-from schemas.codec import Undecodable
 
 
 class Downloads:
@@ -40,11 +38,6 @@ class Downloads:
         if job.state != "SUCCESS":
             after_s = None if job.ended else 1.0
             raise Problem(409, "no_transcript", f"There is no transcript: {message(job, 0.0)}.", after_s=after_s, state=job.state)
-        try:
-            transcript = await self._documents.transcript(job)
-        except NotFound:
-            raise Problem(410, "gone", "The transcript is no longer in the store: retry the job.") from None
-        except Undecodable:
-            raise Problem(410, "damaged", "The transcript in the store is damaged: retry the job.") from None
+        transcript = await self._documents.transcript(job)
         body = await asyncio.to_thread(FORMATS[name].write, transcript)
         return web.Response(body=body, headers={"Content-Type": f"{FORMATS[name].content_type}; charset=utf-8"})

@@ -25,6 +25,7 @@ HEADER_BYTES_MAX = 8 * 1024  # of one header line of a part
 BOUNDARY_MAX = 70  # of RFC 2046
 PREAMBLE_BYTES_MAX = 4 * 1024  # before the first part; no known client sends anything there
 FILENAME_MAX = 255
+LIST = "[]"  # ends the name of a field that may be repeated
 STALLED_S = 30.0  # an upload that delivers less than PROGRESS_BYTES in this time is aborted
 PROGRESS_BYTES = 8 * 1024
 OVERHEAD_BYTES = 1024 * 1024  # of a body, in addition to its file
@@ -35,17 +36,20 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Form:
+    """`lists`: the fields whose names end in `[]`, which may be repeated."""
+
     fields: dict[str, str]
+    lists: dict[str, list[str]]
     filename: str
     stored: Stored
 
 
-async def read_form(request: web.Request, incoming: Incoming, stalled_s: float = STALLED_S) -> Form:
+async def read_form(request: web.Request, incoming: Incoming, file_field: str = "file", stalled_s: float = STALLED_S) -> Form:
     """Reads the whole body and stores its file. Raises Problem for any error in it, and StoreUnavailable."""
     parser = PushMultipartParser(
         _boundary(request), max_header_size=HEADER_BYTES_MAX, max_segment_count=PARTS_MAX, header_charset="latin-1"
     )
-    parts = _Parts(incoming)
+    parts = _Parts(incoming, file_field)
     received_bytes = 0
     try:
         async for chunk in _chunks(request.content, stalled_s):
@@ -62,9 +66,11 @@ async def read_form(request: web.Request, incoming: Incoming, stalled_s: float =
 class _Parts:
     """The parts of one body as they arrive: `take()` each event of the parser, then `form()`."""
 
-    def __init__(self, incoming: Incoming) -> None:
+    def __init__(self, incoming: Incoming, file_field: str) -> None:
         self._incoming = incoming
+        self._file_field = file_field
         self._fields: dict[str, str] = {}
+        self._lists: dict[str, list[str]] = {}
         self._seen: set[str] = set()
         self._name = ""
         self._value = bytearray()
@@ -78,10 +84,12 @@ class _Parts:
             self._begin(event)
         elif event is not None:
             await self._add(event)
-        elif self._name == "file":
+        elif self._name == self._file_field:
             if not self._file_bytes:
                 raise Problem(400, "empty", f"The file {self._filename!r} is empty.")
             self._stored = await self._incoming.finish()
+        elif self._name.endswith(LIST):
+            self._lists.setdefault(self._name, []).append(self._text())
         else:
             self._fields[self._name] = self._text()
 
@@ -93,26 +101,28 @@ class _Parts:
 
     def form(self) -> Form:
         if self._stored is None:
-            raise malformed("The file is missing: send it as the field 'file' of a multipart/form-data body.")
-        return Form(self._fields, self._filename, self._stored)
+            raise malformed(f"The file is missing: send it as the field {self._file_field!r} of a multipart/form-data body.")
+        return Form(self._fields, self._lists, self._filename, self._stored)
 
     def _begin(self, part: MultipartSegment) -> None:
         name, filename = _decoded(part.name), _filename(part)
         if not name or (part.content_type or "").startswith("multipart/"):
             raise malformed("Every part needs a name, and parts must not be nested.")
-        if name in self._seen:
+        if name in self._seen and not name.endswith(LIST):
             raise malformed(f"There are two parts named {name[:80]!r}; send each field once, and one file per request.")
-        if name == "file":
+        if name == self._file_field:
             if filename is None:
-                raise malformed("The part 'file' is a text field: send a file there, with its name (curl -F file=@talk.wav).")
+                raise malformed(
+                    f"The part {name!r} is a text field: send a file there, with its name (curl -F {name}=@talk.wav)."
+                )
             self._filename = display_name(filename)
         elif filename is not None:
-            raise malformed(f"The file must be in the field 'file', not {name[:80]!r}.")
+            raise malformed(f"The file must be in the field {self._file_field!r}, not {name[:80]!r}.")
         self._seen.add(name)
         self._name, self._value = name, bytearray()
 
     async def _add(self, data: bytes) -> None:
-        if self._name == "file":
+        if self._name == self._file_field:
             self._file_bytes += len(data)
             await self._incoming.write(data)
             return

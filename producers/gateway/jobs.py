@@ -1,13 +1,11 @@
 """Jobs: their status, their list, and what can be done with one: cancel, retry, delete."""
 
 import asyncio
-import contextlib
-from datetime import UTC, datetime
 
 from aiohttp import web
 
 from producers.gateway.accepted import Accepted
-from producers.gateway.database import ViewUnavailable
+from producers.gateway.cancellations import Cancellations
 from producers.gateway.documents.jobs import Cancelled, Deleted, JobList, JobStatus, Submitted
 from producers.gateway.ended import EndedJobs
 from producers.gateway.listing import ListQuery, cursor
@@ -19,15 +17,12 @@ from producers.gateway.routes import Response, Route, query_of
 from producers.gateway.status import PREFIX, Documents
 from producers.gateway.trace import trace_context
 from producers.gateway.waiting import StatusQuery, Waiting
-from runtime.kafka.messages import Output
-from schemas.jobs import CancelRequested
-from schemas.topics import CANCELLATIONS
 
 
 class Jobs:
     def __init__(self, parts: Parts, lookup: JobLookup, documents: Documents, ended: EndedJobs, accepted: Accepted) -> None:
         self._view = parts.view
-        self._producer = parts.producer
+        self._cancellations = Cancellations(parts.producer, parts.view)
         self._lookup = lookup
         self._documents = documents
         self._ended = ended
@@ -91,12 +86,7 @@ class Jobs:
             raise Problem(409, "ended", "The job has ended; there is nothing to cancel.", state=job.state)
         body = {"success": True, "task_id": str(job.job_id), "state": job.state, "message": "already cancelled"}
         if job.state != "REVOKED":
-            cancellation = CancelRequested(
-                job_id=job.job_id, work_id=job.work_id, requested_at=datetime.now(UTC), trace=job.job.trace
-            )
-            await self._producer.send(Output(CANCELLATIONS, job.work_id, cancellation))
-            with contextlib.suppress(ViewUnavailable):  # only a successor of the embedded broker would read it
-                await asyncio.to_thread(self._view.cancel, cancellation)
+            await self._cancellations.request(job)
             body["message"] = "cancellation requested"
         return json_response(body, 202)
 

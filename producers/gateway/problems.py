@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
+from uuid import uuid4
 
 import orjson
 from aiohttp import web
@@ -18,6 +19,7 @@ from runtime.objects import StoreFull
 
 log = get_logger(__name__)
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+Renderer = Callable[[web.BaseRequest, "Problem", Mapping[str, str]], web.Response]  # the mapping: headers to add
 KEPT_HEADERS = ("Allow",)
 REASONS = {  # of every problem, with its status
     "bad_request": 400,
@@ -34,10 +36,12 @@ REASONS = {  # of every problem, with its status
     "cross_origin": 403,
     "unknown_task": 404,
     "unknown_format": 404,
+    "model_not_found": 404,
     "not_found": 404,
     "method_not_allowed": 405,
     "too_slow": 408,
     "ended": 409,
+    "job_cancelled": 409,
     "no_transcript": 409,
     "not_ended": 409,
     "not_failed": 409,
@@ -56,11 +60,14 @@ REASONS = {  # of every problem, with its status
     "too_long": 422,
     "header_too_large": 431,
     "queue_share_full": 429,
+    "undecodable": 422,
     "internal_error": 500,
+    "job_failed": 500,
     "not_ready": 503,
     "unavailable": 503,
     "too_many_connections": 503,
     "queue_full": 503,
+    "still_running": 504,
     "store_full": 507,
 }
 
@@ -101,12 +108,15 @@ def check_names(kind: str, given: Iterable[str], known: Sequence[str]) -> None:
         raise Problem(400, f"unknown_{kind}", detail, known=list(known))
 
 
-def guarded(handler: Handler) -> Handler:
-    """Turns every exception of `handler` into a problem, and measures its time by route."""
+def guarded(handler: Handler, render: Renderer) -> Handler:
+    """Turns every exception of `handler` into a problem, which `render` writes, and measures its time by route."""
 
     async def guard(request: web.BaseRequest) -> web.StreamResponse:
         began_s = time.perf_counter()
-        response = await _handled(handler, request)
+        try:
+            response = await handler(request)
+        except Exception as error:
+            response = render(request, *_problem_of(error, request))
         if not response.prepared:
             response.headers["X-Content-Type-Options"] = "nosniff"
             response.headers["Cross-Origin-Resource-Policy"] = "same-origin"  # also where a browser sends no Sec-Fetch-Site
@@ -117,28 +127,28 @@ def guarded(handler: Handler) -> Handler:
     return guard
 
 
-async def _handled(handler: Handler, request: web.BaseRequest) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except Problem as problem:
-        return problem.response()
-    except StoreFull as error:
-        detail = f"The store has no space left; submit again when it has. ({error})"
-        return Problem(507, "store_full", detail, after_s=error.after_s).response()
-    except Retry as error:
-        return Problem(503, "unavailable", str(error), after_s=error.after_s).response()
-    except Invalid as error:
-        return Problem(400, error.failure.reason, error.failure.message).response()
-    except web.HTTPException as error:
-        return _of_framework(error, request)
-    except ConnectionError:  # the client has disconnected: only the metrics see this
-        return Problem(400, "disconnected", "The connection was lost.").response()
-    except Exception:
-        log.exception("request.failed", method=request.method, route=_route(request))
-        return Problem(500, "internal_error", "Internal error; the gateway's log has the details.").response()
+def _problem_of(error: Exception, request: web.BaseRequest) -> tuple[Problem, Mapping[str, str]]:
+    """With the headers that the framework has set."""
+    match error:
+        case Problem():
+            return error, {}
+        case StoreFull():
+            detail = f"The store has no space left; submit again when it has. ({error})"
+            return Problem(507, "store_full", detail, after_s=error.after_s), {}
+        case Retry():
+            return Problem(503, "unavailable", str(error), after_s=error.after_s), {}
+        case Invalid():
+            return Problem(400, error.failure.reason, error.failure.message), {}
+        case web.HTTPException():
+            return _of_framework(error, request)
+        case ConnectionError():  # the client has disconnected: only the metrics see this
+            return Problem(400, "disconnected", "The connection was lost."), {}
+    request_id = uuid4().hex
+    log.error("request.failed", method=request.method, route=_route(request), request_id=request_id, exc_info=error)
+    return Problem(500, "internal_error", "Internal error; the gateway's log has the details.", request_id=request_id), {}
 
 
-def _of_framework(error: web.HTTPException, request: web.BaseRequest) -> web.StreamResponse:
+def _of_framework(error: web.HTTPException, request: web.BaseRequest) -> tuple[Problem, Mapping[str, str]]:
     kept = {name: error.headers[name] for name in KEPT_HEADERS if name in error.headers}
     details = {
         404: "There is no such path.",
@@ -147,7 +157,7 @@ def _of_framework(error: web.HTTPException, request: web.BaseRequest) -> web.Str
         417: "The only supported expectation is 100-continue.",
     }
     reason = HTTPStatus(error.status).phrase.lower().replace(" ", "_")
-    return Problem(error.status, reason, details.get(error.status, error.reason)).response(kept)
+    return Problem(error.status, reason, details.get(error.status, error.reason)), kept
 
 
 def _route(request: web.BaseRequest) -> str:

@@ -13,6 +13,7 @@ from producers.gateway.connection import Connection, Patience
 from producers.gateway.connections import Connections
 from producers.gateway.estimates import Estimates
 from producers.gateway.feed import Feed, Freshness, Wakeups
+from producers.gateway.openai.envelope import renderer
 from producers.gateway.parts import Parts, Readiness
 from producers.gateway.problems import guarded
 from producers.gateway.view import View, view_path
@@ -109,7 +110,7 @@ class Gateway:
         await runner.setup()
         server = runner.server
         assert server is not None
-        server.request_handler = guarded(server.request_handler)
+        server.request_handler = guarded(server.request_handler, renderer(settings.base_path))
 
         connections = Connections.of(settings)
         watch = asyncio.create_task(connections.watch())

@@ -10,6 +10,7 @@ import orjson
 
 from producers.gateway.estimates import Estimate
 from producers.gateway.ordered_segments import Following, OrderedSegments, Position
+from producers.gateway.problems import Problem
 from producers.gateway.progress import Progress
 from producers.gateway.view import JobView, View
 from runtime import long_json
@@ -110,8 +111,14 @@ class Documents:
         return document
 
     async def transcript(self, job: JobView) -> Transcript:
-        """Raises NotFound when it is no longer in the store, Undecodable when it is damaged there, and StoreUnavailable."""
-        return await asyncio.to_thread(self._transcripts.read, job.work_id)
+        """Of a job that has ended in SUCCESS. Raises Problem 410 when it is no longer in the store, or damaged there, and
+        StoreUnavailable."""
+        try:
+            return await asyncio.to_thread(self._transcripts.read, job.work_id)
+        except NotFound:
+            raise Problem(410, "gone", "The transcript is no longer in the store: retry the job.") from None
+        except Undecodable:
+            raise Problem(410, "damaged", "The transcript in the store is damaged: retry the job.") from None
 
     def row(self, job: JobView) -> dict[str, Any]:
         """One line of the list of jobs."""

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import io
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -44,6 +45,17 @@ PROBLEMS = (  # of a submission
 )
 
 
+class Door:
+    """What the form of an endpoint looks like, and what its fields mean; here those of `/api/transcribe/async`."""
+
+    file_field = "file"
+    incoming: type[Incoming] = Incoming
+
+    def fields(self, form: Form) -> Mapping[str, str]:
+        """As those of a submission. Raises Problem."""
+        return {**form.fields, **dict.fromkeys(form.lists, "")}  # no name of a list is known
+
+
 class Submissions:
     def __init__(
         self, resources: Resources, producer: AsyncProducer, view: View, transcripts: Transcripts, accepted: Accepted
@@ -74,8 +86,10 @@ class Submissions:
     async def submit(self, request: web.Request) -> web.Response:
         return self._accepted.response(request, await self.take(request))
 
-    async def take(self, request: web.Request) -> JobRequested:
-        """Returns once the broker has acknowledged the request, which accepts the job. Cleans up after earlier failures."""
+    async def take(self, request: web.Request, door: Door | None = None) -> JobRequested:
+        """Returns once the broker has acknowledged the request, which accepts the job. Cleans up after earlier failures. `door`:
+        another form than that of this endpoint."""
+        door = door or Door()
         settings = self._resources.settings
         if (unavailable := self._producer.unavailable or self._view.problem) is not None:
             raise Retry(unavailable)
@@ -83,10 +97,10 @@ class Submissions:
         self._admission.check(OWNER)
         job_id = uuid4()
         key = keys.upload_key(job_id)
-        incoming = Incoming(self._resources.objects, settings.work_bucket, key, settings.max_upload_bytes, self._memory)
+        incoming = door.incoming(self._resources.objects, settings.work_bucket, key, settings.max_upload_bytes, self._memory)
         try:
-            form = await read_form(request, incoming)
-            requested = await self._planned(job_id, form, trace_context(request.headers))
+            form = await read_form(request, incoming, door.file_field)
+            requested = await self._planned(job_id, form, door.fields(form), trace_context(request.headers))
             self._admission.check_work(requested)
             await self._producer.send(Output(REQUESTS, requested.work.work_id, requested))
         except Unacknowledged:
@@ -110,10 +124,10 @@ class Submissions:
         )
         return requested
 
-    async def _planned(self, job_id: UUID, form: Form, trace: TraceContext | None) -> JobRequested:
+    async def _planned(self, job_id: UUID, form: Form, fields: Mapping[str, str], trace: TraceContext | None) -> JobRequested:
         settings = self._resources.settings
-        model = requested_model(form.fields.get("model", "").strip(), self._resources.models)
-        submission = parse_submission(form.fields, model, allow_private=settings.webhook_allow_private)
+        model = requested_model(fields.get("model", "").strip(), self._resources.models)
+        submission = parse_submission(fields, model, allow_private=settings.webhook_allow_private)
         if submission.webhook_url is not None and settings.webhook_secret is None:
             raise Problem(
                 400, "no_webhook_secret", "Webhooks cannot be signed here: the operator must set MURMUR_WEBHOOK_SECRET."
