@@ -2,6 +2,7 @@
 
 import mimetypes
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ CONNECT_S = 5.0
 RESPONSE_S = 600.0  # the response to a large upload comes when the store has written it
 PAGE_JOBS = 500  # the most that a gateway lists at once
 BAD_REQUEST, EMPTY_FILE = 400, "empty"
+UNAUTHORIZED = 401
+TRANSIENT = (429, 503)
 UNAVAILABLE_MAX_S = 60.0  # how long to poll a gateway that restarts or is not ready
 
 
@@ -36,8 +39,8 @@ class Refused(MurmurError):
 
     @property
     def is_misuse(self) -> bool:
-        """The request would be refused with any file."""
-        return self.status == BAD_REQUEST and self.document.get("reason") != EMPTY_FILE
+        """The request would be refused with any file, and again."""
+        return self.status == UNAUTHORIZED or (self.status == BAD_REQUEST and self.document.get("reason") != EMPTY_FILE)
 
 
 class Unreachable(UsageError):
@@ -51,11 +54,14 @@ class Broken(MurmurError):
 class GatewayClient:
     """All calls block. They raise Refused with the gateway's message, Unreachable, or Broken."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, api_key: str | None = None) -> None:
         self._url = masked(url)  # for messages
         timeout = httpx.Timeout(RESPONSE_S, connect=CONNECT_S)
+        if api_key is not None and not re.fullmatch(r"[\x21-\x7e]+", api_key):
+            raise UsageError("the API key has characters that no key has: check MURMUR_API_KEY, or --api-key")
+        headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
         with self._translated():
-            self._http = httpx.Client(base_url=url, timeout=timeout, trust_env=False)
+            self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout, trust_env=False)
 
     def submit(self, path: Path, fields: Mapping[str, str]) -> dict[str, Any]:
         """The body of the 202 response. The file is streamed. Raises OSError when it cannot be read."""
@@ -138,6 +144,8 @@ class GatewayClient:
         if not response.is_success:
             problem = _object(response)
             message = problem.get("detail") or f"{self._url} responds {response.status_code} {response.reason_phrase}"
+            if response.status_code == UNAUTHORIZED:
+                message = f"the gateway at {self._url} requires a valid API key: set MURMUR_API_KEY, or --api-key"
             raise Refused(response.status_code, str(message), problem)
         return response
 
@@ -156,9 +164,9 @@ class GatewayClient:
 
 
 def _is_transient(error: MurmurError, *, after_response: bool) -> bool:
-    """Whether to retry: 503 always; a failed connection only if the gateway has responded before."""
+    """Whether to retry: 503 and 429 always; a failed connection only if the gateway has responded before."""
     if isinstance(error, Refused):
-        return error.status == httpx.codes.SERVICE_UNAVAILABLE
+        return error.status in TRANSIENT
     return after_response
 
 

@@ -8,6 +8,7 @@ _SECRETS = re.compile(
     r"|(?<=://)[^/\s:]+:(?!\d+/)[^\s?#]+(?=@)"  # with a slash in the password, as people write it, though it must be encoded
     r"|(?<=X-Amz-Signature=)\w+|(?<=X-Amz-Security-Token=)[^&\s]+"  # a presigned URL
     r"|(?<=whsec_)[\w+/=-]+"
+    r"|(?<=\bmur_)[\w-]{43}"  # an API key
 )
 
 

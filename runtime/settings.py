@@ -30,6 +30,7 @@ from schemas.options import (
 )
 
 DAY_S = 86_400
+OWNER_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}"
 
 
 def listed(text: str) -> list[str]:
@@ -53,6 +54,13 @@ def _also(name: str) -> AliasChoices:
 def _networks(text: str) -> str:
     for item in listed(text):
         ipaddress.ip_network(item, strict=False)
+    return text
+
+
+def _origins(text: str) -> str:
+    for item in listed(text):
+        if item != "*" and not re.fullmatch(r"https?://[a-z0-9._-]+(:\d{1,5})?|https?://\[[0-9a-f:]+\](:\d{1,5})?", item):
+            raise ValueError(f"{item!r} is not an origin such as https://app.example, in lower case and without a path")
     return text
 
 
@@ -243,10 +251,36 @@ class Settings(BaseSettings):
         "addresses or networks, separated by commas",
     )
     gateway_url: str = Field("http://127.0.0.1:8511", description="the gateway that `murmur submit`, `status` and so on use")
+    api_key: SecretStr | None = Field(None, description="the key that these commands send, if the gateway requires one")
     health_port: int | None = Field(
         None, ge=1, le=65535, description="port where a stage of `murmur run` serves /livez, /readyz and /metrics; unset: none"
     )
     data_dir: Path = Field(Path(".murmur"), description="local state of a process: views, and all data of `murmur dev`")
+
+    # Access to the gateway
+    api_keys_file: Path | None = Field(
+        None,
+        description="file with the hashes of the API keys, a line for each as `murmur keys new` prints it; read again when it "
+        "changes. With this or MURMUR_API_KEYS requests need a key",
+    )
+    api_keys: SecretStr | None = Field(None, description="the same lines, separated by commas, instead of a file or besides it")
+    no_auth: bool = Field(
+        False, description="without API keys, listen on an address that others can reach: everybody there can use it"
+    )
+    key_requests_per_minute: int = Field(
+        3000, ge=0, description="requests per minute with one key, at each gateway; 0: no limit. A key's line may have its own"
+    )
+    key_submissions_per_minute: int = Field(600, ge=0, description="the same for requests that submit a job")
+    owner_unfinished_jobs: int = Field(
+        1000, ge=0, description="jobs of one owner that have not ended, at all gateways together; 0: no limit"
+    )
+    drop_owner: str = Field("default", pattern=f"^{OWNER_PATTERN}$", description="owner of the jobs of dropped files")
+    metrics_open: bool = Field(False, description="where API keys are required: serve /metrics without a key")
+    cors_origins: Annotated[str, AfterValidator(_origins)] = Field(
+        "",
+        description="origins of other web pages that may use the API, with an API key of their own if keys are required, "
+        "separated by commas, such as https://app.example; *: all, only with API keys",
+    )
 
     # Folder and reconciler
     inbox: Path | None = Field(None, description="`murmur dev`: the watched folder; unset: <data>/inbox")

@@ -42,9 +42,9 @@ class Stats:
         """Idempotent; finished on return, or after `wait_s`: a thread that waits for an answer is left behind."""
         self._thread.stop(wait_s)
 
-    def latest(self, now: datetime | None = None) -> dict[str, Any]:
+    def latest(self, now: datetime | None = None, owner: str | None = None) -> dict[str, Any]:
         """JSON-ready; see `summary`. Never blocks."""
-        return summary(dict(self._known).values(), now or datetime.now(UTC))
+        return summary(dict(self._known).values(), now or datetime.now(UTC), owner)
 
     def _take(self, _follower: Follower, records: list[Received]) -> None:
         for record in records:
@@ -52,13 +52,13 @@ class Stats:
                 self._known[record.event.name] = record.event
 
 
-def summary(published: Iterable[StatsPublished], now: datetime) -> dict[str, Any]:
+def summary(published: Iterable[StatsPublished], now: datetime, owner: str | None = None) -> dict[str, Any]:
     """`stale`: no metrics sink has written lately, or none ever. `windows`: for minute, hour and day the totals of ended
-    jobs, and the same by state, lane, model and owner; a mean or ratio of nothing is null."""
+    jobs, and the same by state, lane, model and owner; a mean or ratio of nothing is null. `owner`: windows of this one alone."""
     published = list(published)
     jobs = [known.figures for known in published if isinstance(known.figures, JobFigures)]
     queues = [known.figures for known in published if isinstance(known.figures, QueueFigures)]
-    rows = [row for figures in jobs for row in figures.series]
+    rows = [row for figures in jobs for row in figures.series if owner in (None, row.owner)]
     oldest = oldest_unfinished(jobs, queues)
     return {
         "at": max((known.at for known in published), default=now).isoformat(),

@@ -20,7 +20,8 @@ import yaml  # type: ignore[import-untyped]
 
 from murmur.cli.run import STOP_S
 from murmur.stages import STAGES
-from runtime import health
+from runtime import api_keys, exposure, health
+from runtime.errors import UsageError
 from runtime.settings import Settings
 from scripts.services import envfile, ports
 from tests.waiting import DEADLINE_S
@@ -178,7 +179,7 @@ def kubernetes_settings(described: Document) -> Settings:
     secret = dict.fromkeys(re.findall(r"MURMUR_\w+", (ROOT / "k8s/base/config.yaml").read_text().partition("apiVersion")[0]), "x")
     assert "MURMUR_S3_SECRET_KEY" in secret
     secret["MURMUR_WEBHOOK_SECRET"] = "whsec_" + "bXVybXVy" * 4
-    own = {variable["name"]: "a-name-of-the-pod" for variable in described.get("env", [])}
+    own = {variable["name"]: variable.get("value", "a-name-of-the-pod") for variable in described.get("env", [])}
     return settings({**manifests("ConfigMap")["murmur"]["data"], **secret, **own})
 
 
@@ -198,8 +199,30 @@ def test_kubernetes_probes_use_the_port_of_the_stage(name: str) -> None:
     assert pod["terminationGracePeriodSeconds"] > STOP_S
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["securityContext"]["runAsUser"] == int(re.findall(r"--uid (\d+)", DOCKERFILE)[0])
-    assert {mount["name"]: mount["mountPath"] for mount in described["volumeMounts"]} == {"data": str(chosen.data_dir)}
-    assert [volume["name"] for volume in pod["volumes"]] == ["data"]
+    keys = {} if chosen.api_keys_file is None else {"keys": str(chosen.api_keys_file.parent)}
+    mounts = {mount["name"]: mount["mountPath"] for mount in described["volumeMounts"]}
+    assert mounts == {"data": str(chosen.data_dir), **keys}
+    assert [volume["name"] for volume in pod["volumes"]] == [*mounts]
+    assert bool(keys) == (name == "gateway")
+
+
+def test_the_gateway_of_compose_is_open_on_purpose_and_published_on_loopback_alone() -> None:
+    gateway = compose_stages()["gateway"]
+    assert exposure.check(settings(gateway["environment"])) == ()
+    assert all(port.startswith("127.0.0.1:") for port in gateway["ports"])
+    with pytest.raises(UsageError, match="keys new"):
+        exposure.check(settings({**gateway["environment"], "MURMUR_NO_AUTH": "false"}))
+    line = api_keys.line("alice", api_keys.new_key())
+    (key,) = exposure.check(settings({**gateway["environment"], "MURMUR_NO_AUTH": "false", "MURMUR_API_KEYS": line}))
+    assert key.owner == "alice"
+
+
+def test_the_gateway_of_kubernetes_needs_keys_from_a_file_that_it_accepts() -> None:
+    workload = workloads()["gateway"]
+    chosen = kubernetes_settings(container(workload))
+    assert not chosen.no_auth
+    (volume,) = [volume for volume in workload["spec"]["template"]["spec"]["volumes"] if volume["name"] == "keys"]
+    assert not volume["secret"]["defaultMode"] & api_keys.WRITABLE_BY_OTHERS
 
 
 def test_kubernetes_runs_every_stage_and_selects_its_pods() -> None:

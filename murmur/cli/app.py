@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from murmur.cli import admin, config, dev, dlq, doctor, jobs, reconcile, run, transcribe, tune
+from murmur.cli import admin, config, dev, dlq, doctor, jobs, keys, reconcile, run, transcribe, tune
 from murmur.cli.panels import PanelCommand
 from runtime.errors import MurmurError, UsageError
 
@@ -57,6 +57,7 @@ for _name, _command, _example in (
 app.add_typer(admin.topics, name="topics")
 app.add_typer(admin.buckets, name="buckets")
 app.add_typer(dlq.app, name="dlq")
+app.add_typer(keys.keys, name="keys")
 
 
 def main() -> None:

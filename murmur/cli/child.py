@@ -76,9 +76,9 @@ class StageRunner:
             self._stage.run()
 
 
-def run_here(name: str) -> int:
+def run_here(name: str, *, no_auth: bool) -> int:
     """Blocks until SIGTERM or Ctrl-C; the exit code. Raises UsageError. End the process with `leave()`."""
-    settings = load.settings()
+    settings = load.settings(no_auth=no_auth or None)
     logs.set_up(settings)
     try:
         StageRunner(name, settings).run()
@@ -101,11 +101,11 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-def main(name: str) -> NoReturn:
+def main(name: str, *options: str) -> NoReturn:
     """Standard input is a socket to the parent: end of file means that the parent is gone, and a UsageError is written to it."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        code = run_here(name)
+        code = run_here(name, no_auth="--no-auth" in options)
     except UsageError as usage:
         _report_to_parent(str(usage))
         code = USAGE_EXIT
@@ -127,4 +127,4 @@ def _end_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -35,24 +35,27 @@ def dev(
         int | None, typer.Option(help="port of the broker; 0: any free one [default: the last one used in the data folder]")
     ] = None,
     model: Annotated[str | None, typer.Option(help=options.MODEL_HELP)] = None,
+    no_auth: options.NoAuth = False,
 ) -> None:
     """Run the whole system in one process: no Kafka, no S3 store, no account.
 
     Drop audio or video into the inbox, or open the printed address. Kafka clients can read the topics at the printed broker;
     so can `murmur dlq list`, with MURMUR_KAFKA_BOOTSTRAP set to it. Both addresses stay the same after a restart. Ctrl-C stops
-    it.
+    it. An address that others can reach needs API keys (`murmur keys new`), or --no-auth.
     """
     from murmur.cli import download, load
     from murmur.dev import Dev
-    from runtime import logs
+    from runtime import exposure, logs
     from runtime.models import catalogue
 
     folders = {"inbox": inbox, "outbox": outbox, "data_dir": data}
-    settings = load.settings(**folders, gateway_host=host, gateway_port=port, dev_kafka_port=kafka_port, model=model)
+    server = {"gateway_host": host, "gateway_port": port, "dev_kafka_port": kafka_port, "no_auth": no_auth or None}
+    settings = load.settings(**folders, **server, model=model)
     logs.set_up(settings)
     if settings.log_level != "DEBUG":
         logs.hide(*HIDDEN)
     load.warn_of_misspelt()
+    exposure.check(settings)
     system = Dev(settings)
     served, others = catalogue.of(system.settings), catalogue.others(system.settings)
     for each in (served, *others):

@@ -128,6 +128,7 @@ def examine_dev(settings: "Settings") -> Iterator[Check]:
     yield _decoder(settings)
     yield _disk(settings)
     yield _port(settings)
+    yield _access(settings)
 
 
 def examine_cluster(settings: "Settings") -> Iterator[Check]:
@@ -249,6 +250,22 @@ def _port(settings: "Settings") -> Check:
             fix = "stop the program that uses it (another murmur?), or set MURMUR_GATEWAY_HOST and MURMUR_GATEWAY_PORT"
             return Check("port", f"{where} cannot be used: {error.strerror}", fix)
     return Check("port", f"{where} is free")
+
+
+def _access(settings: "Settings") -> Check:
+    """Who may use the gateway."""
+    from runtime import api_keys, exposure
+
+    try:
+        keys = exposure.check(settings)
+    except MurmurError as error:
+        return Check("access", "the gateway would not start", str(error))
+    where = "this machine alone" if exposure.is_loopback(settings.gateway_host) else "other machines"
+    if not api_keys.are_configured(settings):
+        advice = None if not settings.no_auth or exposure.is_loopback(settings.gateway_host) else "everybody there may use it"
+        return Check("access", f"no API keys; the gateway can be reached from {where}", advice=advice)
+    owners = sorted({key.owner for key in keys})
+    return Check("access", f"{len(keys)} API key{'' if len(keys) == 1 else 's'}, of {', '.join(owners)}")
 
 
 def _is_murmur(where: str) -> bool:

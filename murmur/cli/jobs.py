@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 TaskId = Annotated[str, typer.Argument(metavar="TASK_ID", help="as `murmur submit` printed it")]
 TaskIds = Annotated[list[str], typer.Argument(metavar="TASK_ID...", help="as `murmur submit` or `murmur jobs` printed them")]
 AsJson = Annotated[bool, typer.Option("--json", help="print the gateway's JSON response, also that of an error")]
+ApiKey = Annotated[
+    str | None,
+    typer.Option(help="for a gateway that requires one; other users of this machine may see it here [default: MURMUR_API_KEY]"),
+]
 NOT_DONE = 1
 STATES = ("PENDING", "STARTED", "SUCCESS", "FAILURE", "REVOKED")
 
@@ -26,6 +30,7 @@ def submit(
     model: Annotated[str | None, typer.Option(help="one of the models that the gateway serves [default: its default]")] = None,
     webhook_url: Annotated[str | None, typer.Option(help="receives a signed POST when the job has ended")] = None,
     json: AsJson = False,
+    api_key: ApiKey = None,
     *,
     fields: dict[str, str],
 ) -> None:
@@ -38,7 +43,7 @@ def submit(
         raise UsageError(f"no such file: {', '.join(missing)}")
     more = {"model": model, "webhook_url": webhook_url}
     fields |= {name: value for name, value in more.items() if value is not None}
-    with _gateway(json) as gateway:
+    with _gateway(api_key, json) as gateway:
         for path in files:
             answer = gateway.submit(path, fields)
             _print(answer) if json else typer.echo(answer["task_id"])
@@ -50,11 +55,12 @@ def jobs(
     state: Annotated[str | None, typer.Option(help=f"only jobs in this state: {', '.join(STATES)}")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="only the task ids, one per line")] = False,
     json: AsJson = False,
+    api_key: ApiKey = None,
 ) -> None:
     """List jobs in any state, newest first."""
     from murmur.cli import job_table
 
-    with _gateway(json) as gateway:
+    with _gateway(api_key, json) as gateway:
         answer = gateway.jobs(None if all_of_them else last, state)
     if json:
         _print(answer)
@@ -66,20 +72,20 @@ def jobs(
             typer.echo(line)
 
 
-def status(task_id: TaskId, json: AsJson = False) -> None:
+def status(task_id: TaskId, json: AsJson = False, api_key: ApiKey = None) -> None:
     """Print the state of a job. Exits with 1 when it failed or was cancelled."""
-    with _gateway(json) as gateway:
+    with _gateway(api_key, json) as gateway:
         answer = gateway.status(task_id)
     _print(answer) if json else typer.echo(_line(answer))
     _exit_by(answer)
 
 
-def watch(task_id: TaskId, json: AsJson = False) -> None:
+def watch(task_id: TaskId, json: AsJson = False, api_key: ApiKey = None) -> None:
     """Follow a job to its end, printing segments as they arrive, not necessarily in file order. Exits with 1 when the
     job fails or is cancelled."""
     shown: set[tuple[float, float, str]] = set()
     answer: dict[str, Any] = {}
-    with _gateway(json) as gateway:
+    with _gateway(api_key, json) as gateway:
         for answer in gateway.watch(task_id):
             if json:
                 _print(answer)
@@ -96,41 +102,42 @@ def watch(task_id: TaskId, json: AsJson = False) -> None:
     _exit_by(answer)
 
 
-def cancel(task_id: TaskId, json: AsJson = False) -> None:
+def cancel(task_id: TaskId, json: AsJson = False, api_key: ApiKey = None) -> None:
     """Cancel a job. Other jobs with the same audio are not affected. Exits with 1 when the job has already ended."""
-    with _gateway(json) as gateway:
+    with _gateway(api_key, json) as gateway:
         answer = gateway.cancel(task_id)
     _print(answer) if json else typer.echo(answer["message"])
 
 
-def retry(task_ids: TaskIds, json: AsJson = False) -> None:
+def retry(task_ids: TaskIds, json: AsJson = False, api_key: ApiKey = None) -> None:
     """Run failed or cancelled jobs again, as new jobs, and print the new task ids, one per line.
 
     The audio must still be in the store. Exits with 1 when one of them cannot be retried; the others are.
     """
-    with _gateway() as gateway:
+    with _gateway(api_key) as gateway:
         _for_each(task_ids, gateway.retry, "task_id", json)
 
 
-def delete(task_ids: TaskIds, json: AsJson = False) -> None:
+def delete(task_ids: TaskIds, json: AsJson = False, api_key: ApiKey = None) -> None:
     """Delete jobs that have ended, with their transcripts and uploads. Files in the inbox and the outbox are kept.
 
     Exits with 1 when one of them cannot be deleted; the others are. A job that has not ended must be cancelled first.
     """
-    with _gateway() as gateway:
+    with _gateway(api_key) as gateway:
         _for_each(task_ids, gateway.delete, "message", json)
 
 
 def result(
     task_id: TaskId,
     format: Annotated[str, typer.Option("--format", "-f", help="txt, srt, vtt, tsv or json")] = "txt",
+    api_key: ApiKey = None,
 ) -> None:
     """Print the transcript of a finished job. Exits with 1 when there is none."""
     from runtime.formats import FORMATS
 
     if format not in FORMATS:
         raise UsageError(f"--format {format!r}: give one of {', '.join(FORMATS)}")
-    with _gateway() as gateway:
+    with _gateway(api_key) as gateway:
         typer.echo(gateway.transcript(task_id, format), nl=False)
 
 
@@ -156,12 +163,14 @@ def _for_each(task_ids: list[str], request: Callable[[str], dict[str, Any]], sho
 
 
 @contextmanager
-def _gateway(json: bool = False) -> "Iterator[GatewayClient]":
+def _gateway(api_key: str | None, json: bool = False) -> "Iterator[GatewayClient]":
     """With `json` the document of an error response is printed, before the line on stderr."""
     from murmur.cli import load
     from murmur.gateway_client import GatewayClient, Refused
 
-    with GatewayClient(load.settings().gateway_url) as gateway:
+    settings = load.settings(api_key=api_key)
+    key = settings.api_key.get_secret_value() if settings.api_key is not None else None
+    with GatewayClient(settings.gateway_url, key) as gateway:
         try:
             yield gateway
         except Refused as refusal:

@@ -25,6 +25,7 @@ class Task(StrEnum):
     TRANSLATE = "translate"
 
 
+NoAuth = Annotated[bool, typer.Option("--no-auth", help="without API keys, also on an address that others can reach")]
 MODEL_HELP = "a model's name or folder [default: base on a CPU, large-v3-turbo on a GPU]"
 Language = Annotated[str | None, typer.Option(help="a code or a name, such as pt or Portuguese [default: detected]")]
 Track = Annotated[

@@ -1,7 +1,7 @@
 """`murmur run STAGE...`: stages with a configured broker and store, one process each, restarted by this one.
 
-Configured by the settings alone, so that every child sees the same as its parent. A child that ends is restarted after 0.2 to
-5 s; children end with their parent, however that ends.
+Configured by the settings and --no-auth alone, so that every child sees the same as its parent. A child that ends is restarted
+after 0.2 to 5 s; children end with their parent, however that ends.
 """
 
 import signal
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from murmur import stages
+from murmur.cli import options
 from runtime.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,25 +32,29 @@ MESSAGE_MAX_BYTES = 65_536
 def run(
     names: Annotated[list[str], typer.Argument(metavar="STAGE...", help=f"{', '.join(stages.STAGES)}, or all")],
     once: Annotated[bool, typer.Option("--once", help="exit when a stage ends, and leave its restart to something else")] = False,
+    no_auth: options.NoAuth = False,
 ) -> None:
     """Run stages with the configured broker and store, each in a process of its own that is restarted when it ends.
 
     A single stage with --once runs in this process: for containers, where the cluster restarts it. SIGTERM and Ctrl-C stop the
     stages gracefully; a second one kills them. Exits with 2 when the configuration is wrong; with --once also with the exit
-    code of the stage: 70 for a failure, 128 and more for a signal.
+    code of the stage: 70 for a failure, 128 and more for a signal. A gateway that others can reach needs API keys
+    (`murmur keys new`), or --no-auth.
     """
     from murmur.cli import load
-    from runtime import logs
+    from runtime import exposure, logs
     from runtime.models import catalogue
     from runtime.resources import from_settings
 
     log = logs.get_logger(__name__)
-    settings = load.settings()
+    settings = load.settings(no_auth=no_auth or None)
     logs.set_up(settings)
     load.warn_of_misspelt()
     chosen = stages.of(settings.store) if "all" in names else list(dict.fromkeys(names))
     for name in chosen:
         stages.check(name)
+    if "gateway" in chosen:
+        exposure.check(settings)
     if len(chosen) > 1 and settings.health_port is not None:
         raise UsageError("MURMUR_HEALTH_PORT serves one stage: unset it, or run every stage with a `murmur run` of its own")
     if catalogue.chosen(settings) is None:
@@ -62,12 +67,12 @@ def run(
     if once and len(chosen) == 1:
         from murmur.cli import child
 
-        code = child.run_here(chosen[0])
+        code = child.run_here(chosen[0], no_auth=no_auth)
         if code == 0:
             log.info("murmur.stopped")
         child.leave(code)
     from_settings(settings)  # an error that concerns every stage is reported once
-    code = Parent(chosen, log, once=once).run()
+    code = Parent([Child(name, no_auth=no_auth) for name in chosen], log, once=once).run()
     if code == 0:
         log.info("murmur.stopped")
     raise typer.Exit(code)
@@ -76,10 +81,11 @@ def run(
 class Child:
     """One stage's process, and when it may be started again."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, no_auth: bool) -> None:
         from runtime.supervision import RestartBackoff
 
         self.name = name
+        self._options = ["--no-auth"] if no_auth else []
         self.process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._backoff = RestartBackoff()
@@ -92,7 +98,7 @@ class Child:
             return
         # Nothing is ever written to the child: end of file on its end means that its parent is gone.
         self._socket, for_child = socket.socketpair()
-        command = [sys.executable, "-m", "murmur.cli.child", self.name]
+        command = [sys.executable, "-m", "murmur.cli.child", self.name, *self._options]
         with for_child:  # a session of its own, so that Ctrl-C on a terminal reaches the children through this process alone
             self.process = subprocess.Popen(command, stdin=for_child.fileno(), start_new_session=True)
         self._began_s = now_s
@@ -120,8 +126,8 @@ class Child:
 class Parent:
     """Starts and restarts; `run()` blocks until a signal arrives, or with `once` until any child ends."""
 
-    def __init__(self, names: Sequence[str], log: "BoundLogger", *, once: bool) -> None:
-        self._children = [Child(name) for name in names]
+    def __init__(self, children: Sequence[Child], log: "BoundLogger", *, once: bool) -> None:
+        self._children = children
         self._log = log
         self._once = once
         self._stopping = threading.Event()

@@ -85,7 +85,7 @@ def transcribe(
 
 
 def _settings(data: Path, model: str | None, plan: "Plan", stdin: Path) -> "Settings":
-    """Override the environment: no folder of a `murmur dev` may be touched, and files may have any size."""
+    """Override the environment: no folder of a `murmur dev` may be touched, files may have any size, and no key is needed."""
     from murmur.cli import load
     from runtime import logs
 
@@ -102,7 +102,7 @@ def _settings(data: Path, model: str | None, plan: "Plan", stdin: Path) -> "Sett
         dev_kafka_port=0,
         max_upload_bytes=max(1, *(source.size_bytes for source in plan.sources)),
         log_level="ERROR",
-    )
+    ).model_copy(update={"api_keys": None, "api_keys_file": None, "no_auth": False, "cors_origins": ""})
     logs.set_up(settings)
     return settings
 

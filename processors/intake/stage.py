@@ -42,7 +42,6 @@ JOBS_REMEMBERED = 10_000  # by key, to cancel them should a later version arrive
 READS_MAX = 5  # of a file that is changed while it is read; whatever changes it is followed by another event
 CLOCK_TICK_S = 0.05  # of a file system: a second write within it may leave the ctime as it was
 CLOCK_SKEW = timedelta(minutes=5)  # between store and broker, when a listing stands for an event
-OWNER = "default"
 
 
 def build(resources: Resources) -> Stage:
@@ -149,14 +148,14 @@ class Intake:
 
     def _requested(self, info: ObjectInfo, content: Content) -> JobRequested:
         audio_id, filename = content.audio_id, _filename(info)
-        work = identity.plan(audio_id, info.ref, for_file(self._recipe, filename), OWNER)
+        work = identity.plan(audio_id, info.ref, for_file(self._recipe, filename), self._settings.drop_owner)
         result = self._transcripts.find(work.work_id)
         job = Job(
             job_id=identity.drop_job_id(info.bucket, info.key, info.version, audio_id),
             source="drop",
             dropped=info.ref,
             filename=filename,
-            owner=OWNER,
+            owner=self._settings.drop_owner,
             submitted_at=self._now(),
             audio=content.audio,
         )

@@ -5,6 +5,10 @@ from collections.abc import Iterator
 from aiohttp import web
 
 from producers.gateway.accepted import Accepted
+from producers.gateway.access.cors import Cors
+from producers.gateway.access.endpoints import AccessEndpoints
+from producers.gateway.access.gate import Gate, announce_allowance
+from producers.gateway.access.sessions import Sessions
 from producers.gateway.downloads import Downloads
 from producers.gateway.ended import EndedJobs
 from producers.gateway.events import EventStreams
@@ -27,19 +31,25 @@ class Api:
 
     def __init__(self, parts: Parts) -> None:
         self._settings = parts.resources.settings
-        self._origins = Origins(self._settings)
+        self._cors = Cors(self._settings)
+        self._origins = Origins(self._settings, self._cors)
         self._routes: dict[web.AbstractRoute, Route] = {}
-        self.routes = _routes(parts, self._origins)
+        sessions = Sessions(parts.resources.objects, self._settings.work_bucket, parts.keyring)
+        self.gate = Gate(parts.keyring, sessions)
+        self.routes = _routes(parts, self._origins, sessions)
 
     def application(self) -> web.Application:
         max_bytes = self._settings.max_upload_bytes
         # In this order: later ones may rely on earlier ones.
         app = web.Application(
-            client_max_size=max_bytes + OVERHEAD_BYTES, middlewares=[self._check_origin, self._parse_parameters]
+            client_max_size=max_bytes + OVERHEAD_BYTES,
+            middlewares=[self._check_origin, self._check_access, self._parse_parameters],
         )
+        app.on_response_prepare.append(self._cors.announce)
+        app.on_response_prepare.append(announce_allowance)
         app[MAX_BYTES] = max_bytes
         for route in self.routes:
-            expect = expect_continue if route.method == "POST" else None
+            expect = self._expect_continue if route.method == "POST" else None
             for method, path in self._spellings(route):
                 registered = app.router.add_route(method, path, route.handler, expect_handler=expect)
                 self._routes[registered] = route
@@ -62,7 +72,21 @@ class Api:
         route = self._route(request)
         if route is None or not route.is_probe:
             self._origins.check(request)
-        return await handler(request)
+        return self._cors.preflight(request) or await handler(request)
+
+    @web.middleware
+    async def _check_access(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        route = self._route(request)
+        if route is not None:
+            await self.gate.admit(request, route)
+        with self.gate.serving(request):
+            return await handler(request)
+
+    async def _expect_continue(self, request: web.Request) -> None:
+        """Before the middlewares: whoever may not submit is refused before the body is sent."""
+        self._origins.check(request)
+        await self.gate.admit(request, self._routes[request.match_info.route])
+        await expect_continue(request)
 
     @web.middleware
     async def _parse_parameters(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -72,7 +96,7 @@ class Api:
         return await handler(request)
 
 
-def _routes(parts: Parts, origins: Origins) -> list[Route]:
+def _routes(parts: Parts, origins: Origins, sessions: Sessions) -> list[Route]:
     """Of all groups."""
     resources, producer, view = parts.resources, parts.producer, parts.view
     transcripts = Transcripts(resources.objects, resources.settings.work_bucket)
@@ -81,12 +105,13 @@ def _routes(parts: Parts, origins: Origins) -> list[Route]:
     accepted = Accepted(origins, view.estimates)
     ended = EndedJobs(resources, producer, view, transcripts)
     groups = (
-        Submissions(resources, producer, view, transcripts, accepted),
+        Submissions(parts, transcripts, accepted),
         Jobs(parts, lookup, documents, ended, accepted),
         EventStreams(view, lookup, documents, parts.wakeups),
         Downloads(lookup, documents),
         System(parts),
         OpenAiModelList(resources.models),
+        AccessEndpoints(origins, sessions, parts.unfinished),
         Page(),
     )
     return [route for group in groups for route in group.routes()]

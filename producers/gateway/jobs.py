@@ -1,10 +1,12 @@
 """Jobs: their status, their list, and what can be done with one: cancel, retry, delete."""
 
 import asyncio
+from dataclasses import replace
 
 from aiohttp import web
 
 from producers.gateway.accepted import Accepted
+from producers.gateway.access.caller import caller_of
 from producers.gateway.cancellations import Cancellations
 from producers.gateway.documents.jobs import Cancelled, Deleted, JobList, JobStatus, Submitted
 from producers.gateway.ended import EndedJobs
@@ -23,6 +25,7 @@ class Jobs:
     def __init__(self, parts: Parts, lookup: JobLookup, documents: Documents, ended: EndedJobs, accepted: Accepted) -> None:
         self._view = parts.view
         self._cancellations = Cancellations(parts.producer, parts.view)
+        self._unfinished = parts.unfinished
         self._lookup = lookup
         self._documents = documents
         self._ended = ended
@@ -70,6 +73,7 @@ class Jobs:
                 "jobs",
                 responses={202: retried},
                 problems=("unknown_task", "not_failed", "audio_gone", "unsupported_language"),
+                submits=True,
             ),
         ]
 
@@ -92,9 +96,13 @@ class Jobs:
 
     async def jobs(self, request: web.Request) -> web.Response:
         """The newest jobs, or those after a cursor, and how many there are in each state."""
-        page = query_of(request, ListQuery)
-        jobs = await asyncio.to_thread(self._view.newest, page.limit, page.which, after=page.cursor)
-        counts = await asyncio.to_thread(self._view.counts, page.owner)
+        page, scope = query_of(request, ListQuery), caller_of(request).scope
+        owner = page.owner or scope
+        if scope not in (None, owner):  # the caller may not see the jobs of that owner
+            return json_response({"jobs": [], "next_cursor": None, "counts": {}})
+        which = replace(page.which, owner=owner)
+        jobs = await asyncio.to_thread(self._view.newest, page.limit, which, after=page.cursor)
+        counts = await asyncio.to_thread(self._view.counts, owner)
         rows = [self._documents.row(job) for job in jobs]
         return json_response({"jobs": rows, "next_cursor": cursor(jobs, page), "counts": counts})
 
@@ -105,4 +113,5 @@ class Jobs:
 
     async def retry(self, request: web.Request) -> web.Response:
         job = await self._lookup.find(request)
-        return self._accepted.response(request, await self._ended.retry(job, trace_context(request.headers)))
+        async with self._unfinished.reserved(caller_of(request)):
+            return self._accepted.response(request, await self._ended.retry(job, trace_context(request.headers)))

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from producers.gateway.access.cors import Cors
 from producers.gateway.problems import Problem
 from runtime.addresses import literal
 from runtime.settings import Settings, listed
@@ -24,7 +25,8 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 class Origins:
     """Pure but for this machine's name, which is read once."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, cors: Cors) -> None:
+        self._cors = cors
         self._names = listed(settings.allowed_hosts.lower())
         self._proxies = [ipaddress.ip_network(text, strict=False) for text in listed(settings.trusted_proxies)]
         self._base_path = settings.base_path
@@ -32,20 +34,24 @@ class Origins:
         self._own_names = {socket.gethostname().lower()} if self._any_address else {settings.gateway_host.lower()}
 
     def check(self, request: web.BaseRequest) -> None:
-        """Raises Problem 421 for a host that is not this server's, 403 for a page of another origin."""
+        """Raises Problem 421 for a host that is not this server's, 403 for a page of another origin that CORS does not allow."""
         host = self._forwarded(request, "X-Forwarded-Host") or request.headers.get("Host")
         if host is None:  # HTTP/1.0: not a browser
             return
         if len(request.headers.getall("Host", ())) > 1 or not self._is_ours(host, request):
             detail = f"This server does not answer to the host {host[:80]!r}; the operator can add it to MURMUR_ALLOWED_HOSTS."
             raise Problem(421, "unknown_host", detail)
-        if not _is_same_origin(request, host):
+        if not _is_same_origin(request, host) and not self._cors.allows(request):
             raise Problem(403, "cross_origin", "A page of another origin may not use this server.")
 
     def prefix(self, request: web.BaseRequest) -> str:
         """What precedes this server's paths as the client sees them: empty, or `/` and a path without a slash at its end."""
         forwarded = (self._forwarded(request, "X-Forwarded-Prefix") or "").rstrip("/")
         return forwarded if PATH_PREFIX.fullmatch(forwarded) else self._base_path
+
+    def is_https(self, request: web.BaseRequest) -> bool:
+        """Whether the client uses TLS, which a trusted proxy may have ended."""
+        return (self._forwarded(request, "X-Forwarded-Proto") or request.scheme) == "https"
 
     def _is_ours(self, host: str, request: web.BaseRequest) -> bool:
         match = HOST.fullmatch(host)

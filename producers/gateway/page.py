@@ -19,7 +19,7 @@ class Page:
 
     def routes(self) -> list[Route]:
         html = Response("HTML", media_types=("text/html",))
-        return [Route("GET", "", self.page, "The web page", "page", query=AnyParameters, responses={200: html})]
+        return [Route("GET", "", self.page, "The web page", "page", query=AnyParameters, responses={200: html}, access="open")]
 
     async def page(self, _request: web.Request) -> web.Response:
         headers = {"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-cache", "Referrer-Policy": "no-referrer"}

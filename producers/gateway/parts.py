@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from producers.gateway.access.keyring import Keyring
+from producers.gateway.access.unfinished import UnfinishedJobs
 from producers.gateway.feed import Freshness, Wakeups
 from producers.gateway.view import View
 from runtime.kafka.async_producer import AsyncProducer
@@ -23,3 +25,5 @@ class Parts:
     freshness: Freshness
     stats: Stats
     readiness: Readiness
+    keyring: Keyring
+    unfinished: UnfinishedJobs

@@ -33,7 +33,9 @@ REASONS = {  # of every problem, with its status
     "disconnected": 400,
     "unknown_field": 400,
     "unknown_parameter": 400,
+    "unauthorized": 401,
     "cross_origin": 403,
+    "forbidden": 403,
     "unknown_task": 404,
     "unknown_format": 404,
     "model_not_found": 404,
@@ -61,6 +63,8 @@ REASONS = {  # of every problem, with its status
     "header_too_large": 431,
     "queue_share_full": 429,
     "undecodable": 422,
+    "rate_limited": 429,
+    "too_many_jobs": 429,
     "internal_error": 500,
     "job_failed": 500,
     "not_ready": 503,
@@ -73,12 +77,22 @@ REASONS = {  # of every problem, with its status
 
 
 class Problem(Exception):
-    """An error response. `reason` is a stable code for programs, `detail` a sentence for people."""
+    """An error response. `reason` is a stable code for programs, `detail` a sentence for people; `more`: other members."""
 
-    def __init__(self, status: int, reason: str, detail: str, *, after_s: float | None = None, **more: object) -> None:
+    def __init__(
+        self,
+        status: int,
+        reason: str,
+        detail: str,
+        *,
+        after_s: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        **more: object,
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.after_s = after_s
+        self.headers = dict(headers or {})
         self.document = {
             "type": "about:blank",
             "title": HTTPStatus(status).phrase,
@@ -89,8 +103,12 @@ class Problem(Exception):
         }
 
     def response(self, headers: Mapping[str, str] | None = None) -> web.Response:
+        """`headers`: more than its own."""
         response = web.Response(
-            body=orjson.dumps(self.document), status=self.status, content_type="application/problem+json", headers=headers
+            body=orjson.dumps(self.document),
+            status=self.status,
+            content_type="application/problem+json",
+            headers=self.headers | dict(headers or {}),
         )
         response.headers["Cache-Control"] = "no-store"
         if self.after_s is not None:

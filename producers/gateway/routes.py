@@ -6,7 +6,7 @@ Each group of endpoints is a class with `routes()`; `app.py` registers what they
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar, get_args, get_origin
+from typing import Literal, TypeVar, get_args, get_origin
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from producers.gateway.problems import Problem, check_names
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Access = Literal["open", "key", "admin"]
 SHOWN_LETTERS = 40  # of a wrong value
 
 
@@ -59,7 +60,9 @@ class Response:
 @dataclass(frozen=True, slots=True)
 class Route:
     """`path`: without a slash at its end, empty for the page. `query`: None where no parameter is known. `problems`: reasons that
-    `problems.REASONS` lists, beside those that any path may have. `is_probe`: answered whatever host is named, and to anybody."""
+    `problems.REASONS` lists, beside those that any path may have. `is_probe`: answered whatever host is named, and to anybody.
+    `access`: who may use it where API keys are required; a handler of a route that is not open restricts what it shows to what
+    `caller_of()` may see. `submits`: it makes jobs, which count against the limits of the caller."""
 
     method: str
     path: str
@@ -72,6 +75,12 @@ class Route:
     problems: tuple[str, ...] = ()
     description: str = ""
     is_probe: bool = False
+    access: Access = "key"
+    submits: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        return self.is_probe or self.access == "open"
 
     @property
     def parameters(self) -> type[BaseModel]:

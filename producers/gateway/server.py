@@ -8,6 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from aiohttp import web
 
+from producers.gateway.access.gate import Gate
+from producers.gateway.access.keyring import Keyring
+from producers.gateway.access.unfinished import UnfinishedJobs
 from producers.gateway.app import Api
 from producers.gateway.connection import Connection, Patience
 from producers.gateway.connections import Connections
@@ -27,10 +30,14 @@ log = get_logger(__name__)
 THREADS = 32  # concurrent transfers of uploads and transcripts to or from the store
 STOP_S = 0.2  # requests in flight get this long when the stage stops, and as long again to clean up
 WATCH_S, WATCH_UNREADY_S, SLOW_S = 2.0, 0.2, 3.0
+KEYS_S = 1.0  # how often the file of API keys is looked at
 
 
 def build(resources: Resources) -> "Gateway":
-    return Gateway(resources)
+    """Raises UsageError: invalid API keys, or none where others can reach the gateway."""
+    keyring = Keyring(resources.settings)
+    keyring.load()
+    return Gateway(resources, keyring)
 
 
 class Gateway:
@@ -38,8 +45,9 @@ class Gateway:
 
     name = "gateway"
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(self, resources: Resources, keyring: Keyring) -> None:
         self._resources = resources
+        self._keyring = keyring
         self._view = View(view_path(resources.settings), Estimates(resources.settings.interactive_max_s))
         self._producer = AsyncProducer(resources.kafka, "gateway", "gateway")
         self._stopping = threading.Event()
@@ -86,11 +94,23 @@ class Gateway:
         )
         freshness = Freshness(self._view, wakeups, feed.end_offsets)
         stats = Stats(self._resources.kafka)
-        parts = Parts(self._resources, self._producer, self._view, wakeups, freshness, stats, self._all_readiness)
+        unfinished = UnfinishedJobs(self._view)
+        parts = Parts(
+            self._resources,
+            self._producer,
+            self._view,
+            wakeups,
+            freshness,
+            stats,
+            self._all_readiness,
+            self._keyring,
+            unfinished,
+        )
+        api = Api(parts)
         try:
             feed.start()
             stats.start()
-            async with self._listening(Api(parts).application()), self._watching(feed, stats):
+            async with self._listening(api.application()), self._watching(feed, stats, api.gate):
                 await self._stopped.wait()
                 wakeups.close()
         finally:
@@ -134,12 +154,18 @@ class Gateway:
             await runner.cleanup()
 
     @contextlib.asynccontextmanager
-    async def _watching(self, feed: Feed, stats: Stats) -> AsyncIterator[None]:
-        watch = asyncio.create_task(self._watch(feed, stats))
+    async def _watching(self, feed: Feed, stats: Stats, gate: Gate) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(self._watch(feed, stats)), asyncio.create_task(self._reload_keys(gate))]
         try:
             yield
         finally:
-            watch.cancel()
+            for task in tasks:
+                task.cancel()
+
+    async def _reload_keys(self, gate: Gate) -> None:
+        while self._keyring.is_required:
+            await asyncio.sleep(KEYS_S)
+            gate.expel(await asyncio.to_thread(self._keyring.reload))
 
     async def _watch(self, feed: Feed, stats: Stats) -> None:
         """Keeps `not_ready()` true to what broker and store say. A thread that has failed ends the stage: `run()` raises why."""

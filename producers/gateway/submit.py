@@ -10,34 +10,33 @@ from uuid import UUID, uuid4
 from aiohttp import web
 
 from producers.gateway.accepted import Accepted
+from producers.gateway.access.caller import Caller, caller_of
 from producers.gateway.admission import Admission
 from producers.gateway.database import ViewUnavailable
 from producers.gateway.documents.jobs import Submitted
 from producers.gateway.form import Form, check_length, read_form
 from producers.gateway.models import requested_model
+from producers.gateway.parts import Parts
 from producers.gateway.problems import Problem
 from producers.gateway.routes import Body, Response, Route
 from producers.gateway.status import PREFIX
 from producers.gateway.submission import SubmissionOptions, parse_submission
 from producers.gateway.trace import trace_context
 from producers.gateway.upload import Incoming, Memory, Stored
-from producers.gateway.view import View
 from runtime import identity, metrics
 from runtime.effective_options import effective_options, for_file
 from runtime.errors import Invalid, Retry
-from runtime.kafka.async_producer import AsyncProducer, Unacknowledged
+from runtime.kafka.async_producer import Unacknowledged
 from runtime.kafka.messages import Output
 from runtime.logs import get_logger
 from runtime.objects import keys
 from runtime.objects.transcripts import Transcripts
-from runtime.resources import Resources
 from schemas.audio import ProbedAudio
 from schemas.jobs import Job, JobRequested, Work
 from schemas.record import TraceContext
 from schemas.topics import REQUESTS
 
 log = get_logger(__name__)
-OWNER = "default"
 PROBLEMS = (  # of a submission
     *("bad_request", "bad_option", "unknown_field", "unknown_language", "unsupported_language", "unknown_model", "empty"),
     *("no_webhook_secret", "disconnected", "too_slow", "too_large", "not_multipart", "unsupported_encoding"),
@@ -57,16 +56,15 @@ class Door:
 
 
 class Submissions:
-    def __init__(
-        self, resources: Resources, producer: AsyncProducer, view: View, transcripts: Transcripts, accepted: Accepted
-    ) -> None:
-        self._resources = resources
-        self._producer = producer
-        self._view = view
+    def __init__(self, parts: Parts, transcripts: Transcripts, accepted: Accepted) -> None:
+        self._resources = parts.resources
+        self._producer = parts.producer
+        self._view = parts.view
+        self._unfinished = parts.unfinished
         self._transcripts = transcripts
         self._accepted = accepted
         self._memory = Memory()
-        self._admission = Admission(resources.settings, view.estimates)
+        self._admission = Admission(self._resources.settings, self._view.estimates)
 
     def routes(self) -> list[Route]:
         form = Body(SubmissionOptions, "multipart/form-data", files=("file",), required=("file",))
@@ -80,6 +78,7 @@ class Submissions:
                 body=form,
                 responses={202: Response("Accepted", Submitted, headers=("Location",))},
                 problems=PROBLEMS,
+                submits=True,
             )
         ]
 
@@ -89,18 +88,22 @@ class Submissions:
     async def take(self, request: web.Request, door: Door | None = None) -> JobRequested:
         """Returns once the broker has acknowledged the request, which accepts the job. Cleans up after earlier failures. `door`:
         another form than that of this endpoint."""
-        door = door or Door()
+        caller = caller_of(request)
+        async with self._unfinished.reserved(caller):
+            return await self._take(request, caller, door or Door())
+
+    async def _take(self, request: web.Request, caller: Caller, door: Door) -> JobRequested:
         settings = self._resources.settings
         if (unavailable := self._producer.unavailable or self._view.problem) is not None:
             raise Retry(unavailable)
         check_length(request, settings.max_upload_bytes)
-        self._admission.check(OWNER)
+        self._admission.check(caller.owner)
         job_id = uuid4()
         key = keys.upload_key(job_id)
         incoming = door.incoming(self._resources.objects, settings.work_bucket, key, settings.max_upload_bytes, self._memory)
         try:
             form = await read_form(request, incoming, door.file_field)
-            requested = await self._planned(job_id, form, door.fields(form), trace_context(request.headers))
+            requested = await self._planned(job_id, form, door.fields(form), caller.owner, trace_context(request.headers))
             self._admission.check_work(requested)
             await self._producer.send(Output(REQUESTS, requested.work.work_id, requested))
         except Unacknowledged:
@@ -124,7 +127,9 @@ class Submissions:
         )
         return requested
 
-    async def _planned(self, job_id: UUID, form: Form, fields: Mapping[str, str], trace: TraceContext | None) -> JobRequested:
+    async def _planned(
+        self, job_id: UUID, form: Form, fields: Mapping[str, str], owner: str, trace: TraceContext | None
+    ) -> JobRequested:
         settings = self._resources.settings
         model = requested_model(fields.get("model", "").strip(), self._resources.models)
         submission = parse_submission(fields, model, allow_private=settings.webhook_allow_private)
@@ -133,13 +138,13 @@ class Submissions:
                 400, "no_webhook_secret", "Webhooks cannot be signed here: the operator must set MURMUR_WEBHOOK_SECRET."
             )
         options = effective_options(settings, model, **submission.requested())
-        work = identity.plan(form.stored.audio_id, form.stored.ref, for_file(options, form.filename), OWNER)
+        work = identity.plan(form.stored.audio_id, form.stored.ref, for_file(options, form.filename), owner)
         result = await asyncio.to_thread(self._transcripts.find, work.work_id)
         job = Job(
             job_id=job_id,
             source="http",
             filename=form.filename,
-            owner=OWNER,
+            owner=owner,
             lane=submission.lane,
             submitted_at=datetime.now(UTC),
             webhook_url=submission.webhook_url,

@@ -215,6 +215,13 @@ class View:
         query = f"SELECT state, count(*) FROM jobs INDEXED BY jobs_counted WHERE {where} GROUP BY state"
         return dict(self._file.scan(query, *values))
 
+    def unfinished_of(self, owner: str) -> tuple[int, UUID | None]:
+        """How many jobs of an owner have not ended, and the oldest of them."""
+        where = "owner = ? AND state IN ('PENDING', 'STARTED') AND deleted = 0"
+        query = f"SELECT count(*), job_id, min(submitted_s) FROM jobs INDEXED BY jobs_counted WHERE {where}"
+        ((count, oldest, _),) = self._file.scan(query, owner)  # SQLite takes job_id from the row of the minimum
+        return count, UUID(oldest) if oldest is not None else None
+
     def request(self, job_id: UUID) -> JobRequested | None:
         """What was requested; None for a job whose request had expired before this view was filled."""
         rows = self._file.read("SELECT requested FROM jobs WHERE job_id = ? AND requested IS NOT NULL", str(job_id))

@@ -8,6 +8,7 @@ from uuid import UUID
 from schemas.work import Span
 
 UPLOADS, TRANSCRIPTS = "uploads/", "results/"
+SESSION_SECRET = "gateway/session-secret"  # noqa: S105 - the key of the object; see producers/gateway/access/sessions.py
 
 
 def upload_key(job_id: UUID) -> str:

@@ -77,8 +77,9 @@ def test_without_a_setting_every_stage_uses_base_and_logs_that(environment: dict
     [
         (["all"], {"MURMUR_MODEL": "nosuch"}, "nosuch"),
         (["all"], {"MURMUR_MODELS_DIR": "/no/such/folder"}, "MURMUR_MODELS_DIR"),
-        (["gateway", "intake"], {"MURMUR_GATEWAY_HOST": "192.0.2.1"}, "192.0.2.1"),
-        (["--once", "gateway"], {"MURMUR_GATEWAY_HOST": "192.0.2.1"}, "192.0.2.1"),
+        (["--once", "--no-auth", "gateway"], {"MURMUR_GATEWAY_HOST": "192.0.2.1"}, "192.0.2.1"),
+        (["--no-auth", "gateway", "intake"], {"MURMUR_GATEWAY_HOST": "192.0.2.1"}, "192.0.2.1"),
+        (["gateway", "intake"], {"MURMUR_GATEWAY_HOST": "192.0.2.1"}, "keys new"),
         (["all"], {"MURMUR_HEALTH_PORT": "9100"}, "MURMUR_HEALTH_PORT"),
         (["nosuch"], {}, "nosuch"),
     ],
