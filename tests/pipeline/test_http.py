@@ -11,6 +11,7 @@ from murmur.dev import Dev
 from schemas.topics import REVOCATIONS
 from schemas.work import RunRevoked
 from tests.clips import BY_NAME, CLIPS, Clip, without_samples, word_errors
+from tests.event_stream import listening
 from tests.pipeline.client import Client
 from tests.pipeline.reading import events, transcribed, works
 from tests.waiting import wait_until
@@ -129,6 +130,20 @@ def test_the_answer_and_the_status_have_what_the_file_states_and_how_long_it_may
     assert status["state"] == "SUCCESS" or status["estimate"]["min"] <= accepted["estimate"]["min"]
     ended = client.ended(accepted["task_id"])
     assert (ended["audio"], ended["estimate"]) == (audio, None)
+
+
+def test_events_have_the_segments_of_the_result_in_order_of_time_while_they_are_made(client: Client) -> None:
+    task = client.submit(BY_NAME["en-two-minutes.flac"].path, prompt="a work of its own, to listen to")
+    with listening(client.address.removeprefix("http://"), f"/api/transcribe/async/{task}/events") as stream:
+        received = list(stream)
+    made = [event.data["segments"] for event in received if event.kind == "progress" and event.data["segments"]]
+    segments = [segment for some in made for segment in some]
+    end = received[-1].data
+    assert segments == end["result"]["transcription"]["segments"]
+    assert segments == sorted(segments, key=lambda segment: segment["start"])
+    assert len(made) > 1
+    status = client.request("GET", f"/api/transcribe/async/status/{task}?wait=30&until=ended").json
+    assert (status["state"], status["progress"]["fraction"]) == ("SUCCESS", 1.0)
 
 
 def test_an_empty_upload_makes_no_job(client: Client) -> None:

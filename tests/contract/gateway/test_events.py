@@ -1,18 +1,15 @@
 """The events of a job, and how a client continues after a lost connection, at the same or another gateway."""
 
-import http.client
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
-import orjson
 import pytest
 
 from producers.gateway import events
 from schemas.jobs import JobRequested
 from schemas.segment import Segment
+from tests import event_stream
 from tests.contract.gateway.running_gateway import (
     API,
     RunningGateway,
@@ -23,47 +20,14 @@ from tests.contract.gateway.running_gateway import (
     status,
     submitted,
 )
-from tests.waiting import DEADLINE_S, wait_until
+from tests.waiting import wait_until
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """`id` is that of the last event that has one, as a browser counts it."""
-
-    kind: str
-    id: str
-    data: Any
-
-    @property
-    def texts(self) -> list[str]:
-        return [segment["text"] for segment in self.data["segments"]]
-
-
-@contextmanager
-def listening(gateway: RunningGateway, submission: JobRequested, last_id: str = "") -> Iterator[Iterator[Event]]:
-    connection = http.client.HTTPConnection(gateway.netloc, timeout=DEADLINE_S)
-    try:
-        headers = {"Last-Event-ID": last_id} if last_id else {}
-        connection.request("GET", f"{API}/{submission.job.job_id}/events", headers=headers)
-        answer = connection.getresponse()
-        assert answer.getheader("Content-Type") == "text/event-stream"
-        yield _events(answer)
-    finally:
-        connection.close()
-
-
-def _events(lines: Iterator[bytes] | http.client.HTTPResponse) -> Iterator[Event]:
-    kind, event_id = "", ""
-    for line in lines:
-        name, _, value = line.decode().rstrip("\n").partition(": ")
-        if name == "event":
-            kind = value
-        elif name == "id":
-            event_id = value
-        elif name == "data":
-            yield Event(kind, event_id, orjson.loads(value))
-        elif line.startswith(b":"):
-            yield Event("comment", event_id, value)
+def listening(
+    gateway: RunningGateway, submission: JobRequested, last_id: str = ""
+) -> AbstractContextManager[Iterator[event_stream.Event]]:
+    headers = {"Last-Event-ID": last_id} if last_id else {}
+    return event_stream.listening(gateway.netloc, f"{API}/{submission.job.job_id}/events", headers)
 
 
 def segments(*texts: str) -> list[Segment]:

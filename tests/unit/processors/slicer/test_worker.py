@@ -89,6 +89,8 @@ def test_a_worker_that_takes_over_continues_after_the_last_published_chunk(bench
     again = steps_of(bench, bench.request(checkpoint=checkpoints[1]))
 
     assert spans(again) == spans(steps)[2:]
+    assert [chunk.index for chunk in chunks(steps)] == [*range(len(spans(steps)))]
+    assert [chunk.index for chunk in chunks(again)] == [*range(2, len(spans(steps)))]
     assert len(list(bench.store.list("work"))) == len(spans(steps)) - 2
     first, second = events(steps)[-1], events(again)[-1]
     assert isinstance(first, SliceClosed)

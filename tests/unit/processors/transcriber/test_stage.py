@@ -277,12 +277,12 @@ def test_a_kept_result_answers_a_later_run_without_inference(system: System, tmp
     record = system.chunk()
     system.turn(record)
     system.until(system.settled, "the chunk")
-    later = replace(record, offset=record.offset + 1, event=record.event.model_copy(update={"run": "0-9"}))
+    later = replace(record, offset=record.offset + 1, event=record.event.model_copy(update={"run": "0-9", "index": 4}))
     system.turn(later)
     system.until(lambda: len(system.settled()) == 2, "the later run")
     first, second = system.answers()
     assert first.inference_s > 0
-    assert second == first.model_copy(update={"inference_s": 0.0})
+    assert second == first.model_copy(update={"inference_s": 0.0, "index": 4})
     assert system.engine.batches == [1]
 
 
