@@ -80,7 +80,11 @@ GPU_MEMORY_STEPS = Counter(
     "what was done about the GPU's memory: smaller_batches, unload_idle, cpu; or taken back: larger_batches, gpu",
     ("step",),
 )
-GPU_FAULTS = Counter("murmur_gpu_faults", "errors of the GPU: out_of_memory, or context_lost, which ends the process", ("fault",))
+GPU_FAULTS = Counter(
+    "murmur_gpu_faults",
+    "errors of the GPU: out_of_memory; context_lost, which ends the process, as a repeated stale_error does",
+    ("fault",),
+)
 FALLBACKS = Counter("murmur_fallbacks", "windows decoded again at a higher temperature, because the text was not good enough")
 WINDOWS_REFITTED = Counter(
     "murmur_windows_refitted", "windows decoded again in the full encoder window, because the text looked like a hallucination"

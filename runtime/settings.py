@@ -157,7 +157,7 @@ class Settings(BaseSettings):
     )
     model_replicas: int = Field(0, ge=0, description="chunks transcribed in parallel on a CPU; 0: one per core")
     batch_size: int | None = Field(
-        None, ge=1, le=256, description="most chunks in one batch; unset: 16 on a GPU, 8 on a CPU or fewer, by free memory"
+        None, ge=1, le=256, description="most chunks in one batch; unset: 4 on a GPU, 8 on a CPU or fewer, by free memory"
     )
     encoder_window: Literal["full", "fit"] | None = Field(
         None, description="full: encode 30 s for every chunk; fit: only the chunk's length, faster; unset: the model's default"

@@ -10,6 +10,8 @@ from runtime.errors import DeviceLost, MurmurError
 
 FAILED = ("CUDA failed with error ", "cuBLAS failed with status ", "cuDNN failed with status ")
 FAILED_TORCH = ("CUDA error: ", "CUDA out of memory")  # in the spectrograms
+# Once CUDA was out of memory, the next kernel of the same thread reports this, though nothing is wrong with it (seen on an H200).
+STALE = "parallel_for failed: cudaErrorInvalidDevice"
 OUT_OF_MEMORY = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
 # After one of these every further call of the process fails with the same error: the CUDA context cannot be repaired.
 CONTEXT_LOST = (
@@ -30,7 +32,7 @@ CONTEXT_LOST = (
     "CUDNN_STATUS_EXECUTION_FAILED",
     "CUDNN_STATUS_INTERNAL_ERROR",
 )
-Fault = Literal["out_of_memory", "context_lost"]
+Fault = Literal["out_of_memory", "context_lost", "stale_error"]
 
 
 class OutOfMemory(MurmurError):
@@ -40,6 +42,8 @@ class OutOfMemory(MurmurError):
 def fault_of(error: BaseException) -> Fault | None:
     """None: not an error of the device."""
     text = str(error)
+    if isinstance(error, RuntimeError) and STALE in text:
+        return "stale_error"
     if not isinstance(error, RuntimeError) or not any(failed in text for failed in (*FAILED, *FAILED_TORCH)):
         return None
     if any(each in text for each in OUT_OF_MEMORY):
@@ -52,6 +56,6 @@ def typed(error: BaseException) -> BaseException:
     match fault_of(error):
         case "out_of_memory":
             return OutOfMemory(f"the GPU has not enough memory ({error})")
-        case "context_lost":
+        case "context_lost" | "stale_error":
             return DeviceLost(f"the GPU cannot be used by this process any more ({error})")
     return error

@@ -64,7 +64,7 @@ class WhisperEngine:
         if len(groups) > 1:
             raise ValueError(f"windows of {len(groups)} groups cannot share a batch")
         try:
-            return self._transcribe(batch, groups.pop())
+            return self._attempted(batch, groups.pop())
         except RuntimeError as error:
             if (fault := fault_of(error)) is None:
                 raise
@@ -75,6 +75,17 @@ class WhisperEngine:
             self.batch_size = min(self.batch_size, half)
             log.warning("batch.halved", windows=len(batch), batch_size=self.batch_size, error=error)
         return [*self.transcribe(batch[:half]), *self.transcribe(batch[half:])]
+
+    def _attempted(self, batch: Sequence[Window], group: Group) -> list[WindowText]:
+        """Once more after an error that is left over from an earlier batch, which had no memory."""
+        try:
+            return self._transcribe(batch, group)
+        except RuntimeError as error:
+            if fault_of(error) != "stale_error":
+                raise
+            metrics.GPU_FAULTS.labels("stale_error").inc()
+            log.warning("batch.repeated", windows=len(batch), error=error)
+        return self._transcribe(batch, group)
 
     def _transcribe(self, batch: Sequence[Window], group: Group) -> list[WindowText]:
         started = time.perf_counter()

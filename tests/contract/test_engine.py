@@ -298,6 +298,37 @@ def test_a_lost_context_is_not_retried(engine: WhisperEngine) -> None:
     assert failing.batch_size == 5
 
 
+class Leftover(Cramped):
+    """The batch after one that had no memory reports an error of its own, as CUDA did; `times`: how often."""
+
+    times = 1
+    due = 0
+
+    def _transcribe(self, batch: Sequence[Window], group: Any) -> list[WindowText]:
+        if self.due and len(batch) <= self.holds:
+            self.due -= 1
+            raise RuntimeError("parallel_for failed: cudaErrorInvalidDevice: invalid device ordinal")
+        self.due = self.times if len(batch) > self.holds else 0
+        return super()._transcribe(batch, group)
+
+
+def leftover(engine: WhisperEngine, times: int) -> Leftover:
+    made = Leftover(engine._whisper, replicas=1, batch_size=5)
+    made.times = times
+    return made
+
+
+def test_the_error_that_being_out_of_memory_leaves_behind_is_retried(engine: WhisperEngine) -> None:
+    failing, together = leftover(engine, times=1), batch(DecodingOptions())[:3]
+    assert all(map(agree, failing.transcribe(together), engine.transcribe(together)))
+    assert failing.batch_size == 2
+
+
+def test_the_same_error_again_is_a_lost_device(engine: WhisperEngine) -> None:
+    with pytest.raises(DeviceLost, match="invalid device ordinal"):
+        leftover(engine, times=2).transcribe(batch(DecodingOptions())[:3])
+
+
 def test_a_cpu_has_a_replica_for_every_core_and_small_batches() -> None:
     loaded = load(catalogue.resolve("demo"), settings())
     assert loaded.replicas == usable_cores()

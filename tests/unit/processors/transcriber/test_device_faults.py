@@ -22,6 +22,11 @@ from runtime.errors import DeviceLost, UsageError
         ("cuBLAS failed with status CUBLAS_STATUS_EXECUTION_FAILED", "context_lost"),
         ("CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capacity of 4.00 GiB", "out_of_memory"),
         ("CUDA error: an illegal memory access was encountered", "context_lost"),
+        ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", "out_of_memory"),
+        ("CUDA error: device-side assert triggered\nSearch for `cudaErrorAssert' in", "context_lost"),
+        ("CUDA failed with error device-side assert triggered", "context_lost"),
+        ("parallel_for failed: cudaErrorInvalidDevice: invalid device ordinal", "stale_error"),
+        ("parallel_for failed: cudaErrorInvalidConfiguration: invalid configuration argument", None),
         ("CUDA failed with error CUDA driver version is insufficient for CUDA runtime version", None),
         ("cuBLAS failed with status CUBLAS_STATUS_INVALID_VALUE", None),
         ("the model gave 2 texts for 1 windows", None),
@@ -35,6 +40,7 @@ def test_an_error_of_the_library_is_a_fault_of_the_device_or_none(text: str, fau
 def test_faults_become_typed_errors_and_others_stay() -> None:
     assert isinstance(typed(RuntimeError("CUDA failed with error out of memory")), OutOfMemory)
     assert isinstance(typed(RuntimeError("CUDA failed with error misaligned address")), DeviceLost)
+    assert isinstance(typed(RuntimeError("parallel_for failed: cudaErrorInvalidDevice: invalid device ordinal")), DeviceLost)
     for other in (RuntimeError("a bug"), UsageError("CUDA failed with error out of memory")):
         assert typed(other) is other
 
