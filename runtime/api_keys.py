@@ -9,7 +9,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -65,9 +65,10 @@ def digest(key: str) -> bytes:
     return hashlib.sha256(key.encode(errors="surrogateescape")).digest()
 
 
-def line(owner: str, key: str, *, is_admin: bool = False, **limits: int | None) -> str:
-    """What an installation keeps of a key. `limits`: requests, submissions, unfinished; None: the settings'."""
-    words = [*(["admin"] if is_admin else []), *(f"{name}={value}" for name, value in limits.items() if value is not None)]
+def line(owner: str, key: str, limits: Mapping[str, int | None] | None = None, *, is_admin: bool = False) -> str:
+    """What an installation keeps of a key. `limits`: requests, submissions, unfinished; None or left out: the settings'."""
+    own = [f"{name}={value}" for name, value in (limits or {}).items() if value is not None]
+    words = [*(["admin"] if is_admin else []), *own]
     return " ".join([f"{owner}:sha256:{digest(key).hex()}", *words])
 
 

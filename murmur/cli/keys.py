@@ -40,7 +40,8 @@ def new(
     if re.fullmatch(OWNER_PATTERN, owner) is None:
         raise UsageError(f"--owner {owner!r}: give 1 to 64 letters, digits and . _ @ -, beginning with a letter or digit")
     key = api_keys.new_key()
-    line = api_keys.line(owner, key, is_admin=admin, requests=requests, submissions=submissions, unfinished=unfinished)
+    limits = {"requests": requests, "submissions": submissions, "unfinished": unfinished}
+    line = api_keys.line(owner, key, limits, is_admin=admin)
     if json:
         import orjson
 

@@ -4,6 +4,7 @@ A key comes in `Authorization: Bearer` or `X-API-Key`; the page's browser may re
 are configured everybody is the owner `default`, and sees all jobs.
 """
 
+import asyncio
 import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -32,7 +33,7 @@ class Gate:
         self._keyring = keyring
         self._sessions = sessions
         self._rates = Rates()
-        self._served: dict[str, set[web.Request]] = {}  # by the id of their key
+        self._served: dict[str, set[asyncio.Transport]] = {}  # connections with a request, by the id of its key
 
     async def admit(self, request: web.Request, route: Route) -> None:
         """Sets the caller of the request. Safe to repeat: a request counts once. Raises Problem 401, 403 or 429, and Retry."""
@@ -48,25 +49,24 @@ class Gate:
     @contextmanager
     def serving(self, request: web.Request) -> Iterator[None]:
         """Around the handler of an admitted request, which may take as long as a job."""
-        caller = request.get(CALLER)
-        if caller is None or caller.key is None:
+        caller, connection = request.get(CALLER), request.transport
+        if caller is None or caller.key is None or connection is None:
             yield
             return
-        served = self._served.setdefault(caller.key.id, set())
-        served.add(request)
+        self._served.setdefault(caller.key.id, set()).add(connection)
         try:
             yield
         finally:
-            served.discard(request)
+            served = self._served.get(caller.key.id, set())
+            served.discard(connection)
             if not served:
                 self._served.pop(caller.key.id, None)
 
     def expel(self, key_ids: Iterable[str]) -> None:
         """These keys are no longer valid: ends the responses that are still being sent, such as event streams."""
         for key_id in key_ids:
-            for request in list(self._served.pop(key_id, ())):
-                if request.transport is not None:
-                    request.transport.abort()
+            for connection in self._served.pop(key_id, ()):
+                connection.abort()
         self._rates.forget(key_ids)
 
     async def _caller(self, request: web.Request) -> Caller:

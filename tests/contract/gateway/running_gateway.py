@@ -4,10 +4,10 @@ import http.client
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
 
 import orjson
@@ -56,6 +56,11 @@ class RunningGateway:
     settings: Settings
     uploads: Path
     producer: Producer
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def with_headers(self, **headers: str) -> Self:
+        """The same gateway, requested with these; an underscore in a name is a hyphen."""
+        return replace(self, headers=self.headers | {name.replace("_", "-"): value for name, value in headers.items()})
 
     @property
     def netloc(self) -> str:
@@ -65,7 +70,7 @@ class RunningGateway:
     def request(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer:
         connection = http.client.HTTPConnection(self.netloc, timeout=DEADLINE_S)
         try:
-            connection.request(method, path, body, dict(headers or {}))
+            connection.request(method, path, body, self.headers | dict(headers or {}))
             answer = connection.getresponse()
             return Answer(answer.status, dict(answer.getheaders()), answer.read())
         finally:

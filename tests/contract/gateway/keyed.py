@@ -1,0 +1,43 @@
+"""A gateway that requires API keys, and its callers: two owners and an administrator."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from runtime import api_keys
+from runtime.kafka.embedded import EmbeddedBroker
+from tests.contract.gateway.running_gateway import RunningGateway, running
+from tests.waiting import wait_until
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """`gateway` without a key; the others with theirs."""
+
+    gateway: RunningGateway
+    file: Path
+    keys: dict[str, str]
+
+    def of(self, owner: str) -> RunningGateway:
+        return self.gateway.with_headers(X_API_Key=self.keys[owner])
+
+    def add(self, owner: str, **limits: int) -> RunningGateway:
+        """A new key, from now on."""
+        key = api_keys.new_key()
+        with self.file.open("a") as file:
+            file.write(api_keys.line(owner, key, limits) + "\n")
+        caller = self.gateway.with_headers(X_API_Key=key)
+        wait_until(lambda: caller.get("/api/models").status == 200, "the new key to be valid")
+        return caller
+
+
+@contextmanager
+def keyed(folder: Path, **options: object) -> Iterator[Keyed]:
+    """With keys of alice and bob, and of ops, an administrator. `options`: settings."""
+    keys = {owner: api_keys.new_key() for owner in ("alice", "bob", "ops")}
+    file = folder / "keys"
+    file.write_text("".join(api_keys.line(owner, key, is_admin=owner == "ops") + "\n" for owner, key in keys.items()))
+    with EmbeddedBroker() as broker, running(broker.kafka(), folder, api_keys_file=file, **options) as gateway:
+        wait_until(lambda: gateway.stage.not_ready() is None, "the gateway")
+        yield Keyed(gateway, file, keys)

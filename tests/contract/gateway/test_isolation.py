@@ -1,0 +1,182 @@
+"""What an owner can do with the jobs of another one, on every route that there is: nothing, and find out nothing.
+
+The routes are the gateway's own: a new one is tested with the others, or fails here until `NAMED` says what its path names.
+"""
+
+import re
+from collections.abc import Iterator
+from unittest.mock import MagicMock
+
+import pytest
+
+from producers.gateway.app import Api
+from producers.gateway.routes import Route
+from runtime.settings import Settings
+from schemas.jobs import JobRequested
+from schemas.record import Failure
+from schemas.segment import Segment
+from tests.contract.gateway.keyed import Keyed, keyed
+from tests.contract.gateway.running_gateway import (
+    API,
+    MULTIPART,
+    Answer,
+    finish,
+    multipart,
+    publish_state,
+    requested,
+    status,
+    submitted,
+)
+
+AUDIO = b"what alice recorded"
+MARKS = ("alice", "recorded-by-a.wav", "said-by-a")  # occur in everything that is alice's
+OPEN = {  # without a key: they contain no data
+    ("GET", ""),
+    ("GET", "/livez"),
+    ("GET", "/readyz"),
+    ("GET", "/healthz"),
+    ("DELETE", "/api/browser-session"),
+}
+SUBMITTING = {("POST", API), ("POST", "/api/jobs/{task_id}/retry")}
+COMMON = {"format": "json", "model": "demo"}  # parameters of paths that name nothing of an owner
+
+
+def all_routes() -> list[Route]:
+    parts = MagicMock()
+    parts.resources.settings = Settings.model_validate({"model": "demo"})
+    return Api(parts).routes
+
+
+ROUTES = all_routes()
+
+
+def name(route: Route) -> str:
+    return f"{route.method} {route.path or '/'}"
+
+
+every_route = pytest.mark.parametrize("route", ROUTES, ids=name)
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keyed]:
+    with keyed(tmp_path_factory.mktemp("isolation")) as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="module")
+def jobs(gateway: Keyed) -> dict[str, JobRequested]:
+    """Jobs of alice, in several states."""
+    alice = gateway.of("alice")
+    made = {}
+    for state in ("SUCCESS", "FAILURE", "PENDING"):
+        answer = alice.submit(AUDIO + state.encode(), filename=MARKS[1])
+        assert answer.status == 202
+        made[state] = requested(alice, answer.json["task_id"])
+    finish(alice, made["SUCCESS"], Segment(start=0.0, end=1.0, text=MARKS[2]))
+    publish_state(alice, made["FAILURE"], "FAILURE", error=Failure(reason="corrupt", message=MARKS[2]))
+    return made
+
+
+def path_of(route: Route, job: JobRequested) -> str:
+    """With what the parameters of its path name: something of alice's."""
+    named = {**COMMON, "task_id": str(job.job.job_id)}
+
+    def value(match: re.Match[str]) -> str:
+        assert match[1] in named, f"say here what of alice's {{{match[1]}}} in the path names, and test that"
+        return named[match[1]]
+
+    return re.sub(r"{(\w+)(?::[^}]*)?}", value, route.path) or "/"
+
+
+def names_a_job(route: Route) -> bool:
+    return any(f"{{{parameter}" in route.path for parameter in re.findall(r"{(\w+)", route.path) if parameter not in COMMON)
+
+
+def call(caller: object, route: Route, job: JobRequested) -> Answer:
+    """With an empty body, which no handler accepts as a submission."""
+    answer: Answer = caller.request(route.method, path_of(route, job), b"" if route.method in ("POST", "PUT", "PATCH") else None)  # type: ignore[attr-defined]
+    return answer
+
+
+def shows_something(answer: Answer, jobs: dict[str, JobRequested]) -> list[str]:
+    text = answer.body.decode(errors="replace") + repr(dict(answer.headers))
+    marks = [*MARKS, *(str(job.job.job_id) for job in jobs.values()), *(job.work.work_id for job in jobs.values())]
+    return [mark for mark in marks if mark in text]
+
+
+def test_the_routes_that_are_open_and_those_that_submit_are_these() -> None:
+    assert {(route.method, route.path) for route in ROUTES if route.is_open} == OPEN
+    assert {(route.method, route.path) for route in ROUTES if route.submits} == SUBMITTING
+
+
+@every_route
+def test_without_a_valid_key_there_is_no_answer(gateway: Keyed, jobs: dict[str, JobRequested], route: Route) -> None:
+    if route.is_open:
+        assert call(gateway.gateway, route, jobs["SUCCESS"]).status < 400
+        return
+    for caller in (gateway.gateway, gateway.gateway.with_headers(Authorization="Bearer mur_" + "a" * 43)):
+        answer = call(caller, route, jobs["SUCCESS"])
+        assert answer.status == 401
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+        assert shows_something(answer, jobs) == []
+
+
+@every_route
+def test_the_jobs_of_another_owner_do_not_exist(gateway: Keyed, jobs: dict[str, JobRequested], route: Route) -> None:
+    before = {state: status(gateway.of("alice"), job) for state, job in jobs.items()}
+    for job in jobs.values():
+        answer = call(gateway.of("bob"), route, job)
+        if names_a_job(route):
+            assert answer.status == 404
+            assert answer.body.replace(str(job.job.job_id).encode(), b"") == _unknown(gateway, route).body.replace(NOBODYS, b"")
+        else:
+            assert answer.status < 500
+            assert shows_something(answer, jobs) == []
+    assert {state: status(gateway.of("alice"), job) for state, job in jobs.items()} == before
+
+
+NOBODYS = b"00000000-0000-4000-8000-000000000000"
+
+
+def _unknown(gateway: Keyed, route: Route) -> Answer:
+    """The answer for a job that there is not."""
+    path = re.sub(r"{(\w+)(?::[^}]*)?}", lambda match: COMMON.get(match[1], NOBODYS.decode()), route.path)
+    return gateway.of("bob").request(route.method, path, b"" if route.method in ("POST", "PUT", "PATCH") else None)
+
+
+@pytest.mark.parametrize("route", [route for route in ROUTES if route.method == "GET" and names_a_job(route)], ids=name)
+@pytest.mark.parametrize("owner", ["alice", "ops"])
+def test_the_owner_and_an_administrator_see_what_another_does_not(
+    gateway: Keyed, jobs: dict[str, JobRequested], route: Route, owner: str
+) -> None:
+    assert call(gateway.of(owner), route, jobs["SUCCESS"]).status == 200
+
+
+def test_a_list_has_the_jobs_of_the_owner_and_an_administrator_selects(gateway: Keyed, jobs: dict[str, JobRequested]) -> None:
+    bobs = submitted(gateway.of("bob"))
+    mine = gateway.of("bob").get("/api/jobs").json
+    assert [job["task_id"] for job in mine["jobs"]] == [str(bobs.job.job_id)]
+    assert mine["counts"] == {"PENDING": 1}
+    assert gateway.of("bob").get("/api/jobs?owner=bob").json["counts"] == {"PENDING": 1}
+    assert gateway.of("bob").get("/api/jobs?owner=alice").json == {"jobs": [], "next_cursor": None, "counts": {}}
+    every = {job["task_id"] for job in gateway.of("ops").get("/api/jobs").json["jobs"]}
+    assert every == {str(job.job.job_id) for job in (*jobs.values(), bobs)}
+    selected = gateway.of("ops").get("/api/jobs?owner=alice").json
+    assert {job["task_id"] for job in selected["jobs"]} == {str(job.job.job_id) for job in jobs.values()}
+
+
+def test_owners_do_not_share_the_cache(gateway: Keyed, jobs: dict[str, JobRequested]) -> None:
+    again, other = (
+        requested(caller, caller.request("POST", API, multipart([], AUDIO + b"SUCCESS"), MULTIPART).json["task_id"])
+        for caller in (gateway.of("alice"), gateway.of("bob"))
+    )
+    assert again.result is not None
+    assert other.result is None
+    assert again.work.work_id == jobs["SUCCESS"].work.work_id != other.work.work_id
+    assert (again.job.owner, other.job.owner) == ("alice", "bob")
+
+
+def test_an_administrator_retries_for_the_owner(gateway: Keyed, jobs: dict[str, JobRequested]) -> None:
+    answer = gateway.of("ops").request("POST", f"/api/jobs/{jobs['FAILURE'].job.job_id}/retry")
+    assert answer.status == 202
+    assert requested(gateway.of("ops"), answer.json["task_id"]).job.owner == "alice"
