@@ -83,9 +83,13 @@ def _language(value: object) -> object:
 
 
 Milliseconds = Annotated[int, Field(ge=0, le=60_000)]
-TemperatureList = Annotated[Temperatures, BeforeValidator(_items), PlainSerializer(as_text, when_used="json")]
-TokenList = Annotated[SuppressedTokens, BeforeValidator(_items), PlainSerializer(as_text, when_used="json")]
-FilterList = Annotated[Filters, BeforeValidator(_filters), PlainSerializer(as_text, when_used="json")]
+TemperatureList = Annotated[
+    Temperatures, BeforeValidator(_items, json_schema_input_type=str), PlainSerializer(as_text, when_used="json")
+]
+TokenList = Annotated[
+    SuppressedTokens, BeforeValidator(_items, json_schema_input_type=str), PlainSerializer(as_text, when_used="json")
+]
+FilterList = Annotated[Filters, BeforeValidator(_filters, json_schema_input_type=str), PlainSerializer(as_text, when_used="json")]
 
 _Flag = Annotated[bool | None, Expected("true or false")]
 _Text = Annotated[Hint, Expected("at most 2000 characters")]

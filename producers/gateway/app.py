@@ -9,9 +9,12 @@ from producers.gateway.access.cors import Cors
 from producers.gateway.access.endpoints import AccessEndpoints
 from producers.gateway.access.gate import Gate, announce_allowance
 from producers.gateway.access.sessions import Sessions
+from producers.gateway.audio import AudioDownloads
+from producers.gateway.description import Description
 from producers.gateway.downloads import Downloads
 from producers.gateway.ended import EndedJobs
 from producers.gateway.events import EventStreams
+from producers.gateway.finishing import finished
 from producers.gateway.form import MAX_BYTES, OVERHEAD_BYTES, expect_continue
 from producers.gateway.jobs import Jobs
 from producers.gateway.lookup import JobLookup
@@ -19,6 +22,7 @@ from producers.gateway.openai.models import OpenAiModelList
 from producers.gateway.origin import Origins
 from producers.gateway.page import Page
 from producers.gateway.parts import Parts
+from producers.gateway.problems import allow
 from producers.gateway.routes import QUERY, Handler, Route, parse_query
 from producers.gateway.status import Documents
 from producers.gateway.submit import Submissions
@@ -41,10 +45,8 @@ class Api:
     def application(self) -> web.Application:
         max_bytes = self._settings.max_upload_bytes
         # In this order: later ones may rely on earlier ones.
-        app = web.Application(
-            client_max_size=max_bytes + OVERHEAD_BYTES,
-            middlewares=[self._check_origin, self._check_access, self._parse_parameters],
-        )
+        before = (self._check_origin, _answer_options, self._check_access, self._parse_parameters, _finish)
+        app = web.Application(client_max_size=max_bytes + OVERHEAD_BYTES, middlewares=before)
         app.on_response_prepare.append(self._cors.announce)
         app.on_response_prepare.append(announce_allowance)
         app[MAX_BYTES] = max_bytes
@@ -96,6 +98,21 @@ class Api:
         return await handler(request)
 
 
+@web.middleware
+async def _answer_options(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Of every path that there is: which methods it has."""
+    error = request.match_info.http_exception
+    if request.method == "OPTIONS" and isinstance(error, web.HTTPMethodNotAllowed):
+        return web.Response(status=204, headers={"Allow": allow(error)})
+    return await handler(request)
+
+
+@web.middleware
+async def _finish(request: web.Request, handler: Handler) -> web.StreamResponse:
+    response = await handler(request)
+    return await finished(request, response) if isinstance(response, web.Response) else response
+
+
 def _routes(parts: Parts, origins: Origins, sessions: Sessions) -> list[Route]:
     """Of all groups."""
     resources, producer, view = parts.resources, parts.producer, parts.view
@@ -109,9 +126,11 @@ def _routes(parts: Parts, origins: Origins, sessions: Sessions) -> list[Route]:
         Jobs(parts, lookup, documents, ended, accepted),
         EventStreams(view, lookup, documents, parts.wakeups),
         Downloads(lookup, documents),
+        AudioDownloads(resources.objects, resources.settings.work_bucket, view, lookup),
         System(parts),
         OpenAiModelList(resources.models),
         AccessEndpoints(origins, sessions, parts.unfinished),
         Page(),
     )
-    return [route for group in groups for route in group.routes()]
+    routes = [route for group in groups for route in group.routes()]
+    return [*routes, *Description(routes, origins).routes()]

@@ -4,11 +4,17 @@ import asyncio
 
 from aiohttp import web
 
+from producers.gateway.disposition import content_disposition, with_ending
+from producers.gateway.documents.jobs import TranscriptFile
 from producers.gateway.lookup import JobLookup
 from producers.gateway.problems import Problem
+from producers.gateway.responses import content_etag
 from producers.gateway.routes import Response, Route
 from producers.gateway.status import PREFIX, Documents, message
-from runtime.formats import FORMATS
+from runtime.formats import FORMATS, Format
+from schemas.transcript import Transcript
+
+FIELDS = ("Accept-Ranges", "ETag", "Content-Disposition")
 
 
 class Downloads:
@@ -25,8 +31,20 @@ class Downloads:
                 self.transcript,
                 "The transcript as a file",
                 "transcripts",
-                responses={200: Response("The transcript in the format of the path", media_types=media_types)},
-                problems=("unknown_format", "unknown_task", "no_transcript", "gone", "damaged"),
+                responses={
+                    200: Response("The transcript in the format of the path", TranscriptFile, media_types, FIELDS),
+                    206: Response("The range of bytes", None, media_types, (*FIELDS, "Content-Range")),
+                    304: Response("The client has it already", media_types=(), headers=("ETag",)),
+                },
+                problems=(
+                    "unknown_format",
+                    "unknown_task",
+                    "no_transcript",
+                    "gone",
+                    "damaged",
+                    "bad_range",
+                    "precondition_failed",
+                ),
             )
         ]
 
@@ -39,5 +57,19 @@ class Downloads:
             after_s = None if job.ended else 1.0
             raise Problem(409, "no_transcript", f"There is no transcript: {message(job, 0.0)}.", after_s=after_s, state=job.state)
         transcript = await self._documents.transcript(job)
-        body = await asyncio.to_thread(FORMATS[name].write, transcript)
-        return web.Response(body=body, headers={"Content-Type": f"{FORMATS[name].content_type}; charset=utf-8"})
+        body, etag = await asyncio.to_thread(_written, FORMATS[name], transcript)
+        headers = {
+            "Content-Type": f"{FORMATS[name].content_type}; charset=utf-8",
+            "Content-Disposition": content_disposition("inline", with_ending(job.filename, name)),
+            "Accept-Ranges": "bytes",
+            "Cache-Control": "private, no-cache",
+        }
+        response = web.Response(body=body, headers=headers)
+        response.etag = etag
+        return response
+
+
+def _written(form: Format, transcript: Transcript) -> tuple[bytes, str]:
+    """The file, and what identifies its content."""
+    body = form.write(transcript)
+    return body, content_etag(body)

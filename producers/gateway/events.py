@@ -65,6 +65,8 @@ class EventStreams:
         job = await self._lookup.find(request)
         response = web.StreamResponse(headers=HEADERS)
         await response.prepare(request)
+        if request.method == "HEAD":
+            return response
         listening = self._wakeups.listen(str(job.job_id), job.work_id)
         following = metrics.FOLLOWING.labels("events").track_inprogress()
         with listening as changed, following, contextlib.suppress(ConnectionError):

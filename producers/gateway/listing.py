@@ -15,6 +15,7 @@ from schemas.jobs import State
 
 STATES: tuple[State, ...] = get_args(State)
 LIMIT_DEFAULT, LIMIT_MAX = 50, 500
+DIGITS_MAX = 9
 
 
 def _states(texts: object) -> object:
@@ -39,7 +40,7 @@ Time = Annotated[datetime, BeforeValidator(_time), AfterValidator(_utc)]
 def _limit(text: object) -> object:
     """Digits alone: a number that Python reads in more ways has one meaning here."""
     if isinstance(text, str):
-        if not (text.isascii() and text.isdigit() and len(text) < 10):
+        if not (text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX):
             raise ValueError("a whole number of at least 1 is expected")
         return min(int(text), LIMIT_MAX)
     return text
@@ -67,7 +68,10 @@ class ListQuery(Query):
     until: Time | None = Field(None, description="only jobs that were submitted before this time")
     text: str | None = Field(None, min_length=1, max_length=200, description="only jobs whose file name has this text")
     limit: Annotated[int, BeforeValidator(_limit)] = Field(
-        LIMIT_DEFAULT, ge=1, description=f"how many at most; more than {LIMIT_MAX} count as {LIMIT_MAX}"
+        LIMIT_DEFAULT,
+        ge=1,
+        description=f"how many at most; more than {LIMIT_MAX} count as {LIMIT_MAX}",
+        json_schema_extra={"maximum": 10**DIGITS_MAX - 1},
     )
     cursor: Annotated[Place | None, BeforeValidator(_place, json_schema_input_type=str)] = Field(
         None, description="`next_cursor` of an earlier response: the jobs that follow"

@@ -19,8 +19,7 @@ from runtime.objects import StoreFull
 
 log = get_logger(__name__)
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-Renderer = Callable[[web.BaseRequest, "Problem", Mapping[str, str]], web.Response]  # the mapping: headers to add
-KEPT_HEADERS = ("Allow",)
+Renderer = Callable[[web.BaseRequest, "Problem"], web.Response]
 REASONS = {  # of every problem, with its status
     "bad_request": 400,
     "unknown_language": 400,
@@ -50,9 +49,11 @@ REASONS = {  # of every problem, with its status
     "audio_gone": 410,
     "gone": 410,
     "damaged": 410,
+    "precondition_failed": 412,
     "too_large": 413,
     "not_multipart": 415,
     "unsupported_encoding": 415,
+    "bad_range": 416,
     "expectation_failed": 417,
     "unknown_host": 421,
     "unsupported": 422,
@@ -89,6 +90,7 @@ class Problem(Exception):
         headers: Mapping[str, str] | None = None,
         **more: object,
     ) -> None:
+        """`more`: members of the document for programs."""
         super().__init__(detail)
         self.status = status
         self.after_s = after_s
@@ -102,13 +104,9 @@ class Problem(Exception):
             **more,
         }
 
-    def response(self, headers: Mapping[str, str] | None = None) -> web.Response:
-        """`headers`: more than its own."""
+    def response(self) -> web.Response:
         response = web.Response(
-            body=orjson.dumps(self.document),
-            status=self.status,
-            content_type="application/problem+json",
-            headers=self.headers | dict(headers or {}),
+            body=orjson.dumps(self.document), status=self.status, content_type="application/problem+json", headers=self.headers
         )
         response.headers["Cache-Control"] = "no-store"
         if self.after_s is not None:
@@ -134,7 +132,7 @@ def guarded(handler: Handler, render: Renderer) -> Handler:
         try:
             response = await handler(request)
         except Exception as error:
-            response = render(request, *_problem_of(error, request))
+            response = render(request, _problem_of(error, request))
         if not response.prepared:
             response.headers["X-Content-Type-Options"] = "nosniff"
             response.headers["Cross-Origin-Resource-Policy"] = "same-origin"  # also where a browser sends no Sec-Fetch-Site
@@ -145,29 +143,28 @@ def guarded(handler: Handler, render: Renderer) -> Handler:
     return guard
 
 
-def _problem_of(error: Exception, request: web.BaseRequest) -> tuple[Problem, Mapping[str, str]]:
-    """With the headers that the framework has set."""
+def _problem_of(error: Exception, request: web.BaseRequest) -> Problem:
     match error:
         case Problem():
-            return error, {}
+            return error
         case StoreFull():
             detail = f"The store has no space left; submit again when it has. ({error})"
-            return Problem(507, "store_full", detail, after_s=error.after_s), {}
+            return Problem(507, "store_full", detail, after_s=error.after_s)
         case Retry():
-            return Problem(503, "unavailable", str(error), after_s=error.after_s), {}
+            return Problem(503, "unavailable", str(error), after_s=error.after_s)
         case Invalid():
-            return Problem(400, error.failure.reason, error.failure.message), {}
+            return Problem(400, error.failure.reason, error.failure.message)
         case web.HTTPException():
             return _of_framework(error, request)
         case ConnectionError():  # the client has disconnected: only the metrics see this
-            return Problem(400, "disconnected", "The connection was lost."), {}
+            return Problem(400, "disconnected", "The connection was lost.")
     request_id = uuid4().hex
     log.error("request.failed", method=request.method, route=_route(request), request_id=request_id, exc_info=error)
-    return Problem(500, "internal_error", "Internal error; the gateway's log has the details.", request_id=request_id), {}
+    return Problem(500, "internal_error", "Internal error; the gateway's log has the details.", request_id=request_id)
 
 
-def _of_framework(error: web.HTTPException, request: web.BaseRequest) -> tuple[Problem, Mapping[str, str]]:
-    kept = {name: error.headers[name] for name in KEPT_HEADERS if name in error.headers}
+def _of_framework(error: web.HTTPException, request: web.BaseRequest) -> Problem:
+    kept = {"Allow": allow(error)} if isinstance(error, web.HTTPMethodNotAllowed) else {}
     details = {
         404: "There is no such path.",
         405: f"This path does not allow {request.method}; it allows {kept.get('Allow', 'other methods')}.",
@@ -175,7 +172,12 @@ def _of_framework(error: web.HTTPException, request: web.BaseRequest) -> tuple[P
         417: "The only supported expectation is 100-continue.",
     }
     reason = HTTPStatus(error.status).phrase.lower().replace(" ", "_")
-    return Problem(error.status, reason, details.get(error.status, error.reason)), kept
+    return Problem(error.status, reason, details.get(error.status, error.reason), headers=kept)
+
+
+def allow(error: web.HTTPMethodNotAllowed) -> str:
+    """The value of the header: every path answers OPTIONS."""
+    return ", ".join(sorted({*error.allowed_methods, "OPTIONS"}))
 
 
 def _route(request: web.BaseRequest) -> str:

@@ -1,5 +1,6 @@
 """JSON responses of the handlers. They are never stored by caches: what they say changes, and is not for everybody."""
 
+import hashlib
 from collections.abc import Mapping
 
 import orjson
@@ -15,3 +16,8 @@ def encoded(body: bytes, status: int = 200, headers: Mapping[str, str] | None = 
     response = web.Response(body=body, status=status, content_type="application/json", headers=headers)
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def content_etag(body: bytes) -> str:
+    """The value of a strong ETag."""
+    return hashlib.sha256(body).hexdigest()[:32]

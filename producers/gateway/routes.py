@@ -58,6 +58,15 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True)
+class ErrorForm:
+    """How errors are written where they are no problem details. `statuses`: where another status takes the place of one."""
+
+    model: type[BaseModel]
+    media_type: str = "application/json"
+    statuses: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """`path`: without a slash at its end, empty for the page. `query`: None where no parameter is known. `problems`: reasons that
     `problems.REASONS` lists, beside those that any path may have. `is_probe`: answered whatever host is named, and to anybody.
@@ -77,6 +86,7 @@ class Route:
     is_probe: bool = False
     access: Access = "key"
     submits: bool = False
+    errors: ErrorForm | None = None
 
     @property
     def is_open(self) -> bool:
@@ -145,9 +155,8 @@ def _value(name: str, field: FieldInfo, given: Mapping[str, str]) -> str | list[
 
 
 def _is_list(annotation: object) -> bool:
-    """A tuple or a list, or None."""
-    origins = [get_origin(annotation), *(get_origin(part) for part in get_args(annotation))]
-    return any(origin in (tuple, list) for origin in origins)
+    """A tuple of any length, or None."""
+    return any(get_origin(part) is tuple and get_args(part)[-1] is ... for part in (annotation, *get_args(annotation)))
 
 
 def _first_line(model: type[BaseModel]) -> str:

@@ -2,16 +2,36 @@
 
 from typing import Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 
 from producers.gateway.documents.document import Document
 from schemas.audio import AudioTrack
 from schemas.jobs import Source, State
-from schemas.options import ModelRef
+from schemas.options import ModelRef, Task
 from schemas.record import Failure
 from schemas.segment import RemovedSegment, Word
 from schemas.timings import Timings
 from schemas.warning import TranscriptWarning
+from schemas.work import AudioInfo
+
+TASK_ID = "0b0c7d3e-5a53-4c8e-9d0a-1f1d2f0a7f11"
+MODEL = {"name": "base", "revision": "ebe41f70d5b6"}
+TRACK = {"index": 0, "channels": 1, "language": "en", "title": None, "default": True}
+AUDIO = {"container": "flac", "codec": "flac", "duration": 118.6, "tracks": [TRACK]}
+SEGMENT = {
+    "start": 0.0,
+    "end": 4.2,
+    "text": "Good morning, everybody.",
+    "language": "en",
+    "avg_logprob": -0.21,
+    "no_speech_prob": 0.01,
+    "compression_ratio": 1.1,
+}
+
+
+def example(**fields: object) -> ConfigDict:
+    """Configures a document that has an example."""
+    return ConfigDict(json_schema_extra={"examples": [fields]})
 
 
 class Audio(Document):
@@ -32,6 +52,16 @@ class EstimateRange(Document):
 
 class Submitted(Document):
     """An accepted job."""
+
+    model_config = example(
+        success=True,
+        task_id=TASK_ID,
+        status_url=f"/api/transcribe/async/status/{TASK_ID}",
+        message="accepted; the status_url shows its progress",
+        submission_time="2026-01-02T12:00:00Z",
+        audio=AUDIO,
+        estimate={"min": 6.4, "max": 15.9},
+    )
 
     success: Literal[True]
     task_id: str = Field(json_schema_extra={"format": "uuid"})
@@ -76,20 +106,6 @@ class Transcription(Document):
     duration: float
 
 
-class DecodedAudio(Document):
-    """What the container declares, and what was decoded."""
-
-    container: str
-    codec: str
-    sample_rate_hz: int
-    channels: int
-    declared_duration_s: float | None = Field(description="null: not declared")
-    duration_s: float = Field(description="on the player's clock")
-    start_s: float = Field(description="where the sound begins on that clock")
-    track: int = Field(description="the audio track that was read")
-    tracks: tuple[AudioTrack, ...]
-
-
 class Result(Document):
     """The transcript, and how it was made."""
 
@@ -100,12 +116,49 @@ class Result(Document):
     timings: Timings | None
     removed: tuple[RemovedSegment, ...]
     warnings: tuple[TranscriptWarning, ...]
-    audio_info: DecodedAudio
+    audio_info: AudioInfo
     cached: bool
+
+
+class TranscriptFile(Document):
+    """The transcript as a json file."""
+
+    text: str
+    language: str | None = Field(description="null: nobody speaks")
+    language_probability: float
+    duration: float
+    speech_duration: float
+    processing_time: float
+    inference_time: float
+    timings: Timings | None
+    task: Task
+    model: ModelRef
+    segments: tuple[TranscriptSegment, ...]
+    removed: tuple[RemovedSegment, ...]
+    warnings: tuple[TranscriptWarning, ...]
+    audio_info: AudioInfo
 
 
 class JobStatus(Document):
     """State, progress and result of a job."""
+
+    model_config = example(
+        success=True,
+        task_id=TASK_ID,
+        state="STARTED",
+        message="transcribing, 25% done",
+        filename="talk.flac",
+        submitted_at="2026-01-02T12:00:00Z",
+        started_at="2026-01-02T12:00:01Z",
+        ended_at=None,
+        retry_of=None,
+        model=MODEL,
+        warnings=[],
+        audio=AUDIO,
+        estimate={"min": 4.1, "max": 11.3},
+        timings=None,
+        progress={"share": 0.25, "fraction": 0.25, "processed_s": 29.7, "total_s": 118.6, "eta_s": 7.7, "segments": [SEGMENT]},
+    )
 
     success: bool = Field(description="false after FAILURE and REVOKED")
     task_id: str = Field(json_schema_extra={"format": "uuid"})
@@ -157,6 +210,8 @@ class JobList(Document):
 
 class Cancelled(Document):
     """A cancellation that was requested, or has been carried out already."""
+
+    model_config = example(success=True, task_id=TASK_ID, state="STARTED", message="cancellation requested")
 
     success: Literal[True]
     task_id: str = Field(json_schema_extra={"format": "uuid"})

@@ -21,3 +21,18 @@ class OpenAiModels(Document):
 
     object: Literal["list"]
     data: tuple[OpenAiModel, ...]
+
+
+class OpenAiErrorDetails(Document):
+    """`message` is for people, `code` for programs; `param`: the field that is wrong."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class OpenAiError(Document):
+    """An error."""
+
+    error: OpenAiErrorDetails

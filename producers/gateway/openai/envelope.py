@@ -3,15 +3,16 @@
 `guarded()` in `problems.py` has every error written by a renderer, also those that arise before there is a handler.
 """
 
-from collections.abc import Mapping
 from http import HTTPStatus
 from uuid import uuid4
 
 import orjson
 from aiohttp import web
 
+from producers.gateway.documents.openai import OpenAiError
 from producers.gateway.openai.fields import field_of
 from producers.gateway.problems import Problem, Renderer
+from producers.gateway.routes import ErrorForm
 
 PREFIX = "/v1"
 REQUEST_ID = "x-request-id"
@@ -20,13 +21,14 @@ CODES = {"unauthorized": "invalid_api_key", "rate_limited": "rate_limit_exceeded
 OF_THE_FILE = ("unsupported", "no_audio", "corrupt", "unknown_track", "too_long", "undecodable", "empty", "too_large")
 STATUSES = {422: 400, 507: 503}  # OpenAI answers a file that it cannot read with 400; its clients do not have a class for 507
 ENDED = ("FAILURE", "REVOKED")
+ERRORS = ErrorForm(OpenAiError, statuses=STATUSES)
 
 
 def renderer(base_path: str) -> Renderer:
     """Problem details for all paths but those below `/v1`, with or without the path that a reverse proxy adds."""
 
-    def render(request: web.BaseRequest, problem: Problem, headers: Mapping[str, str]) -> web.Response:
-        response = problem.response(headers)
+    def render(request: web.BaseRequest, problem: Problem) -> web.Response:
+        response = problem.response()
         return _rewritten(response, problem) if is_below(request.path, base_path) else response
 
     return render

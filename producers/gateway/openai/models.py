@@ -6,7 +6,7 @@ from typing import Any
 from aiohttp import web
 
 from producers.gateway.documents.openai import OpenAiModel, OpenAiModels
-from producers.gateway.openai.envelope import PREFIX
+from producers.gateway.openai.envelope import ERRORS, PREFIX
 from producers.gateway.problems import Problem
 from producers.gateway.responses import json_response
 from producers.gateway.routes import Route
@@ -23,7 +23,7 @@ class OpenAiModelList:
 
     def routes(self) -> list[Route]:
         return [
-            Route("GET", f"{PREFIX}/models", self.all, "The models", "OpenAI", responses={200: OpenAiModels}),
+            Route("GET", f"{PREFIX}/models", self.all, "The models", "OpenAI", responses={200: OpenAiModels}, errors=ERRORS),
             Route(
                 "GET",
                 f"{PREFIX}/models/{{model}}",
@@ -32,6 +32,7 @@ class OpenAiModelList:
                 "OpenAI",
                 responses={200: OpenAiModel},
                 problems=("model_not_found",),
+                errors=ERRORS,
             ),
         ]
 

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import orjson
 from confluent_kafka import Producer
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from producers.gateway import Gateway, build
 from producers.gateway.connection import Patience
@@ -38,7 +39,7 @@ BOUNDARY = "----of-the-tests"
 @dataclass(frozen=True, slots=True)
 class Answer:
     status: int
-    headers: Mapping[str, str]
+    headers: CIMultiDictProxy[str]
     body: bytes
 
     @property
@@ -72,7 +73,7 @@ class RunningGateway:
         try:
             connection.request(method, path, body, self.headers | dict(headers or {}))
             answer = connection.getresponse()
-            return Answer(answer.status, dict(answer.getheaders()), answer.read())
+            return Answer(answer.status, CIMultiDictProxy(CIMultiDict(answer.getheaders())), answer.read())
         finally:
             connection.close()
 

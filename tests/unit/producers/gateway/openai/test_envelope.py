@@ -13,7 +13,8 @@ BASE = "/murmur"
 
 
 def rendered(problem: Problem, path: str = "/v1/audio/transcriptions") -> tuple[int, dict[str, Any], dict[str, str]]:
-    response = renderer(BASE)(make_mocked_request("POST", path), problem, {"Allow": "GET"})
+    problem.headers = {"Allow": "GET"}
+    response = renderer(BASE)(make_mocked_request("POST", path), problem)
     assert isinstance(response.body, bytes)
     return response.status, orjson.loads(response.body), dict(response.headers)
 
