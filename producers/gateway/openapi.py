@@ -21,7 +21,7 @@ from runtime.requested_options import RequestedOptions
 Json = dict[str, Any]
 REF = "#/components/schemas/{model}"
 PROBLEM = "application/problem+json"
-EVERYWHERE = ("bad_request", "expectation_failed", "internal_error")  # whatever the path is
+EVERYWHERE = ("bad_request", "expectation_failed", "header_too_large", "internal_error", "too_many_connections")
 EXCEPT_PROBES = ("cross_origin", "unknown_host", "unavailable")
 PATH_PARAMETERS: Mapping[str, Json] = {
     "task_id": {"description": "which job", "schema": {"type": "string", "format": "uuid"}},
