@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field, JsonValue
 
 from producers.gateway.documents.document import Document
 from schemas.audio import AudioTrack
@@ -15,10 +15,10 @@ from schemas.warning import TranscriptWarning
 from schemas.work import AudioInfo
 
 TASK_ID = "0b0c7d3e-5a53-4c8e-9d0a-1f1d2f0a7f11"
-MODEL = {"name": "base", "revision": "ebe41f70d5b6"}
-TRACK = {"index": 0, "channels": 1, "language": "en", "title": None, "default": True}
-AUDIO = {"container": "flac", "codec": "flac", "duration": 118.6, "tracks": [TRACK]}
-SEGMENT = {
+MODEL: JsonValue = {"name": "base", "revision": "ebe41f70d5b6"}
+TRACK: JsonValue = {"index": 0, "channels": 1, "language": "en", "title": None, "default": True}
+AUDIO: JsonValue = {"container": "flac", "codec": "flac", "duration": 118.6, "tracks": [TRACK]}
+SEGMENT: JsonValue = {
     "start": 0.0,
     "end": 4.2,
     "text": "Good morning, everybody.",
@@ -29,7 +29,7 @@ SEGMENT = {
 }
 
 
-def example(**fields: object) -> ConfigDict:
+def example(**fields: JsonValue) -> ConfigDict:
     """Configures a document that has an example."""
     return ConfigDict(json_schema_extra={"examples": [fields]})
 

@@ -206,9 +206,9 @@ def test_head_has_the_headers_of_get_and_no_body(gateway: RunningGateway, audio:
     [
         ("/", "GET, HEAD, OPTIONS"),
         (API, "OPTIONS, POST"),
-        (f"{API}/{uuid4()}/events", "GET, HEAD, OPTIONS"),
+        (f"{API}/{UUID(int=1)}/events", "GET, HEAD, OPTIONS"),
         ("/api/jobs", "GET, HEAD, OPTIONS"),
-        (f"/api/jobs/{uuid4()}", "DELETE, OPTIONS"),
+        (f"/api/jobs/{UUID(int=1)}", "DELETE, OPTIONS"),
         ("/livez/", "GET, HEAD, OPTIONS"),
     ],
 )
