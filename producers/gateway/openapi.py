@@ -12,6 +12,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
+from producers.gateway.access.gate import API_KEY_HEADER, READING
+from producers.gateway.access.sessions import COOKIE
 from producers.gateway.documents.problem import ProblemDocument
 from producers.gateway.problems import REASONS
 from producers.gateway.routes import Body, Response, Route
@@ -23,6 +25,8 @@ REF = "#/components/schemas/{model}"
 PROBLEM = "application/problem+json"
 EVERYWHERE = ("bad_request", "expectation_failed", "header_too_large", "internal_error", "too_many_connections")
 EXCEPT_PROBES = ("cross_origin", "unknown_host", "unavailable")
+WITH_KEYS = ("unauthorized", "rate_limited")
+SUBMITTING = ("too_many_jobs", "queue_full", "queue_share_full")
 PATH_PARAMETERS: Mapping[str, Json] = {
     "task_id": {"description": "which job", "schema": {"type": "string", "format": "uuid"}},
     "model": {"description": "a model's name", "schema": {"type": "string"}},
@@ -32,15 +36,22 @@ HEADERS: Mapping[str, Json] = {
     "Location": {"description": "the address of what was made", "schema": {"type": "string", "format": "uri-reference"}},
     "Retry-After": {"description": "seconds until a repeat may succeed", "schema": {"type": "integer", "minimum": 1}},
     "Allow": {"description": "the methods of the path", "schema": {"type": "string"}},
+    "Set-Cookie": {"description": "the session of a web page", "schema": {"type": "string"}},
     "ETag": {"description": "identifies the content, for If-None-Match and If-Range", "schema": {"type": "string"}},
     "Content-Disposition": {"description": "a name for the file (RFC 6266)", "schema": {"type": "string"}},
     "Content-Range": {"description": "which bytes, and of how many", "schema": {"type": "string"}},
     "Accept-Ranges": {"description": "bytes", "schema": {"type": "string"}},
 }
+SECURITY_SCHEMES: Mapping[str, Json] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "an API key; where none are configured, none is needed"},
+    "header": {"type": "apiKey", "in": "header", "name": API_KEY_HEADER, "description": "the same key in another header"},
+    "session": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "of a web page, for reading only"},
+}
 TAGS: Mapping[str, str] = {
     "submission": "Audio in.",
     "jobs": "What becomes of it.",
     "transcripts": "Text out.",
+    "access": "API keys and sessions.",
     "OpenAI": "As clients of OpenAI's API expect it.",
     "system": "What the installation is doing.",
     "description": "This description.",
@@ -72,7 +83,12 @@ def describe(routes: Iterable[Route]) -> Json:
         "tags": [{"name": tag, "description": text} for tag, text in TAGS.items() if tag in used]
         + [{"name": tag} for tag in sorted(used - TAGS.keys())],
         "paths": paths,
-        "components": {"schemas": schemas.definitions, "responses": _common_problems(paths), "headers": dict(HEADERS)},
+        "components": {
+            "schemas": schemas.definitions,
+            "responses": _common_problems(paths),
+            "headers": dict(HEADERS),
+            "securitySchemes": dict(SECURITY_SCHEMES),
+        },
     }
 
 
@@ -134,6 +150,7 @@ def _operation(route: Route, schemas: _Schemas) -> Json:
         "summary": route.summary,
         "tags": [route.tag],
         "parameters": [*_in_path(route), *_in_query(route, schemas)],
+        "security": _security(route),
         "responses": {
             **{str(status): _response(each, schemas) for status, each in sorted(route.answers.items())},
             **{str(status): _error(status, reasons, route, schemas) for status, reasons in sorted(_reasons(route).items())},
@@ -152,6 +169,12 @@ def _reasons(route: Route) -> dict[int, list[str]]:
     reasons = [*route.problems, *EVERYWHERE]
     if not route.is_probe:
         reasons += EXCEPT_PROBES
+    if not route.is_open:
+        reasons += WITH_KEYS
+    if route.access == "admin":
+        reasons.append("forbidden")
+    if route.submits:
+        reasons += SUBMITTING
     if route.parameters.model_config.get("extra") == "forbid":
         reasons.append("unknown_parameter")
     if route.parameters.model_fields:
@@ -163,6 +186,13 @@ def _reasons(route: Route) -> dict[int, list[str]]:
             status = route.errors.statuses.get(status, status)
         found.setdefault(status, []).append(reason)
     return found
+
+
+def _security(route: Route) -> list[Json]:
+    """One of these."""
+    if route.is_open:
+        return []
+    return [{"bearer": []}, {"header": []}, *([{"session": []}] if route.method in READING else [])]
 
 
 def _operation_id(route: Route) -> str:

@@ -40,17 +40,7 @@ log = get_logger(__name__)
 PROBLEMS = (  # of a submission
     *("bad_request", "bad_option", "unknown_field", "unknown_language", "unsupported_language", "unknown_model", "empty"),
     *("no_webhook_secret", "disconnected", "too_slow", "too_large", "not_multipart", "unsupported_encoding"),
-    *(
-        "unsupported",
-        "no_audio",
-        "corrupt",
-        "unknown_track",
-        "too_long",
-        "expectation_failed",
-        "store_full",
-        "queue_full",
-        "queue_share_full",
-    ),
+    *("unsupported", "no_audio", "corrupt", "unknown_track", "too_long", "store_full"),
 )
 
 
