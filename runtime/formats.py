@@ -21,10 +21,11 @@ INVISIBLE = dict.fromkeys([*range(32), *range(127, 160)], " ")
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """`write` gives the whole file, UTF-8; an empty transcript gives a valid file too."""
+    """`write` gives the whole file, UTF-8; an empty transcript gives a valid file too. `about`: what it is, for people."""
 
     content_type: str
     write: Callable[[Transcript], bytes]
+    about: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +119,11 @@ def tsv(transcript: Transcript) -> bytes:
 
 
 FORMATS: dict[str, Format] = {
-    "json": Format("application/json", json),
-    "txt": Format("text/plain", txt),
-    "srt": Format("application/x-subrip", srt),
-    "vtt": Format("text/vtt", vtt),
-    "tsv": Format("text/tab-separated-values", tsv),
+    "json": Format("application/json", json, "Everything: text, segments, words if they were requested, warnings, timings"),
+    "txt": Format("text/plain", txt, "Text, one line for each segment"),
+    "srt": Format("application/x-subrip", srt, "SubRip subtitles"),
+    "vtt": Format("text/vtt", vtt, "WebVTT subtitles, for browsers"),
+    "tsv": Format("text/tab-separated-values", tsv, "Table of start, end (in milliseconds) and text, as Whisper writes it"),
 }
 
 

@@ -16,9 +16,10 @@ from schemas.stats import JobFigures, JobSeries, QueueFigures, StatsPublished
 from schemas.topics import STATS
 
 STALE = timedelta(seconds=150)  # the sink writes every figure at least once a minute
+UNKNOWN_LANE = "unknown"  # of a file that does not state its length, before it is decoded
 BY: dict[str, Callable[[JobSeries], str]] = {
     "state": lambda row: row.state,
-    "lane": lambda row: row.lane or "auto",
+    "lane": lambda row: row.lane or UNKNOWN_LANE,
     "model": lambda row: row.model,
     "owner": lambda row: row.owner,
 }

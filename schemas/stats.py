@@ -30,7 +30,7 @@ class JobSeries(JobTotals):
 
     window: WindowName
     state: State
-    lane: Lane | None = Field(description="as the job asked for; None: chosen by the length of its audio")
+    lane: Lane | None = Field(description="as the job asked for, else by the length of its audio; None: not known (yet)")
     model: str
     owner: str
 

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from schemas.record import Record, Time, Value
+from schemas.record import Lane, Record, Sha256, Time, Value
 
 ModelState = Literal["not loaded", "loading", "loaded"]
 
@@ -35,8 +35,19 @@ class WorkerDevice(Value):
     allocated_bytes: int = Field(0, description="by this worker's models")
 
 
+class WorkerRun(Value):
+    """A run of a work of which the worker has begun chunks that are not done."""
+
+    work_id: Sha256
+    run: str
+    model: str
+    lane: Lane
+    chunks: int
+    since: Time = Field(description="when the oldest of these chunks was begun")
+
+
 class WorkerReported(Record):
-    """`workers`: written when it has changed, at most every 10 s, and at least once a minute."""
+    """`workers`: written when it has changed, at most every 10 s (2 s if it begins or ends a run), and at least once a minute."""
 
     TYPE: ClassVar[str] = "worker.reported"
 
@@ -46,6 +57,9 @@ class WorkerReported(Record):
     batch_size: int = Field(0, description="windows in one batch, at most")
     models: tuple[WorkerModel, ...] = Field(description="those that it serves, the default one first")
     devices: tuple[WorkerDevice, ...] = ()
+    running: tuple[WorkerRun, ...] | None = Field(
+        None, description="None: in records of an earlier version", exclude_if=lambda running: running is None
+    )
 
     @property
     def event_id(self) -> str:

@@ -1,7 +1,9 @@
 """A chunk in flight at the transcriber: its record, its audio on the way, its windows. Owned by `stage`."""
 
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from schemas.options import ModelRef
 from schemas.record import Lane
 from schemas.topics import CHUNKS_INTERACTIVE
 from schemas.work import ChunkReady
+from schemas.worker import WorkerRun
 
 WINDOW_COST_S = 2.0  # about that of two seconds of speech
 
@@ -34,8 +37,12 @@ class Held:
     windows: ChunkWindows | None = None
     window: Window | None = None
     group: tuple[ModelRef, Group] | None = None
-    begun: bool = False
+    begun_at: datetime | None = None
     running: bool = False
+
+    @property
+    def begun(self) -> bool:
+        return self.begun_at is not None
 
     @property
     def lane(self) -> Lane:
@@ -71,3 +78,17 @@ class Held:
         if self.group is None and self.window is not None:
             self.group = self.model, engine.group(self.window)
         return self
+
+
+def runs_of(held: Iterable[Held]) -> tuple[WorkerRun, ...]:
+    """The runs of the chunks that have begun."""
+    begun: dict[tuple[str, str], list[tuple[datetime, Held]]] = {}
+    for each in held:
+        if each.begun_at is not None:
+            begun.setdefault((each.chunk.work_id, each.chunk.run), []).append((each.begun_at, each))
+    return tuple(_run(work_id, run, chunks) for (work_id, run), chunks in sorted(begun.items()))
+
+
+def _run(work_id: str, run: str, chunks: Sequence[tuple[datetime, Held]]) -> WorkerRun:
+    since, oldest = min(chunks, key=lambda chunk: chunk[0])
+    return WorkerRun(work_id=work_id, run=run, model=oldest.model.name, lane=oldest.lane, chunks=len(chunks), since=since)

@@ -16,9 +16,10 @@ from runtime.gpus import Gpu
 from runtime.kafka.messages import Output, Step
 from schemas.options import ModelRef
 from schemas.topics import WORKERS
-from schemas.worker import WorkerDevice, WorkerModel, WorkerReported
+from schemas.worker import WorkerDevice, WorkerModel, WorkerReported, WorkerRun
 
 AT_MOST_EVERY_S = 10.0
+RUNS_AT_MOST_EVERY_S = 2.0  # when a run begins or ends
 AT_LEAST_EVERY_S = 60.0
 
 
@@ -60,14 +61,22 @@ class Reports:
         self._last: WorkerReported | None = None
         self._published_s = 0.0
         self._due_s = clock() + AT_MOST_EVERY_S
+        self._runs_due_s = 0.0
+        self._runs: set[tuple[str, str]] = set()
 
-    def due(self) -> Iterator[Step]:
-        """The report, if it is due and has changed, or is old."""
+    def due(self, running: Callable[[], tuple[WorkerRun, ...]] = tuple) -> Iterator[Step]:
+        """The report, if it is due and has changed, or is old. `running`: what the worker does now."""
         now_s, is_first = self._clock(), self._last is None
-        if now_s < self._due_s and not (is_first and self._residents.ready):
+        is_due = now_s >= self._due_s or (is_first and self._residents.ready)
+        if not is_due and (is_first or now_s < self._runs_due_s):
             return
-        self._due_s = now_s + AT_MOST_EVERY_S
-        report = self._report()
+        self._runs_due_s = now_s + RUNS_AT_MOST_EVERY_S
+        runs = running()
+        which = {(run.work_id, run.run) for run in runs}
+        if not is_due and which == self._runs:
+            return
+        self._due_s, self._runs = now_s + AT_MOST_EVERY_S, which
+        report = self._report(runs)
         if self._last is None or now_s - self._published_s >= AT_LEAST_EVERY_S or _differ(report, self._last):
             self._last, self._published_s = report, now_s
             yield Step(outputs=[Output(WORKERS, self._name, report, may_be_lost=True)])
@@ -76,7 +85,7 @@ class Reports:
         """For the end of the worker: a tombstone of its reports, if there are any."""
         return [] if self._last is None else [Output(WORKERS, self._name, None, may_be_lost=True)]
 
-    def _report(self) -> WorkerReported:
+    def _report(self, runs: tuple[WorkerRun, ...]) -> WorkerReported:
         models = self._residents.uses.of(self._models)
         return WorkerReported(
             worker_id=self._name,
@@ -85,6 +94,7 @@ class Reports:
             batch_size=self._residents.batch_size,
             models=models,
             devices=tuple(_device(gpu, models) for gpu in self._read_gpus()),
+            running=runs,
         )
 
 

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Protocol
 
 import numpy as np
@@ -22,7 +23,7 @@ from processors.transcriber.device_guard import GPU_BATCH, DeviceGuard
 from processors.transcriber.engine import Engine, WindowText
 from processors.transcriber.eviction import CacheLimits
 from processors.transcriber.features import from_pcm
-from processors.transcriber.held import Held
+from processors.transcriber.held import Held, runs_of
 from processors.transcriber.kept_results import KeptResults
 from processors.transcriber.recent_results import RecentResults, request_id
 from processors.transcriber.reports import Reports, worker_id
@@ -136,7 +137,7 @@ class Transcriber:
         yield from self._fetched()
         yield from self._dispatch()
         self._residents.turn([held.model for held in self._held.values()])
-        yield from self.reports.due()
+        yield from self.reports.due(lambda: runs_of(self._held.values()))
 
     def on_assign(self, partitions: Sequence[Partition]) -> None:
         """Nothing to prepare."""
@@ -277,7 +278,7 @@ class Transcriber:
                 yield Step(begins=begins)
                 results.begun(begins)
             for held in batch:
-                held.begun = held.running = True
+                held.begun_at, held.running = held.begun_at or datetime.now(UTC), True
             self._residents.submit(batch[0].model, batch, [held.window for held in batch if held.window])
 
     def _next_batch(self) -> list[Held]:

@@ -16,6 +16,7 @@ from producers.gateway.ended import EndedJobs
 from producers.gateway.events import EventStreams
 from producers.gateway.finishing import finished
 from producers.gateway.form import MAX_BYTES, OVERHEAD_BYTES, expect_continue
+from producers.gateway.health import Health
 from producers.gateway.jobs import Jobs
 from producers.gateway.lookup import JobLookup
 from producers.gateway.openai.models import OpenAiModelList
@@ -27,6 +28,7 @@ from producers.gateway.routes import QUERY, Handler, Route, parse_query
 from producers.gateway.status import Documents
 from producers.gateway.submit import Submissions
 from producers.gateway.system import System
+from producers.gateway.work_in_hand import WorkInHand
 from runtime.objects.transcripts import Transcripts
 
 
@@ -128,6 +130,8 @@ def _routes(parts: Parts, origins: Origins, sessions: Sessions) -> list[Route]:
         Downloads(lookup, documents),
         AudioDownloads(resources.objects, resources.settings.work_bucket, view, lookup),
         System(parts),
+        Health(parts),
+        WorkInHand(view, documents),
         OpenAiModelList(resources.models),
         AccessEndpoints(origins, sessions, parts.unfinished),
         Page(),

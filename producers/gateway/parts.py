@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from producers.gateway.access.keyring import Keyring
 from producers.gateway.access.unfinished import UnfinishedJobs
 from producers.gateway.feed import Freshness, Wakeups
+from producers.gateway.readings import Readings
 from producers.gateway.view import View
 from runtime.kafka.async_producer import AsyncProducer
 from runtime.resources import Resources
@@ -27,3 +28,4 @@ class Parts:
     readiness: Readiness
     keyring: Keyring
     unfinished: UnfinishedJobs
+    readings: Readings

@@ -19,8 +19,9 @@ from producers.gateway.feed import Feed, Freshness, Wakeups
 from producers.gateway.openai.envelope import renderer
 from producers.gateway.parts import Parts, Readiness
 from producers.gateway.problems import guarded
+from producers.gateway.readings import Readings
 from producers.gateway.view import View, view_path
-from runtime.errors import MurmurError, UsageError
+from runtime.errors import UsageError
 from runtime.kafka.async_producer import AsyncProducer
 from runtime.logs import get_logger
 from runtime.resources import Resources
@@ -50,6 +51,7 @@ class Gateway:
         self._keyring = keyring
         self._view = View(view_path(resources.settings), Estimates(resources.settings.interactive_max_s))
         self._producer = AsyncProducer(resources.kafka, "gateway", "gateway")
+        self._readings = Readings(resources, self._producer, self._view)
         self._stopping = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped: asyncio.Event | None = None
@@ -105,6 +107,7 @@ class Gateway:
             self._all_readiness,
             self._keyring,
             unfinished,
+            self._readings,
         )
         api = Api(parts)
         try:
@@ -177,22 +180,12 @@ class Gateway:
                 self._failure = failure
                 self.stop()
                 return
-            check = asyncio.create_task(asyncio.to_thread(self._check))
+            check = asyncio.create_task(asyncio.to_thread(self._readings.refresh))
             await asyncio.wait({check}, timeout=SLOW_S)
             if not check.done():
                 self._away = "broker or store do not answer"
-            self._away = await check
+            self._away = (await check).problem
             await asyncio.sleep(WATCH_UNREADY_S if self._away else WATCH_S)
-
-    def _check(self) -> str | None:
-        self._producer.check()
-        if self._producer.unavailable is not None:
-            return self._producer.unavailable
-        try:
-            self._resources.objects.check(self._resources.settings.work_bucket)
-        except MurmurError as error:
-            return f"the store is unavailable: {error}"
-        return None
 
     def _all_readiness(self) -> Mapping[str, str | None]:
         return {self.name: self.not_ready(), **self.readiness()}

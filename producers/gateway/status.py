@@ -147,19 +147,28 @@ class Documents:
         return None if job.ended else self._view.estimates.of(job.job_id, self._progress(job).share or 0.0)
 
     def _progress_document(self, job: JobView, estimate: Estimate | None, segments: tuple[Segment, ...]) -> dict[str, Any]:
-        """What is not known is None, except `share`, which is 0 then. `eta_s` is by the speed of the work itself once that can be
-        measured, before that by the speed of earlier ones."""
+        """What is not known is None, except `share`, which is 0 then."""
+        return {
+            "share": self._progress(job).share or 0.0,
+            **self._figures(job, estimate),
+            "segments": long_json.array(map(segment_document, segments)),
+        }
+
+    def progress_figures(self, job: JobView) -> dict[str, float | None]:
+        """How far it is, without the segments."""
+        return self._figures(job, self._estimate(job))
+
+    def _figures(self, job: JobView, estimate: Estimate | None) -> dict[str, float | None]:
+        """`eta_s` is by the speed of the work itself once that can be measured, before that by the speed of earlier ones."""
         progress, total_s = self._progress(job), job.duration_s
         is_known = job.state == "SUCCESS" or not job.ended or progress.version[1] > 0
         fraction = progress.share if is_known else None
         eta_s = estimate.likely_s if progress.left_s is None and estimate is not None else progress.left_s
         return {
-            "share": progress.share or 0.0,
             "fraction": fraction,
             "processed_s": None if fraction is None or total_s is None else round(fraction * total_s, 3),
             "total_s": total_s,
             "eta_s": None if eta_s is None or job.state in ("FAILURE", "REVOKED") else round(eta_s, 1),
-            "segments": long_json.array(map(segment_document, segments)),
         }
 
     def _result(self, job: JobView) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from producers.gateway.access.caller import caller_of
-from producers.gateway.documents.system import GpuStatus, ModelList, Statistics, Status
+from producers.gateway.documents.system import FormatList, GpuStatus, ModelList, Statistics, Status
 from producers.gateway.listing import STATES
 from producers.gateway.models import models_document
 from producers.gateway.parts import Parts
@@ -15,6 +15,7 @@ from producers.gateway.responses import json_response
 from producers.gateway.routes import Access, AnyParameters, Handler, Response, Route
 from producers.gateway.workers import gpu_document
 from runtime import metrics
+from runtime.formats import FORMATS
 
 
 class System:
@@ -27,6 +28,7 @@ class System:
             Route("GET", "/api/models", self.models, "The models that jobs may ask for", "system", responses={200: ModelList}),
             Route("GET", "/api/gpu-status", self.gpu_status, "The workers' GPUs", "system", responses={200: GpuStatus}),
             Route("GET", "/api/stats", self.stats, "The last minute, hour and day", "system", responses={200: Statistics}),
+            Route("GET", "/api/formats", self.formats, "The result files", "system", responses={200: FormatList}),
             self._metrics_route(),
             _probe("/livez", self.live, "Whether the process responds"),
             _probe("/readyz", self.ready, "Whether it can do its work", "not_ready"),
@@ -45,6 +47,13 @@ class System:
 
     async def gpu_status(self, _request: web.Request) -> web.Response:
         return json_response(gpu_document(self._view.workers.latest(datetime.now(UTC))))
+
+    async def formats(self, _request: web.Request) -> web.Response:
+        formats = [
+            {"name": name, "content_type": each.content_type, "ending": f".{name}", "description": each.about}
+            for name, each in FORMATS.items()
+        ]
+        return json_response({"formats": formats})
 
     async def stats(self, request: web.Request) -> web.Response:
         """The metrics sink's figures for the last minute, hour and day; those of the caller, if it may not see all jobs."""

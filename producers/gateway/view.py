@@ -8,7 +8,7 @@ to fill its next broker.
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
@@ -221,6 +221,12 @@ class View:
         query = f"SELECT count(*), job_id, min(submitted_s) FROM jobs INDEXED BY jobs_counted WHERE {where}"
         ((count, oldest, _),) = self._file.scan(query, owner)  # SQLite takes job_id from the row of the minimum
         return count, UUID(oldest) if oldest is not None else None
+
+    def oldest_submitted_at(self) -> datetime | None:
+        """Of the jobs that are listed."""
+        query = "SELECT submitted_s FROM jobs INDEXED BY jobs_listed WHERE deleted = 0 ORDER BY submitted_s LIMIT 1"
+        rows = self._file.scan(query)
+        return datetime.fromtimestamp(rows[0][0], UTC) if rows else None
 
     def request(self, job_id: UUID) -> JobRequested | None:
         """What was requested; None for a job whose request had expired before this view was filled."""

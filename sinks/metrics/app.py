@@ -38,8 +38,9 @@ class App(faust.App):
 class Counter:
     """For one event loop: `start()`, `figures()` periodically, `stop()`."""
 
-    def __init__(self, kafka: Kafka) -> None:
+    def __init__(self, kafka: Kafka, interactive_max_s: float) -> None:
         self._jobs = kafka.name(JOBS)
+        self._interactive_max_s = interactive_max_s
         self.session_s = int(kafka.consumer_extra.get("session.timeout.ms", SESSION_TIMEOUT_MS)) / 1000
         self.app = self._app(kafka)
         transport.install(self.app)
@@ -113,7 +114,7 @@ class Counter:
             return
         if self._is_repeat(message.key, job.state):
             return
-        key = kind_of(job, message.partition).encode()
+        key = kind_of(job, message.partition, self._interactive_max_s).encode()
         entry = Entry.decode(self.windows.get(key))
         if entry.count(measured(job), job.changed_at.timestamp(), message.offset):
             self.windows[key] = entry.encode()

@@ -12,7 +12,7 @@ from itertools import groupby
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from runtime.stats import oldest_unfinished, totals
+from runtime.stats import UNKNOWN_LANE, oldest_unfinished, totals
 from schemas.stats import JobFigures, JobSeries, QueueFigures
 
 LABELS = ("window", "state", "lane", "model")
@@ -69,4 +69,4 @@ def _windows(rows: list[JobSeries]) -> Iterator[Metric]:
 
 
 def _labels(row: JobSeries) -> tuple[str, str, str, str]:
-    return row.window, row.state, row.lane or "auto", row.model
+    return row.window, row.state, row.lane or UNKNOWN_LANE, row.model

@@ -44,12 +44,13 @@ class MetricsSink:
     """A Stage. `run()` raises FaustFault within 5 s of a crash inside Faust; the caller decides what happens to the process.
     A thread of Faust that hangs even then is abandoned; it is a daemon thread, and no longer in the group.
 
-    It has no server: `registry` is served by the process that it runs in."""
+    It has no server: `registry` is served by the process that it runs in. `interactive_max_s`: longest file of the fast lane."""
 
     name = "metrics"
 
-    def __init__(self, kafka: Kafka, registry: CollectorRegistry) -> None:
+    def __init__(self, kafka: Kafka, registry: CollectorRegistry, interactive_max_s: float) -> None:
         self._kafka = kafka
+        self._interactive_max_s = interactive_max_s
         self._registry = registry
         self._stopping = threading.Event()
         self._not_ready: str | None = "the metrics sink is starting"
@@ -80,7 +81,7 @@ class MetricsSink:
         from sinks.metrics.app import Counter
 
         throttle_logs()
-        counter = Counter(self._kafka)
+        counter = Counter(self._kafka, self._interactive_max_s)
         producer = AsyncProducer(self._kafka, "metrics", "metrics")
         producer.open()
         try:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import orjson
 
+from runtime.lanes import lane_for
 from schemas.jobs import JobChanged, State
 from schemas.record import Lane
 from schemas.stats import JobTotals, WindowName
@@ -121,8 +122,12 @@ def _bucket(at_s: float, window: Window) -> int:
     return int(at_s // window.step_s) * window.step_s
 
 
-def kind_of(job: JobChanged, partition: int) -> Kind:
-    return Kind(partition, job.state, job.job.lane, job.model.name, job.job.owner)
+def kind_of(job: JobChanged, partition: int, interactive_max_s: float) -> Kind:
+    """A job that asked for no lane has the one that its length leads to."""
+    stated_s = job.job.audio.duration_s if job.job.audio is not None else None
+    length_s = job.duration_s if job.duration_s is not None else stated_s
+    lane = job.job.lane or (lane_for(length_s, interactive_max_s) if length_s is not None else None)
+    return Kind(partition, job.state, lane, job.model.name, job.job.owner)
 
 
 def measured(job: JobChanged) -> Totals:

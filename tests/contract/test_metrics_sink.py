@@ -46,14 +46,14 @@ class Running:
         return self.registry.get_sample_value(name, labels)
 
     def day(self, state: State = "SUCCESS") -> float | None:
-        return self.gauge("murmur_window_jobs", window="day", state=state, lane="auto", model="demo")
+        return self.gauge("murmur_window_jobs", window="day", state=state, lane="unknown", model="demo")
 
 
 @contextmanager
 def running(kafka: Kafka) -> Iterator[Running]:
     """The sink in a thread, ready; stopped and joined at the end."""
     registry = CollectorRegistry()
-    metrics = Running(MetricsSink(kafka, registry), registry)
+    metrics = Running(MetricsSink(kafka, registry, 30.0), registry)
 
     def run() -> None:
         try:
@@ -300,7 +300,7 @@ def _asserts_isolation(kafka: Kafka) -> None:
 
 
 def test_a_broker_that_is_not_there_is_waited_for() -> None:
-    sink = MetricsSink(Kafka("127.0.0.1:1", "murmur."), CollectorRegistry())
+    sink = MetricsSink(Kafka("127.0.0.1:1", "murmur."), CollectorRegistry(), 30.0)
     thread = threading.Thread(target=sink.run)
     thread.start()
     try:

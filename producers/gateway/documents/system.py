@@ -53,6 +53,21 @@ class GpuStatus(Document):
     gpus: tuple[Gpu, ...]
 
 
+class ResultFormat(Document):
+    """A kind of result file."""
+
+    name: str
+    content_type: str
+    ending: str
+    description: str
+
+
+class FormatList(Document):
+    """The kinds of result files."""
+
+    formats: tuple[ResultFormat, ...]
+
+
 class Totals(Document):
     """Figures of the jobs that ended in a window; a mean or ratio of nothing is null."""
 

@@ -116,7 +116,7 @@ def test_a_model_that_cannot_be_loaded_is_reported_as_not_loaded(reporting: Repo
     system = reporting.started().system
     system.turn(record := system.chunk(model=OTHER))
     system.until(lambda: record in system.settled(), "the failure")
-    assert states(reporting.system.handler.reports._report()) == {"demo": "loaded", "other": "not loaded"}
+    assert states(reporting.system.handler.reports._report(())) == {"demo": "loaded", "other": "not loaded"}
     assert reporting.after(AT_MOST_EVERY_S) == [], "nothing has changed"
 
 
@@ -130,6 +130,23 @@ def test_gpus_are_reported_with_what_the_models_take_of_the_first(reporting: Rep
         ("GPU-1", 50, 0, 50, 0),
     ]
     assert (report.models[1].device, report.models[1].load_s, report.models[1].memory_bytes) == ("cuda", 1.5, 30)
+
+
+def test_a_run_is_reported_two_seconds_after_the_last_report_and_is_gone_when_it_is_done(reporting: Reporting) -> None:
+    system = reporting.started().system
+    reporting.engine.gate.clear()
+    system.turn(system.chunk(work="a"), system.chunk(work="a"), system.chunk("interactive", work="c"))
+    system.until(lambda: len(system.begun()) == 3, "the batches")
+    assert reporting.after(1.0) == []
+    (report,) = reporting.after(1.0)
+    assert [(run.work_id[0], run.model, run.lane, run.chunks) for run in report.running or ()] == [
+        ("a", "demo", "bulk", 2),
+        ("c", "demo", "interactive", 1),
+    ]
+    reporting.engine.gate.set()
+    system.until(lambda: len(system.settled()) == 3, "the results")
+    (report,) = reporting.after(2.0)
+    assert report.running == ()
 
 
 def test_a_report_may_be_lost_and_is_keyed_by_the_worker(reporting: Reporting) -> None:

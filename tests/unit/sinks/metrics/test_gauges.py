@@ -26,7 +26,7 @@ def test_partitions_and_owners_add_up_and_ratios_are_of_the_sums() -> None:
     )
     registry = CollectorRegistry()
     registry.register(gauges)
-    labels = {"window": "hour", "state": "SUCCESS", "lane": "auto", "model": "demo"}
+    labels = {"window": "hour", "state": "SUCCESS", "lane": "unknown", "model": "demo"}
     assert registry.get_sample_value("murmur_window_jobs", labels) == 2
     assert registry.get_sample_value("murmur_window_real_time_factor", labels) == 0.25
     assert registry.get_sample_value("murmur_window_queue_wait_seconds", labels) == 3.0

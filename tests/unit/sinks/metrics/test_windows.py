@@ -82,9 +82,26 @@ def test_an_entry_is_over_when_the_longest_window_has_passed() -> None:
 
 
 def test_keys_carry_the_partition_and_are_read_back() -> None:
-    one, other = kind_of(changed(), 1), kind_of(changed(), 2)
+    one, other = kind_of(changed(), 1, 30.0), kind_of(changed(), 2, 30.0)
     assert one.encode() != other.encode()
     assert Kind.decode(one.encode()) == one == Kind(1, "SUCCESS", None, "demo", "default")
+
+
+@pytest.mark.parametrize(
+    ("facts", "lane"),
+    [
+        ({"duration_s": 30.0}, "interactive"),
+        ({"duration_s": 30.1}, "bulk"),
+        ({"duration_s": None, "result": None}, None),
+    ],
+)
+def test_a_job_that_asked_for_no_lane_counts_in_the_one_of_its_length(facts: dict[str, Any], lane: str | None) -> None:
+    assert kind_of(changed(**facts), 1, 30.0).lane == lane
+
+
+def test_a_job_counts_in_the_lane_that_it_asked_for() -> None:
+    job = changed().job.model_copy(update={"lane": "bulk"})
+    assert kind_of(changed(job=job, duration_s=1.0), 1, 30.0).lane == "bulk"
 
 
 def test_a_success_counts_its_audio_its_wait_and_its_work() -> None:

@@ -1,0 +1,82 @@
+"""What is said about the parts of the installation."""
+
+from typing import Literal
+
+from pydantic import AwareDatetime, Field
+
+from producers.gateway.documents.document import Document
+
+PartStatus = Literal["ok", "degraded"]
+
+
+class Part(Document):
+    """A part of the installation."""
+
+    status: PartStatus
+    detail: str | None = Field(description="what is wrong; null if nothing is")
+
+
+class StorePart(Part):
+    """The object store."""
+
+    kind: str = Field(description="s3 or directory")
+    response_s: float | None = Field(description="how long the last check took")
+
+
+class WorkersPart(Part):
+    """The transcribers that have reported lately."""
+
+    count: int
+    replicas: int = Field(description="batches that all of them together can transcribe at once")
+    models_loaded: tuple[str, ...]
+
+
+class GpuPart(Part):
+    """The GPUs of the workers' machines; sizes in GiB."""
+
+    available: bool
+    count: int
+    memory_total_gb: float
+    memory_free_gb: float
+
+
+class SpacePart(Part):
+    """Of the gateway's machine, or of its container."""
+
+    total_bytes: int | None
+    free_bytes: int | None
+
+
+class RamPart(SpacePart):
+    """Memory of the gateway's machine, or of its container."""
+
+    process_bytes: int = Field(description="of this process")
+
+
+class Retention(Document):
+    """How long what is kept, in seconds, and what there is now. Figures about jobs are null for a caller who may not see all."""
+
+    jobs: int | None = Field(description="in this gateway's view")
+    unfinished_jobs: int | None
+    oldest_job_submitted_at: AwareDatetime | None
+    job_memory_s: float = Field(description="how long an ended job is remembered, so that it cannot run again")
+    requests_s: float
+    transcripts_s: float
+    progress_s: float
+    dead_letters_s: float
+
+
+class HealthReport(Document):
+    """The parts of the installation; `degraded` if any of them is."""
+
+    status: PartStatus
+    at: AwareDatetime
+    age_s: float | None = Field(description="since broker, store, memory and disk were read; null: not yet")
+    broker: Part
+    store: StorePart
+    workers: WorkersPart
+    gpu: GpuPart
+    ram: RamPart
+    disk: SpacePart
+    stages: Part = Field(description="what is not ready to work: this gateway, and in `murmur dev` the other stages")
+    retention: Retention
