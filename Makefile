@@ -65,11 +65,12 @@ generate: setup ## rewrite the generated files: JSON Schemas, .env.example, tabl
 lock: setup ## update requirements.lock from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes --no-header pyproject.toml -o requirements.lock
 
-bench: setup ## measure latency, throughput and what an idle process costs, side by side (a quiet machine, five minutes)
+bench: setup ## measure latency, throughput and what an idle process costs, side by side (a quiet machine, eight minutes)
 	@$(BIN)/python -m benchmarks.latency
 	@$(BIN)/python -m benchmarks.throughput --models demo --windows full --clips 20
 	@$(BIN)/python -m benchmarks.idle
 	@$(BIN)/python -m benchmarks.overhead
+	@$(BIN)/python -m benchmarks.http_load
 
 clean: ## remove ./.venv and ./.murmur
 	@rm -rf .venv .murmur .mypy_cache .ruff_cache .pytest_cache

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import orjson
 
+from producers.gateway.encoded_statuses import EncodedStatuses
 from producers.gateway.estimates import Estimate
 from producers.gateway.ordered_segments import Following, OrderedSegments, Position
 from producers.gateway.problems import Problem
@@ -44,21 +45,33 @@ class Documents:
     def __init__(self, view: View, transcripts: Transcripts) -> None:
         self._view = view
         self._transcripts = transcripts
+        self._encoded = EncodedStatuses[JobView]()
 
     async def status(self, job: JobView, *, segments: bool = True) -> bytes:
         """As JSON. Raises StoreUnavailable. If the transcript is no longer in the store, the message says so. `segments`: with
         those so far of a job that has not ended."""
+        key, version = (job.job_id, segments), self._view.progress.of(job.work_id).version
+        if (kept := self._encoded.get(key, job, version)) is not None:
+            return kept
         if job.state in ("STARTED", "SUCCESS"):  # hours of segments: not in the event loop
-            return await asyncio.to_thread(self._long_status, job, segments=segments)
-        return orjson.dumps(self._status(job, segments=segments))
+            body, is_final = await asyncio.to_thread(self._long_status, job, segments=segments)
+        else:
+            body, is_final = self._encode(job, segments=segments)
+        self._encoded.keep(key, job, version, body, is_final=is_final)
+        return body
 
     async def progress(self, job: JobView, position: Position, share: float) -> NewProgress:
         """What is new to a client that has the segments up to `position`, and has seen `share`. Raises StoreUnavailable."""
         return await asyncio.to_thread(self._new_progress, job, position, share)
 
-    def _long_status(self, job: JobView, *, segments: bool) -> bytes:
+    def _long_status(self, job: JobView, *, segments: bool) -> tuple[bytes, bool]:
         with gc_paused():
-            return orjson.dumps(self._status(job, segments=segments))
+            return self._encode(job, segments=segments)
+
+    def _encode(self, job: JobView, *, segments: bool) -> tuple[bytes, bool]:
+        """And whether it stays as it is: a transcript that is missing may be written again."""
+        document = self._status(job, segments=segments)
+        return orjson.dumps(document), job.ended and (job.state != "SUCCESS" or "result" in document)
 
     def _new_progress(self, job: JobView, position: Position, share_before: float) -> NewProgress:
         following, share = self._following(job, position), self._progress(job).share or 0.0

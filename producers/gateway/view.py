@@ -18,6 +18,7 @@ from producers.gateway.estimates import RECENT, Estimates
 from producers.gateway.job_filter import JobFilter, Place
 from producers.gateway.layout import CHANGED, DELETED, LAYOUT, REQUESTED, TABLES, UPGRADES
 from producers.gateway.progress import ProgressBook
+from producers.gateway.recent_jobs import RecentJobs
 from producers.gateway.workers import WorkerBook
 from runtime.kafka.messages import Partition, Received
 from runtime.settings import Settings
@@ -95,6 +96,7 @@ class View:
         self._file = Database(path, LAYOUT, TABLES, UPGRADES)
         self._cluster = 0
         self._reached: dict[Partition, int] = {}
+        self._recent = RecentJobs[JobView]()
         self.progress = ProgressBook()
         self.estimates = estimates or Estimates()
         self.workers = WorkerBook()
@@ -104,6 +106,7 @@ class View:
         if self._file.is_open:
             return
         self._file.open()
+        self._recent.clear()
         self._reached = self.offsets()
         self._cluster = int(self._meta("clusters_seen") or 0)
         for last in self._ended_recently():
@@ -163,6 +166,7 @@ class View:
         """The cluster was read to its end: drops jobs that only another cluster had."""
         with self._file.write() as sql:
             sql.execute("DELETE FROM jobs WHERE seen < ?", (self._cluster,))
+        self._recent.clear()
 
     def apply(self, records: Sequence[Received], positions: Mapping[Partition, int]) -> set[str]:
         """Applies records; rows and positions in one transaction. Returns the ids of the jobs and works that changed."""
@@ -175,13 +179,16 @@ class View:
             for record in records:
                 touched |= self._apply_one(sql, record)
             sql.executemany("INSERT OR REPLACE INTO offsets VALUES (?, ?, ?)", moved)
+        self._recent.drop(touched)
         self._reached = stored
         return touched
 
-    def accept(self, requested: JobRequested) -> None:
-        """Adds a request that the broker has acknowledged, so that it is readable before the feed delivers it."""
+    def accept(self, *requests: JobRequested) -> None:
+        """Adds requests that the broker has acknowledged, so that they are readable before the feed delivers them."""
         with self._file.write() as sql:
-            self._requested(sql, requested, codec.encode(requested))
+            for requested in requests:
+                self._requested(sql, requested, codec.encode(requested))
+        self._recent.drop([str(requested.job.job_id) for requested in requests])
 
     def cancel(self, cancellation: CancelRequested) -> None:
         """Stores a cancellation that the broker has acknowledged, for a successor of that broker."""
@@ -192,6 +199,7 @@ class View:
         """Shows the job no longer. Safe to repeat."""
         with self._file.write() as sql:
             self._deleted(sql, job_id, work_id)
+        self._recent.drop([str(job_id)])
 
     # Read by all handlers
 
@@ -201,8 +209,16 @@ class View:
         return all(reached.get(partition, 0) >= end for partition, end in ends.items())
 
     def get(self, job_id: UUID) -> JobView | None:
+        """The same object as long as the job has not changed."""
+        if (job := self._recent.get(str(job_id))) is not None:
+            return job
+        changes = self._recent.changes
         rows = self._file.read("SELECT work_id, requested, changed FROM jobs WHERE job_id = ? AND deleted = 0", str(job_id))
-        return self._job_view(*rows[0]) if rows else None
+        if not rows:
+            return None
+        job = self._job_view(*rows[0])
+        self._recent.keep(str(job_id), job, changes)
+        return job
 
     def newest(self, limit: int, which: JobFilter = ALL, *, after: Place | None = None) -> list[JobView]:
         """The jobs submitted last, newest first; `after`: those that follow this place in the list."""

@@ -5,6 +5,7 @@ A plain producer with one polling thread, which passes delivery reports to the e
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -33,6 +34,7 @@ class AsyncProducer:
         self._producer: Producer | None = None
         self._polling: threading.Thread | None = None
         self._closed = threading.Event()
+        self._holding = ThreadPoolExecutor(1, f"{client}-hold")
         self.unavailable: str | None = None
 
     def open(self) -> None:
@@ -49,13 +51,19 @@ class AsyncProducer:
         try:
             async with asyncio.timeout(ANSWER_S):
                 value, headers = output.encoded(self._source)
-                await asyncio.to_thread(self._kafka.hold, output.topic.name, len(output.key) + len(value or b""))
+                await self._admitted(output.topic.name, len(output.key) + len(value or b""))
                 self._produce(output, value, headers, acknowledged)
                 queued = True
                 await acknowledged
         except TimeoutError:
             message = f"the broker did not take a record of {output.topic.name} in time"
             raise Unacknowledged(message) if queued else Retry(message) from None
+
+    async def _admitted(self, topic: str, size_bytes: int) -> None:
+        """Waits in one thread for all: with one each, a topic without room would take the threads of all other requests."""
+        backpressure = self._kafka.backpressure
+        if not backpressure.admit(topic, size_bytes):
+            await asyncio.get_running_loop().run_in_executor(self._holding, backpressure.hold, topic, size_bytes)
 
     def check(self) -> None:
         """Sends the broker a request and sets `unavailable` to the error, if any. Blocks up to 1.5 s."""
@@ -78,6 +86,7 @@ class AsyncProducer:
     def close(self) -> None:
         """Idempotent. Drops what is not acknowledged: no caller has had a confirmation of it."""
         self._closed.set()
+        self._holding.shutdown(wait=False, cancel_futures=True)
         if self._polling is not None:
             self._polling.join()
         if self._producer is not None:

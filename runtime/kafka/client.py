@@ -4,9 +4,9 @@ Made from the settings (`from_settings`) or by the embedded broker; loops, follo
 """
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from confluent_kafka import Consumer, Message, Producer
 
@@ -23,14 +23,30 @@ SESSION_TIMEOUT_MS = 10_000
 HEARTBEAT_MS = 500
 
 
-def nothing_to_hold(topic: str, size_bytes: int) -> None:
-    """For real brokers, with which producers are never held back."""
+class Backpressure(Protocol):
+    """Holds producers back before a record is produced. From any thread."""
+
+    def admit(self, topic: str, size_bytes: int) -> bool:
+        """Whether the record may be produced at once; then it must be. Does not block."""
+
+    def hold(self, topic: str, size_bytes: int) -> None:
+        """Blocks until the record may be produced; then it must be."""
+
+
+class NoBackpressure:
+    """Of real brokers."""
+
+    def admit(self, topic: str, size_bytes: int) -> bool:
+        return True
+
+    def hold(self, topic: str, size_bytes: int) -> None:
+        return
 
 
 @dataclass(frozen=True)
 class Kafka:
-    """`common`: librdkafka settings of every client. `hold(topic, size_bytes)`, called before every record is produced, may
-    block (embedded broker). One object for each process and cluster, shared by all stages.
+    """`common`: librdkafka settings of every client. `backpressure`: of the embedded broker. One object for each process and
+    cluster, shared by all stages.
     `wakes`: a consumer's `poll()` returns when its wakeup is set, and a producer sets it when a delivery report waits."""
 
     bootstrap: str
@@ -40,7 +56,7 @@ class Kafka:
     instance: str | None = None
     transactions: bool = True
     wakes: bool = False
-    hold: Callable[[str, int], None] = nothing_to_hold
+    backpressure: Backpressure = field(default_factory=NoBackpressure)
     offsets: Offsets = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

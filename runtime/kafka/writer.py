@@ -36,7 +36,7 @@ class Writer:
         """Queues one output. Blocks only while the queue is full or the embedded broker holds its producers back."""
         number = self._sent + 1
         value, headers = output.encoded(self._source)
-        self._kafka.hold(output.topic.name, len(output.key) + len(value or b""))
+        self._kafka.backpressure.hold(output.topic.name, len(output.key) + len(value or b""))
         while True:
             try:
                 self.producer.produce(

@@ -72,31 +72,32 @@ class Unread:
 class _Log:
     """One topic: its unread records, and the committed offsets of its readers."""
 
-    def __init__(self, offsets: Offsets, topic: Topic) -> None:
+    def __init__(self, topic: Topic) -> None:
         self.name = topic.name
         self.turn = threading.Lock()  # one producer at a time: while it waits, the others queue
         self._mutex = threading.Lock()
         self._unread = Unread()
-        self._offsets = offsets
         self._topic = topic
 
     def add(self, size_bytes: int) -> None:
         with self._mutex:
             self._unread.add(size_bytes)
 
-    def has_room(self, size_bytes: int, full_bytes: int) -> bool:
-        """Asks the broker only when it has to. A record larger than all the room is let through when all is read."""
-        return self._fits(size_bytes, full_bytes) or (self._ask() and self._fits(size_bytes, full_bytes))
+    def has_room(self, size_bytes: int, full_bytes: int, offsets: Offsets | None) -> bool:
+        """Asks the broker by `offsets` only when it has to. A record larger than all the room is let through when all is read."""
+        if self._fits(size_bytes, full_bytes):
+            return True
+        return offsets is not None and self._ask(offsets) and self._fits(size_bytes, full_bytes)
 
     def _fits(self, size_bytes: int, full_bytes: int) -> bool:
         with self._mutex:
             return self._unread.size_bytes == 0 or self._unread.size_bytes + size_bytes <= full_bytes
 
-    def _ask(self) -> bool:
+    def _ask(self, offsets: Offsets) -> bool:
         """False: no answer, so nothing is known."""
         try:
-            end = sum(self._offsets.ends((self._topic,), REQUEST_S).values())
-            committed = [self._committed(reader) for reader in self._topic.readers]
+            end = sum(offsets.ends((self._topic,), REQUEST_S).values())
+            committed = [self._committed(offsets, reader) for reader in self._topic.readers]
         except BrokerUnavailable as away:
             log.warning("backlog.unknown", topic=self.name, error=away)
             return False
@@ -104,17 +105,38 @@ class _Log:
             self._unread.settle(end, committed, time.monotonic())
         return True
 
-    def _committed(self, reader: str) -> int | None:
-        offsets = self._offsets.committed(reader, (self._topic,), REQUEST_S)
-        return sum(offsets.values()) if offsets else None
+    def _committed(self, offsets: Offsets, reader: str) -> int | None:
+        committed = offsets.committed(reader, (self._topic,), REQUEST_S)
+        return sum(committed.values()) if committed else None
 
 
 class Backlog:
-    """For one embedded broker. `hold()` from any thread."""
+    """For one embedded broker: `runtime.kafka.client.Backpressure`, from `open()` on."""
 
-    def __init__(self, offsets: Offsets, topics: Sequence[Topic]) -> None:
-        self._logs = {topic.name: _Log(offsets, topic) for topic in topics if topic.readers}
+    def __init__(self, topics: Sequence[Topic]) -> None:
+        self._logs = {topic.name: _Log(topic) for topic in topics if topic.readers}
         self._released = threading.Event()
+        self._offsets: Offsets | None = None
+
+    def open(self, offsets: Offsets) -> None:
+        """`offsets`: of the broker, which is asked by them."""
+        self._offsets = offsets
+
+    def admit(self, topic: str, size_bytes: int) -> bool:
+        """As far as is known without a request to the broker."""
+        entry = self._logs.get(topic)
+        if entry is None or self._released.is_set():
+            return True
+        if not entry.turn.acquire(blocking=False):
+            return False
+        try:
+            size_bytes += RECORD_BYTES
+            if not self._has_room(entry, size_bytes, None):
+                return False
+            entry.add(size_bytes)
+            return True
+        finally:
+            entry.turn.release()
 
     def hold(self, topic: str, size_bytes: int) -> None:
         """Blocks while the record would push out unread records. `size_bytes`: key and value."""
@@ -133,15 +155,15 @@ class Backlog:
     def _wait(self, entry: _Log, size_bytes: int) -> None:
         since_s = time.monotonic()
         warned = False
-        while not self._has_room(entry, size_bytes):
+        while not self._has_room(entry, size_bytes, self._offsets):
             if self._released.wait(ASK_AGAIN_S):
                 return
             if not warned and time.monotonic() - since_s > WARN_AFTER_S:
                 warned = True
                 log.warning("topic.full", topic=entry.name, size_bytes=FULL_BYTES)
 
-    def _has_room(self, entry: _Log, size_bytes: int) -> bool:
+    def _has_room(self, entry: _Log, size_bytes: int, offsets: Offsets | None) -> bool:
         decodes = self._logs.get(DECODES.name)
         if entry.name != REQUESTS.name or decodes is None:
-            return entry.has_room(size_bytes, FULL_BYTES)
-        return entry.has_room(size_bytes, ADMITTED_BYTES) and decodes.has_room(size_bytes, ADMITTED_BYTES)
+            return entry.has_room(size_bytes, FULL_BYTES, offsets)
+        return entry.has_room(size_bytes, ADMITTED_BYTES, offsets) and decodes.has_room(size_bytes, ADMITTED_BYTES, offsets)

@@ -61,6 +61,7 @@ class EmbeddedBroker:
             self.bootstrap = f"{listener.HOST}:{port}"
         for topic in topics:
             self._create(prefix + topic.name, partitions)
+        self._backlog = Backlog(topics)
         self._kafka = EmbeddedKafka(
             self.bootstrap,
             prefix,
@@ -70,9 +71,9 @@ class EmbeddedBroker:
                 "heartbeat.interval.ms": HEARTBEAT_MS,
             },
             transactions=False,
-            hold=self._hold,
+            backpressure=self._backlog,
         )
-        self._backlog = Backlog(self._kafka.offsets, topics)
+        self._backlog.open(self._kafka.offsets)
         self._kafka.open()
 
     def kafka(self) -> EmbeddedKafka:
@@ -105,9 +106,6 @@ class EmbeddedBroker:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
-
-    def _hold(self, topic: str, size_bytes: int) -> None:
-        self._backlog.hold(topic, size_bytes)
 
     def _create(self, name: str, partitions: int) -> None:
         time.sleep(_MOMENT_S)

@@ -2,7 +2,9 @@
 
 import asyncio
 import socket
+import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from aiohttp.test_utils import TestServer
 
 from producers.gateway.form import read_form
 from producers.gateway.problems import Problem
+from producers.gateway.server import THREADS
 from producers.gateway.upload import Incoming, Memory
 from runtime.kafka.client import Kafka
 from runtime.kafka.embedded import EmbeddedBroker
@@ -126,3 +129,28 @@ async def slowly(data: bytes) -> AsyncIterator[bytes]:
     """The data, and then nothing for longer than anybody waits."""
     yield data
     await asyncio.sleep(30)
+
+
+class Full:
+    """A topic without room: `runtime.kafka.client.Backpressure`."""
+
+    def __init__(self) -> None:
+        self.read = threading.Event()
+
+    def admit(self, topic: str, size_bytes: int) -> bool:
+        return False
+
+    def hold(self, topic: str, size_bytes: int) -> None:
+        self.read.wait()
+
+
+def test_submissions_that_wait_for_room_take_no_thread_from_other_requests(tmp_path: Path) -> None:
+    full, count = Full(), THREADS + 1
+    with EmbeddedBroker() as broker, running(Kafka(broker.bootstrap, backpressure=full), tmp_path) as gateway:
+        wait_until(lambda: gateway.stage.not_ready() is None, "the gateway")
+        with ThreadPoolExecutor(count) as pool:
+            answers = list(pool.map(lambda number: gateway.submit(b"%d" % number), range(count)))
+        assert {answer.status for answer in answers} == {503}
+        assert gateway.files() == []
+        assert gateway.get("/api/jobs").json["jobs"] == []
+        full.read.set()

@@ -1,0 +1,1 @@
+"""Load on the gateway over HTTP: `python -m benchmarks.http_load`."""
