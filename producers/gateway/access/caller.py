@@ -24,6 +24,7 @@ class Caller:
         return self.is_admin or self.owner == owner
 
 
+API_KEY_HEADER = "X-API-Key"
 ANYBODY = Caller("default", is_admin=True)
 CALLER = web.RequestKey("caller", Caller)
 

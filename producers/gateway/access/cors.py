@@ -2,7 +2,7 @@
 
 from aiohttp import hdrs, web
 
-from producers.gateway.access.gate import API_KEY_HEADER
+from producers.gateway.access.caller import API_KEY_HEADER
 from runtime.settings import Settings, listed
 
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"

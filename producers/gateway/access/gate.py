@@ -11,7 +11,8 @@ from contextlib import contextmanager
 
 from aiohttp import hdrs, web
 
-from producers.gateway.access.caller import ANYBODY, CALLER, Caller
+from producers.gateway.access.caller import ANYBODY, API_KEY_HEADER, CALLER, Caller
+from producers.gateway.access.cors import Cors
 from producers.gateway.access.keyring import Keyring
 from producers.gateway.access.rates import Allowance, Rates
 from producers.gateway.access.sessions import COOKIE, Sessions
@@ -19,7 +20,6 @@ from producers.gateway.problems import Problem
 from producers.gateway.routes import Route
 from runtime.api_keys import ApiKey
 
-API_KEY_HEADER = "X-API-Key"
 BEARER = "bearer"
 READING = ("GET", "HEAD")
 ALLOWANCE = web.RequestKey("allowance", Allowance)
@@ -29,7 +29,8 @@ ADMITTED = web.RequestKey("admitted", bool)
 class Gate:
     """For the event loop alone."""
 
-    def __init__(self, keyring: Keyring, sessions: Sessions) -> None:
+    def __init__(self, keyring: Keyring, sessions: Sessions, cors: Cors) -> None:
+        self._cors = cors
         self._keyring = keyring
         self._sessions = sessions
         self._rates = Rates()
@@ -73,15 +74,18 @@ class Gate:
         if not self._keyring.is_required:
             return ANYBODY
         given = _key_of(request)
-        if given is not None:
-            key = self._keyring.find(given)
-        else:
-            cookie = request.cookies.get(COOKIE) if request.method in READING else None
-            key = await self._sessions.key_of(cookie) if cookie else None
+        key = self._keyring.find(given) if given is not None else await self._key_of_session(request)
         if key is None:
             detail = f"An API key is required: send a valid one as Authorization: Bearer or as {API_KEY_HEADER}."
             raise Problem(401, "unauthorized", detail, headers={hdrs.WWW_AUTHENTICATE: 'Bearer realm="murmur"'})
         return Caller(key.owner, key.is_admin, key)
+
+    async def _key_of_session(self, request: web.Request) -> ApiKey | None:
+        """Only of a request that reads, and that no page of another origin makes."""
+        cookie = request.cookies.get(COOKIE)
+        if cookie is None or request.method not in READING or self._cors.allows(request):
+            return None
+        return await self._sessions.key_of(cookie)
 
     def _count(self, request: web.Request, key: ApiKey, *, is_submission: bool) -> None:
         allowance = self._rates.take(key, is_submission=is_submission)

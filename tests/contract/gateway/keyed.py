@@ -1,6 +1,6 @@
 """A gateway that requires API keys, and its callers: two owners and an administrator."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +9,8 @@ from runtime import api_keys
 from runtime.kafka.embedded import EmbeddedBroker
 from tests.contract.gateway.running_gateway import RunningGateway, running
 from tests.waiting import wait_until
+
+NONE: Mapping[str, Mapping[str, int]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +35,12 @@ class Keyed:
 
 
 @contextmanager
-def keyed(folder: Path, **options: object) -> Iterator[Keyed]:
-    """With keys of alice and bob, and of ops, an administrator. `options`: settings."""
-    keys = {owner: api_keys.new_key() for owner in ("alice", "bob", "ops")}
+def keyed(folder: Path, limited: Mapping[str, Mapping[str, int]] = NONE, **options: object) -> Iterator[Keyed]:
+    """With keys of alice and bob, of ops, an administrator, and of other owners with limits. `options`: settings."""
+    keys = {owner: api_keys.new_key() for owner in ("alice", "bob", "ops", *limited)}
+    lines = [api_keys.line(owner, key, limited.get(owner), is_admin=owner == "ops") for owner, key in keys.items()]
     file = folder / "keys"
-    file.write_text("".join(api_keys.line(owner, key, is_admin=owner == "ops") + "\n" for owner, key in keys.items()))
+    file.write_text("\n".join([*lines, ""]))
     with EmbeddedBroker() as broker, running(broker.kafka(), folder, api_keys_file=file, **options) as gateway:
         wait_until(lambda: gateway.stage.not_ready() is None, "the gateway")
         yield Keyed(gateway, file, keys)

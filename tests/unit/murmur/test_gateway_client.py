@@ -16,13 +16,15 @@ AWAY = (503, b'{"detail": "the broker is away", "reason": "unavailable"}')
 
 
 @contextmanager
-def answering(*answers: tuple[int, bytes]) -> Iterator[GatewayClient]:
-    """A server that gives these answers, one after the other."""
+def answering(*answers: tuple[int, bytes], api_key: str | None = None) -> Iterator[GatewayClient]:
+    """A server that gives these answers, one after the other; one that requires a key gives its answers for that alone."""
     left = list(answers)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             status, body = left.pop(0)
+            if api_key is not None and self.headers.get("Authorization") != f"Bearer {api_key}":
+                status, body = 401, b'{"detail": "no", "reason": "unauthorized"}'
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -35,7 +37,7 @@ def answering(*answers: tuple[int, bytes]) -> Iterator[GatewayClient]:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
-            with GatewayClient(f"http://127.0.0.1:{server.server_port}/") as client:
+            with GatewayClient(f"http://127.0.0.1:{server.server_port}/", api_key) as client:
                 yield client
         finally:
             server.shutdown()
@@ -49,6 +51,23 @@ def no_sleep(_seconds: float) -> None:
 def test_a_gateway_that_is_not_up_to_date_is_requested_again() -> None:
     started = b'{"state": "STARTED"}'
     with answering(AWAY, (200, started), (200, started), AWAY, ENDED) as client:
+        assert [status["state"] for status in client.watch("a", no_sleep)] == ["STARTED", "SUCCESS"]
+
+
+def test_the_key_is_sent_with_every_request() -> None:
+    with answering(ENDED, ENDED, api_key="mur_key") as client:
+        assert client.status("a")["state"] == client.status("a")["state"] == "SUCCESS"
+
+
+def test_a_missing_key_is_a_wrong_set_up_and_the_message_says_where_it_belongs() -> None:
+    with answering((401, b'{"detail": "no", "reason": "unauthorized"}')) as client:
+        with pytest.raises(Refused, match="MURMUR_API_KEY") as refused:
+            client.status("a")
+        assert refused.value.is_misuse
+
+
+def test_a_gateway_that_limits_requests_is_requested_again() -> None:
+    with answering((200, b'{"state": "STARTED"}'), (429, b'{"detail": "too many"}'), ENDED) as client:
         assert [status["state"] for status in client.watch("a", no_sleep)] == ["STARTED", "SUCCESS"]
 
 

@@ -7,10 +7,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from murmur.cli import main, options
 from murmur.cli.options import Task
+from runtime import api_keys
 from runtime.requested_options import RequestedOptions
+from runtime.settings import Settings
 from scripts.cli_page import commands
 
 HEAVY = (
@@ -83,7 +86,7 @@ def test_options_for_experts_have_panels_of_their_own(
     assert "  --language" not in panel
 
 
-@pytest.mark.parametrize("name", ["", *(name for name, _ in commands()), "dlq", "topics", "buckets"])
+@pytest.mark.parametrize("name", ["", *(name for name, _ in commands()), "dlq", "topics", "buckets", "keys"])
 def test_the_short_option_for_help_works_everywhere(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -94,6 +97,16 @@ def test_the_short_option_for_help_works_everywhere(
 def test_the_version_is_an_option_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(monkeypatch, "--version") == 0
     assert capsys.readouterr().out == f"murmur {version('murmur')}\n"
+
+
+def test_a_new_key_is_printed_with_the_line_that_a_gateway_reads(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "keys", "new", "--owner", "alice", "--admin", "--unfinished", "0") == 0
+    printed = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    (key,) = api_keys.read(Settings(api_keys=SecretStr(printed["line"]))).keys
+    assert key.digest == api_keys.digest(printed["key"])
+    assert (key.owner, key.is_admin, key.limits.unfinished_jobs, key.limits.requests_per_minute) == ("alice", True, 0, 3000)
 
 
 def test_shells_complete_commands() -> None:
@@ -119,6 +132,9 @@ def test_shells_complete_commands() -> None:
         (["submit", "nosuch.mp3"], "nosuch.mp3"),
         (["jobs", "--last", "0"], "--last"),
         (["dev", "--port", "99999"], "MURMUR_GATEWAY_PORT"),
+        (["dev", "--host", "0.0.0.0"], "keys new"),
+        (["keys", "new", "--owner", "a/b"], "--owner"),
+        (["jobs", "--api-key", "two words"], "MURMUR_API_KEY"),
         (["reconcile", "--since", "soon"], "36h"),
         (["dlq", "replay"], "--all"),
     ],

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from murmur.cli.doctor import Check, confinement, examine, has_cluster, summary
+from runtime import api_keys
 from runtime.models.catalogue import DEMO_DIR
 from runtime.settings import Settings
 
@@ -84,3 +85,18 @@ def test_a_sandbox_that_is_not_fully_enforced_names_what_is_missing() -> None:
     elsewhere = confinement(every_limit[:-1], "darwin")
     assert elsewhere.found.endswith("not by AS, seccomp")
     assert "libseccomp" not in (elsewhere.advice or "")
+
+
+def access(**options: object) -> Check:
+    return next(check for check in examine(Settings.model_validate({"model": "demo", **options})) if check.name == "access")
+
+
+def test_who_may_use_the_gateway_is_reported(tmp_path: Path) -> None:
+    assert "this machine alone" in access(data_dir=tmp_path).found
+    reachable = access(data_dir=tmp_path, gateway_host="0.0.0.0")
+    assert reachable.fix is not None
+    assert "keys new" in reachable.fix
+    opened = access(data_dir=tmp_path, gateway_host="0.0.0.0", no_auth=True)
+    assert (opened.fix, opened.advice) == (None, "everybody there may use it")
+    line = api_keys.line("alice", api_keys.new_key())
+    assert access(data_dir=tmp_path, gateway_host="0.0.0.0", api_keys=line).found == "1 API key, of alice"
