@@ -12,7 +12,7 @@ from producers.gateway.docs_page import POLICY, page
 from producers.gateway.openapi import describe
 from producers.gateway.origin import Origins
 from producers.gateway.responses import content_etag
-from producers.gateway.routes import AnyParameters, Response, Route
+from producers.gateway.routes import AnyParameters, Handler, Response, Route
 
 
 class Description:
@@ -26,13 +26,12 @@ class Description:
         json = Response("OpenAPI 3.1", media_types=("application/json",), headers=("ETag",))
         html = Response("HTML", media_types=("text/html",), headers=("ETag",))
         return [
-            Route(
-                "GET", "/openapi.json", self.json, "This description", "description", query=AnyParameters, responses={200: json}
-            ),
-            Route(
-                "GET", "/docs", self.page, "This description as a page", "description", query=AnyParameters, responses={200: html}
-            ),
+            self._route("/openapi.json", self.json, "This description", json),
+            self._route("/docs", self.page, "This description as a page", html),
         ]
+
+    def _route(self, path: str, handler: Handler, summary: str, response: Response) -> Route:
+        return Route("GET", path, handler, summary, "description", query=AnyParameters, responses={200: response}, access="open")
 
     async def json(self, request: web.Request) -> web.Response:
         """Paths are relative to `servers`, the address at which the client has found this document."""

@@ -12,7 +12,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
-from producers.gateway.access.gate import API_KEY_HEADER, READING
+from producers.gateway.access.caller import API_KEY_HEADER
+from producers.gateway.access.gate import READING
 from producers.gateway.access.sessions import COOKIE
 from producers.gateway.documents.problem import ProblemDocument
 from producers.gateway.problems import REASONS
