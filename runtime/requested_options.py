@@ -62,7 +62,7 @@ def lower(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
 
 
-def _items(value: object) -> object:
+def items(value: object) -> object:
     """Of a text such as `0, 0.2`."""
     if not isinstance(value, str):
         return value
@@ -70,12 +70,12 @@ def _items(value: object) -> object:
 
 
 def _filters(value: object) -> object:
-    return ALL_FILTERS if lower(value) == ALL else _items(value)
+    return ALL_FILTERS if lower(value) == ALL else items(value)
 
 
-def as_text(items: Iterable[object]) -> str:
-    """What `_items` reads."""
-    return ",".join(f"{item:g}" if isinstance(item, float) else str(item) for item in items) or NONE
+def as_text(values: Iterable[object]) -> str:
+    """What `items()` reads."""
+    return ",".join(f"{item:g}" if isinstance(item, float) else str(item) for item in values) or NONE
 
 
 def _language(value: object) -> object:
@@ -84,10 +84,10 @@ def _language(value: object) -> object:
 
 Milliseconds = Annotated[int, Field(ge=0, le=60_000)]
 TemperatureList = Annotated[
-    Temperatures, BeforeValidator(_items, json_schema_input_type=str), PlainSerializer(as_text, when_used="json")
+    Temperatures, BeforeValidator(items, json_schema_input_type=str), PlainSerializer(as_text, when_used="json")
 ]
 TokenList = Annotated[
-    SuppressedTokens, BeforeValidator(_items, json_schema_input_type=str), PlainSerializer(as_text, when_used="json")
+    SuppressedTokens, BeforeValidator(items, json_schema_input_type=str), PlainSerializer(as_text, when_used="json")
 ]
 FilterList = Annotated[Filters, BeforeValidator(_filters, json_schema_input_type=str), PlainSerializer(as_text, when_used="json")]
 

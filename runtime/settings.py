@@ -250,6 +250,15 @@ class Settings(BaseSettings):
         description="reverse proxies whose X-Forwarded-Prefix and -Host count, and whose connections are those of many clients: "
         "addresses or networks, separated by commas",
     )
+    sync_wait_max_s: float = Field(
+        300.0, ge=0, description="longest time that POST /api/transcribe waits for a transcript; less than a proxy's read timeout"
+    )
+    object_buckets: str = Field(
+        "",
+        description="buckets, besides the uploads bucket, whose objects any client may name in a submission, separated by commas",
+    )
+    fetch_allow_private: bool = Field(False, description="also fetch from URLs that lead to private and loopback addresses")
+    fetch_timeout_s: float = Field(300.0, gt=0, description="time limit for fetching the file at a URL")
     gateway_url: str = Field("http://127.0.0.1:8511", description="the gateway that `murmur submit`, `status` and so on use")
     api_key: SecretStr | None = Field(None, description="the key that these commands send, if the gateway requires one")
     health_port: int | None = Field(

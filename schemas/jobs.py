@@ -31,6 +31,13 @@ class Work(Value):
     slicing: SlicingOptions = SlicingOptions()
 
 
+class Idempotency(Value):
+    """The Idempotency-Key of a submission: what recognises a repeat of it."""
+
+    key: Sha256 = Field(description="of the owner, the key and, in a batch, the position")
+    payload: Sha256 = Field(description="of all that was submitted")
+
+
 class Job(Value):
     """The submitter, and where the result goes. Several jobs may wait for one work."""
 
@@ -47,6 +54,21 @@ class Job(Value):
         None, description="what the file states about itself; None: not looked at", exclude_if=lambda audio: audio is None
     )
     trace: Trace = None
+    stored: ObjectRef | None = Field(
+        None,
+        description="HTTP: the object with the audio, where it is not the upload that has the job's id",
+        exclude_if=lambda stored: stored is None,
+    )
+    formats: tuple[str, ...] | None = Field(
+        None, description="the result files that were asked for; None: all", exclude_if=lambda formats: formats is None
+    )
+    files: tuple[str, ...] = Field(
+        (),
+        description="HTTP: keys in the results bucket under which the result files are written",
+        exclude_if=lambda files: not files,
+    )
+    batch_id: UUID | None = Field(None, description="of jobs submitted together", exclude_if=lambda batch_id: batch_id is None)
+    idempotency: Idempotency | None = Field(None, exclude_if=lambda idempotency: idempotency is None)
 
 
 class JobRequested(Record):
@@ -58,6 +80,11 @@ class JobRequested(Record):
     work: Work
     result: ObjectRef | None = Field(None, description="a finished transcript of the same work, where one was found")
     rewrite: bool = Field(False, description="the result files of this drop are missing: write them again")
+    no_cache: bool = Field(
+        False,
+        description="transcribe again whatever is known of the work; the transcript replaces the earlier one",
+        exclude_if=lambda no_cache: not no_cache,
+    )
     refused: Failure | None = Field(
         None, description="why the file cannot be transcribed: the job fails at once", exclude_if=lambda refused: refused is None
     )
@@ -111,8 +138,13 @@ class ResultSummary(Value):
         description="as in the transcript's timings; None: in records of an earlier version",
         exclude_if=lambda inference_s: inference_s is None,
     )
-    files: tuple[str, ...] = Field((), description="keys in the results bucket; empty for HTTP jobs")
+    files: tuple[str, ...] = Field((), description="keys in the results bucket; of most HTTP jobs none")
     warnings: tuple[TranscriptWarning, ...] = Field((), description="the first 20; all of them are in the transcript")
+    transcribed_at: Time | None = Field(
+        None,
+        description="when the transcript was made; a job with `no_cache` may replace it. None: in records of an earlier version",
+        exclude_if=lambda transcribed_at: transcribed_at is None,
+    )
 
 
 class JobChanged(Record):

@@ -185,13 +185,13 @@ def between_markers(path: Path, name: str, text: str) -> str:
 
 def artifacts() -> dict[Path, str]:
     """Every generated file, relative to the root, with its expected text."""
-    architecture, http = Path("docs/architecture.md"), Path("docs/http.md")
+    architecture, submissions = Path("docs/architecture.md"), Path("docs/http-submissions.md")
     return {
         **{_schema_path(kind): json_schema(kind) for kind in records()},
         Path(".env.example"): env_example(),
         Path("docs/settings.md"): settings_page(),
         Path("docs/cli.md"): cli_page.page() + "\n",
-        http: between_markers(http, "fields", fields_table()),
+        submissions: between_markers(submissions, "fields", fields_table()),
         Path("docs/metrics.md"): metrics_page.page(),
         architecture: between_markers(architecture, "topics", topics_table()),
     }

@@ -50,16 +50,17 @@ class StoreSink:
         event = record.event
         if isinstance(event, JobChanged):
             self._ended(event)
-        elif event.result.files:  # else a job of the gateway's: its caller fetches the text there
+        elif event.result.files:  # else a job of the gateway's without files: its caller fetches the text there
             self._completed(event)
         return ()
 
     def _completed(self, event: TranscriptCompleted) -> None:
         dropped = event.job.dropped
-        if dropped is not None and self._overwritten(dropped):
-            log.debug("files.skipped", job_id=str(event.job.job_id), file=dropped.key, reason="overwritten")
+        own = dropped or event.job.stored
+        if own is not None and self._overwritten(own):
+            log.debug("files.skipped", job_id=str(event.job.job_id), file=own.key, reason="overwritten")
             return
-        transcript = event.transcript or self._read(event.work_id)
+        transcript = event.transcript or self._read(event)
         refused = [error for key in event.result.files if (error := self._write(key, transcript))]
         if dropped is not None:
             self._objects.delete(self._bucket, result_key(dropped.key, self._error_form))
@@ -111,8 +112,8 @@ class StoreSink:
         pairs = ((dropped.version_id, now.version_id), (dropped.etag, now.etag))
         return next((then != current for then, current in pairs if then and current), False)
 
-    def _read(self, work_id: str) -> Transcript:
+    def _read(self, event: TranscriptCompleted) -> Transcript:
         try:
-            return self._transcripts.read(work_id)
+            return self._transcripts.read(event.work_id, event.result.transcribed_at)
         except NotFound as error:
             raise Undecodable("transcript_gone", f"the record names a transcript that is not in the store: {error}") from error

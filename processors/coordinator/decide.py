@@ -79,15 +79,27 @@ def _requested(draft: Draft, event: JobRequested, context: Context) -> None:
     elif event.refused is not None:
         draft.set_job(job_id, _ended(work.work_id, "FAILURE", context.now))
         draft.outputs.append(reports.changed(event.job, work, "FAILURE", context.now, error=event.refused))
-    elif (state := draft.work(work.work_id)) is not None:
+    elif (state := draft.work(work.work_id)) is not None and (state.no_cache or not event.no_cache):
         draft.set_job(job_id, _waiting(event, started=state.started_at is not None))
         if state.started_at is not None:
             draft.outputs.append(_changed(event.job, state, "STARTED", context))
     else:
-        state = WorkState(work=work, run=context.new_run, starter=job_id, lane=event.job.lane, trace=event.job.trace)
+        _begin(draft, event, state, context)
+
+
+def _begin(draft: Draft, event: JobRequested, earlier: WorkState | None, context: Context) -> None:
+    """A new run. One in progress that the request must not join ends: its jobs wait for the new one, whose transcript replaces
+    that of the earlier. A second request of the kind joins this run, so that requests without end do not keep it from ending."""
+    job, job_id = event.job, str(event.job.job_id)
+    run = {"run": context.new_run, "starter": job_id, "lane": job.lane, "no_cache": event.no_cache, "trace": job.trace}
+    state = WorkState.model_validate({"work": event.work, **run})
+    if earlier is not None:
+        draft.outputs.append(_revocation(earlier))
+        draft.restart_work(state)
+    else:
         draft.set_work(state)
-        draft.set_job(job_id, _waiting(event, started=False))
-        draft.outputs.append(_decode(state))
+    draft.set_job(job_id, _waiting(event, started=False))
+    draft.outputs.append(_decode(state))
 
 
 def _known(draft: Draft, known: JobState, event: JobRequested, context: Context) -> None:
@@ -263,14 +275,9 @@ def _object_failed(draft: Draft, state: WorkState, failure: Failure, context: Co
     draft.outputs.append(_revocation(state))
     starter, ref = next(iter(others.items()))
     work = state.work.model_copy(update={"audio": ref})
-    state = WorkState(
-        work=work,
-        run=context.new_run,
-        starter=starter,
-        lane=state.lane,
-        started_at=state.started_at,
-        trace=waiting[starter].trace,
-    )
+    kept = {"lane": state.lane, "started_at": state.started_at, "no_cache": state.no_cache}
+    run = {"run": context.new_run, "starter": starter, "trace": waiting[starter].trace}
+    state = WorkState.model_validate({"work": work, **run, **kept})
     draft.restart_work(state)
     draft.outputs.append(_decode(state))
 
@@ -280,7 +287,7 @@ def _own_object(job: Job, work: Work, context: Context) -> ObjectRef:
     has none of its own, and fails with the work's."""
     if job.retry_of is not None and job.dropped is None:
         return work.audio
-    return job.dropped or ObjectRef(bucket=context.work_bucket, key=keys.upload_key(job.job_id))
+    return job.dropped or job.stored or ObjectRef(bucket=context.work_bucket, key=keys.upload_key(job.job_id))
 
 
 def _is_same(one: ObjectRef, other: ObjectRef) -> bool:

@@ -19,13 +19,15 @@ STATES: Mapping[str, State] = {state: state for state in get_args(State)}
 
 
 class WorkState(Value):
-    """A work in progress. `chunks` is None until the slicer's closing record; `starter` is the job that began the run."""
+    """A work in progress. `chunks` is None until the slicer's closing record; `starter` is the job that began the run.
+    `no_cache`: that job demanded a new transcription."""
 
     work: Work
     run: str
     starter: str
     lane: Lane | None
     started_at: Time | None = None
+    no_cache: bool = False
     decodes: int = 1
     audio_info: AudioInfo | None = None
     chunks: tuple[SlicedChunk, ...] | None = None

@@ -39,7 +39,7 @@ def completed(job: Job, transcript: Transcript, result: ResultSummary, now: date
 
 def summary(job: Job, transcript: Transcript, ref: ObjectRef) -> ResultSummary:
     """`files` are named after the job's own object, even if another one with the same content was read."""
-    files = names.result_keys(job.dropped.key) if job.dropped is not None else ()
+    files = names.result_keys(job.dropped.key) if job.dropped is not None else job.files
     return ResultSummary(
         transcript=ref,
         language=transcript.language,
@@ -48,4 +48,5 @@ def summary(job: Job, transcript: Transcript, ref: ObjectRef) -> ResultSummary:
         inference_s=transcript.inference_s,
         files=files,
         warnings=transcript.warnings[:WARNINGS_MAX],
+        transcribed_at=transcript.created_at,
     )

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from processors.coordinator import job_log
-from processors.coordinator.decide import Context, Event, decide
-from processors.coordinator.entries import CHANGELOGS, Change
+from processors.coordinator.decide import Context, Decision, Event, decide
+from processors.coordinator.entries import CHANGELOGS, Change, WorkState
 from processors.coordinator.tables import Tables
 from runtime.gc_pause import gc_paused
 from runtime.kafka import changelog, topics
@@ -64,20 +64,24 @@ class Coordinator:
         decision = decide(tables, record.event, self._context(tables, record, now))
         if decision.transcript is not None:
             self._transcripts.write(decision.transcript)
-        self._keep_folders(decision.outputs)
+        self._keep_folders(decision)
         changes = [*decision.changes, *tables.expired(now, self._settings.job_memory_s, self._settings.cache_entries)]
         for change in changes:
             tables.apply(change)
         job_log.log_ended(decision.outputs, decision.transcript)
         return [*decision.outputs, *(change.output(record.partition.number) for change in changes)]
 
-    def _keep_folders(self, outputs: Iterable[Output]) -> None:
-        """Opens the folder of a work that begins, and deletes that of one whose transcript is stored."""
-        for output in outputs:
-            if isinstance(output.value, DecodeRequested):
-                self.chunk_results.open(output.value.work.work_id)
-            elif isinstance(output.value, JobChanged) and output.value.state == "SUCCESS":
-                self.chunk_results.delete(output.value.work_id)
+    def _keep_folders(self, decision: Decision) -> None:
+        """Opens the folder of a work that begins, and deletes that of one whose transcript is stored. A run that must not use
+        earlier results has none."""
+        again = {change.key for change in decision.changes if isinstance(change.value, WorkState) and change.value.no_cache}
+        for value in (output.value for output in decision.outputs):
+            if isinstance(value, DecodeRequested) and value.work.work_id not in again:
+                self.chunk_results.open(value.work.work_id)
+            elif isinstance(value, DecodeRequested):
+                self.chunk_results.delete(value.work.work_id)
+            elif isinstance(value, JobChanged) and value.state == "SUCCESS":
+                self.chunk_results.delete(value.work_id)
 
     def _context(self, tables: Tables, record: Received[Event], now: datetime) -> Context:
         new_run = f"{record.partition.number}-{record.offset}"
@@ -85,9 +89,9 @@ class Coordinator:
         return Context(new_run, now, self._settings.work_bucket, finished)
 
     def _finished(self, tables: Tables, request: JobRequested) -> Transcript | None:
-        """The transcript, if one exists according to the cache table or to the request."""
+        """The transcript, if one exists according to the cache table or to the request, and may be the answer."""
         work_id = request.work.work_id
-        if work_id not in tables.cache and request.result is None:
+        if request.no_cache or (work_id not in tables.cache and request.result is None):
             return None
         try:
             return self._transcripts.read_stored(work_id)

@@ -10,6 +10,7 @@ from producers.gateway.access.endpoints import AccessEndpoints
 from producers.gateway.access.gate import Gate, announce_allowance
 from producers.gateway.access.sessions import Sessions
 from producers.gateway.audio import AudioDownloads
+from producers.gateway.batches import Batches
 from producers.gateway.description import Description
 from producers.gateway.downloads import Downloads
 from producers.gateway.ended import EndedJobs
@@ -28,6 +29,7 @@ from producers.gateway.routes import QUERY, Handler, Route, parse_query
 from producers.gateway.status import Documents
 from producers.gateway.submit import Submissions
 from producers.gateway.system import System
+from producers.gateway.transcribe import Doors
 from producers.gateway.work_in_hand import WorkInHand
 from runtime.objects.transcripts import Transcripts
 
@@ -89,8 +91,9 @@ class Api:
     async def _expect_continue(self, request: web.Request) -> None:
         """Before the middlewares: whoever may not submit is refused before the body is sent."""
         self._origins.check(request)
-        await self.gate.admit(request, self._routes[request.match_info.route])
-        await expect_continue(request)
+        route = self._routes[request.match_info.route]
+        await self.gate.admit(request, route)
+        await expect_continue(request, route.files_max)
 
     @web.middleware
     async def _parse_parameters(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -119,12 +122,14 @@ def _routes(parts: Parts, origins: Origins, sessions: Sessions) -> list[Route]:
     """Of all groups."""
     resources, producer, view = parts.resources, parts.producer, parts.view
     transcripts = Transcripts(resources.objects, resources.settings.work_bucket)
-    documents = Documents(view, transcripts)
+    documents = Documents(view, transcripts, resources.settings.base_path)
     lookup = JobLookup(view, parts.freshness)
     accepted = Accepted(origins, view.estimates)
     ended = EndedJobs(resources, producer, view, transcripts)
+    submissions = Submissions(parts, transcripts)
     groups = (
-        Submissions(parts, transcripts, accepted),
+        Doors(parts, submissions, documents, accepted),
+        Batches(parts, submissions, documents, accepted),
         Jobs(parts, lookup, documents, ended, accepted),
         EventStreams(view, lookup, documents, parts.wakeups),
         Downloads(lookup, documents),

@@ -19,7 +19,7 @@ from runtime.objects import NotFound, keys
 from runtime.objects.transcripts import Transcripts
 from runtime.resources import Resources
 from schemas.codec import Undecodable
-from schemas.jobs import CancelRequested, JobRequested
+from schemas.jobs import CancelRequested, Job, JobRequested
 from schemas.record import TraceContext
 from schemas.topics import CANCELLATIONS, REQUESTS
 
@@ -73,8 +73,9 @@ class EndedJobs:
         options = again(self._resources.settings, model, work)
         planned = identity.plan(work.audio_id, work.audio, for_file(options, job.filename), job.owner)
         changes = {"job_id": uuid4(), "submitted_at": datetime.now(UTC), "retry_of": job.job_id, "trace": trace}
-        new = job.model_copy(update=changes)
-        return JobRequested(job=new, work=planned, result=self._transcripts.find(planned.work_id))
+        new = job.model_copy(update={**changes, "idempotency": None, "batch_id": None})
+        result = None if earlier.no_cache else self._transcripts.find(planned.work_id)
+        return JobRequested(job=new, work=planned, result=result, no_cache=earlier.no_cache)
 
     def _has_transcript(self, job: JobView) -> bool:
         try:
@@ -96,4 +97,15 @@ class EndedJobs:
         self._transcripts.forget(job.work_id)
         self._resources.chunk_results.delete(job.work_id)
         if job.job.source == "http" and job.job.retry_of is None:
-            self._resources.objects.delete(bucket, keys.upload_key(job.job_id))
+            self._delete_upload(job.job)
+
+    def _delete_upload(self, job: Job) -> None:
+        """An object that was in the store before, and was only named, stays."""
+        settings, stored = self._resources.settings, job.stored
+        if stored is None:
+            self._resources.objects.delete(settings.work_bucket, keys.upload_key(job.job_id))
+        elif keys.is_upload(stored.key) and stored.bucket == settings.work_bucket:
+            self._resources.objects.delete(stored.bucket, stored.key)
+        elif keys.is_direct_upload(stored.key) and stored.bucket == settings.uploads_bucket:
+            self._resources.objects.delete(stored.bucket, stored.key)
+            self._resources.objects.delete(settings.work_bucket, keys.promise_key(job.job_id))

@@ -1,4 +1,4 @@
-"""Reads a submission's multipart body as a stream: fields and one file, in any order.
+"""Reads a submission's multipart body as a stream: fields and files, in any order.
 
 Expects hostile input: too many parts, long fields, stalled bodies, missing ends. Every limit is applied to the bytes as they
 arrive, so that no body costs more than its size. Used by `submit.py`.
@@ -16,8 +16,9 @@ from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 from multipart import MultipartError, MultipartSegment, PushMultipartParser
 
+from producers.gateway.form_files import FormFiles
 from producers.gateway.problems import Problem
-from producers.gateway.upload import Incoming, Stored, too_large
+from producers.gateway.upload import too_large
 
 FIELD_BYTES_MAX = 16 * 1024
 PARTS_MAX = 32
@@ -36,23 +37,22 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """`lists`: the fields whose names end in `[]`, which may be repeated."""
+    """The texts of a body. `lists`: the fields whose names end in `[]`, which may be repeated."""
 
     fields: dict[str, str]
     lists: dict[str, list[str]]
-    filename: str
-    stored: Stored
 
 
-async def read_form(request: web.Request, incoming: Incoming, file_field: str = "file", stalled_s: float = STALLED_S) -> Form:
-    """Reads the whole body and stores its file. Raises Problem for any error in it, and StoreUnavailable."""
+async def read_form(request: web.Request, files: FormFiles, stalled_s: float = STALLED_S) -> Form:
+    """Reads the whole body and stores its files. Raises Problem for any error in it, and StoreUnavailable."""
+    most_parts = PARTS_MAX + files.most - 1
     parser = PushMultipartParser(
-        _boundary(request), max_header_size=HEADER_BYTES_MAX, max_segment_count=PARTS_MAX, header_charset="latin-1"
+        _boundary(request), max_header_size=HEADER_BYTES_MAX, max_segment_count=most_parts, header_charset="latin-1"
     )
-    parts = _Parts(incoming, file_field)
+    parts = _Parts(files)
     received_bytes = 0
     try:
-        async for chunk in _chunks(request.content, stalled_s):
+        async for chunk in chunks(request.content, stalled_s):
             received_bytes += len(chunk)
             for event in parser.parse(chunk):
                 await parts.take(event)
@@ -66,17 +66,13 @@ async def read_form(request: web.Request, incoming: Incoming, file_field: str = 
 class _Parts:
     """The parts of one body as they arrive: `take()` each event of the parser, then `form()`."""
 
-    def __init__(self, incoming: Incoming, file_field: str) -> None:
-        self._incoming = incoming
-        self._file_field = file_field
+    def __init__(self, files: FormFiles) -> None:
+        self._files = files
         self._fields: dict[str, str] = {}
         self._lists: dict[str, list[str]] = {}
         self._seen: set[str] = set()
         self._name = ""
         self._value = bytearray()
-        self._filename = ""
-        self._file_bytes = 0
-        self._stored: Stored | None = None
 
     async def take(self, event: MultipartSegment | bytes | None) -> None:
         """A part's headers, some of its bytes, or its end."""
@@ -84,10 +80,8 @@ class _Parts:
             self._begin(event)
         elif event is not None:
             await self._add(event)
-        elif self._name == self._file_field:
-            if not self._file_bytes:
-                raise Problem(400, "empty", f"The file {self._filename!r} is empty.")
-            self._stored = await self._incoming.finish()
+        elif self._name == self._files.field:
+            await self._files.end()
         elif self._name.endswith(LIST):
             self._lists.setdefault(self._name, []).append(self._text())
         else:
@@ -95,36 +89,35 @@ class _Parts:
 
     def check_overhead(self, received_bytes: int) -> None:
         """Raises Problem when too much of the body belongs to no part, or to no file."""
-        overhead_bytes = received_bytes - self._file_bytes
+        overhead_bytes = received_bytes - self._files.size_bytes
         if overhead_bytes > (OVERHEAD_BYTES if self._seen else PREAMBLE_BYTES_MAX):
             raise malformed("The body is not multipart/form-data with the boundary that its Content-Type names.")
 
     def form(self) -> Form:
-        if self._stored is None:
-            raise malformed(f"The file is missing: send it as the field {self._file_field!r} of a multipart/form-data body.")
-        return Form(self._fields, self._lists, self._filename, self._stored)
+        if not self._files.all:
+            raise malformed(f"The file is missing: send it as the field {self._files.field!r} of a multipart/form-data body.")
+        return Form(self._fields, self._lists)
 
     def _begin(self, part: MultipartSegment) -> None:
-        name, filename = _decoded(part.name), _filename(part)
+        name, filename, field = _decoded(part.name), _filename(part), self._files.field
         if not name or (part.content_type or "").startswith("multipart/"):
             raise malformed("Every part needs a name, and parts must not be nested.")
-        if name in self._seen and not name.endswith(LIST):
+        if name in self._seen and not name.endswith(LIST) and (name != field or self._files.most == 1):
             raise malformed(f"There are two parts named {name[:80]!r}; send each field once, and one file per request.")
-        if name == self._file_field:
+        if name == field:
             if filename is None:
                 raise malformed(
-                    f"The part {name!r} is a text field: send a file there, with its name (curl -F {name}=@talk.wav)."
+                    f"The part {field!r} is a text field: send a file there, with its name (curl -F {field}=@talk.wav)."
                 )
-            self._filename = display_name(filename)
+            self._files.begin(display_name(filename))
         elif filename is not None:
-            raise malformed(f"The file must be in the field {self._file_field!r}, not {name[:80]!r}.")
+            raise malformed(f"The file must be in the field {field!r}, not {name[:80]!r}.")
         self._seen.add(name)
         self._name, self._value = name, bytearray()
 
     async def _add(self, data: bytes) -> None:
-        if self._name == self._file_field:
-            self._file_bytes += len(data)
-            await self._incoming.write(data)
+        if self._name == self._files.field:
+            await self._files.write(data)
             return
         self._value += data
         if len(self._value) > FIELD_BYTES_MAX:
@@ -164,11 +157,11 @@ def check_length(request: web.BaseRequest, max_bytes: int) -> None:
         raise too_large(max_bytes)
 
 
-async def expect_continue(request: web.Request) -> None:
+async def expect_continue(request: web.Request, files_max: int = 1) -> None:
     """Sends `100 Continue` only to a client whose body will be read."""
     if request.headers.get("Expect", "").lower() != "100-continue":
         raise web.HTTPExpectationFailed
-    check_length(request, request.config_dict[MAX_BYTES])
+    check_length(request, request.config_dict[MAX_BYTES] * files_max)
     if request.transport is not None:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
@@ -180,13 +173,18 @@ def malformed(detail: str) -> Problem:
     return Problem(400, "bad_request", detail)
 
 
+def check_encoding(request: web.BaseRequest) -> None:
+    """Raises Problem 415 for a compressed body."""
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Problem(415, "unsupported_encoding", "The body must not be compressed: leave Content-Encoding out.")
+
+
 def _boundary(request: web.Request) -> str:
     """Raises Problem for a body that is no form, is compressed, or has no boundary."""
     content_type = request.headers.get("Content-Type", "")  # the request's property parses it as e-mail: 0.2 ms
     if content_type.partition(";")[0].strip().lower() != "multipart/form-data":
-        raise Problem(415, "not_multipart", "Send the file as the field 'file' of a multipart/form-data body.")
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise Problem(415, "unsupported_encoding", "The body must not be compressed: leave Content-Encoding out.")
+        raise Problem(415, "not_multipart", "Send the file as a part of a multipart/form-data body, or name it in JSON.")
+    check_encoding(request)
     found = BOUNDARY.search(content_type)
     boundary = (found[1] or found[2] or "").strip() if found else ""
     if not 1 <= len(boundary) <= BOUNDARY_MAX or not boundary.isascii() or not boundary.isprintable():
@@ -194,7 +192,8 @@ def _boundary(request: web.Request) -> str:
     return boundary
 
 
-async def _chunks(content: StreamReader, stalled_s: float) -> AsyncIterator[bytes]:
+async def chunks(content: StreamReader, stalled_s: float = STALLED_S) -> AsyncIterator[bytes]:
+    """Of a body, as it arrives. Raises Problem 408 when it stalls, 400 when it ends too early."""
     while chunk := await _with_timeout(_read_some(content), stalled_s):
         yield chunk
 

@@ -1,6 +1,7 @@
 """Jobs: their status, their list, and what can be done with one: cancel, retry, delete."""
 
 import asyncio
+import time
 from dataclasses import replace
 
 from aiohttp import web
@@ -34,7 +35,7 @@ class Jobs:
 
     def routes(self) -> list[Route]:
         job = f"{PREFIX}/{{task_id}}"
-        retried = Response("The new job, accepted", Submitted, headers=("Location",))
+        retried = Response("The new job, accepted", Submitted, headers=("Location", "Retry-After"))
         return [
             Route(
                 "GET",
@@ -112,6 +113,8 @@ class Jobs:
         return json_response({"success": True, "task_id": str(job.job_id), "message": "deleted, with its transcript"})
 
     async def retry(self, request: web.Request) -> web.Response:
+        began_s = time.perf_counter()
         job = await self._lookup.find(request)
         async with self._unfinished.reserved(caller_of(request)):
-            return self._accepted.response(request, await self._ended.retry(job, trace_context(request.headers)))
+            requested = await self._ended.retry(job, trace_context(request.headers))
+        return self._accepted.response(request, requested, time.perf_counter() - began_s)

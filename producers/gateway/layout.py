@@ -1,6 +1,6 @@
 """The tables of the view's file: their definition, what brings an older file up to date, and what is written into them."""
 
-LAYOUT = 4  # of the tables below; an unknown one is rebuilt from the topics
+LAYOUT = 5  # of the tables below; an unknown one is rebuilt from the topics
 # Clusters are numbered as they appear: `seen` is the last one with a record of the job, `told` the one that its state is from.
 # `model`, `name` and `cached` repeat what the records say, for the list and the counts; `name` is the file's, in lower case.
 JOBS_INDEXES = """
@@ -9,6 +9,10 @@ CREATE INDEX jobs_by_work ON jobs (work_id);
 CREATE INDEX jobs_listed ON jobs (submitted_s, job_id, state, owner, model, name, deleted);
 CREATE INDEX jobs_counted ON jobs (owner, state, cached, submitted_s, deleted);
 """
+GROUP_INDEXES = """
+CREATE INDEX jobs_by_batch ON jobs (batch_id) WHERE batch_id IS NOT NULL;
+CREATE INDEX jobs_by_key ON jobs (idempotency) WHERE idempotency IS NOT NULL;
+"""
 TABLES = f"""
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE offsets (topic TEXT, partition INTEGER, next INTEGER NOT NULL, PRIMARY KEY (topic, partition)) WITHOUT ROWID;
@@ -16,9 +20,14 @@ CREATE TABLE jobs (
     job_id TEXT PRIMARY KEY, work_id TEXT NOT NULL, state TEXT NOT NULL, owner TEXT NOT NULL, submitted_s REAL NOT NULL,
     seen INTEGER NOT NULL, told INTEGER NOT NULL DEFAULT 0, requested BLOB, changed BLOB,
     cancelled BLOB, deleted INTEGER NOT NULL DEFAULT 0,
-    model TEXT NOT NULL DEFAULT '', name TEXT NOT NULL DEFAULT '', cached INTEGER NOT NULL DEFAULT 0
+    model TEXT NOT NULL DEFAULT '', name TEXT NOT NULL DEFAULT '', cached INTEGER NOT NULL DEFAULT 0,
+    batch_id TEXT, idempotency TEXT
 );
-{JOBS_INDEXES}"""
+{JOBS_INDEXES}{GROUP_INDEXES}"""
+FROM_4 = f"""
+ALTER TABLE jobs ADD COLUMN batch_id TEXT;
+ALTER TABLE jobs ADD COLUMN idempotency TEXT;
+{GROUP_INDEXES}"""
 FROM_3 = f"""
 ALTER TABLE jobs ADD COLUMN model TEXT NOT NULL DEFAULT '';
 ALTER TABLE jobs ADD COLUMN name TEXT NOT NULL DEFAULT '';
@@ -33,18 +42,18 @@ DROP INDEX IF EXISTS jobs_by_state;
 DROP INDEX IF EXISTS jobs_by_owner;
 DROP INDEX IF EXISTS jobs_by_time;
 DROP INDEX IF EXISTS jobs_by_work;
-{JOBS_INDEXES}"""
+{JOBS_INDEXES}{FROM_4}"""
 FROM_2 = "ALTER TABLE jobs ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0;" + FROM_3
 FROM_1 = "ALTER TABLE jobs ADD COLUMN cancelled BLOB;" + FROM_2
-UPGRADES = {1: FROM_1, 2: FROM_2, 3: FROM_3}
+UPGRADES = {1: FROM_1, 2: FROM_2, 3: FROM_3, 4: FROM_4}
 REQUESTED = """
-INSERT INTO jobs (job_id, work_id, state, owner, submitted_s, seen, requested, model, name)
-VALUES (?, ?, 'PENDING', ?, ?, ?, ?, ?, ?)
+INSERT INTO jobs (job_id, work_id, state, owner, submitted_s, seen, requested, batch_id, idempotency, model, name)
+VALUES (?, ?, 'PENDING', ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (job_id) DO UPDATE SET seen = excluded.seen, requested = excluded.requested
 """
 CHANGED = """
-INSERT INTO jobs (job_id, work_id, state, owner, submitted_s, seen, told, changed, model, name, cached)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO jobs (job_id, work_id, state, owner, submitted_s, seen, told, changed, batch_id, idempotency, model, name, cached)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (job_id) DO UPDATE SET
     work_id = excluded.work_id, state = excluded.state, seen = excluded.seen, told = excluded.told, changed = excluded.changed,
     cached = excluded.cached

@@ -32,10 +32,15 @@ REASONS = {  # of every problem, with its status
     "disconnected": 400,
     "unknown_field": 400,
     "unknown_parameter": 400,
+    "bad_url": 400,
+    "forbidden_address": 400,
     "unauthorized": 401,
     "cross_origin": 403,
     "forbidden": 403,
+    "forbidden_bucket": 403,
     "unknown_task": 404,
+    "unknown_object": 404,
+    "unknown_batch": 404,
     "unknown_format": 404,
     "model_not_found": 404,
     "not_found": 404,
@@ -46,6 +51,9 @@ REASONS = {  # of every problem, with its status
     "no_transcript": 409,
     "not_ended": 409,
     "not_failed": 409,
+    "in_progress": 409,
+    "key_used": 409,
+    "object_changed": 409,
     "audio_gone": 410,
     "gone": 410,
     "damaged": 410,
@@ -61,6 +69,9 @@ REASONS = {  # of every problem, with its status
     "corrupt": 422,
     "unknown_track": 422,
     "too_long": 422,
+    "fetch_refused": 422,
+    "other_payload": 422,
+    "nothing_accepted": 422,
     "header_too_large": 431,
     "queue_share_full": 429,
     "undecodable": 422,
@@ -68,11 +79,13 @@ REASONS = {  # of every problem, with its status
     "too_many_jobs": 429,
     "internal_error": 500,
     "job_failed": 500,
+    "fetch_failed": 502,
     "not_ready": 503,
     "unavailable": 503,
     "too_many_connections": 503,
     "queue_full": 503,
     "still_running": 504,
+    "fetch_timed_out": 504,
     "store_full": 507,
 }
 
@@ -145,15 +158,8 @@ def guarded(handler: Handler, render: Renderer) -> Handler:
 
 def _problem_of(error: Exception, request: web.BaseRequest) -> Problem:
     match error:
-        case Problem():
-            return error
-        case StoreFull():
-            detail = f"The store has no space left; submit again when it has. ({error})"
-            return Problem(507, "store_full", detail, after_s=error.after_s)
-        case Retry():
-            return Problem(503, "unavailable", str(error), after_s=error.after_s)
-        case Invalid():
-            return Problem(400, error.failure.reason, error.failure.message)
+        case Problem() | Retry() | Invalid():
+            return problem_of(error)
         case web.HTTPException():
             return _of_framework(error, request)
         case ConnectionError():  # the client has disconnected: only the metrics see this
@@ -161,6 +167,19 @@ def _problem_of(error: Exception, request: web.BaseRequest) -> Problem:
     request_id = uuid4().hex
     log.error("request.failed", method=request.method, route=_route(request), request_id=request_id, exc_info=error)
     return Problem(500, "internal_error", "Internal error; the gateway's log has the details.", request_id=request_id)
+
+
+def problem_of(error: Problem | Retry | Invalid) -> Problem:
+    """Of an error that is no bug."""
+    match error:
+        case Problem():
+            return error
+        case StoreFull():
+            detail = f"The store has no space left; submit again when it has. ({error})"
+            return Problem(507, "store_full", detail, after_s=error.after_s)
+        case Retry():
+            return Problem(503, "unavailable", str(error), after_s=error.after_s)
+    return Problem(400, error.failure.reason, error.failure.message)
 
 
 def _of_framework(error: web.HTTPException, request: web.BaseRequest) -> Problem:

@@ -71,7 +71,8 @@ class Route:
     """`path`: without a slash at its end, empty for the page. `query`: None where no parameter is known. `problems`: reasons that
     `problems.REASONS` lists, beside those that any path may have. `is_probe`: answered whatever host is named, and to anybody.
     `access`: who may use it where API keys are required; a handler of a route that is not open restricts what it shows to what
-    `caller_of()` may see. `submits`: it makes jobs, which count against the limits of the caller."""
+    `caller_of()` may see. `submits`: it makes jobs, which count against the limits of the caller. `files_max`: how many files of
+    the largest size its body may have."""
 
     method: str
     path: str
@@ -87,6 +88,7 @@ class Route:
     access: Access = "key"
     submits: bool = False
     errors: ErrorForm | None = None
+    files_max: int = 1
 
     @property
     def is_open(self) -> bool:

@@ -15,7 +15,7 @@ from producers.gateway.problems import Problem
 from producers.gateway.progress import Progress
 from producers.gateway.view import JobView, View
 from runtime import long_json
-from runtime.formats import answer, segment_document
+from runtime.formats import FORMATS, answer, segment_document
 from runtime.gc_pause import gc_paused
 from runtime.objects import NotFound
 from runtime.objects.transcripts import Transcripts
@@ -42,7 +42,9 @@ class NewProgress:
 
 
 class Documents:
-    def __init__(self, view: View, transcripts: Transcripts) -> None:
+    def __init__(self, view: View, transcripts: Transcripts, base_path: str = "") -> None:
+        """`base_path`: what precedes the paths of this server."""
+        self._base_path = base_path
         self._view = view
         self._transcripts = transcripts
         self._encoded = EncodedStatuses[JobView]()
@@ -108,6 +110,7 @@ class Documents:
             "audio": audio_document(job.job.audio),
             "estimate": estimate_document(estimate),
             "timings": None,
+            "files": None,
             "progress": progress,
         }
         if job.state == "SUCCESS":
@@ -115,6 +118,7 @@ class Documents:
                 document["result"] = self._result(job)
                 document["warnings"] = document["result"]["warnings"]
                 document["timings"] = None if job.cached else document["result"]["timings"]
+                document["files"] = self._files(job)
             except NotFound:
                 document["message"] = "finished, but the transcript is no longer in the store"
             except Undecodable:
@@ -127,11 +131,14 @@ class Documents:
         """Of a job that has ended in SUCCESS. Raises Problem 410 when it is no longer in the store, or damaged there, and
         StoreUnavailable."""
         try:
-            return await asyncio.to_thread(self._transcripts.read, job.work_id)
+            return await asyncio.to_thread(self._transcript, job)
         except NotFound:
             raise Problem(410, "gone", "The transcript is no longer in the store: retry the job.") from None
         except Undecodable:
             raise Problem(410, "damaged", "The transcript in the store is damaged: retry the job.") from None
+
+    def _transcript(self, job: JobView) -> Transcript:
+        return self._transcripts.read(job.work_id, job.result.transcribed_at if job.result is not None else None)
 
     def row(self, job: JobView) -> dict[str, Any]:
         """One line of the list of jobs."""
@@ -184,8 +191,13 @@ class Documents:
             "eta_s": None if eta_s is None or job.state in ("FAILURE", "REVOKED") else round(eta_s, 1),
         }
 
+    def _files(self, job: JobView) -> dict[str, str]:
+        """Paths of the result files, of those formats that were asked for."""
+        folder = f"{self._base_path}{PREFIX}/{job.job_id}"
+        return {name: f"{folder}/transcript.{name}" for name in job.job.formats or FORMATS}
+
     def _result(self, job: JobView) -> dict[str, Any]:
-        result = answer(self._transcripts.read(job.work_id))
+        result = answer(self._transcript(job))
         result["transcription"]["segments"] = long_json.array(result["transcription"]["segments"])
         return {"success": True, **result, "cached": job.cached}
 

@@ -89,6 +89,14 @@ class JobView:
         return Place(self.job.submitted_at.timestamp(), str(self.job_id))
 
 
+@dataclass(frozen=True, slots=True)
+class KeyUse:
+    """What an Idempotency-Key was used for; `requested` is None if the job was deleted."""
+
+    job_id: UUID
+    requested: JobRequested | None
+
+
 class View:
     """All methods are safe from any thread; one write at a time. They raise ViewUnavailable (`database.py`)."""
 
@@ -254,6 +262,22 @@ class View:
         query = "SELECT 1 FROM jobs WHERE work_id = ? AND job_id <> ? AND deleted = 0 LIMIT 1"
         return bool(self._file.read(query, job.work_id, str(job.job_id)))
 
+    def batch(self, batch_id: UUID, owner: str | None = None) -> list[JobView]:
+        """The jobs of one owner, or of any, that were submitted together, in the order in which they were accepted."""
+        query = """SELECT work_id, requested, changed FROM jobs
+            WHERE batch_id = ? AND deleted = 0 AND coalesce(? = owner, 1) ORDER BY submitted_s, job_id"""
+        return [self._job_view(*row) for row in self._file.read(query, str(batch_id), owner)]
+
+    def by_key(self, key: str, since: datetime) -> KeyUse | None:
+        """The job of the first submission with this digest of an Idempotency-Key after `since`."""
+        query = """SELECT job_id, deleted, requested FROM jobs WHERE idempotency = ? AND submitted_s >= ?
+            ORDER BY submitted_s LIMIT 1"""
+        for job_id, deleted, requested in self._file.read(query, key, since.timestamp()):
+            if deleted or requested is None:
+                return KeyUse(UUID(job_id), None)
+            return KeyUse(UUID(job_id), self._decoded(JobRequested, requested))
+        return None
+
     def unfinished(self) -> Iterator[tuple[JobRequested, CancelRequested | None]]:
         """The jobs that have not ended, oldest first, each with its cancellation if `cancel` has stored one."""
         unfinished = "state IN ('PENDING', 'STARTED') AND requested IS NOT NULL AND deleted = 0"
@@ -301,9 +325,8 @@ class View:
 
     def _requested(self, sql: sqlite3.Connection, event: JobRequested, raw: bytes) -> None:
         job = event.job
-        when_s = job.submitted_at.timestamp()
-        listed = (event.work.model.name, shown_name(job).casefold())
-        sql.execute(REQUESTED, (str(job.job_id), event.work.work_id, job.owner, when_s, self._cluster, raw, *listed))
+        row = (str(job.job_id), event.work.work_id, job.owner, job.submitted_at.timestamp(), self._cluster, raw)
+        sql.execute(REQUESTED, (*row, *_groups(job), event.work.model.name, shown_name(job).casefold()))
         (state,) = sql.execute("SELECT state FROM jobs WHERE job_id = ?", (str(job.job_id),)).fetchone()
         if state not in TERMINAL:  # its end may have been read before
             self.estimates.accepted(event)
@@ -314,9 +337,8 @@ class View:
         if known and known[0] in TERMINAL and not (event.state in TERMINAL and known[1] < cluster):
             sql.execute("UPDATE jobs SET seen = ? WHERE job_id = ?", (cluster, str(job.job_id)))
             return  # ended: only another cluster may have another end
-        when_s = job.submitted_at.timestamp()
-        listed = (event.model.name, shown_name(job).casefold(), event.cached)
-        sql.execute(CHANGED, (str(job.job_id), event.work_id, event.state, job.owner, when_s, cluster, cluster, raw, *listed))
+        row = (str(job.job_id), event.work_id, event.state, job.owner, job.submitted_at.timestamp(), cluster, cluster, raw)
+        sql.execute(CHANGED, (*row, *_groups(job), event.model.name, shown_name(job).casefold(), event.cached))
         if event.state in TERMINAL:
             self.estimates.ended(event)
         if event.state in ("SUCCESS", "FAILURE"):  # a revoked job's work may continue for other jobs
@@ -344,3 +366,8 @@ class View:
             return codec.decode(record, raw)
         except codec.Undecodable as error:
             raise self._file.damaged(error) from error
+
+
+def _groups(job: Job) -> tuple[str | None, str | None]:
+    """What the job can also be found by: its batch, and the digest of its Idempotency-Key."""
+    return str(job.batch_id) if job.batch_id else None, job.idempotency.key if job.idempotency else None

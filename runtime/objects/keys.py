@@ -9,10 +9,29 @@ from schemas.work import Span
 
 UPLOADS, TRANSCRIPTS = "uploads/", "results/"
 SESSION_SECRET = "gateway/session-secret"  # noqa: S105 - the key of the object; see producers/gateway/access/sessions.py
+PROMISES = "promised-uploads/"
+DIRECT_UPLOADS = "direct-uploads/"  # in the uploads bucket
 
 
 def upload_key(job_id: UUID) -> str:
     return f"{UPLOADS}{job_id}"
+
+
+def is_upload(key: str) -> bool:
+    return key.startswith(UPLOADS)
+
+
+def promise_key(job_id: UUID) -> str:
+    return f"{PROMISES}{job_id}.json"
+
+
+def direct_upload_key(job_id: UUID, filename: str) -> str:
+    """In the uploads bucket: where a client puts the file of a promised job."""
+    return f"{DIRECT_UPLOADS}{job_id}/{filename}"
+
+
+def is_direct_upload(key: str) -> bool:
+    return key.startswith(DIRECT_UPLOADS)
 
 
 def chunk_key(slice_id: str, run: str, span: Span) -> str:

@@ -1,6 +1,7 @@
 """Finished transcripts in the work bucket. Written by the coordinator; read by it, by gateways and by the store sink."""
 
 import threading
+from datetime import datetime
 
 import orjson
 from cachetools import LRUCache
@@ -34,12 +35,14 @@ class Transcripts:
         self._remember(key, info.etag, transcript)
         return info.ref
 
-    def read(self, work_id: str) -> Transcript:
-        """Blocks. Raises NotFound, StoreUnavailable, or Undecodable for a file that another program wrote there."""
+    def read(self, work_id: str, not_before: datetime | None = None) -> Transcript:
+        """`not_before`: when it was made; an earlier one in memory has been replaced in the store. Blocks. Raises NotFound,
+        StoreUnavailable, or Undecodable for a file that another program wrote there."""
         key = keys.transcript_key(work_id)
         with self._lock:
-            if key in self._recent:
-                return self._recent[key][1]
+            known = self._recent.get(key)
+            if known is not None and (not_before is None or known[1].created_at >= not_before):
+                return known[1]
         return self._read(key, work_id, None)
 
     def read_stored(self, work_id: str) -> Transcript:

@@ -34,7 +34,7 @@ HOST_SHARE = 256  # in flight for one host that keeps failing; further ones are 
 SLOW_S = 5.0
 STRUGGLES_AFTER = 8  # attempts in a row that failed or were slow
 
-ReadTranscript = Callable[[str], Awaitable[Transcript]]
+ReadTranscript = Callable[[JobChanged], Awaitable[Transcript]]
 Sleep = Callable[[float], Awaitable[object]]
 End = Literal["delivered", "given_up"]
 
@@ -140,7 +140,7 @@ class Courier:
         if event.state != "SUCCESS":
             return None
         try:
-            return await self._read(event.work_id)
+            return await self._read(event)
         except NotFound as error:
             raise Undecodable("transcript_gone", f"the job's transcript is not in the store: {error}") from error
 

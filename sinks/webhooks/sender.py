@@ -91,8 +91,9 @@ class Sender:
             await self._poster.close()
             self._readers.shutdown(wait=False, cancel_futures=True)
 
-    async def _read(self, work_id: str) -> Transcript:
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._transcripts.read, work_id)
+    async def _read(self, event: JobChanged) -> Transcript:
+        made_at = event.result.transcribed_at if event.result is not None else None
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._transcripts.read, event.work_id, made_at)
 
     def _begin(self, webhook_id: str, event: JobChanged) -> None:
         self._tasks[webhook_id] = asyncio.get_running_loop().create_task(self._deliver(webhook_id, event))

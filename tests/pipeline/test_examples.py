@@ -20,7 +20,7 @@ from tests.waiting import wait_until
 EXAMPLES = ROOT / "examples"
 SECRET = "whsec_bXVybXVyLXRlc3RzLWtub3ctdGhpcy1zZWNyZXQ="
 DOCUMENTED = "http://127.0.0.1:8511"
-PAGES = ("README.md", "docs/http.md")
+PAGES = ("README.md", "docs/http.md", "docs/http-submissions.md")
 CLIP = BY_NAME["en-command.wav"]
 
 
@@ -130,11 +130,13 @@ REFUSED_AFTER_SUCCESS = ("DELETE http://127.0.0.1:8511/api/transcribe/async/$TAS
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_curl_lines_of_the_documents_work(page: str, gateway: str, tmp_path: Path) -> None:
+def test_the_curl_lines_of_the_documents_work(page: str, hooked: Dev, gateway: str, tmp_path: Path) -> None:
     """In a folder with the files that they name, with TASK_ID set to a job that has ended, and the port of this system."""
     (tmp_path / "examples").symlink_to(EXAMPLES)
     for name in ("talk.mp4", "meeting.mp4"):
         shutil.copy(BY_NAME["en-video.mp4"].path, tmp_path / name)
+    assert hooked.settings.inbox is not None
+    shutil.copy(BY_NAME["en-video.mp4"].path, hooked.settings.inbox / "talk.mp4")
     client = Client(gateway)
     task = client.submit(CLIP.path)
     client.ended(task)

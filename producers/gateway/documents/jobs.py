@@ -67,10 +67,12 @@ class Submitted(Document):
     task_id: str = Field(json_schema_extra={"format": "uuid"})
     status_url: str
     message: str
-    submission_time: AwareDatetime
+    submission_time: float = Field(description="seconds that the submission took")
+    submitted_at: AwareDatetime
     audio: Audio | None
     estimate: EstimateRange | None
     retry_of: str | None = Field(None, description="the job that this one retries")
+    batch_id: str | None = Field(None, json_schema_extra={"format": "uuid"})
 
 
 class TranscriptSegment(Document):
@@ -174,6 +176,7 @@ class JobStatus(Document):
     audio: Audio | None
     estimate: EstimateRange | None
     timings: Timings | None
+    files: dict[str, str] | None = Field(description="after SUCCESS: the path of each result file, by its format")
     progress: ProgressDocument
     result: Result | None = Field(None, description="after SUCCESS, while the transcript is in the store")
     error: Failure | None = Field(None, description="after FAILURE")

@@ -97,7 +97,8 @@ def resources(kafka: Kafka, folder: Path, options: Mapping[str, object]) -> Reso
     """Of a gateway in this folder. `options`: settings."""
     common = {"gateway_port": 0, "data_dir": folder, "model": "demo", "topic_prefix": kafka.prefix}
     settings = Settings.model_validate({**common, **options})
-    store = DirectoryStore({settings.work_bucket: folder / "work"})
+    names = (settings.work_bucket, settings.uploads_bucket)
+    store = DirectoryStore({name: folder / name for name in names})
     store.create()
     return Resources(settings, kafka, store, catalogue.resolve("demo"), other_models=catalogue.others(settings))
 
@@ -190,7 +191,8 @@ def finish(gateway: RunningGateway, submission: JobRequested, *segments: Segment
         created_at=datetime.now(UTC),
     )
     where = Transcripts(gateway.store, gateway.settings.work_bucket).write(transcript)
-    summary = ResultSummary(transcript=where, language="pt", duration_s=2.0, speech_s=1.5)
+    made_at = transcript.created_at
+    summary = ResultSummary(transcript=where, language="pt", duration_s=2.0, speech_s=1.5, transcribed_at=made_at)
     publish_state(gateway, submission, "SUCCESS", result=summary)
 
 

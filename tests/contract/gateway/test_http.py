@@ -37,10 +37,13 @@ def test_a_submission_is_accepted_and_readable_at_once(gateway: RunningGateway) 
     document = answer.json
 
     assert answer.status == 202
-    assert set(document) == {"success", "task_id", "status_url", "message", "submission_time", "audio", "estimate"}
+    accepted = {"success", "task_id", "status_url", "message", "submission_time", "submitted_at", "audio", "estimate"}
+    assert set(document) == accepted
     assert document["success"] is True
     assert document["status_url"] == f"{API}/status/{UUID(document['task_id'])}" == answer.headers["Location"]
-    assert datetime.fromisoformat(document["submission_time"]).tzinfo is not None
+    assert datetime.fromisoformat(document["submitted_at"]).tzinfo is not None
+    assert 0 < document["submission_time"] < DEADLINE_S, "seconds"
+    assert answer.headers["Retry-After"] == "1"
     first = gateway.get(document["status_url"])
     assert first.status == 200
     assert first.json == {
@@ -49,13 +52,14 @@ def test_a_submission_is_accepted_and_readable_at_once(gateway: RunningGateway) 
         "state": "PENDING",
         "message": "waiting to be transcribed",
         "filename": "a.wav",
-        "submitted_at": document["submission_time"],
+        "submitted_at": document["submitted_at"],
         "started_at": None,
         "ended_at": None,
         "retry_of": None,
         "model": {"name": "demo", "revision": catalogue.resolve("demo").ref.revision},
         "warnings": [],
         "timings": None,
+        "files": None,
         "audio": None,
         "estimate": None,
         "progress": {"share": 0.0, "fraction": 0.0, "processed_s": None, "total_s": None, "eta_s": None, "segments": []},
@@ -227,7 +231,7 @@ def _livez_s(gateway: RunningGateway) -> float:
 
 
 @pytest.mark.usefixtures("nothing_left")
-@pytest.mark.parametrize("content_type", ["application/json", "multipart/mixed; boundary=x", "text/plain", ""])
+@pytest.mark.parametrize("content_type", ["application/xml", "multipart/mixed; boundary=x", "text/plain", ""])
 def test_a_body_of_another_type_is_refused(gateway: RunningGateway, content_type: str) -> None:
     is_problem(gateway.request("POST", API, b"{}", {"Content-Type": content_type}), 415)
 

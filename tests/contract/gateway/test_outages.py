@@ -12,6 +12,7 @@ from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
 from producers.gateway.form import read_form
+from producers.gateway.form_files import FormFiles
 from producers.gateway.problems import Problem
 from producers.gateway.server import THREADS
 from producers.gateway.upload import Incoming, Memory
@@ -106,11 +107,11 @@ def test_a_stalled_upload_is_aborted(tmp_path: Path, sent: int) -> None:
     body = multipart([], bytes(200_000))
 
     async def take(request: web.Request) -> web.Response:
-        incoming = Incoming(store, "work", "x", 10**9, Memory())
+        files = FormFiles(lambda _: Incoming(store, "work", "x", 10**9, Memory()), 10**9)
         try:
-            await read_form(request, incoming, stalled_s=0.1)
+            await read_form(request, files, stalled_s=0.1)
         except Problem as problem:
-            await incoming.discard()
+            await files.discard()
             return problem.response()
         return web.Response()
 

@@ -1,10 +1,13 @@
 """What the fields of a submission may say, and what the refusals name."""
 
+from typing import get_args
+
 import pytest
 
 from producers.gateway.form import display_name
 from producers.gateway.problems import Problem
-from producers.gateway.submission import KNOWN, SubmissionOptions, parse_submission
+from producers.gateway.submission import KNOWN, Format, SubmissionOptions, parse_submission
+from runtime.formats import FORMATS
 from runtime.models import catalogue
 from schemas.options import ALL_FILTERS
 
@@ -15,40 +18,46 @@ def test_no_options_request_nothing() -> None:
     assert parse_submission({}, DEMO) == SubmissionOptions()
 
 
+EVERY_FIELD = {
+    "model": "demo",
+    "language": " PT ",
+    "task": "translate",
+    "words": "true",
+    "multilingual": "0",
+    "initial_prompt": " Ana, Belém ",
+    "hotwords": "Tejo",
+    "beam_size": "1",
+    "temperature": "0, 0.4",
+    "suppress_tokens": "50,-1",
+    "filters": "silence,phantoms",
+    "no_speech_threshold": "0.5",
+    "log_prob_threshold": "-0.8",
+    "compression_ratio_threshold": "2",
+    "letters_threshold": "0",
+    "silence_margin_db": "9",
+    "vad": "off",
+    "vad_threshold": "0.6",
+    "min_speech_duration_ms": "250",
+    "min_silence_duration_ms": "500",
+    "speech_pad_ms": "0",
+    "max_chunk_s": "12.5",
+    "loudness": "yes",
+    "highpass": "TRUE",
+    "lane": "Bulk",
+    "priority": "LOW",
+    "formats": "vtt, SRT,vtt",
+    "no_cache": "true",
+    "webhook_url": "https://example.org:8443/hook?x=1",
+    "track": " 2 ",
+}
+
+
 def test_every_field_is_recognised() -> None:
-    fields = {
-        "model": "demo",
-        "language": " PT ",
-        "task": "translate",
-        "words": "true",
-        "multilingual": "0",
-        "initial_prompt": " Ana, Belém ",
-        "hotwords": "Tejo",
-        "beam_size": "1",
-        "temperature": "0, 0.4",
-        "suppress_tokens": "50,-1",
-        "filters": "silence,phantoms",
-        "no_speech_threshold": "0.5",
-        "log_prob_threshold": "-0.8",
-        "compression_ratio_threshold": "2",
-        "letters_threshold": "0",
-        "silence_margin_db": "9",
-        "vad": "off",
-        "vad_threshold": "0.6",
-        "min_speech_duration_ms": "250",
-        "min_silence_duration_ms": "500",
-        "speech_pad_ms": "0",
-        "max_chunk_s": "12.5",
-        "loudness": "yes",
-        "highpass": "TRUE",
-        "lane": "Bulk",
-        "webhook_url": "https://example.org:8443/hook?x=1",
-        "track": " 2 ",
-    }
-    assert set(KNOWN) == {"file", "prompt", *fields}
-    options = parse_submission(fields, DEMO)
+    assert set(KNOWN) == {"file", "prompt", *EVERY_FIELD}
+    options = parse_submission(EVERY_FIELD, DEMO)
     assert (options.min_speech_duration_ms, options.min_silence_duration_ms, options.speech_pad_ms) == (250, 500, 0)
     assert (options.lane, options.webhook_url) == ("bulk", "https://example.org:8443/hook?x=1")
+    assert (options.formats, options.no_cache) == (("vtt", "srt"), True)
     assert options.requested() == {
         "language": "pt",
         "task": "translate",
@@ -75,6 +84,36 @@ def test_every_field_is_recognised() -> None:
         "highpass": True,
         "track": 2,
     }
+
+
+@pytest.mark.parametrize(
+    ("fields", "lane"),
+    [
+        ({}, None),
+        ({"priority": "normal"}, None),
+        ({"priority": "high"}, "interactive"),
+        ({"priority": "low"}, "bulk"),
+        ({"priority": "high", "lane": "interactive"}, "interactive"),
+        ({"lane": "bulk"}, "bulk"),
+    ],
+)
+def test_a_priority_names_a_lane(fields: dict[str, str], lane: str | None) -> None:
+    assert parse_submission(fields, DEMO).chosen_lane == lane
+
+
+@pytest.mark.parametrize("fields", [{"priority": "high", "lane": "bulk"}, {"priority": "normal", "lane": "bulk"}])
+def test_a_priority_that_contradicts_the_lane_is_refused(fields: dict[str, str]) -> None:
+    with pytest.raises(Problem) as refused:
+        parse_submission(fields, DEMO)
+    assert refused.value.document["field"] == "priority"
+
+
+def test_the_formats_are_those_that_can_be_written() -> None:
+    assert get_args(Format) == tuple(FORMATS)
+    for wrong in ("docx", "none", "srt;vtt"):
+        with pytest.raises(Problem) as refused:
+            parse_submission({"formats": wrong}, DEMO)
+        assert (refused.value.document["reason"], refused.value.document["field"]) == ("bad_option", "formats")
 
 
 def test_an_empty_field_is_not_given_but_an_empty_hint_is_none() -> None:

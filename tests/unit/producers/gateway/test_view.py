@@ -282,6 +282,10 @@ def test_the_records_that_a_fresh_broker_is_seeded_from(view: View) -> None:
 
 
 # What later layouts have and the earlier one had not
+SINCE_5 = """
+DROP INDEX jobs_by_batch; ALTER TABLE jobs DROP COLUMN batch_id;
+DROP INDEX jobs_by_key; ALTER TABLE jobs DROP COLUMN idempotency;
+"""
 SINCE_4 = """
 DROP INDEX jobs_listed; DROP INDEX jobs_counted;
 ALTER TABLE jobs DROP COLUMN model; ALTER TABLE jobs DROP COLUMN name; ALTER TABLE jobs DROP COLUMN cached;
@@ -290,10 +294,10 @@ CREATE INDEX jobs_by_time ON jobs (submitted_s);
 """
 SINCE_3 = "DROP INDEX jobs_by_work; ALTER TABLE jobs DROP COLUMN deleted;"
 SINCE_2 = "ALTER TABLE jobs DROP COLUMN cancelled;"
-EARLIER = {3: SINCE_4, 2: SINCE_4 + SINCE_3, 1: SINCE_4 + SINCE_3 + SINCE_2}
+EARLIER = {4: SINCE_5, 3: SINCE_5 + SINCE_4, 2: SINCE_5 + SINCE_4 + SINCE_3, 1: SINCE_5 + SINCE_4 + SINCE_3 + SINCE_2}
 
 
-@pytest.mark.parametrize("layout", [1, 2, 3])
+@pytest.mark.parametrize("layout", [1, 2, 3, 4])
 def test_a_file_of_an_earlier_layout_keeps_its_jobs(tmp_path: Path, layout: int) -> None:
     path, waiting, done = tmp_path / "view.sqlite3", uuid4(), uuid4()
     with closing(View(path)) as view:

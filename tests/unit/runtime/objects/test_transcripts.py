@@ -57,6 +57,14 @@ def test_a_damaged_transcript_is_undecodable_whatever_its_size(store: DirectoryS
         Transcripts(store, "work").read(WORK_ID)
 
 
+def test_one_that_another_process_has_replaced_is_read_again(store: DirectoryStore) -> None:
+    reader, before, after = Transcripts(store, "work"), transcript(1), transcript(2)
+    reader.write(before)
+    Transcripts(store, "work").write(after)
+    assert reader.read(WORK_ID, before.created_at) == before, "the answer of an earlier job"
+    assert reader.read(WORK_ID, after.created_at) == after
+
+
 def test_what_was_damaged_or_deleted_since_is_not_answered_from_memory(store: DirectoryStore) -> None:
     transcripts = Transcripts(store, "work")
     written = transcript(1)

@@ -12,6 +12,7 @@ from structlog.typing import EventDict
 
 from runtime.objects import NotFound, StoreUnavailable
 from schemas.codec import Undecodable
+from schemas.jobs import JobChanged
 from schemas.record import TraceContext
 from schemas.transcript import Transcript
 from sinks.webhooks import delivery
@@ -40,7 +41,7 @@ class Receiver:
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
-async def read(work_id: str) -> Transcript:
+async def read(event: JobChanged) -> Transcript:
     return transcript(ended(URL).changed_at)
 
 
@@ -124,12 +125,12 @@ def test_a_url_that_cannot_be_used_is_given_up_without_an_attempt(url: str) -> N
 def test_waiting_for_an_unavailable_store_costs_no_attempt(slept: Slept) -> None:
     away = 6
 
-    async def reading(work_id: str) -> Transcript:
+    async def reading(event: JobChanged) -> Transcript:
         nonlocal away
         away -= 1
         if away >= 0:
             raise StoreUnavailable("no answer")
-        return await read(work_id)
+        return await read(event)
 
     receiver = Receiver(DOWN, OK)
     assert done(Courier(reading, receiver.post, sleep=slept).deliver(ended(URL, state="SUCCESS"))) == "delivered"
@@ -141,7 +142,7 @@ def test_waiting_for_an_unavailable_store_costs_no_attempt(slept: Slept) -> None
 
 
 def test_a_missing_transcript_is_undecodable() -> None:
-    async def gone(work_id: str) -> Transcript:
+    async def gone(event: JobChanged) -> Transcript:
         raise NotFound("no such object")
 
     with pytest.raises(Undecodable) as error:
