@@ -392,13 +392,3 @@ def test_a_batch_that_fails_leaves_neither_rows_nor_offsets(view: View) -> None:
 
     assert view.get(job_id) is None
     assert view.offsets() == {}
-
-
-def test_the_unfinished_jobs_of_an_owner_are_counted_and_the_oldest_is_known(view: View) -> None:
-    mine = [uuid4() for _ in range(4)]
-    apply(view, *(requested(job_id, 9 - minute, "ana") for minute, job_id in enumerate(mine)), requested(uuid4(), 0, "rui"))
-    assert view.unfinished_of("ana") == (4, mine[3])
-    apply(view, changed(mine[0], "STARTED", 9), changed(mine[3], "FAILURE", 6), offset=5)
-    view.delete(mine[1], WORK_ID)
-    assert view.unfinished_of("ana") == (2, mine[2])
-    assert view.unfinished_of("eva") == (0, None)

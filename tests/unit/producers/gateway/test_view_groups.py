@@ -1,4 +1,4 @@
-"""What a job can be found by, besides its id: the batch that it was submitted in, and its Idempotency-Key."""
+"""What jobs can be found by, besides their ids: the batch that they were submitted in, their Idempotency-Key, their owner."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -9,7 +9,7 @@ import pytest
 
 from producers.gateway.view import KeyUse, View
 from schemas.jobs import Idempotency, Job, JobRequested
-from tests.unit.producers.gateway.test_view import NOON, WORK_ID, apply, requested
+from tests.unit.producers.gateway.test_view import NOON, WORK_ID, apply, changed, requested
 
 
 @pytest.fixture
@@ -51,3 +51,13 @@ def test_a_submission_is_found_by_the_digest_of_its_key_for_as_long_as_asked(vie
 
 def job_of(request: JobRequested, job_id: UUID, key: Idempotency) -> Job:
     return request.job.model_copy(update={"job_id": job_id, "idempotency": key})
+
+
+def test_the_unfinished_jobs_of_an_owner_are_counted_and_the_oldest_is_known(view: View) -> None:
+    mine = [uuid4() for _ in range(4)]
+    apply(view, *(requested(job_id, 9 - minute, "ana") for minute, job_id in enumerate(mine)), requested(uuid4(), 0, "rui"))
+    assert view.unfinished_of("ana") == (4, mine[3])
+    apply(view, changed(mine[0], "STARTED", 9), changed(mine[3], "FAILURE", 6), offset=5)
+    view.delete(mine[1], WORK_ID)
+    assert view.unfinished_of("ana") == (2, mine[2])
+    assert view.unfinished_of("eva") == (0, None)
