@@ -39,7 +39,8 @@ OPEN = {  # without a key: they contain no data
     ("GET", "/healthz"),
     ("DELETE", "/api/browser-session"),
 }
-SUBMITTING = {("POST", API), ("POST", "/api/jobs/{task_id}/retry")}
+BATCH = "/api/transcribe/batch"
+SUBMITTING = {("POST", API), ("POST", "/api/transcribe"), ("POST", BATCH), ("POST", "/api/jobs/{task_id}/retry")}
 COMMON = {"format": "json", "model": "demo"}  # parameters of paths that name nothing of an owner
 
 
@@ -71,17 +72,21 @@ def jobs(gateway: Keyed) -> dict[str, JobRequested]:
     alice = gateway.of("alice")
     made = {}
     for state in ("SUCCESS", "FAILURE", "PENDING"):
-        answer = alice.submit(AUDIO + state.encode(), filename=MARKS[1])
+        answer = alice.request("POST", BATCH, multipart([], AUDIO + state.encode(), MARKS[1]), MULTIPART)
         assert answer.status == 202
-        made[state] = requested(alice, answer.json["task_id"])
+        made[state] = requested(alice, answer.json["jobs"][0]["task_id"])
     finish(alice, made["SUCCESS"], Segment(start=0.0, end=1.0, text=MARKS[2]))
     publish_state(alice, made["FAILURE"], "FAILURE", error=Failure(reason="corrupt", message=MARKS[2]))
     return made
 
 
+def ids(job: JobRequested) -> dict[str, str]:
+    return {"task_id": str(job.job.job_id), "batch_id": str(job.job.batch_id)}
+
+
 def path_of(route: Route, job: JobRequested) -> str:
     """With what the parameters of its path name: something of alice's."""
-    named = {**COMMON, "task_id": str(job.job.job_id)}
+    named = {**COMMON, **ids(job)}
 
     def value(match: re.Match[str]) -> str:
         assert match[1] in named, f"say here what of alice's {{{match[1]}}} in the path names, and test that"
@@ -102,7 +107,7 @@ def call(caller: object, route: Route, job: JobRequested) -> Answer:
 
 def shows_something(answer: Answer, jobs: dict[str, JobRequested]) -> list[str]:
     text = answer.body.decode(errors="replace") + repr(dict(answer.headers))
-    marks = [*MARKS, *(str(job.job.job_id) for job in jobs.values()), *(job.work.work_id for job in jobs.values())]
+    marks = [*MARKS, *(mark for job in jobs.values() for mark in (*ids(job).values(), job.work.work_id))]
     return [mark for mark in marks if mark in text]
 
 
@@ -130,7 +135,8 @@ def test_the_jobs_of_another_owner_do_not_exist(gateway: Keyed, jobs: dict[str, 
         answer = call(gateway.of("bob"), route, job)
         if names_a_job(route):
             assert answer.status == 404
-            assert answer.body.replace(str(job.job.job_id).encode(), b"") == _unknown(gateway, route).body.replace(NOBODYS, b"")
+            asked = next(value for parameter, value in ids(job).items() if f"{{{parameter}" in route.path)
+            assert answer.body.replace(asked.encode(), b"") == _unknown(gateway, route).body.replace(NOBODYS, b"")
         else:
             assert answer.status < 500
             assert shows_something(answer, jobs) == []
