@@ -4,7 +4,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.locked
-# What computes longest comes first, what waits most next, so that no long file is left over at the end.
+# What takes longest comes first, so that no long file is left over at the end; speech, which computes, in turn with the others, which
+# wait (tests/scheduling.py).
 TIERS := tests/speech tests/services tests/pipeline tests/contract tests/unit
 PYTESTS ?= 4
 

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from runtime.settings import Settings
-from tests.scheduling import pytest_xdist_make_scheduler
+from tests.scheduling import in_turn, pytest_xdist_make_scheduler
 
 __all__ = ["pytest_xdist_make_scheduler"]
 
@@ -22,11 +22,13 @@ TIERS = ("unit", "contract", "pipeline", "speech", "services")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """`tests/unit/…` is marked `unit`, and so on, automatically."""
+    """`tests/unit/…` is marked `unit`, and so on, automatically. Several processes share them as `scheduling` says."""
     for item in items:
         folder = item.path.relative_to(TESTS).parts[0]
         if folder in TIERS:
             item.add_marker(folder)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items[:] = in_turn(items)
 
 
 @pytest.fixture(scope="session")

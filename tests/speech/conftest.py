@@ -1,7 +1,10 @@
 """Original Whisper weights, murmur and faster-whisper on them, each file and way read once; the figures are shown at the end."""
 
+import hashlib
+import json
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from schemas.options import EncoderWindow
 from schemas.transcript import Transcript
 from scripts import models
 from tests.speech.one_window import OneWindow
+from tests.speech.shared import Shared
 
 NO_WEIGHTS = "NO ORIGINAL WEIGHTS, NOTHING OF REAL MODELS IS TESTED"
 ROW = "speech row"
@@ -38,13 +42,24 @@ def weights() -> Weights:
 
 
 class Readings:
-    """What was read in this process. Models are loaded when they are first needed."""
+    """What was read in this run. Models are loaded when they are first needed, in each process."""
 
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: Weights, shared: Shared) -> None:
+        self._shared = shared
         self._murmur = cache(lambda model: MurmurReader(weights(model)))
         self._reference = cache(lambda model: FasterWhisperReader(weights(model)))
-        self._read = cache(lambda model, file, way: read(self._murmur(model), file, way))
+        self._read = cache(self._read_once)
         self._beside = cache(lambda model, file, way: beside(self._read(model, file, way)[1], self._reference(model), file, way))
+
+    def _read_once(self, model: str, file: SpeechFile, way: Way) -> tuple[Transcript, Row]:
+        key = json.dumps([model, file.name, hashlib.sha256(file.data).hexdigest(), file.text, asdict(way)])
+
+        def compute() -> str:
+            transcript, row = read(self._murmur(model), file, way)
+            return json.dumps([transcript.model_dump_json(), row.to_json()])
+
+        transcript, row = json.loads(self._shared.get(key, compute))
+        return Transcript.model_validate_json(transcript), Row.from_json(row)
 
     def transcript(self, model: str, file: SpeechFile, way: Way) -> Transcript:
         transcript: Transcript = self._read(model, file, way)[0]
@@ -65,8 +80,8 @@ class Readings:
 
 
 @pytest.fixture(scope="session")
-def readings(weights: Weights) -> Readings:
-    return Readings(weights)
+def readings(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Readings:
+    return Readings(weights, Shared.of_run(tmp_path_factory))
 
 
 @pytest.fixture
