@@ -259,6 +259,9 @@ class Settings(BaseSettings):
     )
     fetch_allow_private: bool = Field(False, description="also fetch from URLs that lead to private and loopback addresses")
     fetch_timeout_s: float = Field(300.0, gt=0, description="time limit for fetching the file at a URL")
+    response_wait_s: float = Field(
+        3600.0, gt=0, description="how long a response of /v1, /asr and /detect-language waits for its job"
+    )
     gateway_url: str = Field("http://127.0.0.1:8511", description="the gateway that `murmur submit`, `status` and so on use")
     api_key: SecretStr | None = Field(None, description="the key that these commands send, if the gateway requires one")
     health_port: int | None = Field(

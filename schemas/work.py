@@ -227,6 +227,13 @@ class WorkProgressed(RunRecord):
     share: float = Field(ge=0, le=1, description="speech done / speech known; exact once decoding is done")
     segments: tuple[Segment, ...]
     index: ChunkIndex = None
+    language: str | None = Field(None, description="None: nobody speaks", exclude_if=lambda language: language is None)
+    language_probability: float | None = Field(None, exclude_if=lambda probability: probability is None)
+    may_change: bool = Field(
+        False,
+        description="its language is in doubt: it is transcribed again if that of the file is another",
+        exclude_if=lambda may_change: not may_change,
+    )
 
     @property
     def event_id(self) -> str:

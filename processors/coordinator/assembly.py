@@ -32,16 +32,24 @@ def language_of(results: Sequence[ChunkTranscribed]) -> tuple[str | None, float]
 
 def doubtful(state: WorkState, chunks: Mapping[Span, ChunkState]) -> list[tuple[SlicedChunk, str]]:
     """Chunks transcribed in a minority language with low confidence, and the file's language for their second transcription."""
-    decoding = state.work.decoding
-    if decoding.language is not None or decoding.multilingual or state.chunks is None:
+    if state.chunks is None:
         return []
     language, _ = language_of([chunks[chunk.span].result for chunk in state.chunks])
-    return [(chunk, language) for chunk in state.chunks if language is not None and _differs(chunks[chunk.span], language)]
+    if language is None:
+        return []
+    return [(chunk, language) for chunk in state.chunks if _differs(state, chunks[chunk.span], language)]
 
 
-def _differs(chunk: ChunkState, language: str) -> bool:
-    result = chunk.result
-    return not chunk.again and result.language not in (None, language) and result.language_probability < CONFIDENT
+def may_change(state: WorkState, result: ChunkTranscribed) -> bool:
+    """Whether it is transcribed again if the language of the file turns out to be another."""
+    decoding = state.work.decoding
+    if decoding.language is not None or decoding.multilingual or result.attempt > 0:
+        return False
+    return result.language is not None and result.language_probability < CONFIDENT
+
+
+def _differs(state: WorkState, chunk: ChunkState, language: str) -> bool:
+    return not chunk.again and may_change(state, chunk.result) and chunk.result.language != language
 
 
 def assemble(state: WorkState, chunks: Mapping[Span, ChunkState], waiting: Mapping[str, Job], now: datetime) -> Transcript:

@@ -206,6 +206,9 @@ def _progressed(state: WorkState, result: ChunkTranscribed, share: float) -> Wor
         share=share,
         segments=result.segments,
         index=result.index,
+        language=result.language,
+        language_probability=None if result.language is None else result.language_probability,
+        may_change=assembly.may_change(state, result),
         trace=state.trace,
     )
 

@@ -11,6 +11,7 @@ from producers.gateway.access.gate import Gate, announce_allowance
 from producers.gateway.access.sessions import Sessions
 from producers.gateway.audio import AudioDownloads
 from producers.gateway.batches import Batches
+from producers.gateway.compatible import compatible
 from producers.gateway.description import Description
 from producers.gateway.downloads import Downloads
 from producers.gateway.ended import EndedJobs
@@ -20,12 +21,11 @@ from producers.gateway.form import MAX_BYTES, OVERHEAD_BYTES, expect_continue
 from producers.gateway.health import Health
 from producers.gateway.jobs import Jobs
 from producers.gateway.lookup import JobLookup
-from producers.gateway.openai.models import OpenAiModelList
 from producers.gateway.origin import Origins
 from producers.gateway.page import Page
 from producers.gateway.parts import Parts
 from producers.gateway.problems import allow
-from producers.gateway.routes import QUERY, Handler, Route, parse_query
+from producers.gateway.routes import QUERY, Group, Handler, Route, parse_query
 from producers.gateway.status import Documents
 from producers.gateway.submit import Submissions
 from producers.gateway.system import System
@@ -127,7 +127,7 @@ def _routes(parts: Parts, origins: Origins, sessions: Sessions) -> list[Route]:
     accepted = Accepted(origins, view.estimates)
     ended = EndedJobs(resources, producer, view, transcripts)
     submissions = Submissions(parts, transcripts)
-    groups = (
+    groups: tuple[Group, ...] = (
         Doors(parts, submissions, documents, accepted),
         Batches(parts, submissions, documents, accepted),
         Jobs(parts, lookup, documents, ended, accepted),
@@ -137,7 +137,7 @@ def _routes(parts: Parts, origins: Origins, sessions: Sessions) -> list[Route]:
         System(parts),
         Health(parts),
         WorkInHand(view, documents),
-        OpenAiModelList(resources.models),
+        *compatible(parts, origins, submissions, documents, ended),
         AccessEndpoints(origins, sessions, parts.unfinished),
         Page(),
     )

@@ -44,11 +44,12 @@ class _Mark:
 
 
 class Connection(web.RequestHandler):
-    """Of one client. `check()` is called now and then. Requests that cannot be parsed get a problem as well."""
+    """Of one client. `check()` is called now and then. Requests that cannot be parsed get a problem as well. `lost`: it is
+    closed, by whichever side."""
 
     __slots__ = (
         "_body", "_connections", "_handled", "_header_bytes", "_patience", "_received", "_received_bytes",
-        "_refused_s", "_unsent", "_wire", "client",
+        "_refused_s", "_unsent", "_wire", "client", "lost",
     )  # fmt: skip
 
     def __init__(self, connections: Connections, server: web.Server, loop: asyncio.AbstractEventLoop, patience: Patience) -> None:
@@ -60,6 +61,7 @@ class Connection(web.RequestHandler):
         # No request is decompressed: a small one could unpack to anything.
         super().__init__(server, loop=loop, auto_decompress=False, **options)
         self.client: str | None = None
+        self.lost = asyncio.Event()
         self._connections = connections
         self._patience = patience
         self._wire: asyncio.Transport | None = None
@@ -83,6 +85,7 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         self._connections.left(self)
         super().connection_lost(exc)
+        self.lost.set()
 
     def data_received(self, data: bytes) -> None:
         if self._refused_s is not None:

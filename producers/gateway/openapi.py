@@ -54,6 +54,7 @@ TAGS: Mapping[str, str] = {
     "transcripts": "Text out.",
     "access": "API keys and sessions.",
     "OpenAI": "As clients of OpenAI's API expect it.",
+    "whisper-asr-webservice": "As its clients expect it.",
     "system": "What the installation is doing.",
     "description": "This description.",
     "page": "The web page.",

@@ -58,12 +58,16 @@ class OrderedSegments:
             self._segments.append(segment)
             self._positions.append(self._positions[-1].after(segment))
 
-    def following(self, position: Position, *, complete: bool) -> Following:
-        """Those after `position`. A client that has more than there are here gets nothing, since they may still come; if these
-        are `complete`, all again."""
+    def __len__(self) -> int:
+        return len(self._segments)
+
+    def following(self, position: Position, *, complete: bool, until: int | None = None) -> Following:
+        """Those after `position`, as far as the first `until` go. A client that has more than there are here gets nothing, since
+        they may still come; if these are `complete`, all again."""
         if position.count < len(self._positions):
             if self._positions[position.count] == position:
-                return Following(tuple(self._segments[position.count :]), self._positions[-1])
+                end = max(position.count, len(self) if until is None else until)
+                return Following(tuple(self._segments[position.count : end]), self._positions[end])
         elif not complete:
             return Following((), position)
         return Following(tuple(self._segments), self._positions[-1], again=True)

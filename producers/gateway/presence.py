@@ -6,25 +6,23 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
-CHECK_S = 0.5  # how soon a client that has gone is noticed
+from producers.gateway.connection import Connection
+
 T = TypeVar("T")
 
 
 async def while_connected(request: web.BaseRequest, work: Coroutine[Any, Any, T]) -> T:
     """Its result. Raises ConnectionResetError when the client goes before that; the work has been cancelled then."""
+    assert isinstance(request.protocol, Connection)
+    lost = asyncio.ensure_future(request.protocol.lost.wait())
     task = asyncio.ensure_future(work)
     try:
-        while True:
-            await asyncio.wait({task}, timeout=CHECK_S)
-            if task.done():
-                return task.result()
-            if is_gone(request):
-                raise ConnectionResetError("the client has disconnected")
+        await asyncio.wait({task, lost}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ConnectionResetError("the client has disconnected")
+        return task.result()
     finally:
+        lost.cancel()
         if not task.done():
             task.cancel()
             await asyncio.wait({task})
-
-
-def is_gone(request: web.BaseRequest) -> bool:
-    return request.transport is None or request.transport.is_closing()

@@ -5,6 +5,7 @@ Bounded: the works without an event for the longest time are evicted first; thei
 
 import threading
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from cachetools import FIFOCache
 
@@ -26,9 +27,18 @@ class Progress:
     version: tuple[str, int] = ("", 0)
 
 
+@dataclass(frozen=True, slots=True)
+class ChunkLanguage:
+    """What is spoken in a chunk."""
+
+    language: str
+    probability: float
+
+
 @dataclass(slots=True)
 class _Work:
-    """`ordered` has the segments of the first `in_order` chunks. `first`, `last`: share and time of the first and last event."""
+    """`ordered` has the segments of the first `in_order` chunks, and `ends` how many there are up to the end of each. `first`,
+    `last`: share and time of the first and last event. `in_doubt`: numbers of chunks that may be transcribed again."""
 
     run: str
     first: tuple[float, float]
@@ -39,6 +49,9 @@ class _Work:
     spans: dict[int, Span] = field(default_factory=dict)
     in_order: int = 0
     ordered: OrderedSegments = field(default_factory=OrderedSegments)
+    ends: list[int] = field(default_factory=list)
+    in_doubt: set[int] = field(default_factory=set)
+    languages: dict[Span, ChunkLanguage] = field(default_factory=dict)
 
     def note(self, event: WorkProgressed) -> None:
         self.events += 1
@@ -47,14 +60,22 @@ class _Work:
             return
         is_other = self.chunks.get(event.span, event.segments) != event.segments
         self.chunks[event.span] = event.segments
+        if event.language is not None:
+            self.languages[event.span] = ChunkLanguage(event.language, event.language_probability or 0.0)
         if event.index is None:  # of an earlier version: its place is not known
             return
         self.spans[event.index] = event.span
+        (self.in_doubt.add if event.may_change else self.in_doubt.discard)(event.index)
         if is_other and event.index < self.in_order:
-            self.in_order, self.ordered = 0, OrderedSegments()
+            self.in_order, self.ordered, self.ends = 0, OrderedSegments(), []
         while (span := self.spans.get(self.in_order)) is not None:
             self.ordered.extend(self.chunks[span])
+            self.ends.append(len(self.ordered))
             self.in_order += 1
+
+    def following(self, position: Position, *, final: bool) -> Following:
+        chunks = min(self.in_order, min(self.in_doubt, default=self.in_order)) if final else self.in_order
+        return self.ordered.following(position, complete=False, until=self.ends[chunks - 1] if chunks else 0)
 
     @property
     def left_s(self) -> float | None:
@@ -97,11 +118,18 @@ class ProgressBook:
             chunks = sorted(work.chunks.items()) if work else []
         return tuple(segment for _, segments in chunks for segment in segments)
 
-    def following(self, work_id: str, position: Position) -> Following:
-        """The segments after `position` that are in order."""
+    def following(self, work_id: str, position: Position, *, final: bool = False) -> Following:
+        """The segments after `position` that are in order. `final`: only those before the first chunk that may be transcribed
+        again."""
         with self._lock:
             work = self._works.get(work_id)
-            return work.ordered.following(position, complete=False) if work else Following((), position)
+            return work.following(position, final=final) if work else Following((), position)
+
+    def languages(self, work_id: str) -> tuple[ChunkLanguage, ...]:
+        """Of the chunks so far in which somebody speaks, in order of time."""
+        with self._lock:
+            work = self._works.get(work_id)
+            return tuple(found for _, found in sorted(work.languages.items(), key=itemgetter(0))) if work else ()
 
     def forget(self, work_id: str) -> None:
         with self._lock:

@@ -6,7 +6,7 @@ Each group of endpoints is a class with `routes()`; `app.py` registers what they
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar, get_args, get_origin
+from typing import Literal, Protocol, TypeVar, get_args, get_origin
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -116,6 +116,12 @@ class Route:
             status: each if isinstance(each, Response) else Response(_first_line(each), each)
             for status, each in self.responses.items()
         }
+
+
+class Group(Protocol):
+    """A group of endpoints."""
+
+    def routes(self) -> list[Route]: ...
 
 
 QUERY = web.RequestKey("query", BaseModel)

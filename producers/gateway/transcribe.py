@@ -20,13 +20,16 @@ from producers.gateway.view import JobView
 from producers.gateway.waiting import Waiting
 from schemas.jobs import JobRequested
 
-PROBLEMS = (  # of a submission
+FORM_PROBLEMS = (  # of a submission as a form
     *("bad_request", "bad_option", "unknown_field", "unknown_language", "unsupported_language", "unknown_model", "empty"),
     *("no_webhook_secret", "disconnected", "too_slow", "too_large", "not_multipart", "unsupported_encoding"),
     *("unsupported", "no_audio", "corrupt", "unknown_track", "too_long", "store_full"),
+    *("in_progress", "key_used", "other_payload"),
+)
+PROBLEMS = (  # of any submission
+    *FORM_PROBLEMS,
     *("forbidden_bucket", "unknown_object", "object_changed"),
     *("bad_url", "forbidden_address", "fetch_refused", "fetch_failed", "fetch_timed_out"),
-    *("in_progress", "key_used", "other_payload"),
 )
 FORM = Body(SubmissionOptions, "multipart/form-data", files=("file",), required=("file",))
 JSON = Body(SubmissionDocument, JSON_TYPE)

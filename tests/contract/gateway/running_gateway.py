@@ -24,10 +24,10 @@ from runtime.objects.transcripts import Transcripts
 from runtime.resources import Resources
 from runtime.settings import Settings
 from schemas import codec
-from schemas.jobs import JobChanged, JobRequested, ResultSummary, State
+from schemas.jobs import CancelRequested, JobChanged, JobRequested, ResultSummary, State
 from schemas.record import Record
 from schemas.segment import Segment
-from schemas.topics import JOBS, PROGRESS, REQUESTS, Topic
+from schemas.topics import CANCELLATIONS, JOBS, PROGRESS, REQUESTS, Topic
 from schemas.transcript import Transcript
 from schemas.work import SAMPLE_RATE_HZ, AudioInfo, WorkProgressed
 from tests.waiting import DEADLINE_S, wait_until
@@ -153,6 +153,26 @@ def requested(gateway: RunningGateway, task_id: str) -> JobRequested:
     finally:
         follower.close()
     raise AssertionError(f"no request of {task_id}")
+
+
+def jobs(gateway: RunningGateway, filename: str) -> list[JobRequested]:
+    """The newest first."""
+    rows = gateway.get("/api/jobs?limit=500").json["jobs"]
+    return [requested(gateway, row["task_id"]) for row in rows if row["filename"] == filename]
+
+
+def cancelled(gateway: RunningGateway) -> set[str]:
+    """The jobs whose cancellation was requested."""
+    follower = Follower(gateway.kafka, (CANCELLATIONS,))
+    found: set[str] = set()
+    try:
+        ends = follower.end_offsets()
+        while not follower.reached(ends):
+            events = [record.event for record in follower.poll(0.1)]
+            found |= {str(event.job_id) for event in events if isinstance(event, CancelRequested) and not event.delete}
+    finally:
+        follower.close()
+    return found
 
 
 def submitted(gateway: RunningGateway, data: bytes | None = None, **fields: str) -> JobRequested:

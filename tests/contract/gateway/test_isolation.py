@@ -40,7 +40,16 @@ OPEN = {  # without a key: they contain no data
     ("DELETE", "/api/browser-session"),
 }
 BATCH = "/api/transcribe/batch"
-SUBMITTING = {("POST", API), ("POST", "/api/transcribe"), ("POST", BATCH), ("POST", "/api/jobs/{task_id}/retry")}
+SUBMITTING = {
+    ("POST", API),
+    ("POST", "/api/transcribe"),
+    ("POST", BATCH),
+    ("POST", "/api/jobs/{task_id}/retry"),
+    ("POST", "/v1/audio/transcriptions"),
+    ("POST", "/v1/audio/translations"),
+    ("POST", "/asr"),
+    ("POST", "/detect-language"),
+}
 COMMON = {"format": "json", "model": "demo"}  # parameters of paths that name nothing of an owner
 
 

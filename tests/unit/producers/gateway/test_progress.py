@@ -1,7 +1,7 @@
 """Progress in memory: order, repeats, runs, and bounds."""
 
-from producers.gateway.ordered_segments import Position
-from producers.gateway.progress import Progress, ProgressBook
+from producers.gateway.ordered_segments import Following, Position
+from producers.gateway.progress import ChunkLanguage, Progress, ProgressBook
 from schemas.segment import Segment
 from schemas.work import Span, WorkProgressed
 
@@ -123,3 +123,28 @@ def test_the_work_without_changes_for_the_longest_time_is_dropped_first() -> Non
 def test_nothing_is_known_of_an_unknown_work() -> None:
     assert ProgressBook().of(WORK) == Progress()
     assert in_order(ProgressBook()) == []
+
+
+def test_final_segments_end_before_the_first_chunk_that_may_be_transcribed_again() -> None:
+    book = ProgressBook()
+    for index, may_change in ((0, False), (1, True), (2, False)):
+        book.note(chunk(index, str(index)).model_copy(update={"may_change": may_change}))
+
+    def final(position: Position) -> Following:
+        return book.following(WORK, position, final=True)
+
+    first = final(START)
+    assert texts(first.segments) == ["0"]
+    assert final(first.position) == Following((), first.position)
+    assert in_order(book) == ["0", "1", "2"]
+    book.note(chunk(1, "um"))
+    assert texts(final(first.position).segments) == ["um", "2"]
+
+
+def test_the_languages_of_chunks_stand_in_the_order_of_the_file() -> None:
+    book = ProgressBook()
+    for index, language, probability in ((2, "en", 0.5), (0, "pt", 0.9), (1, None, None)):
+        spoken = {"language": language, "language_probability": probability}
+        book.note(chunk(index, "x").model_copy(update=spoken))
+    assert book.languages(WORK) == (ChunkLanguage("pt", 0.9), ChunkLanguage("en", 0.5))
+    assert book.languages("b" * 64) == ()
