@@ -27,7 +27,7 @@ BURST = 800  # files with content of their own: the embedded broker has room for
 SUBMITS_S = 4.0
 BUSY_FILES, BUSY_S = 24, 15.0
 BUSY_POLLS, BUSY_SUBMITS, BUSY_HEALTH = 100.0, 10.0, 20.0  # per second
-LISTENERS, LISTENED_S = 2000, 10.0
+LISTENERS, OPENED_S, LISTENED_S = 2000, 3.0, 40.0
 
 
 def small_file() -> bytes:
@@ -106,18 +106,22 @@ def busy() -> None:
         for name, load in loads.items():
             answers = load.answers()
             print(f"{shown(f'model busy: {name}', answers)}  {answers.statuses}", flush=True)
-        listened(whole, long[-1])
+        listened(whole, long)
 
 
-def listened(at: Server, task_id: str) -> None:
-    before = at.memory_bytes()
-    with listen(at.port, f"{API}/{task_id}/events", LISTENERS) as listeners:
-        listeners.read(LISTENED_S / 2)
-        opened = at.memory_bytes()
+def listened(at: Server, task_ids: list[str]) -> None:
+    """All listen to the last job, which comes first when the others are cancelled; its chunks are events for each of them."""
+    sizes = [at.memory_bytes()]
+    with listen(at.port, f"{API}/{task_ids[-1]}/events", LISTENERS) as listeners:
+        listeners.read(OPENED_S)
+        sizes.append(at.memory_bytes())
+        cancels = [f"DELETE {API}/{task_id} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() for task_id in task_ids[:-1]]
+        Running(Load(at.port, cancels, 1, count=len(cancels))).answers()
         listeners.read(LISTENED_S)
-        later, events = at.memory_bytes(), listeners.events
-    memory = ", ".join(f"{size_bytes / 1024 / 1024:.0f}" for size_bytes in (before, opened, later))
-    print(f"{LISTENERS} listeners, {events} events: {memory} MiB before, connected, {LISTENED_S:.0f} s later", flush=True)
+        sizes.append(at.memory_bytes())
+        memory = ", ".join(f"{size_bytes / 1024 / 1024:.0f}" for size_bytes in sizes)
+        counts = f"{LISTENERS} listeners, {LISTENERS - listeners.open} streams to their end, {listeners.events} events"
+        print(f"{counts}: {memory} MiB before, connected, then", flush=True)
 
 
 def main() -> None:

@@ -6,6 +6,8 @@ import socket
 import time
 from collections.abc import Iterator
 
+LAST_CHUNK = b"0\r\n\r\n"  # the connection stays open for another request
+
 
 class Listeners:
     def __init__(self, port: int, path: str, count: int) -> None:
@@ -20,16 +22,21 @@ class Listeners:
             self._selector.register(made, selectors.EVENT_READ)
             self._sockets.append(made)
 
+    @property
+    def open(self) -> int:
+        """Streams that the server has not ended."""
+        return len(self._selector.get_map())
+
     def read(self, seconds: float) -> None:
-        """Reads what comes. Raises RuntimeError when the server closes a connection."""
+        """Reads what comes, for that long or until all streams have ended."""
         until_s = time.monotonic() + seconds
-        while (left_s := until_s - time.monotonic()) > 0:
+        while self.open and (left_s := until_s - time.monotonic()) > 0:
             for key, _ in self._selector.select(left_s):
                 assert isinstance(key.fileobj, socket.socket)
                 data = key.fileobj.recv(262_144)
-                if not data:
-                    raise RuntimeError("the server has closed the stream of a listener")
-                self.events += data.count(b"\nevent: ") + data.startswith(b"event: ")
+                self.events += data.count(b"event: ")
+                if not data or data.endswith(LAST_CHUNK):
+                    self._selector.unregister(key.fileobj)
 
     def close(self) -> None:
         self._selector.close()

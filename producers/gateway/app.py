@@ -120,12 +120,12 @@ async def _finish(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 def _routes(parts: Parts, origins: Origins, sessions: Sessions) -> list[Route]:
     """Of all groups."""
-    resources, producer, view = parts.resources, parts.producer, parts.view
+    resources, view = parts.resources, parts.view
     transcripts = Transcripts(resources.objects, resources.settings.work_bucket)
     documents = Documents(view, transcripts, resources.settings.base_path)
     lookup = JobLookup(view, parts.freshness)
     accepted = Accepted(origins, view.estimates)
-    ended = EndedJobs(resources, producer, view, transcripts)
+    ended = EndedJobs(parts, transcripts)
     submissions = Submissions(parts, transcripts)
     groups: tuple[Group, ...] = (
         Doors(parts, submissions, documents, accepted),

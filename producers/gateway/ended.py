@@ -5,34 +5,32 @@ import contextlib
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from producers.gateway.admission import Admission
 from producers.gateway.database import ViewUnavailable
+from producers.gateway.parts import Parts
 from producers.gateway.problems import Problem
-from producers.gateway.view import JobView, View
+from producers.gateway.view import JobView
 from runtime import identity
 from runtime.effective_options import again, for_file
-from runtime.kafka.async_producer import AsyncProducer
 from runtime.kafka.messages import Output
 from runtime.logs import get_logger
 from runtime.models import catalogue
 from runtime.objects import NotFound, keys
 from runtime.objects.transcripts import Transcripts
-from runtime.resources import Resources
 from schemas.codec import Undecodable
 from schemas.jobs import CancelRequested, Job, JobRequested
 from schemas.record import TraceContext
-from schemas.topics import CANCELLATIONS, REQUESTS
+from schemas.topics import CANCELLATIONS
 
 log = get_logger(__name__)
 
 
 class EndedJobs:
-    def __init__(self, resources: Resources, producer: AsyncProducer, view: View, transcripts: Transcripts) -> None:
-        self._resources = resources
-        self._producer = producer
-        self._view = view
+    def __init__(self, parts: Parts, transcripts: Transcripts) -> None:
+        self._resources = parts.resources
+        self._producer = parts.producer
+        self._view = parts.view
+        self._acceptances = parts.acceptances
         self._transcripts = transcripts
-        self._admission = Admission(resources.settings, view.estimates)
 
     async def delete(self, job: JobView) -> None:
         """Returns once the broker has acknowledged it, and transcript and upload are deleted, unless another job needs them.
@@ -59,10 +57,7 @@ class EndedJobs:
         if earlier is None or not await asyncio.to_thread(self._has_audio, earlier):
             raise Problem(410, "audio_gone", "The audio of the job is no longer in the store: submit the file again.")
         requested = await asyncio.to_thread(self._again, earlier, trace)
-        self._admission.check_work(requested)
-        await self._producer.send(Output(REQUESTS, requested.work.work_id, requested))
-        with contextlib.suppress(ViewUnavailable):
-            await asyncio.to_thread(self._view.accept, requested)
+        await self._acceptances.accept(requested)
         return requested
 
     def _again(self, earlier: JobRequested, trace: TraceContext | None) -> JobRequested:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from producers.gateway.acceptances import Acceptances
 from producers.gateway.access.keyring import Keyring
 from producers.gateway.access.unfinished import UnfinishedJobs
 from producers.gateway.feed import Freshness, Wakeups
@@ -29,3 +30,4 @@ class Parts:
     keyring: Keyring
     unfinished: UnfinishedJobs
     readings: Readings
+    acceptances: Acceptances

@@ -8,9 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 from aiohttp import web
 
+from producers.gateway.acceptances import Acceptances
 from producers.gateway.access.gate import Gate
 from producers.gateway.access.keyring import Keyring
 from producers.gateway.access.unfinished import UnfinishedJobs
+from producers.gateway.admission import Admission
 from producers.gateway.app import Api
 from producers.gateway.connection import Connection, Patience
 from producers.gateway.connections import Connections
@@ -108,6 +110,7 @@ class Gateway:
             self._keyring,
             unfinished,
             self._readings,
+            Acceptances(self._producer, self._view, Admission(self._resources.settings, self._view.estimates)),
         )
         api = Api(parts)
         try:

@@ -5,7 +5,6 @@ the client has no job that could be lost; it repeats the request, best with an I
 """
 
 import asyncio
-import contextlib
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -16,8 +15,6 @@ from aiohttp import web
 
 from producers.gateway import idempotency
 from producers.gateway.access.caller import Caller, caller_of
-from producers.gateway.admission import Admission
-from producers.gateway.database import ViewUnavailable
 from producers.gateway.fetch import Fetcher
 from producers.gateway.form import Form, check_length, read_form
 from producers.gateway.form_files import FormFile, FormFiles
@@ -35,7 +32,6 @@ from runtime import identity, metrics
 from runtime.effective_options import EffectiveOptions, effective_options, for_file
 from runtime.errors import Invalid, Retry
 from runtime.kafka.async_producer import Unacknowledged
-from runtime.kafka.messages import Output
 from runtime.logs import get_logger
 from runtime.objects import keys, names
 from runtime.objects.transcripts import Transcripts
@@ -43,7 +39,6 @@ from schemas.audio import ProbedAudio
 from schemas.jobs import Idempotency, JobRequested, Work
 from schemas.order import Order
 from schemas.record import TraceContext
-from schemas.topics import REQUESTS
 
 log = get_logger(__name__)
 
@@ -75,6 +70,11 @@ class Audio:
         """A file of a form that has been stored."""
         assert file.stored is not None
         return cls(file.filename, file.stored, file.upload_id, file.incoming)
+
+    def release(self) -> None:
+        """Frees the memory in which a small file is kept until it has been probed."""
+        if self.upload is not None:
+            self.upload.release()
 
     async def discard(self) -> None:
         """Idempotent. An object that was in the store before stays there."""
@@ -131,7 +131,7 @@ class Submissions:
         self.unfinished = parts.unfinished
         self._transcripts = transcripts
         self._memory = Memory()
-        self._admission = Admission(settings, parts.view.estimates)
+        self._acceptances = parts.acceptances
         self.keys = IdempotencyKeys(parts.view, parts.freshness)
         self._named = NamedObjects(parts.resources)
         self._fetcher = Fetcher(
@@ -219,9 +219,9 @@ class Submissions:
             if repeat is not None and (earlier := await self.keys.earlier(repeat)) is not None:
                 await audio.discard()
                 return Acceptance(earlier, is_repeat=True)
-            requested = await self._planned(audio, order, job_id)
-            self._admission.check_work(requested)
-            await self._producer.send(Output(REQUESTS, requested.work.work_id, requested))
+            requested = await asyncio.to_thread(self._planned, audio, order, job_id)
+            audio.release()
+            await self._acceptances.accept(requested)
         except Unacknowledged:
             metrics.UPLOADS_ABORTED.labels("unacknowledged").inc()
             raise  # other jobs may wait for the same work: keep the audio
@@ -229,8 +229,6 @@ class Submissions:
             metrics.UPLOADS_ABORTED.labels(_label(error)).inc()
             await audio.discard()
             raise
-        with contextlib.suppress(ViewUnavailable):  # the feed waits for space, and brings the request then
-            await asyncio.to_thread(self._view.accept, requested)
         _count(audio, requested)
         return Acceptance(requested)
 
@@ -238,7 +236,7 @@ class Submissions:
         """Before a body is read: raises Retry while no job can be accepted, and Problem 429 or 503 when too much is queued."""
         if (unavailable := self._producer.unavailable or self._view.problem) is not None:
             raise Retry(unavailable)
-        self._admission.check(submitter.owner)
+        self._acceptances.admission.check(submitter.owner)
 
     async def _take_form(self, request: web.Request, door: Door, submitter: Submitter) -> Acceptance:
         files = self.files(door)
@@ -270,30 +268,32 @@ class Submissions:
             raise
         return Audio(source.name, stored, upload_id, incoming)
 
-    async def _planned(self, audio: Audio, order: Order, promised: UUID | None) -> JobRequested:
+    def _planned(self, audio: Audio, order: Order, promised: UUID | None) -> JobRequested:
+        """Blocks. Raises Problem 422 for a file that cannot be transcribed, and StoreUnavailable."""
         stored, now = audio.stored, datetime.now(UTC)
         options = for_file(EffectiveOptions(order.model, order.decoding, order.slicing), audio.filename)
         work = identity.plan(stored.audio_id, stored.ref, options, order.owner)
-        result = None if order.no_cache else await asyncio.to_thread(self._transcripts.find, work.work_id)
+        result = None if order.no_cache else self._transcripts.find(work.work_id)
         derived = idempotency.job_id(order.idempotency, now) if order.idempotency is not None else None
         job_id = promised or derived or audio.upload_id or uuid4()
         job = order.job(
             job_id,
             audio.filename,
             now,
-            audio=None if result is not None else await asyncio.to_thread(self._probed, stored, work),
+            audio=None if result is not None else self._probed(audio, work),
             stored=None if job_id == audio.upload_id else stored.ref,
             files=_files(audio, order),
         )
         return JobRequested(job=job, work=work, result=result, no_cache=order.no_cache)
 
-    def _probed(self, stored: Stored, work: Work) -> ProbedAudio | None:
-        """Blocks, for less than a second. Raises Problem 422 for a file that cannot be transcribed."""
+    def _probed(self, audio: Audio, work: Work) -> ProbedAudio | None:
+        """Blocks, for less than a second."""
         probe = self._resources.probe
         if probe is None:
             return None
+        content = audio.upload.content if audio.upload is not None else None
         try:
-            with io.BytesIO(stored.content) if stored.content is not None else self._resources.objects.open(stored.ref) as file:
+            with io.BytesIO(content) if content is not None else self._resources.objects.open(audio.stored.ref) as file:
                 return probe(file, work.slicing)
         except Invalid as error:
             raise Problem(422, error.reason, f"The file cannot be transcribed: {error}.") from error

@@ -33,11 +33,11 @@ class Stored:
     audio_id: str
     ref: ObjectRef
     size_bytes: int
-    content: bytes | None  # of a small file
 
 
 class Incoming:
-    """`write()` the pieces, then `finish()`; or `discard()` at any moment, which leaves nothing behind."""
+    """`write()` the pieces, then `finish()`; or `discard()` at any moment, which leaves nothing behind. `content`: of a small
+    file that is finished, until `release()`."""
 
     def __init__(self, objects: ObjectStore, bucket: str, key: str, max_bytes: int, memory: Memory) -> None:
         self._objects = objects
@@ -47,6 +47,8 @@ class Incoming:
         self._memory = memory
         self._hash = hashlib.sha256()
         self._waiting = bytearray()
+        self._held_bytes = 0  # of the memory
+        self.content: bytes | None = None
         self._upload: Upload | None = None
         self._size_bytes = 0
         self._complete = False
@@ -57,31 +59,45 @@ class Incoming:
         if self._size_bytes > self._max_bytes:
             raise too_large(self._max_bytes)
         self._waiting += piece
-        self._memory.free_bytes -= len(piece)
+        self._hold(len(piece))
         whole_in_memory = len(self._waiting) <= IN_MEMORY_BYTES and self._memory.free_bytes >= 0
         if self._upload is None and not whole_in_memory:
             self._upload = await asyncio.to_thread(self._objects.upload, self._bucket, self._key)
         if self._upload is not None and len(self._waiting) >= BLOCK_BYTES:
             await asyncio.to_thread(self._flush, self._upload, self._take())
+            self._hold(-self._held_bytes)
 
     async def finish(self) -> Stored:
         """Makes the object visible. Raises StoreUnavailable."""
         rest = self._take()
         ref = await asyncio.to_thread(self._finish, rest)
         self._complete = True
-        return Stored(self._hash.hexdigest(), ref, self._size_bytes, None if self._upload is not None else rest)
+        if self._upload is None:
+            self.content = rest
+        else:
+            self.release()
+        return Stored(self._hash.hexdigest(), ref, self._size_bytes)
+
+    def release(self) -> None:
+        """Frees the memory. Idempotent."""
+        self._waiting.clear()
+        self.content = None
+        self._hold(-self._held_bytes)
 
     async def discard(self) -> None:
         """Idempotent. If the store is unavailable, the object stays there, which is logged."""
-        self._take()
+        self.release()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.shield(asyncio.to_thread(self._discard))
 
     def _take(self) -> bytes:
         taken = bytes(self._waiting)
         self._waiting.clear()
-        self._memory.free_bytes += len(taken)
         return taken
+
+    def _hold(self, size_bytes: int) -> None:
+        self._held_bytes += size_bytes
+        self._memory.free_bytes -= size_bytes
 
     def _flush(self, upload: Upload, data: bytes) -> None:
         self._hash.update(data)

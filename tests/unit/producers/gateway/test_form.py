@@ -197,7 +197,7 @@ def several(incoming: Callable[..., FormFiles], *contents: bytes, most: int = 3,
 
 def test_several_files_are_stored_one_after_the_other(incoming: Callable[..., FormFiles]) -> None:
     first, second = several(incoming, b"one", b"two")
-    assert [(file.filename, file.stored and file.stored.content) for file in (first, second)] == [
+    assert [(file.filename, file.stored and file.incoming.content) for file in (first, second)] == [
         ("0.wav", b"one"),
         ("1.wav", b"two"),
     ]
