@@ -1,0 +1,176 @@
+"""Fetching the file at a URL from a server on loopback: what is followed and what is not, and every limit."""
+
+import asyncio
+import gzip
+import hashlib
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from producers.gateway import fetch
+from producers.gateway.fetch import REDIRECTS_MAX, Fetcher
+from producers.gateway.problems import Problem
+from producers.gateway.upload import Incoming, Memory, Stored
+from runtime.objects.directory import DirectoryStore
+
+MAX_BYTES = 1_000_000
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> DirectoryStore:
+    return DirectoryStore({"work": tmp_path})
+
+
+def fetched(store: DirectoryStore, handler: Handler, path: str = "/talk.wav", host: str = "127.0.0.1", **limits: Any) -> Stored:
+    """What is stored of the file at this path of a server with this handler."""
+
+    async def scenario() -> Stored:
+        app = web.Application()
+        app.router.add_get("/{path:.*}", handler)
+        async with TestServer(app, host="127.0.0.1") as server:
+            settings = {"allow_private": True, "timeout_s": 60.0, "max_bytes": MAX_BYTES, **limits}
+            incoming = Incoming(store, "work", "x", MAX_BYTES, Memory())
+            try:
+                return await Fetcher(**settings).fetch(f"http://{host}:{server.port}{path}", incoming)
+            finally:
+                if not (store.folder("work") / "x").exists():
+                    await incoming.discard()
+
+    return asyncio.run(scenario())
+
+
+def refused(store: DirectoryStore, handler: Handler, **how: Any) -> tuple[int, str]:
+    with pytest.raises(Problem) as problem:
+        fetched(store, handler, **how)
+    assert list(store.list("work")) == []
+    return problem.value.status, str(problem.value.document["reason"])
+
+
+def answering(body: bytes = b"", status: int = 200, **headers: str) -> Handler:
+    async def handler(_request: web.Request) -> web.Response:
+        return web.Response(body=body, status=status, headers={name.replace("_", "-"): text for name, text in headers.items()})
+
+    return handler
+
+
+def test_the_file_is_streamed_into_the_store_and_hashed(store: DirectoryStore) -> None:
+    content = bytes(range(256)) * 3000
+    stored = fetched(store, answering(content))
+    assert stored.audio_id == hashlib.sha256(content).hexdigest()
+    assert store.get("work", stored.ref.key) == content
+
+
+def test_redirects_are_followed_up_to_a_number(store: DirectoryStore) -> None:
+    async def handler(request: web.Request) -> web.Response:
+        left = int(request.path.removeprefix("/"))
+        return web.Response(body=b"sound") if not left else web.Response(status=302, headers={"Location": f"/{left - 1}"})
+
+    assert fetched(store, handler, f"/{REDIRECTS_MAX}").size_bytes == 5
+    store.delete("work", "x")
+    assert refused(store, handler, path=f"/{REDIRECTS_MAX + 1}") == (502, "fetch_failed")
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["http://169.254.169.254/latest/meta-data", "http://[64:ff9b::169.254.169.254]/", "http://[2002:7f00:1::]/", "http://0/"],
+)
+def test_a_redirect_to_a_forbidden_address_is_not_followed(store: DirectoryStore, location: str) -> None:
+    assert refused(store, answering(status=301, Location=location)) == (400, "forbidden_address")
+
+
+@pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://example.org/a", "http://user:pw@127.0.0.1/", "gopher://x"])
+def test_a_redirect_to_what_is_no_url_for_a_file_is_not_followed(store: DirectoryStore, location: str) -> None:
+    assert refused(store, answering(status=307, Location=location)) == (400, "bad_url")
+
+
+def test_a_name_that_leads_into_a_private_network_is_refused_where_it_is_connected_to(
+    store: DirectoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the name resolved to before."""
+    asked = []
+
+    def resolve(host: str, port: int, *_: object, **__: object) -> list[Any]:
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    async def scenario() -> None:
+        incoming = Incoming(store, "work", "x", MAX_BYTES, Memory())
+        fetcher = Fetcher(allow_private=False, timeout_s=60.0, max_bytes=MAX_BYTES)
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
+        with pytest.raises(Problem) as problem:
+            await fetcher.fetch("http://rebound.example/a.wav", incoming)
+        assert (problem.value.status, problem.value.document["reason"]) == (400, "forbidden_address")
+
+    asyncio.run(scenario())
+    assert asked == ["rebound.example"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (answering(b"gone", 404), (422, "fetch_refused")),
+        (answering(b"no", 403), (422, "fetch_refused")),
+        (answering(b"broken", 500), (502, "fetch_failed")),
+        (answering(status=302), (502, "fetch_failed")),
+        (answering(b""), (400, "empty")),
+        (answering(bytes(MAX_BYTES + 1)), (413, "too_large")),
+        (answering(gzip.compress(bytes(MAX_BYTES)), Content_Encoding="gzip"), (422, "fetch_refused")),
+    ],
+    ids=["not found", "forbidden", "failing", "redirect to nowhere", "empty", "too large", "a gzip bomb"],
+)
+def test_what_is_no_file_is_refused_with_its_reason(store: DirectoryStore, answer: Handler, expected: tuple[int, str]) -> None:
+    assert refused(store, answer) == expected
+
+
+def test_a_file_without_a_declared_length_is_limited_too(store: DirectoryStore) -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for _ in range(2 * MAX_BYTES // 65_536):
+            await response.write(bytes(65_536))
+        return response
+
+    assert refused(store, handler) == (413, "too_large")
+
+
+def test_a_server_that_stalls_or_drips_is_given_up(store: DirectoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"a")
+        while request.path == "/drips" and request.transport is not None:
+            await asyncio.sleep(0.01)
+            await response.write(b"a")
+        await asyncio.Event().wait()
+        return response
+
+    assert refused(store, handler, path="/drips", timeout_s=0.3) == (504, "fetch_timed_out")
+    monkeypatch.setattr(fetch, "STALLED_S", 0.1)
+    assert refused(store, handler, path="/stalls") == (504, "fetch_timed_out")
+
+
+def test_a_server_that_cannot_be_reached_or_speaks_no_http_is_named_as_that(store: DirectoryStore) -> None:
+    async def scenario() -> list[str]:
+        async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(10)
+            writer.write(b"220 mail.example ESMTP\r\n")
+            writer.close()
+
+        server = await asyncio.start_server(speak, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        reasons = []
+        for url in (f"http://127.0.0.1:{port}/", "http://127.0.0.1:1/"):
+            fetcher = Fetcher(allow_private=True, timeout_s=60.0, max_bytes=MAX_BYTES)
+            with pytest.raises(Problem) as problem:
+                await fetcher.fetch(url, Incoming(store, "work", "x", MAX_BYTES, Memory()))
+            reasons.append(str(problem.value.document["reason"]))
+        server.close()
+        return reasons
+
+    assert asyncio.run(scenario()) == ["fetch_failed", "fetch_failed"]
