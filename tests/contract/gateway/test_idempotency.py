@@ -85,6 +85,7 @@ def test_a_second_request_while_the_first_is_read_waits_its_turn(gateway: Runnin
     meanwhile = wait_until(
         lambda: answer if (answer := post(gateway, key, uuid4().bytes)).status == 409 else None, "the first to be read"
     )
+    assert meanwhile is not None
     problem = is_problem(meanwhile, 409)
     assert (problem["reason"], meanwhile.headers["Retry-After"]) == ("in_progress", "1")
     connection.send(body[-10:])
