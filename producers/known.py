@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from runtime.kafka.follower import Follower
+from runtime.objects import keys
 from schemas.jobs import JobRequested
 from schemas.record import ObjectRef
 
@@ -16,6 +17,13 @@ def read_drops(requests: Follower, stopping: threading.Event) -> Iterator[tuple[
     ends = requests.end_offsets()
     while not (requests.reached(ends) or stopping.is_set()):
         for record in requests.poll(POLL_S):
-            request = record.event
-            if isinstance(request, JobRequested) and request.job.dropped is not None:
-                yield request.job.dropped, datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
+            drop = _drop(record.event) if isinstance(record.event, JobRequested) else None
+            if drop is not None:
+                yield drop, datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
+
+
+def _drop(request: JobRequested) -> ObjectRef | None:
+    """Also the object of a direct upload, but not one that a submission over HTTP has named: that has a job of its own."""
+    job = request.job
+    is_direct = job.stored is not None and keys.is_direct_upload(job.stored.key)
+    return job.stored if is_direct else job.dropped

@@ -99,6 +99,9 @@ class Settings(BaseSettings):
     store: Literal["s3", "directory"] = Field("s3", description="kind of object store")
     store_dir: Path = Field(Path(".murmur/store"), description="root of the directory store; a folder per bucket")
     s3_endpoint: str | None = Field(None, description="URL of an S3 store; unset: AWS")
+    s3_public_endpoint: str | None = Field(
+        None, description="URL of the S3 store as clients reach it, for direct uploads; unset: MURMUR_S3_ENDPOINT"
+    )
     s3_access_key: str | None = Field(None, description="unset: the usual AWS credential chain")
     s3_secret_key: SecretStr | None = Field(None, description="the access key's secret")
     s3_region: str = Field("us-east-1", description="region of the buckets")
@@ -256,6 +259,9 @@ class Settings(BaseSettings):
     object_buckets: str = Field(
         "",
         description="buckets, besides the uploads bucket, whose objects any client may name in a submission, separated by commas",
+    )
+    direct_upload_expiry_s: int = Field(
+        3600, ge=60, le=7 * DAY_S, description="how long a form for a direct upload to the store can be used"
     )
     fetch_allow_private: bool = Field(False, description="also fetch from URLs that lead to private and loopback addresses")
     fetch_timeout_s: float = Field(300.0, gt=0, description="time limit for fetching the file at a URL")

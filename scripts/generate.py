@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 from producers.gateway.submission import SubmissionOptions
 from runtime.requested_options import as_text
 from runtime.settings import Settings
+from schemas.order import UploadPromised
 from schemas.record import Record
 from schemas.topics import DAY_MS, HOUR_MS, TOPICS, Topic
 from schemas.transcript import Transcript
@@ -169,7 +170,7 @@ def json_schema(kind: type[Record]) -> str:
 
 def records() -> tuple[type[Record], ...]:
     """Every record: the value of a topic, or, like the transcript, an object in the store."""
-    return tuple(dict.fromkeys([topic.record for topic in TOPICS if topic.record] + [Transcript]))
+    return tuple(dict.fromkeys([topic.record for topic in TOPICS if topic.record] + [Transcript, UploadPromised]))
 
 
 def between_markers(path: Path, name: str, text: str) -> str:

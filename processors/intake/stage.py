@@ -22,15 +22,18 @@ from runtime.kafka.each import EachRecord
 from runtime.kafka.loop import Loop, LoopOptions
 from runtime.kafka.messages import Output, Received
 from runtime.logs import get_logger
-from runtime.objects import NotFound, ObjectInfo, ObjectStore
+from runtime.objects import NotFound, ObjectInfo, ObjectStore, keys
 from runtime.objects.names import result_keys
 from runtime.objects.store import BadKey, Replaced
 from runtime.objects.transcripts import Transcripts
 from runtime.probe import Probe
 from runtime.resources import Resources, Stage
 from runtime.settings import Settings
+from schemas import codec
 from schemas.audio import ProbedAudio
 from schemas.jobs import CancelRequested, Job, JobRequested
+from schemas.options import SlicingOptions
+from schemas.order import UploadPromised
 from schemas.record import Failure
 from schemas.topics import CANCELLATIONS, REQUESTS, UPLOADS
 
@@ -115,21 +118,27 @@ class Intake:
         if info.key.endswith("/") and not info.size_bytes:
             log.debug("file.skipped", file=info.key, reason="empty_folder")
             return
+        promise = None
+        if keys.is_direct_upload(info.key) and (promise := self._promise(info.key)) is None:
+            log.info("file.skipped", file=info.key, reason="not_promised")
+            metrics.DROPS.labels("not_promised").inc()
+            return
+        options = self._options(info, promise)
         try:
-            info, content = self._named(info)
+            info, content = self._named(info, options.slicing)
         except NotFound as error:
             reason = "changed" if isinstance(error, Replaced) else "unreadable"
             log.info("file.skipped", file=info.key, reason=reason, error=error)  # another event follows, or the reconciler's
             metrics.DROPS.labels("changed").inc()
             return
-        request = self._requested(info, content)
+        request = self._promised(info, content, options, promise) if promise else self._requested(info, content, options)
         metrics.DROPS.labels("requested").inc()
         metrics.DROP_BYTES.inc(info.size_bytes)
         log.info(
             "job.requested",
             file=info.key,
             size_bytes=info.size_bytes,
-            source="drop",
+            source=request.job.source,
             job_id=str(request.job.job_id),
             work_id=request.work.work_id,
         )
@@ -146,9 +155,31 @@ class Intake:
             return
         yield Output(CANCELLATIONS, before[1], CancelRequested(job_id=before[0], work_id=before[1], requested_at=self._now()))
 
-    def _requested(self, info: ObjectInfo, content: Content) -> JobRequested:
+    def _promise(self, key: str) -> UploadPromised | None:
+        """What the gateway has promised for the object with this key. Nobody else writes into the work bucket."""
+        job_id = keys.promised_job(key)
+        try:
+            raw = None if job_id is None else self._objects.get(self._settings.work_bucket, keys.promise_key(job_id))
+        except NotFound:
+            return None
+        return None if raw is None else codec.decode(UploadPromised, raw)
+
+    def _options(self, info: ObjectInfo, promise: UploadPromised | None) -> EffectiveOptions:
+        if promise is None:
+            return for_file(self._recipe, _filename(info))
+        order = promise.order
+        return for_file(EffectiveOptions(order.model, order.decoding, order.slicing), promise.filename)
+
+    def _promised(self, info: ObjectInfo, content: Content, options: EffectiveOptions, promise: UploadPromised) -> JobRequested:
+        order = promise.order
+        work = identity.plan(content.audio_id, info.ref, options, order.owner)
+        result = None if order.no_cache else self._transcripts.find(work.work_id)
+        job = order.job(promise.job_id, promise.filename, self._now(), stored=info.ref, audio=content.audio)
+        return JobRequested(job=job, work=work, result=result, no_cache=order.no_cache, refused=content.refused)
+
+    def _requested(self, info: ObjectInfo, content: Content, options: EffectiveOptions) -> JobRequested:
         audio_id, filename = content.audio_id, _filename(info)
-        work = identity.plan(audio_id, info.ref, for_file(self._recipe, filename), self._settings.drop_owner)
+        work = identity.plan(audio_id, info.ref, options, self._settings.drop_owner)
         result = self._transcripts.find(work.work_id)
         job = Job(
             job_id=identity.drop_job_id(info.bucket, info.key, info.version, audio_id),
@@ -170,7 +201,7 @@ class Intake:
                 return True
         return False
 
-    def _named(self, info: ObjectInfo) -> tuple[ObjectInfo, Content]:
+    def _named(self, info: ObjectInfo, slicing: SlicingOptions) -> tuple[ObjectInfo, Content]:
         """The object as it is now, and its content: of one and the same version. What is too large to be transcribed is not read:
         its id stands for its address. Raises NotFound: gone, or changed again and again."""
         for _ in range(READS_MAX):
@@ -182,7 +213,7 @@ class Intake:
             version = (*address, info.change_tag)
             if version in self._contents:
                 return info, self._contents[version]
-            content = self._read(info)
+            content = self._read(info, slicing)
             now = self._objects.head(info.bucket, info.key)
             if content is not None and (now.version, now.change_tag) == (info.version, info.change_tag):
                 self._contents[version] = content
@@ -190,7 +221,7 @@ class Intake:
             info = now
         raise Replaced(f"{info.bucket}/{info.key} was changed in each of {READS_MAX} attempts to read it")
 
-    def _read(self, info: ObjectInfo) -> Content | None:
+    def _read(self, info: ObjectInfo, slicing: SlicingOptions) -> Content | None:
         """None: it was changed meanwhile. All of it is read once, unless the store has the hash; of a large file the probe reads
         parts again."""
         content = hashlib.sha256()
@@ -203,18 +234,18 @@ class Intake:
                     content.update(block)
                     if info.size_bytes <= IN_MEMORY_BYTES:
                         blocks.append(block)
-                found = self._probed(info, io.BytesIO(b"".join(blocks)) if blocks else file)
+                found = self._probed(info, slicing, io.BytesIO(b"".join(blocks)) if blocks else file)
                 is_known = not info.etag or self._objects.is_unchanged(info.ref, file)  # without an eTag HEAD has to do
         except Replaced:
             return None
         return replace(found, audio_id=info.sha256 or content.hexdigest()) if is_known else None
 
-    def _probed(self, info: ObjectInfo, file: BinaryIO) -> Content:
+    def _probed(self, info: ObjectInfo, slicing: SlicingOptions, file: BinaryIO) -> Content:
         """Without its id."""
         if self._probe is None or info.size_bytes > self._settings.max_upload_bytes:
             return Content("")
         try:
-            return Content("", self._probe(file, for_file(self._recipe, _filename(info)).slicing))
+            return Content("", self._probe(file, slicing))
         except Invalid as error:
             return Content("", refused=error.failure)
 

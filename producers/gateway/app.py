@@ -13,6 +13,7 @@ from producers.gateway.audio import AudioDownloads
 from producers.gateway.batches import Batches
 from producers.gateway.compatible import compatible
 from producers.gateway.description import Description
+from producers.gateway.direct_uploads import DirectUploads
 from producers.gateway.downloads import Downloads
 from producers.gateway.ended import EndedJobs
 from producers.gateway.events import EventStreams
@@ -130,6 +131,7 @@ def _routes(parts: Parts, origins: Origins, sessions: Sessions) -> list[Route]:
     groups: tuple[Group, ...] = (
         Doors(parts, submissions, documents, accepted),
         Batches(parts, submissions, documents, accepted),
+        DirectUploads(parts, submissions, accepted),
         Jobs(parts, lookup, documents, ended, accepted),
         EventStreams(view, lookup, documents, parts.wakeups),
         Downloads(lookup, documents),

@@ -29,7 +29,7 @@ class FormFiles:
         self, create: Callable[[UUID], Incoming], max_bytes: int, *, field: str = "file", most: int = 1, is_tolerant: bool = False
     ) -> None:
         self._create = create
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._is_tolerant = is_tolerant
         self.field = field
         self.most = most
@@ -53,7 +53,7 @@ class FormFiles:
         if file.problem is None:
             with self._noted(file):
                 await file.incoming.write(data)
-        elif file.size_bytes > 2 * self._max_bytes:
+        elif file.size_bytes > 2 * self.max_bytes:
             raise file.problem
 
     async def end(self) -> None:

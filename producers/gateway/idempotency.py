@@ -50,6 +50,10 @@ def job_id(idempotency: Idempotency, now: datetime) -> UUID:
     return uuid5(_JOBS, f"{idempotency.key}\n{idempotency.payload}\n{now.astimezone(UTC).date()}")
 
 
+def other_payload() -> Problem:
+    return Problem(422, "other_payload", f"This {HEADER} was used for another submission: use a new key for each.")
+
+
 class IdempotencyKeys:
     """For one event loop."""
 
@@ -86,7 +90,7 @@ class IdempotencyKeys:
         if used.requested is None or used.requested.job.idempotency is None:
             raise Problem(409, "key_used", f"The job of this {HEADER} was deleted: use another key.")
         if used.requested.job.idempotency.payload != idempotency.payload:
-            raise Problem(422, "other_payload", f"This {HEADER} was used for another submission: use a new key for each.")
+            raise other_payload()
         return used.requested
 
     async def _used(self, idempotency: Idempotency) -> KeyUse | None:

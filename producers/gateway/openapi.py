@@ -30,12 +30,14 @@ WITH_KEYS = ("unauthorized", "rate_limited")
 SUBMITTING = ("too_many_jobs", "queue_full", "queue_share_full")
 PATH_PARAMETERS: Mapping[str, Json] = {
     "task_id": {"description": "which job", "schema": {"type": "string", "format": "uuid"}},
+    "batch_id": {"description": "which batch", "schema": {"type": "string", "format": "uuid"}},
     "model": {"description": "a model's name", "schema": {"type": "string"}},
     "format": {"description": "the ending says the format", "schema": {"type": "string", "enum": list(FORMATS)}},
 }
 HEADERS: Mapping[str, Json] = {
     "Location": {"description": "the address of what was made", "schema": {"type": "string", "format": "uri-reference"}},
     "Retry-After": {"description": "seconds until a repeat may succeed", "schema": {"type": "integer", "minimum": 1}},
+    "Idempotent-Replayed": {"description": "an earlier request with the same key was accepted", "schema": {"const": "true"}},
     "Allow": {"description": "the methods of the path", "schema": {"type": "string"}},
     "Set-Cookie": {"description": "the session of a web page", "schema": {"type": "string"}},
     "ETag": {"description": "identifies the content, for If-None-Match and If-Range", "schema": {"type": "string"}},

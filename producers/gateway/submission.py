@@ -20,6 +20,7 @@ Priority = Literal["high", "normal", "low"]
 LANES: Mapping[Priority, Lane | None] = {"high": "interactive", "normal": None, "low": "bulk"}
 FORMAT_NAMES = tuple(FORMATS)
 Format = Literal["json", "txt", "srt", "vtt", "tsv"]
+FormatList = Annotated[tuple[Format, ...], Field(min_length=1), BeforeValidator(items, json_schema_input_type=str)]
 
 
 class SubmissionOptions(RequestedOptions):
@@ -34,12 +35,7 @@ class SubmissionOptions(RequestedOptions):
     priority: Annotated[Priority | None, BeforeValidator(lower), Expected("high, normal or low")] = Field(
         None, description="another way to name the lane: high is interactive, low is bulk, normal is by the length of the audio"
     )
-    formats: Annotated[
-        tuple[Format, ...] | None,
-        Field(min_length=1),
-        BeforeValidator(items, json_schema_input_type=str),
-        Expected(f"some of {', '.join(FORMAT_NAMES)}, separated by commas"),
-    ] = Field(
+    formats: Annotated[FormatList | None, Expected(f"some of {', '.join(FORMAT_NAMES)}, separated by commas")] = Field(
         None,
         description="result files that the status links to; of a named object they are also written beside it "
         "[default: links to all]",

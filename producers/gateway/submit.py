@@ -71,6 +71,9 @@ class Audio:
         assert file.stored is not None
         return cls(file.filename, file.stored, file.upload_id, file.incoming)
 
+    def named(self, filename: str) -> "Audio":
+        return replace(self, filename=filename)
+
     def release(self) -> None:
         """Frees the memory in which a small file is kept until it has been probed."""
         if self.upload is not None:
@@ -156,18 +159,18 @@ class Submissions:
             return Acceptance(earlier, is_repeat=True)
         return await self.accept(await while_connected(request, self._open(submission.source, submitter.caller)), order)
 
-    def files(self, door: Door, *, most: int = 1, is_tolerant: bool = False) -> FormFiles:
-        """For the files of a form that is to be read."""
-        max_bytes = self._resources.settings.max_upload_bytes
+    def files(self, door: Door, *, most: int = 1, is_tolerant: bool = False, max_bytes: int | None = None) -> FormFiles:
+        """For the files of a form that is to be read. `max_bytes`: of each; None: as the settings say."""
+        max_bytes = max_bytes or self._resources.settings.max_upload_bytes
 
         def create(upload_id: UUID) -> Incoming:
-            return self._incoming(upload_id, door.incoming)
+            return self._incoming(upload_id, max_bytes, door.incoming)
 
         return FormFiles(create, max_bytes, field=door.file_field, most=most, is_tolerant=is_tolerant)
 
     async def read_form(self, request: web.Request, files: FormFiles) -> Form:
         """Raises as `form.read_form()`, and then leaves nothing in the store."""
-        check_length(request, self._resources.settings.max_upload_bytes * files.most)
+        check_length(request, files.max_bytes * files.most)
         try:
             return await read_form(request, files)
         except BaseException as error:
@@ -245,10 +248,9 @@ class Submissions:
         payload = [form.fields, form.lists, audio.filename, audio.stored.audio_id]
         return await self.take_audio(audio, lambda: door.fields(form), submitter, payload)
 
-    def _incoming(self, upload_id: UUID, kind: type[Incoming] = Incoming) -> Incoming:
-        settings = self._resources.settings
-        key = keys.upload_key(upload_id)
-        return kind(self._resources.objects, settings.work_bucket, key, settings.max_upload_bytes, self._memory)
+    def _incoming(self, upload_id: UUID, max_bytes: int, kind: type[Incoming] = Incoming) -> Incoming:
+        bucket, key = self._resources.settings.work_bucket, keys.upload_key(upload_id)
+        return kind(self._resources.objects, bucket, key, max_bytes, self._memory)
 
     async def _open(self, source: Source, caller: Caller) -> Audio:
         """The file that a JSON submission names, hashed; one at a URL is stored."""
@@ -259,7 +261,7 @@ class Submissions:
         assert source.url is not None
         self._fetcher.check(source.url)
         upload_id = uuid4()
-        incoming = self._incoming(upload_id)
+        incoming = self._incoming(upload_id, self._resources.settings.max_upload_bytes)
         try:
             stored = await self._fetcher.fetch(source.url, incoming)
         except BaseException as error:

@@ -21,17 +21,26 @@ def is_upload(key: str) -> bool:
     return key.startswith(UPLOADS)
 
 
-def promise_key(job_id: UUID) -> str:
-    return f"{PROMISES}{job_id}.json"
+def promise_key(name: UUID | str) -> str:
+    """Of a job, or of the digest of an Idempotency-Key."""
+    return f"{PROMISES}{name}.json"
 
 
-def direct_upload_key(job_id: UUID, filename: str) -> str:
+def direct_upload_key(job_id: UUID) -> str:
     """In the uploads bucket: where a client puts the file of a promised job."""
-    return f"{DIRECT_UPLOADS}{job_id}/{filename}"
+    return f"{DIRECT_UPLOADS}{job_id}"
 
 
 def is_direct_upload(key: str) -> bool:
     return key.startswith(DIRECT_UPLOADS)
+
+
+def promised_job(key: str) -> UUID | None:
+    """The job of a direct upload; None for a key that no gateway has given out."""
+    try:
+        return UUID(key.removeprefix(DIRECT_UPLOADS))
+    except ValueError:
+        return None
 
 
 def chunk_key(slice_id: str, run: str, span: Span) -> str:

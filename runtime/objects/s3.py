@@ -16,7 +16,7 @@ from runtime.errors import MurmurError, UsageError
 from runtime.logs import get_logger
 from runtime.objects.s3_errors import absent_is_fine, has_detail, may_be_its_folder, translated
 from runtime.objects.s3_ranges import ObjectRanges, last_modified
-from runtime.objects.store import ObjectInfo, StoreUnavailable, checked_key
+from runtime.objects.store import FormUpload, ObjectInfo, StoreUnavailable, checked_key
 from runtime.settings import Settings
 from schemas.record import ObjectRef
 
@@ -47,6 +47,7 @@ def connect(settings: Settings) -> "S3Client":
         read_timeout=READ_TIMEOUT_S,
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         max_pool_connections=CONNECTIONS,
+        signature_version="s3v4",  # of forms, too, for which botocore would choose an older one
         s3={"addressing_style": "path" if settings.s3_path_style else "virtual"},
         request_checksum_calculation="when_required",  # ours is SHA-256, and older stores reject boto3's CRC
         response_checksum_validation="when_required",
@@ -72,6 +73,7 @@ class S3Store:
         self._settings = settings
         self._lock = threading.Lock()
         self._client: S3Client | None = None
+        self._public: S3Client | None = None  # with the address that clients use
 
     @property
     def client(self) -> "S3Client":
@@ -139,6 +141,15 @@ class S3Store:
     def delete(self, bucket: str, key: str) -> None:
         with absent_is_fine(), translated(bucket, key):
             self.client.delete_object(Bucket=bucket, Key=checked_key(key))
+
+    def form_upload(self, bucket: str, key: str, max_bytes: int, valid_s: int) -> FormUpload:
+        conditions = [["content-length-range", 1, max_bytes]]
+        with self._lock:  # its client is made at the first call
+            if self._public is None:
+                settings, public = self._settings, self._settings.s3_public_endpoint
+                self._public = connect(settings.model_copy(update={"s3_endpoint": public or settings.s3_endpoint}))
+        form = self._public.generate_presigned_post(bucket, checked_key(key), Conditions=conditions, ExpiresIn=valid_s)
+        return FormUpload(form["url"], form["fields"])
 
     def check(self, bucket: str) -> None:
         """A response to the second attempt does not count: a store that restarts counts as unavailable, since it loses events."""

@@ -104,6 +104,14 @@ class Upload(Protocol):
         """Discards what was written. Safe after `complete()` and safe to repeat."""
 
 
+@dataclass(frozen=True, slots=True)
+class FormUpload:
+    """Where a client may send one file as multipart/form-data: the fields precede the part `file`."""
+
+    url: str
+    fields: Mapping[str, str]
+
+
 class ObjectStore(Protocol):
     """All calls block, and are safe from many threads. They raise NotFound, StoreUnavailable or BadKey."""
 
@@ -132,6 +140,10 @@ class ObjectStore(Protocol):
 
     def delete(self, bucket: str, key: str) -> None:
         """Deleting a missing object is not an error."""
+
+    def form_upload(self, bucket: str, key: str, max_bytes: int, valid_s: int) -> FormUpload | None:
+        """A signed form with which a client without credentials may write this object, once or again, for so long. Makes no
+        request. None: the store takes no uploads from clients."""
 
     def check(self, bucket: str) -> None:
         """Returns if the bucket can be read. For readiness and `murmur doctor`."""

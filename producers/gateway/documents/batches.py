@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from producers.gateway.documents.document import Document
 from producers.gateway.documents.jobs import JobRow, Submitted
@@ -12,6 +12,8 @@ from schemas.jobs import State
 
 class BatchAccepted(Submitted):
     """A file of the batch that is a job now."""
+
+    model_config = ConfigDict(json_schema_extra={})
 
     index: int = Field(description="its place in the request, from 0")
     filename: str

@@ -58,7 +58,8 @@ class Submitted(Document):
         task_id=TASK_ID,
         status_url=f"/api/transcribe/async/status/{TASK_ID}",
         message="accepted; the status_url shows its progress",
-        submission_time="2026-01-02T12:00:00Z",
+        submission_time=0.042,
+        submitted_at="2026-01-02T12:00:00Z",
         audio=AUDIO,
         estimate={"min": 6.4, "max": 15.9},
     )
@@ -159,6 +160,7 @@ class JobStatus(Document):
         audio=AUDIO,
         estimate={"min": 4.1, "max": 11.3},
         timings=None,
+        files=None,
         progress={"share": 0.25, "fraction": 0.25, "processed_s": 29.7, "total_s": 118.6, "eta_s": 7.7, "segments": [SEGMENT]},
     )
 

@@ -44,6 +44,8 @@ SUBMITTING = {
     ("POST", API),
     ("POST", "/api/transcribe"),
     ("POST", BATCH),
+    ("POST", "/api/uploads"),
+    ("POST", "/api/uploads/{task_id}"),
     ("POST", "/api/jobs/{task_id}/retry"),
     ("POST", "/v1/audio/transcriptions"),
     ("POST", "/v1/audio/translations"),
