@@ -1,7 +1,7 @@
 """Submits a file over HTTP, shows the segments as they come, and ends with the whole text.
 
 python examples/client.py talk.mp4 --url http://127.0.0.1:8511 --language pt
-Without --url the gateway is the one that MURMUR_GATEWAY_URL names.
+Without --url the gateway is the one that MURMUR_GATEWAY_URL names. MURMUR_API_KEY is the key for a gateway that requires one.
 """
 
 import argparse
@@ -62,7 +62,8 @@ def segments_of(status: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 async def transcribe(url: str, file: Path, language: str | None) -> int:
-    async with aiohttp.ClientSession(url) as session:
+    key = os.environ.get("MURMUR_API_KEY")
+    async with aiohttp.ClientSession(url, headers={"Authorization": f"Bearer {key}"} if key else None) as session:
         status = await wait(session, await submit(session, file, language))
     if status["state"] != "SUCCESS":
         print(f"{status['state']}: {status['message']}", file=sys.stderr)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Submits a file with curl, waits for its end, and prints the subtitles.
-# Usage: examples/submit.sh FILE [GATEWAY]. Without GATEWAY it is the one that MURMUR_GATEWAY_URL names.
+# Usage: examples/submit.sh FILE [GATEWAY]. Without GATEWAY it is the one that MURMUR_GATEWAY_URL names. MURMUR_API_KEY is the key for
+# a gateway that requires one.
 set -euo pipefail
 
 file=${1:?usage: submit.sh FILE [GATEWAY]}
@@ -12,9 +13,11 @@ if ! [ -f "$file" ] || ! [ -r "$file" ]; then
     exit 1
 fi
 
+# The key is passed in a file: other users of this machine can read command lines.
+request() { curl --silent --header @<(printf '%s\n' "${MURMUR_API_KEY:+Authorization: Bearer $MURMUR_API_KEY}") "$@"; }
 field() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"; }
 
-if ! answer=$(curl --silent --fail-with-body --form "file=@$file" "$jobs"); then
+if ! answer=$(request --fail-with-body --form "file=@$file" "$jobs"); then
     echo "${answer:-no gateway answers at $gateway: start one with \`make dev\`, or name one}" >&2
     exit 1
 fi
@@ -22,14 +25,14 @@ task=$(field task_id <<<"$answer")
 echo "task $task" >&2
 
 while :; do
-    state=$(curl --silent --show-error --fail-with-body --retry 5 "$jobs/status/$task" | field state)
+    state=$(request --show-error --fail-with-body --retry 5 "$jobs/status/$task" | field state)
     case $state in
         SUCCESS) break ;;
         FAILURE | REVOKED)
-            curl --silent "$jobs/status/$task" >&2
+            request "$jobs/status/$task" >&2
             exit 1
             ;;
     esac
     sleep 0.5
 done
-curl --silent --show-error --fail-with-body "$jobs/$task/transcript.srt"
+request --show-error --fail-with-body "$jobs/$task/transcript.srt"

@@ -250,8 +250,8 @@ class Settings(BaseSettings):
     )
     trusted_proxies: Annotated[str, AfterValidator(_networks)] = Field(
         "",
-        description="reverse proxies whose X-Forwarded-Prefix and -Host count, and whose connections are those of many clients: "
-        "addresses or networks, separated by commas",
+        description="reverse proxies whose X-Forwarded-Prefix, -Host and -Proto count, and whose connections are of many "
+        "clients: addresses or networks, separated by commas",
     )
     sync_wait_max_s: float = Field(
         300.0, ge=0, description="longest time that POST /api/transcribe waits for a transcript; less than a proxy's read timeout"

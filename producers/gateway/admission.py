@@ -6,6 +6,7 @@ client that could submit it again. What was accepted stays accepted.
 
 from producers.gateway.estimates import Estimates
 from producers.gateway.problems import Problem
+from runtime import api_keys
 from runtime.settings import Settings
 from schemas.jobs import JobRequested
 from schemas.topics import DECODES
@@ -15,7 +16,6 @@ from schemas.topics import DECODES
 RETENTION_SHARE = 0.5
 REAL_TIME = 1.0  # seconds of time per second of audio, before there is a job to measure
 RETRY_MIN_S, RETRY_MAX_S = 1.0, 3600.0
-ONLY_OWNER = "default"  # of all jobs where there are no API keys: it need not share
 
 
 class Admission:
@@ -24,6 +24,7 @@ class Admission:
     def __init__(self, settings: Settings, estimates: Estimates) -> None:
         self._most_s = settings.max_queued_audio_s
         self._share = settings.max_queued_audio_share
+        self._is_shared = api_keys.are_configured(settings)  # else all jobs over HTTP are of one owner
         self._estimates = estimates
 
     def check(self, owner: str) -> None:
@@ -34,7 +35,7 @@ class Admission:
             detail = f"{queued_s:.0f} s of audio wait to be transcribed, of at most {most_s:.0f}: submit again later."
             raise Problem(503, "queue_full", detail, after_s=_retry_s(queued_s - most_s, pace))
         own_s, own_most_s = self._estimates.queue(owner).audio_s, most_s * self._share
-        if owner != ONLY_OWNER and own_s >= own_most_s:
+        if self._is_shared and own_s >= own_most_s:
             detail = f"{own_s:.0f} s of audio of {owner} wait to be transcribed, of at most {own_most_s:.0f}: submit again later."
             raise Problem(429, "queue_share_full", detail, after_s=_retry_s(own_s - own_most_s, pace))
 

@@ -14,20 +14,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from runtime import api_keys
 from tests.clips import BY_NAME, without_samples, word_errors
 from tests.contract.clips import samples_of
 from tests.contract.media import Sound, media
-from tests.processes import MAIN, Murmur, Process, only_line, whole_environment
+from tests.processes import MAIN, Murmur, Process, only_line, run, whole_environment
 from tests.waiting import DEADLINE_S, wait_until
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 COMMAND = BY_NAME["en-command.wav"]
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+KEY = api_keys.new_key()
 
 
 @pytest.fixture(scope="module")
 def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     folder = tmp_path_factory.mktemp("dev")
     given = {"MURMUR_MODEL": "demo", "MURMUR_DATA_DIR": str(folder / "data"), "MURMUR_GATEWAY_PORT": "0"}
+    given["MURMUR_API_KEYS"] = api_keys.line("default", KEY)
     with Murmur(folder, given).start("dev") as process:
         wait_until(lambda: process.printed("Kafka clients"), "murmur dev to be ready")
         yield process
@@ -40,16 +44,16 @@ def value_of(dev: Process, what: str) -> str:
 
 @pytest.fixture
 def murmur(dev: Process, tmp_path: Path) -> Murmur:
-    return Murmur(tmp_path, {"MURMUR_GATEWAY_URL": value_of(dev, "murmur is ready:")})
+    return Murmur(tmp_path, {"MURMUR_GATEWAY_URL": value_of(dev, "murmur is ready:"), "MURMUR_API_KEY": KEY})
 
 
 @pytest.fixture
 def alone(tmp_path: Path) -> Murmur:
-    """No gateway, and its own folder for temporary files."""
+    """No gateway, whose keys do not matter, and its own folder for temporary files."""
     (tmp_path / "temporary").mkdir()
     (tmp_path / "here").mkdir()
     own = {"TMPDIR": str(tmp_path / "temporary"), "XDG_STATE_HOME": str(tmp_path / "state")}
-    return Murmur(tmp_path / "here", {"MURMUR_MODEL": "demo", **own})
+    return Murmur(tmp_path / "here", {"MURMUR_MODEL": "demo", "MURMUR_API_KEYS": api_keys.line("alice", KEY), **own})
 
 
 # A running gateway
@@ -67,6 +71,20 @@ def test_a_file_is_submitted_watched_and_its_transcript_printed(murmur: Murmur) 
     text = murmur("result", task)
     assert word_errors(COMMAND.text, text.stdout) <= COMMAND.wer_max
     assert " --> " in murmur("result", task, "--format", "srt").stdout
+
+
+def test_the_key_is_an_option_too_and_without_one_the_line_says_where_it_belongs(murmur: Murmur) -> None:
+    without = Murmur(murmur.cwd, {"MURMUR_GATEWAY_URL": murmur.environment["MURMUR_GATEWAY_URL"]})
+    assert without("jobs", "--quiet", "--api-key", KEY).returncode == 0
+    refused = without("jobs")
+    assert refused.returncode == 2
+    assert "MURMUR_API_KEY" in only_line(refused.stderr)
+
+
+@pytest.mark.parametrize("program", [(sys.executable, EXAMPLES / "client.py"), ("bash", EXAMPLES / "submit.sh")])
+def test_the_examples_send_the_key(murmur: Murmur, program: tuple[str | Path, ...]) -> None:
+    done = run(*program, COMMAND.path, cwd=murmur.cwd, given=murmur.environment)
+    assert done.returncode == 0, done.stderr
 
 
 def test_json_is_the_gateways_own_answer_also_when_it_refuses(murmur: Murmur) -> None:

@@ -48,6 +48,15 @@ def test_a_started_job_counts_by_state_and_not_among_the_ended() -> None:
     assert list(day["by"]["owner"]) == ["b"]
 
 
+def test_the_figures_of_one_owner_say_nothing_of_others() -> None:
+    published = [of_partition(0, series(jobs=3, audio_s=30.0), series(jobs=2, audio_s=5.0, owner="b"), series(owner="(others)"))]
+    day = summary(published, NOW, "b")["windows"]["day"]
+    assert (day["totals"]["jobs"], day["totals"]["audio_s"]) == (2, 5.0)
+    assert list(day["by"]["owner"]) == ["b"]
+    assert summary(published, NOW, "c")["windows"]["day"]["totals"]["jobs"] == 0
+    assert list(summary(published, NOW)["windows"]["day"]["by"]["owner"]) == ["(others)", "a", "b"]
+
+
 def test_a_ratio_of_nothing_is_null() -> None:
     totals = summary([], NOW)["windows"]["minute"]["totals"]
     assert (totals["queue_wait_s"], totals["real_time_factor"], totals["cache_hit_ratio"]) == (None, None, None)

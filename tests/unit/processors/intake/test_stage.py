@@ -77,6 +77,15 @@ def test_a_dropped_object_becomes_a_request_that_names_its_content(objects: Dire
     assert (request.result, request.rewrite) == (None, False)
 
 
+def test_the_owner_of_drops_is_a_setting_and_part_of_the_work(objects: DirectoryStore) -> None:
+    objects.put("uploads", "a.wav", b"speech")
+    (default,) = requests(intake(objects), event("a.wav"))
+    (owned,) = requests(intake(objects, SETTINGS.model_copy(update={"drop_owner": "archive"})), event("a.wav"))
+    assert (default.job.owner, owned.job.owner) == ("default", "archive")
+    assert owned.work.work_id != default.work.work_id
+    assert owned.job.job_id == default.job.job_id
+
+
 def test_the_name_of_a_telephone_file_without_a_header_is_part_of_the_work(objects: DirectoryStore) -> None:
     stage = intake(objects)
     works = []
