@@ -131,13 +131,14 @@ def test_a_client_that_disconnects_cancels_its_job(gateway: RunningGateway) -> N
     wait_until(lambda: str(job.job.job_id) in cancelled(gateway), "the cancellation")
 
 
-def test_a_job_that_has_ended_is_not_cancelled(gateway: RunningGateway) -> None:
-    with waiting_client(gateway, b"read") as job:
-        finish(gateway, job, Segment(start=0, end=1, text="Olá."))
+def test_a_client_that_has_its_response_cancels_nothing(gateway: RunningGateway, pool: ThreadPoolExecutor) -> None:
+    call = Call(gateway, pool)
+    finish(gateway, call.job(), Segment(start=0, end=1, text="Olá."))
+    call.response.result(DEADLINE_S)
     with waiting_client(gateway, b"not read") as later:
         publish_state(gateway, later, "STARTED")
     wait_until(lambda: str(later.job.job_id) in cancelled(gateway), "the cancellation of the later one")
-    assert str(job.job.job_id) not in cancelled(gateway)
+    assert str(call.job().job.job_id) not in cancelled(gateway)
 
 
 def test_a_request_that_is_repeated_continues_the_work_of_the_job_that_was_cancelled(
