@@ -9,13 +9,12 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
 from typing import NamedTuple
 from uuid import UUID
 
+from producers.gateway.queue_order import QueueOrder
 from runtime.lanes import BULK_SHARE, lane_for
 from schemas.jobs import JobChanged, JobRequested
-from schemas.record import Lane
 
 RECENT = 50  # jobs from which the speed is computed
 SLOW, MEDIAN, FAST = 0.9, 0.5, 0.1  # quantiles of seconds of work per second of audio
@@ -47,14 +46,11 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class _Queued:
-    """A work that has not ended. `is_stated`: the file states its length. `chunk_s`: the longest chunk that it may have. `jobs`:
-    those that wait for it."""
+    """A work that has not ended. `is_stated`: the file states its length. `jobs`: those that wait for it."""
 
     owner: str
     audio_s: float
     is_stated: bool
-    lane: Lane
-    chunk_s: float
     jobs: set[UUID] = field(default_factory=set)
 
 
@@ -77,7 +73,8 @@ class Estimates:
     def __init__(self, interactive_max_s: float = math.inf) -> None:
         self._interactive_max_s = interactive_max_s
         self._lock = threading.Lock()
-        self._works: dict[str, _Queued] = {}  # oldest first
+        self._works: dict[str, _Queued] = {}
+        self._order = QueueOrder()
         self._work_of: dict[UUID, str] = {}
         self._queues: dict[str, Queue] = {}  # by owner
         self._all = Queue(0, 0.0)
@@ -86,6 +83,7 @@ class Estimates:
     def clear(self) -> None:
         with self._lock:
             self._works.clear()
+            self._order = QueueOrder()
             self._work_of.clear()
             self._queues.clear()
             self._all = Queue(0, 0.0)
@@ -105,7 +103,8 @@ class Estimates:
                 return
             self._work_of[job.job_id] = work.work_id
             if work.work_id not in self._works:
-                self._works[work.work_id] = _Queued(job.owner, audio_s, stated_s is not None, lane, chunk_s)
+                self._works[work.work_id] = _Queued(job.owner, audio_s, stated_s is not None)
+                self._order.add(work.work_id, lane, stated_s or 0.0, chunk_s)
                 self._count(job.owner, 1, audio_s)
             self._works[work.work_id].jobs.add(job.job_id)
 
@@ -142,7 +141,8 @@ class Estimates:
             work_id, recent = self._work_of.get(job_id), list(self._recent)
             if work_id is None or not recent:
                 return None
-            queued, ahead_s, in_hand_s = self._works[work_id], self._ahead_s(work_id), self._in_hand_s(work_id)
+            queued = self._works[work_id]
+            ahead_s, in_hand_s = self._order.ahead_s(work_id), self._order.in_hand_s(work_id)
         if not queued.is_stated:
             return None
         own_s = queued.audio_s * (1 - share)
@@ -155,18 +155,6 @@ class Estimates:
             max_s = max_s / (1 - BULK_SHARE) + in_hand_s * _own_paces(recent, in_hand_s).slow
         return Estimate(round(min_s / MARGIN, 1), round((max_s + HOPS_S) * MARGIN, 1), round(likely_s, 1))
 
-    def _ahead_s(self, work_id: str) -> float:
-        """The audio of the works that were accepted before this one and are done before it."""
-        is_short = self._works[work_id].lane == "interactive"
-        before = takewhile(lambda item: item[0] != work_id, self._works.items())
-        return sum(one.audio_s for _, one in before if one.is_stated and (not is_short or one.lane == "interactive"))
-
-    def _in_hand_s(self, work_id: str) -> float:
-        """The longest chunk of a long file that a short one may have to wait for; 0: for none."""
-        if self._works[work_id].lane == "bulk":
-            return 0.0
-        return max((queued.chunk_s for queued in self._works.values() if queued.lane == "bulk"), default=0.0)
-
     def _remove(self, job_id: UUID) -> None:
         work_id = self._work_of.pop(job_id, None)
         if work_id is None:
@@ -175,6 +163,7 @@ class Estimates:
         queued.jobs.remove(job_id)
         if not queued.jobs:
             del self._works[work_id]
+            self._order.remove(work_id)
             self._count(queued.owner, -1, -queued.audio_s)
 
     def _count(self, owner: str, works: int, audio_s: float) -> None:

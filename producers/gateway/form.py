@@ -1,13 +1,12 @@
 """Reads a submission's multipart body as a stream: fields and files, in any order.
 
-Expects hostile input: too many parts, long fields, stalled bodies, missing ends. Every limit is applied to the bytes as they
+Expects hostile input: too many parts, long fields, missing ends. Every limit is applied to the bytes as they
 arrive, so that no body costs more than its size. Used by `submit.py`.
 """
 
-import asyncio
 import re
 import unicodedata
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import unquote
@@ -27,8 +26,6 @@ BOUNDARY_MAX = 70  # of RFC 2046
 PREAMBLE_BYTES_MAX = 4 * 1024  # before the first part; no known client sends anything there
 FILENAME_MAX = 255
 LIST = "[]"  # ends the name of a field that may be repeated
-STALLED_S = 30.0  # an upload that delivers less than PROGRESS_BYTES in this time is aborted
-PROGRESS_BYTES = 8 * 1024
 OVERHEAD_BYTES = 1024 * 1024  # of a body, in addition to its file
 EXTENDED_FILENAME = re.compile(r"filename\*\s*=\s*utf-8'[^']*'([^;\s\"]+)", re.IGNORECASE)  # RFC 5987, sent by older clients
 BOUNDARY = re.compile(r";\s*boundary\s*=\s*(?:\"([^\"]*)\"|([^;]*))", re.IGNORECASE)
@@ -43,7 +40,7 @@ class Form:
     lists: dict[str, list[str]]
 
 
-async def read_form(request: web.Request, files: FormFiles, stalled_s: float = STALLED_S) -> Form:
+async def read_form(request: web.Request, files: FormFiles) -> Form:
     """Reads the whole body and stores its files. Raises Problem for any error in it, and StoreUnavailable."""
     most_parts = PARTS_MAX + files.most - 1
     parser = PushMultipartParser(
@@ -52,7 +49,7 @@ async def read_form(request: web.Request, files: FormFiles, stalled_s: float = S
     parts = _Parts(files)
     received_bytes = 0
     try:
-        async for chunk in chunks(request.content, stalled_s):
+        async for chunk in chunks(request.content):
             received_bytes += len(chunk)
             for event in parser.parse(chunk):
                 await parts.take(event)
@@ -192,26 +189,11 @@ def _boundary(request: web.Request) -> str:
     return boundary
 
 
-async def chunks(content: StreamReader, stalled_s: float = STALLED_S) -> AsyncIterator[bytes]:
-    """Of a body, as it arrives. Raises Problem 408 when it stalls, 400 when it ends too early."""
-    while chunk := await _with_timeout(_read_some(content), stalled_s):
-        yield chunk
-
-
-async def _read_some(content: StreamReader) -> bytes:
-    """At least PROGRESS_BYTES; less only at the end of the body."""
-    some = await content.readany()
-    while len(some) < PROGRESS_BYTES and not content.at_eof():
-        some += await content.readany()
-    return some
-
-
-async def _with_timeout(reading: Awaitable[T], stalled_s: float) -> T:
-    """Raises Problem 408 when the body stalls, 400 when it ends too early."""
+async def chunks(content: StreamReader) -> AsyncIterator[bytes]:
+    """What has arrived, again and again until the end. Raises Problem 400 when the body ends too early, and 408, which comes from
+    its connection, when it stalls."""
     try:
-        async with asyncio.timeout(stalled_s):
-            return await reading
-    except TimeoutError:
-        raise Problem(408, "too_slow", f"The body stalled for {stalled_s:.0f} s.") from None
+        while chunk := await content.readany():
+            yield chunk
     except (HttpProcessingError, web.RequestPayloadError) as error:
         raise malformed("The body ends too early, or its transfer encoding is damaged.") from error

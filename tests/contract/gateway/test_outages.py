@@ -1,24 +1,13 @@
 """The gateway when things around it fail: a silent client, a broker or store that is away, the end of the process."""
 
-import asyncio
 import socket
 import threading
-from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pytest
-from aiohttp import ClientSession, web
-from aiohttp.test_utils import TestServer
-
-from producers.gateway.form import read_form
-from producers.gateway.form_files import FormFiles
-from producers.gateway.problems import Problem
 from producers.gateway.server import THREADS
-from producers.gateway.upload import Incoming, Memory
 from runtime.kafka.client import Kafka
 from runtime.kafka.embedded import EmbeddedBroker
-from runtime.objects.directory import DirectoryStore
 from tests.contract.gateway.running_gateway import API, MULTIPART, multipart, running
 from tests.waiting import wait_until
 
@@ -99,37 +88,6 @@ def test_the_view_outlives_the_gateway(tmp_path: Path) -> None:
         with running(broker.kafka(), tmp_path) as gateway:
             wait_until(lambda: gateway.stage.not_ready() is None, "the gateway")
             assert gateway.get(where).json["state"] == "PENDING"
-
-
-@pytest.mark.parametrize("sent", [0, 150, 100_000])
-def test_a_stalled_upload_is_aborted(tmp_path: Path, sent: int) -> None:
-    store = DirectoryStore({"work": tmp_path})
-    body = multipart([], bytes(200_000))
-
-    async def take(request: web.Request) -> web.Response:
-        files = FormFiles(lambda _: Incoming(store, "work", "x", 10**9, Memory()), 10**9)
-        try:
-            await read_form(request, files, stalled_s=0.1)
-        except Problem as problem:
-            await files.discard()
-            return problem.response()
-        return web.Response()
-
-    async def scenario() -> int:
-        app = web.Application()
-        app.router.add_post("/", take)
-        async with TestServer(app) as server, ClientSession() as session:
-            answer = await session.post(server.make_url("/"), data=slowly(body[:sent]), headers=MULTIPART)
-            return answer.status
-
-    assert asyncio.run(scenario()) == 408
-    assert list(tmp_path.iterdir()) == []
-
-
-async def slowly(data: bytes) -> AsyncIterator[bytes]:
-    """The data, and then nothing for longer than anybody waits."""
-    yield data
-    await asyncio.sleep(30)
 
 
 class Full:

@@ -35,9 +35,6 @@ class Body:
         self.given_bytes += len(piece)
         return piece
 
-    def at_eof(self) -> bool:
-        return self.given_bytes == len(self._data)
-
 
 @dataclass(frozen=True)
 class Read:
