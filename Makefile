@@ -31,6 +31,7 @@ wheel: setup ## build dist/murmur-….whl, for `uv tool install` or `pipx instal
 
 test: check ## all checks and tests: unit, contract, pipeline, speech, services
 	@$(BIN)/python -m scripts.models
+	@$(BIN)/python -m scripts.browser
 	@$(BIN)/python -m scripts.services build
 	@$(BIN)/python -m pytest $(TIERS) --numprocesses $(PYTESTS) --dist loadscope --no-loadscope-reorder
 

@@ -141,7 +141,7 @@ def _routes(parts: Parts, origins: Origins, sessions: Sessions) -> list[Route]:
         WorkInHand(view, documents),
         *compatible(parts, origins, submissions, documents, ended),
         AccessEndpoints(origins, sessions, parts.unfinished),
-        Page(),
+        Page(origins),
     )
     routes = [route for group in groups for route in group.routes()]
     return [*routes, *Description(routes, origins).routes()]

@@ -194,25 +194,31 @@ def publish_state(gateway: RunningGateway, submission: JobRequested, state: Stat
     wait_until(lambda: status(gateway, submission)["state"] == state, state)
 
 
-def finish(gateway: RunningGateway, submission: JobRequested, *segments: Segment) -> None:
+def finish(gateway: RunningGateway, submission: JobRequested, *segments: Segment, **more: Any) -> None:
+    """`more`: other fields of the transcript."""
+    facts: dict[str, Any] = {"language": "pt", "duration_s": 2.0, "speech_s": 1.5, **more}
     transcript = Transcript(
         work_id=submission.work.work_id,
         audio_id=submission.work.audio_id,
         model=submission.work.model,
         decoding=submission.work.decoding,
-        language="pt",
         language_probability=0.9,
-        duration_s=2.0,
-        speech_s=1.5,
         text=" ".join(segment.text for segment in segments),
         segments=segments,
         audio_info=AudioInfo(container="wav", codec="pcm_s16le", sample_rate_hz=16000, channels=1),
         processing_s=0.5,
         created_at=datetime.now(UTC),
+        **facts,
     )
     where = Transcripts(gateway.store, gateway.settings.work_bucket).write(transcript)
-    made_at = transcript.created_at
-    summary = ResultSummary(transcript=where, language="pt", duration_s=2.0, speech_s=1.5, transcribed_at=made_at)
+    summary = ResultSummary(
+        transcript=where,
+        language=transcript.language,
+        duration_s=transcript.duration_s,
+        speech_s=transcript.speech_s,
+        warnings=transcript.warnings,
+        transcribed_at=transcript.created_at,
+    )
     publish_state(gateway, submission, "SUCCESS", result=summary)
 
 

@@ -32,6 +32,7 @@ AUDIO = b"what alice recorded"
 MARKS = ("alice", "recorded-by-a.wav", "said-by-a")  # occur in everything that is alice's
 OPEN = {  # without a key: they contain no data
     ("GET", ""),
+    ("GET", "/page/{name}"),
     ("GET", "/openapi.json"),
     ("GET", "/docs"),
     ("GET", "/livez"),
@@ -52,7 +53,7 @@ SUBMITTING = {
     ("POST", "/asr"),
     ("POST", "/detect-language"),
 }
-COMMON = {"format": "json", "model": "demo"}  # parameters of paths that name nothing of an owner
+COMMON = {"format": "json", "model": "demo", "name": "main.js"}  # parameters of paths that name nothing of an owner
 
 
 def all_routes() -> list[Route]:

@@ -1,0 +1,41 @@
+// A job until its end: its status, and from then on the events of its stream, which has the segments in order of time.
+
+import { ASYNC, events, request } from "./api.js";
+
+const AGAIN_MS = 1500;  // after a lost connection
+
+/** Calls `show(status)` whenever something has changed, until the job has ended or `signal` says so. Throws Failed 404. */
+export async function watch(task, show, signal) {
+  const id = encodeURIComponent(task);
+  let status = null, last = null;
+  while (!signal.aborted) {
+    try {
+      if (status === null) {
+        status = await request(`${ASYNC}/status/${id}`, { signal });
+        if (!status.ended_at) status.progress.segments = [];  // the stream has them
+        show(status);
+      }
+      if (status.ended_at) return;
+      for await (const event of events(`${ASYNC}/${id}/events`, last, signal)) {
+        status = changed(status, event);
+        last = event.id;
+        show(status);
+      }
+      if (status.ended_at) return;
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error.status === 404) throw error;
+    }
+    await new Promise(done => setTimeout(done, AGAIN_MS));
+  }
+}
+
+function changed(status, { event, data }) {
+  const { segments } = status.progress, body = JSON.parse(data);
+  switch (event) {
+    case "status": return { ...body, progress: { ...body.progress, segments } };
+    case "progress": return { ...status, progress: { ...body, segments: [...segments, ...body.segments] } };
+    case "restart": return { ...status, progress: { ...status.progress, segments: [] } };
+    default: return status;
+  }
+}

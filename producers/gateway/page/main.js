@@ -1,0 +1,76 @@
+// Puts the parts of the page together, and repeats what keeps them up to date.
+
+import { beginSession, request } from "./api.js";
+import { $, say } from "./elements.js";
+import { JobList } from "./jobs.js";
+import { Options } from "./options.js";
+import { Player } from "./player.js";
+import { Recorder } from "./recorder.js";
+import { Search } from "./search.js";
+import { Strip } from "./strip.js";
+import { Task } from "./task.js";
+import { Transcript } from "./transcript.js";
+import { Uploads } from "./upload.js";
+
+const jobs = new JobList(go);
+const options = new Options();
+const uploads = new Uploads(options, go);
+const player = new Player();
+const transcript = new Transcript(player, () => search.highlight());
+const search = new Search(transcript);
+const task = new Task({ player, transcript, search, uploads, onChoose: go, onChanged: () => refresh() });
+const strip = new Strip();
+new Recorder(file => uploads.send(file));
+
+/** Chooses a job; the browser's own back button returns to the one before. */
+function go(id) {
+  history.pushState(null, "", id ? "#" + id : location.pathname + location.search);
+  choose();
+}
+
+function choose() {
+  const id = location.hash.slice(1);
+  document.body.classList.toggle("reading", id !== "");
+  jobs.choose(id);
+  task.choose(id);
+  refresh();
+  if (id && matchMedia("(max-width: 820px)").matches) scrollTo(0, 0);
+}
+
+function refresh() {
+  jobs.update().then(() => jobs.view.refresh()).catch(() => {});
+}
+
+async function showReady() {
+  let text = "ready", yes = true;
+  try { await request("readyz"); }
+  catch (error) { yes = false; text = error.status ? error.message : "the gateway cannot be reached"; }
+  $("ready").className = yes ? "ready yes" : "ready";
+  say($("ready").querySelector("span"), text);
+}
+
+async function repeat(work, everyMs) {
+  for (;;) {
+    if (!document.hidden) await work().catch(() => {});
+    await new Promise(done => setTimeout(done, everyMs));
+  }
+}
+
+$("back").onclick = () => go("");
+window.onpopstate = choose;
+document.addEventListener("keydown", event => {
+  const isTyping = event.target.closest?.("input, select, textarea, dialog");
+  if (event.key !== "/" || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  ($("find").hidden || !task.task ? $("filter") : $("query")).focus();
+});
+document.addEventListener("click", event => {
+  for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+});
+
+await beginSession();
+choose();
+repeat(() => options.update(), 10000);
+repeat(showReady, 3000);
+repeat(() => jobs.update(), 1500);
+repeat(() => strip.update(), 5000);
