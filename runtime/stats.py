@@ -3,8 +3,9 @@
 Fed by `sinks/metrics`; read by the gateway (`GET /api/stats`) and by the metrics sink's own gauges.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from runtime.kafka.client import Kafka
@@ -13,7 +14,7 @@ from runtime.kafka.follower_thread import FollowerThread
 from runtime.kafka.messages import Received
 from schemas.jobs import TERMINAL
 from schemas.stats import JobFigures, JobSeries, QueueFigures, StatsPublished
-from schemas.topics import STATS
+from schemas.topics import STATS, Topic
 
 STALE = timedelta(seconds=150)  # the sink writes every figure at least once a minute
 UNKNOWN_LANE = "unknown"  # of a file that does not state its length, before it is decoded
@@ -26,10 +27,12 @@ BY: dict[str, Callable[[JobSeries], str]] = {
 
 
 class Stats:
-    """`start()` and `stop()` its thread; `latest()` from any thread. A broker that is away is waited for."""
+    """`start()` and `stop()` its thread; `latest()` from any thread. A broker that is away is waited for. `others`: called in the
+    thread with the records of further topics."""
 
-    def __init__(self, kafka: Kafka) -> None:
-        self._thread = FollowerThread("stats", kafka, (STATS,), self._take)
+    def __init__(self, kafka: Kafka, others: Mapping[Topic, Callable[[Received], None]] = MappingProxyType({})) -> None:
+        self._others = {topic.name: take for topic, take in others.items()}
+        self._thread = FollowerThread("stats", kafka, (STATS, *others), self._take)
         self._known: dict[str, StatsPublished] = {}
 
     def start(self) -> None:
@@ -51,6 +54,8 @@ class Stats:
         for record in records:
             if isinstance(record.event, StatsPublished):
                 self._known[record.event.name] = record.event
+            elif record.topic in self._others:
+                self._others[record.topic](record)
 
 
 def summary(published: Iterable[StatsPublished], now: datetime, owner: str | None = None) -> dict[str, Any]:

@@ -6,6 +6,7 @@ work. The transcriber writes only into a folder that exists: a batch that ends a
 
 import contextlib
 import errno
+from collections.abc import Set
 from pathlib import Path
 
 from runtime.objects import StoreUnavailable
@@ -34,6 +35,13 @@ class WorkFolders:
                     entry.unlink(missing_ok=True)
         except OSError as error:
             raise StoreUnavailable(f"{folder}: {error.strerror}") from error
+
+    def keep_only(self, work_ids: Set[str]) -> None:
+        """Deletes the folders of all other works. As `delete()`."""
+        if self.root is not None and self.root.is_dir():
+            for folder in list(self.root.iterdir()):
+                if folder.name not in work_ids:
+                    self.delete(folder.name)
 
 
 def _removed(folder: Path) -> bool:

@@ -85,6 +85,11 @@ class JobRequested(Record):
         description="transcribe again whatever is known of the work; the transcript replaces the earlier one",
         exclude_if=lambda no_cache: not no_cache,
     )
+    cache_cleared_at: Time | None = Field(
+        None,
+        description="a transcript that was made until then is no answer; a coordinator may not have read of it yet",
+        exclude_if=lambda cleared: cleared is None,
+    )
     refused: Failure | None = Field(
         None, description="why the file cannot be transcribed: the job fails at once", exclude_if=lambda refused: refused is None
     )

@@ -10,6 +10,7 @@ from typing import Generic, Literal, cast
 from typing_extensions import TypeVar
 
 from schemas import codec
+from schemas.cache import CacheCleared
 from schemas.deadletter import DeadLetter
 from schemas.jobs import CancelRequested, JobChanged, JobRequested
 from schemas.record import Record
@@ -62,6 +63,9 @@ REQUESTS = Topic(
 CANCELLATIONS = Topic(
     "cancellations", "work_id", CancelRequested, "delete", ("gateway", "intake"), ("coordinator", "gateway"), co_partitioned=True
 )
+CACHE_CLEARS = Topic(
+    "cache-clears", "cache", CacheCleared, "delete", ("gateway",), ("coordinator", "gateway"), co_partitioned=True
+)
 DECODES = Topic("decodes", "work_id", DecodeRequested, "delete", ("coordinator",), ("slicer",), transactional=True)
 CHUNKS_INTERACTIVE = Topic(
     "chunks.interactive",
@@ -104,15 +108,15 @@ DEAD_LETTERS = Topic(
 )
 
 
-def changelog(table: str, key: str) -> Topic[None]:
-    """The compacted topic that one of the coordinator's tables is rebuilt from."""
+def changelog(table: str, key: str, *others: str) -> Topic[None]:
+    """The compacted topic that one of the coordinator's tables is rebuilt from. `others`: further readers."""
     return Topic(
         f"coordinator-{table}-changelog",
         key,
         None,
         "compact",
         ("coordinator",),
-        ("coordinator",),
+        ("coordinator", *others),
         co_partitioned=True,
         transactional=True,
     )
@@ -121,7 +125,7 @@ def changelog(table: str, key: str) -> Topic[None]:
 WORKS_CHANGELOG = changelog("works", "work_id")
 JOBS_CHANGELOG = changelog("jobs", "job_id")
 CHUNKS_CHANGELOG = changelog("chunks", "work_id and span")
-CACHE_CHANGELOG = changelog("cache", "work_id")
+CACHE_CHANGELOG = changelog("cache", "work_id", "gateway")
 # Named by Faust: <group>-<table>-changelog. As many partitions as `jobs`.
 METRICS_WINDOWS_CHANGELOG: Topic[None] = Topic(
     "metrics-windows-changelog", "kind of job", None, "compact", ("metrics",), ("metrics",)
@@ -134,6 +138,7 @@ TOPICS: tuple[Topic, ...] = (
     UPLOADS,
     REQUESTS,
     CANCELLATIONS,
+    CACHE_CLEARS,
     DECODES,
     CHUNKS_INTERACTIVE,
     CHUNKS_BULK,

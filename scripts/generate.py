@@ -127,7 +127,7 @@ def _topic_row(topic: Topic) -> str:
 def _value(topic: Topic) -> str:
     if topic.record is not None:
         return f"[`{_type(topic.record)}`](../{_schema_path(topic.record)})"
-    return "an entry of the table" if topic.writers == topic.readers else "the store's event"
+    return "an entry of the table" if topic.name.endswith("-changelog") else "the store's event"
 
 
 def _kept(topic: Topic) -> str:

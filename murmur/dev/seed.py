@@ -58,10 +58,12 @@ def remember(broker: EmbeddedBroker, settings: Settings, objects: ObjectStore) -
         except ViewDamaged:
             view.open()  # the last copy of it
             known, unfinished = list(view.jobs()), list(view.unfinished())
+        cleared_at = view.cache_cleared_at
         rewrites = list(_rewrites(view, known, settings, objects))
     finally:
         view.close()
     ended = _send(writer, _memories(broker, known, settings.job_memory_s))
+    _send(writer, _clearing(broker, cleared_at))
     if ended or unfinished:
         log.info("jobs.restored", ended=ended, unfinished=len(unfinished), rewritten=len(rewrites))
     jobs = [*(last.job for last in known), *(request.job for request, _ in unfinished)]
@@ -151,3 +153,12 @@ def _memories(broker: EmbeddedBroker, jobs: Iterable[JobChanged], job_memory_s: 
         if job.state in TERMINAL and (now - job.changed_at).total_seconds() < job_memory_s:
             memory = JobState(work_id=job.work_id, state=job.state, ended_at=job.changed_at)
             yield Change("jobs", str(job.job.job_id), memory).output(broker.partition(job.work_id))
+
+
+def _clearing(broker: EmbeddedBroker, cleared_at: datetime | None) -> Iterator[Output]:
+    """When the cache was cleared last, in every partition of the coordinator's table."""
+    from processors.coordinator.entries import CLEARED, CacheEntry, Change
+
+    if cleared_at is not None:
+        entry = CacheEntry(transcript=None, finished_at=cleared_at)
+        yield from (Change("cache", CLEARED, entry).output(number) for number in range(broker.partitions))

@@ -10,10 +10,11 @@ from datetime import datetime
 
 from processors.coordinator import assembly, reports
 from processors.coordinator.draft import Draft
-from processors.coordinator.entries import CacheEntry, Change, ChunkState, JobState, WorkState
+from processors.coordinator.entries import CLEARED, CacheEntry, Change, ChunkState, JobState, WorkState
 from processors.coordinator.tables import Tables
 from runtime.kafka.messages import Output
 from runtime.objects import keys
+from schemas.cache import CacheCleared
 from schemas.jobs import CancelRequested, Job, JobRequested, State, Work
 from schemas.record import Failure, ObjectRef
 from schemas.topics import CHUNKS_BULK, CHUNKS_INTERACTIVE, DECODES, PROGRESS, REVOCATIONS
@@ -32,7 +33,7 @@ from schemas.work import (
     WorkReported,
 )
 
-Event = JobRequested | CancelRequested | WorkReported
+Event = JobRequested | CancelRequested | CacheCleared | WorkReported
 DECODES_MAX = 2  # the first, and one more when chunk audio is missing
 CLOSING = ("audio_info", "chunks", "decode_s", "vad_s", "decoder_peak_memory_bytes")  # of the closing record, kept in the state
 OF_ONE_OBJECT = frozenset({"audio_gone", "content_changed"})  # failures of the object that was read, not of its content
@@ -64,6 +65,8 @@ def decide(tables: Tables, event: Event, context: Context) -> Decision:
         _requested(draft, event, context)
     elif isinstance(event, CancelRequested):
         _cancelled(draft, event, context)
+    elif isinstance(event, CacheCleared):
+        _cleared(draft, event)
     else:
         _reported(draft, event, context)
     return Decision(draft.changes(), tuple(draft.outputs), draft.transcript)
@@ -140,6 +143,12 @@ def _cancelled(draft: Draft, event: CancelRequested, context: Context) -> None:
     if not draft.waiting(known.work_id):
         draft.outputs.append(_revocation(state))
         draft.delete_work(known.work_id)
+
+
+def _cleared(draft: Draft, event: CacheCleared) -> None:
+    """Entries expire a few at a time; until then they are no answer."""
+    if draft.cleared_at is None or draft.cleared_at < event.at:
+        draft.set_cached(CLEARED, CacheEntry(transcript=None, finished_at=event.at))
 
 
 def _ended(work_id: str, state: State, now: datetime) -> JobState:

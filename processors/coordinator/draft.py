@@ -5,6 +5,7 @@ Used by `decide()` for one event. The draft is discarded, or the caller applies 
 
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 from processors.coordinator.entries import CacheEntry, Change, ChunkState, JobState, WorkState, chunk_table_key
 from processors.coordinator.tables import Tables
@@ -54,6 +55,10 @@ class Draft:
     def tally(self, work_id: str) -> Tally:
         """Of a work in progress."""
         return self._tallies.get(work_id) or self._tables.tally(work_id)
+
+    @property
+    def cleared_at(self) -> datetime | None:
+        return self._tables.cleared_at
 
     def set_work(self, state: WorkState) -> None:
         work_id = state.work.work_id

@@ -77,12 +77,21 @@ class ChunkState(Value):
         return self.again and self.result.attempt == 0
 
 
-class CacheEntry(Value):
-    """A finished work, as written to the changelog. The table holds only the key: the transcript's location is derived from
-    it."""
+CLEARED = "cleared"  # the key of the entry that says when the cache was cleared last
 
-    transcript: ObjectRef
-    finished_at: Time
+
+@dataclass(frozen=True, slots=True)
+class CacheEntry:
+    """A finished work; or, under the key CLEARED and without a transcript, the last clearing of the cache. The table keeps only
+    key and time: the transcript's location is derived from the key."""
+
+    transcript: ObjectRef | None
+    finished_at: datetime
+
+    @classmethod
+    def read(cls, raw: bytes) -> "CacheEntry":
+        """Only what the table keeps: there may be hundreds of thousands."""
+        return cls(None, datetime.fromisoformat(orjson.loads(raw)["finished_at"]))
 
 
 TableName = Literal["works", "jobs", "chunks", "cache"]
@@ -97,7 +106,7 @@ READ: Mapping[TableName, Callable[[bytes], Any]] = {
     "works": WorkState.model_validate_json,
     "jobs": JobState.read,
     "chunks": ChunkState.model_validate_json,
-    "cache": orjson.loads,
+    "cache": CacheEntry.read,
 }
 
 

@@ -1,6 +1,6 @@
 """The coordinator's handler: for each event it decides, stores the transcript if there is one, and applies the changes.
 
-Fed by `requests`, `cancellations` and `chunk-results`, which are co-partitioned; feeds every topic about jobs.
+Fed by `requests`, `cancellations`, `cache-clears` and `chunk-results`, which are co-partitioned; feeds every topic about jobs.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,14 +21,15 @@ from runtime.objects.transcripts import Transcripts
 from runtime.resources import Resources, Stage
 from runtime.settings import Settings
 from runtime.work_folders import WorkFolders
+from schemas.cache import CacheCleared
 from schemas.codec import Undecodable
 from schemas.jobs import JobChanged, JobRequested
-from schemas.topics import CANCELLATIONS, CHUNK_RESULTS, REQUESTS, Topic
+from schemas.topics import CACHE_CLEARS, CANCELLATIONS, CHUNK_RESULTS, REQUESTS, Topic
 from schemas.transcript import Transcript
 from schemas.work import DecodeRequested
 
 log = get_logger(__name__)
-INPUTS: tuple[Topic[Event], ...] = (REQUESTS, CANCELLATIONS, CHUNK_RESULTS)
+INPUTS: tuple[Topic[Event], ...] = (REQUESTS, CANCELLATIONS, CACHE_CLEARS, CHUNK_RESULTS)
 
 
 def build(resources: Resources) -> Stage:
@@ -65,6 +66,8 @@ class Coordinator:
         if decision.transcript is not None:
             self._transcripts.write(decision.transcript)
         self._keep_folders(decision)
+        if isinstance(record.event, CacheCleared):
+            self.chunk_results.keep_only({work_id for each in self._tables.values() for work_id in each.works})
         changes = [*decision.changes, *tables.expired(now, self._settings.job_memory_s, self._settings.cache_entries)]
         for change in changes:
             tables.apply(change)
@@ -93,8 +96,11 @@ class Coordinator:
         work_id = request.work.work_id
         if request.no_cache or (work_id not in tables.cache and request.result is None):
             return None
+        times = [cleared for cleared in (tables.cleared_at, request.cache_cleared_at) if cleared is not None]
         try:
-            return self._transcripts.read_stored(work_id)
+            transcript = self._transcripts.read_stored(work_id)
+            is_cleared = any(transcript.created_at <= cleared for cleared in times)
+            return None if is_cleared and not request.rewrite else transcript
         except (NotFound, Undecodable) as error:
             log.warning("transcript.lost", work_id=work_id, error=error)
             return None

@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from processors.coordinator.entries import Change, ChunkState, JobState, WorkState
+from processors.coordinator.entries import CLEARED, CacheEntry, Change, ChunkState, JobState, WorkState
 from processors.coordinator.tally import Tally
 from schemas.jobs import Job
 from schemas.work import Span
@@ -23,13 +23,15 @@ EXPIRED_MAX = 20  # entries of a table that one event may delete: each is a reco
 class Tables:
     """The entries of one partition, and two indexes of `jobs`: those that wait, by work, and those that have ended.
 
-    `cache` and `ended` begin with the oldest. `tallies` are made when a work is first asked for.
+    `cache` and `ended` begin with the oldest. `cleared_at`: works that finished until then are no longer in the cache.
+    `tallies` are made when a work is first asked for.
     """
 
     works: dict[str, WorkState] = field(default_factory=dict)
     jobs: dict[str, JobState] = field(default_factory=dict)
     chunks: dict[str, dict[Span, ChunkState]] = field(default_factory=dict)
-    cache: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    cache: OrderedDict[str, datetime] = field(default_factory=OrderedDict)
+    cleared_at: datetime | None = None
     waiting: dict[str, dict[str, Job]] = field(default_factory=dict)
     ended: OrderedDict[str, datetime] = field(default_factory=OrderedDict)
     tallies: dict[str, Tally] = field(default_factory=dict, compare=False, repr=False)
@@ -44,15 +46,21 @@ class Tables:
                 work_id, _, span = change.key.partition("|")
                 self._apply_chunk(work_id, _span(span), change.value)
             case "cache":
-                self.cache.pop(change.key, None)
-                if change.value is not None:
-                    self.cache[change.key] = None
+                self._apply_cached(change.key, change.value)
 
     def _apply_work(self, work_id: str, state: WorkState | None) -> None:
         _set(self.works, work_id, state)
         tally = self.tallies.get(work_id)
         if tally is not None and (state is None or state.chunks is not tally.chunks):
             del self.tallies[work_id]
+
+    def _apply_cached(self, work_id: str, entry: CacheEntry | None) -> None:
+        if work_id == CLEARED:
+            self.cleared_at = entry.finished_at if entry is not None else None
+            return
+        self.cache.pop(work_id, None)
+        if entry is not None:
+            self.cache[work_id] = entry.finished_at
 
     def _apply_chunk(self, work_id: str, span: Span, chunk: ChunkState | None) -> None:
         if (tally := self.tallies.get(work_id)) is not None:
@@ -78,12 +86,16 @@ class Tables:
     def jobs_waiting(self, work_id: str) -> Iterable[tuple[str, Job]]:
         return self.waiting.get(work_id, {}).items()
 
+    def _is_cleared(self, finished_at: datetime) -> bool:
+        return self.cleared_at is not None and finished_at <= self.cleared_at
+
     def expired(self, now: datetime, job_memory_s: float, cache_entries: int) -> list[Change]:
         """Deletions of what has expired. A few at a time, since it is called for every event."""
         oldest = islice(self.ended.items(), EXPIRED_MAX)
         jobs = [job_id for job_id, ended_at in oldest if (now - ended_at).total_seconds() > job_memory_s]
-        surplus = max(0, len(self.cache) - cache_entries)
-        works = islice(self.cache, min(surplus, EXPIRED_MAX))
+        surplus = len(self.cache) - cache_entries
+        first = enumerate(islice(self.cache.items(), EXPIRED_MAX))
+        works = [work_id for place, (work_id, finished_at) in first if place < surplus or self._is_cleared(finished_at)]
         return [*(Change("jobs", job_id, None) for job_id in jobs), *(Change("cache", work_id, None) for work_id in works)]
 
 

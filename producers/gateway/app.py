@@ -11,6 +11,7 @@ from producers.gateway.access.gate import Gate, announce_allowance
 from producers.gateway.access.sessions import Sessions
 from producers.gateway.audio import AudioDownloads
 from producers.gateway.batches import Batches
+from producers.gateway.cache import Cache
 from producers.gateway.compatible import compatible
 from producers.gateway.description import Description
 from producers.gateway.direct_uploads import DirectUploads
@@ -138,6 +139,7 @@ def _routes(parts: Parts, origins: Origins, sessions: Sessions) -> list[Route]:
         AudioDownloads(resources.objects, resources.settings.work_bucket, view, lookup),
         System(parts),
         Health(parts),
+        Cache(resources, parts.producer, view, parts.cache),
         WorkInHand(view, documents),
         *compatible(parts, origins, submissions, documents, ended),
         AccessEndpoints(origins, sessions, parts.unfinished),

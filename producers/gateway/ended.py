@@ -69,8 +69,9 @@ class EndedJobs:
         planned = identity.plan(work.audio_id, work.audio, for_file(options, job.filename), job.owner)
         changes = {"job_id": uuid4(), "submitted_at": datetime.now(UTC), "retry_of": job.job_id, "trace": trace}
         new = job.model_copy(update={**changes, "idempotency": None, "batch_id": None})
-        result = None if earlier.no_cache else self._transcripts.find(planned.work_id)
-        return JobRequested(job=new, work=planned, result=result, no_cache=earlier.no_cache)
+        cleared_at = self._view.cache_cleared_at
+        result = None if earlier.no_cache else self._transcripts.find(planned.work_id, cleared_at)
+        return JobRequested(job=new, work=planned, result=result, no_cache=earlier.no_cache, cache_cleared_at=cleared_at)
 
     def _has_transcript(self, job: JobView) -> bool:
         try:

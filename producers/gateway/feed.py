@@ -18,9 +18,9 @@ from runtime.kafka.follower import Follower, Start
 from runtime.kafka.follower_thread import FollowerThread
 from runtime.kafka.messages import Partition, Received
 from runtime.outage import Outage
-from schemas.topics import CANCELLATIONS, JOBS, PROGRESS, REQUESTS, WORKERS
+from schemas.topics import CACHE_CLEARS, CANCELLATIONS, JOBS, PROGRESS, REQUESTS, WORKERS
 
-TOPICS = (REQUESTS, JOBS, PROGRESS, CANCELLATIONS, WORKERS)
+TOPICS = (REQUESTS, JOBS, PROGRESS, CANCELLATIONS, CACHE_CLEARS, WORKERS)
 BACKUP_S = 30.0  # of jobs at most that a damaged view of the embedded mode loses
 SPACE_S = 1.0  # how often writing is tried again while the disk is full
 FRESH_WITHIN_S = 1.0  # an unknown id is looked for this long before the answer is 503 with Retry-After

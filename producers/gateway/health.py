@@ -1,5 +1,6 @@
 """`/api/health`: the parts of the installation, as they were read last. Answers at once, whatever hangs or computes."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -44,6 +45,7 @@ class Health:
             "store": _part(reading.store or silent, kind=self._settings.store, response_s=_rounded(reading.store_s)),
             "workers": _workers(workers),
             "gpu": _gpu(workers),
+            "cache": _cache(self._parts.cache.latest),
             "ram": _space(reading.ram, LOW_RAM_BYTES, process_bytes=reading.process_bytes),
             "disk": _space(reading.disk, LOW_DISK_BYTES),
             "stages": _part("; ".join(f"{name}: {reason}" for name, reason in waiting_for.items()) or None),
@@ -97,6 +99,11 @@ def _gpu(reports: list[WorkerReported]) -> dict[str, Any]:
         memory_total_gb=round(sum(gpu["memory_total_gb"] for gpu in gpus), 3),
         memory_free_gb=round(sum(gpu["memory_free_gb"] for gpu in gpus), 3),
     )
+
+
+def _cache(figures: Mapping[str, Any]) -> dict[str, Any]:
+    names = {"size": "size", "max_size": "max_size", "hit_rate": "hit_rate", "stored": "disk_cache_size"}
+    return _part(None, **{name: figures.get(key) for name, key in names.items()})
 
 
 def _space(space: Space, low_bytes: int, **more: object) -> dict[str, Any]:

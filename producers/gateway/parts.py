@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from producers.gateway.acceptances import Acceptances
 from producers.gateway.access.keyring import Keyring
 from producers.gateway.access.unfinished import UnfinishedJobs
+from producers.gateway.cache import CacheFigures
 from producers.gateway.feed import Freshness, Wakeups
 from producers.gateway.readings import Readings
 from producers.gateway.view import View
@@ -31,3 +32,4 @@ class Parts:
     unfinished: UnfinishedJobs
     readings: Readings
     acceptances: Acceptances
+    cache: CacheFigures

@@ -14,6 +14,7 @@ from producers.gateway.access.keyring import Keyring
 from producers.gateway.access.unfinished import UnfinishedJobs
 from producers.gateway.admission import Admission
 from producers.gateway.app import Api
+from producers.gateway.cache import CacheFigures
 from producers.gateway.connection import Connection, Patience
 from producers.gateway.connections import Connections
 from producers.gateway.estimates import Estimates
@@ -28,6 +29,7 @@ from runtime.kafka.async_producer import AsyncProducer
 from runtime.logs import get_logger
 from runtime.resources import Resources
 from runtime.stats import Stats
+from schemas.topics import CACHE_CHANGELOG
 
 log = get_logger(__name__)
 THREADS = 32  # concurrent transfers of uploads and transcripts to or from the store
@@ -97,7 +99,8 @@ class Gateway:
             self._resources.kafka, self._producer, self._view, wakeups.notify, embedded=self._resources.local_state is not None
         )
         freshness = Freshness(self._view, wakeups, feed.end_offsets)
-        stats = Stats(self._resources.kafka)
+        cache = CacheFigures(self._resources, self._view)
+        stats = Stats(self._resources.kafka, {CACHE_CHANGELOG: cache.book.note})
         unfinished = UnfinishedJobs(self._view)
         parts = Parts(
             self._resources,
@@ -111,12 +114,13 @@ class Gateway:
             unfinished,
             self._readings,
             Acceptances(self._producer, self._view, Admission(self._resources.settings, self._view.estimates)),
+            cache,
         )
         api = Api(parts)
         try:
             feed.start()
             stats.start()
-            async with self._listening(api.application()), self._watching(feed, stats, api.gate):
+            async with self._listening(api.application()), self._watching(feed, stats, api.gate, cache):
                 await self._stopped.wait()
                 wakeups.close()
         finally:
@@ -160,8 +164,9 @@ class Gateway:
             await runner.cleanup()
 
     @contextlib.asynccontextmanager
-    async def _watching(self, feed: Feed, stats: Stats, gate: Gate) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(self._watch(feed, stats)), asyncio.create_task(self._reload_keys(gate))]
+    async def _watching(self, feed: Feed, stats: Stats, gate: Gate, cache: CacheFigures) -> AsyncIterator[None]:
+        work = (self._watch(feed, stats), self._reload_keys(gate), _count(cache))
+        tasks = [asyncio.create_task(each) for each in work]
         try:
             yield
         finally:
@@ -192,6 +197,13 @@ class Gateway:
 
     def _all_readiness(self) -> Mapping[str, str | None]:
         return {self.name: self.not_ready(), **self.readiness()}
+
+
+async def _count(cache: CacheFigures) -> None:
+    """By itself: counting the objects of a large store takes longer than anything else that is read in the background."""
+    while True:
+        await asyncio.to_thread(cache.refresh)
+        await asyncio.sleep(WATCH_S)
 
 
 async def _others_end() -> None:

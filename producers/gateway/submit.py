@@ -275,7 +275,8 @@ class Submissions:
         stored, now = audio.stored, datetime.now(UTC)
         options = for_file(EffectiveOptions(order.model, order.decoding, order.slicing), audio.filename)
         work = identity.plan(stored.audio_id, stored.ref, options, order.owner)
-        result = None if order.no_cache else self._transcripts.find(work.work_id)
+        cleared_at = self._view.cache_cleared_at
+        result = None if order.no_cache else self._transcripts.find(work.work_id, cleared_at)
         derived = idempotency.job_id(order.idempotency, now) if order.idempotency is not None else None
         job_id = promised or derived or audio.upload_id or uuid4()
         job = order.job(
@@ -286,7 +287,7 @@ class Submissions:
             stored=None if job_id == audio.upload_id else stored.ref,
             files=_files(audio, order),
         )
-        return JobRequested(job=job, work=work, result=result, no_cache=order.no_cache)
+        return JobRequested(job=job, work=work, result=result, no_cache=order.no_cache, cache_cleared_at=cleared_at)
 
     def _probed(self, audio: Audio, work: Work) -> ProbedAudio | None:
         """Blocks, for less than a second."""

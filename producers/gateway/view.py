@@ -23,6 +23,7 @@ from producers.gateway.workers import WorkerBook
 from runtime.kafka.messages import Partition, Received
 from runtime.settings import Settings
 from schemas import codec
+from schemas.cache import CacheCleared
 from schemas.jobs import TERMINAL, CancelRequested, Job, JobChanged, JobRequested, ResultSummary, State
 from schemas.options import ModelRef
 from schemas.record import Failure, Record
@@ -108,6 +109,7 @@ class View:
         self.progress = ProgressBook()
         self.estimates = estimates or Estimates()
         self.workers = WorkerBook()
+        self.cache_cleared_at: datetime | None = None  # transcripts that were made until then answer no submission
 
     def open(self) -> None:
         """Idempotent. Creates the file if there is none, or replaces one that is damaged or of an unknown layout."""
@@ -117,6 +119,8 @@ class View:
         self._recent.clear()
         self._reached = self.offsets()
         self._cluster = int(self._meta("clusters_seen") or 0)
+        cleared_at = self._meta("cache_cleared_at")
+        self.cache_cleared_at = datetime.fromisoformat(cleared_at) if cleared_at is not None else None
         for last in self._ended_recently():
             self.estimates.ended(last)
         for requested, _ in self.unfinished():
@@ -209,6 +213,11 @@ class View:
             self._deleted(sql, job_id, work_id)
         self._recent.drop([str(job_id)])
 
+    def clear_cache(self, cleared_at: datetime) -> None:
+        """Safe to repeat; an earlier clearing changes nothing."""
+        with self._file.write() as sql:
+            self._cache_cleared(sql, cleared_at)
+
     # Read by all handlers
 
     def caught_up(self, ends: Mapping[Partition, int]) -> bool:
@@ -251,6 +260,13 @@ class View:
         query = "SELECT submitted_s FROM jobs INDEXED BY jobs_listed WHERE deleted = 0 ORDER BY submitted_s LIMIT 1"
         rows = self._file.scan(query)
         return datetime.fromtimestamp(rows[0][0], UTC) if rows else None
+
+    def cache_uses(self, since: datetime | None, owner: str | None = None) -> tuple[int, int]:
+        """How many of the succeeded jobs that were submitted later than `since` needed no transcription, and how many did."""
+        where = "state = 'SUCCESS' AND deleted = 0 AND submitted_s > ? AND coalesce(? = owner, 1)"
+        query = f"SELECT cached, count(*) FROM jobs INDEXED BY jobs_counted WHERE {where} GROUP BY cached"
+        counts = dict(self._file.scan(query, since.timestamp() if since is not None else 0.0, owner))
+        return counts.get(1, 0), counts.get(0, 0)
 
     def request(self, job_id: UUID) -> JobRequested | None:
         """What was requested; None for a job whose request had expired before this view was filled."""
@@ -316,6 +332,9 @@ class View:
         if isinstance(event, WorkerReported):
             self.workers.note(event)
             return set()
+        if isinstance(event, CacheCleared):
+            self._cache_cleared(sql, event.at)
+            return set()
         if isinstance(event, CancelRequested) and event.delete:
             self._deleted(sql, event.job_id, event.work_id)
             return {str(event.job_id)}
@@ -347,6 +366,11 @@ class View:
     def _deleted(self, sql: sqlite3.Connection, job_id: UUID, work_id: str) -> None:
         self.estimates.deleted(job_id)
         sql.execute(DELETED, (str(job_id), work_id, self._cluster))
+
+    def _cache_cleared(self, sql: sqlite3.Connection, at: datetime) -> None:
+        if self.cache_cleared_at is None or self.cache_cleared_at < at:
+            sql.execute("INSERT OR REPLACE INTO meta VALUES ('cache_cleared_at', ?)", (at.isoformat(),))
+            self.cache_cleared_at = at
 
     def _meta(self, name: str) -> str | None:
         rows = self._file.read("SELECT value FROM meta WHERE name = ?", name)

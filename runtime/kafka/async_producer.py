@@ -14,6 +14,7 @@ from runtime.kafka.client import Kafka
 from runtime.kafka.messages import Output
 from schemas import codec
 
+BY_KEY = -1  # no certain partition
 DELIVERY_MS = 1500  # then librdkafka drops a record, so that it is not delivered long after the caller got an error
 ANSWER_S = 1.9
 POLL_S = 0.2
@@ -104,7 +105,12 @@ class AsyncProducer:
 
         try:
             self._producer.produce(
-                self._kafka.name(output.topic), key=output.key, value=value, headers=[*headers], on_delivery=delivered
+                self._kafka.name(output.topic),
+                key=output.key,
+                value=value,
+                partition=BY_KEY if output.partition is None else output.partition,
+                headers=[*headers],
+                on_delivery=delivered,
             )
         except BufferError as error:
             raise Retry("too many records wait for the broker") from error

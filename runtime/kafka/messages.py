@@ -54,7 +54,7 @@ class Received(Generic[E_co]):
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One record to write. `value`: a record, raw bytes, or None (a tombstone). `partition` only for changelogs.
+    """One record to write. `value`: a record, raw bytes, or None (a tombstone). `partition` where the key does not say it.
     `may_be_lost`: the next one replaces it, so a broker that is unavailable for long is no KafkaFault. Not in transactions."""
 
     topic: Topic

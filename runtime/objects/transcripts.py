@@ -56,12 +56,14 @@ class Transcripts:
                 return known[1]
         return self._read(key, work_id, etag)
 
-    def find(self, work_id: str) -> ObjectRef | None:
-        """Where a finished transcript of this work is, if there is one. Blocks; raises StoreUnavailable."""
+    def find(self, work_id: str, after: datetime | None = None) -> ObjectRef | None:
+        """Where a finished transcript of this work is, if there is one that was written `after` then. Blocks; raises
+        StoreUnavailable."""
         try:
-            return self._objects.head(self._bucket, keys.transcript_key(work_id)).ref
+            info = self._objects.head(self._bucket, keys.transcript_key(work_id))
         except NotFound:
             return None
+        return info.ref if after is None or info.modified_at > after else None
 
     def forget(self, work_id: str) -> None:
         """After the object was deleted."""

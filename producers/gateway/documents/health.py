@@ -40,6 +40,15 @@ class GpuPart(Part):
     memory_free_gb: float
 
 
+class CachePart(Part):
+    """The cache of results, as in `/api/cache-stats`; null: not counted yet."""
+
+    size: int | None
+    max_size: int | None
+    hit_rate: float | None
+    stored: int | None = Field(description="transcripts in the store")
+
+
 class SpacePart(Part):
     """Of the gateway's machine, or of its container."""
 
@@ -76,6 +85,7 @@ class HealthReport(Document):
     store: StorePart
     workers: WorkersPart
     gpu: GpuPart
+    cache: CachePart
     ram: RamPart
     disk: SpacePart
     stages: Part = Field(description="what is not ready to work: this gateway, and in `murmur dev` the other stages")

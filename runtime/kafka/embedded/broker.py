@@ -51,7 +51,7 @@ class EmbeddedBroker:
 
     def __init__(self, topics: Sequence[Topic] = TOPICS, partitions: int = 4, prefix: str = "murmur.", port: int = 0) -> None:
         self._library = _library()
-        self._partitions = partitions
+        self.partitions = partitions
         chosen = listener.listen(port) if port else None
         self._client, self._cluster = _start(self._library)
         self.bootstrap: str = self._library.rd_kafka_mock_cluster_bootstraps(self._cluster).decode()
@@ -83,7 +83,7 @@ class EmbeddedBroker:
     def partition(self, key: str) -> int:
         """Where a record with that key goes, as every producer of murmur's decides it."""
         raw = key.encode()
-        return int(self._library.rd_kafka_msg_partitioner_murmur2(None, raw, len(raw), self._partitions, None, None))
+        return int(self._library.rd_kafka_msg_partitioner_murmur2(None, raw, len(raw), self.partitions, None, None))
 
     def release(self) -> None:
         """Holds no producer back from now on. For stopping: the broker's records are lost with it."""

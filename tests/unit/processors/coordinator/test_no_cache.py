@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from processors.coordinator.decide import Event
 from processors.coordinator.stage import Coordinator
 from processors.coordinator.tables import Tables
 from runtime.kafka.client import Kafka
@@ -12,7 +13,7 @@ from runtime.objects.directory import DirectoryStore
 from runtime.objects.transcripts import Transcripts
 from runtime.settings import Settings
 from runtime.work_folders import WorkFolders
-from schemas.jobs import CancelRequested, JobChanged, JobRequested
+from schemas.jobs import JobChanged
 from schemas.work import DecodeRequested, RunRevoked, WorkEvent, WorkReported
 from tests.unit.processors.coordinator.test_decide import SPANS, closed, only, requested, states, text, work
 
@@ -30,7 +31,7 @@ class Stage:
         self.coordinator._tables[0] = Tables()
         self.offset = 0
 
-    def see(self, event: JobRequested | CancelRequested | WorkReported) -> list[object]:
+    def see(self, event: Event) -> list[object]:
         received = Received(Partition("requests", 0), self.offset, None, b"", event=event)
         self.offset += 1
         return [output.value for step in self.coordinator.handle([received]) for output in step.outputs]

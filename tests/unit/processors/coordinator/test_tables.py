@@ -108,5 +108,6 @@ def test_a_job_that_expired_and_is_requested_again_does_not_expire_while_it_wait
 
 
 def test_one_event_expires_a_bounded_number() -> None:
-    found = tables(*(Change(table, str(n), ENDED) for table in ("jobs", "cache") for n in range(EXPIRED_MAX + 1)))
+    both: tuple[tuple[TableName, object], ...] = (("jobs", ENDED), ("cache", FINISHED))
+    found = tables(*(Change(table, str(n), entry) for table, entry in both for n in range(EXPIRED_MAX + 1)))
     assert len(found.expired(NOW + timedelta(days=1), job_memory_s=3600, cache_entries=0)) == 2 * EXPIRED_MAX
