@@ -45,7 +45,7 @@ class Api:
         self._origins = Origins(self._settings, self._cors)
         self._routes: dict[web.AbstractRoute, Route] = {}
         sessions = Sessions(parts.resources.objects, self._settings.work_bucket, parts.keyring)
-        self.gate = Gate(parts.keyring, sessions, self._cors)
+        self.gate = Gate(parts.keyring, sessions, self._cors, parts.rates)
         self.routes = _routes(parts, self._origins, sessions)
 
     def application(self) -> web.Application:

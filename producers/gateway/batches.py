@@ -49,6 +49,7 @@ class Batches:
     def __init__(self, parts: Parts, submissions: Submissions, documents: Documents, accepted: Accepted) -> None:
         self._view = parts.view
         self._freshness = parts.freshness
+        self._rates = parts.rates
         self._submissions = submissions
         self._documents = documents
         self._accepted = accepted
@@ -79,9 +80,11 @@ class Batches:
         began_s = time.perf_counter()
         submitter = Submitter.of(request).of_batch(uuid4())
         self._submissions.check_available(submitter)
+        await self._submissions.unfinished.check(submitter.caller)
         async with self._submissions.keys.held(submitter.owner, submitter.key):
             take = self._take_json if is_json(request) else self._take_form
             names, answers = await take(request, submitter)
+        self._rates.add_submissions(submitter.caller.key, len(answers) - 1)
         return self._response(request, names, answers, time.perf_counter() - began_s)
 
     async def status(self, request: web.Request) -> web.Response:

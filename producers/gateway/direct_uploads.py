@@ -100,6 +100,7 @@ class DirectUploads:
     async def promise(self, request: web.Request) -> web.Response:
         submitter = Submitter.of(request)
         self._submissions.check_available(submitter)
+        await self._submissions.unfinished.check(submitter.caller)
         body = await read_object(request)
         filename, max_bytes = self._file(body)
         fields = {name: as_field(name, value) for name, value in body.items() if name not in OWN and value is not None}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from producers.gateway.acceptances import Acceptances
 from producers.gateway.access.keyring import Keyring
+from producers.gateway.access.rates import Rates
 from producers.gateway.access.unfinished import UnfinishedJobs
 from producers.gateway.cache import CacheFigures
 from producers.gateway.feed import Freshness, Wakeups
@@ -29,6 +30,7 @@ class Parts:
     stats: Stats
     readiness: Readiness
     keyring: Keyring
+    rates: Rates
     unfinished: UnfinishedJobs
     readings: Readings
     acceptances: Acceptances

@@ -11,6 +11,7 @@ from aiohttp import web
 from producers.gateway.acceptances import Acceptances
 from producers.gateway.access.gate import Gate
 from producers.gateway.access.keyring import Keyring
+from producers.gateway.access.rates import Rates
 from producers.gateway.access.unfinished import UnfinishedJobs
 from producers.gateway.admission import Admission
 from producers.gateway.app import Api
@@ -111,6 +112,7 @@ class Gateway:
             stats,
             self._all_readiness,
             self._keyring,
+            Rates(),
             unfinished,
             self._readings,
             Acceptances(self._producer, self._view, Admission(self._resources.settings, self._view.estimates)),

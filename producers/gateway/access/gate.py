@@ -29,11 +29,11 @@ ADMITTED = web.RequestKey("admitted", bool)
 class Gate:
     """For the event loop alone."""
 
-    def __init__(self, keyring: Keyring, sessions: Sessions, cors: Cors) -> None:
+    def __init__(self, keyring: Keyring, sessions: Sessions, cors: Cors, rates: Rates) -> None:
         self._cors = cors
         self._keyring = keyring
         self._sessions = sessions
-        self._rates = Rates()
+        self._rates = rates
         self._served: dict[str, set[asyncio.Transport]] = {}  # connections with a request, by the id of its key
 
     async def admit(self, request: web.Request, route: Route) -> None:

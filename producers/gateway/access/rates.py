@@ -33,12 +33,16 @@ class Bucket:
     def take(self, kind: Kind, per_minute: int, now_s: float) -> Allowance:
         """`per_minute` may differ from call to call: a key's limits can change."""
         per_s = per_minute / MINUTE_S
-        self._spent = min(float(per_minute), max(0.0, self._spent - (now_s - self._at_s) * per_s))
-        self._at_s = now_s
+        self.spend(0, per_minute, now_s)
         excess = self._spent + 1 - per_minute
         if excess <= 0:
             self._spent += 1
         return Allowance(kind, per_minute, int(per_minute - self._spent), self._spent / per_s, max(0.0, excess / per_s))
+
+    def spend(self, count: int, per_minute: int, now_s: float) -> None:
+        """As much as there is, if that is less."""
+        refilled = max(0.0, self._spent - (now_s - self._at_s) * per_minute / MINUTE_S)
+        self._spent, self._at_s = min(float(per_minute), refilled + count), now_s
 
 
 class Rates:
@@ -57,6 +61,11 @@ class Rates:
             taken = min(both, key=lambda each: (-each.wait_s, each.remaining), default=None)
         return taken
 
+    def add_submissions(self, key: ApiKey | None, count: int) -> None:
+        """More than the one of a request, such as the other files of a batch. They are not refused: later submissions wait."""
+        if key is not None and (per_minute := key.limits.submissions_per_minute):
+            self._bucket(key, "submissions").spend(count, per_minute, self._clock())
+
     def forget(self, key_ids: Iterable[str]) -> None:
         for key_id in key_ids:
             self._buckets.pop((key_id, "requests"), None)
@@ -65,6 +74,7 @@ class Rates:
     def _taken(self, key: ApiKey, kind: Kind, per_minute: int) -> Allowance | None:
         if not per_minute:
             return None
-        now_s = self._clock()
-        bucket = self._buckets.setdefault((key.id, kind), Bucket(now_s))
-        return bucket.take(kind, per_minute, now_s)
+        return self._bucket(key, kind).take(kind, per_minute, self._clock())
+
+    def _bucket(self, key: ApiKey, kind: Kind) -> Bucket:
+        return self._buckets.setdefault((key.id, kind), Bucket(self._clock()))

@@ -33,6 +33,11 @@ class UnfinishedJobs:
             if not self._accepting[caller.owner]:
                 del self._accepting[caller.owner]
 
+    async def check(self, caller: Caller) -> None:
+        """Whether there is room for one job more. Raises Problem 429."""
+        async with self.reserved(caller):
+            return
+
     async def count(self, owner: str) -> int:
         return (await asyncio.to_thread(self._view.unfinished_of, owner))[0]
 

@@ -2,6 +2,7 @@
 
 import http.client
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import uuid4
@@ -13,6 +14,7 @@ from runtime import api_keys
 from tests.contract.gateway.keyed import Keyed, keyed
 from tests.contract.gateway.running_gateway import (
     API,
+    BOUNDARY,
     MULTIPART,
     Answer,
     RunningGateway,
@@ -29,6 +31,7 @@ LIMITED = {
     "expecting": {"requests": 1000},
     "busy": {"requests": 1},
     "eager": {"submissions": 1},
+    "batching": {"submissions": 2},
     "patient": {"unfinished": 2},
     "curious": {"requests": 500, "unfinished": 7},
 }
@@ -172,6 +175,14 @@ def test_submissions_have_a_limit_of_their_own_and_reading_goes_on(gateway: Keye
     document = is_problem(until_refused(caller, "POST", API), 429)
     assert (document["reason"], document["counted"]) == ("rate_limited", "submissions")
     assert caller.get("/api/jobs").status == 200
+
+
+def test_every_file_of_a_batch_is_a_submission(gateway: Keyed) -> None:
+    began_s = time.monotonic()
+    files = multipart([], b"one").removesuffix(f"--{BOUNDARY}--\r\n".encode()) + multipart([], b"two")
+    assert gateway.of("batching").request("POST", "/api/transcribe/batch", files, MULTIPART).status == 202
+    refused = submit(gateway.of("batching"))
+    assert refused.status == 429 or time.monotonic() - began_s > 30, "after half a minute another one is allowed"
 
 
 def test_an_owner_has_so_many_unfinished_jobs_with_all_keys_together(gateway: Keyed) -> None:

@@ -20,6 +20,7 @@ from tests.contract.gateway.running_gateway import (
     API,
     MULTIPART,
     Answer,
+    RunningGateway,
     finish,
     multipart,
     publish_state,
@@ -74,7 +75,7 @@ every_route = pytest.mark.parametrize("route", ROUTES, ids=name)
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keyed]:
-    with keyed(tmp_path_factory.mktemp("isolation")) as gateway:
+    with keyed(tmp_path_factory.mktemp("isolation"), {"full": {"unfinished": 1}}) as gateway:
         yield gateway
 
 
@@ -200,3 +201,41 @@ def test_an_administrator_retries_for_the_owner(gateway: Keyed, jobs: dict[str, 
     answer = gateway.of("ops").request("POST", f"/api/jobs/{jobs['FAILURE'].job.job_id}/retry")
     assert answer.status == 202
     assert requested(gateway.of("ops"), answer.json["task_id"]).job.owner == "alice"
+
+
+def test_a_promised_upload_of_another_owner_does_not_exist(gateway: Keyed) -> None:
+    where = promised(gateway.of("alice"))
+    assert gateway.of("alice").get(where).status == gateway.of("ops").get(where).status == 200
+    for method, body in (("GET", None), ("POST", multipart([], AUDIO))):
+        assert gateway.of("bob").request(method, where, body, MULTIPART).status == 404
+    assert gateway.of("alice").get(where).json["state"] == "WAITING"
+
+
+def promised(caller: RunningGateway) -> str:
+    answer = caller.request("POST", "/api/uploads", b'{"filename": "a.wav"}', {"Content-Type": "application/json"})
+    assert answer.status == 201
+    return str(answer.json["upload_url"])
+
+
+@pytest.fixture(scope="module")
+def full(gateway: Keyed) -> dict[str, str]:
+    """Paths of an owner that has as many unfinished jobs as it may have, by route."""
+    caller = gateway.of("full")
+    failed = submitted(caller)
+    publish_state(caller, failed, "FAILURE", error=Failure(reason="corrupt", message="no"))
+    where = promised(caller)
+    submitted(caller)
+    return {"/api/jobs/{task_id}/retry": f"/api/jobs/{failed.job.job_id}/retry", "/api/uploads/{task_id}": where}
+
+
+@pytest.mark.parametrize("route", [route for route in ROUTES if route.submits], ids=name)
+def test_no_route_exceeds_the_unfinished_jobs_of_an_owner(gateway: Keyed, full: dict[str, str], route: Route) -> None:
+    body, headers = b'{"filename": "a.wav"}', {"Content-Type": "application/json"}
+    if route.bodies and route.bodies[0].media_type == "multipart/form-data":
+        body, headers = multipart([], AUDIO).replace(b'name="file"', f'name="{route.bodies[0].files[0]}"'.encode()), MULTIPART
+    before = gateway.gateway.files()
+    answer = gateway.of("full").request(route.method, full.get(route.path, route.path), body, headers)
+    assert answer.status == 429
+    assert b"too_many_jobs" in answer.body
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert gateway.gateway.files() == before

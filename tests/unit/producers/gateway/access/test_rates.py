@@ -79,6 +79,16 @@ def test_every_key_has_its_own_bucket(clock: Clock) -> None:
     assert wait_s(rates.take(key(1, name="b"), is_submission=False)) == 0
 
 
+def test_the_other_files_of_a_batch_count_and_later_submissions_wait(clock: Clock) -> None:
+    rates = Rates(clock)
+    rates.take(key(0, 10), is_submission=True)
+    rates.add_submissions(key(0, 10), 99)
+    assert wait_s(rates.take(key(0, 10), is_submission=True)) == pytest.approx(6.0), "of a debt no more is kept than a minute"
+    rates.add_submissions(None, 99)
+    rates.add_submissions(key(0, 0, "b"), 99)
+    assert rates.take(key(0, 0, "b"), is_submission=True) is None
+
+
 def test_a_lower_limit_applies_at_once(clock: Clock) -> None:
     rates = Rates(clock)
     for _ in range(50):
