@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -36,7 +36,7 @@ ALL_CODE = SOURCES + sorted(
 )
 
 
-@lru_cache
+@cache
 def tree(file: Path) -> ast.Module:
     return ast.parse(file.read_text(), str(file))
 
@@ -56,11 +56,13 @@ def imported(node: ast.AST) -> list[str]:
     return []
 
 
+@cache
 def imports(file: Path) -> set[str]:
     """Everything imported anywhere in the module."""
     return {found for node in ast.walk(tree(file)) for found in imported(node)}
 
 
+@cache
 def imports_at_load(file: Path) -> set[str]:
     """What is imported when the module is: not in functions, not for the type checker only."""
     return {found for node in _outside_functions(tree(file)) for found in imported(node)}
