@@ -31,6 +31,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
+CONDITIONS = ("Range", "If-Range", "If-None-Match")
 FIELDS = ("Accept-Ranges", "ETag", "Content-Disposition")
 
 
@@ -59,6 +60,7 @@ class AudioDownloads:
                 self.audio,
                 "The audio or video of a job",
                 "jobs",
+                accepts=CONDITIONS,
                 responses={
                     200: Response("The file as it was submitted", media_types=media_types, headers=FIELDS),
                     206: Response("The range of bytes", media_types=media_types, headers=(*FIELDS, "Content-Range")),

@@ -20,6 +20,7 @@ from producers.gateway.cancellations import Cancellations
 from producers.gateway.documents.batches import BatchCancelled, BatchStatus, BatchSubmitted
 from producers.gateway.form import Form, malformed
 from producers.gateway.form_files import FormFile
+from producers.gateway.idempotency import HEADER
 from producers.gateway.json_body import JSON_TYPE, SubmissionDocument, is_json, parse_json, read_object
 from producers.gateway.parts import Parts
 from producers.gateway.problems import Problem, problem_of
@@ -66,6 +67,7 @@ class Batches:
                 self.submit,
                 f"Submit up to {ITEMS_MAX} files: several parts `file`, or a list of objects and URLs",
                 "submission",
+                accepts=(HEADER,),
                 body=(form, Body(BatchDocument, JSON_TYPE)),
                 responses={202: Response("At least one was accepted", BatchSubmitted, headers=("Location",))},
                 problems=(*PROBLEMS, "nothing_accepted"),

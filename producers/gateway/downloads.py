@@ -14,6 +14,7 @@ from producers.gateway.status import PREFIX, Documents, message
 from runtime.formats import FORMATS, Format
 from schemas.transcript import Transcript
 
+CONDITIONS = ("Range", "If-Range", "If-None-Match")
 FIELDS = ("Accept-Ranges", "ETag", "Content-Disposition")
 
 
@@ -31,6 +32,7 @@ class Downloads:
                 self.transcript,
                 "The transcript as a file",
                 "transcripts",
+                accepts=CONDITIONS,
                 responses={
                     200: Response("The transcript in the format of the path", TranscriptFile, media_types, FIELDS),
                     206: Response("The range of bytes", None, media_types, (*FIELDS, "Content-Range")),

@@ -58,7 +58,9 @@ class EventStreams:
         events = Response("Server-sent events, until the job has ended", media_types=("text/event-stream",))
         path = f"{PREFIX}/{{task_id}}/events"
         summary = "Progress of a job as it happens"
-        return [Route("GET", path, self.stream, summary, "jobs", responses={200: events}, problems=("unknown_task",))]
+        accepts, problems = (LAST_EVENT_ID,), ("unknown_task",)
+        responses = {200: events}
+        return [Route("GET", path, self.stream, summary, "jobs", accepts=accepts, responses=responses, problems=problems)]
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """Ends after the status event with the terminal state and the result, and when the gateway stops."""

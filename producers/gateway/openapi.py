@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
+from pydantic_core import core_schema
 
 from producers.gateway.access.caller import API_KEY_HEADER
 from producers.gateway.access.gate import READING
@@ -49,6 +50,16 @@ SECURITY_SCHEMES: Mapping[str, Json] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "an API key; where none are configured, none is needed"},
     "header": {"type": "apiKey", "in": "header", "name": API_KEY_HEADER, "description": "the same key in another header"},
     "session": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "of a web page, for reading only"},
+}
+REQUEST_HEADERS: Mapping[str, Json] = {
+    "Idempotency-Key": {
+        "description": "of the client's choice: a repeat with the same key and content is answered with the same job",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    },
+    "Last-Event-ID": {"description": "the events after this one", "schema": {"type": "string", "pattern": "^[!-~]*$"}},
+    "Range": {"description": "one range of bytes", "schema": {"type": "string", "pattern": "^[ -~]*$"}},
+    "If-Range": {"description": "the range only if it is of this content", "schema": {"type": "string", "pattern": "^[ -~]*$"}},
+    "If-None-Match": {"description": "304 if the content is still this one", "schema": {"type": "string", "pattern": "^[ -~]*$"}},
 }
 TAGS: Mapping[str, str] = {
     "submission": "Audio in.",
@@ -102,6 +113,13 @@ class _Generator(GenerateJsonSchema):
     def field_title_should_be_set(self, schema: object) -> bool:
         return False
 
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> Json:
+        """Without the default null, which only says that a field may be left out."""
+        made = super().default_schema(schema)
+        if made.get("default", ...) is None:
+            del made["default"]
+        return made
+
 
 class _Schemas:
     """The schemas of all models; those of bodies say what may be sent, the others what is answered."""
@@ -141,7 +159,7 @@ def _is_form(body: Body) -> bool:
 
 def _given(field: Json) -> Json:
     """The schema of a value that is there."""
-    given = {name: value for name, value in field.items() if (name, value) != ("default", None)}
+    given = dict(field)
     options = [option for option in given.pop("anyOf", ()) if option != {"type": "null"}]
     if len(options) == 1:
         return {**options[0], **given}
@@ -153,7 +171,7 @@ def _operation(route: Route, schemas: _Schemas) -> Json:
         "operationId": _operation_id(route),
         "summary": route.summary,
         "tags": [route.tag],
-        "parameters": [*_in_path(route), *_in_query(route, schemas)],
+        "parameters": [*_in_path(route), *_in_query(route, schemas), *_in_header(route)],
         "security": _security(route),
         "responses": {
             **{str(status): _response(each, schemas) for status, each in sorted(route.answers.items())},
@@ -210,6 +228,10 @@ def _in_path(route: Route) -> list[Json]:
     return [{"name": name, "in": "path", "required": True, **PATH_PARAMETERS.get(name, _TEXT)} for name in names]
 
 
+def _in_header(route: Route) -> list[Json]:
+    return [{"name": name, "in": "header", "required": False, **REQUEST_HEADERS[name]} for name in route.accepts]
+
+
 _TEXT: Json = {"schema": {"type": "string"}}
 
 
@@ -248,9 +270,9 @@ def _response(response: Response, schemas: _Schemas) -> Json:
 def _body(media_type: str, response: Response, schemas: _Schemas) -> Json:
     if media_type.partition("/")[0] in ("audio", "video") or media_type == "application/octet-stream":
         return {"schema": {"type": "string", "format": "binary"}}
-    if response.model is None or "json" not in media_type:
+    if "json" not in media_type:
         return _TEXT
-    return {"schema": schemas.answered(response.model)}
+    return {"schema": schemas.answered(response.model)} if response.model is not None else {}
 
 
 def _error(status: int, reasons: Sequence[str], route: Route, schemas: _Schemas) -> Json:

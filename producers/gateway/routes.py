@@ -68,11 +68,11 @@ class ErrorForm:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`path`: without a slash at its end, empty for the page. `query`: None where no parameter is known. `problems`: reasons that
-    `problems.REASONS` lists, beside those that any path may have. `is_probe`: answered whatever host is named, and to anybody.
-    `access`: who may use it where API keys are required; a handler of a route that is not open restricts what it shows to what
-    `caller_of()` may see. `submits`: it makes jobs, which count against the limits of the caller. `files_max`: how many files of
-    the largest size its body may have."""
+    """`path`: without a slash at its end, empty for the page. `query`: None where no parameter is known. `accepts`: headers of a
+    request that mean something. `problems`: reasons that `problems.REASONS` lists, beside those that any path may have.
+    `is_probe`: answered whatever host is named, and to anybody. `access`: who may use it where API keys are required; a handler
+    of a route that is not open restricts what it shows to what `caller_of()` may see. `submits`: it makes jobs, which count
+    against the limits of the caller. `files_max`: how many files of the largest size its body may have."""
 
     method: str
     path: str
@@ -80,6 +80,7 @@ class Route:
     summary: str
     tag: str
     query: type[BaseModel] | None = None
+    accepts: tuple[str, ...] = ()
     body: type[BaseModel] | Body | Sequence[Body] | None = None
     responses: Mapping[int, type[BaseModel] | Response] = field(default_factory=dict)
     problems: tuple[str, ...] = ()

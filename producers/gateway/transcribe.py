@@ -8,6 +8,7 @@ from pydantic import Field
 from producers.gateway.accepted import REPLAYED, Accepted
 from producers.gateway.cancellations import Cancellations
 from producers.gateway.documents.jobs import JobStatus, Submitted
+from producers.gateway.idempotency import HEADER
 from producers.gateway.json_body import JSON_TYPE, SubmissionDocument
 from producers.gateway.parts import Parts
 from producers.gateway.presence import while_connected
@@ -69,6 +70,7 @@ class Doors:
                 self.submit,
                 "Submit a file",
                 "submission",
+                accepts=(HEADER,),
                 body=(FORM, JSON),
                 responses={202: ACCEPTED},
                 problems=PROBLEMS,
@@ -81,6 +83,7 @@ class Doors:
                 "Submit a file and wait for its transcript",
                 "submission",
                 query=WaitQuery,
+                accepts=(HEADER,),
                 body=(FORM, JSON),
                 responses={200: JobStatus, 202: ACCEPTED},
                 problems=PROBLEMS,
