@@ -270,6 +270,8 @@ def _response(response: Response, schemas: _Schemas) -> Json:
 def _body(media_type: str, response: Response, schemas: _Schemas) -> Json:
     if media_type.partition("/")[0] in ("audio", "video") or media_type == "application/octet-stream":
         return {"schema": {"type": "string", "format": "binary"}}
+    if media_type == "text/event-stream":
+        return {}  # events have different data; the description says which
     if "json" not in media_type:
         return _TEXT
     return {"schema": schemas.answered(response.model)} if response.model is not None else {}

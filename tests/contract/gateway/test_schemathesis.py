@@ -23,7 +23,7 @@ from schemas.segment import Segment
 from tests.contract.gateway.keyed import Keyed, keyed
 from tests.contract.gateway.running_gateway import finish, submitted
 
-EXAMPLES = 8  # of each operation; every one is a request or two
+EXAMPLES = 5  # of each operation; every one is a request or two
 # What only a decoder, a model or another host can refuse looks valid to the schema, and some values are read more generously.
 UNDECIDABLE = [negative_data_rejection, positive_data_acceptance]
 UNLIMITED = {"key_requests_per_minute": 0, "key_submissions_per_minute": 0, "owner_unfinished_jobs": 0}
