@@ -92,7 +92,16 @@ class DirectUploads:
                 "submission",
                 body=form,
                 responses={202: Response("Accepted", Submitted, headers=("Location", "Retry-After"))},
-                problems=("unknown_upload", "uploaded", "upload_expired", "bad_request", "unknown_field", *bodies, *files),
+                problems=(
+                    "unknown_upload",
+                    "uploaded",
+                    "upload_expired",
+                    "in_progress",
+                    "bad_request",
+                    "unknown_field",
+                    *bodies,
+                    *files,
+                ),
                 submits=True,
             ),
         ]
@@ -140,7 +149,8 @@ class DirectUploads:
         if datetime.now(UTC) >= promise.expires_at:
             raise Problem(410, "upload_expired", "The upload has expired: ask for another one.")
         self._submissions.check_available(submitter)
-        async with self._submissions.unfinished.reserved(submitter.caller):
+        held = self._submissions.keys.held(submitter.owner, f"upload {job_id}")  # a second file would be one job with the first
+        async with self._submissions.unfinished.reserved(submitter.caller), held:
             files = self._submissions.files(Door(), max_bytes=promise.max_bytes)
             form = await self._submissions.read_form(request, files)
             audio = Audio.of(files.all[0])

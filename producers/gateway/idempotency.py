@@ -70,7 +70,7 @@ class IdempotencyKeys:
             return
         held = digest([owner, key])
         if held in self._in_progress:
-            detail = f"A request with this {HEADER} is still in progress: repeat it when that has ended."
+            detail = "The same request is still in progress: repeat it when that has ended."
             raise Problem(409, "in_progress", detail, after_s=1.0)
         self._in_progress.add(held)
         try:

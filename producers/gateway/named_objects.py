@@ -57,7 +57,7 @@ class NamedObjects:
             raise Problem(400, "bad_request", f"{str(error)[0].upper()}{str(error)[1:]}.") from error
         except NotFound:
             raise Problem(404, "unknown_object", "There is no such object in the bucket.") from None
-        raise Problem(409, "object_changed", "The object was changed while it was read: submit it again.", after_s=1.0)
+        raise object_changed()
 
     def _check_size(self, info: ObjectInfo) -> None:
         if not info.size_bytes:
@@ -76,3 +76,7 @@ class NamedObjects:
             return None
         now = self._objects.head(info.bucket, info.key)
         return content.hexdigest() if (now.version, now.change_tag) == (info.version, info.change_tag) else None
+
+
+def object_changed() -> Problem:
+    return Problem(409, "object_changed", "The object was changed while it was read: submit it again.", after_s=1.0)

@@ -21,7 +21,7 @@ from producers.gateway.form_files import FormFile, FormFiles
 from producers.gateway.idempotency import IdempotencyKeys
 from producers.gateway.json_body import JsonSubmission, Source, is_json, parse_json, read_object
 from producers.gateway.models import requested_model
-from producers.gateway.named_objects import NamedObjects
+from producers.gateway.named_objects import NamedObjects, object_changed
 from producers.gateway.parts import Parts
 from producers.gateway.presence import while_connected
 from producers.gateway.problems import Problem
@@ -33,7 +33,7 @@ from runtime.effective_options import EffectiveOptions, effective_options, for_f
 from runtime.errors import Invalid, Retry
 from runtime.kafka.async_producer import Unacknowledged
 from runtime.logs import get_logger
-from runtime.objects import keys, names
+from runtime.objects import NotFound, keys, names
 from runtime.objects.transcripts import Transcripts
 from schemas.audio import ProbedAudio
 from schemas.jobs import Idempotency, JobRequested, Work
@@ -298,6 +298,8 @@ class Submissions:
         try:
             with io.BytesIO(content) if content is not None else self._resources.objects.open(audio.stored.ref) as file:
                 return probe(file, work.slicing)
+        except NotFound:  # of a named object: it was deleted or replaced since it was hashed
+            raise object_changed() from None
         except Invalid as error:
             raise Problem(422, error.reason, f"The file cannot be transcribed: {error}.") from error
 

@@ -6,14 +6,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
+from uuid import uuid4
 
 import pytest
 
+from producers.gateway.json_body import ObjectAddress
+from producers.gateway.named_objects import NamedObjects
+from producers.gateway.upload import Stored
 from runtime.errors import Invalid
 from runtime.kafka.client import Kafka
 from schemas.audio import ProbedAudio
 from schemas.options import SlicingOptions
-from tests.contract.gateway.running_gateway import RunningGateway, requested, resources, running_with, status
+from tests.contract.gateway.running_gateway import RunningGateway, is_problem, requested, resources, running_with, status
+from tests.contract.gateway.test_submissions import post as post_json
+from tests.contract.gateway.test_submissions import put
 from tests.waiting import DEADLINE_S, wait_until
 
 FOUND = ProbedAudio(container="wav", codec="pcm_s16le", duration_s=2.5)
@@ -105,3 +111,18 @@ def test_others_are_served_while_a_file_is_probed(probing: RunningGateway, probe
         assert probing.submit(b"found").status == 202
         probe.held.set()
         assert slow.result(DEADLINE_S).status == 202
+
+
+def test_an_object_that_is_replaced_after_it_was_hashed_makes_no_job(
+    probing: RunningGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = NamedObjects._read
+
+    def replaced(objects: NamedObjects, address: ObjectAddress) -> Stored:
+        stored = read(objects, address)
+        put(probing, uuid4().bytes, address.key)
+        return stored
+
+    monkeypatch.setattr(NamedObjects, "_read", replaced)
+    answer = post_json(probing, {"object": put(probing, uuid4().bytes)})
+    assert (is_problem(answer, 409)["reason"], answer.headers["Retry-After"]) == ("object_changed", "1")
