@@ -69,6 +69,10 @@ class GatewayClient:
         with path.open("rb") as file:
             return self._json("POST", PREFIX, data=dict(fields), files={"file": (_text(path.name), file, kind)})
 
+    def submit_url(self, url: str, fields: Mapping[str, str]) -> dict[str, Any]:
+        """As `submit()`, of a file that the gateway fetches."""
+        return self._json("POST", PREFIX, json={**fields, "url": url})
+
     def jobs(self, last: int | None, state: str | None = None) -> dict[str, Any]:
         """As many of the newest jobs as that, or all of them, in one document; how many there are in each state."""
         jobs: list[dict[str, Any]] = []

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,26 +27,42 @@ STATES = ("PENDING", "STARTED", "SUCCESS", "FAILURE", "REVOKED")
 
 @options.with_options
 def submit(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="audio or video")],
+    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE...", help="audio or video")] = None,
+    url: Annotated[list[str] | None, typer.Option(help="audio or video that the gateway fetches; may be repeated")] = None,
     model: Annotated[str | None, typer.Option(help="one of the models that the gateway serves [default: its default]")] = None,
     webhook_url: Annotated[str | None, typer.Option(help="receives a signed POST when the job has ended")] = None,
+    priority: Annotated[
+        str | None, typer.Option(help="high, normal or low: high is the fast lane, low that of long files [default: by length]")
+    ] = None,
+    lane: Annotated[str | None, typer.Option(help="the same by the names of the lanes: interactive or bulk")] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="transcribe again, and replace the earlier transcript")] = False,
     json: AsJson = False,
     api_key: ApiKey = None,
     *,
     fields: dict[str, str],
 ) -> None:
-    """Send files to a gateway and print their task ids, one per line. `murmur watch TASK_ID` follows one.
+    """Send files or URLs to a gateway and print their task ids, one per line. `murmur watch TASK_ID` follows one.
 
     MURMUR_GATEWAY_URL names the gateway. Stops at the first file that is rejected. What the options below leave out is taken from
     the gateway's settings.
     """
+    files, urls = files or [], url or []
+    if not files and not urls:
+        raise UsageError("nothing to submit: give files, or --url")
     if missing := [str(path) for path in files if not path.is_file()]:
         raise UsageError(f"no such file: {', '.join(missing)}")
-    more = {"model": model, "webhook_url": webhook_url}
+    more = {
+        "model": model,
+        "webhook_url": webhook_url,
+        "priority": priority,
+        "lane": lane,
+        "no_cache": "true" if no_cache else None,
+    }
     fields |= {name: value for name, value in more.items() if value is not None}
     with _gateway(api_key, json) as gateway:
-        for path in files:
-            answer = gateway.submit(path, fields)
+        submissions = [*(partial(gateway.submit, path) for path in files), *(partial(gateway.submit_url, each) for each in urls)]
+        for submission in submissions:
+            answer = submission(fields)
             _print(answer) if json else typer.echo(answer["task_id"])
 
 

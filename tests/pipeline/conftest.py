@@ -40,8 +40,9 @@ def probes_may_take_long() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def system(settings_factory: Callable[..., Settings]) -> Iterator[Dev]:
-    """One system for all tests that only use it from outside. Webhooks may go to this machine."""
-    with Dev(settings_factory(webhook_secret=SecretStr(SECRET), webhook_allow_private=True)) as system:
+    """One system for all tests that only use it from outside. Webhooks may go to this machine, and files come from it."""
+    own_network = {"webhook_allow_private": True, "fetch_allow_private": True}
+    with Dev(settings_factory(webhook_secret=SecretStr(SECRET), **own_network)) as system:
         system.wait_ready(READY_S)
         yield system
 

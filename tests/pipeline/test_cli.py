@@ -79,6 +79,12 @@ def test_json_is_the_gateways_own_answer_also_when_it_refuses(murmur: Murmur) ->
     assert (refused.returncode, json.loads(refused.stdout)["status"]) == (1, 404)
 
 
+def test_a_file_is_transcribed_again_without_the_cache(murmur: Murmur) -> None:
+    tasks = [only_line(murmur("submit", COMMAND.path, "--priority", "high", *more).stdout) for more in ((), ("--no-cache",), ())]
+    results = [json.loads(murmur("watch", task, "--json").stdout.splitlines()[-1])["result"] for task in tasks]
+    assert results[1]["cached"] is False
+
+
 def test_several_files_are_one_task_id_a_line(murmur: Murmur) -> None:
     tasks = murmur("submit", COMMAND.path, BY_NAME["pt-command.wav"].path).stdout.splitlines()
     assert len(set(tasks)) == 2
@@ -148,6 +154,9 @@ def test_failed_jobs_are_retried_and_ended_ones_deleted_whatever_else_is_on_the_
         (("status", "not-an-id"), 1, "UUID"),
         (("result", UNKNOWN, "--format", "foo"), 2, "srt"),
         (("submit", "no such file.mp3"), 2, "no such file.mp3"),
+        (("submit",), 2, "--url"),
+        (("submit", "--url", "http://127.0.0.1:1/a.wav"), 2, "not public"),
+        (("submit", "--url", "https://example.org/a.wav", "--priority", "low", "--lane", "interactive"), 2, "'priority'"),
         (("submit", COMMAND.path, "--language", "klingon"), 2, "klingon"),
         (("submit", COMMAND.path, "--language", "French"), 2, "French (fr)"),
     ],
