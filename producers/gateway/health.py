@@ -69,6 +69,7 @@ class Health:
             "requests_s": _retention_s(REQUESTS),
             "transcripts_s": _retention_s(TRANSCRIPTS),
             "progress_s": _retention_s(PROGRESS),
+            "dead_letters": reading.dead_letters if sees_all else None,
             "dead_letters_s": _retention_s(DEAD_LETTERS),
         }
 

@@ -1,4 +1,4 @@
-"""What the gateway's watch reads every few seconds, in a thread: broker, store, memory, disk, the jobs in the view.
+"""What the gateway's watch reads every few seconds, in a thread: broker, store, memory, disk, the jobs in the view, dead letters.
 
 Fed by `server.py`; read by `health.py`, which never waits for any of it.
 """
@@ -19,8 +19,11 @@ from runtime import memory
 from runtime.errors import MurmurError
 from runtime.kafka.async_producer import AsyncProducer
 from runtime.resources import Resources
+from schemas.topics import DEAD_LETTERS
 
 JOBS_EVERY_S = 10.0  # their counts take tens of milliseconds where there are 100,000
+LETTERS_EVERY_S = 10.0
+LETTERS_ANSWER_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,8 @@ class JobFigures:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """`broker`, `store`: why it does not work, None when it does. `at_s`: by the monotonic clock. `process_bytes`: of memory."""
+    """`broker`, `store`: why it does not work, None when it does. `at_s`: by the monotonic clock. `process_bytes`: of memory.
+    `dead_letters`: on their topic, None: not known."""
 
     at_s: float
     broker: str | None = None
@@ -51,6 +55,7 @@ class Reading:
     ram: Space = Space()
     process_bytes: int = 0
     jobs: JobFigures = JobFigures()
+    dead_letters: int | None = None
 
     @property
     def problem(self) -> str | None:
@@ -71,6 +76,8 @@ class Readings:
         self._process = psutil.Process()
         self._jobs_due_s = 0.0
         self._jobs = JobFigures()
+        self._letters_due_s = 0.0
+        self._letters: int | None = None
         self.latest: Reading | None = None
 
     def refresh(self) -> Reading:
@@ -86,6 +93,7 @@ class Readings:
             ram=Space(int(psutil.virtual_memory().total), memory.available_bytes()),
             process_bytes=int(self._process.memory_info().rss),
             jobs=self._job_figures(),
+            dead_letters=self._dead_letters(),
         )
         return self.latest
 
@@ -107,6 +115,13 @@ class Readings:
             with suppress(ViewUnavailable):
                 self._jobs = JobFigures(self._view.counts(), self._view.oldest_submitted_at())
         return self._jobs
+
+    def _dead_letters(self) -> int | None:
+        if self._producer.unavailable is None and self._clock() >= self._letters_due_s:
+            self._letters_due_s, self._letters = self._clock() + LETTERS_EVERY_S, None
+            with suppress(MurmurError):
+                self._letters = self._resources.kafka.offsets.count(DEAD_LETTERS, LETTERS_ANSWER_S)
+        return self._letters
 
 
 def _disk(folder: Path) -> Space:

@@ -72,9 +72,11 @@ class Offsets:
 
     def nonempty_ends(self, topics: Iterable[Topic], answer_s: float = ANSWER_S) -> dict[Partition, int]:
         """Of the partitions that have a record: others may also end above 0, after their records were deleted by age."""
-        partitions = self.partitions(topics, answer_s)
-        starts, ends = self._listed(partitions, _EARLIEST, answer_s), self._listed(partitions, _LATEST, answer_s)
-        return {partition: end for partition, end in ends.items() if starts[partition] < end}
+        return {partition: end for partition, (start, end) in self._ranges(topics, answer_s).items() if start < end}
+
+    def count(self, topic: Topic, answer_s: float = ANSWER_S) -> int:
+        """How many records the topic has; of one that is compacted or written in transactions, at most."""
+        return sum(end - start for start, end in self._ranges((topic,), answer_s).values())
 
     def committed(self, stage: str, topics: Iterable[Topic], answer_s: float = ANSWER_S) -> dict[Partition, int]:
         """What the stage's group has committed, without joining it. Partitions without a commit are left out."""
@@ -100,6 +102,12 @@ class Offsets:
         with self._lock:
             ended, self._connection = self._connection, None
         del ended  # outside of the lock, since it joins its threads
+
+    def _ranges(self, topics: Iterable[Topic], answer_s: float) -> dict[Partition, tuple[int, int]]:
+        """The first offset of each partition, and the one that its next record will have."""
+        partitions = self.partitions(topics, answer_s)
+        starts, ends = self._listed(partitions, _EARLIEST, answer_s), self._listed(partitions, _LATEST, answer_s)
+        return {partition: (starts[partition], end) for partition, end in ends.items()}
 
     def _connected(self) -> _Connection:
         with self._lock:

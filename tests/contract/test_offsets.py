@@ -32,6 +32,7 @@ def test_the_end_of_a_partition_is_the_offset_of_its_next_record(kafka: Kafka) -
 
     assert kafka.offsets.ends([REQUESTS]) == {Partition("requests", number): 3 * (number == 1) for number in range(4)}
     assert kafka.offsets.nonempty_ends([REQUESTS, JOBS]) == {Partition("requests", 1): 3}
+    assert (kafka.offsets.count(REQUESTS), kafka.offsets.count(JOBS)) == (3, 0)
 
 
 def test_a_partition_whose_records_were_all_deleted_is_empty(real_kafka: Kafka) -> None:
@@ -42,6 +43,7 @@ def test_a_partition_whose_records_were_all_deleted_is_empty(real_kafka: Kafka) 
 
     assert real_kafka.offsets.ends([REQUESTS])[Partition("requests", 1)] == 3
     assert real_kafka.offsets.nonempty_ends([REQUESTS]) == {}
+    assert real_kafka.offsets.count(REQUESTS) == 0
 
 
 def test_a_group_has_committed_what_its_members_committed_and_nothing_elsewhere(kafka: Kafka) -> None:

@@ -63,7 +63,8 @@ class RamPart(SpacePart):
 
 
 class Retention(Document):
-    """How long what is kept, in seconds, and what there is now. Figures about jobs are null for a caller who may not see all."""
+    """How long what is kept, in seconds, and what there is now. Figures about jobs and dead letters are
+    null for a caller who may not see all."""
 
     jobs: int | None = Field(description="in this gateway's view")
     unfinished_jobs: int | None
@@ -72,6 +73,7 @@ class Retention(Document):
     requests_s: float
     transcripts_s: float
     progress_s: float
+    dead_letters: int | None = Field(description="records on the topic of dead letters, replayed ones too; null: not known")
     dead_letters_s: float
 
 

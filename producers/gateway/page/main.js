@@ -73,4 +73,4 @@ choose();
 repeat(() => options.update(), 10000);
 repeat(showReady, 3000);
 repeat(() => jobs.update(), 1500);
-repeat(() => strip.update(), 5000);
+repeat(() => strip.update(), 10000);

@@ -43,7 +43,14 @@ export class Player {
   loaded() {
     this.isAvailable = true;
     this.audio.playbackRate = Number($("speed").value);
-    if (this.position) this.audio.currentTime = this.position;
+    if (this.audio.duration === Infinity) this.findEnd();
+    else if (this.position) this.audio.currentTime = this.position;
+  }
+
+  /** What a browser has recorded does not state its length, which is found by a jump to the end. Without it nothing can be sought. */
+  findEnd() {
+    this.audio.addEventListener("durationchange", () => { this.audio.currentTime = this.position; }, { once: true });
+    this.audio.currentTime = Number.MAX_SAFE_INTEGER;
   }
 
   async failed() {

@@ -6,10 +6,10 @@ import { length, size } from "./wording.js";
 
 export class Strip {
   async update() {
-    const paths = ["api/jobs?state=PENDING&limit=1", "api/stats", "api/models", "api/gpu-status"];
-    const [jobs, stats, models, gpus] = await Promise.all(paths.map(optional));
+    const paths = ["jobs?state=PENDING&limit=1", "stats", "models", "gpu-status", "cache-stats", "health"];
+    const [jobs, stats, models, gpus, figures, health] = await Promise.all(paths.map(path => optional("api/" + path)));
     const last = jobs?.jobs.length ? await optional(`${ASYNC}/status/${jobs.jobs[0].task_id}`) : null;
-    const items = [queue(jobs, stats, last), workers(models, gpus, stats), cache(stats)].filter(Boolean);
+    const items = [queue(jobs, stats, last), workers(models, gpus, stats), cache(figures), letters(health)].filter(Boolean);
     const as = JSON.stringify(items);
     if (as === this.as) return;
     this.as = as;
@@ -48,8 +48,13 @@ function workers(models, gpus, stats) {
   return ["Workers", ...facts];
 }
 
-function cache(stats) {
-  if (!stats || stats.stale) return null;
-  const { jobs, cache_hit_ratio } = stats.windows.hour.totals;
-  return jobs && cache_hit_ratio !== null ? ["Cache", Math.round(cache_hit_ratio * 100) + " % of the last hour"] : null;
+function cache(figures) {
+  if (!figures?.cache_enabled || figures.hit_rate === null) return null;
+  const jobs = figures.hits + figures.misses;
+  return ["Cache", `answered ${Math.round(figures.hit_rate * 100)} % of ${jobs.toLocaleString("en")} ${jobs === 1 ? "job" : "jobs"}`];
+}
+
+function letters(health) {
+  const count = health?.retention.dead_letters ?? null;
+  return count === null ? null : ["Dead letters", count ? count.toLocaleString("en") : "none"];
 }

@@ -12,7 +12,7 @@ from producers.gateway.documents.sessions import SessionList
 from runtime.formats import FORMATS
 from runtime.models import catalogue
 from schemas.jobs import JobRequested
-from schemas.topics import WORKERS
+from schemas.topics import DEAD_LETTERS, WORKERS
 from schemas.worker import WorkerModel, WorkerReported, WorkerRun
 from tests.contract.brokers import write
 from tests.contract.gateway.running_gateway import RunningGateway, progressed, publish_state, submitted
@@ -43,6 +43,12 @@ def test_health_is_ok_when_every_part_is(gateway: RunningGateway, worker: Worker
     assert 0 < (report.ram.free_bytes or 0) < (report.ram.total_bytes or 0)
     assert 0 < (report.disk.free_bytes or 0) <= (report.disk.total_bytes or 0)
     assert report.retention.requests_s == 7 * 86_400
+
+
+def test_dead_letters_are_counted(gateway: RunningGateway) -> None:
+    wait_until(lambda: health(gateway).retention.dead_letters == 0, "no dead letter")
+    write(gateway.kafka, DEAD_LETTERS, [(b"requests-0@1", b"{}"), (b"requests-0@2", b"{}")])
+    wait_until(lambda: health(gateway).retention.dead_letters == 2, "two dead letters")
 
 
 def test_health_says_which_part_is_degraded_and_still_answers(gateway: RunningGateway) -> None:

@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browsing import visiting
 from tests.contract.gateway.page.speech import CLIP, finished, job
 from tests.contract.gateway.running_gateway import API, RunningGateway, finish, publish_state, requested
+from tests.waiting import wait_until
 
 
 def home(gateway: RunningGateway) -> str:
@@ -43,6 +44,8 @@ def test_a_recording_is_sent_like_a_file(gateway: RunningGateway, browser: Brows
         page.get_by_role("button", name="Stop and transcribe").click()
         task_id = chosen(page, "recording")
         assert requested(gateway, task_id).job.filename.endswith(".webm")
+        length = "document.getElementById('player').duration"  # not in the file: browsers record without it
+        wait_until(lambda: 0 < (page.evaluate(length) or 0) < 60, "the length of the recording")
 
 
 def test_without_https_the_page_says_what_a_recording_needs(gateway: RunningGateway, browser: Browser) -> None:
