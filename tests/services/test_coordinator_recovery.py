@@ -15,10 +15,11 @@ from runtime.kafka.messages import Partition
 from runtime.objects.directory import DirectoryStore
 from runtime.objects.transcripts import Transcripts
 from schemas import codec
+from schemas.cache import CacheCleared
 from schemas.jobs import CancelRequested
 from schemas.record import Record
 from schemas.segment import Segment
-from schemas.topics import CANCELLATIONS, CHUNK_RESULTS, REQUESTS, Topic
+from schemas.topics import CACHE_CLEARS, CANCELLATIONS, CHUNK_RESULTS, REQUESTS, Topic
 from schemas.work import AudioInfo, ChunkTranscribed, SliceClosed, SlicedChunk, WorkReported
 from scripts.services.supervisor import Services
 from tests.contract.brokers import committed, running
@@ -64,7 +65,7 @@ def fill(own: Coordinators) -> dict[Topic, int]:
 
 
 def _lives(number: int) -> list[tuple[Topic, Record]]:
-    events: list[tuple[Topic, Record]] = []
+    events: list[tuple[Topic, Record]] = [(CACHE_CLEARS, CacheCleared(at=datetime.now(UTC)))]
     for offset in range(JOBS_EACH):
         requested = request()
         events.append((REQUESTS, requested))
@@ -91,7 +92,7 @@ def snapshot(coordinator: Coordinator) -> dict[int, Tables]:
 
 
 def test_tables_read_back_from_the_changelogs_are_those_that_were_lost(own: Coordinators, tmp_path: Path) -> None:
-    """Three topics arrive in any order: a cancel or a result may overtake its request. Whatever came of it is recovered."""
+    """Four topics arrive in any order: a cancel or a result may overtake its request. Whatever came of it is recovered."""
     store = DirectoryStore({"work": tmp_path / "work"})
     store.create()
     transcripts = Transcripts(store, "work")
