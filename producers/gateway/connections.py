@@ -54,9 +54,9 @@ class Connections:
 
     @classmethod
     def of(cls, settings: Settings) -> "Connections":
-        """As many as the limit of open files leaves room for."""
+        """As many as the limit of open files leaves room for; only a configured number is missed."""
         most = connections_for(settings.gateway_connections)
-        if most < settings.gateway_connections:
+        if most < settings.gateway_connections and "gateway_connections" in settings.model_fields_set:
             log.warning("connections.limited", connections=most, hint="raise the limit of open files (ulimit -n)")
         proxies = [ipaddress.ip_network(text, strict=False) for text in listed(settings.trusted_proxies)]
         return cls(most, settings.gateway_connections_per_client, proxies)
