@@ -73,7 +73,7 @@ export class Task {
     this.tracksOf = this.task;
     const others = tracks.filter(track => track.index !== audio.track);
     $("tracks").replaceChildren(
-      make("p", `Of ${tracks.length} audio tracks, ${trackName(tracks[audio.track])} was transcribed. The player plays the track that the browser chooses.`),
+      make("p", `Of ${tracks.length} audio tracks, ${trackName(tracks.find(track => track.index === audio.track))} was transcribed. The player plays the track that the browser chooses.`),
       ...others.map(track => act("Transcribe " + trackName(track), "", () => this.again(track))),
     );
   }

@@ -115,3 +115,16 @@ def test_jobs_are_filtered_by_their_state(gateway: RunningGateway, browser: Brow
         expect(jobs).not_to_contain_text("ended.wav")
         jobs.get_by_text("waits.wav").click()
         assert chosen(page, "waits.wav") == str(submission.job.job_id)
+
+
+def test_another_track_of_a_file_is_transcribed_from_its_page(gateway: RunningGateway, browser: Browser) -> None:
+    task_id = finished(gateway, "film.wav")
+    status = gateway.get(f"{API}/status/{task_id}").json
+    tracks = [{"index": number, "channels": 1, "language": code, "title": None} for number, code in enumerate(("en", "pt"))]
+    status["result"]["audio_info"] |= {"track": 0, "tracks": tracks}
+    with visiting(browser, home(gateway) + "#" + task_id, mocks=[(f"**{API}/status/{task_id}", status)]) as page:
+        expect(page.get_by_text("Of 2 audio tracks, track 0 (English) was transcribed.")).to_be_visible()
+        page.get_by_role("button", name="Transcribe track 1 (Portuguese)").click()
+        page.wait_for_url(lambda url: task_id not in url)
+        again = requested(gateway, chosen(page, "film.wav"))
+    assert again.work.slicing.track == 1
