@@ -32,6 +32,7 @@ SUBMITTING = ("too_many_jobs", "queue_full", "queue_share_full")
 PATH_PARAMETERS: Mapping[str, Json] = {
     "task_id": {"description": "which job", "schema": {"type": "string", "format": "uuid"}},
     "batch_id": {"description": "which batch", "schema": {"type": "string", "format": "uuid"}},
+    "name": {"description": "a file of the page", "schema": {"type": "string"}},
     "model": {"description": "a model's name", "schema": {"type": "string"}},
     "format": {"description": "the ending says the format", "schema": {"type": "string", "enum": list(FORMATS)}},
 }

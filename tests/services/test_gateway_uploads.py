@@ -66,6 +66,19 @@ def test_a_larger_upload_goes_in_parts_with_a_checksum_each_and_the_gateways_own
     assert request["work"]["audio_id"] == sha256(content)
 
 
+def test_the_audio_of_a_job_comes_from_the_store_whole_and_in_ranges(system: Installation) -> None:
+    content = filled(8 * MIB + 2)
+    path = f"/api/jobs/{submitted(system, content)['job']['job_id']}/audio"
+
+    whole = system.http.request("GET", path)
+    assert (whole.status, sha256(whole.body)) == (200, sha256(content))
+    assert whole.headers["etag"] == f'"{sha256(content)}"'
+    for first, last in ((0, 0), (5 * MIB, 5 * MIB + 999), (8 * MIB - 1, len(content) - 1)):
+        part = system.http.request("GET", path, headers={"Range": f"bytes={first}-{last}"})
+        assert (part.status, part.body) == (206, content[first : last + 1])
+    assert system.http.request("GET", path, headers={"If-None-Match": whole.headers["etag"]}).status == 304
+
+
 def test_the_gateway_and_a_drop_meet_in_one_work(system: Installation) -> None:
     content = filled(MIB)
     request = submitted(system, content)
