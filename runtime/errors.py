@@ -4,7 +4,7 @@ MurmurError
 ├── Retry                   not now: store or broker is unavailable; the caller waits and tries again
 │   ├── StoreUnavailable    (runtime/objects/store.py)
 │   │   └── StoreFull       it has no space left
-│   ├── ViewUnavailable     (producers/gateway/database.py)
+│   ├── ViewUnavailable     (producers/gateway/view/database.py)
 │   ├── BrokerUnavailable   the broker cannot be reached or does not answer
 │   └── Unacknowledged      the broker may have the record or not (runtime/kafka/async_producer.py)
 ├── Invalid                 this input can never be processed: a typed, terminal FAILURE that the submitter sees

@@ -16,7 +16,7 @@ import orjson
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from producers.gateway.submission import SubmissionOptions
+from producers.gateway.submission.options import SubmissionOptions
 from runtime.requested_options import as_text
 from runtime.settings import Settings
 from schemas.order import UploadPromised

@@ -21,8 +21,8 @@ def steps() -> list[tuple[Any, str, str]]:
     from processors.slicer.vad import SpeechDetector
     from processors.transcriber.mel import LogMel
     from processors.transcriber.whisper import WhisperEngine
-    from producers.gateway.upload import Incoming
-    from producers.gateway.view import View
+    from producers.gateway.submission.upload import Incoming
+    from producers.gateway.view.view import View
     from runtime.kafka.acked import AckedCommits
     from runtime.kafka.writer import Writer
     from runtime.objects.directory import DirectoryStore

@@ -26,7 +26,7 @@ from schemas.record import ObjectRef
 from schemas.topics import CANCELLATIONS, REQUESTS
 
 if TYPE_CHECKING:
-    from producers.gateway.view import View
+    from producers.gateway.view.view import View
 
 log = get_logger(__name__)
 FLUSH_S = 30.0
@@ -43,8 +43,8 @@ class Remembered:
 
 def remember(broker: EmbeddedBroker, settings: Settings, objects: ObjectStore) -> Remembered:
     """Called before the stages start. Blocks."""
-    from producers.gateway.database import ViewDamaged
-    from producers.gateway.view import View, view_path
+    from producers.gateway.view.database import ViewDamaged
+    from producers.gateway.view.view import View, view_path
 
     if not _has_content(view_path(settings)):
         return Remembered()
@@ -86,7 +86,7 @@ def _has_content(file: Path) -> bool:
 
 def _open(view: "View") -> None:
     """Raises UsageError when nothing can be read, without which files of the inbox would be processed again."""
-    from producers.gateway.database import ViewUnavailable
+    from producers.gateway.view.database import ViewUnavailable
 
     try:
         view.open()

@@ -4,35 +4,35 @@ from collections.abc import Iterator
 
 from aiohttp import web
 
-from producers.gateway.accepted import Accepted
 from producers.gateway.access.cors import Cors
 from producers.gateway.access.endpoints import AccessEndpoints
 from producers.gateway.access.gate import Gate, announce_allowance
 from producers.gateway.access.sessions import Sessions
-from producers.gateway.audio import AudioDownloads
-from producers.gateway.batches import Batches
-from producers.gateway.cache import Cache
 from producers.gateway.compatible import compatible
-from producers.gateway.description import Description
-from producers.gateway.direct_uploads import DirectUploads
-from producers.gateway.downloads import Downloads
-from producers.gateway.ended import EndedJobs
-from producers.gateway.events import EventStreams
-from producers.gateway.finishing import finished
-from producers.gateway.form import MAX_BYTES, OVERHEAD_BYTES, expect_continue
-from producers.gateway.health import Health
-from producers.gateway.jobs import Jobs
-from producers.gateway.lookup import JobLookup
-from producers.gateway.origin import Origins
+from producers.gateway.description.endpoints import Description
+from producers.gateway.http.finishing import finished
+from producers.gateway.http.origin import Origins
+from producers.gateway.http.problems import allow
+from producers.gateway.http.routes import QUERY, Group, Handler, Route, parse_query
+from producers.gateway.jobs.audio import AudioDownloads
+from producers.gateway.jobs.downloads import Downloads
+from producers.gateway.jobs.ended import EndedJobs
+from producers.gateway.jobs.endpoints import Jobs
+from producers.gateway.jobs.events import EventStreams
+from producers.gateway.jobs.lookup import JobLookup
+from producers.gateway.jobs.status import Documents
 from producers.gateway.page import Page
 from producers.gateway.parts import Parts
-from producers.gateway.problems import allow
-from producers.gateway.routes import QUERY, Group, Handler, Route, parse_query
-from producers.gateway.status import Documents
-from producers.gateway.submit import Submissions
-from producers.gateway.system import System
-from producers.gateway.transcribe import Doors
-from producers.gateway.work_in_hand import WorkInHand
+from producers.gateway.submission.accepted import Accepted
+from producers.gateway.submission.batches import Batches
+from producers.gateway.submission.direct_uploads import DirectUploads
+from producers.gateway.submission.form import MAX_BYTES, OVERHEAD_BYTES, expect_continue
+from producers.gateway.submission.submit import Submissions
+from producers.gateway.submission.transcribe import Doors
+from producers.gateway.system.cache import Cache
+from producers.gateway.system.endpoints import System
+from producers.gateway.system.health import Health
+from producers.gateway.system.work_in_hand import WorkInHand
 from runtime.objects.transcripts import Transcripts
 
 

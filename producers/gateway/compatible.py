@@ -4,18 +4,18 @@ from collections.abc import Iterator
 
 from producers.gateway.asr.detection import LanguageDetection, Removal
 from producers.gateway.asr.service import Asr
-from producers.gateway.attended import AttendedJobs
-from producers.gateway.cancellations import Cancellations
-from producers.gateway.ended import EndedJobs
+from producers.gateway.http.origin import Origins
+from producers.gateway.http.routes import Group
+from producers.gateway.jobs.cancellations import Cancellations
+from producers.gateway.jobs.ended import EndedJobs
+from producers.gateway.jobs.status import Documents
+from producers.gateway.jobs.waiting import Waiting
 from producers.gateway.openai.audio import OpenAiAudio
 from producers.gateway.openai.models import OpenAiModelList
 from producers.gateway.openai.streams import TextStreams
-from producers.gateway.origin import Origins
 from producers.gateway.parts import Parts
-from producers.gateway.routes import Group
-from producers.gateway.status import Documents
-from producers.gateway.submit import Submissions
-from producers.gateway.waiting import Waiting
+from producers.gateway.submission.attended import AttendedJobs
+from producers.gateway.submission.submit import Submissions
 
 
 def compatible(

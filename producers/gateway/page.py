@@ -10,9 +10,9 @@ from pathlib import Path
 
 from aiohttp import web
 
-from producers.gateway.origin import Origins
-from producers.gateway.problems import Problem
-from producers.gateway.routes import AnyParameters, Response, Route
+from producers.gateway.http.origin import Origins
+from producers.gateway.http.problems import Problem
+from producers.gateway.http.routes import AnyParameters, Response, Route
 
 FOLDER = Path(__file__).with_name("page")
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}

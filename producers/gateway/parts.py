@@ -3,14 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from producers.gateway.acceptances import Acceptances
 from producers.gateway.access.keyring import Keyring
 from producers.gateway.access.rates import Rates
 from producers.gateway.access.unfinished import UnfinishedJobs
-from producers.gateway.cache import CacheFigures
-from producers.gateway.feed import Freshness, Wakeups
-from producers.gateway.readings import Readings
-from producers.gateway.view import View
+from producers.gateway.submission.acceptances import Acceptances
+from producers.gateway.system.cache import CacheFigures
+from producers.gateway.system.readings import Readings
+from producers.gateway.view.feed import Freshness, Wakeups
+from producers.gateway.view.view import View
 from runtime.kafka.async_producer import AsyncProducer
 from runtime.resources import Resources
 from runtime.stats import Stats

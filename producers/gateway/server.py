@@ -8,23 +8,23 @@ from concurrent.futures import ThreadPoolExecutor
 
 from aiohttp import web
 
-from producers.gateway.acceptances import Acceptances
 from producers.gateway.access.gate import Gate
 from producers.gateway.access.keyring import Keyring
 from producers.gateway.access.rates import Rates
 from producers.gateway.access.unfinished import UnfinishedJobs
-from producers.gateway.admission import Admission
 from producers.gateway.app import Api
-from producers.gateway.cache import CacheFigures
-from producers.gateway.connection import Connection, Patience
-from producers.gateway.connections import Connections
-from producers.gateway.estimates import Estimates
-from producers.gateway.feed import Feed, Freshness, Wakeups
+from producers.gateway.http.connection import Connection, Patience
+from producers.gateway.http.connections import Connections
+from producers.gateway.http.problems import guarded
 from producers.gateway.openai.envelope import renderer
 from producers.gateway.parts import Parts, Readiness
-from producers.gateway.problems import guarded
-from producers.gateway.readings import Readings
-from producers.gateway.view import View, view_path
+from producers.gateway.submission.acceptances import Acceptances
+from producers.gateway.submission.admission import Admission
+from producers.gateway.system.cache import CacheFigures
+from producers.gateway.system.readings import Readings
+from producers.gateway.view.estimates import Estimates
+from producers.gateway.view.feed import Feed, Freshness, Wakeups
+from producers.gateway.view.view import View, view_path
 from runtime.errors import UsageError
 from runtime.kafka.async_producer import AsyncProducer
 from runtime.logs import get_logger

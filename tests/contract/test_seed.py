@@ -8,12 +8,12 @@ import pytest
 
 from murmur.dev import seed, with_folders
 from murmur.dev.system import store_of
-from producers.gateway.view import View, view_path
+from producers.gateway.view.view import View, view_path
 from runtime.kafka.embedded import EmbeddedBroker
 from runtime.objects.keys import transcript_key
 from runtime.settings import Settings
 from schemas.jobs import CancelRequested, JobRequested
-from tests.unit.producers.gateway.test_view import WORK_ID, requested
+from tests.unit.producers.gateway.view.test_view import WORK_ID, requested
 
 
 @pytest.fixture

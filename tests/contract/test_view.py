@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from producers.gateway.feed import Feed, Freshness, Wakeups
-from producers.gateway.view import View
+from producers.gateway.view.feed import Feed, Freshness, Wakeups
+from producers.gateway.view.view import View
 from runtime.errors import Retry
 from runtime.kafka.async_producer import AsyncProducer
 from runtime.kafka.client import Kafka

@@ -8,9 +8,9 @@ from producers.gateway.access.caller import caller_of
 from producers.gateway.access.sessions import COOKIE, LIFETIME_S, Sessions
 from producers.gateway.access.unfinished import UnfinishedJobs
 from producers.gateway.documents.access import KeyDocument
-from producers.gateway.origin import Origins
-from producers.gateway.responses import json_response
-from producers.gateway.routes import Response, Route
+from producers.gateway.http.origin import Origins
+from producers.gateway.http.responses import json_response
+from producers.gateway.http.routes import Response, Route
 
 SESSION = "/api/browser-session"
 NOTHING = Response("Done", media_types=(), headers=("Set-Cookie",))

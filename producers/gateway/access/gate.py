@@ -16,8 +16,8 @@ from producers.gateway.access.cors import Cors
 from producers.gateway.access.keyring import Keyring
 from producers.gateway.access.rates import Allowance, Rates
 from producers.gateway.access.sessions import COOKIE, Sessions
-from producers.gateway.problems import Problem
-from producers.gateway.routes import Route
+from producers.gateway.http.problems import Problem
+from producers.gateway.http.routes import Route
 from runtime.api_keys import ApiKey
 
 BEARER = "bearer"

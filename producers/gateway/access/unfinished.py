@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from producers.gateway.access.caller import Caller
-from producers.gateway.problems import Problem
-from producers.gateway.view import View
+from producers.gateway.http.problems import Problem
+from producers.gateway.view.view import View
 
 RETRY_S, RETRY_MAX_S = 5.0, 60.0  # where it cannot be estimated when a job ends; at most
 

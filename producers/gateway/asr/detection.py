@@ -11,19 +11,19 @@ from aiohttp import web
 
 from producers.gateway.asr.query import DetectQuery
 from producers.gateway.asr.service import FORM, PROBLEMS, TAG, AsrDoor
-from producers.gateway.attended import AttendedJobs
-from producers.gateway.cancellations import Cancellations
 from producers.gateway.documents.asr import DetectedLanguage
-from producers.gateway.ended import EndedJobs
+from producers.gateway.http.problems import Problem
+from producers.gateway.http.responses import json_response
+from producers.gateway.http.routes import Route, query_of
+from producers.gateway.jobs.cancellations import Cancellations
+from producers.gateway.jobs.ended import EndedJobs
+from producers.gateway.jobs.status import Documents
+from producers.gateway.jobs.waiting import Waiting
 from producers.gateway.parts import Parts
-from producers.gateway.problems import Problem
-from producers.gateway.progress import ChunkLanguage
-from producers.gateway.responses import json_response
-from producers.gateway.routes import Route, query_of
-from producers.gateway.status import Documents
-from producers.gateway.submit import Submissions
-from producers.gateway.view import JobView
-from producers.gateway.waiting import Waiting
+from producers.gateway.submission.attended import AttendedJobs
+from producers.gateway.submission.submit import Submissions
+from producers.gateway.view.progress import ChunkLanguage
+from producers.gateway.view.view import JobView
 from runtime import languages
 from runtime.errors import MurmurError
 from runtime.logs import get_logger

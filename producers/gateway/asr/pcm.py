@@ -2,7 +2,7 @@
 
 import struct
 
-from producers.gateway.upload import Incoming, Stored
+from producers.gateway.submission.upload import Incoming, Stored
 
 RATE_HZ, SAMPLE_BYTES = 16_000, 2
 UNKNOWN_BYTES = 0xFFFFFFFF  # as programs write it that stream: to the end of the file

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
-from producers.gateway.routes import Query
+from producers.gateway.http.routes import Query
 from runtime.requested_options import lower
 from schemas.options import HINT_LETTERS_MAX, Task
 

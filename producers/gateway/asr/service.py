@@ -10,14 +10,14 @@ from pydantic import BaseModel
 from producers.gateway.asr import results
 from producers.gateway.asr.pcm import IncomingPcm
 from producers.gateway.asr.query import AsrQuery, DetectQuery
-from producers.gateway.attended import PROBLEMS as OF_A_JOB
-from producers.gateway.attended import AttendedJobs
-from producers.gateway.form import Form
-from producers.gateway.routes import Body, Response, Route, query_of
-from producers.gateway.status import Documents
-from producers.gateway.submit import Door, Submissions
-from producers.gateway.transcribe import FORM_PROBLEMS
-from producers.gateway.upload import Incoming
+from producers.gateway.http.routes import Body, Response, Route, query_of
+from producers.gateway.jobs.status import Documents
+from producers.gateway.submission.attended import PROBLEMS as OF_A_JOB
+from producers.gateway.submission.attended import AttendedJobs
+from producers.gateway.submission.form import Form
+from producers.gateway.submission.submit import Door, Submissions
+from producers.gateway.submission.transcribe import FORM_PROBLEMS
+from producers.gateway.submission.upload import Incoming
 from schemas.jobs import JobRequested
 
 TAG = "whisper-asr-webservice"

@@ -5,22 +5,22 @@ from collections.abc import Mapping, Sequence
 
 from aiohttp import web
 
-from producers.gateway.attended import PROBLEMS as OF_A_JOB
-from producers.gateway.attended import AttendedJobs
 from producers.gateway.documents.openai import (
     Transcribed,
     Translated,
 )
-from producers.gateway.form import Form
+from producers.gateway.http.routes import Body, Handler, Response, Route
+from producers.gateway.jobs.status import Documents
 from producers.gateway.openai import results
 from producers.gateway.openai.envelope import ERRORS, PREFIX, REQUEST_ID
 from producers.gateway.openai.fields import AudioFields, TranscriptionFields, TranslationFields, also, parse
 from producers.gateway.openai.models import find
 from producers.gateway.openai.streams import TextStreams
-from producers.gateway.routes import Body, Handler, Response, Route
-from producers.gateway.status import Documents
-from producers.gateway.submit import Door, Submissions
-from producers.gateway.transcribe import FORM_PROBLEMS
+from producers.gateway.submission.attended import PROBLEMS as OF_A_JOB
+from producers.gateway.submission.attended import AttendedJobs
+from producers.gateway.submission.form import Form
+from producers.gateway.submission.submit import Door, Submissions
+from producers.gateway.submission.transcribe import FORM_PROBLEMS
 from runtime.models.catalogue import Model
 from schemas.jobs import JobRequested
 

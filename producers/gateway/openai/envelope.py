@@ -10,9 +10,9 @@ import orjson
 from aiohttp import web
 
 from producers.gateway.documents.openai import OpenAiError
+from producers.gateway.http.problems import Problem, Renderer
+from producers.gateway.http.routes import ErrorForm
 from producers.gateway.openai.fields import field_of
-from producers.gateway.problems import Problem, Renderer
-from producers.gateway.routes import ErrorForm
 
 PREFIX = "/v1"
 REQUEST_ID = "x-request-id"

@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar, Literal, TypeVar
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from producers.gateway.problems import Problem
-from producers.gateway.submission import SubmissionOptions
+from producers.gateway.http.problems import Problem
+from producers.gateway.submission.options import SubmissionOptions
 from runtime.requested_options import lower
 from schemas.options import HINT_LETTERS_MAX, TEMPERATURES, Task
 

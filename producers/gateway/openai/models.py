@@ -6,10 +6,10 @@ from typing import Any
 from aiohttp import web
 
 from producers.gateway.documents.openai import OpenAiModel, OpenAiModels
+from producers.gateway.http.problems import Problem
+from producers.gateway.http.responses import json_response
+from producers.gateway.http.routes import Route
 from producers.gateway.openai.envelope import ERRORS, PREFIX
-from producers.gateway.problems import Problem
-from producers.gateway.responses import json_response
-from producers.gateway.routes import Route
 from runtime.models import catalogue
 from runtime.models.catalogue import Model
 

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 import orjson
 from aiohttp import web
 
-from producers.gateway.attended import AttendedJobs
-from producers.gateway.events import HEADERS
-from producers.gateway.feed import Wakeups
+from producers.gateway.http.problems import Problem
+from producers.gateway.jobs.events import HEADERS
+from producers.gateway.jobs.ordered_segments import Position
+from producers.gateway.jobs.status import Documents
 from producers.gateway.openai import envelope
-from producers.gateway.ordered_segments import Position
-from producers.gateway.problems import Problem
-from producers.gateway.status import Documents
-from producers.gateway.view import JobView, View
+from producers.gateway.submission.attended import AttendedJobs
+from producers.gateway.view.feed import Wakeups
+from producers.gateway.view.view import JobView, View
 from runtime.errors import Retry
 from schemas.jobs import JobRequested
 from schemas.segment import Segment

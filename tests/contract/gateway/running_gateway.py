@@ -15,7 +15,7 @@ from confluent_kafka import Producer
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from producers.gateway import Gateway, build
-from producers.gateway.connection import Patience
+from producers.gateway.http.connection import Patience
 from runtime.kafka.client import Kafka
 from runtime.kafka.follower import Follower
 from runtime.models import catalogue

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from producers.gateway.estimates import ASSUMED_BYTES_S
+from producers.gateway.view.estimates import ASSUMED_BYTES_S
 from runtime.kafka.embedded import EmbeddedBroker
 from tests.contract.gateway.running_gateway import (
     API,

@@ -6,7 +6,7 @@ from uuid import uuid4
 import orjson
 import pytest
 
-from producers.gateway.batches import ITEMS_MAX, joint_state
+from producers.gateway.submission.batches import ITEMS_MAX, joint_state
 from runtime.kafka.embedded import EmbeddedBroker
 from schemas.jobs import State
 from schemas.record import Failure

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from producers.gateway import connections
-from producers.gateway.connection import Patience
+from producers.gateway.http import connections
+from producers.gateway.http.connection import Patience
 from runtime import metrics
 from runtime.kafka.client import Kafka
 from runtime.kafka.embedded import EmbeddedBroker

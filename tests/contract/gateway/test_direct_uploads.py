@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from producers.gateway import direct_uploads
+from producers.gateway.submission import direct_uploads
 from runtime.kafka.embedded import EmbeddedBroker
 from runtime.objects.keys import PROMISES, promise_key
 from schemas import codec

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from producers.gateway import events
+from producers.gateway.jobs import events
 from schemas.jobs import JobRequested
 from schemas.segment import Segment
 from tests import event_stream

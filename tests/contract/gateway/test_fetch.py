@@ -12,10 +12,10 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from producers.gateway import fetch
-from producers.gateway.fetch import REDIRECTS_MAX, Fetcher
-from producers.gateway.problems import Problem
-from producers.gateway.upload import Incoming, Memory, Stored
+from producers.gateway.http.problems import Problem
+from producers.gateway.submission import fetch
+from producers.gateway.submission.fetch import REDIRECTS_MAX, Fetcher
+from producers.gateway.submission.upload import Incoming, Memory, Stored
 from runtime.objects.directory import DirectoryStore
 
 MAX_BYTES = 1_000_000

@@ -10,7 +10,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from producers.gateway.app import Api
-from producers.gateway.routes import Route
+from producers.gateway.http.routes import Route
 from runtime.settings import Settings
 from schemas.jobs import JobRequested
 from schemas.record import Failure

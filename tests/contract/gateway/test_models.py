@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from producers.gateway.workers import GIB
+from producers.gateway.view.workers import GIB
 from runtime.kafka.client import Kafka
 from runtime.models import catalogue
 from schemas.topics import WORKERS

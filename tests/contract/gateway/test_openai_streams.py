@@ -10,7 +10,7 @@ import pytest
 from openai import OpenAI
 from openai.types.audio import TranscriptionTextDeltaEvent, TranscriptionTextDoneEvent
 
-from producers.gateway import attended
+from producers.gateway.submission import attended
 from runtime.kafka.embedded import EmbeddedBroker
 from schemas.jobs import JobRequested
 from schemas.record import Failure

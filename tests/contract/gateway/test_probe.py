@@ -10,9 +10,9 @@ from uuid import uuid4
 
 import pytest
 
-from producers.gateway.json_body import ObjectAddress
-from producers.gateway.named_objects import NamedObjects
-from producers.gateway.upload import Stored
+from producers.gateway.submission.json_body import ObjectAddress
+from producers.gateway.submission.named_objects import NamedObjects
+from producers.gateway.submission.upload import Stored
 from runtime.errors import Invalid
 from runtime.kafka.client import Kafka
 from schemas.audio import ProbedAudio

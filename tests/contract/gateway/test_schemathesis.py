@@ -16,7 +16,7 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from producers.gateway.app import Api
-from producers.gateway.openapi import describe
+from producers.gateway.description.openapi import describe
 from runtime.settings import Settings
 from schemas.jobs import JobRequested
 from schemas.segment import Segment

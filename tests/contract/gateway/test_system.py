@@ -67,7 +67,7 @@ def test_health_does_not_wait_for_a_store_that_hangs(gateway: RunningGateway, mo
 
     monkeypatch.setattr(gateway.store, "check", hangs)
     assert asked.wait(DEADLINE_S)
-    monkeypatch.setattr("producers.gateway.health.SILENT_S", 0.0)
+    monkeypatch.setattr("producers.gateway.system.health.SILENT_S", 0.0)
     try:
         assert (health(gateway).store.detail or "").startswith("no answer for")
     finally:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from producers.gateway.database import ViewUnavailable
+from producers.gateway.view.database import ViewUnavailable
 from runtime import errors
 from runtime.errors import BrokerUnavailable, DeviceLost, Invalid, KafkaFault, MurmurError, Retry, UsageError
 from runtime.kafka.async_producer import Unacknowledged

@@ -1,7 +1,7 @@
 """The language of a file by its first chunks."""
 
 from producers.gateway.asr.detection import CHUNKS_MAX, decide, document
-from producers.gateway.progress import ChunkLanguage
+from producers.gateway.view.progress import ChunkLanguage
 
 
 def test_one_chunk_is_enough_if_its_language_is_clear() -> None:

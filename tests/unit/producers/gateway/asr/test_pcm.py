@@ -9,7 +9,7 @@ import av
 import pytest
 
 from producers.gateway.asr.pcm import HEADER, IncomingPcm
-from producers.gateway.upload import Memory
+from producers.gateway.submission.upload import Memory
 from runtime.objects.directory import DirectoryStore
 
 SAMPLES = bytes(range(256)) * 100

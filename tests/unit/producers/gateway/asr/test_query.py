@@ -3,9 +3,9 @@
 import pytest
 
 from producers.gateway.asr.query import AsrQuery, DetectQuery
-from producers.gateway.problems import Problem
-from producers.gateway.routes import parse_query
-from producers.gateway.submission import SubmissionOptions, parse_submission
+from producers.gateway.http.problems import Problem
+from producers.gateway.http.routes import parse_query
+from producers.gateway.submission.options import SubmissionOptions, parse_submission
 from runtime.models import catalogue
 
 

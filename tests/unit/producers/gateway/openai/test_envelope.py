@@ -6,8 +6,8 @@ import orjson
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
+from producers.gateway.http.problems import Problem
 from producers.gateway.openai.envelope import REQUEST_ID, renderer
-from producers.gateway.problems import Problem
 
 BASE = "/murmur"
 

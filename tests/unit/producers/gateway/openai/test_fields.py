@@ -2,9 +2,9 @@
 
 import pytest
 
+from producers.gateway.http.problems import Problem
 from producers.gateway.openai.fields import AudioFields, TranscriptionFields, TranslationFields, also, field_of, parse
-from producers.gateway.problems import Problem
-from producers.gateway.submission import SubmissionOptions
+from producers.gateway.submission.options import SubmissionOptions
 from schemas.options import HINT_LETTERS_MAX
 
 

@@ -1,0 +1,1 @@
+"""The description of the interface: `/openapi.json` and `/docs`, made from the routes."""

@@ -1,0 +1,1 @@
+"""What the gateway adds to HTTP, whatever is served: routes, errors, conditional requests, connections, origins."""

@@ -1,0 +1,1 @@
+"""What clients ask of jobs: status, events, lists, transcripts, audio; cancel, retry, delete."""

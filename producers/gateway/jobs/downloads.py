@@ -1,0 +1,77 @@
+"""What can be downloaded of a job: its transcript in every format."""
+
+import asyncio
+
+from aiohttp import web
+
+from producers.gateway.documents.jobs import TranscriptFile
+from producers.gateway.http.disposition import content_disposition, with_ending
+from producers.gateway.http.problems import Problem
+from producers.gateway.http.responses import content_etag
+from producers.gateway.http.routes import Response, Route
+from producers.gateway.jobs.lookup import JobLookup
+from producers.gateway.jobs.status import PREFIX, Documents, message
+from runtime.formats import FORMATS, Format
+from schemas.transcript import Transcript
+
+CONDITIONS = ("Range", "If-Range", "If-None-Match")
+FIELDS = ("Accept-Ranges", "ETag", "Content-Disposition")
+
+
+class Downloads:
+    def __init__(self, lookup: JobLookup, documents: Documents) -> None:
+        self._lookup = lookup
+        self._documents = documents
+
+    def routes(self) -> list[Route]:
+        media_types = tuple(each.content_type for each in FORMATS.values())
+        return [
+            Route(
+                "GET",
+                f"{PREFIX}/{{task_id}}/transcript.{{format}}",
+                self.transcript,
+                "The transcript as a file",
+                "transcripts",
+                accepts=CONDITIONS,
+                responses={
+                    200: Response("The transcript in the format of the path", TranscriptFile, media_types, FIELDS),
+                    206: Response("The range of bytes", None, media_types, (*FIELDS, "Content-Range")),
+                    304: Response("The client has it already", media_types=(), headers=("ETag",)),
+                },
+                problems=(
+                    "unknown_format",
+                    "unknown_task",
+                    "no_transcript",
+                    "gone",
+                    "damaged",
+                    "bad_range",
+                    "precondition_failed",
+                ),
+            )
+        ]
+
+    async def transcript(self, request: web.Request) -> web.Response:
+        name = request.match_info["format"]
+        if name not in FORMATS:
+            raise Problem(404, "unknown_format", f"The format {name[:20]!r} is unknown.", formats=list(FORMATS))
+        job = await self._lookup.find(request)
+        if job.state != "SUCCESS":
+            after_s = None if job.ended else 1.0
+            raise Problem(409, "no_transcript", f"There is no transcript: {message(job, 0.0)}.", after_s=after_s, state=job.state)
+        transcript = await self._documents.transcript(job)
+        body, etag = await asyncio.to_thread(_written, FORMATS[name], transcript)
+        headers = {
+            "Content-Type": f"{FORMATS[name].content_type}; charset=utf-8",
+            "Content-Disposition": content_disposition("inline", with_ending(job.filename, name)),
+            "Accept-Ranges": "bytes",
+            "Cache-Control": "private, no-cache",
+        }
+        response = web.Response(body=body, headers=headers)
+        response.etag = etag
+        return response
+
+
+def _written(form: Format, transcript: Transcript) -> tuple[bytes, str]:
+    """The file, and what identifies its content."""
+    body = form.write(transcript)
+    return body, content_etag(body)

@@ -1,0 +1,107 @@
+"""What can be done with a job that has ended: delete it with its transcript, or retry it as a new job."""
+
+import asyncio
+import contextlib
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from producers.gateway.http.problems import Problem
+from producers.gateway.parts import Parts
+from producers.gateway.view.database import ViewUnavailable
+from producers.gateway.view.view import JobView
+from runtime import identity
+from runtime.effective_options import again, for_file
+from runtime.kafka.messages import Output
+from runtime.logs import get_logger
+from runtime.models import catalogue
+from runtime.objects import NotFound, keys
+from runtime.objects.transcripts import Transcripts
+from schemas.codec import Undecodable
+from schemas.jobs import CancelRequested, Job, JobRequested
+from schemas.record import TraceContext
+from schemas.topics import CANCELLATIONS
+
+log = get_logger(__name__)
+
+
+class EndedJobs:
+    def __init__(self, parts: Parts, transcripts: Transcripts) -> None:
+        self._resources = parts.resources
+        self._producer = parts.producer
+        self._view = parts.view
+        self._acceptances = parts.acceptances
+        self._transcripts = transcripts
+
+    async def delete(self, job: JobView) -> None:
+        """Returns once the broker has acknowledged it, and transcript and upload are deleted, unless another job needs them.
+        Safe to repeat. Raises Problem 409 for a job that has not ended, and Retry."""
+        if not job.ended:
+            raise Problem(409, "not_ended", "The job has not ended: cancel it first.", state=job.state)
+        deletion = CancelRequested(
+            job_id=job.job_id, work_id=job.work_id, requested_at=datetime.now(UTC), trace=job.job.trace, delete=True
+        )
+        is_shared = await asyncio.to_thread(self._view.is_shared, job)
+        await self._producer.send(Output(CANCELLATIONS, job.work_id, deletion))
+        if not is_shared:
+            await asyncio.to_thread(self._delete_objects, job)
+        with contextlib.suppress(ViewUnavailable):  # the feed waits for space, and brings the deletion then
+            await asyncio.to_thread(self._view.delete, job.job_id, job.work_id)
+        log.info("job.deleted", job_id=str(job.job_id), work_id=job.work_id)
+
+    async def retry(self, job: JobView, trace: TraceContext | None = None) -> JobRequested:
+        """The new job, once the broker has acknowledged it. Raises Problem 409 for a job that did not fail, 410 when its audio is
+        no longer in the store, and Retry."""
+        if not job.ended or (job.state == "SUCCESS" and await asyncio.to_thread(self._has_transcript, job)):
+            raise Problem(409, "not_failed", "Only a job that failed or was cancelled can be retried.", state=job.state)
+        earlier = await asyncio.to_thread(self._view.request, job.job_id)
+        if earlier is None or not await asyncio.to_thread(self._has_audio, earlier):
+            raise Problem(410, "audio_gone", "The audio of the job is no longer in the store: submit the file again.")
+        requested = await asyncio.to_thread(self._again, earlier, trace)
+        await self._acceptances.accept(requested)
+        return requested
+
+    def _again(self, earlier: JobRequested, trace: TraceContext | None) -> JobRequested:
+        """The same options and model, as it is served today; the default one if it is not served any more. Raises Invalid when
+        that does not support the language."""
+        job, work = earlier.job, earlier.work
+        model = catalogue.named(work.model.name, self._resources.models) or self._resources.model
+        options = again(self._resources.settings, model, work)
+        planned = identity.plan(work.audio_id, work.audio, for_file(options, job.filename), job.owner)
+        changes = {"job_id": uuid4(), "submitted_at": datetime.now(UTC), "retry_of": job.job_id, "trace": trace}
+        new = job.model_copy(update={**changes, "idempotency": None, "batch_id": None})
+        cleared_at = self._view.cache_cleared_at
+        result = None if earlier.no_cache else self._transcripts.find(planned.work_id, cleared_at)
+        return JobRequested(job=new, work=planned, result=result, no_cache=earlier.no_cache, cache_cleared_at=cleared_at)
+
+    def _has_transcript(self, job: JobView) -> bool:
+        try:
+            self._transcripts.read_stored(job.work_id)
+        except (NotFound, Undecodable):
+            return False
+        return True
+
+    def _has_audio(self, request: JobRequested) -> bool:
+        audio = request.work.audio
+        try:
+            return audio.etag in (None, self._resources.objects.head(audio.bucket, audio.key).etag)
+        except NotFound:
+            return False
+
+    def _delete_objects(self, job: JobView) -> None:
+        bucket = self._resources.settings.work_bucket
+        self._resources.objects.delete(bucket, keys.transcript_key(job.work_id))
+        self._transcripts.forget(job.work_id)
+        self._resources.chunk_results.delete(job.work_id)
+        if job.job.source == "http" and job.job.retry_of is None:
+            self._delete_upload(job.job)
+
+    def _delete_upload(self, job: Job) -> None:
+        """An object that was in the store before, and was only named, stays."""
+        settings, stored = self._resources.settings, job.stored
+        if stored is None:
+            self._resources.objects.delete(settings.work_bucket, keys.upload_key(job.job_id))
+        elif keys.is_upload(stored.key) and stored.bucket == settings.work_bucket:
+            self._resources.objects.delete(stored.bucket, stored.key)
+        elif keys.is_direct_upload(stored.key) and stored.bucket == settings.uploads_bucket:
+            self._resources.objects.delete(stored.bucket, stored.key)
+            self._resources.objects.delete(settings.work_bucket, keys.promise_key(job.job_id))

@@ -1,0 +1,120 @@
+"""Jobs: their status, their list, and what can be done with one: cancel, retry, delete."""
+
+import asyncio
+import time
+from dataclasses import replace
+
+from aiohttp import web
+
+from producers.gateway.access.caller import caller_of
+from producers.gateway.documents.jobs import Cancelled, Deleted, JobList, JobStatus, Submitted
+from producers.gateway.http.problems import Problem
+from producers.gateway.http.responses import encoded, json_response
+from producers.gateway.http.routes import Response, Route, query_of
+from producers.gateway.http.trace import trace_context
+from producers.gateway.jobs.cancellations import Cancellations
+from producers.gateway.jobs.ended import EndedJobs
+from producers.gateway.jobs.listing import ListQuery, cursor
+from producers.gateway.jobs.lookup import JobLookup
+from producers.gateway.jobs.status import PREFIX, Documents
+from producers.gateway.jobs.waiting import StatusQuery, Waiting
+from producers.gateway.parts import Parts
+from producers.gateway.submission.accepted import Accepted
+
+
+class Jobs:
+    def __init__(self, parts: Parts, lookup: JobLookup, documents: Documents, ended: EndedJobs, accepted: Accepted) -> None:
+        self._view = parts.view
+        self._cancellations = Cancellations(parts.producer, parts.view)
+        self._unfinished = parts.unfinished
+        self._lookup = lookup
+        self._documents = documents
+        self._ended = ended
+        self._accepted = accepted
+        self._waiting = Waiting(parts.view, parts.wakeups)
+
+    def routes(self) -> list[Route]:
+        job = f"{PREFIX}/{{task_id}}"
+        retried = Response("The new job, accepted", Submitted, headers=("Location", "Retry-After"))
+        return [
+            Route(
+                "GET",
+                f"{PREFIX}/status/{{task_id}}",
+                self.status,
+                "State, progress and result of a job",
+                "jobs",
+                query=StatusQuery,
+                responses={200: JobStatus},
+                problems=("unknown_task",),
+            ),
+            Route(
+                "DELETE",
+                job,
+                self.cancel,
+                "Cancel a job",
+                "jobs",
+                responses={202: Cancelled},
+                problems=("unknown_task", "ended"),
+            ),
+            Route("GET", "/api/jobs", self.jobs, "The newest jobs", "jobs", query=ListQuery, responses={200: JobList}),
+            Route(
+                "DELETE",
+                "/api/jobs/{task_id}",
+                self.delete,
+                "Delete an ended job with its transcript and its uploaded audio",
+                "jobs",
+                responses={200: Deleted},
+                problems=("unknown_task", "not_ended"),
+            ),
+            Route(
+                "POST",
+                "/api/jobs/{task_id}/retry",
+                self.retry,
+                "Retry a job that failed or was cancelled, as a new job",
+                "jobs",
+                responses={202: retried},
+                problems=("unknown_task", "not_failed", "audio_gone", "unsupported_language"),
+                submits=True,
+            ),
+        ]
+
+    async def status(self, request: web.Request) -> web.Response:
+        query = query_of(request, StatusQuery)
+        job = await self._lookup.find(request)
+        if query.wait > 0:
+            job = await self._waiting.job(job, query.wait, query.until)
+        return encoded(await self._documents.status(job))
+
+    async def cancel(self, request: web.Request) -> web.Response:
+        job = await self._lookup.find(request)
+        if job.state in ("SUCCESS", "FAILURE"):
+            raise Problem(409, "ended", "The job has ended; there is nothing to cancel.", state=job.state)
+        body = {"success": True, "task_id": str(job.job_id), "state": job.state, "message": "already cancelled"}
+        if job.state != "REVOKED":
+            await self._cancellations.request(job)
+            body["message"] = "cancellation requested"
+        return json_response(body, 202)
+
+    async def jobs(self, request: web.Request) -> web.Response:
+        """The newest jobs, or those after a cursor, and how many there are in each state."""
+        page, scope = query_of(request, ListQuery), caller_of(request).scope
+        owner = page.owner or scope
+        if scope not in (None, owner):  # the caller may not see the jobs of that owner
+            return json_response({"jobs": [], "next_cursor": None, "counts": {}})
+        which = replace(page.which, owner=owner)
+        jobs = await asyncio.to_thread(self._view.newest, page.limit, which, after=page.cursor)
+        counts = await asyncio.to_thread(self._view.counts, owner)
+        rows = [self._documents.row(job) for job in jobs]
+        return json_response({"jobs": rows, "next_cursor": cursor(jobs, page), "counts": counts})
+
+    async def delete(self, request: web.Request) -> web.Response:
+        job = await self._lookup.find(request)
+        await self._ended.delete(job)
+        return json_response({"success": True, "task_id": str(job.job_id), "message": "deleted, with its transcript"})
+
+    async def retry(self, request: web.Request) -> web.Response:
+        began_s = time.perf_counter()
+        job = await self._lookup.find(request)
+        async with self._unfinished.reserved(caller_of(request)):
+            requested = await self._ended.retry(job, trace_context(request.headers))
+        return self._accepted.response(request, requested, time.perf_counter() - began_s)

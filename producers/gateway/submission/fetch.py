@@ -1,0 +1,117 @@
+"""Fetches the file at a URL that a submission names, as a stream, under the guard that webhooks have.
+
+The guard sees each address just before it is connected to, at every redirect; neither a second look-up nor an odd spelling of an
+address gets past it. What a server sends is limited in size, in time and in how long it may stall, and is never unpacked.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+import aiohttp
+from yarl import URL
+
+from producers.gateway.http.problems import Problem
+from producers.gateway.submission.upload import Incoming, Stored, too_large
+from runtime.addresses import AddressRefused, Guard
+from runtime.webhooks import address_problem, url_problem
+
+REDIRECTS_MAX = 5
+REDIRECTS = (301, 302, 303, 307, 308)
+CONNECT_S = 5.0
+STALLED_S = 30.0  # without a byte
+BLOCK_BYTES = 256 * 1024
+FETCHES_MAX = 16  # at a time; further ones wait
+NOT_TEXT = "it has blanks, control characters or backslashes"
+
+
+class Fetcher:
+    """For one event loop. `timeout_s`: of a whole fetch, with all redirects."""
+
+    def __init__(self, *, allow_private: bool, timeout_s: float, max_bytes: int) -> None:
+        self._allow_private = allow_private
+        self._guard = Guard(allow_private)
+        self._timeout_s = timeout_s
+        self._max_bytes = max_bytes
+        self._places = asyncio.Semaphore(FETCHES_MAX)
+
+    def check(self, url: str) -> None:
+        """Raises Problem 400 for a URL that can never be fetched."""
+        problem = url_problem(url)
+        if problem is None and any(c.isspace() or not c.isprintable() or c == "\\" for c in url):
+            problem = NOT_TEXT
+        if problem is not None:
+            raise Problem(400, "bad_url", f"The URL cannot be fetched: {problem}.")
+        if (problem := address_problem(url, self._allow_private)) is not None:
+            raise _forbidden()
+
+    async def fetch(self, url: str, incoming: Incoming) -> Stored:
+        """Raises Problem, and StoreUnavailable. The caller discards `incoming` then."""
+        try:
+            async with self._places, asyncio.timeout(self._timeout_s), self._session() as session:
+                return await self._follow(session, url, incoming)
+        except TimeoutError:
+            detail = f"The URL did not deliver its file: {STALLED_S:.0f} s without data, or {self._timeout_s:.0f} s in all."
+            raise Problem(504, "fetch_timed_out", detail) from None
+        except aiohttp.ClientConnectorError as error:
+            if isinstance(error.os_error, AddressRefused):
+                raise _forbidden() from None
+            raise Problem(502, "fetch_failed", f"The URL's server cannot be reached: {type(error.os_error).__name__}.") from error
+        except (aiohttp.ClientError, ValueError) as error:  # ValueError: a host that cannot be written as IDNA, for one
+            raise Problem(
+                502, "fetch_failed", f"The URL's server does not speak HTTP properly: {type(error).__name__}."
+            ) from error
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[aiohttp.ClientSession]:
+        connector = aiohttp.TCPConnector(force_close=True, socket_factory=self._guard)
+        async with aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_S, sock_connect=CONNECT_S, sock_read=STALLED_S),
+            headers={"User-Agent": f"murmur/{version('murmur')}", "Accept-Encoding": "identity"},
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+        ) as session:
+            yield session
+
+    async def _follow(self, session: aiohttp.ClientSession, url: str, incoming: Incoming) -> Stored:
+        for _ in range(REDIRECTS_MAX + 1):
+            self.check(url)
+            async with session.get(URL(url), allow_redirects=False) as response:
+                if response.status not in REDIRECTS:
+                    return await self._read(response, incoming)
+                url = _next(response)
+        raise Problem(502, "fetch_failed", f"The URL redirects more than {REDIRECTS_MAX} times.")
+
+    async def _read(self, response: aiohttp.ClientResponse, incoming: Incoming) -> Stored:
+        if response.status != 200:
+            status, reason = (502, "fetch_failed") if response.status >= 500 else (422, "fetch_refused")
+            raise Problem(status, reason, f"The URL's server responds {response.status}.", upstream_status=response.status)
+        if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise Problem(422, "fetch_refused", "The URL's server sends the file compressed although that was not accepted.")
+        if (response.content_length or 0) > self._max_bytes:
+            raise too_large(self._max_bytes)
+        received_bytes = 0
+        async for block in response.content.iter_chunked(BLOCK_BYTES):
+            received_bytes += len(block)
+            await incoming.write(block)
+        if not received_bytes:
+            raise Problem(400, "empty", "The file at the URL is empty.")
+        return await incoming.finish()
+
+
+def _next(response: aiohttp.ClientResponse) -> str:
+    """Where a redirect leads. Raises Problem; never from https to http: the file would travel unprotected."""
+    location = response.headers.get("Location")
+    if not location:
+        raise Problem(502, "fetch_failed", "The URL redirects to nowhere.")
+    following = response.url.join(URL(location))
+    if response.url.scheme == "https" and following.scheme == "http":
+        raise Problem(422, "fetch_refused", "The URL redirects from https to http.")
+    return str(following)
+
+
+def _forbidden() -> Problem:
+    return Problem(400, "forbidden_address", "The URL leads to an address that is not public.")

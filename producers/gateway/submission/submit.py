@@ -1,0 +1,332 @@
+"""A submission becomes a job: the file into the work bucket, the request onto `requests`, and only then 202.
+
+The work is named by the content of its file, so a file is read to its end before its job exists: also one at a URL. Until then
+the client has no job that could be lost; it repeats the request, best with an Idempotency-Key.
+"""
+
+import asyncio
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+from aiohttp import web
+
+from producers.gateway.access.caller import Caller, caller_of
+from producers.gateway.http.presence import while_connected
+from producers.gateway.http.problems import Problem
+from producers.gateway.http.trace import trace_context
+from producers.gateway.parts import Parts
+from producers.gateway.submission import idempotency
+from producers.gateway.submission.fetch import Fetcher
+from producers.gateway.submission.form import Form, check_length, read_form
+from producers.gateway.submission.form_files import FormFile, FormFiles
+from producers.gateway.submission.idempotency import IdempotencyKeys
+from producers.gateway.submission.json_body import JsonSubmission, Source, is_json, parse_json, read_object
+from producers.gateway.submission.named_objects import NamedObjects, object_changed
+from producers.gateway.submission.options import parse_submission
+from producers.gateway.submission.upload import Incoming, Memory, Stored
+from producers.gateway.system.models import requested_model
+from runtime import identity, metrics
+from runtime.effective_options import EffectiveOptions, effective_options, for_file
+from runtime.errors import Invalid, Retry
+from runtime.kafka.async_producer import Unacknowledged
+from runtime.logs import get_logger
+from runtime.objects import NotFound, keys, names
+from runtime.objects.transcripts import Transcripts
+from schemas.audio import ProbedAudio
+from schemas.jobs import Idempotency, JobRequested, Work
+from schemas.order import Order
+from schemas.record import TraceContext
+
+log = get_logger(__name__)
+
+
+class Door:
+    """What the form of an endpoint looks like, and what its fields mean; here those of `/api/transcribe/async`."""
+
+    file_field = "file"
+    incoming: type[Incoming] = Incoming
+
+    def fields(self, form: Form) -> Mapping[str, str]:
+        """As those of a submission. Raises Problem."""
+        return {**form.fields, **dict.fromkeys(form.lists, "")}  # no name of a list is known
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """A file that is complete in the store. `upload`: it was uploaded for this submission; deleted if no job is made of it.
+    `result_key`: of an object beside which result files may be written."""
+
+    filename: str
+    stored: Stored
+    upload_id: UUID | None = None
+    upload: Incoming | None = None
+    result_key: str | None = None
+
+    @classmethod
+    def of(cls, file: FormFile) -> "Audio":
+        """A file of a form that has been stored."""
+        assert file.stored is not None
+        return cls(file.filename, file.stored, file.upload_id, file.incoming)
+
+    def named(self, filename: str) -> "Audio":
+        return replace(self, filename=filename)
+
+    def release(self) -> None:
+        """Frees the memory in which a small file is kept until it has been probed."""
+        if self.upload is not None:
+            self.upload.release()
+
+    async def discard(self) -> None:
+        """Idempotent. An object that was in the store before stays there."""
+        if self.upload is not None:
+            await self.upload.discard()
+
+
+@dataclass(frozen=True, slots=True)
+class Submitter:
+    """Whose job it will be. `key`: the Idempotency-Key; `position`: in the batch."""
+
+    caller: Caller
+    key: str | None = None
+    batch_id: UUID | None = None
+    position: int | None = None
+    trace: TraceContext | None = None
+
+    @classmethod
+    def of(cls, request: web.Request) -> "Submitter":
+        """Raises Problem 400."""
+        return cls(caller_of(request), idempotency.key_of(request), trace=trace_context(request.headers))
+
+    @property
+    def owner(self) -> str:
+        return self.caller.owner
+
+    def at(self, position: int) -> "Submitter":
+        return replace(self, position=position)
+
+    def of_batch(self, batch_id: UUID) -> "Submitter":
+        return replace(self, batch_id=batch_id)
+
+    def idempotency(self, payload: object) -> Idempotency | None:
+        """Of a submission with this payload, a JSON value."""
+        return idempotency.of(self.owner, self.key, payload, self.position)
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """An accepted job. `is_repeat`: accepted by an earlier request with the same Idempotency-Key."""
+
+    requested: JobRequested
+    is_repeat: bool = False
+
+
+class Submissions:
+    """For one event loop. Whatever is not accepted is deleted from the store again."""
+
+    def __init__(self, parts: Parts, transcripts: Transcripts) -> None:
+        settings = parts.resources.settings
+        self._resources = parts.resources
+        self._producer = parts.producer
+        self._view = parts.view
+        self.unfinished = parts.unfinished
+        self._transcripts = transcripts
+        self._memory = Memory()
+        self._acceptances = parts.acceptances
+        self.keys = IdempotencyKeys(parts.view, parts.freshness)
+        self._named = NamedObjects(parts.resources)
+        self._fetcher = Fetcher(
+            allow_private=settings.fetch_allow_private,
+            timeout_s=settings.fetch_timeout_s,
+            max_bytes=settings.max_upload_bytes,
+        )
+
+    async def take(self, request: web.Request, door: Door | None = None) -> Acceptance:
+        """One submission: JSON, or the form of a door. Returns once the broker has acknowledged the request, which accepts it."""
+        submitter = Submitter.of(request)
+        self.check_available(submitter)
+        async with self.unfinished.reserved(submitter.caller), self.keys.held(submitter.owner, submitter.key):
+            if door is None and is_json(request):
+                return await self.take_json(request, parse_json(await read_object(request)), submitter)
+            return await self._take_form(request, door or Door(), submitter)
+
+    async def take_json(self, request: web.Request, submission: JsonSubmission, submitter: Submitter) -> Acceptance:
+        """Audio that is in the store, or at a URL. Given up when the client goes before it has been read."""
+        order = self.order(submission.fields, submitter, submission.body)
+        if order.idempotency is not None and (earlier := await self.keys.earlier(order.idempotency)) is not None:
+            return Acceptance(earlier, is_repeat=True)
+        return await self.accept(await while_connected(request, self._open(submission.source, submitter.caller)), order)
+
+    def files(self, door: Door, *, most: int = 1, is_tolerant: bool = False, max_bytes: int | None = None) -> FormFiles:
+        """For the files of a form that is to be read. `max_bytes`: of each; None: as the settings say."""
+        max_bytes = max_bytes or self._resources.settings.max_upload_bytes
+
+        def create(upload_id: UUID) -> Incoming:
+            return self._incoming(upload_id, max_bytes, door.incoming)
+
+        return FormFiles(create, max_bytes, field=door.file_field, most=most, is_tolerant=is_tolerant)
+
+    async def read_form(self, request: web.Request, files: FormFiles) -> Form:
+        """Raises as `form.read_form()`, and then leaves nothing in the store."""
+        check_length(request, files.max_bytes * files.most)
+        try:
+            return await read_form(request, files)
+        except BaseException as error:
+            metrics.UPLOADS_ABORTED.labels(_label(error)).inc()
+            await files.discard()
+            raise
+
+    def order(self, fields: Mapping[str, str], submitter: Submitter, payload: object) -> Order:
+        """What these fields ask for. `payload`: all that was submitted. Raises Problem 400."""
+        settings = self._resources.settings
+        model = requested_model(fields.get("model", "").strip(), self._resources.models)
+        submission = parse_submission(fields, model, allow_private=settings.webhook_allow_private)
+        if submission.webhook_url is not None and settings.webhook_secret is None:
+            raise Problem(
+                400, "no_webhook_secret", "Webhooks cannot be signed here: the operator must set MURMUR_WEBHOOK_SECRET."
+            )
+        options = effective_options(settings, model, **submission.requested())
+        return Order(
+            owner=submitter.owner,
+            model=options.model,
+            decoding=options.decoding,
+            slicing=options.slicing,
+            lane=submission.chosen_lane,
+            webhook_url=submission.webhook_url,
+            formats=submission.formats,
+            no_cache=bool(submission.no_cache),
+            batch_id=submitter.batch_id,
+            idempotency=submitter.idempotency(payload),
+            trace=submitter.trace,
+        )
+
+    async def take_audio(
+        self, audio: Audio, fields: Callable[[], Mapping[str, str]], submitter: Submitter, payload: object
+    ) -> Acceptance:
+        """A file of a form."""
+        try:
+            order = self.order(fields(), submitter, payload)
+        except BaseException as error:
+            metrics.UPLOADS_ABORTED.labels(_label(error)).inc()
+            await audio.discard()
+            raise
+        return await self.accept(audio, order)
+
+    async def accept(self, audio: Audio, order: Order, job_id: UUID | None = None) -> Acceptance:
+        """`job_id`: one that was promised. Returns once the broker has acknowledged the request; deletes the upload if that is
+        not so, unless the broker may have the request all the same."""
+        try:
+            repeat = order.idempotency
+            if repeat is not None and (earlier := await self.keys.earlier(repeat)) is not None:
+                await audio.discard()
+                return Acceptance(earlier, is_repeat=True)
+            requested = await asyncio.to_thread(self._planned, audio, order, job_id)
+            audio.release()
+            await self._acceptances.accept(requested)
+        except Unacknowledged:
+            metrics.UPLOADS_ABORTED.labels("unacknowledged").inc()
+            raise  # other jobs may wait for the same work: keep the audio
+        except BaseException as error:
+            metrics.UPLOADS_ABORTED.labels(_label(error)).inc()
+            await audio.discard()
+            raise
+        _count(audio, requested)
+        return Acceptance(requested)
+
+    def check_available(self, submitter: Submitter) -> None:
+        """Before a body is read: raises Retry while no job can be accepted, and Problem 429 or 503 when too much is queued."""
+        if (unavailable := self._producer.unavailable or self._view.problem) is not None:
+            raise Retry(unavailable)
+        self._acceptances.admission.check(submitter.owner)
+
+    async def _take_form(self, request: web.Request, door: Door, submitter: Submitter) -> Acceptance:
+        files = self.files(door)
+        form = await self.read_form(request, files)
+        audio = Audio.of(files.all[0])
+        payload = [form.fields, form.lists, audio.filename, audio.stored.audio_id]
+        return await self.take_audio(audio, lambda: door.fields(form), submitter, payload)
+
+    def _incoming(self, upload_id: UUID, max_bytes: int, kind: type[Incoming] = Incoming) -> Incoming:
+        bucket, key = self._resources.settings.work_bucket, keys.upload_key(upload_id)
+        return kind(self._resources.objects, bucket, key, max_bytes, self._memory)
+
+    async def _open(self, source: Source, caller: Caller) -> Audio:
+        """The file that a JSON submission names, hashed; one at a URL is stored."""
+        if source.object is not None:
+            stored = await self._named.read(source.object, caller)
+            is_drop = stored.ref.bucket == self._resources.settings.uploads_bucket
+            return Audio(source.name, stored, result_key=stored.ref.key if is_drop else None)
+        assert source.url is not None
+        self._fetcher.check(source.url)
+        upload_id = uuid4()
+        incoming = self._incoming(upload_id, self._resources.settings.max_upload_bytes)
+        try:
+            stored = await self._fetcher.fetch(source.url, incoming)
+        except BaseException as error:
+            metrics.UPLOADS_ABORTED.labels(_label(error)).inc()
+            await incoming.discard()
+            raise
+        return Audio(source.name, stored, upload_id, incoming)
+
+    def _planned(self, audio: Audio, order: Order, promised: UUID | None) -> JobRequested:
+        """Blocks. Raises Problem 422 for a file that cannot be transcribed, and StoreUnavailable."""
+        stored, now = audio.stored, datetime.now(UTC)
+        options = for_file(EffectiveOptions(order.model, order.decoding, order.slicing), audio.filename)
+        work = identity.plan(stored.audio_id, stored.ref, options, order.owner)
+        cleared_at = self._view.cache_cleared_at
+        result = None if order.no_cache else self._transcripts.find(work.work_id, cleared_at)
+        derived = idempotency.job_id(order.idempotency, now) if order.idempotency is not None else None
+        job_id = promised or derived or audio.upload_id or uuid4()
+        job = order.job(
+            job_id,
+            audio.filename,
+            now,
+            audio=None if result is not None else self._probed(audio, work),
+            stored=None if job_id == audio.upload_id else stored.ref,
+            files=_files(audio, order),
+        )
+        return JobRequested(job=job, work=work, result=result, no_cache=order.no_cache, cache_cleared_at=cleared_at)
+
+    def _probed(self, audio: Audio, work: Work) -> ProbedAudio | None:
+        """Blocks, for less than a second."""
+        probe = self._resources.probe
+        if probe is None:
+            return None
+        content = audio.upload.content if audio.upload is not None else None
+        try:
+            with io.BytesIO(content) if content is not None else self._resources.objects.open(audio.stored.ref) as file:
+                return probe(file, work.slicing)
+        except NotFound:  # of a named object: it was deleted or replaced since it was hashed
+            raise object_changed() from None
+        except Invalid as error:
+            raise Problem(422, error.reason, f"The file cannot be transcribed: {error}.") from error
+
+
+def _files(audio: Audio, order: Order) -> tuple[str, ...]:
+    """The result files to write into the results bucket: of a named object, if formats were asked for."""
+    if audio.result_key is None:
+        return ()
+    return tuple(names.result_key(audio.result_key, each) for each in order.formats or ())
+
+
+def _count(audio: Audio, requested: JobRequested) -> None:
+    if audio.upload is not None:
+        metrics.UPLOAD_BYTES.inc(audio.stored.size_bytes)
+    log.info(
+        "job.requested",
+        file=audio.filename,
+        size_bytes=audio.stored.size_bytes,
+        source="http",
+        job_id=str(requested.job.job_id),
+        work_id=requested.work.work_id,
+        trace_id=requested.trace_id,
+    )
+
+
+def _label(error: BaseException) -> str:
+    """The value of a metric's label; one of a few."""
+    if isinstance(error, Problem):
+        return str(error.document["reason"])
+    return "unavailable" if isinstance(error, Retry) else "disconnected"

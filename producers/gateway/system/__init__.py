@@ -1,0 +1,1 @@
+"""What clients ask of the installation: health, models, GPUs, cache, sessions, statistics, metrics."""

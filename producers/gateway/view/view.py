@@ -1,0 +1,397 @@
+"""This gateway's view of every job: a SQLite file filled from `requests` (PENDING) and `jobs`, plus progress and workers
+in memory.
+
+Offsets are written in the same transaction as the rows, and the cluster's id is stored with them. `murmur dev` reads the file
+to fill its next broker.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+from uuid import UUID
+
+from producers.gateway.jobs.job_filter import JobFilter, Place
+from producers.gateway.view.database import Database
+from producers.gateway.view.estimates import RECENT, Estimates
+from producers.gateway.view.layout import CHANGED, DELETED, LAYOUT, REQUESTED, TABLES, UPGRADES
+from producers.gateway.view.progress import ProgressBook
+from producers.gateway.view.recent_jobs import RecentJobs
+from producers.gateway.view.workers import WorkerBook
+from runtime.kafka.messages import Partition, Received
+from runtime.settings import Settings
+from schemas import codec
+from schemas.cache import CacheCleared
+from schemas.jobs import TERMINAL, CancelRequested, Job, JobChanged, JobRequested, ResultSummary, State
+from schemas.options import ModelRef
+from schemas.record import Failure, Record
+from schemas.topics import CANCELLATIONS, JOBS, REQUESTS, WORKERS
+from schemas.work import WorkProgressed
+from schemas.worker import WorkerReported
+
+ALL = JobFilter()
+LOOKED_AT = 20 * RECENT  # of the ended jobs: many may have been answered from the cache and say nothing of the speed
+STORED = (REQUESTS.name, JOBS.name, CANCELLATIONS.name)
+R = TypeVar("R", bound=Record)
+
+
+def view_path(settings: Settings) -> Path:
+    """Path of the view in the data directory."""
+    return settings.data_dir / "gateway" / "view.sqlite3"
+
+
+def shown_name(job: Job) -> str:
+    """With the folder, for a file that was dropped into one."""
+    return job.filename if job.dropped is None else job.dropped.key
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """The last known state of a job."""
+
+    job: Job
+    work_id: str
+    state: State
+    changed_at: datetime
+    model: ModelRef
+    cached: bool = False
+    result: ResultSummary | None = None
+    error: Failure | None = None
+    started_at: datetime | None = None
+    decoded_s: float | None = None
+
+    @property
+    def job_id(self) -> UUID:
+        return self.job.job_id
+
+    @property
+    def ended(self) -> bool:
+        return self.state in TERMINAL
+
+    @property
+    def ended_at(self) -> datetime | None:
+        return self.changed_at if self.ended else None
+
+    @property
+    def duration_s(self) -> float | None:
+        """Of the audio: as it was read, before that as the file states."""
+        if self.result is not None:
+            return self.result.duration_s
+        return self.decoded_s or (self.job.audio.duration_s if self.job.audio is not None else None)
+
+    @property
+    def filename(self) -> str:
+        return shown_name(self.job)
+
+    @property
+    def place(self) -> Place:
+        return Place(self.job.submitted_at.timestamp(), str(self.job_id))
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUse:
+    """What an Idempotency-Key was used for; `requested` is None if the job was deleted."""
+
+    job_id: UUID
+    requested: JobRequested | None
+
+
+class View:
+    """All methods are safe from any thread; one write at a time. They raise ViewUnavailable (`database.py`)."""
+
+    def __init__(self, path: Path, estimates: Estimates | None = None) -> None:
+        self._file = Database(path, LAYOUT, TABLES, UPGRADES)
+        self._cluster = 0
+        self._reached: dict[Partition, int] = {}
+        self._recent = RecentJobs[JobView]()
+        self.progress = ProgressBook()
+        self.estimates = estimates or Estimates()
+        self.workers = WorkerBook()
+        self.cache_cleared_at: datetime | None = None  # transcripts that were made until then answer no submission
+
+    def open(self) -> None:
+        """Idempotent. Creates the file if there is none, or replaces one that is damaged or of an unknown layout."""
+        if self._file.is_open:
+            return
+        self._file.open()
+        self._recent.clear()
+        self._reached = self.offsets()
+        self._cluster = int(self._meta("clusters_seen") or 0)
+        cleared_at = self._meta("cache_cleared_at")
+        self.cache_cleared_at = datetime.fromisoformat(cleared_at) if cleared_at is not None else None
+        for last in self._ended_recently():
+            self.estimates.ended(last)
+        for requested, _ in self.unfinished():
+            self.estimates.accepted(requested)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def back_up(self) -> None:
+        """Keeps a copy for a damaged file, where no topics outlive the process."""
+        self._file.back_up()
+
+    @property
+    def is_open(self) -> bool:
+        """For writing, and not known to be damaged."""
+        return self._file.is_open
+
+    @property
+    def is_readable(self) -> bool:
+        """Also where `open()` has failed for lack of space, if the file was there before."""
+        return self._file.is_readable
+
+    @property
+    def problem(self) -> str | None:
+        """Why it could not be written, or read, last time."""
+        return self._file.problem
+
+    # Written by the feed and by submissions
+
+    def follow(self, cluster_id: str) -> Mapping[Partition, int]:
+        """The offsets at which to resume reading that cluster. A new cluster is read from the beginning, and jobs that it does
+        not contain are dropped by `settled()`."""
+        with self._file.write() as sql:
+            if self._meta("cluster_id") != cluster_id:
+                self._cluster += 1
+                self.estimates.clear()
+                self._reached = {}
+                sql.execute("DELETE FROM offsets")
+                sql.executemany(
+                    "INSERT OR REPLACE INTO meta VALUES (?, ?)",
+                    [("cluster_id", cluster_id), ("clusters_seen", str(self._cluster))],
+                )
+        return self.offsets()
+
+    def adopt(self, cluster_id: str) -> Mapping[Partition, int]:
+        """As `follow()`, of a cluster that continues the last one with other offsets: the known jobs are kept. It is read from
+        the beginning even if its id is the last one's, which two embedded brokers of one process may share."""
+        with self._file.write() as sql:
+            self._reached = {}
+            sql.execute("DELETE FROM offsets")
+            sql.execute("INSERT OR REPLACE INTO meta VALUES ('cluster_id', ?)", (cluster_id,))
+        return self.offsets()
+
+    def settled(self) -> None:
+        """The cluster was read to its end: drops jobs that only another cluster had."""
+        with self._file.write() as sql:
+            sql.execute("DELETE FROM jobs WHERE seen < ?", (self._cluster,))
+        self._recent.clear()
+
+    def apply(self, records: Sequence[Received], positions: Mapping[Partition, int]) -> set[str]:
+        """Applies records; rows and positions in one transaction. Returns the ids of the jobs and works that changed."""
+        touched: set[str] = set()
+        stored = {partition: offset for partition, offset in positions.items() if partition.topic in STORED}
+        moved = [(*partition, offset) for partition, offset in stored.items() if self._reached.get(partition) != offset]
+        if not records and not moved:
+            return touched
+        with self._file.write() as sql:
+            for record in records:
+                touched |= self._apply_one(sql, record)
+            sql.executemany("INSERT OR REPLACE INTO offsets VALUES (?, ?, ?)", moved)
+        self._recent.drop(touched)
+        self._reached = stored
+        return touched
+
+    def accept(self, *requests: JobRequested) -> None:
+        """Adds requests that the broker has acknowledged, so that they are readable before the feed delivers them."""
+        with self._file.write() as sql:
+            for requested in requests:
+                self._requested(sql, requested, codec.encode(requested))
+        self._recent.drop([str(requested.job.job_id) for requested in requests])
+
+    def cancel(self, cancellation: CancelRequested) -> None:
+        """Stores a cancellation that the broker has acknowledged, for a successor of that broker."""
+        with self._file.write() as sql:
+            sql.execute("UPDATE jobs SET cancelled = ? WHERE job_id = ?", (codec.encode(cancellation), str(cancellation.job_id)))
+
+    def delete(self, job_id: UUID, work_id: str) -> None:
+        """Shows the job no longer. Safe to repeat."""
+        with self._file.write() as sql:
+            self._deleted(sql, job_id, work_id)
+        self._recent.drop([str(job_id)])
+
+    def clear_cache(self, cleared_at: datetime) -> None:
+        """Safe to repeat; an earlier clearing changes nothing."""
+        with self._file.write() as sql:
+            self._cache_cleared(sql, cleared_at)
+
+    # Read by all handlers
+
+    def caught_up(self, ends: Mapping[Partition, int]) -> bool:
+        """Everything before `ends` is in the view."""
+        reached = self._reached
+        return all(reached.get(partition, 0) >= end for partition, end in ends.items())
+
+    def get(self, job_id: UUID) -> JobView | None:
+        """The same object as long as the job has not changed."""
+        if (job := self._recent.get(str(job_id))) is not None:
+            return job
+        changes = self._recent.changes
+        rows = self._file.read("SELECT work_id, requested, changed FROM jobs WHERE job_id = ? AND deleted = 0", str(job_id))
+        if not rows:
+            return None
+        job = self._job_view(*rows[0])
+        self._recent.keep(str(job_id), job, changes)
+        return job
+
+    def newest(self, limit: int, which: JobFilter = ALL, *, after: Place | None = None) -> list[JobView]:
+        """The jobs submitted last, newest first; `after`: those that follow this place in the list."""
+        query, values = which.query(limit, after)
+        return [self._job_view(*row) for row in self._file.scan(query, *values)]
+
+    def counts(self, owner: str | None = None) -> dict[str, int]:
+        """How many jobs are in each state that occurs; of all owners unless one is given."""
+        where, values = ("owner = ? AND deleted = 0", (owner,)) if owner is not None else ("deleted = 0", ())
+        query = f"SELECT state, count(*) FROM jobs INDEXED BY jobs_counted WHERE {where} GROUP BY state"
+        return dict(self._file.scan(query, *values))
+
+    def unfinished_of(self, owner: str) -> tuple[int, UUID | None]:
+        """How many jobs of an owner have not ended, and the oldest of them."""
+        where = "owner = ? AND state IN ('PENDING', 'STARTED') AND deleted = 0"
+        query = f"SELECT count(*), job_id, min(submitted_s) FROM jobs INDEXED BY jobs_counted WHERE {where}"
+        ((count, oldest, _),) = self._file.scan(query, owner)  # SQLite takes job_id from the row of the minimum
+        return count, UUID(oldest) if oldest is not None else None
+
+    def oldest_submitted_at(self) -> datetime | None:
+        """Of the jobs that are listed."""
+        query = "SELECT submitted_s FROM jobs INDEXED BY jobs_listed WHERE deleted = 0 ORDER BY submitted_s LIMIT 1"
+        rows = self._file.scan(query)
+        return datetime.fromtimestamp(rows[0][0], UTC) if rows else None
+
+    def cache_uses(self, since: datetime | None, owner: str | None = None) -> tuple[int, int]:
+        """How many of the succeeded jobs that were submitted later than `since` needed no transcription, and how many did."""
+        where = "state = 'SUCCESS' AND deleted = 0 AND submitted_s > ? AND coalesce(? = owner, 1)"
+        query = f"SELECT cached, count(*) FROM jobs INDEXED BY jobs_counted WHERE {where} GROUP BY cached"
+        counts = dict(self._file.scan(query, since.timestamp() if since is not None else 0.0, owner))
+        return counts.get(1, 0), counts.get(0, 0)
+
+    def request(self, job_id: UUID) -> JobRequested | None:
+        """What was requested; None for a job whose request had expired before this view was filled."""
+        rows = self._file.read("SELECT requested FROM jobs WHERE job_id = ? AND requested IS NOT NULL", str(job_id))
+        return self._decoded(JobRequested, rows[0][0]) if rows else None
+
+    def is_shared(self, job: JobView) -> bool:
+        """Whether another job needs the same work."""
+        query = "SELECT 1 FROM jobs WHERE work_id = ? AND job_id <> ? AND deleted = 0 LIMIT 1"
+        return bool(self._file.read(query, job.work_id, str(job.job_id)))
+
+    def batch(self, batch_id: UUID, owner: str | None = None) -> list[JobView]:
+        """The jobs of one owner, or of any, that were submitted together, in the order in which they were accepted."""
+        query = """SELECT work_id, requested, changed FROM jobs
+            WHERE batch_id = ? AND deleted = 0 AND coalesce(? = owner, 1) ORDER BY submitted_s, job_id"""
+        return [self._job_view(*row) for row in self._file.read(query, str(batch_id), owner)]
+
+    def by_key(self, key: str, since: datetime) -> KeyUse | None:
+        """The job of the first submission with this digest of an Idempotency-Key after `since`."""
+        query = """SELECT job_id, deleted, requested FROM jobs WHERE idempotency = ? AND submitted_s >= ?
+            ORDER BY submitted_s LIMIT 1"""
+        for job_id, deleted, requested in self._file.read(query, key, since.timestamp()):
+            if deleted or requested is None:
+                return KeyUse(UUID(job_id), None)
+            return KeyUse(UUID(job_id), self._decoded(JobRequested, requested))
+        return None
+
+    def unfinished(self) -> Iterator[tuple[JobRequested, CancelRequested | None]]:
+        """The jobs that have not ended, oldest first, each with its cancellation if `cancel` has stored one."""
+        unfinished = "state IN ('PENDING', 'STARTED') AND requested IS NOT NULL AND deleted = 0"
+        query = f"SELECT requested, cancelled FROM jobs WHERE {unfinished} ORDER BY submitted_s"
+        for requested, cancelled in self._file.scan(query):
+            yield self._decoded(JobRequested, requested), self._decoded(CancelRequested, cancelled) if cancelled else None
+
+    def jobs(self) -> Iterator[JobChanged]:
+        """The last record of every job that has one, deleted ones too, oldest first."""
+        for (changed,) in self._file.scan("SELECT changed FROM jobs WHERE changed IS NOT NULL ORDER BY submitted_s"):
+            yield self._decoded(JobChanged, changed)
+
+    def _ended_recently(self) -> Iterator[JobChanged]:
+        query = "SELECT changed FROM jobs WHERE state = 'SUCCESS' AND deleted = 0 ORDER BY submitted_s DESC LIMIT ?"
+        for (changed,) in reversed(self._file.read(query, LOOKED_AT)):
+            yield self._decoded(JobChanged, changed)
+
+    def offsets(self) -> dict[Partition, int]:
+        """The next offset to read, of each partition that was read."""
+        rows = self._file.read("SELECT topic, partition, next FROM offsets")
+        return {Partition(topic, number): offset for topic, number, offset in rows}
+
+    # Internal
+
+    def _apply_one(self, sql: sqlite3.Connection, record: Received) -> set[str]:
+        event, raw = record.event, record.value or b""
+        if isinstance(event, JobRequested):
+            self._requested(sql, event, raw)
+            return {str(event.job.job_id)}
+        if isinstance(event, JobChanged):
+            self._changed(sql, event, raw)
+            return {str(event.job.job_id)}
+        if isinstance(event, WorkProgressed):
+            self.progress.note(event, record.timestamp_ms / 1000)
+            return {event.work_id}
+        if isinstance(event, WorkerReported):
+            self.workers.note(event)
+            return set()
+        if isinstance(event, CacheCleared):
+            self._cache_cleared(sql, event.at)
+            return set()
+        if isinstance(event, CancelRequested) and event.delete:
+            self._deleted(sql, event.job_id, event.work_id)
+            return {str(event.job_id)}
+        if record.topic == WORKERS.name and record.key and record.value is None:
+            self.workers.forget(record.key.decode(errors="replace"))
+        return set()  # not decoded: the stage that processes the topic writes the dead letter
+
+    def _requested(self, sql: sqlite3.Connection, event: JobRequested, raw: bytes) -> None:
+        job = event.job
+        row = (str(job.job_id), event.work.work_id, job.owner, job.submitted_at.timestamp(), self._cluster, raw)
+        sql.execute(REQUESTED, (*row, *_groups(job), event.work.model.name, shown_name(job).casefold()))
+        (state,) = sql.execute("SELECT state FROM jobs WHERE job_id = ?", (str(job.job_id),)).fetchone()
+        if state not in TERMINAL:  # its end may have been read before
+            self.estimates.accepted(event)
+
+    def _changed(self, sql: sqlite3.Connection, event: JobChanged, raw: bytes) -> None:
+        job, cluster = event.job, self._cluster
+        known = sql.execute("SELECT state, told FROM jobs WHERE job_id = ?", (str(job.job_id),)).fetchone()
+        if known and known[0] in TERMINAL and not (event.state in TERMINAL and known[1] < cluster):
+            sql.execute("UPDATE jobs SET seen = ? WHERE job_id = ?", (cluster, str(job.job_id)))
+            return  # ended: only another cluster may have another end
+        row = (str(job.job_id), event.work_id, event.state, job.owner, job.submitted_at.timestamp(), cluster, cluster, raw)
+        sql.execute(CHANGED, (*row, *_groups(job), event.model.name, shown_name(job).casefold(), event.cached))
+        if event.state in TERMINAL:
+            self.estimates.ended(event)
+        if event.state in ("SUCCESS", "FAILURE"):  # a revoked job's work may continue for other jobs
+            self.progress.forget(event.work_id)
+
+    def _deleted(self, sql: sqlite3.Connection, job_id: UUID, work_id: str) -> None:
+        self.estimates.deleted(job_id)
+        sql.execute(DELETED, (str(job_id), work_id, self._cluster))
+
+    def _cache_cleared(self, sql: sqlite3.Connection, at: datetime) -> None:
+        if self.cache_cleared_at is None or self.cache_cleared_at < at:
+            sql.execute("INSERT OR REPLACE INTO meta VALUES ('cache_cleared_at', ?)", (at.isoformat(),))
+            self.cache_cleared_at = at
+
+    def _meta(self, name: str) -> str | None:
+        rows = self._file.read("SELECT value FROM meta WHERE name = ?", name)
+        return str(rows[0][0]) if rows else None
+
+    def _job_view(self, work_id: str, requested: bytes | None, changed: bytes | None) -> JobView:
+        if changed is not None:
+            last = self._decoded(JobChanged, changed)
+            facts = (last.model, last.cached, last.result, last.error, last.started_at, last.duration_s)
+            return JobView(last.job, work_id, last.state, last.changed_at, *facts)
+        first = self._decoded(JobRequested, requested)
+        return JobView(first.job, work_id, "PENDING", first.job.submitted_at, first.work.model)
+
+    def _decoded(self, record: type[R], raw: bytes | None) -> R:
+        """Only what was decoded before is written to the file."""
+        try:
+            return codec.decode(record, raw)
+        except codec.Undecodable as error:
+            raise self._file.damaged(error) from error
+
+
+def _groups(job: Job) -> tuple[str | None, str | None]:
+    """What the job can also be found by: its batch, and the digest of its Idempotency-Key."""
+    return str(job.batch_id) if job.batch_id else None, job.idempotency.key if job.idempotency else None
