@@ -7,11 +7,11 @@ from aiohttp import web
 from producers.gateway.access.cors import Cors
 from producers.gateway.access.endpoints import AccessEndpoints
 from producers.gateway.access.gate import Gate, announce_allowance
+from producers.gateway.access.origin import Origins
 from producers.gateway.access.sessions import Sessions
 from producers.gateway.compatible import compatible
 from producers.gateway.description.endpoints import Description
 from producers.gateway.http.finishing import finished
-from producers.gateway.http.origin import Origins
 from producers.gateway.http.problems import allow
 from producers.gateway.http.routes import QUERY, Group, Handler, Route, parse_query
 from producers.gateway.jobs.audio import AudioDownloads

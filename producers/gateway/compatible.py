@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from producers.gateway.access.origin import Origins
 from producers.gateway.asr.detection import LanguageDetection, Removal
 from producers.gateway.asr.service import Asr
-from producers.gateway.http.origin import Origins
 from producers.gateway.http.routes import Group
 from producers.gateway.jobs.cancellations import Cancellations
 from producers.gateway.jobs.ended import EndedJobs

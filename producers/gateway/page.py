@@ -10,7 +10,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from producers.gateway.http.origin import Origins
+from producers.gateway.access.origin import Origins
 from producers.gateway.http.problems import Problem
 from producers.gateway.http.routes import AnyParameters, Response, Route
 

@@ -5,10 +5,10 @@ from typing import Any
 from aiohttp import web
 
 from producers.gateway.access.caller import caller_of
+from producers.gateway.access.origin import Origins
 from producers.gateway.access.sessions import COOKIE, LIFETIME_S, Sessions
 from producers.gateway.access.unfinished import UnfinishedJobs
 from producers.gateway.documents.access import KeyDocument
-from producers.gateway.http.origin import Origins
 from producers.gateway.http.responses import json_response
 from producers.gateway.http.routes import Response, Route
 

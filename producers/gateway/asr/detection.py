@@ -22,8 +22,8 @@ from producers.gateway.jobs.waiting import Waiting
 from producers.gateway.parts import Parts
 from producers.gateway.submission.attended import AttendedJobs
 from producers.gateway.submission.submit import Submissions
+from producers.gateway.view.job_view import JobView
 from producers.gateway.view.progress import ChunkLanguage
-from producers.gateway.view.view import JobView
 from runtime import languages
 from runtime.errors import MurmurError
 from runtime.logs import get_logger

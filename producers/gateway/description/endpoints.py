@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from producers.gateway.access.origin import Origins
 from producers.gateway.description.docs_page import POLICY, page
 from producers.gateway.description.openapi import describe
-from producers.gateway.http.origin import Origins
 from producers.gateway.http.responses import content_etag
 from producers.gateway.http.routes import AnyParameters, Handler, Response, Route
 

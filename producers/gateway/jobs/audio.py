@@ -10,12 +10,13 @@ from typing import BinaryIO
 from aiohttp import web
 
 from producers.gateway.http.conditional import Validators, content_range
-from producers.gateway.http.disposition import content_disposition
+from producers.gateway.http.filenames import content_disposition
 from producers.gateway.http.media_types import BY_CONTAINER, BY_ENDING, UNKNOWN, media_type
 from producers.gateway.http.problems import Problem
 from producers.gateway.http.routes import Response, Route
 from producers.gateway.jobs.lookup import JobLookup
-from producers.gateway.view.view import JobView, View
+from producers.gateway.view.job_view import JobView
+from producers.gateway.view.view import View
 from runtime.errors import MurmurError
 from runtime.logs import get_logger
 from runtime.objects import NotFound, ObjectStore, keys

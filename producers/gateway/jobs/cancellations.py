@@ -5,7 +5,8 @@ import contextlib
 from datetime import UTC, datetime
 
 from producers.gateway.view.database import ViewUnavailable
-from producers.gateway.view.view import JobView, View
+from producers.gateway.view.job_view import JobView
+from producers.gateway.view.view import View
 from runtime.kafka.async_producer import AsyncProducer
 from runtime.kafka.messages import Output
 from schemas.jobs import CancelRequested

@@ -5,7 +5,7 @@ import asyncio
 from aiohttp import web
 
 from producers.gateway.documents.jobs import TranscriptFile
-from producers.gateway.http.disposition import content_disposition, with_ending
+from producers.gateway.http.filenames import content_disposition, with_ending
 from producers.gateway.http.problems import Problem
 from producers.gateway.http.responses import content_etag
 from producers.gateway.http.routes import Response, Route

@@ -8,7 +8,7 @@ from uuid import uuid4
 from producers.gateway.http.problems import Problem
 from producers.gateway.parts import Parts
 from producers.gateway.view.database import ViewUnavailable
-from producers.gateway.view.view import JobView
+from producers.gateway.view.job_view import JobView
 from runtime import identity
 from runtime.effective_options import again, for_file
 from runtime.kafka.messages import Output

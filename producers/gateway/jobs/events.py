@@ -14,7 +14,8 @@ from producers.gateway.jobs.lookup import JobLookup
 from producers.gateway.jobs.ordered_segments import Position
 from producers.gateway.jobs.status import PREFIX, Documents
 from producers.gateway.view.feed import Wakeups
-from producers.gateway.view.view import JobView, View
+from producers.gateway.view.job_view import JobView
+from producers.gateway.view.view import View
 from runtime import metrics
 
 HEARTBEAT_S = 15.0

@@ -9,8 +9,8 @@ import orjson
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from producers.gateway.http.routes import Query
-from producers.gateway.jobs.job_filter import JobFilter, Place
-from producers.gateway.view.view import JobView
+from producers.gateway.view.job_filter import JobFilter, Place
+from producers.gateway.view.job_view import JobView
 from schemas.jobs import State
 
 STATES: tuple[State, ...] = get_args(State)

@@ -7,7 +7,8 @@ from aiohttp import web
 from producers.gateway.access.caller import Caller, caller_of
 from producers.gateway.http.problems import Problem
 from producers.gateway.view.feed import Freshness
-from producers.gateway.view.view import JobView, View
+from producers.gateway.view.job_view import JobView
+from producers.gateway.view.view import View
 
 
 class JobLookup:

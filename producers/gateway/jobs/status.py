@@ -12,8 +12,9 @@ from producers.gateway.http.problems import Problem
 from producers.gateway.jobs.encoded_statuses import EncodedStatuses
 from producers.gateway.jobs.ordered_segments import Following, OrderedSegments, Position
 from producers.gateway.view.estimates import Estimate
+from producers.gateway.view.job_view import JobView
 from producers.gateway.view.progress import Progress
-from producers.gateway.view.view import JobView, View
+from producers.gateway.view.view import View
 from runtime import long_json
 from runtime.formats import FORMATS, answer, segment_document
 from runtime.gc_pause import gc_paused

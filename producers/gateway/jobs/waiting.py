@@ -8,7 +8,8 @@ from pydantic import Field
 
 from producers.gateway.http.routes import Query
 from producers.gateway.view.feed import Wakeups
-from producers.gateway.view.view import JobView, View
+from producers.gateway.view.job_view import JobView
+from producers.gateway.view.view import View
 from runtime import metrics
 
 WAIT_MAX_S = 60.0  # proxies between here and a client may end a request that is answered later

@@ -13,7 +13,8 @@ from producers.gateway.jobs.status import Documents
 from producers.gateway.openai import envelope
 from producers.gateway.submission.attended import AttendedJobs
 from producers.gateway.view.feed import Wakeups
-from producers.gateway.view.view import JobView, View
+from producers.gateway.view.job_view import JobView
+from producers.gateway.view.view import View
 from runtime.errors import Retry
 from schemas.jobs import JobRequested
 from schemas.segment import Segment

@@ -5,7 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
-from producers.gateway.http.origin import Origins
+from producers.gateway.access.origin import Origins
 from producers.gateway.http.responses import json_response
 from producers.gateway.jobs.status import audio_document, estimate_document, status_url
 from producers.gateway.view.estimates import Estimates

@@ -12,14 +12,14 @@ from uuid import UUID
 
 from aiohttp import web
 
-from producers.gateway.http.origin import Origins
+from producers.gateway.access.origin import Origins
 from producers.gateway.http.presence import while_connected
 from producers.gateway.http.problems import REASONS, Problem
 from producers.gateway.jobs.cancellations import Cancellations
 from producers.gateway.jobs.status import status_url
 from producers.gateway.jobs.waiting import Waiting
 from producers.gateway.parts import Parts
-from producers.gateway.view.view import JobView
+from producers.gateway.view.job_view import JobView
 from runtime.errors import MurmurError, Retry
 from runtime.logs import get_logger
 from schemas.jobs import JobRequested

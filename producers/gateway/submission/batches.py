@@ -30,7 +30,7 @@ from producers.gateway.submission.json_body import JSON_TYPE, SubmissionDocument
 from producers.gateway.submission.options import SubmissionOptions
 from producers.gateway.submission.submit import Acceptance, Audio, Door, Submissions, Submitter
 from producers.gateway.submission.transcribe import PROBLEMS
-from producers.gateway.view.view import JobView
+from producers.gateway.view.job_view import JobView
 from runtime.errors import Invalid, Retry
 from schemas.jobs import State
 

@@ -15,6 +15,7 @@ from pydantic import Field
 from producers.gateway.access.caller import caller_of
 from producers.gateway.documents.jobs import Submitted
 from producers.gateway.documents.uploads import Upload, UploadStatus
+from producers.gateway.http.filenames import display_name
 from producers.gateway.http.problems import Problem, check_names
 from producers.gateway.http.responses import json_response
 from producers.gateway.http.routes import Body, Response, Route
@@ -22,7 +23,6 @@ from producers.gateway.jobs.status import status_url
 from producers.gateway.parts import Parts
 from producers.gateway.submission import idempotency
 from producers.gateway.submission.accepted import REPLAYED, Accepted
-from producers.gateway.submission.form import display_name
 from producers.gateway.submission.json_body import as_field, read_object
 from producers.gateway.submission.options import SubmissionOptions
 from producers.gateway.submission.submit import Audio, Door, Submissions, Submitter

@@ -5,7 +5,6 @@ arrive, so that no body costs more than its size. Used by `submit.py`.
 """
 
 import re
-import unicodedata
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TypeVar
@@ -15,6 +14,7 @@ from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 from multipart import MultipartError, MultipartSegment, PushMultipartParser
 
+from producers.gateway.http.filenames import display_name
 from producers.gateway.http.problems import Problem
 from producers.gateway.submission.form_files import FormFiles
 from producers.gateway.submission.upload import too_large
@@ -24,7 +24,6 @@ PARTS_MAX = 32
 HEADER_BYTES_MAX = 8 * 1024  # of one header line of a part
 BOUNDARY_MAX = 70  # of RFC 2046
 PREAMBLE_BYTES_MAX = 4 * 1024  # before the first part; no known client sends anything there
-FILENAME_MAX = 255
 LIST = "[]"  # ends the name of a field that may be repeated
 OVERHEAD_BYTES = 1024 * 1024  # of a body, in addition to its file
 EXTENDED_FILENAME = re.compile(r"filename\*\s*=\s*utf-8'[^']*'([^;\s\"]+)", re.IGNORECASE)  # RFC 5987, sent by older clients
@@ -138,14 +137,6 @@ def _filename(part: MultipartSegment) -> str | None:
 def _decoded(text: str) -> str:
     """Names are UTF-8, but for those of old file systems: bytes that are not become surrogates, which are never shown."""
     return text.encode("latin-1").decode(errors="surrogateescape")
-
-
-def display_name(filename: str | None) -> str:
-    """The last part of the name the client gave, fit to be shown: no control characters, 255 at most. Never a path."""
-    last = (filename or "").replace("\\", "/").rpartition("/")[2]
-    shown = "".join(character for character in last if unicodedata.category(character) not in ("Cc", "Cs", "Zl", "Zp"))
-    shown = shown.translate(dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])).strip()  # no turning of directions
-    return shown[:FILENAME_MAX] or "audio"
 
 
 def check_length(request: web.BaseRequest, max_bytes: int) -> None:

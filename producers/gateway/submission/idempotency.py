@@ -15,7 +15,8 @@ from aiohttp import web
 
 from producers.gateway.http.problems import Problem
 from producers.gateway.view.feed import Freshness
-from producers.gateway.view.view import KeyUse, View
+from producers.gateway.view.job_view import KeyUse
+from producers.gateway.view.view import View
 from runtime.identity import digest
 from schemas.jobs import Idempotency, JobRequested
 

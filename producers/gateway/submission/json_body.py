@@ -13,8 +13,9 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from producers.gateway.http.filenames import display_name
 from producers.gateway.http.problems import Problem, check_names
-from producers.gateway.submission.form import check_encoding, chunks, display_name, malformed
+from producers.gateway.submission.form import check_encoding, chunks, malformed
 from producers.gateway.submission.options import URL_MAX, SubmissionOptions
 from runtime.objects.store import KEY_BYTES_MAX
 

@@ -18,7 +18,7 @@ from producers.gateway.submission.idempotency import HEADER
 from producers.gateway.submission.json_body import JSON_TYPE, SubmissionDocument
 from producers.gateway.submission.options import SubmissionOptions
 from producers.gateway.submission.submit import Submissions
-from producers.gateway.view.view import JobView
+from producers.gateway.view.job_view import JobView
 from schemas.jobs import JobRequested
 
 FORM_PROBLEMS = (  # of a submission as a form

@@ -12,9 +12,10 @@ from producers.gateway.access.caller import caller_of
 from producers.gateway.documents.sessions import SessionList
 from producers.gateway.http.responses import json_response
 from producers.gateway.http.routes import Route
-from producers.gateway.jobs.job_filter import JobFilter
 from producers.gateway.jobs.status import Documents
-from producers.gateway.view.view import JobView, View
+from producers.gateway.view.job_filter import JobFilter
+from producers.gateway.view.job_view import JobView
+from producers.gateway.view.view import View
 from schemas.worker import WorkerReported, WorkerRun
 
 JOBS_MAX = 500  # started jobs that are looked at, the newest ones

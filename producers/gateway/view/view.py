@@ -7,15 +7,15 @@ to fill its next broker.
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
 
-from producers.gateway.jobs.job_filter import JobFilter, Place
 from producers.gateway.view.database import Database
 from producers.gateway.view.estimates import RECENT, Estimates
+from producers.gateway.view.job_filter import JobFilter, Place
+from producers.gateway.view.job_view import JobView, KeyUse, shown_name
 from producers.gateway.view.layout import CHANGED, DELETED, LAYOUT, REQUESTED, TABLES, UPGRADES
 from producers.gateway.view.progress import ProgressBook
 from producers.gateway.view.recent_jobs import RecentJobs
@@ -24,9 +24,8 @@ from runtime.kafka.messages import Partition, Received
 from runtime.settings import Settings
 from schemas import codec
 from schemas.cache import CacheCleared
-from schemas.jobs import TERMINAL, CancelRequested, Job, JobChanged, JobRequested, ResultSummary, State
-from schemas.options import ModelRef
-from schemas.record import Failure, Record
+from schemas.jobs import TERMINAL, CancelRequested, Job, JobChanged, JobRequested
+from schemas.record import Record
 from schemas.topics import CANCELLATIONS, JOBS, REQUESTS, WORKERS
 from schemas.work import WorkProgressed
 from schemas.worker import WorkerReported
@@ -40,62 +39,6 @@ R = TypeVar("R", bound=Record)
 def view_path(settings: Settings) -> Path:
     """Path of the view in the data directory."""
     return settings.data_dir / "gateway" / "view.sqlite3"
-
-
-def shown_name(job: Job) -> str:
-    """With the folder, for a file that was dropped into one."""
-    return job.filename if job.dropped is None else job.dropped.key
-
-
-@dataclass(frozen=True, slots=True)
-class JobView:
-    """The last known state of a job."""
-
-    job: Job
-    work_id: str
-    state: State
-    changed_at: datetime
-    model: ModelRef
-    cached: bool = False
-    result: ResultSummary | None = None
-    error: Failure | None = None
-    started_at: datetime | None = None
-    decoded_s: float | None = None
-
-    @property
-    def job_id(self) -> UUID:
-        return self.job.job_id
-
-    @property
-    def ended(self) -> bool:
-        return self.state in TERMINAL
-
-    @property
-    def ended_at(self) -> datetime | None:
-        return self.changed_at if self.ended else None
-
-    @property
-    def duration_s(self) -> float | None:
-        """Of the audio: as it was read, before that as the file states."""
-        if self.result is not None:
-            return self.result.duration_s
-        return self.decoded_s or (self.job.audio.duration_s if self.job.audio is not None else None)
-
-    @property
-    def filename(self) -> str:
-        return shown_name(self.job)
-
-    @property
-    def place(self) -> Place:
-        return Place(self.job.submitted_at.timestamp(), str(self.job_id))
-
-
-@dataclass(frozen=True, slots=True)
-class KeyUse:
-    """What an Idempotency-Key was used for; `requested` is None if the job was deleted."""
-
-    job_id: UUID
-    requested: JobRequested | None
 
 
 class View:

@@ -8,13 +8,13 @@ from typing import Any, cast
 import pytest
 from aiohttp import web
 
-from producers.gateway.http.origin import Origins
+from producers.gateway.access.origin import Origins
 from producers.gateway.jobs.cancellations import Cancellations
 from producers.gateway.jobs.waiting import Waiting
 from producers.gateway.parts import Parts
 from producers.gateway.submission import attended
 from producers.gateway.submission.attended import AttendedJobs
-from producers.gateway.view.view import JobView
+from producers.gateway.view.job_view import JobView
 from runtime.errors import Retry
 from schemas.jobs import JobRequested, State
 from tests.unit.processors.coordinator.test_decide import requested

@@ -4,8 +4,8 @@ from typing import get_args
 
 import pytest
 
+from producers.gateway.http.filenames import display_name
 from producers.gateway.http.problems import Problem
-from producers.gateway.submission.form import display_name
 from producers.gateway.submission.options import KNOWN, Format, SubmissionOptions, parse_submission
 from runtime.formats import FORMATS
 from runtime.models import catalogue

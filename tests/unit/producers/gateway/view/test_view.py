@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from producers.gateway.jobs.job_filter import JobFilter
 from producers.gateway.view.estimates import RECENT
+from producers.gateway.view.job_filter import JobFilter
 from producers.gateway.view.view import View
 from runtime.kafka.messages import Partition, Received
 from schemas import codec

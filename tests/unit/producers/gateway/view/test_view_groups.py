@@ -7,7 +7,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from producers.gateway.view.view import KeyUse, View
+from producers.gateway.view.job_view import KeyUse
+from producers.gateway.view.view import View
 from schemas.jobs import Idempotency, Job, JobRequested
 from tests.unit.producers.gateway.view.test_view import NOON, WORK_ID, apply, changed, requested
 
