@@ -22,7 +22,8 @@ from runtime.objects.store import BadKey
 from runtime.objects.transcripts import Transcripts
 from runtime.settings import Settings
 from schemas.jobs import TERMINAL, CancelRequested, JobChanged, JobRequested
-from schemas.record import ObjectRef
+from schemas.options import ModelRef
+from schemas.record import Failure, ObjectRef
 from schemas.topics import CANCELLATIONS, REQUESTS
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ class Remembered:
     drops: tuple[ObjectRef, ...] = ()
 
 
-def remember(broker: EmbeddedBroker, settings: Settings, objects: ObjectStore) -> Remembered:
-    """Called before the stages start. Blocks."""
+def remember(broker: EmbeddedBroker, settings: Settings, objects: ObjectStore, served: Sequence[ModelRef]) -> Remembered:
+    """Called before the stages start. Blocks. Unfinished jobs for models that are not `served` any more will fail."""
     from producers.gateway.view.database import ViewDamaged
     from producers.gateway.view.view import View, view_path
 
@@ -67,7 +68,7 @@ def remember(broker: EmbeddedBroker, settings: Settings, objects: ObjectStore) -
     if ended or unfinished:
         log.info("jobs.restored", ended=ended, unfinished=len(unfinished), rewritten=len(rewrites))
     jobs = [*(last.job for last in known), *(request.job for request, _ in unfinished)]
-    again = [*_with_results(unfinished, Transcripts(objects, settings.work_bucket)), *rewrites]
+    again = [*_with_results(_refused(unfinished, served), Transcripts(objects, settings.work_bucket)), *rewrites]
     requests = [output for requested, cancelled in again for output in _requests(requested, cancelled)]
     return Remembered(tuple(requests), tuple(job.dropped for job in jobs if job.dropped is not None))
 
@@ -99,6 +100,20 @@ def _requests(request: JobRequested, cancelled: CancelRequested | None) -> Itera
     yield Output(REQUESTS, request.work.work_id, request)
     if cancelled is not None:
         yield Output(CANCELLATIONS, request.work.work_id, cancelled)
+
+
+def _refused(
+    unfinished: Iterable[tuple[JobRequested, CancelRequested | None]], served: Sequence[ModelRef]
+) -> Iterator[tuple[JobRequested, CancelRequested | None]]:
+    """`murmur dev` may have been started with another model than before: nobody would transcribe their chunks."""
+    for requested, cancelled in unfinished:
+        model = requested.work.model
+        if model in served:
+            yield requested, cancelled
+            continue
+        message = f"the job needs the model {model.name} ({model.revision[:12]}), which is not served any more: retry it"
+        failure = Failure(reason="model_not_served", message=message)
+        yield requested.model_copy(update={"refused": failure}), cancelled
 
 
 def _with_results(

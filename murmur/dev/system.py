@@ -54,7 +54,7 @@ class Dev:
         except OSError as error:
             raise _unusable(settings.data_dir, error) from error
         self.broker = start_broker(settings)
-        remembered = seed.remember(self.broker, settings, objects)
+        remembered = seed.remember(self.broker, settings, objects, [each.ref for each in (model, *other_models)])
         self._probe = stages.probe_of(settings)
         self.resources = Resources(
             settings, self.broker.kafka(), objects, model, settings.data_dir, remembered.drops, other_models, self._probe

@@ -13,7 +13,10 @@ from runtime.kafka.embedded import EmbeddedBroker
 from runtime.objects.keys import transcript_key
 from runtime.settings import Settings
 from schemas.jobs import CancelRequested, JobRequested
+from schemas.options import ModelRef
 from tests.unit.producers.gateway.view.test_view import WORK_ID, requested
+
+SERVED = requested(uuid4(), 0).work.model
 
 
 @pytest.fixture
@@ -37,7 +40,19 @@ def test_a_job_whose_transcript_was_stored_before_the_end_is_answered_with_it(se
     if is_stored:
         objects.put(settings.work_bucket, transcript_key(WORK_ID), b"{}")
     with EmbeddedBroker() as broker:
-        outputs = seed.remember(broker, settings, objects).requests
+        outputs = seed.remember(broker, settings, objects, [SERVED]).requests
     requests = [output.value for output in outputs if isinstance(output.value, JobRequested)]
+    assert [request.refused for request in requests] == [None, None]
     assert [request.result is not None for request in requests] == [is_stored, False]
     assert [type(output.value).__name__ for output in outputs] == ["JobRequested", "JobRequested", "CancelRequested"]
+
+
+def test_an_unfinished_job_for_a_model_that_is_not_served_any_more_fails(settings: Settings) -> None:
+    objects = store_of(settings)
+    objects.create()
+    other = ModelRef(name="other", revision="1")
+    with EmbeddedBroker() as broker:
+        outputs = seed.remember(broker, settings, objects, [other]).requests
+    refused = [output.value.refused for output in outputs if isinstance(output.value, JobRequested)]
+    assert [failure.reason for failure in refused if failure is not None] == ["model_not_served"] * 2
+    assert all(failure is not None and SERVED.name in failure.message for failure in refused)

@@ -77,6 +77,13 @@ class Retention(Document):
     dead_letters_s: float
 
 
+class QueueFigures(Document):
+    """What was accepted and has not ended; of the caller's owner, where it may not see all."""
+
+    works: int = Field(description="several jobs may wait for one")
+    audio_s: float = Field(description="as the files state, or by their size")
+
+
 class HealthReport(Document):
     """The parts of the installation; `degraded` if any of them is."""
 
@@ -91,4 +98,5 @@ class HealthReport(Document):
     ram: RamPart
     disk: SpacePart
     stages: Part = Field(description="what is not ready to work: this gateway, and in `murmur dev` the other stages")
+    queue: QueueFigures
     retention: Retention

@@ -4,6 +4,7 @@ from pydantic import Field
 
 from producers.gateway.documents.document import Document
 from schemas.jobs import State
+from schemas.record import Lane
 from schemas.warning import TranscriptWarning
 from schemas.worker import ModelState
 
@@ -111,7 +112,7 @@ class Statistics(Document):
     windows: Windows
     started_jobs: int
     oldest_job_age_s: float | None
-    queued_audio_s: float | None
+    queued_audio_s: dict[Lane, float] | None = Field(description="speech cut into chunks and not yet transcribed, by lane")
 
 
 class Status(Document):

@@ -9,7 +9,7 @@ export class Strip {
     const paths = ["jobs?state=PENDING&limit=1", "stats", "models", "gpu-status", "cache-stats", "health"];
     const [jobs, stats, models, gpus, figures, health] = await Promise.all(paths.map(path => optional("api/" + path)));
     const last = jobs?.jobs.length ? await optional(`${ASYNC}/status/${jobs.jobs[0].task_id}`) : null;
-    const items = [queue(jobs, stats, last), workers(models, gpus, stats), cache(figures), letters(health)].filter(Boolean);
+    const items = [queue(jobs, health, last), workers(models, gpus, stats), cache(figures), letters(health)].filter(Boolean);
     const as = JSON.stringify(items);
     if (as === this.as) return;
     this.as = as;
@@ -26,13 +26,13 @@ async function optional(path) {
   try { return await request(path); } catch { return null; }
 }
 
-/** `last`: the status of the job that was submitted last, if it waits. */
-function queue(jobs, stats, last) {
+/** `health`: counts the audio of what waits; `last`: the status of the job that was submitted last, if it waits. */
+function queue(jobs, health, last) {
   if (!jobs) return null;
   const files = (jobs.counts.PENDING || 0) + (jobs.counts.STARTED || 0);
   if (!files) return ["Queue", "empty"];
   const facts = [files === 1 ? "1 file" : `${files} files`];
-  if (stats && !stats.stale && stats.queued_audio_s) facts.push(length(stats.queued_audio_s) + " of audio");
+  if (health?.queue.audio_s) facts.push(length(health.queue.audio_s) + " of audio");
   if (last?.estimate) facts.push(`the last one ends in ${length(last.estimate.min)} to ${length(last.estimate.max)}`);
   return ["Queue", ...facts];
 }

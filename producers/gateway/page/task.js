@@ -165,9 +165,9 @@ function trackName(track) {
 
 function downloads(status) {
   const menu = make("details", undefined, "menu"), list = make("ul");
-  const stem = fileName(status).split("/").pop();
+  const name = fileName(status).split("/").pop(), stem = name.replace(/(?<=[^.])\.[A-Za-z0-9]{1,5}$/, "");
   for (const [format, label] of Object.entries(FORMATS)) list.append(download(label, `${ASYNC}/${status.task_id}/transcript.${format}`, `${stem}.${format}`));
-  list.append(link("The file itself", `api/jobs/${status.task_id}/audio`, stem));
+  list.append(link("The file itself", `api/jobs/${status.task_id}/audio`, name));
   menu.append(make("summary", "Download", "act"), list);
   menu.addEventListener("keydown", event => {
     if (event.key !== "Escape") return;

@@ -58,7 +58,11 @@ class Fetcher:
             if isinstance(error.os_error, AddressRefused):
                 raise _forbidden() from None
             raise Problem(502, "fetch_failed", f"The URL's server cannot be reached: {type(error.os_error).__name__}.") from error
-        except (aiohttp.ClientError, ValueError) as error:  # ValueError: a host that cannot be written as IDNA, for one
+        except UnicodeError as error:
+            raise Problem(400, "bad_url", "The URL cannot be fetched: its host is not a name that DNS can have.") from error
+        except aiohttp.ClientPayloadError as error:
+            raise Problem(502, "fetch_failed", "The URL's server ended its response before the file was complete.") from error
+        except (aiohttp.ClientError, ValueError) as error:
             raise Problem(
                 502, "fetch_failed", f"The URL's server does not speak HTTP properly: {type(error).__name__}."
             ) from error

@@ -32,10 +32,10 @@ class Health:
         return [Route("GET", "/api/health", self.health, summary, "system", responses={200: HealthReport})]
 
     async def health(self, request: web.Request) -> web.Response:
-        sees_all = caller_of(request).scope is None
-        return json_response(self._document(datetime.now(UTC), sees_all=sees_all))
+        return json_response(self._document(datetime.now(UTC), caller_of(request).scope))
 
-    def _document(self, now: datetime, *, sees_all: bool) -> dict[str, Any]:
+    def _document(self, now: datetime, owner: str | None) -> dict[str, Any]:
+        """`owner`: the only one whose jobs the caller may see; None: all."""
         readings, workers = self._parts.readings, self._parts.view.workers.latest(now)
         reading, age_s = readings.latest or NEVER, readings.age_s()
         silent = f"no answer for {age_s:.0f} s" if age_s is not None and age_s > SILENT_S else None
@@ -55,8 +55,13 @@ class Health:
             "at": now,
             "age_s": _rounded(age_s),
             **parts,
-            "retention": self._retention(reading, sees_all=sees_all),
+            "queue": self._queue(owner),
+            "retention": self._retention(reading, sees_all=owner is None),
         }
+
+    def _queue(self, owner: str | None) -> dict[str, Any]:
+        queue = self._parts.view.estimates.queue(owner)
+        return {"works": queue.works, "audio_s": round(queue.audio_s, 3)}
 
     def _retention(self, reading: Reading, *, sees_all: bool) -> dict[str, Any]:
         """How long what is kept, and what there is now."""

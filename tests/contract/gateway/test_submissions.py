@@ -128,6 +128,7 @@ def test_formats_of_an_object_are_written_beside_it(gateway: RunningGateway) -> 
         ({"url": "https://example.org/a", "language": "xx"}, 400, "unknown_language"),
         ({"url": "ftp://example.org/a"}, 400, "bad_url"),
         ({"url": "https://user:password@example.org/a"}, 400, "bad_url"),
+        ({"url": "https://x..example.org/a"}, 400, "bad_url"),
         ({"url": "http://127.0.0.1/a"}, 400, "forbidden_address"),
         ({"url": "http://[::ffff:10.0.0.1]/a"}, 400, "forbidden_address"),
         ({"url": "http://169.254.169.254/latest"}, 400, "forbidden_address"),

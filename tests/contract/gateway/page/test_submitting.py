@@ -100,7 +100,7 @@ def test_a_download_is_what_it_says(gateway: RunningGateway, browser: Browser, l
         page.get_by_text("Download", exact=True).click()
         with page.expect_download() as download:
             page.get_by_role("link", name=label).click()
-        assert download.value.suggested_filename == f"minutes.wav.{ending}"
+        assert download.value.suggested_filename == f"minutes.{ending}"
         assert Path(download.value.path()).read_text().startswith(begins)
 
 
