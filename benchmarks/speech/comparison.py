@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from murmur.word_errors import Score
 
@@ -53,8 +54,13 @@ class Row:
     @classmethod
     def from_json(cls, text: str) -> "Row":
         row = json.loads(text)
-        murmur, reference = (Score(**row[key]) if row[key] else None for key in ("murmur", "reference"))
+        murmur, reference = (_score(row[key]) if row[key] else None for key in ("murmur", "reference"))
         return cls(**{**row, "murmur": murmur, "reference": reference})
+
+
+def _score(values: dict[str, Any]) -> Score:
+    """JSON has no tuples."""
+    return Score(**{**values, "differences": tuple(values["differences"])})
 
 
 def total(rows: Sequence[Row], file: str = "all") -> Row:

@@ -25,6 +25,7 @@ FLAVOURS = (MINIO, VERSITYGW)
 ARTIFACTS = (build.KAFKA, CLASSES, build.VERSITYGW, build.MINIO)
 BORROWED = "borrowed"  # the name of a marker file
 MAY_BE_KILLED = "broker.session.timeout.ms=4000\n"  # a restart waits for the end of the session of the node that was killed
+AGAIN = "-again"  # of the folder of a second try
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,13 @@ def not_built() -> str | None:
 def own_kafka(folder: Path, properties: str = "") -> Kafka:
     """A started broker that ends with this process; `properties`: see `Kafka`. End it with `process.forget()`."""
     kafka = Kafka(folder, leashed=True, properties=MAY_BE_KILLED + properties)
-    kafka.start()
+    try:
+        kafka.start()
+    except ServiceError as error:
+        if "Address already in use" not in str(error) or folder.name.endswith(AGAIN):
+            raise
+        kafka.process.forget()  # another program took a port between its choice and the start, some seconds later
+        return own_kafka(folder.with_name(folder.name + AGAIN), properties)
     return kafka
 
 

@@ -12,6 +12,7 @@ def test_scores_add_up_and_rows_survive_their_way_to_the_table() -> None:
     rows = [Row("x", "tiny.en", "30 s", one, 1.0, other, 2.0), Row("y", "tiny.en", "30 s", other, 1.0, other, 2.0)]
     assert total(rows).murmur == Score(words=3, missing=1, invented=1)
     assert [Row.from_json(row.to_json()) for row in rows] == rows
+    assert total([Row.from_json(row.to_json()) for row in rows]).murmur.differences == total(rows).murmur.differences
     assert table(rows)[1] == "| x | tiny.en | 30 s | 2 | 1 | 0 | 1 (50.0%) | 1 (100.0%) | 1.0 | 2.0 |"
 
 
