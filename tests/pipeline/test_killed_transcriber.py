@@ -26,6 +26,7 @@ def start_transcriber(system: Dev, log: Path) -> Process:
         "MURMUR_STORE_DIR": str(system.settings.data_dir),
         "MURMUR_MODEL": "demo",
         "MURMUR_MODEL_REPLICAS": "1",
+        "MURMUR_BATCH_SIZE": "1",  # a batch is in hand until its results are acknowledged and its offsets committed
     }
     return Process(["-m", "murmur.cli.child", "transcriber"], environment, log)
 
