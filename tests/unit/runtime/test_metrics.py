@@ -9,7 +9,7 @@ from runtime import metrics
 
 ALL = [metric for metric in vars(metrics).values() if isinstance(metric, MetricWrapperBase)]
 JOB_LABELS = {"reason", "outcome", "lane", "model", "state", "cached", "format"}
-LABELS = {"stage", "topic", "route", "method", "status", "step", "fault"} | JOB_LABELS
+LABELS = {"stage", "topic", "route", "method", "status", "step", "fault", "kind"} | JOB_LABELS
 
 
 def names(metric: MetricWrapperBase) -> list[str]:
