@@ -133,6 +133,7 @@ def test_gpus_are_reported_with_what_the_models_take_of_the_first(reporting: Rep
 
 
 def test_a_run_is_reported_two_seconds_after_the_last_report_and_is_gone_when_it_is_done(reporting: Reporting) -> None:
+    reporting.engine.replicas = 3  # their audio may come in three turns, so that each is a batch
     system = reporting.started().system
     reporting.engine.gate.clear()
     system.turn(system.chunk(work="a"), system.chunk(work="a"), system.chunk("interactive", work="c"))
