@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runtime import api_keys
-from runtime.kafka.embedded import EmbeddedBroker
-from tests.contract.gateway.running_gateway import RunningGateway, running
+from tests.contract.gateway.running_gateway import RunningGateway, embedded
 from tests.waiting import wait_until
 
 NONE: Mapping[str, Mapping[str, int]] = {}
@@ -41,6 +40,5 @@ def keyed(folder: Path, limited: Mapping[str, Mapping[str, int]] = NONE, **optio
     lines = [api_keys.line(owner, key, limited.get(owner), is_admin=owner == "ops") for owner, key in keys.items()]
     file = folder / "keys"
     file.write_text("\n".join([*lines, ""]))
-    with EmbeddedBroker() as broker, running(broker.kafka(), folder, api_keys_file=file, **options) as gateway:
-        wait_until(lambda: gateway.stage.not_ready() is None, "the gateway")
+    with embedded(folder, api_keys_file=file, **options) as gateway:
         yield Keyed(gateway, file, keys)

@@ -17,6 +17,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from producers.gateway import Gateway, build
 from producers.gateway.http.connection import Patience
 from runtime.kafka.client import Kafka
+from runtime.kafka.embedded import EmbeddedBroker
 from runtime.kafka.follower import Follower
 from runtime.models import catalogue
 from runtime.objects.directory import DirectoryStore
@@ -125,6 +126,14 @@ def running_with(parts: Resources, patience: Patience = Patience()) -> Iterator[
         stage.stop()
         thread.join(DEADLINE_S)
     assert not thread.is_alive()
+
+
+@contextmanager
+def embedded(folder: Path, /, **options: object) -> Iterator[RunningGateway]:
+    """A gateway that is ready, with a broker of its own. `options`: settings."""
+    with EmbeddedBroker() as broker, running(broker.kafka(), folder, **options) as gateway:
+        wait_until(lambda: gateway.stage.not_ready() is None, "the gateway")
+        yield gateway
 
 
 MULTIPART = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}

@@ -5,17 +5,15 @@ from collections.abc import Iterator
 import pytest
 
 from producers.gateway.view.estimates import ASSUMED_BYTES_S
-from runtime.kafka.embedded import EmbeddedBroker
 from tests.contract.gateway.running_gateway import (
     API,
     RunningGateway,
+    embedded,
     finish,
     is_problem,
     publish_state,
-    running,
     submitted,
 )
-from tests.waiting import wait_until
 
 SECOND = bytes(ASSUMED_BYTES_S)
 
@@ -23,11 +21,7 @@ SECOND = bytes(ASSUMED_BYTES_S)
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
     """Its queue takes ten seconds of audio. It does not look into files, so their size counts."""
-    with (
-        EmbeddedBroker() as broker,
-        running(broker.kafka(), tmp_path_factory.mktemp("gateway"), max_queued_audio_s=10) as gateway,
-    ):
-        wait_until(lambda: gateway.stage.not_ready() is None, "the gateway")
+    with embedded(tmp_path_factory.mktemp("gateway"), max_queued_audio_s=10) as gateway:
         yield gateway
 
 

@@ -23,6 +23,7 @@ from tests.contract.gateway.running_gateway import (
     MULTIPART,
     RunningGateway,
     cancelled,
+    embedded,
     finish,
     jobs,
     multipart,
@@ -36,8 +37,7 @@ NAMES = (f"file {number}.wav" for number in count())
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
-    with EmbeddedBroker() as broker, running(broker.kafka(), tmp_path_factory.mktemp("gateway")) as gateway:
-        wait_until(lambda: gateway.stage.not_ready() is None, "the gateway")
+    with embedded(tmp_path_factory.mktemp("gateway")) as gateway:
         yield gateway
 
 
@@ -156,8 +156,7 @@ def test_a_request_that_is_repeated_continues_the_work_of_the_job_that_was_cance
 
 
 def test_at_the_limit_the_response_names_the_job_which_goes_on(tmp_path: Path, pool: ThreadPoolExecutor) -> None:
-    with EmbeddedBroker() as broker, running(broker.kafka(), tmp_path, response_wait_s=0.3) as gateway:
-        wait_until(lambda: gateway.stage.not_ready() is None, "the gateway")
+    with embedded(tmp_path, response_wait_s=0.3) as gateway:
         call = Call(gateway, pool, retries=1)
         with pytest.raises(openai.InternalServerError) as caught:
             call.response.result(DEADLINE_S)

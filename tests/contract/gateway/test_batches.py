@@ -7,7 +7,6 @@ import orjson
 import pytest
 
 from producers.gateway.submission.batches import ITEMS_MAX, joint_state
-from runtime.kafka.embedded import EmbeddedBroker
 from schemas.jobs import State
 from schemas.record import Failure
 from tests.contract.gateway.running_gateway import (
@@ -15,14 +14,13 @@ from tests.contract.gateway.running_gateway import (
     MULTIPART,
     Answer,
     RunningGateway,
+    embedded,
     finish,
     is_problem,
     publish_state,
     requested,
-    running,
 )
 from tests.contract.gateway.test_submissions import JSON, cancelled, put
-from tests.waiting import wait_until
 
 BATCH = "/api/transcribe/batch"
 MAX_BYTES = 1_000_000
@@ -30,11 +28,7 @@ MAX_BYTES = 1_000_000
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
-    with (
-        EmbeddedBroker() as broker,
-        running(broker.kafka(), tmp_path_factory.mktemp("gateway"), max_upload_bytes=MAX_BYTES) as gateway,
-    ):
-        wait_until(lambda: gateway.stage.not_ready() is None, "the gateway")
+    with embedded(tmp_path_factory.mktemp("gateway"), max_upload_bytes=MAX_BYTES) as gateway:
         yield gateway
 
 

@@ -6,11 +6,18 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
-from runtime.kafka.embedded import EmbeddedBroker
 from schemas.record import Failure
 from schemas.segment import Segment, Word
 from schemas.warning import TranscriptWarning
-from tests.contract.gateway.running_gateway import API, RunningGateway, finish, progressed, publish_state, running, submitted
+from tests.contract.gateway.running_gateway import (
+    API,
+    RunningGateway,
+    embedded,
+    finish,
+    progressed,
+    publish_state,
+    submitted,
+)
 from tests.waiting import wait_until
 
 Json = dict[str, Any]
@@ -19,8 +26,7 @@ Json = dict[str, Any]
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
     folder = tmp_path_factory.mktemp("gateway")
-    with EmbeddedBroker() as broker, running(broker.kafka(), folder, trusted_proxies="127.0.0.1") as gateway:
-        wait_until(lambda: gateway.stage.not_ready() is None, "the gateway")
+    with embedded(folder, trusted_proxies="127.0.0.1") as gateway:
         yield gateway
 
 

@@ -9,12 +9,19 @@ from uuid import UUID, uuid4
 import pytest
 
 from producers.gateway.submission import direct_uploads
-from runtime.kafka.embedded import EmbeddedBroker
 from runtime.objects.keys import PROMISES, promise_key
 from schemas import codec
 from schemas.order import UploadPromised
 from tests.contract.gateway.keyed import keyed
-from tests.contract.gateway.running_gateway import MULTIPART, Answer, RunningGateway, is_problem, multipart, requested, running
+from tests.contract.gateway.running_gateway import (
+    MULTIPART,
+    Answer,
+    RunningGateway,
+    embedded,
+    is_problem,
+    multipart,
+    requested,
+)
 from tests.contract.gateway.test_submissions import post as post_json
 from tests.waiting import wait_until
 
@@ -24,11 +31,7 @@ MAX_BYTES = 1_000_000
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
-    with (
-        EmbeddedBroker() as broker,
-        running(broker.kafka(), tmp_path_factory.mktemp("gateway"), max_upload_bytes=MAX_BYTES) as gateway,
-    ):
-        wait_until(lambda: gateway.stage.not_ready() is None, "the gateway")
+    with embedded(tmp_path_factory.mktemp("gateway"), max_upload_bytes=MAX_BYTES) as gateway:
         yield gateway
 
 

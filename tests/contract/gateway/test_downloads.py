@@ -8,7 +8,6 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from runtime.kafka.embedded import EmbeddedBroker
 from schemas.jobs import JobRequested
 from schemas.record import ObjectRef
 from schemas.segment import Segment
@@ -18,11 +17,11 @@ from tests.contract.gateway.running_gateway import (
     MULTIPART,
     Answer,
     RunningGateway,
+    embedded,
     finish,
     is_problem,
     multipart,
     requested,
-    running,
     submitted,
 )
 from tests.waiting import wait_until
@@ -33,8 +32,7 @@ LONG = tuple(Segment(start=second, end=second + 1, text=f"A sentence, number {se
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
-    with EmbeddedBroker() as broker, running(broker.kafka(), tmp_path_factory.mktemp("gateway")) as gateway:
-        wait_until(lambda: gateway.stage.not_ready() is None, "the gateway")
+    with embedded(tmp_path_factory.mktemp("gateway")) as gateway:
         yield gateway
 
 

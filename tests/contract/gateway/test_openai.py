@@ -7,10 +7,8 @@ import openai
 import pytest
 from openai import OpenAI
 
-from runtime.kafka.embedded import EmbeddedBroker
 from tests.contract.gateway.keyed import keyed
-from tests.contract.gateway.running_gateway import MULTIPART, Answer, RunningGateway, multipart, running
-from tests.waiting import wait_until
+from tests.contract.gateway.running_gateway import MULTIPART, Answer, RunningGateway, embedded, multipart
 
 MODELS = "/v1/models"
 TRANSCRIPTIONS = "/v1/audio/transcriptions"
@@ -18,11 +16,7 @@ TRANSCRIPTIONS = "/v1/audio/transcriptions"
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
-    with (
-        EmbeddedBroker() as broker,
-        running(broker.kafka(), tmp_path_factory.mktemp("gateway"), max_upload_bytes=2 * 1024 * 1024) as gateway,
-    ):
-        wait_until(lambda: gateway.stage.not_ready() is None, "the gateway")
+    with embedded(tmp_path_factory.mktemp("gateway"), max_upload_bytes=2 * 1024 * 1024) as gateway:
         yield gateway
 
 

@@ -11,13 +11,20 @@ from openai import OpenAI
 from openai.types.audio import TranscriptionTextDeltaEvent, TranscriptionTextDoneEvent
 
 from producers.gateway.submission import attended
-from runtime.kafka.embedded import EmbeddedBroker
 from schemas.jobs import JobRequested
 from schemas.record import Failure
 from schemas.segment import Segment
 from schemas.topics import PROGRESS
 from schemas.work import SAMPLE_RATE_HZ, WorkProgressed
-from tests.contract.gateway.running_gateway import RunningGateway, cancelled, finish, jobs, publish_state, running, status
+from tests.contract.gateway.running_gateway import (
+    RunningGateway,
+    cancelled,
+    embedded,
+    finish,
+    jobs,
+    publish_state,
+    status,
+)
 from tests.waiting import DEADLINE_S, wait_until
 
 NAMES = (f"file {number}.wav" for number in count())
@@ -25,8 +32,7 @@ NAMES = (f"file {number}.wav" for number in count())
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
-    with EmbeddedBroker() as broker, running(broker.kafka(), tmp_path_factory.mktemp("gateway")) as gateway:
-        wait_until(lambda: gateway.stage.not_ready() is None, "the gateway")
+    with embedded(tmp_path_factory.mktemp("gateway")) as gateway:
         yield gateway
 
 

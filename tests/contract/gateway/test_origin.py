@@ -5,9 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from runtime.kafka.embedded import EmbeddedBroker
-from tests.contract.gateway.running_gateway import API, MULTIPART, RunningGateway, is_problem, multipart, running
-from tests.waiting import wait_until
+from tests.contract.gateway.running_gateway import API, MULTIPART, RunningGateway, embedded, is_problem, multipart
 
 ELSEWHERE = [
     {"Origin": "http://evil.example"},
@@ -23,15 +21,13 @@ ELSEWHERE = [
 def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
     """Behind a reverse proxy on this machine, under a path."""
     options = {"base_path": "/murmur", "trusted_proxies": "127.0.0.0/8", "allowed_hosts": "speech.example"}
-    with EmbeddedBroker() as broker, running(broker.kafka(), tmp_path_factory.mktemp("proxied"), **options) as gateway:
-        wait_until(lambda: gateway.stage.not_ready() is None, "the gateway")
+    with embedded(tmp_path_factory.mktemp("proxied"), **options) as gateway:
         yield gateway
 
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
-    with EmbeddedBroker() as broker, running(broker.kafka(), tmp_path_factory.mktemp("plain")) as gateway:
-        wait_until(lambda: gateway.stage.not_ready() is None, "the gateway")
+    with embedded(tmp_path_factory.mktemp("plain")) as gateway:
         yield gateway
 
 

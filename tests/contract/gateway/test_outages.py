@@ -8,13 +8,12 @@ from pathlib import Path
 from producers.gateway.server import THREADS
 from runtime.kafka.client import Kafka
 from runtime.kafka.embedded import EmbeddedBroker
-from tests.contract.gateway.running_gateway import API, MULTIPART, multipart, running
+from tests.contract.gateway.running_gateway import API, MULTIPART, embedded, multipart, running
 from tests.waiting import wait_until
 
 
 def test_a_webhook_without_a_signing_secret_is_refused_at_once(tmp_path: Path) -> None:
-    with EmbeddedBroker() as broker, running(broker.kafka(), tmp_path) as gateway:
-        wait_until(lambda: gateway.stage.not_ready() is None, "the gateway")
+    with embedded(tmp_path) as gateway:
         answer = gateway.submit(b"abc", webhook_url="https://example.org/hook")
         assert (answer.status, answer.json["reason"]) == (400, "no_webhook_secret")
         assert gateway.files() == []
@@ -47,8 +46,7 @@ def test_without_a_broker_it_is_alive_and_not_ready(tmp_path: Path) -> None:
 
 
 def test_a_store_outage_is_reported_and_ends(tmp_path: Path) -> None:
-    with EmbeddedBroker() as broker, running(broker.kafka(), tmp_path) as gateway:
-        wait_until(lambda: gateway.stage.not_ready() is None, "the gateway")
+    with embedded(tmp_path) as gateway:
         (tmp_path / "work").rename(tmp_path / "elsewhere")
         refused = gateway.submit()
         wait_until(lambda: gateway.stage.not_ready() is not None, "the gateway to see it")

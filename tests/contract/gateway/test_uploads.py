@@ -8,9 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from runtime.kafka.embedded import EmbeddedBroker
-from tests.contract.gateway.running_gateway import API, MULTIPART, RunningGateway, multipart, requested, running
-from tests.waiting import DEADLINE_S, wait_until
+from tests.contract.gateway.running_gateway import API, MULTIPART, RunningGateway, embedded, multipart, requested
+from tests.waiting import DEADLINE_S
 
 MIB = 1024 * 1024
 FILE_BYTES = 256 * MIB
@@ -20,8 +19,7 @@ BLOCK = bytes(range(256)) * (MIB // 256)
 
 @pytest.fixture
 def gateway(tmp_path: Path) -> Iterator[RunningGateway]:
-    with EmbeddedBroker() as broker, running(broker.kafka(), tmp_path) as gateway:
-        wait_until(lambda: gateway.stage.not_ready() is None, "the gateway")
+    with embedded(tmp_path) as gateway:
         yield gateway
 
 

@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 
 import producers.gateway.page
-from runtime.kafka.embedded import EmbeddedBroker
-from tests.contract.gateway.running_gateway import RunningGateway, is_problem, running
-from tests.waiting import wait_until
+from tests.contract.gateway.running_gateway import RunningGateway, embedded, is_problem
 
 FOLDER = Path(producers.gateway.page.__file__).with_name("page")
 FILES = sorted(path.name for path in FOLDER.iterdir())
@@ -18,8 +16,7 @@ FILES = sorted(path.name for path in FOLDER.iterdir())
 @pytest.fixture(scope="module")
 def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
     options = {"base_path": "/murmur", "trusted_proxies": "127.0.0.0/8"}
-    with EmbeddedBroker() as broker, running(broker.kafka(), tmp_path_factory.mktemp("proxied"), **options) as gateway:
-        wait_until(lambda: gateway.stage.not_ready() is None, "the gateway")
+    with embedded(tmp_path_factory.mktemp("proxied"), **options) as gateway:
         yield gateway
 
 

@@ -7,10 +7,9 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from runtime.api_keys import new_key
-from runtime.kafka.embedded import EmbeddedBroker
 from tests.browsing import visiting
 from tests.contract.gateway.page.speech import CLIP
-from tests.contract.gateway.running_gateway import MULTIPART, RunningGateway, multipart, running
+from tests.contract.gateway.running_gateway import MULTIPART, RunningGateway, embedded, multipart
 from tests.waiting import wait_until
 
 KEY = new_key()
@@ -21,8 +20,7 @@ EXPECTED = ["401"]  # what makes the page ask
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
     keys = f"alice:sha256:{hashlib.sha256(KEY.encode()).hexdigest()}"
     folder = tmp_path_factory.mktemp("locked")
-    with EmbeddedBroker() as broker, running(broker.kafka(), folder, api_keys=keys) as gateway:
-        wait_until(lambda: gateway.stage.not_ready() is None, "the gateway")
+    with embedded(folder, api_keys=keys) as gateway:
         yield gateway
 
 
