@@ -8,7 +8,8 @@ chooses the group, so no group starves either. Places that no interactive chunk 
 at the end of its batch.
 
 A larger batch costs less for each chunk, but a short file that arrives meanwhile waits for all of it. So a batch takes no more
-than its replica's share of what is waiting, and no more than the engine does in `BATCH_S`.
+than its replica's share of what is waiting, and no more than the engine does in `BATCH_S`: less for bulk chunks, since a short
+file waits for the batches in hand.
 """
 
 import time
@@ -19,7 +20,7 @@ from typing import Protocol, TypeVar
 from runtime.lanes import BULK_SHARE
 from schemas.record import Lane
 
-BATCH_S = 4.0
+BATCH_S: dict[Lane, float] = {"interactive": 4.0, "bulk": 1.2}
 _NEWEST_SHARE = 0.2  # of the newest batch in the average of the engine's speed
 _PRICE = 1 / BULK_SHARE - 1  # of a second of bulk chunks, in interactive seconds
 
@@ -68,9 +69,9 @@ class Turns:
 
     def _bounded(self, group: Sequence[W], size: int, replicas: int) -> list[W]:
         """The oldest that make a batch; one is always enough."""
-        most = min(size, -(-len(group) // replicas))
+        most, limit_s = min(size, -(-len(group) // replicas)), BATCH_S[group[0].lane]
         ends_s = accumulate(item.cost_s * (self._pace or 0.0) for item in group[:most])
-        return list(group[: max(1, sum(end_s <= BATCH_S for end_s in ends_s))])
+        return list(group[: max(1, sum(end_s <= limit_s for end_s in ends_s))])
 
     def _paid(self, bulk: Sequence[W]) -> list[W]:
         """As many as the credit is enough for."""

@@ -75,7 +75,7 @@ def test_files_of_two_languages_share_a_batch_and_read_as_they_do_alone(
     batches: Batches,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(batching, "BATCH_S", math.inf)  # whatever the speed of this machine
+    monkeypatch.setattr(batching, "BATCH_S", {"interactive": math.inf, "bulk": math.inf})  # whatever the speed of this machine
     options = {"model_replicas": 1, "encoder_window": "full", "max_chunk_s": 30.0}  # every file is one chunk
 
     def all_here() -> None:

@@ -112,11 +112,17 @@ def test_a_batch_leaves_the_other_idle_replicas_their_share(
     assert Turns().take(chunks, size, replicas) == chunks[:taken]
 
 
-@pytest.mark.parametrize(("took_s", "taken"), [(0.1, 8), (8.0, 4), (16.0, 2), (31.9, 1), (1000.0, 1)])
-def test_a_batch_is_no_larger_than_the_engine_does_in_a_few_seconds(took_s: float, taken: int) -> None:
+@pytest.mark.parametrize(
+    ("lane", "took_s", "taken"),
+    [
+        *(("interactive", took_s, taken) for took_s, taken in ((0.1, 8), (8.0, 4), (16.0, 2), (31.9, 1), (1000.0, 1))),
+        *(("bulk", took_s, taken) for took_s, taken in ((0.1, 8), (2.4, 4), (4.8, 2), (8.0, 1), (1000.0, 1))),
+    ],
+)
+def test_a_batch_is_no_larger_than_the_engine_does_in_a_short_time(lane: Lane, took_s: float, taken: int) -> None:
     turns = Turns()
     turns.done(cost_s=64.0, took_s=took_s)  # eight chunks
-    chunks = [Chunk("interactive", number=number) for number in range(20)]
+    chunks = [Chunk(lane, number=number) for number in range(20)]
     assert turns.take(chunks, 8) == chunks[:taken]
 
 
