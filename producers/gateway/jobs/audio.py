@@ -24,7 +24,6 @@ from schemas.record import ObjectRef
 
 log = get_logger(__name__)
 BLOCK_BYTES = 256 * 1024
-STUCK_S = 30.0  # a client that reads nothing for this long is disconnected
 HEADERS = {
     "Accept-Ranges": "bytes",
     "Cache-Control": "private, no-cache",
@@ -87,7 +86,7 @@ class AudioDownloads:
         try:
             await response.prepare(request)
             await _send(response, file, part or range(found.size_bytes))
-        except (MurmurError, TimeoutError) as error:
+        except MurmurError as error:
             log.warning("audio.aborted", job_id=str(job.job_id), error=error)
             _abort(request)
         except ConnectionError:
@@ -128,7 +127,7 @@ def _response(job: JobView, found: _Found, part: range | None) -> web.StreamResp
 
 
 async def _send(response: web.StreamResponse, file: BinaryIO, wanted: range) -> None:
-    """Raises TimeoutError for a client that reads nothing, NotFound and StoreUnavailable."""
+    """Raises ConnectionError for a client that reads nothing (`connection.py`), NotFound and StoreUnavailable."""
     await asyncio.to_thread(file.seek, wanted.start)
     left_bytes = len(wanted)
     while left_bytes:
@@ -136,8 +135,7 @@ async def _send(response: web.StreamResponse, file: BinaryIO, wanted: range) -> 
         if not block:
             raise NotFound("the object has become shorter")
         left_bytes -= len(block)
-        async with asyncio.timeout(STUCK_S):
-            await response.write(block)
+        await response.write(block)
     await response.write_eof()
 
 

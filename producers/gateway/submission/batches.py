@@ -23,12 +23,14 @@ from producers.gateway.jobs.cancellations import Cancellations
 from producers.gateway.jobs.status import Documents
 from producers.gateway.parts import Parts
 from producers.gateway.submission.accepted import Accepted
+from producers.gateway.submission.audio import Audio
 from producers.gateway.submission.form import Form, malformed
 from producers.gateway.submission.form_files import FormFile
 from producers.gateway.submission.idempotency import HEADER
 from producers.gateway.submission.json_body import JSON_TYPE, SubmissionDocument, is_json, parse_json, read_object
 from producers.gateway.submission.options import SubmissionOptions
-from producers.gateway.submission.submit import Acceptance, Audio, Door, Submissions, Submitter
+from producers.gateway.submission.submit import Acceptance, Door, Submissions
+from producers.gateway.submission.submitter import Submitter
 from producers.gateway.submission.transcribe import PROBLEMS
 from producers.gateway.view.job_view import JobView
 from runtime.errors import Invalid, Retry

@@ -23,9 +23,11 @@ from producers.gateway.jobs.status import status_url
 from producers.gateway.parts import Parts
 from producers.gateway.submission import idempotency
 from producers.gateway.submission.accepted import REPLAYED, Accepted
+from producers.gateway.submission.audio import Audio
 from producers.gateway.submission.json_body import as_field, read_object
 from producers.gateway.submission.options import SubmissionOptions
-from producers.gateway.submission.submit import Audio, Door, Submissions, Submitter
+from producers.gateway.submission.submit import Door, Submissions
+from producers.gateway.submission.submitter import Submitter
 from producers.gateway.submission.upload import too_large
 from runtime.objects import NotFound, keys
 from runtime.objects.store import FormUpload

@@ -6,27 +6,29 @@ the client has no job that could be lost; it repeats the request, best with an I
 
 import asyncio
 import io
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from aiohttp import web
 
-from producers.gateway.access.caller import Caller, caller_of
+from producers.gateway.access.caller import Caller
 from producers.gateway.http.presence import while_connected
 from producers.gateway.http.problems import Problem
-from producers.gateway.http.trace import trace_context
 from producers.gateway.parts import Parts
 from producers.gateway.submission import idempotency
+from producers.gateway.submission.audio import Audio
 from producers.gateway.submission.fetch import Fetcher
 from producers.gateway.submission.form import Form, check_length, read_form
-from producers.gateway.submission.form_files import FormFile, FormFiles
+from producers.gateway.submission.form_files import FormFiles
 from producers.gateway.submission.idempotency import IdempotencyKeys
 from producers.gateway.submission.json_body import JsonSubmission, Source, is_json, parse_json, read_object
 from producers.gateway.submission.named_objects import NamedObjects, object_changed
 from producers.gateway.submission.options import parse_submission
-from producers.gateway.submission.upload import Incoming, Memory, Stored
+from producers.gateway.submission.submitter import Submitter
+from producers.gateway.submission.upload import Incoming, Memory
 from producers.gateway.system.models import requested_model
 from runtime import identity, metrics
 from runtime.effective_options import EffectiveOptions, effective_options, for_file
@@ -36,9 +38,8 @@ from runtime.logs import get_logger
 from runtime.objects import NotFound, keys, names
 from runtime.objects.transcripts import Transcripts
 from schemas.audio import ProbedAudio
-from schemas.jobs import Idempotency, JobRequested, Work
+from schemas.jobs import JobRequested, Work
 from schemas.order import Order
-from schemas.record import TraceContext
 
 log = get_logger(__name__)
 
@@ -52,67 +53,6 @@ class Door:
     def fields(self, form: Form) -> Mapping[str, str]:
         """As those of a submission. Raises Problem."""
         return {**form.fields, **dict.fromkeys(form.lists, "")}  # no name of a list is known
-
-
-@dataclass(frozen=True, slots=True)
-class Audio:
-    """A file that is complete in the store. `upload`: it was uploaded for this submission; deleted if no job is made of it.
-    `result_key`: of an object beside which result files may be written."""
-
-    filename: str
-    stored: Stored
-    upload_id: UUID | None = None
-    upload: Incoming | None = None
-    result_key: str | None = None
-
-    @classmethod
-    def of(cls, file: FormFile) -> "Audio":
-        """A file of a form that has been stored."""
-        assert file.stored is not None
-        return cls(file.filename, file.stored, file.upload_id, file.incoming)
-
-    def named(self, filename: str) -> "Audio":
-        return replace(self, filename=filename)
-
-    def release(self) -> None:
-        """Frees the memory in which a small file is kept until it has been probed."""
-        if self.upload is not None:
-            self.upload.release()
-
-    async def discard(self) -> None:
-        """Idempotent. An object that was in the store before stays there."""
-        if self.upload is not None:
-            await self.upload.discard()
-
-
-@dataclass(frozen=True, slots=True)
-class Submitter:
-    """Whose job it will be. `key`: the Idempotency-Key; `position`: in the batch."""
-
-    caller: Caller
-    key: str | None = None
-    batch_id: UUID | None = None
-    position: int | None = None
-    trace: TraceContext | None = None
-
-    @classmethod
-    def of(cls, request: web.Request) -> "Submitter":
-        """Raises Problem 400."""
-        return cls(caller_of(request), idempotency.key_of(request), trace=trace_context(request.headers))
-
-    @property
-    def owner(self) -> str:
-        return self.caller.owner
-
-    def at(self, position: int) -> "Submitter":
-        return replace(self, position=position)
-
-    def of_batch(self, batch_id: UUID) -> "Submitter":
-        return replace(self, batch_id=batch_id)
-
-    def idempotency(self, payload: object) -> Idempotency | None:
-        """Of a submission with this payload, a JSON value."""
-        return idempotency.of(self.owner, self.key, payload, self.position)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +111,8 @@ class Submissions:
     async def read_form(self, request: web.Request, files: FormFiles) -> Form:
         """Raises as `form.read_form()`, and then leaves nothing in the store."""
         check_length(request, files.max_bytes * files.most)
-        try:
+        async with _discarded_on_error(files):
             return await read_form(request, files)
-        except BaseException as error:
-            metrics.UPLOADS_ABORTED.labels(_label(error)).inc()
-            await files.discard()
-            raise
 
     def order(self, fields: Mapping[str, str], submitter: Submitter, payload: object) -> Order:
         """What these fields ask for. `payload`: all that was submitted. Raises Problem 400."""
@@ -206,18 +142,14 @@ class Submissions:
         self, audio: Audio, fields: Callable[[], Mapping[str, str]], submitter: Submitter, payload: object
     ) -> Acceptance:
         """A file of a form."""
-        try:
+        async with _discarded_on_error(audio):
             order = self.order(fields(), submitter, payload)
-        except BaseException as error:
-            metrics.UPLOADS_ABORTED.labels(_label(error)).inc()
-            await audio.discard()
-            raise
         return await self.accept(audio, order)
 
     async def accept(self, audio: Audio, order: Order, job_id: UUID | None = None) -> Acceptance:
         """`job_id`: one that was promised. Returns once the broker has acknowledged the request; deletes the upload if that is
         not so, unless the broker may have the request all the same."""
-        try:
+        async with _discarded_on_error(audio):
             repeat = order.idempotency
             if repeat is not None and (earlier := await self.keys.earlier(repeat)) is not None:
                 await audio.discard()
@@ -225,13 +157,6 @@ class Submissions:
             requested = await asyncio.to_thread(self._planned, audio, order, job_id)
             audio.release()
             await self._acceptances.accept(requested)
-        except Unacknowledged:
-            metrics.UPLOADS_ABORTED.labels("unacknowledged").inc()
-            raise  # other jobs may wait for the same work: keep the audio
-        except BaseException as error:
-            metrics.UPLOADS_ABORTED.labels(_label(error)).inc()
-            await audio.discard()
-            raise
         _count(audio, requested)
         return Acceptance(requested)
 
@@ -262,12 +187,8 @@ class Submissions:
         self._fetcher.check(source.url)
         upload_id = uuid4()
         incoming = self._incoming(upload_id, self._resources.settings.max_upload_bytes)
-        try:
+        async with _discarded_on_error(incoming):
             stored = await self._fetcher.fetch(source.url, incoming)
-        except BaseException as error:
-            metrics.UPLOADS_ABORTED.labels(_label(error)).inc()
-            await incoming.discard()
-            raise
         return Audio(source.name, stored, upload_id, incoming)
 
     def _planned(self, audio: Audio, order: Order, promised: UUID | None) -> JobRequested:
@@ -323,6 +244,20 @@ def _count(audio: Audio, requested: JobRequested) -> None:
         work_id=requested.work.work_id,
         trace_id=requested.trace_id,
     )
+
+
+@asynccontextmanager
+async def _discarded_on_error(upload: FormFiles | Audio | Incoming) -> AsyncIterator[None]:
+    """Leaves nothing of it in the store unless a job was, or may have been, made of it."""
+    try:
+        yield
+    except Unacknowledged:
+        metrics.UPLOADS_ABORTED.labels("unacknowledged").inc()
+        raise  # the broker may have the request all the same, and other jobs may wait for the same work: keep the audio
+    except BaseException as error:
+        metrics.UPLOADS_ABORTED.labels(_label(error)).inc()
+        await upload.discard()
+        raise
 
 
 def _label(error: BaseException) -> str:
