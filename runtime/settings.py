@@ -311,7 +311,11 @@ class Settings(BaseSettings):
     reconcile_lookback_s: int = Field(7 * DAY_S, description="older objects are ignored; less than job_memory_s")
 
     # Webhooks
-    webhook_secret: SecretStr | None = Field(None, description="signs webhooks: whsec_… (Standard Webhooks)")
+    webhook_secret: SecretStr | None = Field(
+        None,
+        description="signs the webhooks of jobs that name a webhook_url: whsec_… or, for ed25519, whsk_… (Standard Webhooks); "
+        "several, separated by blanks, while they are rotated",
+    )
     webhook_allow_private: bool = Field(False, description="also deliver to private and loopback addresses")
     webhook_timeout_s: float = Field(15.0, gt=0, description="time limit for one attempt")
 

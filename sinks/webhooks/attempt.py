@@ -14,7 +14,7 @@ import aiohttp
 from yarl import URL
 
 from runtime.addresses import AddressRefused, Guard
-from runtime.webhooks import Signer
+from runtime.signing import Signer
 from schemas.record import TraceContext
 
 Outcome = Literal["delivered", "refused", "redirected", "failed", "unreachable", "timed_out", "forbidden_address", "bad_url"]

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from cachetools import FIFOCache
 
-from runtime import metrics, webhooks
+from runtime import metrics, signing
 from runtime.addresses import Guard
 from runtime.kafka.loop import Loop, LoopOptions
 from runtime.kafka.messages import Partition, Received, Step
@@ -49,7 +49,7 @@ class Deliveries(Protocol):
 
 def build(resources: Resources) -> Stage:
     settings = resources.settings
-    signer = webhooks.signer(settings)
+    signer = signing.signer(settings)
     wakeup = Wakeup()
     sender = None
     if signer is not None:

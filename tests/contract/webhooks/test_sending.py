@@ -19,7 +19,7 @@ from runtime import metrics
 from runtime.addresses import Guard
 from runtime.objects.directory import DirectoryStore
 from runtime.objects.transcripts import Transcripts
-from runtime.webhooks import Signer
+from runtime.signing import Signer
 from schemas.jobs import JobChanged
 from sinks.webhooks.attempt import Poster
 from sinks.webhooks.delivery import End
