@@ -74,7 +74,9 @@ MODEL_WINDOWS = Counter("murmur_model_windows", "windows transcribed with a mode
 MODEL_MEMORY_BYTES = Gauge(
     "murmur_model_memory_bytes", "memory that a model takes, as measured when it was loaded; 0 while it is not", ("model",)
 )
-GPU_MEMORY_SHARE = Gauge("murmur_gpu_memory_share", "used share of the GPU's memory, of all processes, as its driver counts")
+GPU_MEMORY_USED_RATIO = Gauge(
+    "murmur_gpu_memory_used_ratio", "used share of the GPU's memory, of all processes, as its driver counts"
+)
 GPU_MEMORY_STEPS = Counter(
     "murmur_gpu_memory_steps",
     "what was done about the GPU's memory: smaller_batches, unload_idle, cpu; or taken back: larger_batches, gpu",

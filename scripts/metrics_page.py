@@ -73,6 +73,7 @@ def _gauges() -> Iterator[str]:
     row = JobSeries(window="minute", state="SUCCESS", lane=None, model="", owner="", jobs=1, waited=1, worked_audio_s=1)
     gauges.jobs = [JobFigures(partition=0, series=(row,))]
     gauges.queue = QueueFigures(queued_audio_s={"bulk": 0.0})
+    gauges.lag = {("coordinator", "requests"): 0}
     for metric in gauges.collect():
         yield _row(metric, metric.samples[0].labels)
 

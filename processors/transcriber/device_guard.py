@@ -48,7 +48,7 @@ class DeviceGuard:
         self._due_s = now_s + READ_S
         if (reading := self._read()) is None:
             return self.relief
-        metrics.GPU_MEMORY_SHARE.set(reading.share())
+        metrics.GPU_MEMORY_USED_RATIO.set(reading.share())
         if batch_size is not None:
             self._limits = replace(self._limits, model_bytes=model_bytes)
             self.relief = replace(self.relief, batch_size=min(batch_size, self.relief.batch_size))

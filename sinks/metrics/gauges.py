@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from runtime.stats import UNKNOWN_LANE, oldest_unfinished, totals
 from schemas.stats import JobFigures, JobSeries, QueueFigures
+from sinks.metrics.lag import Lag
 
 LABELS = ("window", "state", "lane", "model")
 WINDOW_GAUGES = {
@@ -26,12 +27,13 @@ WINDOW_GAUGES = {
 
 
 class Gauges(Collector):
-    """`jobs` and `queue` are replaced as a whole, in the stage's thread."""
+    """`jobs`, `queue` and `lag` are replaced as a whole, in the stage's thread."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self.jobs: Sequence[JobFigures] = ()
         self.queue: QueueFigures | None = None
+        self.lag: Lag = {}
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: without this method the registry would collect once to find the names."""
@@ -43,6 +45,7 @@ class Gauges(Collector):
         yield GaugeMetricFamily(
             "murmur_started_jobs", "jobs that have started and not ended", sum(figures.started for figures in jobs)
         )
+        yield _lag(self.lag)
         if queue is None:
             return
         oldest = oldest_unfinished(jobs, [queue])
@@ -56,6 +59,17 @@ class Gauges(Collector):
         for lane, seconds in queue.queued_audio_s.items():
             queued.add_metric([lane], seconds)
         yield queued
+
+
+def _lag(lag: Lag) -> Metric:
+    gauge = GaugeMetricFamily(
+        "murmur_consumer_lag_records",
+        "records that a consumer group has not committed; in a topic written in transactions their markers count",
+        labels=["group", "topic"],
+    )
+    for labels, records in lag.items():
+        gauge.add_metric(labels, records)
+    return gauge
 
 
 def _windows(rows: list[JobSeries]) -> Iterator[Metric]:

@@ -119,6 +119,7 @@ class MetricsSink:
                     expire_s = time.monotonic() + EXPIRE_S
                     counter.expire(_now())
                 gauges.jobs, gauges.queue = tuple(counter.figures(_now())), waiting.figures
+                gauges.lag = waiting.lag
                 figures: list[Figures] = [*gauges.jobs, *([gauges.queue] if gauges.queue else [])]
                 await publisher.publish(figures, _now())
             await asyncio.sleep(LOOK_S)

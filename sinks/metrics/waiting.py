@@ -24,6 +24,8 @@ from schemas.record import Lane
 from schemas.stats import QueueFigures
 from schemas.topics import CHUNKS_BULK, CHUNKS_INTERACTIVE, DECODES, REQUESTS, Topic
 from schemas.work import ChunkReady
+from sinks.metrics import lag
+from sinks.metrics.lag import Lag
 
 READERS: Mapping[Topic, str] = {
     REQUESTS: "coordinator",
@@ -63,7 +65,8 @@ class Unsettled:
 
 
 class Waiting:
-    """`start()` and `stop()` its thread. `figures`: None until it has caught up, and while the broker is unavailable."""
+    """`start()` and `stop()` its thread. `figures`: None until it has caught up, and while the broker is unavailable.
+    `lag`: of all consumer groups, as it was last read."""
 
     def __init__(self, kafka: Kafka) -> None:
         self._kafka = kafka
@@ -72,6 +75,8 @@ class Waiting:
         self._ends: Mapping[Partition, int] = {}
         self._committed_due_s = 0.0
         self._figures: QueueFigures | None = None
+        self._lag_due_s = 0.0
+        self.lag: Lag = {}
 
     @property
     def figures(self) -> QueueFigures | None:
@@ -101,6 +106,9 @@ class Waiting:
             self._committed_due_s = time.monotonic() + COMMITTED_EVERY_S
             for place, offset in self._committed().items():
                 self._unsettled[place].settle(offset)
+        if time.monotonic() >= self._lag_due_s:
+            self._lag_due_s = time.monotonic() + lag.EVERY_S
+            self.lag = lag.consumer_lag(self._kafka.offsets, REQUEST_S)
         if self._figures is not None or follower.reached(self._ends):
             self._figures = figures(self._unsettled)
 

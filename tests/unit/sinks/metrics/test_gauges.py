@@ -44,6 +44,15 @@ def test_the_oldest_job_is_the_older_of_the_started_and_the_waiting() -> None:
     assert registry.get_sample_value("murmur_queued_audio_seconds", {"lane": "bulk"}) == 75
 
 
+def test_the_lag_is_of_each_group_and_topic() -> None:
+    gauges = Gauges(lambda: NOW)
+    gauges.lag = {("coordinator", "requests"): 7, ("coordinator", "chunk-results"): 0}
+    registry = CollectorRegistry()
+    registry.register(gauges)
+    assert registry.get_sample_value("murmur_consumer_lag_records", {"group": "coordinator", "topic": "requests"}) == 7
+    assert registry.get_sample_value("murmur_consumer_lag_records", {"group": "coordinator", "topic": "chunk-results"}) == 0
+
+
 def test_what_is_not_known_is_not_shown_as_zero() -> None:
     registry = CollectorRegistry()
     registry.register(Gauges(lambda: NOW))
