@@ -16,6 +16,7 @@ from schemas.jobs import CancelRequested, JobChanged, JobRequested
 from schemas.record import Record
 from schemas.stats import StatsPublished
 from schemas.transcript import TranscriptCompleted
+from schemas.webhooks import WebhookAttempted, WebhookDelivery, WebhookEndpoint, WebhookEndpointState
 from schemas.work import ChunkReady, DecodeRequested, RunRevoked, WorkProgressed, WorkReported
 from schemas.worker import WorkerReported
 
@@ -39,6 +40,7 @@ class Topic(Generic[E_co]):
     retention_ms: int = 7 * DAY_MS
     co_partitioned: bool = False
     transactional: bool = False  # written in transactions: readers must read committed records only
+    delayed: bool = False  # each record has a time from which on it is processed: its readers commit late
 
     @property
     def record(self) -> type[Record] | None:
@@ -103,6 +105,36 @@ REVOCATIONS = Topic(
 )
 STATS = Topic("stats", "name", StatsPublished, "compact", ("metrics",), ("gateway",))
 WORKERS = Topic("workers", "worker_id", WorkerReported, "compact,delete", ("transcriber",), ("gateway",), retention_ms=HOUR_MS)
+WEBHOOK_ENDPOINTS = Topic("webhook-endpoints", "endpoint_id", WebhookEndpoint, "compact", ("gateway",), ("gateway", "webhooks"))
+WEBHOOK_ENDPOINT_STATES = Topic(
+    "webhook-endpoint-states", "endpoint_id", WebhookEndpointState, "compact", ("webhooks",), ("gateway", "webhooks")
+)
+WEBHOOK_DELIVERIES = Topic(
+    "webhook-deliveries",
+    "recipient",
+    WebhookDelivery,
+    "delete",
+    ("webhooks", "gateway"),
+    ("webhooks",),
+    retention_ms=14 * DAY_MS,
+)
+# One for each delay between two attempts (MURMUR_WEBHOOK_DELAYS_S), the shortest first: what is due first is at the head.
+WEBHOOK_RETRIES: tuple[Topic[WebhookDelivery], ...] = tuple(
+    Topic(
+        f"webhook-retries.{number}",
+        "recipient",
+        WebhookDelivery,
+        "delete",
+        ("webhooks",),
+        ("webhooks",),
+        retention_ms=14 * DAY_MS,
+        delayed=True,
+    )
+    for number in range(1, 10)
+)
+WEBHOOK_ATTEMPTS = Topic(
+    "webhook-attempts", "webhook_id", WebhookAttempted, "delete", ("webhooks",), ("gateway",), retention_ms=30 * DAY_MS
+)
 DEAD_LETTERS = Topic(
     "dead-letters", "topic-partition@offset", DeadLetter, "delete", ("every stage",), (), retention_ms=30 * DAY_MS
 )
@@ -149,6 +181,11 @@ TOPICS: tuple[Topic, ...] = (
     REVOCATIONS,
     STATS,
     WORKERS,
+    WEBHOOK_ENDPOINTS,
+    WEBHOOK_ENDPOINT_STATES,
+    WEBHOOK_DELIVERIES,
+    *WEBHOOK_RETRIES,
+    WEBHOOK_ATTEMPTS,
     DEAD_LETTERS,
     WORKS_CHANGELOG,
     JOBS_CHANGELOG,

@@ -114,12 +114,15 @@ def settings_page() -> str:
 
 def topics_table() -> str:
     lines = ["| topic | key | value | kept | written by | read by |", "|---|---|---|---|---|---|"]
-    return "\n".join(lines + [_topic_row(topic) for topic in TOPICS])
+    numbered = {topic.name.rpartition(".")[0]: topic.name for topic in TOPICS if topic.name.rpartition(".")[2].isdigit()}
+    shown = [topic for topic in TOPICS if (stem := topic.name.rpartition(".")[0]) not in numbered or topic.name == numbered[stem]]
+    return "\n".join(lines + [_topic_row(topic) for topic in shown])
 
 
 def _topic_row(topic: Topic) -> str:
     marks = ("=" if topic.co_partitioned else "") + ("†" if topic.transactional else "")
-    name = f"`{topic.name}`{' ' + marks if marks else ''}"
+    stem, _, number = topic.name.rpartition(".")
+    name = f"`{stem}.1` … `.{number}`" if number.isdigit() else f"`{topic.name}`{' ' + marks if marks else ''}"
     cells = [name, topic.key, _value(topic), _kept(topic), ", ".join(topic.writers), ", ".join(topic.readers) or "you"]
     return f"| {' | '.join(cells)} |"
 

@@ -5,6 +5,8 @@ committed offsets of its readers are requested. A topic is full with 4 MiB in to
 
 Readers are the consumer groups that `Topic.readers` names, from their first commit on. A reader that never commits is a
 follower, or is not running: followers poll all the time, so they are given one second to read what was there.
+
+Records of delayed topics are not counted: their reader takes them into its memory long before it commits them.
 """
 
 import threading
@@ -114,7 +116,7 @@ class Backlog:
     """For one embedded broker: `runtime.kafka.client.Backpressure`, from `open()` on."""
 
     def __init__(self, topics: Sequence[Topic]) -> None:
-        self._logs = {topic.name: _Log(topic) for topic in topics if topic.readers}
+        self._logs = {topic.name: _Log(topic) for topic in topics if topic.readers and not topic.delayed}
         self._released = threading.Event()
         self._offsets: Offsets | None = None
 
