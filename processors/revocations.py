@@ -43,3 +43,5 @@ class Revocations:
         for record in records:
             if isinstance(record.event, RunRevoked):
                 self._runs[record.event.work_id] = record.event.run
+            elif record.key is not None and record.value is None:
+                self._runs.pop(record.key.decode(errors="replace"), None)

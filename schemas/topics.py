@@ -41,6 +41,7 @@ class Topic(Generic[E_co]):
     co_partitioned: bool = False
     transactional: bool = False  # written in transactions: readers must read committed records only
     delayed: bool = False  # each record has a time from which on it is processed: its readers commit late
+    has_tombstones: bool = False  # an empty value says that its key is gone: a `Topic[... | None]`
 
     @property
     def record(self) -> type[Record] | None:
@@ -48,8 +49,11 @@ class Topic(Generic[E_co]):
         return cast(type[Record] | None, self.value)
 
     def decode(self, value: bytes | None) -> E_co:
-        """The event that a record of this topic carries; None in a `Topic[None]`. Raises Undecodable."""
-        return cast(E_co, None if self.record is None else codec.decode(self.record, value))
+        """The event that a record of this topic carries; None in a `Topic[None]`, and for a tombstone where the topic has them.
+        Raises Undecodable."""
+        if self.record is None or (value is None and self.has_tombstones):
+            return cast(E_co, None)
+        return cast(E_co, codec.decode(self.record, value))
 
 
 UPLOADS: Topic[None] = Topic("uploads", "the store's", None, "delete", ("stores", "watcher", "reconciler"), ("intake",))
@@ -84,8 +88,15 @@ CHUNKS_BULK = Topic(
 CHUNK_RESULTS = Topic(
     "chunk-results", "work_id", WorkReported, "delete", ("slicer", "transcriber"), ("coordinator",), co_partitioned=True
 )
-JOBS = Topic(
-    "jobs", "job_id", JobChanged, "compact", ("coordinator",), ("gateway", "webhooks", "metrics", "store"), transactional=True
+JOBS: Topic[JobChanged | None] = Topic(
+    "jobs",
+    "job_id",
+    JobChanged,
+    "compact",
+    ("coordinator",),
+    ("gateway", "webhooks", "metrics", "store"),
+    transactional=True,
+    has_tombstones=True,
 )
 PROGRESS = Topic(
     "progress",
@@ -100,8 +111,15 @@ PROGRESS = Topic(
 TRANSCRIPTS = Topic(
     "transcripts", "job_id", TranscriptCompleted, "delete", ("coordinator",), ("store", "webhooks"), transactional=True
 )
-REVOCATIONS = Topic(
-    "revocations", "work_id", RunRevoked, "compact", ("coordinator",), ("slicer", "transcriber"), transactional=True
+REVOCATIONS: Topic[RunRevoked | None] = Topic(
+    "revocations",
+    "work_id",
+    RunRevoked,
+    "compact",
+    ("coordinator",),
+    ("slicer", "transcriber"),
+    transactional=True,
+    has_tombstones=True,
 )
 STATS = Topic("stats", "name", StatsPublished, "compact", ("metrics",), ("gateway",))
 WORKERS = Topic("workers", "worker_id", WorkerReported, "compact,delete", ("transcriber",), ("gateway",), retention_ms=HOUR_MS)

@@ -26,7 +26,7 @@ from schemas.transcript import Transcript, TranscriptCompleted
 from sinks import error_file
 
 log = get_logger(__name__)
-INPUTS: tuple[Topic[TranscriptCompleted | JobChanged], ...] = (TRANSCRIPTS, JOBS)
+INPUTS: tuple[Topic[TranscriptCompleted | JobChanged | None], ...] = (TRANSCRIPTS, JOBS)
 
 
 def build(resources: Resources) -> Stage:
@@ -45,12 +45,14 @@ class StoreSink:
         self._transcripts = transcripts
         self._error_form: ErrorForm = error_form
 
-    def __call__(self, record: Received[TranscriptCompleted | JobChanged]) -> Iterable[Output]:
+    def __call__(self, record: Received[TranscriptCompleted | JobChanged | None]) -> Iterable[Output]:
         """Raises Undecodable if waiting would not help: the dead letter can be replayed once the cause is fixed."""
         event = record.event
         if isinstance(event, JobChanged):
             self._ended(event)
-        elif event.result.files:  # else a job of the gateway's without files: its caller fetches the text there
+        elif (
+            event is not None and event.result.files
+        ):  # else a job of the gateway's without files: its caller fetches the text there
             self._completed(event)
         return ()
 

@@ -100,6 +100,8 @@ class Counter:
 
     def _count(self, message: Any) -> None:
         """Without `await`, so that nothing runs between reading an entry and writing it."""
+        if message.value is None:
+            return  # the job is gone: what was counted remains
         try:
             job = codec.decode(JobChanged, message.value)
         except codec.Undecodable as bad:

@@ -68,14 +68,14 @@ class WebhookHandler:
     def __init__(self, sender: Deliveries | None, clock: Callable[[], datetime]) -> None:
         self._sender = sender
         self._clock = clock
-        self._held: dict[str, list[Received[JobChanged]]] = {}  # by webhook-id; more than one if a record was repeated
+        self._held: dict[str, list[Received[JobChanged | None]]] = {}  # by webhook-id; more than one if a record was repeated
         self._delivered: FIFOCache[str, None] = FIFOCache(REMEMBERED)
         self._complained = False
 
     def room(self, topic: str) -> int:
         return max(0, IN_FLIGHT_MAX - sum(len(records) for records in self._held.values()))
 
-    def handle(self, records: Sequence[Received[JobChanged]]) -> Iterator[Step]:
+    def handle(self, records: Sequence[Received[JobChanged | None]]) -> Iterator[Step]:
         for record in records:
             if not self._take(record):
                 yield Step(settles=record)
@@ -102,9 +102,11 @@ class WebhookHandler:
         if self._sender is not None:
             self._sender.close()
 
-    def _take(self, record: Received[JobChanged]) -> bool:
+    def _take(self, record: Received[JobChanged | None]) -> bool:
         """Whether it is in flight now; otherwise there is nothing to do."""
         event = record.event
+        if event is None:  # the job is gone
+            return False
         which = webhook_id(event)
         if not is_wanted(event) or which in self._delivered:
             return False

@@ -137,6 +137,8 @@ def test_a_revocation_is_known_once_it_was_read(kafka: Kafka) -> None:
     write(kafka, REVOCATIONS, [(b"key", codec.encode(RunRevoked(work_id="a" * 64, run="1-0")))])
     wait_until(lambda: revocations.is_revoked("a" * 64, "1-0"), "the revocation")
     assert not revocations.is_revoked("a" * 64, "2-0")
+    write(kafka, REVOCATIONS, [(b"a" * 64, None)])
+    wait_until(lambda: not revocations.is_revoked("a" * 64, "1-0"), "the tombstone")
     revocations.stop()
 
 

@@ -281,9 +281,18 @@ class View:
         if isinstance(event, CancelRequested) and event.delete:
             self._deleted(sql, event.job_id, event.work_id)
             return {str(event.job_id)}
-        if record.topic == WORKERS.name and record.key and record.value is None:
-            self.workers.forget(record.key.decode(errors="replace"))
+        if record.key and record.value is None:
+            return self._gone(sql, record.topic, record.key.decode(errors="replace"))
         return set()  # not decoded: the stage that processes the topic writes the dead letter
+
+    def _gone(self, sql: sqlite3.Connection, topic: str, key: str) -> set[str]:
+        """A tombstone."""
+        if topic == WORKERS.name:
+            self.workers.forget(key)
+        if topic != JOBS.name:
+            return set()
+        sql.execute("DELETE FROM jobs WHERE job_id = ? AND deleted = 0", (key,))
+        return {key}
 
     def _requested(self, sql: sqlite3.Connection, event: JobRequested, raw: bytes) -> None:
         job = event.job

@@ -1,6 +1,9 @@
 """The list of topics holds what the rest relies on."""
 
-from schemas.topics import BY_NAME, JOBS, REQUESTS, TOPICS, TRANSCRIPTS
+import pytest
+
+from schemas.codec import Undecodable
+from schemas.topics import BY_NAME, JOBS, REQUESTS, REVOCATIONS, TOPICS, TRANSCRIPTS
 
 
 def test_names_are_unique_and_carry_no_prefix() -> None:
@@ -22,3 +25,11 @@ def test_the_coordinator_alone_writes_jobs_and_transcripts() -> None:
     assert JOBS.writers == TRANSCRIPTS.writers == ("coordinator",)
     assert JOBS.cleanup == "compact"
     assert REQUESTS.cleanup == "delete"
+
+
+def test_only_a_compacted_topic_that_has_tombstones_may_have_an_empty_value() -> None:
+    assert JOBS.decode(None) is None
+    assert REVOCATIONS.decode(None) is None
+    assert all(topic.cleanup == "compact" for topic in TOPICS if topic.has_tombstones)
+    with pytest.raises(Undecodable):
+        REQUESTS.decode(None)

@@ -179,6 +179,13 @@ def test_a_failure_of_an_older_version_or_before_a_success_leaves_no_word(object
     assert "a.wav.error.txt" not in written(objects)
 
 
+def test_a_job_that_is_gone_leaves_its_files(objects: DirectoryStore) -> None:
+    sink(objects)(completed(result_keys("a.wav")))
+    files = written(objects)
+    sink(objects)(Received(Partition("jobs", 0), 9, b"a job id", None, event=None))
+    assert written(objects) == files
+
+
 def test_only_failures_of_drops_leave_a_file(objects: DirectoryStore) -> None:
     dropped = objects.put("uploads", "a.wav", b"first").ref
     for record in (ended(None), ended(dropped, "REVOKED"), ended(dropped, "STARTED")):

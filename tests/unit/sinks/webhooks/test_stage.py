@@ -62,6 +62,12 @@ def settled(steps: Iterator[Step]) -> list[tuple[int, int]]:
     return [(s.settles.partition.number, s.settles.offset) for s in steps if s.settles is not None]
 
 
+def test_a_tombstone_is_settled_at_once(handler: WebhookHandler, sender: Deliveries) -> None:
+    gone: Received[JobChanged | None] = Received(Partition("jobs", 0), 0, b"key", None, event=None)
+    assert settled(handler.handle([gone])) == [(0, 0)]
+    assert not sender.sent
+
+
 def test_a_record_without_a_url_or_of_an_unfinished_job_is_settled_at_once(handler: WebhookHandler, sender: Deliveries) -> None:
     records = [record(ended(None, at=NOW), 0), record(ended(URL, state="STARTED", at=NOW), 1)]
     assert settled(handler.handle(records)) == [(0, 0), (0, 1)]

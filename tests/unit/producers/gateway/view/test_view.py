@@ -347,31 +347,6 @@ def test_every_condition_of_a_filter_counts(view: View, which: JobFilter, names:
     assert [job.filename for job in view.newest(9, which)] == names
 
 
-def test_a_deleted_job_remains_only_in_the_brokers_retention(view: View) -> None:
-    done, kept = uuid4(), uuid4()
-    apply(view, requested(done), requested(kept, 1))
-    apply(view, changed(done, "SUCCESS"), changed(kept, "FAILURE", 1))
-
-    deletion = CancelRequested(job_id=done, work_id=WORK_ID, requested_at=datetime.now(UTC), delete=True)
-    apply(view, deletion, deletion)
-
-    assert state(view, done) is None
-    assert [job.job_id for job in view.newest(9)] == [kept]
-    assert view.counts() == {"FAILURE": 1}
-    assert view.request(done) is None
-    assert [last.job.job_id for last in view.jobs()] == [done, kept]
-
-
-def test_a_deletion_may_be_read_before_its_job(view: View) -> None:
-    done = uuid4()
-    apply(view, CancelRequested(job_id=done, work_id=WORK_ID, requested_at=datetime.now(UTC), delete=True))
-    apply(view, requested(done), changed(done, "SUCCESS"))
-
-    assert state(view, done) is None
-    assert view.counts() == {}
-    assert list(view.unfinished()) == []
-
-
 def test_jobs_of_the_same_moment_are_listed_once_page_by_page(view: View) -> None:
     ids = {uuid4() for _ in range(5)}
     apply(view, *(requested(job_id) for job_id in ids))
