@@ -46,6 +46,13 @@ def _base_path(text: str) -> str:
     return path
 
 
+def _public_url(text: str | None) -> str | None:
+    """Without a slash at its end."""
+    if text is not None and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", text):
+        raise ValueError("not an http or https URL without a user, a query and a fragment")
+    return text and text.rstrip("/")
+
+
 def _also(name: str) -> AliasChoices:
     """A setting that is also known by a name without the prefix, as other servers have it."""
     return AliasChoices(f"MURMUR_{name}", name)
@@ -243,6 +250,11 @@ class Settings(BaseSettings):
     base_path: Annotated[str, AfterValidator(_base_path)] = Field(
         "", description="path under which a reverse proxy serves the gateway, such as /murmur"
     )
+    public_url: Annotated[str | None, AfterValidator(_public_url)] = Field(
+        None,
+        description="URL of the gateway as clients elsewhere reach it, with its path, for links in webhooks, such as "
+        "https://speech.example/murmur; unset: links are paths",
+    )
     allowed_hosts: str = Field(
         "",
         description="host names that clients use for the gateway, besides loopback's, separated by commas: a name, "
@@ -315,6 +327,14 @@ class Settings(BaseSettings):
         None,
         description="signs the webhooks of jobs that name a webhook_url: whsec_… or, for ed25519, whsk_… (Standard Webhooks); "
         "several, separated by blanks, while they are rotated",
+    )
+    webhook_encryption_key: SecretStr | None = Field(
+        None,
+        description="encrypts the secrets of registered webhooks on Kafka: base64 of 32 bytes, the same for gateways and webhook "
+        "sinks; several, separated by blanks: the first encrypts, all decrypt",
+    )
+    webhook_body_max_bytes: int = Field(
+        1_000_000, ge=0, description="a webhook that would be longer has a link to the transcript instead of the text"
     )
     webhook_allow_private: bool = Field(False, description="also deliver to private and loopback addresses")
     webhook_timeout_s: float = Field(15.0, gt=0, description="time limit for one attempt")

@@ -21,7 +21,6 @@ from runtime.webhooks import url_problem
 from schemas.codec import Undecodable
 from schemas.jobs import JobChanged
 from schemas.record import TraceContext
-from schemas.transcript import Transcript
 from sinks.webhooks import message
 from sinks.webhooks.attempt import Answer
 
@@ -34,7 +33,7 @@ HOST_SHARE = 256  # in flight for one host that keeps failing; further ones are 
 SLOW_S = 5.0
 STRUGGLES_AFTER = 8  # attempts in a row that failed or were slow
 
-ReadTranscript = Callable[[JobChanged], Awaitable[Transcript]]
+ReadBody = Callable[[JobChanged], Awaitable[bytes]]
 Sleep = Callable[[float], Awaitable[object]]
 End = Literal["delivered", "given_up"]
 
@@ -62,12 +61,10 @@ class Host:
 
 
 class Courier:
-    """Used from one event loop. `read`: raises Retry, NotFound or Undecodable, as `Transcripts.read` does. `sleep` is given
-    seconds."""
+    """Used from one event loop. `read`: the body; raises Retry, NotFound or Undecodable, as `Transcripts.read` does. `sleep` is
+    given seconds."""
 
-    def __init__(
-        self, read: ReadTranscript, post: Post, pauses_s: Sequence[float] = PAUSES_S, sleep: Sleep = asyncio.sleep
-    ) -> None:
+    def __init__(self, read: ReadBody, post: Post, pauses_s: Sequence[float] = PAUSES_S, sleep: Sleep = asyncio.sleep) -> None:
         self._read = read
         self._post = post
         self._pauses_s = pauses_s
@@ -118,7 +115,7 @@ class Courier:
         while True:
             async with host.places, self._places:
                 try:
-                    body = message.body(event, await self._transcript(event))
+                    body = await self._body(event)
                     began_s = time.monotonic()
                     answer = await self._post(event.job.webhook_url or "", message.webhook_id(event), body, event.job.trace)
                     host.note(answer, time.monotonic() - began_s)
@@ -136,9 +133,7 @@ class Courier:
             away = True
             await self._sleep(pause_s)
 
-    async def _transcript(self, event: JobChanged) -> Transcript | None:
-        if event.state != "SUCCESS":
-            return None
+    async def _body(self, event: JobChanged) -> bytes:
         try:
             return await self._read(event)
         except NotFound as error:

@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from runtime.kafka.wakeup import Wakeup
 from runtime.objects.transcripts import Transcripts
 from schemas.jobs import JobChanged
-from schemas.transcript import Transcript
 from sinks.webhooks.attempt import Poster
 from sinks.webhooks.delivery import PAUSES_S, Courier, End
+from sinks.webhooks.message import Bodies
 
 READERS = 8  # threads that read transcripts
 RESOLVERS = 32  # threads for DNS; a lookup that hangs occupies one
@@ -26,10 +26,17 @@ class Sender:
     """All methods are called from one thread. Deliveries begin after `start()`."""
 
     def __init__(
-        self, transcripts: Transcripts, poster: Poster, pauses_s: Sequence[float] = PAUSES_S, wakeup: Wakeup | None = None
+        self,
+        transcripts: Transcripts,
+        bodies: Bodies,
+        poster: Poster,
+        *,
+        pauses_s: Sequence[float] = PAUSES_S,
+        wakeup: Wakeup | None = None,
     ) -> None:
         """`wakeup` is set when something has ended."""
         self._transcripts = transcripts
+        self._bodies = bodies
         self._poster = poster
         self._wakeup = wakeup or Wakeup()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="webhooks-reader")
@@ -91,9 +98,15 @@ class Sender:
             await self._poster.close()
             self._readers.shutdown(wait=False, cancel_futures=True)
 
-    async def _read(self, event: JobChanged) -> Transcript:
-        made_at = event.result.transcribed_at if event.result is not None else None
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._transcripts.read, event.work_id, made_at)
+    async def _read(self, event: JobChanged) -> bytes:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._body, event)
+
+    def _body(self, event: JobChanged) -> bytes:
+        transcript = None
+        if event.state == "SUCCESS":
+            made_at = event.result.transcribed_at if event.result is not None else None
+            transcript = self._transcripts.read(event.work_id, made_at)
+        return self._bodies.job(event, transcript)
 
     def _begin(self, webhook_id: str, event: JobChanged) -> None:
         self._tasks[webhook_id] = asyncio.get_running_loop().create_task(self._deliver(webhook_id, event))

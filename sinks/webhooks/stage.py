@@ -21,7 +21,7 @@ from schemas.codec import Undecodable
 from schemas.jobs import JobChanged
 from schemas.topics import JOBS
 from sinks.webhooks.attempt import Poster
-from sinks.webhooks.message import is_wanted, webhook_id
+from sinks.webhooks.message import Bodies, is_wanted, webhook_id
 from sinks.webhooks.sender import Finished, Sender
 
 log = get_logger(__name__)
@@ -54,7 +54,8 @@ def build(resources: Resources) -> Stage:
     sender = None
     if signer is not None:
         poster = Poster(signer, Guard(settings.webhook_allow_private), settings.webhook_timeout_s, now)
-        sender = Sender(Transcripts(resources.objects, settings.work_bucket), poster, wakeup=wakeup)
+        transcripts = Transcripts(resources.objects, settings.work_bucket)
+        sender = Sender(transcripts, Bodies.of(settings), poster, wakeup=wakeup)
     return Loop(NAME, resources.kafka, [JOBS], WebhookHandler(sender, now), LoopOptions(drain_s=DRAIN_S, wakeup=wakeup))
 
 

@@ -15,7 +15,7 @@ from producers.gateway.view.estimates import Estimate
 from producers.gateway.view.job_view import JobView
 from producers.gateway.view.progress import Progress
 from producers.gateway.view.view import View
-from runtime import long_json
+from runtime import links, long_json
 from runtime.formats import FORMATS, answer, segment_document
 from runtime.gc_pause import gc_paused
 from runtime.objects import NotFound
@@ -25,7 +25,7 @@ from schemas.codec import Undecodable
 from schemas.segment import Segment
 from schemas.transcript import Transcript
 
-PREFIX = "/api/transcribe/async"
+PREFIX = links.ASYNC_JOBS
 
 
 def status_url(job_id: UUID) -> str:
@@ -194,8 +194,7 @@ class Documents:
 
     def _files(self, job: JobView) -> dict[str, str]:
         """Paths of the result files, of those formats that were asked for."""
-        folder = f"{self._base_path}{PREFIX}/{job.job_id}"
-        return {name: f"{folder}/transcript.{name}" for name in job.job.formats or FORMATS}
+        return {name: self._base_path + links.transcript_path(job.job_id, name) for name in job.job.formats or FORMATS}
 
     def _result(self, job: JobView) -> dict[str, Any]:
         result = answer(self._transcript(job))

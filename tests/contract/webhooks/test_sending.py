@@ -19,11 +19,12 @@ from runtime import metrics
 from runtime.addresses import Guard
 from runtime.objects.directory import DirectoryStore
 from runtime.objects.transcripts import Transcripts
+from runtime.settings import Settings
 from runtime.signing import Signer
 from schemas.jobs import JobChanged
 from sinks.webhooks.attempt import Poster
 from sinks.webhooks.delivery import End
-from sinks.webhooks.message import webhook_id
+from sinks.webhooks.message import Bodies, webhook_id
 from sinks.webhooks.sender import Sender
 from tests.contract.webhooks.receiver import Receiver
 from tests.ended import SECRET, ended
@@ -33,12 +34,13 @@ from tests.waiting import DEADLINE_S, wait_until
 
 PAUSES_S = (0.05, 0.05)
 NEVER_S = 3600.0
+BODIES = Bodies.of(Settings())
 
 
 @contextmanager
 def sending(objects: DirectoryStore, *, timeout_s: float = 15.0, allow_private: bool = True) -> Iterator[Sender]:
     poster = Poster(Signer(SECRET), Guard(allow_private), timeout_s, lambda: datetime.now(UTC))
-    sender = Sender(Transcripts(objects, "work"), poster, PAUSES_S)
+    sender = Sender(Transcripts(objects, "work"), BODIES, poster, pauses_s=PAUSES_S)
     sender.start()
     with closing(sender):
         yield sender

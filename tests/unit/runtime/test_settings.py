@@ -73,3 +73,11 @@ def test_the_example_file_without_its_comment_signs_has_the_defaults(tmp_path: P
     file.write_text(re.sub(r"(?m)^# (?=MURMUR_\w+=)", "", (ROOT / ".env.example").read_text()))
     assert file.read_text().count("\nMURMUR_") == len(Settings.model_fields)
     assert Settings(_env_file=file) == Settings()
+
+
+@pytest.mark.parametrize(
+    "url", ["speech.example", "ftp://a.example", "https://me@a.example", "https://a.example/?a=b", "https://"]
+)
+def test_a_public_url_that_cannot_begin_a_link_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError):
+        Settings.model_validate({"public_url": url})

@@ -14,11 +14,10 @@ from runtime.objects import NotFound, StoreUnavailable
 from schemas.codec import Undecodable
 from schemas.jobs import JobChanged
 from schemas.record import TraceContext
-from schemas.transcript import Transcript
 from sinks.webhooks import delivery
 from sinks.webhooks.attempt import Answer
 from sinks.webhooks.delivery import Courier, End
-from tests.ended import ended, transcript
+from tests.ended import ended
 from tests.waiting import DEADLINE_S
 
 URL = "https://receiver.example/hook?token=hidden"
@@ -41,8 +40,8 @@ class Receiver:
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
-async def read(event: JobChanged) -> Transcript:
-    return transcript(ended(URL).changed_at)
+async def read(event: JobChanged) -> bytes:
+    return b"{}"
 
 
 class Slept(list[float]):
@@ -125,7 +124,7 @@ def test_a_url_that_cannot_be_used_is_given_up_without_an_attempt(url: str) -> N
 def test_waiting_for_an_unavailable_store_costs_no_attempt(slept: Slept) -> None:
     away = 6
 
-    async def reading(event: JobChanged) -> Transcript:
+    async def reading(event: JobChanged) -> bytes:
         nonlocal away
         away -= 1
         if away >= 0:
@@ -142,7 +141,7 @@ def test_waiting_for_an_unavailable_store_costs_no_attempt(slept: Slept) -> None
 
 
 def test_a_missing_transcript_is_undecodable() -> None:
-    async def gone(event: JobChanged) -> Transcript:
+    async def gone(event: JobChanged) -> bytes:
         raise NotFound("no such object")
 
     with pytest.raises(Undecodable) as error:

@@ -1,24 +1,31 @@
 """The id and the body of a webhook."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import orjson
 import pytest
 
+from runtime.settings import Settings
 from schemas.jobs import State
-from sinks.webhooks.message import body, is_wanted, webhook_id
+from schemas.record import ObjectRef
+from sinks.webhooks.message import Bodies, is_wanted, webhook_id
 from tests.ended import ended, transcript
 
 AT = datetime(2026, 1, 2, 12, tzinfo=UTC)
 URL = "https://example.com/hook"
+COMMON = ["type", "timestamp", "task_id", "state", "filename"]
+BODIES = Bodies.of(Settings())
 
 
 def test_a_success_carries_the_transcript_as_the_status_answer_does() -> None:
-    document = orjson.loads(body(ended(URL, state="SUCCESS", at=AT), transcript(AT)))
+    document = orjson.loads(BODIES.job(ended(URL, state="SUCCESS", at=AT), transcript(AT)))
 
-    assert list(document) == ["task_id", "success", "transcription", "processing_time", "audio_info", "total_time"]
+    assert list(document) == [*COMMON, "success", "transcription", "processing_time", "audio_info", "total_time"]
     assert document["task_id"] == "00000000-0000-0000-0000-000000000001"
     assert document["success"] is True
+    assert (document["type"], document["timestamp"]) == ("transcription.completed", "2026-01-02T12:00:00+00:00")
+    assert (document["state"], document["filename"]) == ("SUCCESS", "a.wav")
     assert list(document["transcription"]) == ["text", "segments", "language", "duration"]
     assert document["transcription"]["text"] == "Olá, João."
     assert document["transcription"]["segments"][0]["end"] == 1.7
@@ -27,9 +34,13 @@ def test_a_success_carries_the_transcript_as_the_status_answer_does() -> None:
 
 
 def test_a_failure_has_its_reason() -> None:
-    document = orjson.loads(body(ended(URL, at=AT), None))
+    document = orjson.loads(BODIES.job(ended(URL, at=AT), None))
     assert document == {
+        "type": "transcription.failed",
+        "timestamp": "2026-01-02T12:00:00+00:00",
         "task_id": "00000000-0000-0000-0000-000000000001",
+        "state": "FAILURE",
+        "filename": "a.wav",
         "success": False,
         "error": {"reason": "no_audio", "message": "it contains no audio"},
         "total_time": 4.5,
@@ -37,13 +48,55 @@ def test_a_failure_has_its_reason() -> None:
 
 
 def test_a_cancelled_job_is_reported_as_an_error_with_its_own_reason() -> None:
-    document = orjson.loads(body(ended(URL, state="REVOKED", at=AT), None))
+    document = orjson.loads(BODIES.job(ended(URL, state="REVOKED", at=AT), None))
     assert (document["success"], document["error"]["reason"]) == (False, "cancelled")
+    assert (document["type"], document["state"]) == ("transcription.revoked", "REVOKED")
+
+
+@pytest.mark.parametrize(
+    ("settings", "base"),
+    [
+        (Settings(public_url="https://speech.example/murmur/"), "https://speech.example/murmur"),
+        (Settings(base_path="/murmur"), "/murmur"),
+    ],
+)
+def test_a_body_above_the_limit_has_a_link_instead_of_the_text(settings: Settings, base: str) -> None:
+    event, whole = ended(URL, state="SUCCESS", at=AT), transcript(AT)
+    size_bytes = len(BODIES.job(event, whole))
+    fits, too_large = (
+        orjson.loads(replace(Bodies.of(settings), max_bytes=limit).job(event, whole)) for limit in (size_bytes, size_bytes - 1)
+    )
+    assert fits["transcription"]["text"] == "Olá, João."
+    assert too_large["transcription"] == {
+        "language": "pt",
+        "duration": 2.0,
+        "url": f"{base}/api/transcribe/async/00000000-0000-0000-0000-000000000001/transcript.json",
+    }
+    assert too_large | {"transcription": None} == fits | {"transcription": None}
+
+
+def test_a_dropped_file_is_named_with_its_folder() -> None:
+    event = ended(URL, at=AT)
+    job = event.job.model_copy(update={"dropped": ObjectRef(bucket="uploads", key="calls/a.wav")})
+    assert orjson.loads(BODIES.job(event.model_copy(update={"job": job}), None))["filename"] == "calls/a.wav"
+
+
+def test_progress_of_a_job_says_how_far_it_is_and_nothing_of_its_success() -> None:
+    event = ended(None, state="STARTED", at=AT)
+    document = orjson.loads(BODIES.progress("transcription.progress", AT, event, {"share": 0.5}))
+    assert list(document) == [*COMMON, "progress"]
+    assert (document["type"], document["state"], document["progress"]) == ("transcription.progress", "STARTED", {"share": 0.5})
+    assert list(orjson.loads(BODIES.progress("transcription.started", AT, event))) == COMMON
+
+
+def test_an_event_about_no_job_has_its_data() -> None:
+    document = orjson.loads(BODIES.other("webhook.test", AT, {"endpoint_id": "ep_1"}))
+    assert document == {"type": "webhook.test", "timestamp": "2026-01-02T12:00:00+00:00", "data": {"endpoint_id": "ep_1"}}
 
 
 def test_the_same_record_gives_the_same_bytes_and_id() -> None:
     first, second = ended(URL, state="SUCCESS", at=AT), ended(URL, state="SUCCESS", at=AT)
-    assert body(first, transcript(AT)) == body(second, transcript(AT))
+    assert BODIES.job(first, transcript(AT)) == BODIES.job(second, transcript(AT))
     assert webhook_id(first) == webhook_id(second) == "msg_00000000-0000-0000-0000-000000000001_success"
 
 
