@@ -1,9 +1,9 @@
 """The embedded broker starts empty: this module fills it from the data directory.
 
 The gateway's view stores every job's last record and its request. Before any stage starts, ended jobs are written to the
-coordinator's changelog, so that inbox files are not processed again. Once the stages run, requests and cancellations of
-unfinished jobs are published again: the broker keeps only a few MiB, and blocks a producer while its consumers lag. So are those
-of dropped files whose result files are missing, which are then written again.
+coordinator's changelog, so that inbox files are not processed again, and registered webhook endpoints to their topics. Once the
+stages run, requests and cancellations of unfinished jobs are published again: the broker keeps only a few MiB, and blocks a
+producer while its consumers lag. So are those of dropped files whose result files are missing, which are then written again.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +24,8 @@ from runtime.settings import Settings
 from schemas.jobs import TERMINAL, CancelRequested, JobChanged, JobRequested
 from schemas.options import ModelRef
 from schemas.record import Failure, ObjectRef
-from schemas.topics import CANCELLATIONS, REQUESTS
+from schemas.topics import CANCELLATIONS, REQUESTS, WEBHOOK_ENDPOINT_STATES, WEBHOOK_ENDPOINTS
+from schemas.webhooks import WebhookEndpoint, WebhookEndpointState
 
 if TYPE_CHECKING:
     from producers.gateway.view.view import View
@@ -59,12 +60,13 @@ def remember(broker: EmbeddedBroker, settings: Settings, objects: ObjectStore, s
         except ViewDamaged:
             view.open()  # the last copy of it
             known, unfinished = list(view.jobs()), list(view.unfinished())
-        cleared_at = view.cache_cleared_at
+        cleared_at, endpoints = view.cache_cleared_at, list(view.webhooks.registered())
         rewrites = list(_rewrites(view, known, settings, objects))
     finally:
         view.close()
     ended = _send(writer, _memories(broker, known, settings.job_memory_s))
     _send(writer, _clearing(broker, cleared_at))
+    _send(writer, _endpoints(endpoints))
     if ended or unfinished:
         log.info("jobs.restored", ended=ended, unfinished=len(unfinished), rewritten=len(rewrites))
     jobs = [*(last.job for last in known), *(request.job for request, _ in unfinished)]
@@ -177,3 +179,10 @@ def _clearing(broker: EmbeddedBroker, cleared_at: datetime | None) -> Iterator[O
     if cleared_at is not None:
         entry = CacheEntry(transcript=None, finished_at=cleared_at)
         yield from (Change("cache", CLEARED, entry).output(number) for number in range(broker.partitions))
+
+
+def _endpoints(registered: Iterable[tuple[WebhookEndpoint, WebhookEndpointState | None]]) -> Iterator[Output]:
+    for endpoint, state in registered:
+        yield Output(WEBHOOK_ENDPOINTS, endpoint.endpoint_id, endpoint)
+        if state is not None:
+            yield Output(WEBHOOK_ENDPOINT_STATES, state.endpoint_id, state)

@@ -1,5 +1,6 @@
 """What a started `murmur dev` requests again, from the view of its last run."""
 
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -10,11 +11,16 @@ from murmur.dev import seed, with_folders
 from murmur.dev.system import store_of
 from producers.gateway.view.view import View, view_path
 from runtime.kafka.embedded import EmbeddedBroker
+from runtime.kafka.follower import Follower
+from runtime.kafka.messages import Partition, Received
 from runtime.objects.keys import transcript_key
 from runtime.settings import Settings
+from schemas import codec
 from schemas.jobs import CancelRequested, JobRequested
 from schemas.options import ModelRef
+from schemas.topics import WEBHOOK_ENDPOINT_STATES, WEBHOOK_ENDPOINTS
 from tests.unit.producers.gateway.view.test_view import WORK_ID, requested
+from tests.webhooks import endpoint, endpoint_state
 
 SERVED = requested(uuid4(), 0).work.model
 
@@ -56,3 +62,29 @@ def test_an_unfinished_job_for_a_model_that_is_not_served_any_more_fails(setting
     refused = [output.value.refused for output in outputs if isinstance(output.value, JobRequested)]
     assert [failure.reason for failure in refused if failure is not None] == ["model_not_served"] * 2
     assert all(failure is not None and SERVED.name in failure.message for failure in refused)
+
+
+def test_registered_webhook_endpoints_are_on_their_topics_before_any_stage_starts(settings: Settings) -> None:
+    one, other = endpoint("ep_1"), endpoint("ep_2")
+    state = endpoint_state(other, disabled_at=other.created_at, reason="gone")
+    with closing(View(view_path(settings))) as view:
+        view.open()
+        for place, (topic, record) in enumerate(
+            ((WEBHOOK_ENDPOINTS, one), (WEBHOOK_ENDPOINTS, other), (WEBHOOK_ENDPOINT_STATES, state))
+        ):
+            partition = Partition(topic.name, 0)
+            view.apply([Received(partition, place, None, codec.encode(record), event=record)], {partition: place + 1})
+    objects = store_of(settings)
+    objects.create()
+    with EmbeddedBroker() as broker:
+        seed.remember(broker, settings, objects, [SERVED])
+        follower = Follower(broker.kafka(), (WEBHOOK_ENDPOINTS, WEBHOOK_ENDPOINT_STATES))
+        with closing(follower):
+            ends, found = follower.end_offsets(), []
+            while not follower.reached(ends):
+                found += [record.event for record in follower.poll(0.1)]
+    assert {type(event).__name__: event for event in found if event != one} == {
+        "WebhookEndpoint": other,
+        "WebhookEndpointState": state,
+    }
+    assert one in found

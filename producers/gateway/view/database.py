@@ -9,10 +9,12 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from runtime.errors import Retry
 from runtime.logs import get_logger
+from schemas import codec
+from schemas.record import Record
 
 log = get_logger(__name__)
 DAMAGED_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
@@ -26,6 +28,7 @@ AWAY_CODES = {
 }
 SIDE_FILES = ("-wal", "-shm")
 PUT_ASIDE, BACKUP = ".damaged", ".backup"
+R = TypeVar("R", bound=Record)
 
 
 class ViewUnavailable(Retry):
@@ -136,6 +139,13 @@ class Database:
         """What was read makes no sense. Also remembers it, for the next `open()`."""
         self._damaged, self.problem = True, f"the view {self._path} is damaged: {error}"
         return ViewDamaged(self.problem)
+
+    def decoded(self, record: type[R], raw: bytes | None) -> R:
+        """Only what was decoded before is written to the file: raises ViewDamaged."""
+        try:
+            return codec.decode(record, raw)
+        except codec.Undecodable as error:
+            raise self.damaged(error) from error
 
     def _open(self) -> None:
         with self._translated():

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 
+from producers.gateway.view import webhook_book
 from producers.gateway.view.database import ViewDamaged, ViewUnavailable
 from producers.gateway.view.view import View
 from runtime.errors import Retry
@@ -18,9 +19,9 @@ from runtime.kafka.follower import Follower, Start
 from runtime.kafka.follower_thread import FollowerThread
 from runtime.kafka.messages import Partition, Received
 from runtime.outage import Outage
-from schemas.topics import CACHE_CLEARS, CANCELLATIONS, JOBS, PROGRESS, REQUESTS, WORKERS
+from schemas.topics import CACHE_CLEARS, CANCELLATIONS, JOBS, PROGRESS, REQUESTS, WORKERS, Topic
 
-TOPICS = (REQUESTS, JOBS, PROGRESS, CANCELLATIONS, CACHE_CLEARS, WORKERS)
+TOPICS = (REQUESTS, JOBS, PROGRESS, CANCELLATIONS, CACHE_CLEARS, WORKERS, *webhook_book.TOPICS)
 BACKUP_S = 30.0  # of jobs at most that a damaged view of the embedded mode loses
 SPACE_S = 1.0  # how often writing is tried again while the disk is full
 FRESH_WITHIN_S = 1.0  # an unknown id is looked for this long before the answer is 503 with Retry-After
@@ -63,11 +64,11 @@ class Feed:
         self._stopping.set()
         return self._thread.stop(wait_s)
 
-    def end_offsets(self) -> Mapping[Partition, int]:
-        """The end offsets of `requests` now. Blocks; raises Retry when the broker does not answer."""
+    def end_offsets(self, topic: Topic = REQUESTS) -> Mapping[Partition, int]:
+        """Of one of the topics, now. Blocks; raises Retry when the broker does not answer."""
         if self.not_ready is not None:
-            raise Retry(f"jobs cannot be looked up yet: {self.not_ready}")
-        return self._kafka.offsets.ends((REQUESTS,), FRESH_WITHIN_S)
+            raise Retry(f"nothing can be looked up yet: {self.not_ready}")
+        return self._kafka.offsets.ends((topic,), FRESH_WITHIN_S)
 
     def _begin(self) -> Start:
         """Starts at the offsets that the view has. It is ready once it has reached the present end offsets."""

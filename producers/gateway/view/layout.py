@@ -1,6 +1,8 @@
 """The tables of the view's file: their definition, what brings an older file up to date, and what is written into them."""
 
-LAYOUT = 5  # of the tables below; an unknown one is rebuilt from the topics
+from producers.gateway.view.webhook_layout import WEBHOOK_TABLES
+
+LAYOUT = 6  # of the tables below; an unknown one is rebuilt from the topics
 # Clusters are numbered as they appear: `seen` is the last one with a record of the job, `told` the one that its state is from.
 # `model`, `name` and `cached` repeat what the records say, for the list and the counts; `name` is the file's, in lower case.
 JOBS_INDEXES = """
@@ -23,11 +25,12 @@ CREATE TABLE jobs (
     model TEXT NOT NULL DEFAULT '', name TEXT NOT NULL DEFAULT '', cached INTEGER NOT NULL DEFAULT 0,
     batch_id TEXT, idempotency TEXT
 );
-{JOBS_INDEXES}{GROUP_INDEXES}"""
+{JOBS_INDEXES}{GROUP_INDEXES}{WEBHOOK_TABLES}"""
+FROM_5 = WEBHOOK_TABLES
 FROM_4 = f"""
 ALTER TABLE jobs ADD COLUMN batch_id TEXT;
 ALTER TABLE jobs ADD COLUMN idempotency TEXT;
-{GROUP_INDEXES}"""
+{GROUP_INDEXES}{FROM_5}"""
 FROM_3 = f"""
 ALTER TABLE jobs ADD COLUMN model TEXT NOT NULL DEFAULT '';
 ALTER TABLE jobs ADD COLUMN name TEXT NOT NULL DEFAULT '';
@@ -45,7 +48,7 @@ DROP INDEX IF EXISTS jobs_by_work;
 {JOBS_INDEXES}{FROM_4}"""
 FROM_2 = "ALTER TABLE jobs ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0;" + FROM_3
 FROM_1 = "ALTER TABLE jobs ADD COLUMN cancelled BLOB;" + FROM_2
-UPGRADES = {1: FROM_1, 2: FROM_2, 3: FROM_3, 4: FROM_4}
+UPGRADES = {1: FROM_1, 2: FROM_2, 3: FROM_3, 4: FROM_4, 5: FROM_5}
 REQUESTED = """
 INSERT INTO jobs (job_id, work_id, state, owner, submitted_s, seen, requested, batch_id, idempotency, model, name)
 VALUES (?, ?, 'PENDING', ?, ?, ?, ?, ?, ?, ?, ?)

@@ -9,7 +9,6 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 from uuid import UUID
 
 from producers.gateway.view.database import Database
@@ -19,21 +18,21 @@ from producers.gateway.view.job_view import JobView, KeyUse, shown_name
 from producers.gateway.view.layout import CHANGED, DELETED, LAYOUT, REQUESTED, TABLES, UPGRADES
 from producers.gateway.view.progress import ProgressBook
 from producers.gateway.view.recent_jobs import RecentJobs
+from producers.gateway.view.webhook_book import NAMES as WEBHOOK_TOPICS
+from producers.gateway.view.webhook_book import WebhookBook
 from producers.gateway.view.workers import WorkerBook
 from runtime.kafka.messages import Partition, Received
 from runtime.settings import Settings
 from schemas import codec
 from schemas.cache import CacheCleared
 from schemas.jobs import TERMINAL, CancelRequested, Job, JobChanged, JobRequested
-from schemas.record import Record
 from schemas.topics import CANCELLATIONS, JOBS, REQUESTS, WORKERS
 from schemas.work import WorkProgressed
 from schemas.worker import WorkerReported
 
 ALL = JobFilter()
 LOOKED_AT = 20 * RECENT  # of the ended jobs: many may have been answered from the cache and say nothing of the speed
-STORED = (REQUESTS.name, JOBS.name, CANCELLATIONS.name)
-R = TypeVar("R", bound=Record)
+STORED = (REQUESTS.name, JOBS.name, CANCELLATIONS.name, *WEBHOOK_TOPICS)
 
 
 def view_path(settings: Settings) -> Path:
@@ -50,6 +49,7 @@ class View:
         self._reached: dict[Partition, int] = {}
         self._recent = RecentJobs[JobView]()
         self.progress = ProgressBook()
+        self.webhooks = WebhookBook(self._file)
         self.estimates = estimates or Estimates()
         self.workers = WorkerBook()
         self.cache_cleared_at: datetime | None = None  # transcripts that were made until then answer no submission
@@ -121,6 +121,7 @@ class View:
         """The cluster was read to its end: drops jobs that only another cluster had."""
         with self._file.write() as sql:
             sql.execute("DELETE FROM jobs WHERE seen < ?", (self._cluster,))
+            self.webhooks.settled(sql, self._cluster)
         self._recent.clear()
 
     def apply(self, records: Sequence[Received], positions: Mapping[Partition, int]) -> set[str]:
@@ -214,7 +215,7 @@ class View:
     def request(self, job_id: UUID) -> JobRequested | None:
         """What was requested; None for a job whose request had expired before this view was filled."""
         rows = self._file.read("SELECT requested FROM jobs WHERE job_id = ? AND requested IS NOT NULL", str(job_id))
-        return self._decoded(JobRequested, rows[0][0]) if rows else None
+        return self._file.decoded(JobRequested, rows[0][0]) if rows else None
 
     def is_shared(self, job: JobView) -> bool:
         """Whether another job needs the same work."""
@@ -234,7 +235,7 @@ class View:
         for job_id, deleted, requested in self._file.read(query, key, since.timestamp()):
             if deleted or requested is None:
                 return KeyUse(UUID(job_id), None)
-            return KeyUse(UUID(job_id), self._decoded(JobRequested, requested))
+            return KeyUse(UUID(job_id), self._file.decoded(JobRequested, requested))
         return None
 
     def unfinished(self) -> Iterator[tuple[JobRequested, CancelRequested | None]]:
@@ -242,17 +243,20 @@ class View:
         unfinished = "state IN ('PENDING', 'STARTED') AND requested IS NOT NULL AND deleted = 0"
         query = f"SELECT requested, cancelled FROM jobs WHERE {unfinished} ORDER BY submitted_s"
         for requested, cancelled in self._file.scan(query):
-            yield self._decoded(JobRequested, requested), self._decoded(CancelRequested, cancelled) if cancelled else None
+            yield (
+                self._file.decoded(JobRequested, requested),
+                self._file.decoded(CancelRequested, cancelled) if cancelled else None,
+            )
 
     def jobs(self) -> Iterator[JobChanged]:
         """The last record of every job that has one, deleted ones too, oldest first."""
         for (changed,) in self._file.scan("SELECT changed FROM jobs WHERE changed IS NOT NULL ORDER BY submitted_s"):
-            yield self._decoded(JobChanged, changed)
+            yield self._file.decoded(JobChanged, changed)
 
     def _ended_recently(self) -> Iterator[JobChanged]:
         query = "SELECT changed FROM jobs WHERE state = 'SUCCESS' AND deleted = 0 ORDER BY submitted_s DESC LIMIT ?"
         for (changed,) in reversed(self._file.read(query, LOOKED_AT)):
-            yield self._decoded(JobChanged, changed)
+            yield self._file.decoded(JobChanged, changed)
 
     def offsets(self) -> dict[Partition, int]:
         """The next offset to read, of each partition that was read."""
@@ -281,6 +285,8 @@ class View:
         if isinstance(event, CancelRequested) and event.delete:
             self._deleted(sql, event.job_id, event.work_id)
             return {str(event.job_id)}
+        if record.topic in WEBHOOK_TOPICS:
+            return self.webhooks.apply(sql, record, self._cluster)
         if record.key and record.value is None:
             return self._gone(sql, record.topic, record.key.decode(errors="replace"))
         return set()  # not decoded: the stage that processes the topic writes the dead letter
@@ -330,18 +336,11 @@ class View:
 
     def _job_view(self, work_id: str, requested: bytes | None, changed: bytes | None) -> JobView:
         if changed is not None:
-            last = self._decoded(JobChanged, changed)
+            last = self._file.decoded(JobChanged, changed)
             facts = (last.model, last.cached, last.result, last.error, last.started_at, last.duration_s)
             return JobView(last.job, work_id, last.state, last.changed_at, *facts)
-        first = self._decoded(JobRequested, requested)
+        first = self._file.decoded(JobRequested, requested)
         return JobView(first.job, work_id, "PENDING", first.job.submitted_at, first.work.model)
-
-    def _decoded(self, record: type[R], raw: bytes | None) -> R:
-        """Only what was decoded before is written to the file."""
-        try:
-            return codec.decode(record, raw)
-        except codec.Undecodable as error:
-            raise self._file.damaged(error) from error
 
 
 def _groups(job: Job) -> tuple[str | None, str | None]:

@@ -1,0 +1,147 @@
+"""Registered webhook endpoints and the delivery log, in the view's file.
+
+Fed by the view from `webhook-endpoints`, `webhook-endpoint-states` and `webhook-attempts`; read by `/api/webhooks`
+and by the status of a job. `murmur dev` fills its next broker with the registered endpoints.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from producers.gateway.view.database import Database
+from producers.gateway.view.webhook_filter import OF_THE_JOB, AttemptFilter, AttemptPlace
+from producers.gateway.view.webhook_layout import ATTEMPT, ENDED_SINCE, ENDPOINT, OF_JOB, STATE
+from runtime.kafka.messages import Received
+from runtime.webhook_events import OF_STATE, PROGRESS
+from schemas.jobs import TERMINAL, JobChanged
+from schemas.topics import WEBHOOK_ATTEMPTS, WEBHOOK_ENDPOINT_STATES, WEBHOOK_ENDPOINTS
+from schemas.webhooks import WebhookAttempted, WebhookEndpoint, WebhookEndpointState
+
+TOPICS = (WEBHOOK_ENDPOINTS, WEBHOOK_ENDPOINT_STATES, WEBHOOK_ATTEMPTS)
+NAMES = tuple(topic.name for topic in TOPICS)
+KEPT_S = WEBHOOK_ATTEMPTS.retention_ms / 1000
+SHOWN_MAX = 100  # recipients of a job in its status
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointView:
+    """An endpoint, and what the webhook sink says of it."""
+
+    endpoint: WebhookEndpoint
+    state: WebhookEndpointState | None = None
+
+    @property
+    def current_state(self) -> WebhookEndpointState | None:
+        """None if the sink has said nothing since the endpoint was enabled last."""
+        return self.state if self.state is not None and self.state.enabled_at == self.endpoint.enabled_at else None
+
+    @property
+    def is_enabled(self) -> bool:
+        return self.endpoint.is_enabled(self.state)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """Of one message to one recipient. `last`: the newest."""
+
+    last: WebhookAttempted
+    count: int
+    is_delivered: bool
+
+
+class WebhookBook:
+    """Reads are safe from any thread; they raise ViewUnavailable. `apply()` and `settled()` are parts of the view's writes."""
+
+    def __init__(self, file: Database) -> None:
+        self._file = file
+
+    def apply(self, sql: sqlite3.Connection, record: Received, cluster: int) -> set[str]:
+        """The ids of what has changed: endpoints, messages, and jobs whose deliveries those are. Of another topic: none."""
+        event, raw = record.event, record.value or b""
+        if isinstance(event, WebhookEndpoint):
+            row = (event.endpoint_id, event.owner, event.created_at.timestamp(), cluster, raw)
+            sql.execute(ENDPOINT, row)
+            return {event.endpoint_id}
+        if isinstance(event, WebhookEndpointState):
+            sql.execute(STATE, (event.endpoint_id, cluster, raw))
+            return {event.endpoint_id}
+        if isinstance(event, WebhookAttempted):
+            self._attempted(sql, event, raw, cluster)
+            return {event.webhook_id, *([event.job_id] if event.job_id is not None else [])}
+        if record.topic in NAMES and record.key and record.value is None:
+            return self._deleted(sql, record.topic, record.key.decode(errors="replace"))
+        return set()
+
+    def settled(self, sql: sqlite3.Connection, cluster: int) -> None:
+        """Drops what only another cluster had."""
+        sql.execute("DELETE FROM webhook_endpoints WHERE seen < ?", (cluster,))
+        sql.execute("DELETE FROM webhook_attempts WHERE seen < ?", (cluster,))
+
+    def endpoint(self, endpoint_id: str) -> EndpointView | None:
+        query = "SELECT endpoint, state FROM webhook_endpoints WHERE endpoint_id = ? AND endpoint IS NOT NULL"
+        rows = self._file.read(query, endpoint_id)
+        return self._endpoint_view(*rows[0]) if rows else None
+
+    def endpoints(self, owner: str | None = None) -> list[EndpointView]:
+        """Of one owner, or of any, oldest first."""
+        query = """SELECT endpoint, state FROM webhook_endpoints INDEXED BY webhook_endpoints_listed
+            WHERE endpoint IS NOT NULL AND coalesce(? = owner, 1) ORDER BY created_s, endpoint_id"""
+        return [self._endpoint_view(*row) for row in self._file.scan(query, owner)]
+
+    def attempts(self, limit: int, which: AttemptFilter, after: AttemptPlace | None = None) -> list[WebhookAttempted]:
+        """The newest first; `after`: those that follow this place in the log."""
+        query, values = which.query(limit, after)
+        return [self._decoded(row[0]) for row in self._file.scan(query, *values)]
+
+    def last_attempt(self, webhook_id: str, recipient: str) -> WebhookAttempted | None:
+        query = """SELECT record FROM webhook_attempts WHERE webhook_id = ? AND recipient = ?
+            ORDER BY attempted_s DESC, attempt_id DESC LIMIT 1"""
+        rows = self._file.read(query, webhook_id, recipient)
+        return self._decoded(rows[0][0]) if rows else None
+
+    def of_job(self, job_id: str) -> list[Attempts]:
+        """Of each message about the job to each of its recipients, in the order of their first attempts; without those of its
+        progress."""
+        rows = self._file.read(OF_JOB, job_id, PROGRESS, SHOWN_MAX)
+        found = [Attempts(self._decoded(record), count, bool(delivered)) for record, count, delivered, _ in rows]
+        return sorted(found, key=lambda attempts: attempts.last.first_attempt_at)
+
+    def ended_since(
+        self, endpoint: WebhookEndpoint, events: Sequence[str], span: tuple[datetime, datetime], limit: int, *, delivered: bool
+    ) -> list[JobChanged]:
+        """Jobs of the endpoint's owner that ended within `span`, in the order of their ends, and whose end is one of `events`.
+        `delivered`: also those of which it was told. Reads all jobs of the owner."""
+        types = {OF_STATE[state]: state for state in TERMINAL if OF_STATE[state] in events}
+        query = ENDED_SINCE.format(states=", ".join("?" * len(types)), types=", ".join("?" * len(types)))
+        since, until = (time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S") for time in span)
+        rows = self._file.scan(
+            query, endpoint.owner, *types.values(), since, until, delivered, endpoint.endpoint_id, *types.keys(), limit
+        )
+        return [self._file.decoded(JobChanged, row[0]) for row in rows]
+
+    def registered(self) -> Iterator[tuple[WebhookEndpoint, WebhookEndpointState | None]]:
+        """All endpoints, for a broker that begins empty."""
+        for view in self.endpoints():
+            yield view.endpoint, view.state
+
+    def _attempted(self, sql: sqlite3.Connection, event: WebhookAttempted, raw: bytes, cluster: int) -> None:
+        """Also drops what is older than the topic keeps: `murmur dev` has no other log than this."""
+        attempted_s = event.attempted_at.timestamp()
+        recipient = event.endpoint_id or OF_THE_JOB
+        row = (event.event_id, attempted_s, event.owner, event.webhook_id, recipient, event.job_id, event.type, event.state)
+        sql.execute(ATTEMPT, (*row, cluster, raw))
+        sql.execute("DELETE FROM webhook_attempts WHERE attempted_s < ?", (attempted_s - KEPT_S,))
+
+    def _deleted(self, sql: sqlite3.Connection, topic: str, endpoint_id: str) -> set[str]:
+        """A tombstone."""
+        if topic == WEBHOOK_ENDPOINTS.name:
+            sql.execute("DELETE FROM webhook_endpoints WHERE endpoint_id = ?", (endpoint_id,))
+        return {endpoint_id}
+
+    def _endpoint_view(self, endpoint: bytes, state: bytes | None) -> EndpointView:
+        known = self._file.decoded(WebhookEndpointState, state) if state is not None else None
+        return EndpointView(self._file.decoded(WebhookEndpoint, endpoint), known)
+
+    def _decoded(self, record: bytes) -> WebhookAttempted:
+        return self._file.decoded(WebhookAttempted, record)

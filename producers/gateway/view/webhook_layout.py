@@ -1,0 +1,44 @@
+"""The tables of registered webhook endpoints and of the delivery log: their definition, and what is written into them."""
+
+# `seen`: the last cluster with a record of the endpoint or the attempt, as for jobs. `state`: the webhook sink's record, which
+# may be read before the endpoint's. `recipient`: an endpoint's id, or `job` for the URL of the job itself.
+WEBHOOK_TABLES = """
+CREATE TABLE webhook_endpoints (
+    endpoint_id TEXT PRIMARY KEY, owner TEXT NOT NULL DEFAULT '', created_s REAL NOT NULL DEFAULT 0, seen INTEGER NOT NULL,
+    endpoint BLOB, state BLOB
+);
+CREATE INDEX webhook_endpoints_listed ON webhook_endpoints (created_s, endpoint_id, owner) WHERE endpoint IS NOT NULL;
+CREATE TABLE webhook_attempts (
+    attempt_id TEXT PRIMARY KEY, attempted_s REAL NOT NULL, owner TEXT NOT NULL, webhook_id TEXT NOT NULL,
+    recipient TEXT NOT NULL, job_id TEXT, type TEXT NOT NULL, state TEXT NOT NULL, seen INTEGER NOT NULL, record BLOB NOT NULL
+);
+CREATE INDEX webhook_attempts_listed ON webhook_attempts (attempted_s, attempt_id, owner, recipient, job_id, type, state);
+CREATE INDEX webhook_attempts_by_job ON webhook_attempts (job_id, recipient, type, state);
+CREATE INDEX webhook_attempts_by_message ON webhook_attempts (webhook_id, recipient);
+"""
+ENDPOINT = """
+INSERT INTO webhook_endpoints (endpoint_id, owner, created_s, seen, endpoint) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (endpoint_id) DO UPDATE SET owner = excluded.owner, created_s = excluded.created_s, seen = excluded.seen,
+    endpoint = excluded.endpoint
+"""
+STATE = """
+INSERT INTO webhook_endpoints (endpoint_id, seen, state) VALUES (?, ?, ?)
+ON CONFLICT (endpoint_id) DO UPDATE SET seen = excluded.seen, state = excluded.state
+"""
+ATTEMPT = "INSERT OR REPLACE INTO webhook_attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+# Of each message the recipients with their last attempt: SQLite takes the other columns from the row of the one maximum.
+OF_JOB = """
+SELECT record, count(*), sum(state = 'delivered'), max(attempted_s) FROM webhook_attempts
+WHERE job_id = ? AND type <> ? GROUP BY recipient, webhook_id LIMIT ?
+"""
+# `changed_at` is written in UTC, with and without a fraction: whole seconds are compared.
+ENDED_SINCE = """
+SELECT changed FROM (
+    SELECT job_id, state, changed, substr(json_extract(CAST(changed AS TEXT), '$.changed_at'), 1, 19) AS ended
+    FROM jobs WHERE owner = ? AND state IN ({states}) AND deleted = 0 AND changed IS NOT NULL
+) AS ended_jobs
+WHERE ended >= ? AND ended < ? AND (? OR NOT EXISTS (
+    SELECT 1 FROM webhook_attempts AS attempts
+    WHERE attempts.job_id = ended_jobs.job_id AND recipient = ? AND type IN ({types}) AND attempts.state = 'delivered'
+)) ORDER BY ended, job_id LIMIT ?
+"""
