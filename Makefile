@@ -55,7 +55,7 @@ check: setup ## ruff, format, mypy strict, dead code, import directions, limits,
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/vulture
-	@$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py tests/test_deployment.py
+	@$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py tests/test_deployment.py tests/test_monitoring.py
 
 fix: setup ## let ruff fix what it can
 	@$(BIN)/ruff check --fix .

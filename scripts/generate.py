@@ -1,4 +1,5 @@
-"""Writes the generated files: JSON Schemas, `.env.example`, the pages of settings, commands and metrics, the topics table.
+"""Writes the generated files: JSON Schemas, `.env.example`, the pages of settings, commands and metrics, the topics table,
+the dashboard.
 
 Sources: `schemas/topics.py` and `runtime/settings.py`. `make generate` writes; `--check` only reports differences (exit code 1).
 """
@@ -23,7 +24,7 @@ from schemas.order import UploadPromised
 from schemas.record import Record
 from schemas.topics import DAY_MS, HOUR_MS, TOPICS, Topic
 from schemas.transcript import Transcript
-from scripts import cli_page, metrics_page
+from scripts import cli_page, dashboard, metrics_page
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMAS = Path("schemas/json")
@@ -197,6 +198,7 @@ def artifacts() -> dict[Path, str]:
         Path("docs/cli.md"): cli_page.page() + "\n",
         submissions: between_markers(submissions, "fields", fields_table()),
         Path("docs/metrics.md"): metrics_page.page(),
+        Path("monitoring/grafana/dashboards/murmur.json"): dashboard.document(),
         architecture: between_markers(architecture, "topics", topics_table()),
     }
 

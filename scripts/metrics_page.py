@@ -67,14 +67,19 @@ def _heading(title: str) -> list[str]:
     return ["", f"## {title}", "", "| metric | type | labels | meaning |", "|---|---|---|---|"]
 
 
-def _gauges() -> Iterator[str]:
-    """Of the metrics sink: a collector describes its metrics only by collecting them."""
+def gauges() -> Gauges:
+    """Of the metrics sink, with a value each."""
     gauges = Gauges(lambda: datetime.now(UTC))
     row = JobSeries(window="minute", state="SUCCESS", lane=None, model="", owner="", jobs=1, waited=1, worked_audio_s=1)
     gauges.jobs = [JobFigures(partition=0, series=(row,))]
     gauges.queue = QueueFigures(queued_audio_s={"bulk": 0.0})
     gauges.lag = {("coordinator", "requests"): 0}
-    for metric in gauges.collect():
+    return gauges
+
+
+def _gauges() -> Iterator[str]:
+    """A collector describes its metrics only by collecting them."""
+    for metric in gauges().collect():
         yield _row(metric, metric.samples[0].labels)
 
 

@@ -1,4 +1,4 @@
-"""How each service is got: Kafka's jars from Maven Central, MinIO and versitygw by `go install`. Versions are pinned here.
+"""How each service is got: Kafka from Maven Central; MinIO, versitygw and promtool by `go install`. Versions are pinned here.
 
 Feeds `cache.py`. The Go caches of a build (3 GB) are in its scratch folder and are deleted with it.
 """
@@ -65,7 +65,13 @@ def _versitygw(scratch: Path) -> Path:
     return _go_install(VERSITYGW, "github.com/versity/versitygw/cmd/versitygw", "1-3 minutes", scratch)
 
 
-def _go_install(artifact: Artifact, module: str, how_long: str, scratch: Path) -> Path:
+def _promtool(scratch: Path) -> Path:
+    """Without service discovery, whose clients of clouds would be most of the build."""
+    module = "github.com/prometheus/prometheus/cmd/promtool"
+    return _go_install(PROMTOOL, module, "1 minute", scratch, "-tags=remove_all_sd")
+
+
+def _go_install(artifact: Artifact, module: str, how_long: str, scratch: Path, *flags: str) -> Path:
     """A binary. The modules are unpacked writable, so that they can be deleted."""
     what = f"{artifact.name} {artifact.version}"
     go = cache.tool("go", f"building {artifact.name}")
@@ -78,7 +84,7 @@ def _go_install(artifact: Artifact, module: str, how_long: str, scratch: Path) -
         "GOCACHE": str(scratch / "cache"),
         "GOFLAGS": f"{os.environ.get('GOFLAGS', '')} -modcacherw".strip(),
     }
-    argv = [*LOW_PRIORITY, go, "install", "-trimpath", "-ldflags", "-s -w", f"{module}@{artifact.version}"]
+    argv = [*LOW_PRIORITY, go, "install", *flags, "-trimpath", "-ldflags", "-s -w", f"{module}@{artifact.version}"]
     cache.run(argv, f"building {what}", scratch / "log", env)
     return scratch / "bin" / artifact.name
 
@@ -86,3 +92,4 @@ def _go_install(artifact: Artifact, module: str, how_long: str, scratch: Path) -
 KAFKA = Artifact("kafka", cache.version("kafka", "4.3.1"), _kafka)  # 4.4.0 does not resolve: a part of it was never published
 MINIO = Artifact("minio", cache.version("minio", "v0.0.0-20260212201848-7aac2a2c5b7c"), _minio)  # the last that Go's proxy serves
 VERSITYGW = Artifact("versitygw", cache.version("versitygw", "v1.8.0"), _versitygw)
+PROMTOOL = Artifact("promtool", cache.version("promtool", "v0.316.0"), _promtool)  # of Prometheus 3.16

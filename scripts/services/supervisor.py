@@ -108,7 +108,7 @@ def status(folder: Path = FOLDER) -> list[str]:
 def build_all() -> None:
     """Everything that is fetched or built ahead. Raises MissingToolchain before it builds what could not be used."""
     cache.tool("java", "Apache Kafka")
-    for artifact in ARTIFACTS:
+    for artifact in (*ARTIFACTS, build.PROMTOOL):
         cache.ensure(artifact)
 
 

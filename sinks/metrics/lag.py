@@ -12,7 +12,7 @@ from runtime.kafka.offsets import Offsets
 from runtime.kafka.per_topic import group_of
 from schemas.topics import CHUNKS_BULK, CHUNKS_INTERACTIVE, TOPICS, Topic
 
-EVERY_S = 15.0
+EVERY_S = 10.0
 PER_TOPIC = (CHUNKS_INTERACTIVE, CHUNKS_BULK)  # their readers are in a group for each
 
 Lag = Mapping[tuple[str, str], int]  # by group, without the prefix, and topic
