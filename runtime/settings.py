@@ -233,6 +233,12 @@ class Settings(BaseSettings):
     decoder_cpu_s: float = Field(10.0, gt=0, description="CPU time to decode a file, besides half of its decoded length")
     slicer_files: int = Field(4, ge=2, description="files decoded in parallel; one slot is reserved for small ones")
     job_memory_s: int = Field(14 * DAY_S, description="how long an ended job is remembered, so that it cannot run again")
+    retention_jobs_s: int = Field(
+        30 * DAY_S,
+        ge=0,
+        description="how long after its end a job is listed; then its records are deleted. Not before MURMUR_JOB_MEMORY_S; "
+        "0: for ever",
+    )
     cache_entries: int = Field(100_000, ge=0, description="finished works remembered per partition")
 
     # Gateway
@@ -344,6 +350,11 @@ class Settings(BaseSettings):
         "INFO", description="least severe event to log; of libraries only warnings and errors"
     )
     log_format: Literal["text", "json"] = Field("text", description="text for people, json (one object a line) for machines")
+
+    @property
+    def ended_jobs_s(self) -> int:
+        """How long the coordinator remembers an ended job: at least as long as it is listed."""
+        return max(self.job_memory_s, self.retention_jobs_s)
 
 
 def unknown_names() -> list[str]:

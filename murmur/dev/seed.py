@@ -8,7 +8,7 @@ producer while its consumers lag. So are those of dropped files whose result fil
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,7 +52,7 @@ def remember(broker: EmbeddedBroker, settings: Settings, objects: ObjectStore, s
         return Remembered()
     kafka = broker.kafka()
     writer = Writer(kafka, kafka.producer("seed"), "dev")
-    view = View(view_path(settings))
+    view = View(view_path(settings), embedded=True)
     try:
         _open(view)
         try:
@@ -61,10 +61,11 @@ def remember(broker: EmbeddedBroker, settings: Settings, objects: ObjectStore, s
             view.open()  # the last copy of it
             known, unfinished = list(view.jobs()), list(view.unfinished())
         cleared_at, endpoints = view.cache_cleared_at, list(view.webhooks.registered())
+        _forget(view, known, settings, objects)
         rewrites = list(_rewrites(view, known, settings, objects))
     finally:
         view.close()
-    ended = _send(writer, _memories(broker, known, settings.job_memory_s))
+    ended = _send(writer, _memories(broker, known, settings.ended_jobs_s))
     _send(writer, _clearing(broker, cleared_at))
     _send(writer, _endpoints(endpoints))
     if ended or unfinished:
@@ -73,6 +74,14 @@ def remember(broker: EmbeddedBroker, settings: Settings, objects: ObjectStore, s
     again = [*_with_results(_refused(unfinished, served), Transcripts(objects, settings.work_bucket)), *rewrites]
     requests = [output for requested, cancelled in again for output in _requests(requested, cancelled)]
     return Remembered(tuple(requests), tuple(job.dropped for job in jobs if job.dropped is not None))
+
+
+def _forget(view: "View", jobs: Sequence[JobChanged], settings: Settings, objects: ObjectStore) -> None:
+    """What the coordinator would forget at once, and the notes of drops whose files are no longer there."""
+    before = datetime.now(UTC) - timedelta(seconds=settings.ended_jobs_s)
+    if settings.retention_jobs_s:
+        view.forget(str(job.job.job_id) for job in jobs if job.state in TERMINAL and job.changed_at < before)
+    view.remove_notes(job.job.job_id for job in list(view.notes()) if not _is_there(objects, job.job.dropped))
 
 
 def request_again(broker: EmbeddedBroker, outputs: Sequence[Output]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from processors.coordinator import assembly, reports
+from processors.coordinator import assembly, forgetting, reports
 from processors.coordinator.draft import Draft
 from processors.coordinator.entries import CLEARED, CacheEntry, Change, ChunkState, JobState, WorkState
 from processors.coordinator.tables import Tables
@@ -127,10 +127,12 @@ def _decode(state: WorkState) -> Output:
 
 
 def _cancelled(draft: Draft, event: CancelRequested, context: Context) -> None:
-    if event.delete:
-        return  # of an ended job: between the gateways
     job_id = str(event.job_id)
     known = draft.job(job_id)
+    if event.delete:
+        if known is not None and known.ended_at is not None:  # it stays in the table, so that it does not run again
+            draft.outputs.append(forgetting.gone(job_id))
+        return
     if known is None:
         draft.set_job(job_id, replace(_ended(event.work_id, "REVOKED", context.now), unannounced=True))
         return

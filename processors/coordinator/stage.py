@@ -3,10 +3,11 @@
 Fed by `requests`, `cancellations`, `cache-clears` and `chunk-results`, which are co-partitioned; feeds every topic about jobs.
 """
 
+import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from processors.coordinator import job_log
+from processors.coordinator import forgetting, job_log
 from processors.coordinator.decide import Context, Decision, Event, decide
 from processors.coordinator.entries import CHANGELOGS, Change, WorkState
 from processors.coordinator.tables import Tables
@@ -24,11 +25,12 @@ from runtime.work_folders import WorkFolders
 from schemas.cache import CacheCleared
 from schemas.codec import Undecodable
 from schemas.jobs import JobChanged, JobRequested
-from schemas.topics import CACHE_CLEARS, CANCELLATIONS, CHUNK_RESULTS, REQUESTS, Topic
+from schemas.topics import CACHE_CLEARS, CANCELLATIONS, CHUNK_RESULTS, REQUESTS, REVOCATIONS, Topic
 from schemas.transcript import Transcript
 from schemas.work import DecodeRequested
 
 log = get_logger(__name__)
+IDLE_S = 10.0  # how often entries expire while there are no events
 INPUTS: tuple[Topic[Event], ...] = (REQUESTS, CANCELLATIONS, CACHE_CLEARS, CHUNK_RESULTS)
 
 
@@ -50,6 +52,7 @@ class Coordinator:
         self._transcripts = transcripts
         self._settings = settings
         self._tables: dict[int, Tables] = {}
+        self._idle_until_s = 0.0
         self.chunk_results = WorkFolders(None)
 
     def room(self, topic: str) -> int:
@@ -58,6 +61,12 @@ class Coordinator:
     def handle(self, records: Sequence[Received[Event]]) -> Iterable[Step]:
         for record in records:
             yield Step(outputs=self._outputs(record, datetime.now(UTC)), settles=record)
+        if not records and time.monotonic() >= self._idle_until_s:
+            self._idle_until_s = time.monotonic() + IDLE_S
+            for partition in self._tables:
+                if outputs := self._expire(partition, datetime.now(UTC)):
+                    yield Step(outputs=outputs)
+                    self._idle_until_s = 0.0  # there may be more
 
     def _outputs(self, record: Received[Event], now: datetime) -> list[Output]:
         """Decides, stores, and only then changes the tables: a Retry from the store leaves them as they were."""
@@ -68,11 +77,24 @@ class Coordinator:
         self._keep_folders(decision)
         if isinstance(record.event, CacheCleared):
             self.chunk_results.keep_only({work_id for each in self._tables.values() for work_id in each.works})
-        changes = [*decision.changes, *tables.expired(now, self._settings.job_memory_s, self._settings.cache_entries)]
-        for change in changes:
+        for change in decision.changes:
             tables.apply(change)
         job_log.log_ended(decision.outputs, decision.transcript)
-        return [*decision.outputs, *(change.output(record.partition.number) for change in changes)]
+        changes = [change.output(record.partition.number) for change in decision.changes]
+        return [*decision.outputs, *changes, *self._expire(record.partition.number, now)]
+
+    def _expire(self, partition: int, now: datetime) -> list[Output]:
+        """Deletes a few entries that have expired from the tables of a partition. What it writes is safe to repeat."""
+        tables, settings = self._tables[partition], self._settings
+        forgotten = tables.forgotten(now, settings.ended_jobs_s)
+        outputs = list(forgetting.tombstones(tables, forgotten)) if settings.retention_jobs_s else []
+        for output in outputs:
+            if output.topic == REVOCATIONS:
+                self.chunk_results.delete(str(output.key))
+        changes = [*forgotten, *tables.expired(settings.cache_entries)]
+        for change in changes:
+            tables.apply(change)
+        return [*outputs, *(change.output(partition) for change in changes)]
 
     def _keep_folders(self, decision: Decision) -> None:
         """Opens the folder of a work that begins, and deletes that of one whose transcript is stored. A run that must not use

@@ -89,14 +89,17 @@ class Tables:
     def _is_cleared(self, finished_at: datetime) -> bool:
         return self.cleared_at is not None and finished_at <= self.cleared_at
 
-    def expired(self, now: datetime, job_memory_s: float, cache_entries: int) -> list[Change]:
-        """Deletions of what has expired. A few at a time, since it is called for every event."""
+    def forgotten(self, now: datetime, job_memory_s: float) -> list[Change]:
+        """Deletions of jobs that ended longer ago. A few at a time, since it is called for every event."""
         oldest = islice(self.ended.items(), EXPIRED_MAX)
-        jobs = [job_id for job_id, ended_at in oldest if (now - ended_at).total_seconds() > job_memory_s]
+        return [Change("jobs", job_id, None) for job_id, at in oldest if (now - at).total_seconds() > job_memory_s]
+
+    def expired(self, cache_entries: int) -> list[Change]:
+        """Deletions of finished works beyond so many, and of those that were cleared. A few at a time, too."""
         surplus = len(self.cache) - cache_entries
         first = enumerate(islice(self.cache.items(), EXPIRED_MAX))
         works = [work_id for place, (work_id, finished_at) in first if place < surplus or self._is_cleared(finished_at)]
-        return [*(Change("jobs", job_id, None) for job_id in jobs), *(Change("cache", work_id, None) for work_id in works)]
+        return [Change("cache", work_id, None) for work_id in works]
 
 
 def _span(text: str) -> Span:

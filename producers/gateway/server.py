@@ -54,7 +54,10 @@ class Gateway:
     def __init__(self, resources: Resources, keyring: Keyring) -> None:
         self._resources = resources
         self._keyring = keyring
-        self._view = View(view_path(resources.settings), Estimates(resources.settings.interactive_max_s))
+        settings = resources.settings
+        notes_s = settings.ended_jobs_s if settings.retention_jobs_s else None
+        estimates, embedded = Estimates(settings.interactive_max_s), resources.local_state is not None
+        self._view = View(view_path(settings), estimates, embedded=embedded, notes_s=notes_s)
         self._producer = AsyncProducer(resources.kafka, "gateway", "gateway")
         self._readings = Readings(resources, self._producer, self._view)
         self._stopping = threading.Event()
@@ -96,9 +99,9 @@ class Gateway:
         self._producer.open()
         if self._resources.probe is not None:
             self._resources.probe.start()
-        feed = self._feed = Feed(
-            self._resources.kafka, self._producer, self._view, wakeups.notify, embedded=self._resources.local_state is not None
-        )
+        kafka = self._resources.kafka
+        is_embedded = self._resources.local_state is not None
+        feed = self._feed = Feed(kafka, self._producer, self._view, wakeups.notify, embedded=is_embedded)
         freshness = Freshness(self._view, wakeups, feed.end_offsets)
         cache = CacheFigures(self._resources, self._view)
         stats = Stats(self._resources.kafka, {CACHE_CHANGELOG: cache.book.note})

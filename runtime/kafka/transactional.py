@@ -140,7 +140,8 @@ class TransactionalCommits:
                     self._writer.send(output)
                 if record := step.settles:
                     offsets[record.partition] = max(offsets.get(record.partition, 0), record.offset + 1)
-            self._send_offsets([TopicPartition(self._kafka.prefix + p.topic, p.number, o) for p, o in offsets.items()])
+            if offsets:  # not of steps that no record caused
+                self._send_offsets([TopicPartition(self._kafka.prefix + p.topic, p.number, o) for p, o in offsets.items()])
             producer.commit_transaction(FLUSH_S)
             self._writer.poll()
 

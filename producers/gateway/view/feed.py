@@ -4,10 +4,12 @@ Event-loop code waits on `Wakeups` for a change of a job or work, and on `Freshn
 """
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 from producers.gateway.view import webhook_book
 from producers.gateway.view.database import ViewDamaged, ViewUnavailable
@@ -23,6 +25,7 @@ from schemas.topics import CACHE_CLEARS, CANCELLATIONS, JOBS, PROGRESS, REQUESTS
 
 TOPICS = (REQUESTS, JOBS, PROGRESS, CANCELLATIONS, CACHE_CLEARS, WORKERS, *webhook_book.TOPICS)
 BACKUP_S = 30.0  # of jobs at most that a damaged view of the embedded mode loses
+PURGE_S = 3600.0  # how often notes are removed
 SPACE_S = 1.0  # how often writing is tried again while the disk is full
 FRESH_WITHIN_S = 1.0  # an unknown id is looked for this long before the answer is 503 with Retry-After
 ANY_CHANGE = ""  # the key of Wakeups for any change of the view
@@ -40,6 +43,7 @@ class Feed:
         self._view = view
         self._on_change = on_change
         self._embedded = embedded
+        self._purge_at_s = 0.0
         self._backed_up_s = 0.0
         self._thread = FollowerThread("gateway-view", kafka, TOPICS, self._take, self._begin)
         self._stopping = threading.Event()
@@ -97,6 +101,10 @@ class Feed:
             self._on_change(touched | {ANY_CHANGE})
             if time.monotonic() - self._backed_up_s > BACKUP_S:
                 self.back_up()
+        if self._lag is None and time.monotonic() >= self._purge_at_s:
+            self._purge_at_s = time.monotonic() + PURGE_S
+            with contextlib.suppress(ViewUnavailable):
+                self._view.purge(datetime.now(UTC))
 
     def _applied(self, records: list[Received]) -> set[str]:
         """The jobs and works that changed. Waits for space on the disk, so that no record is left out."""

@@ -52,7 +52,7 @@ UPGRADES = {1: FROM_1, 2: FROM_2, 3: FROM_3, 4: FROM_4, 5: FROM_5}
 REQUESTED = """
 INSERT INTO jobs (job_id, work_id, state, owner, submitted_s, seen, requested, batch_id, idempotency, model, name)
 VALUES (?, ?, 'PENDING', ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (job_id) DO UPDATE SET seen = excluded.seen, requested = excluded.requested
+ON CONFLICT (job_id) DO UPDATE SET seen = excluded.seen, requested = CASE WHEN deleted THEN NULL ELSE excluded.requested END
 """
 CHANGED = """
 INSERT INTO jobs (job_id, work_id, state, owner, submitted_s, seen, told, changed, batch_id, idempotency, model, name, cached)
@@ -61,8 +61,10 @@ ON CONFLICT (job_id) DO UPDATE SET
     work_id = excluded.work_id, state = excluded.state, seen = excluded.seen, told = excluded.told, changed = excluded.changed,
     cached = excluded.cached
 """
-# A deletion may be read before the job. The last record stays, so that `murmur dev` does not process its file again.
+# `deleted`: when, in seconds since 1970 (1 in files of an earlier version), or 0. A deletion may be read before the job.
 DELETED = """
-INSERT INTO jobs (job_id, work_id, state, owner, submitted_s, seen, deleted) VALUES (?, ?, 'REVOKED', '', 0, ?, 1)
-ON CONFLICT (job_id) DO UPDATE SET seen = excluded.seen, deleted = 1, requested = NULL
+INSERT INTO jobs (job_id, work_id, state, owner, submitted_s, seen, deleted, changed) VALUES (?, ?, 'REVOKED', '', 0, ?, ?, ?)
+ON CONFLICT (job_id) DO UPDATE SET
+    seen = excluded.seen, deleted = CASE deleted WHEN 0 THEN excluded.deleted ELSE deleted END,
+    requested = NULL, cancelled = NULL, changed = excluded.changed, name = ''
 """

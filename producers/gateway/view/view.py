@@ -6,7 +6,7 @@ to fill its next broker.
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -15,7 +15,8 @@ from producers.gateway.view.database import Database
 from producers.gateway.view.estimates import RECENT, Estimates
 from producers.gateway.view.job_filter import JobFilter, Place
 from producers.gateway.view.job_view import JobView, KeyUse, shown_name
-from producers.gateway.view.layout import CHANGED, DELETED, LAYOUT, REQUESTED, TABLES, UPGRADES
+from producers.gateway.view.layout import CHANGED, LAYOUT, REQUESTED, TABLES, UPGRADES
+from producers.gateway.view.notes import Notes
 from producers.gateway.view.progress import ProgressBook
 from producers.gateway.view.recent_jobs import RecentJobs
 from producers.gateway.view.webhook_book import NAMES as WEBHOOK_TOPICS
@@ -43,8 +44,11 @@ def view_path(settings: Settings) -> Path:
 class View:
     """All methods are safe from any thread; one write at a time. They raise ViewUnavailable (`database.py`)."""
 
-    def __init__(self, path: Path, estimates: Estimates | None = None) -> None:
+    def __init__(
+        self, path: Path, estimates: Estimates | None = None, *, embedded: bool = False, notes_s: float | None = None
+    ) -> None:
         self._file = Database(path, LAYOUT, TABLES, UPGRADES)
+        self._notes = Notes(lambda changed: self._file.decoded(JobChanged, changed), embedded=embedded, kept_s=notes_s)
         self._cluster = 0
         self._reached: dict[Partition, int] = {}
         self._recent = RecentJobs[JobView]()
@@ -154,8 +158,26 @@ class View:
     def delete(self, job_id: UUID, work_id: str) -> None:
         """Shows the job no longer. Safe to repeat."""
         with self._file.write() as sql:
-            self._deleted(sql, job_id, work_id)
+            self._deleted(sql, str(job_id), work_id, datetime.now(UTC))
         self._recent.drop([str(job_id)])
+
+    def forget(self, job_ids: Iterable[str]) -> None:
+        """As the tombstones of these jobs."""
+        forgotten = list(job_ids)
+        with self._file.write() as sql:
+            for job_id in forgotten:
+                self._notes.forget(sql, job_id, self._cluster)
+        self._recent.drop(forgotten)
+
+    def purge(self, now: datetime) -> None:
+        """Once the view is up to date: see `Notes`. Safe to repeat."""
+        with self._file.write() as sql:
+            self._notes.purge(sql, now)
+
+    def remove_notes(self, job_ids: Iterable[UUID]) -> None:
+        """Of deleted and forgotten jobs."""
+        with self._file.write() as sql:
+            self._notes.remove(sql, job_ids)
 
     def clear_cache(self, cleared_at: datetime) -> None:
         """Safe to repeat; an earlier clearing changes nothing."""
@@ -249,8 +271,13 @@ class View:
             )
 
     def jobs(self) -> Iterator[JobChanged]:
-        """The last record of every job that has one, deleted ones too, oldest first."""
+        """The last record of every job that has one, oldest first; of a deleted or forgotten drop the note that is kept of it."""
         for (changed,) in self._file.scan("SELECT changed FROM jobs WHERE changed IS NOT NULL ORDER BY submitted_s"):
+            yield self._file.decoded(JobChanged, changed)
+
+    def notes(self) -> Iterator[JobChanged]:
+        """What is kept of deleted and forgotten drops."""
+        for (changed,) in self._file.scan("SELECT changed FROM jobs WHERE changed IS NOT NULL AND deleted > 0"):
             yield self._file.decoded(JobChanged, changed)
 
     def _ended_recently(self) -> Iterator[JobChanged]:
@@ -283,7 +310,7 @@ class View:
             self._cache_cleared(sql, event.at)
             return set()
         if isinstance(event, CancelRequested) and event.delete:
-            self._deleted(sql, event.job_id, event.work_id)
+            self._deleted(sql, str(event.job_id), event.work_id, event.requested_at)
             return {str(event.job_id)}
         if record.topic in WEBHOOK_TOPICS:
             return self.webhooks.apply(sql, record, self._cluster)
@@ -297,7 +324,7 @@ class View:
             self.workers.forget(key)
         if topic != JOBS.name:
             return set()
-        sql.execute("DELETE FROM jobs WHERE job_id = ? AND deleted = 0", (key,))
+        self._notes.forget(sql, key, self._cluster)
         return {key}
 
     def _requested(self, sql: sqlite3.Connection, event: JobRequested, raw: bytes) -> None:
@@ -310,7 +337,11 @@ class View:
 
     def _changed(self, sql: sqlite3.Connection, event: JobChanged, raw: bytes) -> None:
         job, cluster = event.job, self._cluster
-        known = sql.execute("SELECT state, told FROM jobs WHERE job_id = ?", (str(job.job_id),)).fetchone()
+        known = sql.execute("SELECT state, told, deleted FROM jobs WHERE job_id = ?", (str(job.job_id),)).fetchone()
+        if known and known[2]:
+            note = self._notes.of(raw)
+            sql.execute("UPDATE jobs SET seen = ?, changed = ? WHERE job_id = ?", (cluster, note, str(job.job_id)))
+            return
         if known and known[0] in TERMINAL and not (event.state in TERMINAL and known[1] < cluster):
             sql.execute("UPDATE jobs SET seen = ? WHERE job_id = ?", (cluster, str(job.job_id)))
             return  # ended: only another cluster may have another end
@@ -321,9 +352,9 @@ class View:
         if event.state in ("SUCCESS", "FAILURE"):  # a revoked job's work may continue for other jobs
             self.progress.forget(event.work_id)
 
-    def _deleted(self, sql: sqlite3.Connection, job_id: UUID, work_id: str) -> None:
-        self.estimates.deleted(job_id)
-        sql.execute(DELETED, (str(job_id), work_id, self._cluster))
+    def _deleted(self, sql: sqlite3.Connection, job_id: str, work_id: str, at: datetime) -> None:
+        self.estimates.deleted(UUID(job_id))
+        self._notes.delete(sql, job_id, work_id, self._cluster, at)
 
     def _cache_cleared(self, sql: sqlite3.Connection, at: datetime) -> None:
         if self.cache_cleared_at is None or self.cache_cleared_at < at:

@@ -91,4 +91,4 @@ def test_cleared_entries_expire_and_later_ones_stay() -> None:
     for place, name in enumerate("abc"):
         tables.apply(Change("cache", name, CacheEntry(transcript=None, finished_at=now + timedelta(seconds=place))))
     tables.apply(Change("cache", CLEARED, CacheEntry(transcript=None, finished_at=now + timedelta(seconds=1))))
-    assert [change.key for change in tables.expired(now, 60.0, 100)] == ["a", "b"]
+    assert [change.key for change in tables.expired(100)] == ["a", "b"]

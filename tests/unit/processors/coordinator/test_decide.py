@@ -317,10 +317,10 @@ def test_ended_jobs_and_old_cache_entries_expire(world: World) -> None:
     world.report(closed(()))
     world.see(requested("two", of=work("d")))
     world.report(closed(()), run="0-2", of=work("d"))
-    assert world.tables.expired(world.now, job_memory_s=3600, cache_entries=10) == []
-    forgotten = world.tables.expired(world.now + timedelta(days=1), job_memory_s=3600, cache_entries=1)
-    assert [(c.table, c.value) for c in forgotten] == [("jobs", None), ("jobs", None), ("cache", None)]
-    assert forgotten[2].key == "a" * 64
+    assert world.tables.expired(cache_entries=10) == world.tables.forgotten(world.now, job_memory_s=3600) == []
+    forgotten = world.tables.forgotten(world.now + timedelta(days=1), job_memory_s=3600)
+    assert [(change.table, change.value) for change in forgotten] == [("jobs", None), ("jobs", None)]
+    assert world.tables.expired(cache_entries=1) == [Change("cache", "a" * 64, None)]
 
 
 def test_tables_rebuilt_from_their_compacted_changelogs_are_the_same_tables(world: World) -> None:

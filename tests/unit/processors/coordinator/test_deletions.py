@@ -4,10 +4,12 @@ from uuid import uuid4
 
 import pytest
 
+from runtime.kafka.messages import Output
 from schemas.jobs import CancelRequested, JobChanged, JobRequested
 from schemas.record import Failure, ObjectRef
+from schemas.topics import JOBS
 from schemas.work import DecodeRequested, WorkFailed
-from tests.unit.processors.coordinator.test_decide import NOW, World, requested
+from tests.unit.processors.coordinator.test_decide import NOW, World, closed, requested
 
 
 @pytest.fixture
@@ -15,12 +17,19 @@ def world() -> World:
     return World()
 
 
-def test_a_deletion_is_between_the_gateways(world: World) -> None:
+def test_only_a_job_that_has_ended_can_be_deleted_and_is_not_run_again(world: World) -> None:
     job = requested()
     deletion = CancelRequested(job_id=job.job.job_id, work_id=job.work.work_id, requested_at=NOW, delete=True)
     assert world.see(deletion)[1] == [], "before its request"
     assert any(isinstance(output, DecodeRequested) for output in world.see(job)[1])
     assert world.see(deletion)[1] == [], "the work goes on"
+    world.report(closed(()), run="0-1")
+
+    decision, values = world.see(deletion)
+
+    assert decision.outputs == (Output(JOBS, str(job.job.job_id), None),)
+    assert (decision.changes, values) == ((), [None])
+    assert world.see(job)[1] == []
 
 
 def test_the_retry_of_an_upload_fails_with_the_object_that_it_shares(world: World) -> None:

@@ -89,9 +89,9 @@ def test_a_job_waits_until_it_has_ended() -> None:
 def test_what_may_expire_is_returned_and_not_yet_deleted() -> None:
     found = tables(Change("jobs", "one", ENDED), Change("cache", "x", FINISHED), Change("cache", "y", FINISHED))
     later = NOW + timedelta(days=1)
-    expired = found.expired(later, job_memory_s=3600, cache_entries=1)
+    expired = [*found.forgotten(later, job_memory_s=3600), *found.expired(cache_entries=1)]
     assert [(change.table, change.key, change.value) for change in expired] == [("jobs", "one", None), ("cache", "x", None)]
-    assert found.expired(later, job_memory_s=3600, cache_entries=1) == expired
+    assert [*found.forgotten(later, job_memory_s=3600), *found.expired(cache_entries=1)] == expired
     for change in expired:
         found.apply(change)
     assert (found.jobs, list(found.ended), list(found.cache)) == ({}, [], ["y"])
@@ -99,15 +99,16 @@ def test_what_may_expire_is_returned_and_not_yet_deleted() -> None:
 
 def test_a_work_that_was_finished_again_expires_last() -> None:
     found = tables(*(Change("cache", key, FINISHED) for key in ("x", "y", "x")))
-    assert [change.key for change in found.expired(NOW, job_memory_s=3600, cache_entries=1)] == ["y"]
+    assert [change.key for change in found.expired(cache_entries=1)] == ["y"]
 
 
 def test_a_job_that_expired_and_is_requested_again_does_not_expire_while_it_waits() -> None:
     found = tables(Change("jobs", "one", ENDED), Change("jobs", "one", None), Change("jobs", "one", WAITING))
-    assert found.expired(NOW + timedelta(days=30), job_memory_s=3600, cache_entries=1) == []
+    assert found.forgotten(NOW + timedelta(days=30), job_memory_s=3600) == []
 
 
 def test_one_event_expires_a_bounded_number() -> None:
     both: tuple[tuple[TableName, object], ...] = (("jobs", ENDED), ("cache", FINISHED))
     found = tables(*(Change(table, str(n), entry) for table, entry in both for n in range(EXPIRED_MAX + 1)))
-    assert len(found.expired(NOW + timedelta(days=1), job_memory_s=3600, cache_entries=0)) == 2 * EXPIRED_MAX
+    assert len(found.forgotten(NOW + timedelta(days=1), job_memory_s=3600)) == EXPIRED_MAX
+    assert len(found.expired(cache_entries=0)) == EXPIRED_MAX

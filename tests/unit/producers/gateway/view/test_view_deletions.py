@@ -1,29 +1,30 @@
 """How jobs leave the view: deleted by their owner, or forgotten by the coordinator."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from producers.gateway.view.view import View
 from runtime.kafka.messages import Partition, Received
-from schemas.jobs import CancelRequested
+from schemas.jobs import CancelRequested, JobChanged
+from schemas.record import ObjectRef
 from schemas.topics import JOBS
-from tests.unit.producers.gateway.view.test_view import WORK_ID, apply, changed, requested, state
+from tests.unit.producers.gateway.view.test_view import NOON, WORK_ID, apply, changed, requested, state
 
 
 @pytest.fixture
 def view(tmp_path: Path) -> Iterator[View]:
-    view = View(tmp_path / "view.sqlite3")
+    view = View(tmp_path / "view.sqlite3", notes_s=3600)
     view.open()
     view.follow("cluster-1")
     yield view
     view.close()
 
 
-def test_a_deleted_job_remains_only_in_the_brokers_retention(view: View) -> None:
+def test_of_a_deleted_job_nothing_is_readable(view: View) -> None:
     done, kept = uuid4(), uuid4()
     apply(view, requested(done), requested(kept, 1))
     apply(view, changed(done, "SUCCESS"), changed(kept, "FAILURE", 1))
@@ -35,7 +36,7 @@ def test_a_deleted_job_remains_only_in_the_brokers_retention(view: View) -> None
     assert [job.job_id for job in view.newest(9)] == [kept]
     assert view.counts() == {"FAILURE": 1}
     assert view.request(done) is None
-    assert [last.job.job_id for last in view.jobs()] == [done, kept]
+    assert [last.job.job_id for last in view.jobs()] == [kept]
 
 
 def test_a_deletion_may_be_read_before_its_job(view: View) -> None:
@@ -62,4 +63,53 @@ def test_a_tombstone_removes_its_job_and_keeps_the_note_of_a_deletion(view: View
 
     assert view.get(forgotten) is None
     assert [job.job_id for job in view.newest(9)] == []
-    assert [last.job.job_id for last in view.jobs()] == [deleted]
+    assert list(view.jobs()) == []
+    assert rows(view) == [(str(deleted), 1)]
+
+
+def rows(view: View) -> list[tuple[str, int]]:
+    """Every job in the file, and whether it is only a note."""
+    return view._file.read("SELECT job_id, deleted > 0 FROM jobs ORDER BY submitted_s")
+
+
+def dropped(job_id: UUID, key: str) -> JobChanged:
+    """A secret in everything but the object's name."""
+    ref = ObjectRef(bucket="uploads", key=key, etag="e1")
+    last = changed(job_id, "SUCCESS")
+    return last.model_copy(update={"job": last.job.model_copy(update={"source": "drop", "dropped": ref, "filename": "secret"})})
+
+
+@pytest.mark.parametrize("embedded", [True, False])
+def test_the_note_of_a_drop_is_kept_where_no_topic_outlives_the_process(tmp_path: Path, embedded: bool) -> None:
+    view = View(tmp_path / "other.sqlite3", embedded=embedded, notes_s=3600)
+    view.open()
+    deleted, forgotten, gone = uuid4(), uuid4(), uuid4()
+    apply(view, dropped(deleted, "deleted.wav"), dropped(forgotten, "forgotten.wav"), dropped(gone, "gone.wav"))
+    view.delete(deleted, WORK_ID)
+    view.forget([str(forgotten), str(gone)])
+
+    assert view.counts() == {}
+    notes = {last.job.dropped.key for last in view.jobs() if last.job.dropped is not None}
+    assert notes == ({"deleted.wav", "forgotten.wav", "gone.wav"} if embedded else set())
+    view.purge(datetime.now(UTC) + timedelta(days=1))
+    view.remove_notes([gone])
+    assert {row[0] for row in rows(view)} == ({str(deleted), str(forgotten)} if embedded else set())
+    assert b"secret" not in b"".join(row[0] or b"" for row in view._file.read("SELECT changed FROM jobs"))
+    view.close()
+
+
+def test_a_record_of_a_deleted_job_that_is_read_late_stays_out(view: View) -> None:
+    done = uuid4()
+    apply(view, CancelRequested(job_id=done, work_id=WORK_ID, requested_at=datetime.now(UTC), delete=True))
+    apply(view, requested(done), changed(done, "STARTED"), changed(done, "SUCCESS"))
+    assert view._file.read("SELECT requested, changed FROM jobs") == [(None, None)]
+
+
+def test_notes_are_purged_by_age_with_requests_whose_jobs_were_forgotten_before(view: View) -> None:
+    deleted, lost, waiting, running = uuid4(), uuid4(), uuid4(), uuid4()
+    apply(view, requested(lost), requested(waiting, 90), requested(running), changed(running, "STARTED"))
+    view.delete(deleted, WORK_ID)
+    view.purge(NOON + timedelta(minutes=120))
+    assert {row[0] for row in rows(view)} == {str(deleted), str(waiting), str(running)}
+    view.purge(datetime.now(UTC) + timedelta(days=1))
+    assert {row[0] for row in rows(view)} == {str(running)}

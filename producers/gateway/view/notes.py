@@ -1,0 +1,60 @@
+"""How jobs leave the view: deleted by their owner, or forgotten by the coordinator. What stays is a note, and that for a while.
+
+Used by the view, with its connection. A deletion may be read before the job, so its note outlives the job's records.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from uuid import UUID
+
+from producers.gateway.view.layout import DELETED
+from schemas import codec
+from schemas.jobs import Job, JobChanged
+
+LOST = "OR (state = 'PENDING' AND changed IS NULL AND deleted = 0 AND submitted_s < :before)"
+
+
+class Notes:
+    """`embedded`: no topic outlives the process, so the notes of drops say enough not to process their files again, and stay as
+    long as the files. `kept_s`: other notes; None: for ever. `decode`: the record of a row."""
+
+    def __init__(self, decode: Callable[[bytes], JobChanged], *, embedded: bool, kept_s: float | None) -> None:
+        self._decode = decode
+        self._embedded = embedded
+        self._kept_s = kept_s
+
+    def delete(self, sql: sqlite3.Connection, job_id: str, work_id: str, cluster: int, at: datetime) -> None:
+        """Safe to repeat; the first time counts."""
+        row = sql.execute("SELECT changed FROM jobs WHERE job_id = ?", (job_id,)).fetchone()
+        note = self.of(row[0]) if row is not None else None
+        sql.execute(DELETED, (job_id, work_id, cluster, int(at.timestamp()), note))
+
+    def forget(self, sql: sqlite3.Connection, job_id: str, cluster: int) -> None:
+        """A job that was deleted has none but its note."""
+        query = "SELECT work_id, changed FROM jobs WHERE job_id = ? AND deleted = 0"
+        for work_id, changed in sql.execute(query, (job_id,)).fetchall():
+            if self.of(changed) is not None:
+                self.delete(sql, job_id, work_id, cluster, datetime.now(UTC))
+            else:
+                sql.execute("DELETE FROM jobs WHERE job_id = ?", (job_id,))
+
+    def purge(self, sql: sqlite3.Connection, now: datetime) -> None:
+        """Removes old notes; of a cluster also jobs that were submitted as long ago and have no state: they were forgotten before
+        this view was filled."""
+        if self._kept_s is None:
+            return
+        which = f"(deleted > 0 AND deleted < :before AND changed IS NULL) {'' if self._embedded else LOST}"
+        sql.execute(f"DELETE FROM jobs WHERE {which}", {"before": now.timestamp() - self._kept_s})
+
+    def remove(self, sql: sqlite3.Connection, job_ids: Iterable[UUID]) -> None:
+        sql.executemany("DELETE FROM jobs WHERE job_id = ? AND deleted > 0", [(str(job_id),) for job_id in job_ids])
+
+    def of(self, changed: bytes | None) -> bytes | None:
+        """What is kept of this record: which version of which object was dropped, and how its job ended."""
+        if not self._embedded or changed is None or (last := self._decode(changed)).job.dropped is None:
+            return None
+        of = last.job
+        job = Job(job_id=of.job_id, source="drop", filename="", dropped=of.dropped, submitted_at=of.submitted_at)
+        kept = {"audio_id": last.audio_id, "model": last.model, "state": last.state, "changed_at": last.changed_at}
+        return codec.encode(JobChanged.model_validate({"job": job, "work_id": last.work_id, **kept}))
