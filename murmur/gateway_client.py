@@ -16,6 +16,7 @@ import orjson
 
 from runtime.backoff import Backoff
 from runtime.errors import MurmurError, UsageError
+from runtime.formats import FORMATS
 from runtime.masking import masked
 
 ENDED = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
@@ -104,7 +105,8 @@ class GatewayClient:
         return self._json("GET", "/livez", timeout=CONNECT_S).get("status") == "alive"
 
     def transcript(self, task_id: str, name: str) -> bytes:
-        return self._request("GET", f"{PREFIX}/{_part(task_id)}/transcript.{_part(name)}").content
+        """`name`: of the format."""
+        return self._request("GET", f"{PREFIX}/{_part(task_id)}/transcript.{FORMATS[name].ending}").content
 
     def watch(self, task_id: str, sleep: Callable[[float], None] = time.sleep) -> Iterator[dict[str, Any]]:
         """Every status that differs from the one before, up to the terminal one. Polls at growing intervals; waits for a

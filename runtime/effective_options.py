@@ -72,6 +72,7 @@ def _decoding(settings: Settings) -> dict[str, object]:
         "beam_size": settings.beam_size,
         "prompt": settings.initial_prompt,
         "hotwords": settings.hotwords,
+        "words": settings.word_times,
         "temperature": settings.temperature,
         "suppress_tokens": settings.suppress_tokens,
         "filters": settings.filters,

@@ -1,9 +1,8 @@
-"""A transcript as a file for users: json, txt, srt, vtt, tsv. Pure functions, one for each format.
+"""A transcript as a file for users: json, verbose_json, words, txt, srt, vtt, tsv. Pure functions, one for each format.
 
 Fed by the store sink, the gateway and the command line.
 """
 
-import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,39 +10,47 @@ from typing import Any
 
 import orjson
 
-from runtime import long_json
+from runtime import long_json, verbose
+from runtime.subtitles import SubtitleRules, cues, embedded, marked
+from runtime.subtitles.units import milliseconds, one_line
 from schemas.segment import Segment, Word
 from schemas.transcript import Transcript
 
 ARROW = re.compile(r"-{2,}>")  # between the times of a cue; a parser may take one inside the text for another cue
-INVISIBLE = dict.fromkeys([*range(32), *range(127, 160)], " ")
+USUAL = SubtitleRules()
+Writer = Callable[[Transcript, SubtitleRules], bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """`write` gives the whole file, UTF-8; an empty transcript gives a valid file too. `about`: what it is, for people."""
+    """`ending`: of the file's name, after the dot. `about`: what it is, for people."""
 
     content_type: str
-    write: Callable[[Transcript], bytes]
+    writer: Writer
     about: str
+    ending: str
+
+    def write(self, transcript: Transcript, rules: SubtitleRules = USUAL) -> bytes:
+        """The whole file, UTF-8; an empty transcript gives a valid file too. `rules` are for subtitles."""
+        return self.writer(transcript, rules)
 
 
 @dataclass(frozen=True, slots=True)
-class Cue:
-    """One line of text on the screen. `start_ms` < `end_ms`, and `text` is one line, not empty."""
+class TimedText:
+    """A segment as one line, not empty. `start_ms` < `end_ms`."""
 
     start_ms: int
     end_ms: int
     text: str
 
 
-def cues(transcript: Transcript) -> Iterator[Cue]:
-    """The segments that have a text. A cue that rounding would make empty lasts one millisecond."""
+def timed_texts(transcript: Transcript) -> Iterator[TimedText]:
+    """The segments that have a text. One that rounding would make empty lasts one millisecond."""
     for segment in transcript.segments:
-        text = _one_line(segment.text)
+        text = one_line(segment.text)
         if text:
-            start_ms = _milliseconds(segment.start)
-            yield Cue(start_ms, max(_milliseconds(segment.end), start_ms + 1), text)
+            start_ms = milliseconds(segment.start)
+            yield TimedText(start_ms, max(milliseconds(segment.end), start_ms + 1), text)
 
 
 def document(transcript: Transcript) -> dict[str, Any]:
@@ -96,52 +103,88 @@ def json(transcript: Transcript) -> bytes:
     return orjson.dumps(whole, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
+def verbose_json(transcript: Transcript) -> bytes:
+    return orjson.dumps(verbose.document(transcript), option=orjson.OPT_APPEND_NEWLINE)
+
+
+def words(transcript: Transcript) -> bytes:
+    """The words alone, in the order of the file; none where their times were not requested."""
+    timed = long_json.array(_word(word) for segment in transcript.segments for word in segment.words or ())
+    document = {"language": transcript.language, "duration": transcript.duration_s, "words": timed}
+    return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
+
+
 def txt(transcript: Transcript) -> bytes:
-    return "".join(f"{cue.text}\n" for cue in cues(transcript)).encode()
+    return "".join(f"{each.text}\n" for each in timed_texts(transcript)).encode()
 
 
-def srt(transcript: Transcript) -> bytes:
+def srt(transcript: Transcript, rules: SubtitleRules = USUAL) -> bytes:
     blocks = (
-        f"{number}\n{_clock(cue.start_ms, ',')} --> {_clock(cue.end_ms, ',')}\n{ARROW.sub('->', cue.text)}\n"
-        for number, cue in enumerate(cues(transcript), start=1)
+        f"{number}\n{_clock(cue.start_ms, ',')} --> {_clock(cue.end_ms, ',')}\n{_srt_text(cue.lines)}\n"
+        for number, cue in enumerate(cues(transcript, rules), start=1)
     )
     return "\n".join(blocks).encode()
 
 
-def vtt(transcript: Transcript) -> bytes:
-    blocks = (f"\n{_clock(cue.start_ms, '.')} --> {_clock(cue.end_ms, '.')}\n{_escaped(cue.text)}\n" for cue in cues(transcript))
+def vtt(transcript: Transcript, rules: SubtitleRules = USUAL) -> bytes:
+    blocks = (
+        f"\n{_clock(cue.start_ms, '.')} --> {_clock(cue.end_ms, '.')}\n{_vtt_text(cue.lines)}\n"
+        for cue in cues(transcript, rules)
+    )
     return ("WEBVTT\n" + "".join(blocks)).encode()
 
 
 def tsv(transcript: Transcript) -> bytes:
     """Times in whole milliseconds, as Whisper's own command writes them."""
-    return ("start\tend\ttext\n" + "".join(f"{cue.start_ms}\t{cue.end_ms}\t{cue.text}\n" for cue in cues(transcript))).encode()
+    rows = (f"{each.start_ms}\t{each.end_ms}\t{each.text}\n" for each in timed_texts(transcript))
+    return ("start\tend\ttext\n" + "".join(rows)).encode()
+
+
+def _without_rules(write: Callable[[Transcript], bytes]) -> Writer:
+    return lambda transcript, _: write(transcript)
 
 
 FORMATS: dict[str, Format] = {
-    "json": Format("application/json", json, "Everything: text, segments, words if they were requested, warnings, timings"),
-    "txt": Format("text/plain", txt, "Text, one line for each segment"),
-    "srt": Format("application/x-subrip", srt, "SubRip subtitles"),
-    "vtt": Format("text/vtt", vtt, "WebVTT subtitles, for browsers"),
-    "tsv": Format("text/tab-separated-values", tsv, "Table of start, end (in milliseconds) and text, as Whisper writes it"),
+    "json": Format(
+        "application/json",
+        _without_rules(json),
+        "Everything: text, segments, words if they were requested, warnings, timings",
+        "json",
+    ),
+    "verbose_json": Format(
+        "application/json",
+        _without_rules(verbose_json),
+        "As OpenAI's API writes it: text, segments, words if they were requested",
+        "verbose.json",
+    ),
+    "words": Format("application/json", _without_rules(words), "The time of every word, if they were requested", "words.json"),
+    "txt": Format("text/plain", _without_rules(txt), "Text, one line for each segment", "txt"),
+    "srt": Format("application/x-subrip", srt, "SubRip subtitles", "srt"),
+    "vtt": Format("text/vtt", vtt, "WebVTT subtitles, for browsers", "vtt"),
+    "tsv": Format(
+        "text/tab-separated-values",
+        _without_rules(tsv),
+        "Table of start, end (in milliseconds) and text, as Whisper writes it",
+        "tsv",
+    ),
 }
+BY_ENDING = {each.ending: each for each in FORMATS.values()}
 
 
 def _word(word: Word) -> dict[str, Any]:
     return {"start": word.start, "end": word.end, "word": word.word, "probability": word.probability}
 
 
-def _one_line(text: str) -> str:
-    """Line breaks, tabs and control characters become blanks: an empty line would end a cue."""
-    return " ".join(text.translate(INVISIBLE).split())
+def _srt_text(lines: tuple[str, ...]) -> str:
+    return "\n".join(embedded(tuple(ARROW.sub("->", line) for line in lines)))
+
+
+def _vtt_text(lines: tuple[str, ...]) -> str:
+    return "\n".join(map(_escaped, marked(lines)))
 
 
 def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _milliseconds(seconds: float) -> int:
-    return max(0, round(seconds * 1000)) if math.isfinite(seconds) else 0
 
 
 def _clock(milliseconds: int, point: str) -> str:

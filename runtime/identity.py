@@ -42,7 +42,8 @@ def plan(audio_id: str, audio: ObjectRef, options: EffectiveOptions, owner: str)
     )
 
 
-def drop_job_id(bucket: str, key: str, version: str, audio_id: str) -> uuid.UUID:
+def drop_job_id(bucket: str, key: str, version: str, audio_id: str, *metadata: tuple[str, str]) -> uuid.UUID:
     """`version`: the object's version id, or its eTag where the bucket is not versioned. Taken from HEAD, never an event.
-    `audio_id`: a file's content can be replaced under the same size and time, and so under the same eTag."""
-    return uuid.uuid5(_DROPS, "\n".join((bucket, key, version, audio_id)))
+    `audio_id`: a file's content can be replaced under the same size and time, and so under the same eTag. `metadata`: the options
+    that the object has: the same content may be put again with others."""
+    return uuid.uuid5(_DROPS, "\n".join((bucket, key, version, audio_id, *map("=".join, metadata))))

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from runtime.formats import FORMATS
 from runtime.settings import Settings
 
 ASYNC_JOBS = "/api/transcribe/async"
@@ -9,7 +10,7 @@ ASYNC_JOBS = "/api/transcribe/async"
 
 def transcript_path(job_id: UUID, name: str) -> str:
     """`name`: of a format (`runtime.formats`)."""
-    return f"{ASYNC_JOBS}/{job_id}/transcript.{name}"
+    return f"{ASYNC_JOBS}/{job_id}/transcript.{FORMATS[name].ending}"
 
 
 def base(settings: Settings) -> str:

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 from pydantic_core import ErrorDetails
 
 from runtime import languages
 from runtime.errors import Invalid
+from schemas.jobs import FormatName
 from schemas.options import (
     ALL_FILTERS,
     BeamSize,
@@ -90,6 +91,14 @@ TokenList = Annotated[
     SuppressedTokens, BeforeValidator(items, json_schema_input_type=str), PlainSerializer(as_text, when_used="json")
 ]
 FilterList = Annotated[Filters, BeforeValidator(_filters, json_schema_input_type=str), PlainSerializer(as_text, when_used="json")]
+
+FormatList = Annotated[
+    tuple[FormatName, ...],
+    Field(min_length=1),
+    BeforeValidator(items, json_schema_input_type=str),
+    AfterValidator(lambda formats: tuple(dict.fromkeys(formats))),
+    PlainSerializer(as_text, when_used="json"),
+]
 
 _Flag = Annotated[bool | None, Expected("true or false")]
 _Text = Annotated[Hint, Expected("at most 2000 characters")]

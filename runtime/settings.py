@@ -13,7 +13,7 @@ from dotenv import dotenv_values
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from runtime.requested_options import FilterList, Milliseconds, TemperatureList, TokenList
+from runtime.requested_options import FilterList, FormatList, Milliseconds, TemperatureList, TokenList
 from schemas.options import (
     ALL_FILTERS,
     NON_SPEECH,
@@ -327,6 +327,26 @@ class Settings(BaseSettings):
     )
     reconcile_interval_s: float = Field(300.0, gt=0, description="how often the bucket is compared with the jobs")
     reconcile_lookback_s: int = Field(7 * DAY_S, description="older objects are ignored; less than job_memory_s")
+
+    # Result files
+    result_formats: Annotated[FormatList, NoDecode] = Field(
+        ("json", "txt", "srt", "vtt"),
+        description="files that are written for a dropped file, unless its metadata say otherwise, separated by commas: some of "
+        "json, verbose_json, words, txt, srt, vtt, tsv. With words every drop has word times",
+    )
+    word_times: bool = Field(
+        False, description="word times in every transcript, unless the request says otherwise; subtitles are then cut exactly"
+    )
+    subtitle_line_chars: int = Field(
+        42, ge=10, le=200, description="most characters in a line of subtitles; a full-width character counts as two"
+    )
+    subtitle_lines: int = Field(2, ge=1, le=4, description="most lines on the screen at a time")
+    subtitle_chars_per_s: float = Field(
+        20.0, gt=0, le=100, description="reading speed: a cue with more characters per second stays longer, up to the next one"
+    )
+    subtitle_min_s: float = Field(0.833, ge=0, le=10, description="shortest time that a cue stays, if the next one allows it")
+    subtitle_max_s: float = Field(7.0, ge=1, le=60, description="longest time that a cue stays")
+    subtitle_gap_ms: int = Field(80, ge=0, le=1000, description="pause between two cues")
 
     # Webhooks
     webhook_secret: SecretStr | None = Field(

@@ -16,6 +16,7 @@ from schemas.warning import TranscriptWarning
 State = Literal["PENDING", "STARTED", "SUCCESS", "FAILURE", "REVOKED"]
 TERMINAL: frozenset[State] = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
 Source = Literal["http", "drop"]
+FormatName = Literal["json", "verbose_json", "words", "txt", "srt", "vtt", "tsv"]
 
 
 class Work(Value):
@@ -64,7 +65,7 @@ class Job(Value):
     )
     files: tuple[str, ...] = Field(
         (),
-        description="HTTP: keys in the results bucket under which the result files are written",
+        description="keys in the results bucket under which the result files are written; of a drop without any: the usual four",
         exclude_if=lambda files: not files,
     )
     batch_id: UUID | None = Field(None, description="of jobs submitted together", exclude_if=lambda batch_id: batch_id is None)

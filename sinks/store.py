@@ -1,4 +1,4 @@
-"""What became of every drop, as files for users in the results bucket: `<key>.json`, `.txt`, `.srt`, `.vtt` of a transcript, or
+"""What became of every drop, as files for users in the results bucket: `<key>.json`, `.srt` and so on of a transcript, or
 `<key>.error.txt` (in a folder) or `.error.json` (in an S3 store), which a later success removes.
 
 Fed by the coordinator. Writing again overwrites with the same. The files of a key are those of its newest object: a job of an
@@ -6,6 +6,7 @@ older one that ends later writes none.
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 from runtime import metrics
 from runtime.formats import FORMATS
@@ -14,10 +15,12 @@ from runtime.kafka.loop import Loop, LoopOptions
 from runtime.kafka.messages import Output, Received
 from runtime.logs import get_logger
 from runtime.objects import NotFound, ObjectStore
-from runtime.objects.names import RESULT_FORMATS, ErrorForm, result_key
+from runtime.objects.names import ErrorForm, format_of, result_key, result_keys
 from runtime.objects.store import BadKey
 from runtime.objects.transcripts import Transcripts
 from runtime.resources import Resources, Stage
+from runtime.settings import Settings
+from runtime.subtitles import SubtitleRules
 from schemas.codec import Undecodable
 from schemas.jobs import JobChanged
 from schemas.record import ObjectRef
@@ -32,17 +35,18 @@ INPUTS: tuple[Topic[TranscriptCompleted | JobChanged | None], ...] = (TRANSCRIPT
 def build(resources: Resources) -> Stage:
     settings = resources.settings
     form: ErrorForm = "error.txt" if settings.store == "directory" else "error.json"
-    sink = StoreSink(resources.objects, settings.results_bucket, Transcripts(resources.objects, settings.work_bucket), form)
+    sink = StoreSink(resources.objects, settings, form)
     return Loop("store", resources.kafka, INPUTS, EachRecord(sink), LoopOptions(keep_large=resources.keep_large))
 
 
 class StoreSink:
     """A function of one record, for `EachRecord`. Raises Retry while the store is unavailable."""
 
-    def __init__(self, objects: ObjectStore, bucket: str, transcripts: Transcripts, error_form: ErrorForm) -> None:
+    def __init__(self, objects: ObjectStore, settings: Settings, error_form: ErrorForm) -> None:
         self._objects = objects
-        self._bucket = bucket
-        self._transcripts = transcripts
+        self._bucket = settings.results_bucket
+        self._rules = SubtitleRules.of(settings)
+        self._transcripts = Transcripts(objects, settings.work_bucket)
         self._error_form: ErrorForm = error_form
 
     def __call__(self, record: Received[TranscriptCompleted | JobChanged | None]) -> Iterable[Output]:
@@ -63,23 +67,24 @@ class StoreSink:
             log.debug("files.skipped", job_id=str(event.job.job_id), file=own.key, reason="overwritten")
             return
         transcript = event.transcript or self._read(event)
-        refused = [error for key in event.result.files if (error := self._write(key, transcript))]
+        files = [(key, format_of(key, own.key if own is not None else None)) for key in event.result.files]
+        refused = [error for key, name in files if (error := self._write(key, name, transcript))]
         if dropped is not None:
             self._objects.delete(self._bucket, result_key(dropped.key, self._error_form))
         if refused:
             raise refused[0]
         log.debug("files.written", job_id=str(event.job.job_id), objects=list(event.result.files))
 
-    def _write(self, key: str, transcript: Transcript) -> Undecodable | None:
+    def _write(self, key: str, name: str | None, transcript: Transcript) -> Undecodable | None:
         """What is wrong with this file, which must not keep the others from being written."""
-        form = FORMATS.get(key.rpartition(".")[2])
-        if form is None:
+        if name is None:
             return Undecodable("unknown_format", f"this version of murmur cannot write {key!r}")
+        form = FORMATS[name]
         try:
-            self._objects.put(self._bucket, key, form.write(transcript), content_type=form.content_type)
+            self._objects.put(self._bucket, key, form.write(transcript, self._rules), content_type=form.content_type)
         except BadKey as error:
             return Undecodable("bad_key", str(error))
-        metrics.RESULT_FILES.labels(key.rpartition(".")[2]).inc()
+        metrics.RESULT_FILES.labels(name).inc()
         return None
 
     def _ended(self, event: JobChanged) -> None:
@@ -99,11 +104,13 @@ class StoreSink:
         log.debug("files.written", job_id=str(event.job.job_id), objects=[key])
 
     def _has_newer_results(self, event: JobChanged, key: str) -> bool:
-        """Another job of the key has succeeded after this one failed; the two topics have no common order."""
-        try:
-            return self._objects.head(self._bucket, result_key(key, RESULT_FORMATS[0])).modified_at > event.changed_at
-        except (NotFound, BadKey):
-            return False
+        """Another job of the key has succeeded after this one failed; the two topics have no common order. Its formats may be
+        others than those of this one."""
+        for result in result_keys(key, tuple(FORMATS)):
+            with suppress(NotFound, BadKey):
+                if self._objects.head(self._bucket, result).modified_at > event.changed_at:
+                    return True
+        return False
 
     def _overwritten(self, dropped: ObjectRef) -> bool:
         """A deleted object has no newer version: its files are written. Neither has one without a known version."""

@@ -146,7 +146,7 @@ def delete(task_ids: TaskIds, json: AsJson = False, api_key: ApiKey = None) -> N
 
 def result(
     task_id: TaskId,
-    format: Annotated[str, typer.Option("--format", "-f", help="txt, srt, vtt, tsv or json")] = "txt",
+    format: Annotated[str, typer.Option("--format", "-f", help="txt, srt, vtt, tsv, json, verbose_json or words")] = "txt",
     api_key: ApiKey = None,
 ) -> None:
     """Print the transcript of a finished job. Exits with 1 when there is none."""

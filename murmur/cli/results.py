@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+from runtime.formats import FORMATS
 from runtime.objects.store import SEGMENT_BYTES_MAX
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS results (path BLOB PRIMARY KEY, sha256 BLOB NOT NULL) WITHOUT ROWID"
@@ -122,8 +123,8 @@ class Results:
 
 
 def path_of(base: Path, name: str) -> Path:
-    """`<base>.<format>`. Where that name is too long: as much of it as there is room for, `~`, 8 digits of its SHA-256."""
-    stem, tail = os.fsencode(base.name), f".{name}".encode()
+    """`<base>.<ending>`. Where that name is too long: as much of it as there is room for, `~`, 8 digits of its SHA-256."""
+    stem, tail = os.fsencode(base.name), f".{FORMATS[name].ending}".encode()
     if len(stem + tail) > SEGMENT_BYTES_MAX:
         tail = f"~{hashlib.sha256(stem).hexdigest()[:8]}".encode() + tail
         stem = stem[: SEGMENT_BYTES_MAX - len(tail)]

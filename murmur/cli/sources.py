@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from murmur.cli.options import STDIN
-from runtime.formats import FORMATS
+from runtime.formats import BY_ENDING
 
 STDIN_RESULTS = "stdin"
 Failed = Callable[[Path | str, str], None]
@@ -96,7 +96,7 @@ class Sources:
 
 
 def _is_candidate(path: Path) -> bool:
-    if path.name.startswith(".") or path.suffix.removeprefix(".") in FORMATS:
+    if path.name.startswith(".") or path.suffix.removeprefix(".") in BY_ENDING:
         return False
     try:
         return stat.S_ISREG(path.lstat().st_mode)

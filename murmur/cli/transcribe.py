@@ -40,7 +40,7 @@ def transcribe(
     formats: Annotated[
         str | None,
         typer.Option(
-            help="formats of the results, separated by commas: txt, srt, vtt, tsv, json "
+            help="formats of the results, separated by commas: txt, srt, vtt, tsv, json, verbose_json, words "
             f"[default: {DEFAULT_FORMATS}; on standard output: txt]"
         ),
     ] = None,
@@ -67,6 +67,8 @@ def transcribe(
     from murmur.cli.sources import Sources
 
     names = _formats(formats or ("txt" if out is None and files == [options.STDIN] else DEFAULT_FORMATS))
+    if "words" in names:  # a file of words needs their times
+        fields = {**fields, "words": "true"}
     signal.signal(signal.SIGTERM, _terminate)
     try:
         with tempfile.TemporaryDirectory(prefix="murmur-", ignore_cleanup_errors=True) as data, Written(_record()) as written:

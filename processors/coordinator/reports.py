@@ -39,7 +39,7 @@ def completed(job: Job, transcript: Transcript, result: ResultSummary, now: date
 
 def summary(job: Job, transcript: Transcript, ref: ObjectRef) -> ResultSummary:
     """`files` are named after the job's own object, even if another one with the same content was read."""
-    files = names.result_keys(job.dropped.key) if job.dropped is not None else job.files
+    files = job.files or (names.result_keys(job.dropped.key) if job.dropped is not None else ())
     return ResultSummary(
         transcript=ref,
         language=transcript.language,

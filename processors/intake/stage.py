@@ -6,7 +6,7 @@ Safe to run twice over the same event: all ids are derived from the object.
 import hashlib
 import io
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import BinaryIO
@@ -14,14 +14,16 @@ from uuid import UUID
 
 from cachetools import LRUCache
 
+from processors.intake.drop_options import DropOptions, drop_options
 from processors.intake.events import Dropped, Event, ListBucket, normalise
 from runtime import identity, metrics
-from runtime.effective_options import EffectiveOptions, effective_options, for_file
+from runtime.effective_options import EffectiveOptions, for_file
 from runtime.errors import Invalid
 from runtime.kafka.each import EachRecord
 from runtime.kafka.loop import Loop, LoopOptions
 from runtime.kafka.messages import Output, Received
 from runtime.logs import get_logger
+from runtime.models.catalogue import Model
 from runtime.objects import NotFound, ObjectInfo, ObjectStore, keys
 from runtime.objects.names import result_keys
 from runtime.objects.store import BadKey, Replaced
@@ -48,8 +50,7 @@ CLOCK_SKEW = timedelta(minutes=5)  # between store and broker, when a listing st
 
 
 def build(resources: Resources) -> Stage:
-    options = effective_options(resources.settings, resources.model)
-    intake = Intake(resources.objects, resources.settings, options, probe=resources.probe)
+    intake = Intake(resources.objects, resources.settings, resources.models, probe=resources.probe)
     return Loop("intake", resources.kafka, [UPLOADS], EachRecord(intake), LoopOptions(keep_large=resources.keep_large))
 
 
@@ -69,13 +70,13 @@ class Intake:
         self,
         objects: ObjectStore,
         settings: Settings,
-        how: EffectiveOptions,
+        models: Sequence[Model],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         probe: Probe | None = None,
     ) -> None:
         self._objects = objects
         self._settings = settings
-        self._recipe = how
+        self._models = models
         self._transcripts = Transcripts(objects, settings.work_bucket)
         self._now = now
         self._probe = probe
@@ -125,7 +126,7 @@ class Intake:
             return
         options = self._options(info, promise)
         try:
-            info, content = self._named(info, options.slicing)
+            info, content = self._named(info, options.effective.slicing)
         except NotFound as error:
             reason = "changed" if isinstance(error, Replaced) else "unreadable"
             log.info("file.skipped", file=info.key, reason=reason, error=error)  # another event follows, or the reconciler's
@@ -164,37 +165,41 @@ class Intake:
             return None
         return None if raw is None else codec.decode(UploadPromised, raw)
 
-    def _options(self, info: ObjectInfo, promise: UploadPromised | None) -> EffectiveOptions:
+    def _options(self, info: ObjectInfo, promise: UploadPromised | None) -> DropOptions:
         if promise is None:
-            return for_file(self._recipe, _filename(info))
+            return drop_options(info.metadata, _filename(info), self._settings, self._models)
         order = promise.order
-        return for_file(EffectiveOptions(order.model, order.decoding, order.slicing), promise.filename)
+        return DropOptions(for_file(EffectiveOptions(order.model, order.decoding, order.slicing), promise.filename))
 
-    def _promised(self, info: ObjectInfo, content: Content, options: EffectiveOptions, promise: UploadPromised) -> JobRequested:
+    def _promised(self, info: ObjectInfo, content: Content, options: DropOptions, promise: UploadPromised) -> JobRequested:
         order = promise.order
-        work = identity.plan(content.audio_id, info.ref, options, order.owner)
+        work = identity.plan(content.audio_id, info.ref, options.effective, order.owner)
         result = None if order.no_cache else self._transcripts.find(work.work_id)
         job = order.job(promise.job_id, promise.filename, self._now(), stored=info.ref, audio=content.audio)
         return JobRequested(job=job, work=work, result=result, no_cache=order.no_cache, refused=content.refused)
 
-    def _requested(self, info: ObjectInfo, content: Content, options: EffectiveOptions) -> JobRequested:
+    def _requested(self, info: ObjectInfo, content: Content, options: DropOptions) -> JobRequested:
         audio_id, filename = content.audio_id, _filename(info)
-        work = identity.plan(audio_id, info.ref, options, self._settings.drop_owner)
-        result = self._transcripts.find(work.work_id)
+        work = identity.plan(audio_id, info.ref, options.effective, self._settings.drop_owner)
+        refused = options.refused or content.refused
+        result = self._transcripts.find(work.work_id) if refused is None else None
         job = Job(
-            job_id=identity.drop_job_id(info.bucket, info.key, info.version, audio_id),
+            job_id=identity.drop_job_id(info.bucket, info.key, info.version, audio_id, *options.given),
             source="drop",
             dropped=info.ref,
             filename=filename,
             owner=self._settings.drop_owner,
+            lane=options.lane,
             submitted_at=self._now(),
             audio=content.audio,
+            formats=options.formats,
+            files=result_keys(info.key, options.formats or self._settings.result_formats),
         )
-        rewrite = result is not None and self._files_missing(info.key)
-        return JobRequested(job=job, work=work, result=result, rewrite=rewrite, refused=content.refused)
+        rewrite = result is not None and self._files_missing(job.files)
+        return JobRequested(job=job, work=work, result=result, rewrite=rewrite, refused=refused)
 
-    def _files_missing(self, key: str) -> bool:
-        for name in result_keys(key):
+    def _files_missing(self, files: Iterable[str]) -> bool:
+        for name in files:
             try:
                 self._objects.head(self._settings.results_bucket, name)
             except NotFound:

@@ -34,6 +34,7 @@ from producers.gateway.system.endpoints import System
 from producers.gateway.system.health import Health
 from producers.gateway.system.work_in_hand import WorkInHand
 from runtime.objects.transcripts import Transcripts
+from runtime.subtitles import SubtitleRules
 
 
 class Api:
@@ -124,7 +125,7 @@ def _routes(parts: Parts, origins: Origins, sessions: Sessions) -> list[Route]:
     """Of all groups."""
     resources, view = parts.resources, parts.view
     transcripts = Transcripts(resources.objects, resources.settings.work_bucket)
-    documents = Documents(view, transcripts, resources.settings.base_path)
+    documents = Documents(view, transcripts, resources.settings.base_path, SubtitleRules.of(resources.settings))
     lookup = JobLookup(view, parts.freshness)
     accepted = Accepted(origins, view.estimates)
     ended = EndedJobs(parts, transcripts)

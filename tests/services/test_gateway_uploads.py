@@ -8,7 +8,6 @@ import orjson
 import pytest
 
 from processors.intake.stage import Intake
-from runtime.effective_options import effective_options
 from runtime.kafka.messages import Output, Partition, Received
 from runtime.models import catalogue
 from runtime.objects.s3 import S3Store
@@ -113,7 +112,7 @@ def watched(system: Installation) -> Iterator[Watched]:
     objects = S3Store(settings)
     reads: list[str] = []
     objects.client.meta.events.register("before-call.s3.GetObject", lambda params, **_: reads.append(params["url_path"]))
-    yield Watched(Intake(objects, settings, effective_options(settings, catalogue.resolve("demo"))), reads)
+    yield Watched(Intake(objects, settings, [catalogue.resolve("demo")]), reads)
     objects.client.close()
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from murmur.cli.tuning.figures import Chunk
 from runtime.errors import Invalid, UsageError
-from runtime.formats import FORMATS
+from runtime.formats import BY_ENDING
 from schemas.options import SlicingOptions
 from schemas.work import SAMPLE_RATE_HZ
 
@@ -40,7 +40,7 @@ def files(audio: Path | None) -> list[Path]:
 
 
 def _is_candidate(path: Path) -> bool:
-    return path.suffix.removeprefix(".") not in FORMATS and not any(part.startswith(".") for part in path.parts)
+    return path.suffix.removeprefix(".") not in BY_ENDING and not any(part.startswith(".") for part in path.parts)
 
 
 class Passage:

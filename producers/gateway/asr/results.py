@@ -6,16 +6,17 @@ from typing import Any
 import orjson
 
 from producers.gateway.asr.query import Output
-from producers.gateway.openai.results import segment_documents
 from runtime import long_json
 from runtime.formats import FORMATS
 from runtime.gc_pause import gc_paused
+from runtime.subtitles import SubtitleRules
+from runtime.verbose import segment_documents
 from schemas.transcript import Transcript
 
 
-def write(transcript: Transcript, output: Output) -> bytes:
+def write(transcript: Transcript, output: Output, rules: SubtitleRules) -> bytes:
     if output != "json":
-        return FORMATS[output].write(transcript)
+        return FORMATS[output].write(transcript, rules)
     with gc_paused():
         return orjson.dumps(
             {

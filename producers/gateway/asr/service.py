@@ -76,7 +76,7 @@ class Asr:
         job = await self._attended.ended(request, requested)
         transcript = await self._documents.transcript(job)
         output = query.output or "txt"
-        body = await asyncio.to_thread(results.write, transcript, output)
+        body = await asyncio.to_thread(results.write, transcript, output, self._documents.rules)
         name = quote(f"{requested.job.filename}.{output}")
         headers = {"Cache-Control": "no-store", "Asr-Engine": "murmur", "Content-Disposition": f'attachment; filename="{name}"'}
         return web.Response(body=body, content_type="text/plain", charset="utf-8", headers=headers)  # the service's, of json too

@@ -19,7 +19,7 @@ from producers.gateway.access.sessions import COOKIE
 from producers.gateway.documents.problem import ProblemDocument
 from producers.gateway.http.problems import REASONS
 from producers.gateway.http.routes import Body, Response, Route
-from runtime.formats import FORMATS
+from runtime.formats import BY_ENDING
 from runtime.requested_options import RequestedOptions
 
 Json = dict[str, Any]
@@ -34,7 +34,7 @@ PATH_PARAMETERS: Mapping[str, Json] = {
     "batch_id": {"description": "which batch", "schema": {"type": "string", "format": "uuid"}},
     "name": {"description": "a file of the page", "schema": {"type": "string"}},
     "model": {"description": "a model's name", "schema": {"type": "string"}},
-    "format": {"description": "the ending says the format", "schema": {"type": "string", "enum": list(FORMATS)}},
+    "format": {"description": "the ending says the format", "schema": {"type": "string", "enum": list(BY_ENDING)}},
 }
 HEADERS: Mapping[str, Json] = {
     "Location": {"description": "the address of what was made", "schema": {"type": "string", "format": "uri-reference"}},

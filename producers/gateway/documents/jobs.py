@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from pydantic import AwareDatetime, ConfigDict, Field, JsonValue
+from pydantic import AwareDatetime, ConfigDict, Field, JsonValue, RootModel
 
 from producers.gateway.documents.document import Document
+from producers.gateway.documents.openai import OpenAiSegment, OpenAiWord
 from schemas.audio import AudioTrack
 from schemas.jobs import Source, State
 from schemas.options import ModelRef, Task
@@ -123,7 +124,7 @@ class Result(Document):
     cached: bool
 
 
-class TranscriptFile(Document):
+class TranscriptJson(Document):
     """The transcript as a json file."""
 
     text: str
@@ -140,6 +141,29 @@ class TranscriptFile(Document):
     removed: tuple[RemovedSegment, ...]
     warnings: tuple[TranscriptWarning, ...]
     audio_info: AudioInfo
+
+
+class VerboseJson(Document):
+    """The transcript as OpenAI's API writes `verbose_json`."""
+
+    task: Task
+    language: str = Field(description="its English name in small letters; unknown: nobody speaks")
+    duration: float
+    text: str
+    segments: tuple[OpenAiSegment, ...]
+    words: tuple[OpenAiWord, ...] | None = Field(None, description="missing unless they were requested")
+
+
+class WordList(Document):
+    """The words of a transcript; none unless their times were requested."""
+
+    language: str | None
+    duration: float
+    words: tuple[Word, ...]
+
+
+class TranscriptFile(RootModel[TranscriptJson | VerboseJson | WordList]):
+    """The transcript as json, verbose.json or words.json."""
 
 
 class JobStatus(Document):

@@ -11,7 +11,8 @@ from producers.gateway.http.responses import content_etag
 from producers.gateway.http.routes import Response, Route
 from producers.gateway.jobs.lookup import JobLookup
 from producers.gateway.jobs.status import PREFIX, Documents, message
-from runtime.formats import FORMATS, Format
+from runtime.formats import BY_ENDING, FORMATS, Format
+from runtime.subtitles import SubtitleRules
 from schemas.transcript import Transcript
 
 CONDITIONS = ("Range", "If-Range", "If-None-Match")
@@ -24,7 +25,7 @@ class Downloads:
         self._documents = documents
 
     def routes(self) -> list[Route]:
-        media_types = tuple(each.content_type for each in FORMATS.values())
+        media_types = tuple(dict.fromkeys(each.content_type for each in FORMATS.values()))
         return [
             Route(
                 "GET",
@@ -51,18 +52,19 @@ class Downloads:
         ]
 
     async def transcript(self, request: web.Request) -> web.Response:
-        name = request.match_info["format"]
-        if name not in FORMATS:
-            raise Problem(404, "unknown_format", f"The format {name[:20]!r} is unknown.", formats=list(FORMATS))
+        ending = request.match_info["format"]
+        form = BY_ENDING.get(ending)
+        if form is None:
+            raise Problem(404, "unknown_format", f"The format {ending[:20]!r} is unknown.", formats=list(BY_ENDING))
         job = await self._lookup.find(request)
         if job.state != "SUCCESS":
             after_s = None if job.ended else 1.0
             raise Problem(409, "no_transcript", f"There is no transcript: {message(job, 0.0)}.", after_s=after_s, state=job.state)
         transcript = await self._documents.transcript(job)
-        body, etag = await asyncio.to_thread(_written, FORMATS[name], transcript)
+        body, etag = await asyncio.to_thread(_written, form, transcript, self._documents.rules)
         headers = {
-            "Content-Type": f"{FORMATS[name].content_type}; charset=utf-8",
-            "Content-Disposition": content_disposition("inline", with_ending(job.filename, name)),
+            "Content-Type": f"{form.content_type}; charset=utf-8",
+            "Content-Disposition": content_disposition("inline", with_ending(job.filename, ending)),
             "Accept-Ranges": "bytes",
             "Cache-Control": "private, no-cache",
         }
@@ -71,7 +73,7 @@ class Downloads:
         return response
 
 
-def _written(form: Format, transcript: Transcript) -> tuple[bytes, str]:
+def _written(form: Format, transcript: Transcript, rules: SubtitleRules) -> tuple[bytes, str]:
     """The file, and what identifies its content."""
-    body = form.write(transcript)
+    body = form.write(transcript, rules)
     return body, content_etag(body)

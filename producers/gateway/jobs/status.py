@@ -16,10 +16,11 @@ from producers.gateway.view.job_view import JobView
 from producers.gateway.view.progress import Progress
 from producers.gateway.view.view import View
 from runtime import links, long_json
-from runtime.formats import FORMATS, answer, segment_document
+from runtime.formats import FORMATS, USUAL, answer, segment_document
 from runtime.gc_pause import gc_paused
 from runtime.objects import NotFound
 from runtime.objects.transcripts import Transcripts
+from runtime.subtitles import SubtitleRules
 from schemas.audio import ProbedAudio
 from schemas.codec import Undecodable
 from schemas.segment import Segment
@@ -43,8 +44,9 @@ class NewProgress:
 
 
 class Documents:
-    def __init__(self, view: View, transcripts: Transcripts, base_path: str = "") -> None:
-        """`base_path`: what precedes the paths of this server."""
+    def __init__(self, view: View, transcripts: Transcripts, base_path: str = "", rules: SubtitleRules = USUAL) -> None:
+        """`base_path`: what precedes the paths of this server. `rules`: of the subtitles that it serves."""
+        self.rules = rules
         self._base_path = base_path
         self._view = view
         self._transcripts = transcripts
@@ -194,7 +196,8 @@ class Documents:
 
     def _files(self, job: JobView) -> dict[str, str]:
         """Paths of the result files, of those formats that were asked for."""
-        return {name: self._base_path + links.transcript_path(job.job_id, name) for name in job.job.formats or FORMATS}
+        formats = [name for name in FORMATS if job.job.formats is None or name in job.job.formats]
+        return {name: self._base_path + links.transcript_path(job.job_id, name) for name in formats}
 
     def _result(self, job: JobView) -> dict[str, Any]:
         result = answer(self._transcript(job))

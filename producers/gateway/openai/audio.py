@@ -81,7 +81,7 @@ class OpenAiAudio:
     async def _whole(self, request: web.Request, requested: JobRequested, fields: AudioFields) -> web.StreamResponse:
         job = await self._attended.ended(request, requested)
         transcript = await self._documents.transcript(job)
-        body, media_type = await asyncio.to_thread(results.write, transcript, fields)
+        body, media_type = await asyncio.to_thread(results.write, transcript, fields, self._documents.rules)
         headers = {"Cache-Control": "no-store", REQUEST_ID: str(job.job_id)}
         return web.Response(body=body, content_type=media_type, charset="utf-8", headers=headers)
 

@@ -2,44 +2,24 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from producers.gateway.http.problems import Problem, check_names
 from runtime import languages
 from runtime.errors import Invalid
-from runtime.formats import FORMATS
+from runtime.job_options import JobOptions
 from runtime.models.catalogue import Model
-from runtime.requested_options import BadOption, Expected, RequestedOptions, items, lower
+from runtime.requested_options import BadOption, Expected
 from runtime.webhooks import address_problem, url_problem
-from schemas.record import Lane
 
 URL_MAX = 2048
-Priority = Literal["high", "normal", "low"]
-LANES: Mapping[Priority, Lane | None] = {"high": "interactive", "normal": None, "low": "bulk"}
-FORMAT_NAMES = tuple(FORMATS)
-Format = Literal["json", "txt", "srt", "vtt", "tsv"]
-FormatList = Annotated[tuple[Format, ...], Field(min_length=1), BeforeValidator(items, json_schema_input_type=str)]
 
 
-class SubmissionOptions(RequestedOptions):
+class SubmissionOptions(JobOptions):
     """The fields beside the file. None: not given."""
 
-    model: Annotated[str | None, Expected("a model's name")] = Field(
-        None, description="one of the models that `/api/models` lists; any other is rejected [default: the one marked there]"
-    )
-    lane: Annotated[Lane | None, BeforeValidator(lower), Expected("interactive or bulk")] = Field(
-        None, description="interactive or bulk [default: by the length of the audio]"
-    )
-    priority: Annotated[Priority | None, BeforeValidator(lower), Expected("high, normal or low")] = Field(
-        None, description="another way to name the lane: high is interactive, low is bulk, normal is by the length of the audio"
-    )
-    formats: Annotated[FormatList | None, Expected(f"some of {', '.join(FORMAT_NAMES)}, separated by commas")] = Field(
-        None,
-        description="result files that the status links to; of a named object they are also written beside it "
-        "[default: links to all]",
-    )
     no_cache: Annotated[bool | None, Expected("true or false")] = Field(
         None,
         description="true: transcribe again, whatever is known of this audio; the result replaces the earlier one",
@@ -47,16 +27,6 @@ class SubmissionOptions(RequestedOptions):
     webhook_url: Annotated[
         str | None, Field(max_length=URL_MAX), Expected(f"an absolute http or https URL of at most {URL_MAX} characters")
     ] = Field(None, description="receives a signed POST when the job has ended")
-
-    @property
-    def chosen_lane(self) -> Lane | None:
-        """By either name; None: by the length of the audio."""
-        return self.lane or LANES[self.priority or "normal"]
-
-    @field_validator("formats")
-    @classmethod
-    def _each_once(cls, formats: tuple[Format, ...] | None) -> tuple[Format, ...] | None:
-        return formats and tuple(dict.fromkeys(formats))
 
     @field_validator("webhook_url")
     @classmethod
@@ -80,8 +50,6 @@ def parse_submission(fields: Mapping[str, str], model: Model, *, allow_private: 
     try:
         options = SubmissionOptions.parse(fields, {"allow_private": allow_private})
         languages.check(options.language, model.languages, model.ref.name)
-        if options.lane and options.priority and options.lane != LANES[options.priority]:
-            raise BadOption("priority", f"contradicts the lane {options.lane!r}: use one of them", "high, normal or low")
     except BadOption as error:
         raise Problem(400, error.reason, f"The field {error}.", field=error.name, expected=error.expected) from error
     except Invalid as error:

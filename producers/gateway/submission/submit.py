@@ -229,7 +229,7 @@ def _files(audio: Audio, order: Order) -> tuple[str, ...]:
     """The result files to write into the results bucket: of a named object, if formats were asked for."""
     if audio.result_key is None:
         return ()
-    return tuple(names.result_key(audio.result_key, each) for each in order.formats or ())
+    return names.result_keys(audio.result_key, order.formats or ())
 
 
 def _count(audio: Audio, requested: JobRequested) -> None:

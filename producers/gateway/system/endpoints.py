@@ -50,7 +50,7 @@ class System:
 
     async def formats(self, _request: web.Request) -> web.Response:
         formats = [
-            {"name": name, "content_type": each.content_type, "ending": f".{name}", "description": each.about}
+            {"name": name, "content_type": each.content_type, "ending": f".{each.ending}", "description": each.about}
             for name, each in FORMATS.items()
         ]
         return json_response({"formats": formats})

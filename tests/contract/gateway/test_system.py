@@ -76,7 +76,7 @@ def test_health_does_not_wait_for_a_store_that_hangs(gateway: RunningGateway, mo
 
 def test_every_result_file_is_described(gateway: RunningGateway) -> None:
     formats = gateway.get("/api/formats").json["formats"]
-    assert [(each["name"], each["ending"]) for each in formats] == [(name, f".{name}") for name in FORMATS]
+    assert [(each["name"], each["ending"]) for each in formats] == [(name, f".{form.ending}") for name, form in FORMATS.items()]
     assert all(each["description"] and "/" in each["content_type"] for each in formats)
 
 

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
-from runtime.formats import FORMATS, answer, cues
+from runtime.formats import FORMATS, answer, timed_texts
+from runtime.subtitles import SubtitleRules, cues
 from schemas.options import DecodingOptions, ModelRef
 from schemas.segment import RemovedSegment, Segment, Word
 from schemas.transcript import Transcript
@@ -43,8 +44,8 @@ def written(format_name: str, *segments: Segment) -> str:
     ("format_name", "expected"),
     [
         ("txt", "Olá.\nTudo bem?\n"),
-        ("srt", "1\n00:00:00,000 --> 00:00:01,500\nOlá.\n\n2\n00:00:01,500 --> 00:00:02,000\nTudo bem?\n"),
-        ("vtt", "WEBVTT\n\n00:00:00.000 --> 00:00:01.500\nOlá.\n\n00:00:01.500 --> 00:00:02.000\nTudo bem?\n"),
+        ("srt", "1\n00:00:00,000 --> 00:00:01,420\nOlá.\n\n2\n00:00:01,500 --> 00:00:02,333\nTudo bem?\n"),
+        ("vtt", "WEBVTT\n\n00:00:00.000 --> 00:00:01.420\nOlá.\n\n00:00:01.500 --> 00:00:02.333\nTudo bem?\n"),
         ("tsv", "start\tend\ttext\n0\t1500\tOlá.\n1500\t2000\tTudo bem?\n"),
     ],
 )
@@ -94,7 +95,9 @@ def test_hours_take_more_than_two_digits_when_they_must() -> None:
 
 
 def test_rounding_carries_into_the_minute() -> None:
-    assert "00:01:00,000 --> 01:00:00,000" in written("srt", segment("x", 59.9996, 3599.9999))
+    file = written("srt", segment("x", 59.9996, 60.9999), segment("y", 3599.9999, 3601))
+    assert "00:01:00,000 --> 00:01:01,000" in file
+    assert "01:00:00,000 --> 01:00:01,000" in file
 
 
 @pytest.mark.parametrize(
@@ -102,8 +105,9 @@ def test_rounding_carries_into_the_minute() -> None:
     [(1.0, 1.0), (1.0004, 1.00049), (2.0, 1.0), (-0.5, -0.2), (float("nan"), float("nan")), (0.0, float("inf"))],
 )
 def test_a_cue_never_ends_before_or_when_it_begins(start: float, end: float) -> None:
-    (cue,) = cues(transcript(segment("x", start, end)))
-
+    of = transcript(segment("x", start, end))
+    (text,), (cue,) = timed_texts(of), cues(of, SubtitleRules())
+    assert 0 <= text.start_ms < text.end_ms
     assert 0 <= cue.start_ms < cue.end_ms
 
 

@@ -14,6 +14,7 @@ from runtime.objects import StoreUnavailable
 from runtime.objects.directory import DirectoryStore
 from runtime.objects.names import result_keys
 from runtime.objects.transcripts import Transcripts
+from runtime.settings import Settings
 from schemas.codec import Undecodable
 from schemas.jobs import Job, JobChanged, ResultSummary, State
 from schemas.options import DecodingOptions, ModelRef
@@ -50,7 +51,7 @@ def objects(tmp_path: Path) -> DirectoryStore:
 
 
 def sink(objects: DirectoryStore) -> StoreSink:
-    return StoreSink(objects, "results", Transcripts(objects, "work"), "error.txt")
+    return StoreSink(objects, Settings(), "error.txt")
 
 
 def completed(files: tuple[str, ...], transcript: Transcript | None = TRANSCRIPT, **job: Any) -> Received[TranscriptCompleted]:
@@ -159,7 +160,7 @@ def test_a_failed_drop_has_a_file_with_the_reason(objects: DirectoryStore) -> No
     assert b"corrupt" in content
     assert b"the header is cut off" in content
     assert rb"a\n.wav" in content
-    StoreSink(objects, "results", Transcripts(objects, "work"), "error.json")(ended(dropped))
+    StoreSink(objects, Settings(), "error.json")(ended(dropped))
     assert json.loads(written(objects)["calls/a.wav.error.json"])["reason"] == "corrupt"
 
 
@@ -207,3 +208,24 @@ def test_a_folder_where_a_result_should_go_keeps_no_other_result_from_being_writ
         sink(objects)(completed(result_keys("a.wav")))
     assert error.value.reason == "bad_key"
     assert set(written(objects)) == {"a.wav.txt", "a.wav.srt", "a.wav.vtt"}
+
+
+def test_the_files_are_those_of_the_job(objects: DirectoryStore) -> None:
+    dropped = objects.put("uploads", "a.words", b"speech").ref
+    sink(objects)(completed(result_keys("a.words", ("json", "words", "verbose_json", "tsv")), dropped=dropped))
+    names = {"json": "a.words.json", "words": "a.words.words.json", "verbose_json": "a.words.verbose.json", "tsv": "a.words.tsv"}
+    assert written(objects) == {key: FORMATS[name].write(TRANSCRIPT) for name, key in names.items()}
+
+
+def test_subtitles_keep_to_the_limits_in_the_settings(objects: DirectoryStore) -> None:
+    narrow = StoreSink(objects, Settings(subtitle_line_chars=10), "error.txt")
+    narrow(completed(result_keys("a.wav", ("srt",))))
+    assert b"Good\nmorning.\n" in written(objects)["a.wav.srt"]
+
+
+def test_a_failure_does_not_hide_newer_results_in_another_format(objects: DirectoryStore) -> None:
+    dropped = objects.put("uploads", "a.wav", b"first").ref
+    failed = ended(dropped)
+    sink(objects)(completed(result_keys("a.wav", ("vtt",)), dropped=dropped))
+    sink(objects)(failed)
+    assert written(objects).keys() == {"a.wav.vtt"}

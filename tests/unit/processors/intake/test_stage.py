@@ -7,14 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 from uuid import UUID
 
 import pytest
 
 from processors.intake.stage import Intake
 from runtime import identity
-from runtime.effective_options import effective_options
 from runtime.kafka.messages import Partition, Received
 from runtime.models import catalogue
 from runtime.objects import ObjectInfo, ObjectStore, StoreUnavailable
@@ -40,7 +39,7 @@ def objects(tmp_path: Path) -> DirectoryStore:
 
 
 def intake(objects: ObjectStore, settings: Settings = SETTINGS, probe: Probe | None = None) -> Intake:
-    return Intake(objects, settings, effective_options(settings, catalogue.resolve("demo")), lambda: NOW, probe)
+    return Intake(objects, settings, [catalogue.resolve("demo")], lambda: NOW, probe)
 
 
 def event(key: str, bucket: str = "uploads", how: str = "Put") -> bytes:
@@ -353,3 +352,48 @@ def test_a_file_that_is_only_permitted_to_others_is_the_same_job(objects: Direct
     (tmp_path / "uploads" / "a.wav").chmod(0o640)
     (after,) = requests(stage, event("a.wav"))
     assert before.job.job_id == after.job.job_id
+
+
+class WithMetadata:
+    """A store whose objects have metadata, as those of S3; everything else is the folder's."""
+
+    def __init__(self, objects: DirectoryStore, metadata: dict[str, str]) -> None:
+        self._objects = objects
+        self.metadata = metadata
+
+    def head(self, bucket: str, key: str) -> ObjectInfo:
+        return replace(self._objects.head(bucket, key), metadata=self.metadata)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._objects, name)
+
+
+def with_metadata(objects: DirectoryStore, **metadata: str) -> ObjectStore:
+    return cast(ObjectStore, WithMetadata(objects, {f"murmur-{name}": value for name, value in metadata.items()}))
+
+
+def test_the_metadata_of_an_object_are_options_of_its_job(objects: DirectoryStore) -> None:
+    objects.put("uploads", "calls/a.wav", b"speech")
+    (usual,) = requests(intake(objects), event("calls/a.wav"))
+    store = with_metadata(objects, language="pt", formats="srt,words", priority="low")
+    (request,) = requests(intake(store), event("calls/a.wav"))
+    assert (request.work.decoding.language, request.work.decoding.words, request.job.lane) == ("pt", True, "bulk")
+    assert request.job.formats == ("srt", "words")
+    assert request.job.files == ("calls/a.wav.srt", "calls/a.wav.words.json")
+    assert request.refused is None
+    assert request.job.job_id != usual.job.job_id  # the same content may be put again with other options
+    assert (usual.job.formats, usual.job.files) == (None, result_keys("calls/a.wav"))
+
+
+def test_metadata_that_cannot_be_used_fail_the_job_and_no_other(objects: DirectoryStore) -> None:
+    objects.put("uploads", "a.wav", b"speech")
+    (request,) = requests(intake(with_metadata(objects, priority="urgent")), event("a.wav"))
+    assert request.refused is not None
+    assert (request.refused.reason, request.result) == ("bad_option", None)
+    assert "x-amz-meta-murmur-priority" in request.refused.message
+
+
+def test_which_files_are_written_is_a_setting(objects: DirectoryStore) -> None:
+    objects.put("uploads", "a.wav", b"speech")
+    (request,) = requests(intake(objects, SETTINGS.model_copy(update={"result_formats": ("vtt", "tsv")})), event("a.wav"))
+    assert (request.job.formats, request.job.files) == (None, ("a.wav.vtt", "a.wav.tsv"))

@@ -4,7 +4,8 @@ import hashlib
 
 import pytest
 
-from runtime.objects.names import result_key, result_keys
+from runtime.formats import FORMATS
+from runtime.objects.names import format_of, result_key, result_keys
 
 LONG_KEYS = [
     "s" * 255,
@@ -48,3 +49,23 @@ def test_no_more_is_cut_than_must_be() -> None:
 
 def test_long_names_that_begin_alike_stay_apart() -> None:
     assert result_key("s" * 250 + "1.wav", "json") != result_key("s" * 250 + "2.wav", "json")
+
+
+def test_each_format_has_an_ending_by_which_it_is_found() -> None:
+    keys = result_keys("calls/a.mp4", tuple(FORMATS))
+    assert keys[1:3] == ("calls/a.mp4.verbose.json", "calls/a.mp4.words.json")
+    assert [format_of(key, "calls/a.mp4") for key in keys] == list(FORMATS)
+    assert [format_of(key, None) for key in keys] == list(FORMATS)
+
+
+def test_a_name_that_ends_like_a_format_does_not_change_it() -> None:
+    (json,) = result_keys("a.words", ("json",))
+    (words,) = result_keys("a", ("words",))
+    assert json == words
+    assert (format_of(json, "a.words"), format_of(words, "a")) == ("json", "words")
+
+
+def test_a_long_name_is_found_too_and_an_unknown_format_is_not() -> None:
+    (srt,) = result_keys("x" * 400, ("srt",))
+    assert format_of(srt, "x" * 400) == "srt"
+    assert format_of("a.mp4.docx", "a.mp4") is None

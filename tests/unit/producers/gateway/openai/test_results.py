@@ -15,7 +15,9 @@ from producers.gateway.documents.openai import (
     VerboseTranslation,
 )
 from producers.gateway.openai.fields import AudioFields, TranscriptionFields, TranslationFields, parse
-from producers.gateway.openai.results import language_name, write
+from producers.gateway.openai.results import write
+from runtime.formats import USUAL
+from runtime.verbose import language_name
 from schemas.options import DecodingOptions
 from schemas.segment import Segment, Word
 from schemas.transcript import Transcript
@@ -30,7 +32,9 @@ SILENT = transcript().model_copy(update={"language": None})
 
 
 def written(fields: AudioFields, of: Transcript = SPOKEN) -> dict[str, Any]:
-    body, media_type = write(of, fields)
+    """Of the text, as a job for these fields has it."""
+    decoding = of.decoding.model_copy(update={"task": fields.TASK})
+    body, media_type = write(of.model_copy(update={"decoding": decoding}), fields, USUAL)
     assert media_type == "application/json"
     document: dict[str, Any] = orjson.loads(body)
     return document
@@ -64,7 +68,7 @@ def test_a_response_is_as_described(fields: AudioFields, model: type[BaseModel],
 
 @pytest.mark.parametrize("of", [SPOKEN, SILENT], ids=["spoken", "silent"])
 def test_the_output_json_is_as_described(of: Transcript) -> None:
-    fits(orjson.loads(asr.write(of, "json")), AsrResult)
+    fits(orjson.loads(asr.write(of, "json", USUAL)), AsrResult)
 
 
 def test_segments_put_together_are_the_text_with_a_blank_before_it() -> None:
@@ -88,7 +92,7 @@ def test_the_language_is_an_english_name_in_small_letters() -> None:
 
 
 def test_a_text_ends_with_a_line_break() -> None:
-    assert write(SPOKEN, parse(TranscriptionFields, {"response_format": "text"}, {})) == (
+    assert write(SPOKEN, parse(TranscriptionFields, {"response_format": "text"}, {}), USUAL) == (
         "Olá Ana. Bom dia.\n".encode(),
         "text/plain",
     )

@@ -6,9 +6,10 @@ import pytest
 
 from producers.gateway.http.filenames import display_name
 from producers.gateway.http.problems import Problem
-from producers.gateway.submission.options import KNOWN, Format, SubmissionOptions, parse_submission
+from producers.gateway.submission.options import KNOWN, SubmissionOptions, parse_submission
 from runtime.formats import FORMATS
 from runtime.models import catalogue
+from schemas.jobs import FormatName
 from schemas.options import ALL_FILTERS
 
 DEMO = catalogue.resolve("demo")
@@ -109,7 +110,7 @@ def test_a_priority_that_contradicts_the_lane_is_refused(fields: dict[str, str])
 
 
 def test_the_formats_are_those_that_can_be_written() -> None:
-    assert get_args(Format) == tuple(FORMATS)
+    assert get_args(FormatName) == tuple(FORMATS)
     for wrong in ("docx", "none", "srt;vtt"):
         with pytest.raises(Problem) as refused:
             parse_submission({"formats": wrong}, DEMO)
