@@ -6,7 +6,8 @@ Checked by the gateway before it listens, by `murmur dev` and `murmur run` befor
 from runtime import api_keys
 from runtime.addresses import literal
 from runtime.errors import UsageError
-from runtime.settings import Settings, listed
+from runtime.setting_types import listed
+from runtime.settings import Settings
 
 HOW = "make a key with `murmur keys new --owner NAME` and put its line into the file that MURMUR_API_KEYS_FILE names"
 

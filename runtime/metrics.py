@@ -112,6 +112,13 @@ JOB_REAL_TIME_FACTOR = Histogram(
 # Results on their way out
 RESULT_FILES = Counter("murmur_result_files", "result files written into the results bucket, by format", ("format",))
 WEBHOOK_ATTEMPTS = Counter("murmur_webhook_attempts", "POSTs to receivers of webhooks, by outcome", ("outcome",))
+WEBHOOK_SECONDS = Histogram("murmur_webhook_seconds", "time of one POST to a receiver of webhooks", buckets=STEP_S)
+WEBHOOKS_POSTPONED = Counter(
+    "murmur_webhooks_postponed", "attempts put off without a POST: the receiver asked for a pause, or is slower than what comes"
+)
+WEBHOOK_ENDPOINTS_DISABLED = Counter(
+    "murmur_webhook_endpoints_disabled", "registered endpoints that were disabled: gone (410), or failing for days", ("reason",)
+)
 WEBHOOKS_GIVEN_UP = Counter("murmur_webhooks_given_up", "webhooks that were not delivered, by the last outcome", ("outcome",))
 
 # Gateway

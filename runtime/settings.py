@@ -3,17 +3,16 @@
 `.env.example` is generated from this file; `murmur config` prints the effective values with secrets masked.
 """
 
-import ipaddress
 import os
-import re
 from pathlib import Path
 from typing import Annotated, Literal
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, AliasChoices, Field, SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from runtime.requested_options import FilterList, FormatList, Milliseconds, TemperatureList, TokenList
+from runtime.setting_types import DAY_S, WEBHOOK_DELAYS_S, BasePath, Delays, Networks, Origins, PublicUrl, also
 from schemas.options import (
     ALL_FILTERS,
     NON_SPEECH,
@@ -29,46 +28,7 @@ from schemas.options import (
     VadThreshold,
 )
 
-DAY_S = 86_400
 OWNER_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}"
-
-
-def listed(text: str) -> list[str]:
-    """The items of a setting that is separated by commas."""
-    return [item.strip() for item in text.split(",") if item.strip()]
-
-
-def _base_path(text: str) -> str:
-    """Empty, or with a slash at its beginning and none at its end."""
-    path = "/" + text.strip("/") if text.strip("/") else ""
-    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", path):
-        raise ValueError("not a path of letters, digits and ._~- between slashes")
-    return path
-
-
-def _public_url(text: str | None) -> str | None:
-    """Without a slash at its end."""
-    if text is not None and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", text):
-        raise ValueError("not an http or https URL without a user, a query and a fragment")
-    return text and text.rstrip("/")
-
-
-def _also(name: str) -> AliasChoices:
-    """A setting that is also known by a name without the prefix, as other servers have it."""
-    return AliasChoices(f"MURMUR_{name}", name)
-
-
-def _networks(text: str) -> str:
-    for item in listed(text):
-        ipaddress.ip_network(item, strict=False)
-    return text
-
-
-def _origins(text: str) -> str:
-    for item in listed(text):
-        if item != "*" and not re.fullmatch(r"https?://[a-z0-9._-]+(:\d{1,5})?|https?://\[[0-9a-f:]+\](:\d{1,5})?", item):
-            raise ValueError(f"{item!r} is not an origin such as https://app.example, in lower case and without a path")
-    return text
 
 
 class Settings(BaseSettings):
@@ -142,14 +102,14 @@ class Settings(BaseSettings):
     model_cache_size: int = Field(
         1,
         ge=1,
-        validation_alias=_also("MODEL_CACHE_SIZE"),
+        validation_alias=also("MODEL_CACHE_SIZE"),
         description="models that a transcriber keeps loaded; the one that was used least recently makes room for another. Also "
         "without the prefix: MODEL_CACHE_SIZE",
     )
     model_cache_timeout_minutes: float = Field(
         0.0,
         ge=0,
-        validation_alias=_also("MODEL_CACHE_TIMEOUT_MINUTES"),
+        validation_alias=also("MODEL_CACHE_TIMEOUT_MINUTES"),
         description="a model that was not used for this long is unloaded, until a job needs it; 0: never. Also without the "
         "prefix: MODEL_CACHE_TIMEOUT_MINUTES",
     )
@@ -158,7 +118,7 @@ class Settings(BaseSettings):
         0.9,
         gt=0,
         le=1,
-        validation_alias=_also("GPU_MEMORY_THRESHOLD"),
+        validation_alias=also("GPU_MEMORY_THRESHOLD"),
         description="share of a GPU's memory, as its driver counts it; above it batches become smaller, then idle models are "
         "unloaded, then the CPU is used. Also without the prefix: GPU_MEMORY_THRESHOLD",
     )
@@ -253,10 +213,8 @@ class Settings(BaseSettings):
         description="most of them from one address (of IPv6: one /64 network); 0: no limit. Loopback and MURMUR_TRUSTED_PROXIES "
         "have none",
     )
-    base_path: Annotated[str, AfterValidator(_base_path)] = Field(
-        "", description="path under which a reverse proxy serves the gateway, such as /murmur"
-    )
-    public_url: Annotated[str | None, AfterValidator(_public_url)] = Field(
+    base_path: BasePath = Field("", description="path under which a reverse proxy serves the gateway, such as /murmur")
+    public_url: PublicUrl = Field(
         None,
         description="URL of the gateway as clients elsewhere reach it, with its path, for links in webhooks, such as "
         "https://speech.example/murmur; unset: links are paths",
@@ -266,7 +224,7 @@ class Settings(BaseSettings):
         description="host names that clients use for the gateway, besides loopback's, separated by commas: a name, "
         ".example.org for all below it, or *",
     )
-    trusted_proxies: Annotated[str, AfterValidator(_networks)] = Field(
+    trusted_proxies: Networks = Field(
         "",
         description="reverse proxies whose X-Forwarded-Prefix, -Host and -Proto count, and whose connections are of many "
         "clients: addresses or networks, separated by commas",
@@ -312,7 +270,7 @@ class Settings(BaseSettings):
     )
     drop_owner: str = Field("default", pattern=f"^{OWNER_PATTERN}$", description="owner of the jobs of dropped files")
     metrics_open: bool = Field(False, description="where API keys are required: serve /metrics without a key")
-    cors_origins: Annotated[str, AfterValidator(_origins)] = Field(
+    cors_origins: Origins = Field(
         "",
         description="origins of other web pages that may use the API, with an API key of their own if keys are required, "
         "separated by commas, such as https://app.example; *: all, only with API keys",
@@ -364,6 +322,14 @@ class Settings(BaseSettings):
     )
     webhook_allow_private: bool = Field(False, description="also deliver to private and loopback addresses")
     webhook_timeout_s: float = Field(15.0, gt=0, description="time limit for one attempt")
+    webhook_delays_s: Annotated[Delays, NoDecode] = Field(
+        WEBHOOK_DELAYS_S,
+        description="delay before each attempt, from the end of the job or the attempt before; 10% more or less; the shortest "
+        "first, at most ten, separated by commas",
+    )
+    webhook_disable_after_s: float = Field(
+        5.0 * DAY_S, gt=0, description="a registered endpoint that has only failed for this long is disabled"
+    )
 
     # Logs
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(

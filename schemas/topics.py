@@ -40,7 +40,7 @@ class Topic(Generic[E_co]):
     retention_ms: int = 7 * DAY_MS
     co_partitioned: bool = False
     transactional: bool = False  # written in transactions: readers must read committed records only
-    delayed: bool = False  # each record has a time from which on it is processed: its readers commit late
+    delayed: bool = False  # a record may be kept until it is due: its reader commits late
     has_tombstones: bool = False  # an empty value says that its key is gone: a `Topic[... | None]`
 
     @property
@@ -135,6 +135,7 @@ WEBHOOK_DELIVERIES = Topic(
     ("webhooks", "gateway"),
     ("webhooks",),
     retention_ms=14 * DAY_MS,
+    delayed=True,
 )
 # One for each delay between two attempts (MURMUR_WEBHOOK_DELAYS_S), the shortest first: what is due first is at the head.
 WEBHOOK_RETRIES: tuple[Topic[WebhookDelivery], ...] = tuple(
@@ -176,6 +177,13 @@ WORKS_CHANGELOG = changelog("works", "work_id")
 JOBS_CHANGELOG = changelog("jobs", "job_id")
 CHUNKS_CHANGELOG = changelog("chunks", "work_id and span")
 CACHE_CHANGELOG = changelog("cache", "work_id", "gateway")
+# Named by Faust: <group>-<table>-changelog. As many partitions as `jobs`.
+METRICS_WINDOWS_CHANGELOG: Topic[None] = Topic(
+    "metrics-windows-changelog", "kind of job", None, "compact", ("metrics",), ("metrics",)
+)
+METRICS_UNFINISHED_CHANGELOG: Topic[None] = Topic(
+    "metrics-unfinished-changelog", "job_id", None, "compact", ("metrics",), ("metrics",)
+)
 
 TOPICS: tuple[Topic, ...] = (
     UPLOADS,
@@ -202,5 +210,7 @@ TOPICS: tuple[Topic, ...] = (
     JOBS_CHANGELOG,
     CHUNKS_CHANGELOG,
     CACHE_CHANGELOG,
+    METRICS_WINDOWS_CHANGELOG,
+    METRICS_UNFINISHED_CHANGELOG,
 )
 BY_NAME: dict[str, Topic] = {topic.name: topic for topic in TOPICS}

@@ -121,6 +121,10 @@ class WebhookDelivery(Record):
         return self.model_copy(update={"due_at": due_at, "postponed": self.postponed + 1})
 
     @property
+    def job_id(self) -> str | None:
+        return str(self.job.job.job_id) if self.job is not None else None
+
+    @property
     def recipient(self) -> str:
         """The key of its records: the endpoint, or the message where the URL is the job's own."""
         return self.endpoint_id or self.webhook_id

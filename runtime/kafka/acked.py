@@ -92,8 +92,8 @@ class AckedCommits:
         return sum(window.in_flight for window in self._windows.values())
 
     @property
-    def done(self) -> bool:
-        return not (self._waiting or self._changed or self.in_flight)
+    def is_complete(self) -> bool:
+        return not (self._waiting or self._changed)
 
     def finish(self) -> None:
         self._writer.flush(FLUSH_S)

@@ -37,8 +37,8 @@ class Commits(Protocol):
     def in_flight(self) -> int: ...
 
     @property
-    def done(self) -> bool:
-        """Nothing is in flight, and nothing that was settled waits for its commit."""
+    def is_complete(self) -> bool:
+        """Nothing that was settled waits for its commit."""
 
     def finish(self) -> None:
         """Commits what is settled. Nothing is read or handled any more."""

@@ -18,6 +18,7 @@ from runtime.kafka.acked import AckedCommits
 from runtime.kafka.client import Kafka, received
 from runtime.kafka.client_errors import ClientErrors
 from runtime.kafka.commits import Commits
+from runtime.kafka.delayed import Delayed
 from runtime.kafka.loop_metrics import LoopMetrics
 from runtime.kafka.messages import E, Handler, Output, Partition, Received, Step
 from runtime.kafka.per_topic import PerTopic, group_of
@@ -43,6 +44,7 @@ class LoopOptions:
     `drain_s`: how long a stop waits for work in progress.
     `check`: called before the consumer joins its group, and again while it raises BrokerUnavailable.
     `wakeup`: set by threads of the handler when it has something to yield.
+    `delayed`: what the handler keeps until it is due; the loop pauses those partitions, and a stop does not wait for them.
     `keep_large`: stores the value of a dead letter that is too large for its topic.
     `last`: called when the loop has been stopped, for outputs to write before it ends."""
 
@@ -53,6 +55,7 @@ class LoopOptions:
     transactional: bool = False
     drain_s: float = 0.0
     check: Callable[[Kafka], None] | None = None
+    delayed: Delayed[Any] = field(default_factory=Delayed)
     keep_large: deadletters.KeepLarge | None = None
     wakeup: Wakeup = field(default_factory=Wakeup)
     last: Callable[[], Sequence[Output]] = tuple
@@ -123,7 +126,7 @@ class Loop(Generic[E]):
     def _poll(self) -> list[Received[E]]:
         """A batch of what is there, decoded."""
         room = {topic: 0 if self._unsettled else self._handler.room(topic) for topic in self._topics}
-        messages = self._subscription.poll(room, self.options.batch_max, self._wait_s())
+        messages = self._subscription.poll(room, self.options.batch_max, self._wait_s(), self.options.delayed.paused)
         self._wakeup.clear()  # before the turn looks for what it was set for
         self._metrics.received([(message.topic() or "").removeprefix(self._kafka.prefix) for message in messages])
         records = [self._receive(message) for message in messages]
@@ -131,8 +134,16 @@ class Loop(Generic[E]):
 
     def _wait_s(self) -> float:
         if self._kafka.wakes:
-            return WOKEN_WAIT_S if self._commits.done else IDLE_WAIT_S
-        return BUSY_WAIT_S if self._commits.in_flight else IDLE_WAIT_S
+            wait_s = WOKEN_WAIT_S if self._commits.is_complete and not self._busy else IDLE_WAIT_S
+        else:
+            wait_s = BUSY_WAIT_S if self._busy else IDLE_WAIT_S
+        due_s = self.options.delayed.wait_s(datetime.now(UTC))
+        return wait_s if due_s is None else min(wait_s, due_s)
+
+    @property
+    def _busy(self) -> bool:
+        """Something is in flight that is not kept until later."""
+        return self._commits.in_flight > len(self.options.delayed)
 
     def _receive(self, message: Message) -> Received[E] | None:
         """None: it cannot be decoded, and its dead letter is written."""
@@ -179,7 +190,7 @@ class Loop(Generic[E]):
 
     def _drain(self) -> None:
         until_s = time.monotonic() + self.options.drain_s
-        while self._commits.in_flight and time.monotonic() < until_s:
+        while self._busy and time.monotonic() < until_s:
             time.sleep(BUSY_WAIT_S)
             self._turn([])
 

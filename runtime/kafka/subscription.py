@@ -3,7 +3,7 @@
 Assignments and revocations happen during `poll()`, and the last one in `close()`.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
@@ -39,10 +39,10 @@ class Subscription:
             on_lost=lambda _consumer, topic_partitions: self._revoke(topic_partitions, lost=True),
         )
 
-    def poll(self, room: Mapping[str, int], most: int, wait_s: float) -> list[Message]:
-        """Up to `most` available records; waits only for the first. `room`: how many of each topic can be taken. Raises
-        UsageError and KafkaFault."""
-        self._pause(room)
+    def poll(self, room: Mapping[str, int], most: int, wait_s: float, held: Collection[Partition] = ()) -> list[Message]:
+        """Up to `most` available records; waits only for the first. `room`: how many of each topic can be taken; `held`: the
+        partitions of which none is wanted. Raises UsageError and KafkaFault."""
+        self._pause(room, held)
         most = min(most, min((count for count in room.values() if count > 0), default=1))
         if (first := self._consumer.poll(wait_s)) is None:
             return []
@@ -54,8 +54,8 @@ class Subscription:
     def close(self) -> None:
         self._consumer.close()
 
-    def _pause(self, room: Mapping[str, int]) -> None:
-        full = {partition for partition in self.assigned if room[partition.topic] <= 0}
+    def _pause(self, room: Mapping[str, int], held: Collection[Partition]) -> None:
+        full = {partition for partition in self.assigned if room[partition.topic] <= 0 or partition in held}
         # Revoked partitions are resumed, too: the client would keep them paused if they were assigned again.
         self._change(self._consumer.pause, full - self._paused)
         self._change(self._consumer.resume, self._paused - full)

@@ -106,8 +106,8 @@ class TransactionalCommits:
         return len(self._in_flight)
 
     @property
-    def done(self) -> bool:
-        return not self._in_flight
+    def is_complete(self) -> bool:
+        return not self._steps
 
     def finish(self) -> None:
         """Every turn ends with its commit: nothing is left."""

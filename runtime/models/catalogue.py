@@ -14,7 +14,8 @@ from runtime import languages
 from runtime.errors import UsageError
 from runtime.models import by_name, folder, hub
 from runtime.models.hub import Progress
-from runtime.settings import Settings, listed
+from runtime.setting_types import listed
+from runtime.settings import Settings
 from schemas.options import EncoderWindow, ModelRef
 from schemas.warning import TranscriptWarning
 

@@ -1,73 +1,116 @@
-"""One POST, signed and guarded, and its outcome. Called by `delivery`.
+"""One POST, signed and guarded, and its outcome. Called by `courier`.
 
-The receiver's status decides. Its body is not read: no more of it than 64 kB comes into memory, and it is not unpacked.
+The receiver's status decides. Of its body at most 64 kB are read, for a few seconds, and not unpacked; a piece of it is for the
+delivery log.
 """
 
+import asyncio
+import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
-from typing import Literal
+from typing import Any, Literal
 
 import aiohttp
 from yarl import URL
 
 from runtime.addresses import AddressRefused, Guard
 from runtime.signing import Signer
-from schemas.record import TraceContext
+from schemas.webhooks import WebhookDelivery
 
-Outcome = Literal["delivered", "refused", "redirected", "failed", "unreachable", "timed_out", "forbidden_address", "bad_url"]
-AGAIN: frozenset[Outcome] = frozenset({"failed", "unreachable", "timed_out"})
-RETRIED_STATUSES = (408, 429)  # the retriable 4xx
+Outcome = Literal[
+    "delivered",
+    "refused",  # 4xx
+    "gone",  # 410
+    "redirected",
+    "failed",  # any other status
+    "unreachable",
+    "timed_out",
+    "forbidden_address",
+    "bad_url",
+    "not_signed",  # from here on: not sent
+    "circuit_open",
+    "transcript_gone",
+    "endpoint_disabled",
+    "endpoint_deleted",
+]
+LOST: frozenset[Outcome] = frozenset({"transcript_gone", "endpoint_disabled", "endpoint_deleted"})
+FINAL = LOST | frozenset[Outcome]({"gone", "forbidden_address", "bad_url"})  # no further attempt
+NOT_SENT = LOST | frozenset[Outcome]({"not_signed", "circuit_open"})
 CONNECT_S = 5.0
-READ_BUFFER_BYTES = 32 * 1024  # aiohttp stops reading at twice as much
+KEEP_ALIVE_S = 4.0  # less than what most servers wait for another request on a connection
+READ_MAX_BYTES = 64 * 1024
+READ_BUFFER_BYTES = 16 * 1024  # aiohttp stops receiving at twice as much
+READ_S = 2.0
+SOCKET_BYTES = 32 * 1024  # of its receive buffer, which Linux doubles: so much can arrive at once
+PIECE_CHARACTERS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A delivery that is to be attempted. `key`: of the receiver. `is_last`: an open circuit does not prevent it. `may_wait`: it
+    may be postponed, which is no attempt."""
+
+    delivery: WebhookDelivery
+    key: str
+    url: str = field(repr=False)
+    signer: Signer
+    is_last: bool = False
+    may_wait: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The outcome of an attempt. `detail` is for the log; `after_s`: the receiver's Retry-After."""
+    """The outcome of an attempt. `detail` is for people; `response`: the beginning of the body; `after_s`: the receiver's
+    Retry-After."""
 
     outcome: Outcome
     detail: str
+    status_code: int | None = None
+    response: str = ""
     after_s: float | None = None
-
-    @property
-    def is_worth_another(self) -> bool:
-        return self.outcome in AGAIN
 
 
 class Poster:
-    """Used in one event loop, from `open()` to `close()`. Every attempt has a connection of its own. `now`: the wall clock."""
+    """Used in one event loop. `now`: the wall clock."""
 
-    def __init__(self, signer: Signer, guard: Guard, timeout_s: float, now: Callable[[], datetime]) -> None:
-        self._signer = signer
-        self._guard = guard
+    def __init__(self, timeout_s: float, now: Callable[[], datetime]) -> None:
+        self.now = now
         self._timeout_s = timeout_s
-        self._now = now
 
-    def open(self) -> None:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, force_close=True, socket_factory=self._guard),
+    def session(self, guard: Guard, connections: int) -> aiohttp.ClientSession:
+        """To one receiver, with so many connections."""
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=KEEP_ALIVE_S, socket_factory=_small(guard)),
             timeout=aiohttp.ClientTimeout(total=self._timeout_s, connect=CONNECT_S, sock_connect=CONNECT_S),
-            headers={"Content-Type": "application/json", "User-Agent": f"murmur/{version('murmur')}"},
+            headers={
+                "Content-Type": "application/json",
+                "User-Agent": f"murmur/{version('murmur')}",
+                "Accept-Encoding": "identity",
+            },
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             read_bufsize=READ_BUFFER_BYTES,
             trust_env=False,
         )
 
-    async def close(self) -> None:
-        await self._session.close()
-
-    async def post(self, url: str, webhook_id: str, body: bytes, trace: TraceContext | None = None) -> Answer:
-        """Raises nothing that a receiver or a URL can cause. `trace`: for the receiver, which may continue it."""
-        now = self._now()
-        headers = self._signer.headers(webhook_id, body, now) | (trace.headers if trace is not None else {})
+    async def post(
+        self,
+        session: aiohttp.ClientSession,
+        order: Order,
+        body: bytes,
+    ) -> Answer:
+        """Raises nothing that a receiver or a URL can cause."""
+        now, delivery = self.now(), order.delivery
+        headers = order.signer.headers(delivery.webhook_id, body, now)
+        if delivery.trace is not None:  # for the receiver, which may continue it
+            headers |= delivery.trace.headers
         try:
-            async with self._session.post(URL(url), data=body, headers=headers, allow_redirects=False) as response:
-                response.close()  # also ends what is still being sent
-                return judge(response.status, response.headers.get("Retry-After"), now)
+            async with session.post(URL(order.url), data=body, headers=headers, allow_redirects=False) as response:
+                piece = await _piece(response)
+                return judge(response.status, response.headers.get("Retry-After"), now, piece)
         except TimeoutError:
             return Answer("timed_out", f"no response within {self._timeout_s:g} s, or no connection within {CONNECT_S:g} s")
         except aiohttp.ClientConnectorError as error:
@@ -80,16 +123,45 @@ class Poster:
             return Answer("unreachable", type(error).__name__)
 
 
-def judge(status: int, retry_after: str | None, now: datetime) -> Answer:
+def judge(status: int, retry_after: str | None, now: datetime, response: str = "") -> Answer:
     """Only 2xx is a success; a redirect is not followed, since it could lead anywhere. Pure."""
-    status_line = f"status {status}"
+    detail = f"status {status}"
     if 200 <= status < 300:
-        return Answer("delivered", status_line)
+        return Answer("delivered", detail, status, response)
+    if status == 410:
+        return Answer("gone", detail, status, response)
     if 300 <= status < 400:
-        return Answer("redirected", status_line)
-    if 400 <= status < 500 and status not in RETRIED_STATUSES:
-        return Answer("refused", status_line)
-    return Answer("failed", status_line, _seconds(retry_after, now) if status in (429, 503) else None)
+        return Answer("redirected", detail, status, response)
+    after_s = _seconds(retry_after, now)
+    if 400 <= status < 500 and status not in (408, 429):
+        return Answer("refused", detail, status, response, after_s)
+    return Answer("failed", detail, status, response, after_s)
+
+
+def _small(guard: Guard) -> Callable[[tuple[Any, ...]], socket.socket]:
+    def new_socket(address_info: tuple[Any, ...]) -> socket.socket:
+        made = guard(address_info)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BYTES)
+        return made
+
+    return new_socket
+
+
+async def _piece(response: aiohttp.ClientResponse) -> str:
+    """What comes of the body soon. A body that was read to its end leaves the connection usable."""
+    read = bytearray()
+    try:
+        async with asyncio.timeout(READ_S):
+            while len(read) < READ_MAX_BYTES - 2 * READ_BUFFER_BYTES and (block := await response.content.readany()):
+                read += block
+    except (TimeoutError, aiohttp.ClientError, OSError):
+        pass  # the status has come: it is the answer
+    if not response.content.at_eof():
+        response.close()  # also ends what is still being sent
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        return ""
+    text = bytes(read[: 4 * PIECE_CHARACTERS]).decode(errors="replace")
+    return "".join(character if character.isprintable() else " " for character in text)[:PIECE_CHARACTERS].strip()
 
 
 def _seconds(retry_after: str | None, now: datetime) -> float | None:

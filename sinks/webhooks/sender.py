@@ -1,4 +1,4 @@
-"""Concurrent deliveries: an event loop in a thread of its own. The stage submits jobs and collects their results.
+"""Concurrent attempts: an event loop in a thread of its own. The stage submits deliveries and collects their results.
 
 This is the one place where the synchronous Kafka loop and asyncio meet.
 """
@@ -6,43 +6,45 @@ This is the one place where the synchronous Kafka loop and asyncio meet.
 import asyncio
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import aiohttp
+
+from runtime.addresses import Guard
 from runtime.kafka.wakeup import Wakeup
 from runtime.objects.transcripts import Transcripts
-from schemas.jobs import JobChanged
-from sinks.webhooks.attempt import Poster
-from sinks.webhooks.delivery import PAUSES_S, Courier, End
+from schemas.jobs import TERMINAL
+from schemas.transcript import Transcript
+from schemas.webhooks import WebhookDelivery
+from sinks.webhooks.attempt import Order, Poster
+from sinks.webhooks.courier import Courier, Result
 from sinks.webhooks.message import Bodies
+from sinks.webhooks.recipients import PLACES, Recipients
 
 READERS = 8  # threads that read transcripts
 RESOLVERS = 32  # threads for DNS; a lookup that hangs occupies one
 CLOSE_S = 1.0
-Finished = tuple[str, End | Exception]
+Finished = tuple[Hashable, Result | Exception]
 
 
 class Sender:
-    """All methods are called from one thread. Deliveries begin after `start()`."""
+    """All methods are called from one thread. Attempts begin after `start()`."""
 
     def __init__(
-        self,
-        transcripts: Transcripts,
-        bodies: Bodies,
-        poster: Poster,
-        *,
-        pauses_s: Sequence[float] = PAUSES_S,
-        wakeup: Wakeup | None = None,
+        self, transcripts: Transcripts, bodies: Bodies, poster: Poster, guard: Guard, wakeup: Wakeup | None = None
     ) -> None:
         """`wakeup` is set when something has ended."""
         self._transcripts = transcripts
         self._bodies = bodies
         self._poster = poster
+        self._guard = guard
         self._wakeup = wakeup or Wakeup()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="webhooks-reader")
-        self._courier = Courier(self._read, poster.post, pauses_s)
+        self._recipients = Recipients(self._new_session)
+        self._courier = Courier(self._read, poster.post, self._recipients, poster.now)
         self._finished: queue.SimpleQueue[Finished] = queue.SimpleQueue()
-        self._tasks: dict[str, asyncio.Task[None]] = {}  # used in the event loop only
+        self._tasks: dict[Hashable, asyncio.Task[None]] = {}  # used in the event loop only
         self._stopping = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="webhooks-sender", daemon=True)
@@ -54,21 +56,21 @@ class Sender:
             self._loop.set_default_executor(ThreadPoolExecutor(RESOLVERS, thread_name_prefix="webhooks-resolver"))
             self._thread.start()
 
-    def send(self, webhook_id: str, event: JobChanged) -> None:
-        """Its result is returned by `finished()`, unless it is cancelled before."""
-        self._call(lambda: self._begin(webhook_id, event))
+    def send(self, which: Hashable, order: Order) -> None:
+        """Its result is returned by `finished()` under `which`, unless it is cancelled before."""
+        self._call(lambda: self._begin(which, order))
 
-    def cancel(self, webhook_id: str) -> None:
-        """Aborts the delivery. One that has just ended may still be returned by `finished()`."""
-        self._call(lambda: self._cancel(webhook_id))
+    def cancel(self, which: Hashable) -> None:
+        """Aborts the attempt. One that has just ended may still be returned by `finished()`."""
+        self._call(lambda: self._cancel(which))
 
     def finished(self) -> Iterator[Finished]:
-        """Deliveries that ended since the last call; does not wait. Undecodable: no transcript; any other error is a bug."""
+        """Attempts that ended since the last call; does not wait. Undecodable: no transcript; any other error is a bug."""
         for _ in range(self._finished.qsize()):
             yield self._finished.get_nowait()
 
     def close(self) -> None:
-        """Aborts all deliveries. Idempotent, finished within about a second."""
+        """Aborts all attempts. Idempotent, finished within about a second."""
         if self._loop is not None and self._thread.is_alive():
             self._call(self._stopping.set)
             self._thread.join(CLOSE_S)
@@ -87,7 +89,6 @@ class Sender:
             self._loop.close()  # does not wait for lookups that hang
 
     async def _main(self) -> None:
-        self._poster.open()
         try:
             await self._stopping.wait()
         finally:
@@ -95,35 +96,43 @@ class Sender:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await self._poster.close()
+            await self._recipients.close()
             self._readers.shutdown(wait=False, cancel_futures=True)
 
-    async def _read(self, event: JobChanged) -> bytes:
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._body, event)
+    def _new_session(self, _tls: bool) -> aiohttp.ClientSession:
+        return self._poster.session(self._guard, PLACES)
 
-    def _body(self, event: JobChanged) -> bytes:
-        transcript = None
-        if event.state == "SUCCESS":
-            made_at = event.result.transcribed_at if event.result is not None else None
-            transcript = self._transcripts.read(event.work_id, made_at)
-        return self._bodies.job(event, transcript)
+    async def _read(self, delivery: WebhookDelivery) -> bytes:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._body, delivery)
 
-    def _begin(self, webhook_id: str, event: JobChanged) -> None:
-        self._tasks[webhook_id] = asyncio.get_running_loop().create_task(self._deliver(webhook_id, event))
+    def _body(self, delivery: WebhookDelivery) -> bytes:
+        job, at = delivery.job, delivery.created_at
+        if job is None:
+            return self._bodies.other(delivery.type, at, delivery.data or {})
+        if job.state not in TERMINAL:
+            return self._bodies.progress(delivery.type, at, job, delivery.data)
+        transcript: Transcript | None = None
+        if job.state == "SUCCESS":
+            made_at = job.result.transcribed_at if job.result is not None else None
+            transcript = self._transcripts.read(job.work_id, made_at)
+        return self._bodies.job(job, transcript)
 
-    def _cancel(self, webhook_id: str) -> None:
-        if task := self._tasks.pop(webhook_id, None):
+    def _begin(self, which: Hashable, order: Order) -> None:
+        self._tasks[which] = asyncio.get_running_loop().create_task(self._attempt(which, order))
+
+    def _cancel(self, which: Hashable) -> None:
+        if task := self._tasks.pop(which, None):
             task.cancel()
 
-    async def _deliver(self, webhook_id: str, event: JobChanged) -> None:
-        end: End | Exception
+    async def _attempt(self, which: Hashable, order: Order) -> None:
+        result: Result | Exception
         try:
-            end = await self._courier.deliver(event)
+            result = await self._courier.attempt(order)
         except Exception as error:
-            end = error
-        self._tasks.pop(webhook_id, None)
-        self._end(webhook_id, end)
+            result = error
+        self._tasks.pop(which, None)
+        self._end(which, result)
 
-    def _end(self, webhook_id: str, end: End | Exception) -> None:
-        self._finished.put((webhook_id, end))
+    def _end(self, which: Hashable, result: Result | Exception) -> None:
+        self._finished.put((which, result))
         self._wakeup.set()

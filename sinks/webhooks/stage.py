@@ -1,62 +1,106 @@
-"""The sink's Kafka side: submits jobs that have ended, and settles each record when its delivery has ended.
+"""The sink's Kafka side: from a job's state to deliveries, from a delivery to an attempt, and what follows from that.
 
-Fed by `jobs`. What was in flight at a crash or a stop is delivered after the restart, under the same `webhook-id`.
+Fed by `jobs`, by `webhook-deliveries` and by the retry topics. A record is settled when what follows from it is on the broker:
+what was in flight at a crash or a stop is attempted again after the restart, under the same `webhook-id`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from cachetools import FIFOCache
 
-from runtime import metrics, signing
+from runtime import signing
 from runtime.addresses import Guard
+from runtime.kafka.delayed import Delayed
 from runtime.kafka.loop import Loop, LoopOptions
-from runtime.kafka.messages import Partition, Received, Step
+from runtime.kafka.messages import Output, Partition, Received, Step
 from runtime.kafka.wakeup import Wakeup
-from runtime.logs import get_logger
 from runtime.objects.transcripts import Transcripts
 from runtime.resources import Resources, Stage
+from runtime.sealing import Sealer
 from schemas.codec import Undecodable
 from schemas.jobs import JobChanged
-from schemas.topics import JOBS
-from sinks.webhooks.attempt import Poster
-from sinks.webhooks.message import Bodies, is_wanted, webhook_id
+from schemas.topics import JOBS, WEBHOOK_DELIVERIES, WEBHOOK_RETRIES
+from schemas.webhooks import WebhookDelivery
+from sinks.webhooks.attempt import Answer, Order, Poster
+from sinks.webhooks.courier import Attempted, Postponed, Result
+from sinks.webhooks.endpoints import Endpoints, EndpointsFeed
+from sinks.webhooks.fan_out import FanOut
+from sinks.webhooks.message import Bodies
+from sinks.webhooks.orders import Orders
+from sinks.webhooks.results import Results
+from sinks.webhooks.schedule import Schedule
 from sinks.webhooks.sender import Finished, Sender
 
-log = get_logger(__name__)
 NAME = "webhooks"
-IN_FLIGHT_MAX = 1024  # records are small and need no metadata; many, so that a failing host does not block the others
-REMEMBERED = 10_000  # ids that were delivered: a repeated record is not sent again by the same process
-# A broker deletes the offsets of an idle group after a week, and `jobs` is compacted: then every job is delivered again.
-OLDEST = timedelta(days=7)
+IN_FLIGHT_MAX = 1024  # records are small and need no metadata; many, so that a slow receiver does not block the others
 DRAIN_S = 0.5  # at a stop, for POSTs in flight
+REMEMBERED = 10_000  # deliveries that succeeded: a record that comes twice is not sent again by the same process
+LOOK_AGAIN = timedelta(seconds=2)  # a delivery may arrive before its endpoint, which is read from another topic
+Event = JobChanged | WebhookDelivery | None
 
 
-class Deliveries(Protocol):
+class Attempts(Protocol):
     """The part of `Sender` that the handler uses."""
 
     def start(self) -> None: ...
 
-    def send(self, webhook_id: str, event: JobChanged) -> None: ...
+    def send(self, which: Hashable, order: Order) -> None: ...
 
-    def cancel(self, webhook_id: str) -> None: ...
+    def cancel(self, which: Hashable) -> None: ...
 
     def finished(self) -> Iterator[Finished]: ...
 
     def close(self) -> None: ...
 
 
+class Feed(Protocol):
+    """The part of `EndpointsFeed` that the handler uses."""
+
+    @property
+    def is_current(self) -> bool: ...
+
+    def start(self) -> None: ...
+
+    def check(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What follows from a job's state, from a delivery, and from the result of its attempt."""
+
+    fan_out: FanOut
+    orders: Orders
+    results: Results
+
+
 def build(resources: Resources) -> Stage:
-    settings = resources.settings
+    """Raises UsageError for keys that cannot sign or decrypt."""
+    settings, wakeup = resources.settings, Wakeup()
+    schedule, endpoints = Schedule(settings.webhook_delays_s), Endpoints()
     signer = signing.signer(settings)
-    wakeup = Wakeup()
-    sender = None
-    if signer is not None:
-        poster = Poster(signer, Guard(settings.webhook_allow_private), settings.webhook_timeout_s, now)
-        transcripts = Transcripts(resources.objects, settings.work_bucket)
-        sender = Sender(transcripts, Bodies.of(settings), poster, wakeup=wakeup)
-    return Loop(NAME, resources.kafka, [JOBS], WebhookHandler(sender, now), LoopOptions(drain_s=DRAIN_S, wakeup=wakeup))
+    transcripts = Transcripts(resources.objects, settings.work_bucket)
+    poster, guard = Poster(settings.webhook_timeout_s, now), Guard(settings.webhook_allow_private)
+    # The embedded broker forgets what it has no room for: there all that waits is in memory (and in the gateway's view).
+    delayed: Delayed[Event] = Delayed(sys.maxsize if resources.local_state is not None else 1)
+    handler = WebhookHandler(
+        Sender(transcripts, Bodies.of(settings), poster, guard, wakeup),
+        EndpointsFeed(resources.kafka, endpoints, wakeup),
+        Rules(
+            FanOut(endpoints, schedule, can_sign=signer is not None),
+            Orders(endpoints, schedule, signer, Sealer.of(settings)),
+            Results(endpoints, schedule, settings.webhook_disable_after_s),
+        ),
+        delayed,
+        now,
+    )
+    options = LoopOptions(drain_s=DRAIN_S, wakeup=wakeup, delayed=delayed)
+    return Loop(NAME, resources.kafka, [JOBS, WEBHOOK_DELIVERIES, *WEBHOOK_RETRIES], handler, options)
 
 
 def now() -> datetime:
@@ -64,87 +108,109 @@ def now() -> datetime:
 
 
 class WebhookHandler:
-    """See `runtime.kafka.messages.Handler`. `sender` is None without a secret: nothing unsigned is sent."""
+    """See `runtime.kafka.messages.Handler`."""
 
-    def __init__(self, sender: Deliveries | None, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        sender: Attempts,
+        feed: Feed,
+        rules: Rules,
+        delayed: Delayed[Event],
+        clock: Callable[[], datetime],
+    ) -> None:
         self._sender = sender
+        self._feed = feed
+        self._rules = rules
+        self._delayed = delayed
         self._clock = clock
-        self._held: dict[str, list[Received[JobChanged | None]]] = {}  # by webhook-id; more than one if a record was repeated
-        self._delivered: FIFOCache[str, None] = FIFOCache(REMEMBERED)
-        self._complained = False
+        self._in_flight: dict[Hashable, tuple[Received[Event], Order]] = {}
+        self._early: list[Received[Event]] = []  # before the endpoints are known
+        self._unknown: set[Hashable] = set()  # deliveries that are looked at again
+        self._delivered: FIFOCache[Hashable, None] = FIFOCache(REMEMBERED)
 
     def room(self, topic: str) -> int:
-        return max(0, IN_FLIGHT_MAX - sum(len(records) for records in self._held.values()))
+        """Nothing before the endpoints are known. Jobs wait while there is enough to send."""
+        if not self._feed.is_current:
+            return 0
+        most = IN_FLIGHT_MAX // 2 if topic == JOBS.name else IN_FLIGHT_MAX
+        return max(0, most - len(self._in_flight))
 
-    def handle(self, records: Sequence[Received[JobChanged | None]]) -> Iterator[Step]:
+    def handle(self, records: Sequence[Received[Event]]) -> Iterator[Step]:
+        self._feed.check()
+        self._early += records
+        if not self._feed.is_current:
+            return
+        records, self._early = self._early, []
+        now = self._clock()
         for record in records:
-            if not self._take(record):
-                yield Step(settles=record)
-        if self._sender is not None:
-            for which, end in self._sender.finished():
-                yield from self._end(which, end)
+            if not isinstance(record.event, WebhookDelivery):
+                yield Step(self._rules.fan_out.outputs(record.event, now), settles=record)
+            elif record.event.due_at > now:
+                self._delayed.keep(record, record.event.due_at)
+            else:
+                yield from self._take(record, record.event)
+        for record in self._delayed.due(now):
+            assert isinstance(record.event, WebhookDelivery)
+            yield from self._take(record, record.event)
+        for which, result in self._sender.finished():
+            yield from self._end(which, result)
 
     def on_assign(self, partitions: Sequence[Partition]) -> None:
-        if self._sender is not None:
-            self._sender.start()
+        self._feed.start()
 
     def on_revoke(self, partitions: Sequence[Partition]) -> None:
         gone = set(partitions)
-        for which, records in list(self._held.items()):
-            kept = [record for record in records if record.partition not in gone]
-            if kept:
-                self._held[which] = kept
-            else:
-                del self._held[which]
-                self._cancel(which)
+        self._early = [record for record in self._early if record.partition not in gone]
+        self._delayed.forget(gone)
+        for which, (record, _) in list(self._in_flight.items()):
+            if record.partition in gone:
+                del self._in_flight[which]
+                self._sender.cancel(which)
+        self._unknown.clear()
 
     def close(self) -> None:
-        self._held.clear()
-        if self._sender is not None:
-            self._sender.close()
+        self._in_flight.clear()
+        self._sender.close()
+        self._feed.close()
 
-    def _take(self, record: Received[JobChanged | None]) -> bool:
-        """Whether it is in flight now; otherwise there is nothing to do."""
-        event = record.event
-        if event is None:  # the job is gone
-            return False
-        which = webhook_id(event)
-        if not is_wanted(event) or which in self._delivered:
-            return False
-        if which in self._held:
-            self._held[which].append(record)
-            return True
-        if self._clock() - event.changed_at > OLDEST:
-            return _not_sent(event, "too_old", f"the job ended at {event.changed_at.isoformat()}")
-        if self._sender is None:
-            self._complain()
-            return _not_sent(event, "no_secret", "nothing is sent unsigned")
-        self._held[which] = [record]
-        self._sender.send(which, event)
-        return True
+    def _take(self, record: Received[Event], delivery: WebhookDelivery) -> Iterator[Step]:
+        """Attempts it, unless it is clear without that what comes of it."""
+        now, which = self._clock(), (record.partition, record.offset)
+        if delivery.requested_at is None and _identity(delivery) in self._delivered:
+            yield Step(settles=record)
+            return
+        order = self._rules.orders.order(delivery, now)
+        if isinstance(order, Order):
+            self._in_flight[which] = record, order
+            self._sender.start()
+            self._sender.send(which, order)
+        elif order.outcome == "endpoint_deleted" and which not in self._unknown:
+            self._unknown.add(which)
+            self._delayed.keep(record, now + LOOK_AGAIN)
+        else:
+            self._unknown.discard(which)
+            attempted = Attempted(order, now, 0.0)
+            yield Step(self._rules.results.attempted(delivery, self._rules.orders.url(delivery), attempted, now), settles=record)
 
-    def _end(self, which: str, end: object) -> Iterator[Step]:
-        if isinstance(end, Exception) and not isinstance(end, Undecodable):
-            raise end
-        if end == "delivered":
-            self._delivered[which] = None
-        dead = end if isinstance(end, Undecodable) else None
-        for record in self._held.pop(which, []):
-            yield Step(settles=record, dead=dead)
-            dead = None  # one dead letter is enough
+    def _end(self, which: Hashable, result: Result | Exception) -> Iterator[Step]:
+        if isinstance(result, Exception) and not isinstance(result, Undecodable):
+            raise result
+        record, order = self._in_flight.pop(which, (None, None))
+        if record is None or order is None:
+            return
+        if isinstance(result, Undecodable):
+            gone = Attempted(Answer("transcript_gone", str(result)), self._clock(), 0.0)
+            yield Step(self._outputs(order, gone), settles=record, dead=result)
+        else:
+            yield Step(self._outputs(order, result), settles=record)
 
-    def _cancel(self, which: str) -> None:
-        if self._sender is not None:
-            self._sender.cancel(which)
-
-    def _complain(self) -> None:
-        if not self._complained:
-            self._complained = True
-            log.error("webhooks.refused", error="none can be signed and none is sent: set MURMUR_WEBHOOK_SECRET")
+    def _outputs(self, order: Order, result: Result) -> Sequence[Output]:
+        if isinstance(result, Postponed):
+            return self._rules.results.postponed(order.delivery, result, self._clock())
+        if result.answer.outcome == "delivered":
+            self._delivered[_identity(order.delivery)] = None
+        return self._rules.results.attempted(order.delivery, order.url, result, self._clock())
 
 
-def _not_sent(event: JobChanged, outcome: str, why: str) -> bool:
-    """False: it is not in flight."""
-    metrics.WEBHOOKS_GIVEN_UP.labels(outcome).inc()
-    log.warning("webhook.given_up", job_id=str(event.job.job_id), webhook_id=webhook_id(event), outcome=outcome, error=why)
-    return False
+def _identity(delivery: WebhookDelivery) -> Hashable:
+    return delivery.webhook_id, delivery.endpoint_id

@@ -3,7 +3,8 @@
 from aiohttp import hdrs, web
 
 from producers.gateway.access.caller import API_KEY_HEADER
-from runtime.settings import Settings, listed
+from runtime.setting_types import listed
+from runtime.settings import Settings
 
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 ALLOWED_HEADERS = (

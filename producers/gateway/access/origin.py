@@ -15,7 +15,8 @@ from aiohttp import web
 from producers.gateway.access.cors import Cors
 from producers.gateway.http.problems import Problem
 from runtime.addresses import literal
-from runtime.settings import Settings, listed
+from runtime.setting_types import listed
+from runtime.settings import Settings
 
 HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:@/\\\s]+)(?::(\d{1,5}))?", re.IGNORECASE)
 PATH_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")

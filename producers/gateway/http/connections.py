@@ -15,7 +15,8 @@ from producers.gateway.http.file_limit import connections_for
 from producers.gateway.http.problems import Problem
 from runtime import metrics
 from runtime.logs import get_logger
-from runtime.settings import Settings, listed
+from runtime.setting_types import listed
+from runtime.settings import Settings
 
 log = get_logger(__name__)
 CHECK_S = 5.0

@@ -10,7 +10,7 @@ from producers.gateway.submission.upload import Stored, too_large
 from runtime.objects import NotFound, ObjectInfo, keys
 from runtime.objects.store import BadKey, Replaced
 from runtime.resources import Resources
-from runtime.settings import listed
+from runtime.setting_types import listed
 
 BLOCK_BYTES = 1024 * 1024
 READS_AT_A_TIME = 8  # of objects that have to be hashed; further ones wait

@@ -38,6 +38,7 @@ class Receiver(ThreadingHTTPServer):
         self.tries: Counter[str] = Counter()
         self.release = threading.Event()  # ends what hangs
         self.sent_bytes = 0
+        self.connections: set[tuple[str, int]] = set()
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.server_port}{path}"
@@ -64,6 +65,7 @@ class Receiver(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: Receiver
+    protocol_version = "HTTP/1.1"  # keeps connections open
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -71,6 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
         assert self.headers["Content-Type"] == "application/json"
         got = Got(self.path, self.headers["webhook-id"], body, document, dict(self.headers.items()))
         self.server.got.append(got)
+        self.server.connections.add(self.client_address)
         self.server.tries[self.path] += 1
         behaviour = getattr(self, "_" + self.path.strip("/").partition("/")[0].replace("-", "_"))
         behaviour(got, self.server.tries[self.path])
@@ -100,6 +103,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _later(self, got: Got, number: int) -> None:
         self._answer(429, Retry_After="3600")
+
+    def _says(self, got: Got, number: int) -> None:
+        self._answer(503, Content_Length="13")
+        self.wfile.write(b"out of\r\norder")
 
     def _gone(self, got: Got, number: int) -> None:
         self._answer(410)

@@ -1,14 +1,16 @@
-"""The webhook sink on its topic: from a job's record to its receiver, and what survives a crash."""
+"""The webhook sink on its topics: from a job's record to its receiver, and what survives a crash."""
 
 import os
 import signal
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 from pydantic import SecretStr
+from standardwebhooks.webhooks import Webhook
 from structlog.typing import EventDict
 
 from runtime.kafka.client import Kafka
@@ -19,58 +21,119 @@ from runtime.settings import Settings
 from schemas import codec
 from schemas.deadletter import DeadLetter
 from schemas.jobs import JobChanged
-from schemas.topics import DEAD_LETTERS, JOBS
+from schemas.record import Record
+from schemas.topics import (
+    DEAD_LETTERS,
+    JOBS,
+    WEBHOOK_ATTEMPTS,
+    WEBHOOK_DELIVERIES,
+    WEBHOOK_ENDPOINT_STATES,
+    WEBHOOK_ENDPOINTS,
+    WEBHOOK_RETRIES,
+    Topic,
+)
+from schemas.webhooks import WebhookAttempted, WebhookDelivery, WebhookEndpoint, WebhookEndpointState
 from sinks.webhooks import build
-from tests.contract.brokers import committed, running, whole, write
+from tests.contract.brokers import running, whole, write
 from tests.contract.webhooks.receiver import Receiver
 from tests.ended import SECRET, ended
 from tests.processes import Process
 from tests.waiting import wait_until
 
+SOON_S = (0.0, 0.05, 0.05)
+NEVER_S = (0.0, 86_400.0)
+
+
+def settings(delays_s: tuple[float, ...] = SOON_S, **more: Any) -> Settings:
+    return Settings(webhook_secret=SecretStr(SECRET), webhook_allow_private=True, webhook_delays_s=delays_s, **more)
+
 
 @pytest.fixture
-def stage(kafka: Kafka, objects: DirectoryStore) -> Callable[[], Stage]:
-    settings = Settings(webhook_secret=SecretStr(SECRET), webhook_allow_private=True)
-    return lambda: build(Resources(settings, kafka, objects, catalogue.resolve("demo")))
+def stage(kafka: Kafka, objects: DirectoryStore) -> Callable[..., Stage]:
+    def make(using: Settings | None = None, **more: Any) -> Stage:
+        return build(Resources(using or settings(**more), kafka, objects, catalogue.resolve("demo")))
+
+    return make
 
 
 def publish(kafka: Kafka, *events: JobChanged) -> None:
     write(kafka, JOBS, [(str(event.job.job_id).encode(), codec.encode(event)) for event in events], partition=0)
 
 
-def offset(kafka: Kafka) -> int:
-    return int(committed(kafka, "webhooks", JOBS).offset)
+def register(kafka: Kafka, url: str, endpoint_id: str = "ep_1", **fields: Any) -> WebhookEndpoint:
+    long_ago = datetime.now(UTC) - timedelta(days=9)
+    times = {"created_at": long_ago, "changed_at": long_ago, "enabled_at": long_ago}
+    secrets = [{"secret": SECRET, "created_at": long_ago}]
+    usual = {"endpoint_id": endpoint_id, "owner": "default", "url": url, "secrets": secrets}
+    endpoint = WebhookEndpoint.model_validate({**usual, **times, **fields})
+    write(kafka, WEBHOOK_ENDPOINTS, [(endpoint_id.encode(), codec.encode(endpoint))])
+    return endpoint
 
 
-def test_from_the_jobs_topic_to_the_receiver(kafka: Kafka, receiver: Receiver, stage: Callable[[], Stage]) -> None:
+def offset(kafka: Kafka, topic: Topic = JOBS) -> int:
+    """How many records of the topic are settled, in all partitions."""
+    return sum(kafka.offsets.committed("webhooks", (topic,)).values())
+
+
+def rows(kafka: Kafka, count: int) -> list[WebhookAttempted]:
+    records = [codec.decode(WebhookAttempted, message.value()) for message in whole(kafka, WEBHOOK_ATTEMPTS, count)]
+    return sorted(records, key=lambda row: row.attempted_at)
+
+
+def all_of(kafka: Kafka, topic: Topic, kind: type[Record], count: int) -> list[Any]:
+    return [codec.decode(kind, message.value()) for message in whole(kafka, topic, count)]
+
+
+def test_from_the_jobs_topic_to_the_receiver(kafka: Kafka, receiver: Receiver, stage: Callable[..., Stage]) -> None:
     url = receiver.url("/ok")
     quiet = [ended(None, 1, "SUCCESS"), ended(url, 2, "STARTED")]
-    publish(kafka, *quiet, ended(url, 2, "SUCCESS"), ended(url, 3), ended(url, 4, "REVOKED"), ended(url, 3))
+    publish(kafka, *quiet, ended(url, 2, "SUCCESS"), ended(url, 3), ended(url, 4, "REVOKED"))
 
     with running(stage()):
-        wait_until(lambda: offset(kafka) == 6, "all settled")
+        receiver.wait("/ok", 3)
+        wait_until(lambda: (offset(kafka), offset(kafka, WEBHOOK_DELIVERIES)) == (5, 3), "all settled")
 
     assert sorted(got.webhook_id[-9:] for got in receiver.got) == ["2_success", "3_failure", "4_revoked"]
     assert {got.document["success"] for got in receiver.got} == {True, False}
+    assert {(row.outcome, row.state, row.attempt) for row in rows(kafka, 3)} == {("delivered", "delivered", 1)}
 
 
-def test_a_record_is_committed_only_after_its_delivery(kafka: Kafka, receiver: Receiver, stage: Callable[[], Stage]) -> None:
-    publish(kafka, ended(receiver.url("/ok"), 1), ended(receiver.url("/slow"), 2), ended(receiver.url("/ok"), 3))
-
-    with running(stage()):
-        receiver.wait("/slow", 1)
-        receiver.wait("/ok", 2)
-        wait_until(lambda: offset(kafka) == 1, "the first record's offset")
-    assert offset(kafka) == 1
+def test_a_failed_attempt_is_repeated_with_the_same_id_and_body_until_there_is_no_further_one(
+    kafka: Kafka, receiver: Receiver, stage: Callable[..., Stage]
+) -> None:
+    publish(kafka, ended(receiver.url("/flaky"), 1), ended(receiver.url("/down"), 2))
 
     with running(stage()):
-        again = receiver.wait("/slow", 2)
-        receiver.release.set()
-    assert len({(got.webhook_id, got.body) for got in again}) == 1
+        found = rows(kafka, 5)
+
+    outcomes = {which: [row.state for row in found if row.webhook_id[-9] == which] for which in "12"}
+    assert outcomes == {"1": ["pending", "delivered"], "2": ["pending", "pending", "given_up"]}
+    assert [row.attempt for row in found if row.webhook_id[-9] == "2"] == [1, 2, 3]
+    assert len({(got.webhook_id, got.body) for got in receiver.at("/down")}) == 1
+
+
+def test_what_waits_for_its_next_attempt_holds_up_nothing_and_outlives_the_process(
+    kafka: Kafka, receiver: Receiver, stage: Callable[..., Stage]
+) -> None:
+    publish(kafka, *(ended(receiver.url("/flaky"), number) for number in range(3)))
+    with running(stage(delays_s=NEVER_S)):
+        found = rows(kafka, 3)
+        wait_until(lambda: offset(kafka, WEBHOOK_DELIVERIES) == 3, "the first attempts to be settled")
+        publish(kafka, ended(receiver.url("/ok"), 9))
+        receiver.wait("/ok", 1)
+    assert sorted(row.state for row in found) == ["delivered", "delivered", "pending"]
+    assert offset(kafka, WEBHOOK_RETRIES[0]) == 0
+
+    (waiting,) = all_of(kafka, WEBHOOK_RETRIES[0], WebhookDelivery, 1)
+    due = waiting.model_copy(update={"due_at": datetime.now(UTC)})
+    with running(stage(delays_s=NEVER_S)):
+        write(kafka, WEBHOOK_RETRIES[1], [(waiting.recipient.encode(), codec.encode(due))])
+        receiver.wait("/flaky", 4)
+    assert len({(got.webhook_id, got.body) for got in receiver.at("/flaky")}) == 3
 
 
 def test_a_sender_that_crashes_between_the_response_and_the_commit_repeats_the_same_id(
-    kafka: Kafka, objects: DirectoryStore, tmp_path: Path, stage: Callable[[], Stage]
+    kafka: Kafka, objects: DirectoryStore, tmp_path: Path, stage: Callable[..., Stage]
 ) -> None:
     victims: list[int] = []
 
@@ -84,50 +147,48 @@ def test_a_sender_that_crashes_between_the_response_and_the_commit_repeats_the_s
             victims.append(victim.pid)
             publish(kafka, ended(receiver.url("/ok"), state="SUCCESS"))
             assert victim.wait() == -signal.SIGKILL
-        assert offset(kafka) < 1
+        assert offset(kafka, WEBHOOK_DELIVERIES) < 1
         with running(stage()):
-            wait_until(lambda: offset(kafka) == 1, "the second delivery")
+            wait_until(lambda: offset(kafka, WEBHOOK_DELIVERIES) >= 1, "the second delivery")
 
-        assert len(receiver.got) == 2
+        assert len(receiver.got) >= 2
         assert len({(got.webhook_id, got.body) for got in receiver.got}) == 1
 
 
 def test_it_waits_for_an_unavailable_store(
-    kafka: Kafka, receiver: Receiver, objects: DirectoryStore, tmp_path: Path, stage: Callable[[], Stage]
+    kafka: Kafka, receiver: Receiver, objects: DirectoryStore, tmp_path: Path, stage: Callable[..., Stage]
 ) -> None:
     (tmp_path / "work").rename(tmp_path / "away")
     publish(kafka, ended(receiver.url("/ok"), 1, "SUCCESS"), ended(receiver.url("/ok"), 2))
 
     with running(stage()):
         receiver.wait("/ok", 1)
-        assert offset(kafka) < 1
         (tmp_path / "away").rename(tmp_path / "work")
-        wait_until(lambda: offset(kafka) == 2, "both")
+        wait_until(lambda: offset(kafka, WEBHOOK_DELIVERIES) == 2, "both")
 
     assert [got.document["success"] for got in receiver.got] == [False, True]
 
 
 def test_a_missing_transcript_becomes_a_dead_letter(
-    kafka: Kafka, receiver: Receiver, objects: DirectoryStore, stage: Callable[[], Stage]
+    kafka: Kafka, receiver: Receiver, objects: DirectoryStore, stage: Callable[..., Stage]
 ) -> None:
     objects.delete("work", next(iter(objects.list("work"))).key)
     publish(kafka, ended(receiver.url("/ok"), 1, "SUCCESS"), ended(receiver.url("/ok"), 2))
 
     with running(stage()):
-        dead = codec.decode(DeadLetter, whole(kafka, DEAD_LETTERS, 1)[0].value())
-        wait_until(lambda: offset(kafka) == 2, "both settled")
+        (dead,) = all_of(kafka, DEAD_LETTERS, DeadLetter, 1)
+        wait_until(lambda: offset(kafka, WEBHOOK_DELIVERIES) == 2, "both settled")
 
     assert (dead.stage, dead.reason) == ("webhooks", "transcript_gone")
     assert len(receiver.got) == 1
 
 
 def test_without_a_secret_nothing_is_sent_and_nothing_waits(
-    kafka: Kafka, receiver: Receiver, objects: DirectoryStore, logged: list[EventDict]
+    kafka: Kafka, receiver: Receiver, stage: Callable[..., Stage], logged: list[EventDict]
 ) -> None:
     publish(kafka, ended(receiver.url("/ok")))
-    unsigned = build(Resources(Settings(webhook_allow_private=True), kafka, objects, catalogue.resolve("demo")))
 
-    with running(unsigned):
+    with running(stage(Settings(webhook_allow_private=True))):
         wait_until(lambda: offset(kafka) == 1, "it is settled")
 
     assert receiver.got == []
@@ -135,15 +196,76 @@ def test_without_a_secret_nothing_is_sent_and_nothing_waits(
 
 
 def test_old_jobs_are_not_delivered_again_when_the_group_is_new(
-    kafka: Kafka, receiver: Receiver, stage: Callable[[], Stage]
+    kafka: Kafka, receiver: Receiver, stage: Callable[..., Stage]
 ) -> None:
     url = receiver.url("/ok")
     publish(kafka, ended(url, 1, at=datetime.now(UTC) - timedelta(days=8)), ended(url, 2))
 
     with running(stage()):
+        receiver.wait("/ok", 1)
         wait_until(lambda: offset(kafka) == 2, "both settled")
 
     assert [got.webhook_id[-9:] for got in receiver.got] == ["2_failure"]
+
+
+def test_an_endpoint_gets_its_owners_jobs_signed_with_its_own_keys(
+    kafka: Kafka, receiver: Receiver, stage: Callable[..., Stage]
+) -> None:
+    new = "whsec_" + "bmV3" * 8
+    now = datetime.now(UTC)
+    old = {"secret": SECRET, "created_at": now, "valid_until": now + timedelta(hours=1)}
+    register(kafka, receiver.url("/ok"), secrets=[old, {"secret": new, "created_at": now}])
+    register(kafka, receiver.url("/says"), "ep_2", owner="somebody-else")
+    publish(kafka, ended(None, 1), ended(receiver.url("/down"), 2, "STARTED"))
+
+    with running(stage(Settings(webhook_allow_private=True))):
+        (got,) = receiver.wait("/ok", 1)
+        (row,) = rows(kafka, 1)
+
+    Webhook(new).verify(got.body, got.headers)  # the receiver has verified the old one
+    assert (row.endpoint_id, row.state) == ("ep_1", "delivered")
+    assert [each.path for each in receiver.got] == ["/ok"]
+
+
+def test_410_disables_an_endpoint_and_another_one_is_notified(
+    kafka: Kafka, receiver: Receiver, stage: Callable[..., Stage], logged: list[EventDict]
+) -> None:
+    register(kafka, receiver.url("/gone"))
+    register(kafka, receiver.url("/ok"), "ep_2", events=["endpoint.disabled"])
+    publish(kafka, ended(None, 1))
+
+    with running(stage()):
+        (got,) = receiver.wait("/ok", 1)
+        (state,) = all_of(kafka, WEBHOOK_ENDPOINT_STATES, WebhookEndpointState, 1)
+        publish(kafka, ended(None, 2))
+        wait_until(lambda: offset(kafka) == 2, "the second job")
+
+    assert (state.endpoint_id, state.reason) == ("ep_1", "gone")
+    assert got.document["type"] == "endpoint.disabled"
+    assert got.document["data"]["endpoint_id"] == "ep_1"
+    assert len(receiver.at("/gone")) == 1
+    assert [line["reason"] for line in logged if line["event"] == "webhook.endpoint_disabled"] == ["gone"]
+
+
+def test_an_endpoint_that_only_fails_is_disabled_and_a_resend_reaches_it_once_it_is_enabled_again(
+    kafka: Kafka, receiver: Receiver, stage: Callable[..., Stage]
+) -> None:
+    endpoint = register(kafka, receiver.url("/down"))
+    publish(kafka, ended(None, 1))
+    with running(stage(webhook_disable_after_s=0.01)):
+        states = all_of(kafka, WEBHOOK_ENDPOINT_STATES, WebhookEndpointState, 2)
+        first = rows(kafka, 2)[0]
+    disabled = max(states, key=lambda state: state.changed_at)
+    assert (disabled.reason, disabled.failing_since) == ("failing", first.attempted_at)
+
+    now = datetime.now(UTC)
+    repaired = endpoint.model_copy(update={"url": receiver.url("/ok"), "enabled_at": now, "changed_at": now})
+    write(kafka, WEBHOOK_ENDPOINTS, [(b"ep_1", codec.encode(repaired))])
+    resend = all_of(kafka, WEBHOOK_DELIVERIES, WebhookDelivery, 1)[0].model_copy(update={"requested_at": now, "due_at": now})
+    with running(stage()):
+        write(kafka, WEBHOOK_DELIVERIES, [(b"ep_1", codec.encode(resend))])
+        receiver.wait("/ok", 1)
+    assert len({(got.webhook_id, got.body) for got in receiver.got}) == 1
 
 
 def process(kafka: Kafka, work: Path) -> Process:

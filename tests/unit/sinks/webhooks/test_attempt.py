@@ -4,34 +4,27 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sinks.webhooks.attempt import Outcome, judge
+from sinks.webhooks.attempt import FINAL, Outcome, judge
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("status", "outcome", "again"),
+    ("outcome", "statuses"),
     [
-        (200, "delivered", False),
-        (204, "delivered", False),
-        (299, "delivered", False),
-        (301, "redirected", False),
-        (302, "redirected", False),
-        (304, "redirected", False),
-        (400, "refused", False),
-        (401, "refused", False),
-        (404, "refused", False),
-        (410, "refused", False),
-        (408, "failed", True),
-        (429, "failed", True),
-        (500, "failed", True),
-        (503, "failed", True),
-        (600, "failed", True),
+        ("delivered", (200, 204, 299)),
+        ("redirected", (300, 301, 302, 304, 307, 308)),
+        ("gone", (410,)),
+        ("refused", (400, 401, 404, 422)),
+        ("failed", (100, 408, 429, 500, 502, 503, 504, 600)),
     ],
 )
-def test_only_2xx_is_a_success_and_only_not_now_is_worth_another_attempt(status: int, outcome: Outcome, again: bool) -> None:
-    answer = judge(status, None, NOW)
-    assert (answer.outcome, answer.is_worth_another) == (outcome, again)
+def test_only_2xx_is_a_success(outcome: Outcome, statuses: tuple[int, ...]) -> None:
+    assert {judge(status, None, NOW).outcome for status in statuses} == {outcome}
+
+
+def test_only_what_says_so_for_good_is_final() -> None:
+    assert {judge(status, None, NOW).outcome for status in range(100, 600)} & FINAL == {"gone"}
 
 
 @pytest.mark.parametrize(
@@ -53,8 +46,12 @@ def test_only_2xx_is_a_success_and_only_not_now_is_worth_another_attempt(status:
 )
 def test_retry_after_is_seconds_or_a_date_and_nonsense_counts_as_none(header: str | None, after_s: float | None) -> None:
     assert judge(429, header, NOW).after_s == after_s
-    assert judge(503, header, NOW).after_s == after_s
 
 
-def test_retry_after_means_nothing_on_other_answers() -> None:
-    assert judge(500, "3", NOW).after_s is None
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504, 404])
+def test_retry_after_counts_with_every_failure(status: int) -> None:
+    assert judge(status, "3", NOW).after_s == 3.0
+
+
+def test_retry_after_means_nothing_where_there_is_no_further_attempt() -> None:
+    assert [judge(status, "3", NOW).after_s for status in (200, 410)] == [None, None]

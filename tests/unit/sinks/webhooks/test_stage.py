@@ -1,37 +1,49 @@
-"""The handler: what it takes, what it settles at once, what it forgets."""
+"""The handler: what it takes, what it settles at once, what it keeps, what it forgets."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Hashable, Iterable, Iterator
+from datetime import datetime
+from typing import Any
 
 import pytest
-from structlog.typing import EventDict
 
+from runtime.kafka.delayed import Delayed
 from runtime.kafka.messages import Partition, Received, Step
+from runtime.sealing import Sealer
+from runtime.setting_types import WEBHOOK_DELAYS_S
 from schemas.codec import Undecodable
-from schemas.jobs import JobChanged
+from schemas.topics import JOBS, WEBHOOK_DELIVERIES
+from schemas.webhooks import WebhookAttempted, WebhookDelivery
+from sinks.webhooks.attempt import Answer, Order
+from sinks.webhooks.courier import Attempted, Postponed
+from sinks.webhooks.endpoints import Endpoints
+from sinks.webhooks.fan_out import FanOut
+from sinks.webhooks.orders import Orders
+from sinks.webhooks.results import Results
+from sinks.webhooks.schedule import Schedule
 from sinks.webhooks.sender import Finished
-from sinks.webhooks.stage import IN_FLIGHT_MAX, WebhookHandler
+from sinks.webhooks.stage import IN_FLIGHT_MAX, LOOK_AGAIN, Event, Rules, WebhookHandler
 from tests.ended import ended
+from tests.unit.sinks.webhooks.scene import NOW, SIGNER, URL, after, delivery, registered
 
-NOW = datetime(2026, 1, 20, tzinfo=UTC)
-URL = "https://receiver.example/"
+OK = Attempted(Answer("delivered", "status 200", 200), NOW, 0.1)
+DOWN = Attempted(Answer("failed", "status 500", 500), NOW, 0.1)
 
 
-class Deliveries:
+class Sending:
     """Records its calls; the test decides what ends."""
 
     def __init__(self) -> None:
-        self.sent: list[str] = []
-        self.cancelled: list[str] = []
+        self.sent: dict[Hashable, Order] = {}
+        self.cancelled: list[Hashable] = []
         self.ends: list[Finished] = []
 
     def start(self) -> None: ...
 
-    def send(self, webhook_id: str, event: JobChanged) -> None:
-        self.sent.append(webhook_id)
+    def send(self, which: Hashable, order: Order) -> None:
+        self.sent[which] = order
 
-    def cancel(self, webhook_id: str) -> None:
-        self.cancelled.append(webhook_id)
+    def cancel(self, which: Hashable) -> None:
+        self.cancelled.append(which)
 
     def finished(self) -> Iterator[Finished]:
         ends, self.ends = self.ends, []
@@ -40,113 +52,169 @@ class Deliveries:
     def close(self) -> None: ...
 
 
-@pytest.fixture
-def sender() -> Deliveries:
-    return Deliveries()
+class Feed:
+    is_current = True
+
+    def start(self) -> None: ...
+
+    def check(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Scene:
+    def __init__(self) -> None:
+        self.now: datetime = NOW
+        self.sending, self.feed, self.endpoints = Sending(), Feed(), Endpoints()
+        self.delayed: Delayed[Event] = Delayed()
+        schedule = Schedule(WEBHOOK_DELAYS_S)
+        self.handler = WebhookHandler(
+            self.sending,
+            self.feed,
+            Rules(
+                FanOut(self.endpoints, schedule, can_sign=True),
+                Orders(self.endpoints, schedule, SIGNER, Sealer(None)),
+                Results(self.endpoints, schedule, 1e6),
+            ),
+            self.delayed,
+            lambda: self.now,
+        )
+
+    def handle(self, *records: Received[Any]) -> list[Step]:
+        return list(self.handler.handle(records))
+
+    def end(self, which: Hashable, result: Any) -> list[Step]:
+        self.sending.ends = [(which, result)]
+        return self.handle()
 
 
 @pytest.fixture
-def handler(sender: Deliveries) -> WebhookHandler:
-    return WebhookHandler(sender, lambda: NOW)
+def scene() -> Scene:
+    return Scene()
 
 
-def record(event: JobChanged, offset: int = 0, partition: int = 0) -> Received[JobChanged]:
-    return Received(Partition("jobs", partition), offset, b"key", b"value", event=event)
+def record(event: Event, offset: int = 0, number: int = 0, topic: str = WEBHOOK_DELIVERIES.name) -> Received[Event]:
+    return Received(Partition(topic, number), offset, b"key", b"value", event=event)
 
 
-def job(number: int = 1) -> JobChanged:
-    return ended(URL, number, at=NOW)
+def which(offset: int = 0, number: int = 0) -> Hashable:
+    return Partition(WEBHOOK_DELIVERIES.name, number), offset
 
 
-def settled(steps: Iterator[Step]) -> list[tuple[int, int]]:
-    return [(s.settles.partition.number, s.settles.offset) for s in steps if s.settles is not None]
+def settled(steps: Iterable[Step]) -> list[int]:
+    return [step.settles.offset for step in steps if step.settles is not None]
 
 
-def test_a_tombstone_is_settled_at_once(handler: WebhookHandler, sender: Deliveries) -> None:
-    gone: Received[JobChanged | None] = Received(Partition("jobs", 0), 0, b"key", None, event=None)
-    assert settled(handler.handle([gone])) == [(0, 0)]
-    assert not sender.sent
+def written(steps: Iterable[Step]) -> list[Any]:
+    return [output.value for step in steps for output in step.outputs]
 
 
-def test_a_record_without_a_url_or_of_an_unfinished_job_is_settled_at_once(handler: WebhookHandler, sender: Deliveries) -> None:
-    records = [record(ended(None, at=NOW), 0), record(ended(URL, state="STARTED", at=NOW), 1)]
-    assert settled(handler.handle(records)) == [(0, 0), (0, 1)]
-    assert sender.sent == []
+def test_a_job_is_settled_with_its_deliveries_and_a_tombstone_without(scene: Scene) -> None:
+    steps = scene.handle(record(ended(URL, at=NOW), 0, topic=JOBS.name), record(None, 1, topic=JOBS.name))
+    assert settled(steps) == [0, 1]
+    assert [each.url for each in written(steps)] == [URL]
+    assert scene.sending.sent == {}
 
 
-def test_a_record_is_settled_when_its_delivery_has_ended(handler: WebhookHandler, sender: Deliveries) -> None:
-    assert settled(handler.handle([record(job(1), 0), record(job(2), 1), record(job(3), 2)])) == []
-    first, second, third = sender.sent
-    sender.ends = [(second, "delivered"), (third, "given_up")]
-    assert settled(handler.handle([])) == [(0, 1), (0, 2)]
-    sender.ends = [(first, "delivered")]
-    assert settled(handler.handle([])) == [(0, 0)]
+def test_a_delivery_is_settled_when_its_attempt_has_ended(scene: Scene) -> None:
+    assert scene.handle(record(delivery(1), 0), record(delivery(2), 1)) == []
+    assert [order.delivery.webhook_id for order in scene.sending.sent.values()] == ["msg_1_failure", "msg_2_failure"]
+    assert settled(scene.end(which(1), OK)) == [1]
+    assert settled(scene.end(which(0), DOWN)) == [0]
 
 
-def test_a_repeated_record_is_delivered_once(handler: WebhookHandler, sender: Deliveries) -> None:
-    assert settled(handler.handle([record(job(), 0), record(job(), 1)])) == []
-    sender.ends = [(sender.sent[0], "delivered")]
-    assert settled(handler.handle([])) == [(0, 0), (0, 1)]
-    assert settled(handler.handle([record(job(), 2)])) == [(0, 2)]
-    assert len(sender.sent) == 1
+def test_what_follows_a_failure_is_written_with_the_step_that_settles_it(scene: Scene) -> None:
+    scene.handle(record(delivery()))
+    (step,) = scene.end(which(), DOWN)
+    assert [type(value) for value in written([step])] == [WebhookAttempted, WebhookDelivery]
+    assert step.settles is not None
 
 
-def test_a_repeat_of_what_was_given_up_is_tried_again(handler: WebhookHandler, sender: Deliveries) -> None:
-    list(handler.handle([record(job(), 0)]))
-    sender.ends = [(sender.sent[0], "given_up")]
-    list(handler.handle([]))
-    list(handler.handle([record(job(), 1)]))
-    assert len(sender.sent) == 2
+def test_a_delivery_that_is_not_due_waits_and_its_partition_is_paused(scene: Scene) -> None:
+    assert scene.handle(record(delivery(due_at=after(5)))) == []
+    assert scene.delayed.paused == {Partition(WEBHOOK_DELIVERIES.name, 0)}
+    assert scene.sending.sent == {}
+    scene.now = after(5)
+    scene.handle()
+    assert list(scene.sending.sent) == [which()]
+    assert len(scene.delayed) == 0
 
 
-def test_a_missing_transcript_becomes_one_dead_letter(handler: WebhookHandler, sender: Deliveries) -> None:
-    list(handler.handle([record(job(), 0), record(job(), 1)]))
+def test_what_is_postponed_is_settled_with_its_next_record(scene: Scene) -> None:
+    scene.handle(record(delivery()))
+    (step,) = scene.end(which(), Postponed(60.0))
+    assert [(value.attempt, value.postponed) for value in written([step])] == [(1, 1)]
+
+
+def test_a_repeat_of_what_was_delivered_is_not_sent_again_unless_that_was_asked_for(scene: Scene) -> None:
+    scene.handle(record(delivery(), 0))
+    scene.end(which(0), OK)
+    assert settled(scene.handle(record(delivery(), 1))) == [1]
+    assert settled(scene.handle(record(delivery(requested_at=NOW), 2))) == []
+    assert list(scene.sending.sent) == [which(0), which(2)]
+
+
+def test_a_repeat_of_what_failed_is_sent_again(scene: Scene) -> None:
+    scene.handle(record(delivery(), 0))
+    scene.end(which(0), DOWN)
+    assert settled(scene.handle(record(delivery(), 1))) == []
+
+
+def test_a_missing_transcript_is_given_up_and_becomes_a_dead_letter(scene: Scene) -> None:
+    scene.handle(record(delivery()))
     gone = Undecodable("transcript_gone", "no such object")
-    sender.ends = [(sender.sent[0], gone)]
-    assert [step.dead for step in handler.handle([])] == [gone, None]
+    (step,) = scene.end(which(), gone)
+    assert step.dead is gone
+    assert [(row.state, row.outcome) for row in written([step])] == [("given_up", "transcript_gone")]
 
 
-def test_a_bug_in_a_delivery_ends_the_stage(handler: WebhookHandler, sender: Deliveries) -> None:
-    list(handler.handle([record(job(), 0)]))
-    sender.ends = [(sender.sent[0], ZeroDivisionError())]
+def test_a_bug_in_an_attempt_ends_the_stage(scene: Scene) -> None:
+    scene.handle(record(delivery()))
     with pytest.raises(ZeroDivisionError):
-        list(handler.handle([]))
+        scene.end(which(), ZeroDivisionError())
 
 
-def test_deliveries_of_a_revoked_partition_are_cancelled(handler: WebhookHandler, sender: Deliveries) -> None:
-    list(handler.handle([record(job(1), 0, partition=0), record(job(2), 0, partition=1), record(job(1), 1, partition=1)]))
-    one, two = sender.sent
-    handler.on_revoke([Partition("jobs", 1)])
-    assert sender.cancelled == [two]
-    sender.ends = [(one, "delivered"), (two, "delivered")]
-    assert settled(handler.handle([])) == [(0, 0)]
-    assert settled(handler.handle([record(job(2), 0, partition=1)])) == [(1, 0)]  # it had been delivered all the same
+def test_nothing_is_handled_before_the_endpoints_are_known(scene: Scene) -> None:
+    scene.feed.is_current = False
+    assert scene.handler.room(JOBS.name) == 0
+    assert scene.handle(record(ended(None, at=NOW), topic=JOBS.name)) == []
+
+    scene.endpoints.put(registered())
+    scene.feed.is_current = True
+    steps = scene.handle()
+    assert [each.endpoint_id for each in written(steps)] == ["ep_1"]
+    assert settled(steps) == [0]
 
 
-def test_room_ends_when_the_window_is_full(handler: WebhookHandler, sender: Deliveries) -> None:
-    assert handler.room("jobs") == IN_FLIGHT_MAX
-    list(handler.handle([record(job(number), number) for number in range(IN_FLIGHT_MAX)]))
-    assert handler.room("jobs") == 0
-    sender.ends = [(sender.sent[0], "delivered")]
-    list(handler.handle([]))
-    assert handler.room("jobs") == 1
+def test_a_delivery_may_arrive_before_its_endpoint(scene: Scene) -> None:
+    assert scene.handle(record(delivery(url=None, endpoint_id="ep_1"))) == []
+    assert scene.sending.sent == {}
+    scene.endpoints.put(registered())
+    scene.now = NOW + LOOK_AGAIN
+    scene.handle()
+    assert list(scene.sending.sent) == [which()]
 
 
-def test_jobs_that_ended_long_ago_are_not_delivered_when_the_group_starts_again(
-    handler: WebhookHandler, sender: Deliveries, logged: list[EventDict]
-) -> None:
-    old = ended(URL, 1, at=NOW - timedelta(days=7, seconds=1))
-    young = ended(URL, 2, at=NOW - timedelta(days=6, hours=23))
-    assert settled(handler.handle([record(old, 0), record(young, 1)])) == [(0, 0)]
-    assert len(sender.sent) == 1
-    assert [line["outcome"] for line in logged if line["event"] == "webhook.given_up"] == ["too_old"]
+def test_a_delivery_whose_endpoint_stays_unknown_is_given_up(scene: Scene) -> None:
+    scene.handle(record(delivery(url=None, endpoint_id="ep_1")))
+    scene.now = NOW + LOOK_AGAIN
+    steps = scene.handle()
+    assert settled(steps) == [0]
+    assert [(row.state, row.outcome) for row in written(steps)] == [("given_up", "endpoint_deleted")]
 
 
-def test_without_a_secret_nothing_is_sent_and_that_is_logged_once(logged: list[EventDict]) -> None:
-    handler = WebhookHandler(None, lambda: NOW)
-    handler.on_assign([Partition("jobs", 0)])
-    assert settled(handler.handle([record(job(1), 0), record(job(2), 1)])) == [(0, 0), (0, 1)]
-    (error,) = [line["error"] for line in logged if line["log_level"] == "error"]
-    assert "MURMUR_WEBHOOK_SECRET" in error
-    assert [line["event"] for line in logged].count("webhook.given_up") == 2
-    handler.close()
+def test_what_belongs_to_a_revoked_partition_is_dropped(scene: Scene) -> None:
+    scene.handle(record(delivery(1), 0, 0), record(delivery(2), 0, 1), record(delivery(3, due_at=after(5)), 1, 1))
+    scene.handler.on_revoke([Partition(WEBHOOK_DELIVERIES.name, 1)])
+    assert scene.sending.cancelled == [which(0, 1)]
+    assert len(scene.delayed) == 0
+    scene.sending.ends = [(which(0, 0), OK), (which(0, 1), OK)]
+    assert [step.settles.partition.number for step in scene.handle() if step.settles] == [0]
+
+
+def test_room_ends_when_the_window_is_full_for_jobs_earlier_than_for_deliveries(scene: Scene) -> None:
+    assert scene.handler.room(WEBHOOK_DELIVERIES.name) == IN_FLIGHT_MAX
+    scene.handle(*(record(delivery(number), number) for number in range(IN_FLIGHT_MAX)))
+    assert scene.handler.room(WEBHOOK_DELIVERIES.name) == 0
+    scene.end(which(0), OK)
+    assert (scene.handler.room(WEBHOOK_DELIVERIES.name), scene.handler.room(JOBS.name)) == (1, 0)

@@ -7,7 +7,8 @@ from producers.gateway.http.problems import Problem
 from producers.gateway.submission.admission import Admission
 from producers.gateway.view.estimates import Estimates
 from runtime import api_keys
-from runtime.settings import DAY_S, Settings
+from runtime.setting_types import DAY_S
+from runtime.settings import Settings
 from schemas.record import ObjectRef
 from tests.unit.producers.gateway.timed_jobs import ended, job, requested
 

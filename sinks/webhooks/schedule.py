@@ -1,0 +1,68 @@
+"""When the next attempt of a delivery is due, and on which retry topic it waits for that. Pure.
+
+What waits on one topic waits about equally long, so that the first of a partition is due first and holds nothing up.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from schemas.topics import WEBHOOK_RETRIES, Topic
+from schemas.webhooks import WebhookDelivery
+
+JITTER = 0.1  # of a delay, longer or shorter: receivers that came back are not met by all senders at once
+ONLY_DELAY_S = 5.0  # of what is postponed where no attempt has a delay
+QUICK_POSTPONEMENTS = 10  # in a row, after the shortest delay; further ones wait for the next longer one
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """`topic`: where the delivery waits."""
+
+    at: datetime
+    topic: Topic[WebhookDelivery]
+
+
+class Schedule:
+    """`delays_s`: before each attempt, the shortest first, from the event or the attempt before."""
+
+    def __init__(self, delays_s: Sequence[float], uniform: Callable[[float, float], float] = random.uniform) -> None:
+        self._delays_s = tuple(delays_s)
+        self._uniform = uniform
+
+    @property
+    def horizon_s(self) -> float:
+        """From an event to its last attempt, at most."""
+        return sum(self._delays_s) * (1 + JITTER)
+
+    def first(self, now: datetime) -> datetime:
+        return now + timedelta(seconds=self._jittered(self._delays_s[0]))
+
+    def is_last(self, attempt: int) -> bool:
+        return attempt >= len(self._delays_s)
+
+    def after(self, attempt: int, now: datetime, at_least_s: float = 0.0) -> Due | None:
+        """The attempt after that one, counted from 1; None: there is no more. `at_least_s`: what the receiver has asked for, as
+        far as the longest delay."""
+        if self.is_last(attempt):
+            return None
+        delay_s = self._jittered(self._delays_s[attempt])
+        if delay_s >= at_least_s:
+            return Due(now + timedelta(seconds=delay_s), WEBHOOK_RETRIES[attempt - 1])
+        return self._waiting(at_least_s, now, attempt)
+
+    def postponed(self, wait_s: float, times: int, now: datetime) -> Due:
+        """The same attempt, which has been postponed so often in a row before."""
+        step = min(1 if times < QUICK_POSTPONEMENTS else 2, len(self._delays_s) - 1)
+        return self._waiting(max(wait_s, self._jittered(self._delays_s[step]) or ONLY_DELAY_S), now, max(step, 1))
+
+    def _waiting(self, wait_s: float, now: datetime, shortest: int) -> Due:
+        """On the topic of the next longer delay: on that of a shorter one it would hold up those behind it."""
+        last = len(self._delays_s) - 1
+        step = next((step for step in range(shortest, last) if self._delays_s[step] >= wait_s), max(last, 1))
+        longest_s = max(self._delays_s) or ONLY_DELAY_S
+        return Due(now + timedelta(seconds=min(wait_s, longest_s)), WEBHOOK_RETRIES[step - 1])
+
+    def _jittered(self, delay_s: float) -> float:
+        return delay_s * self._uniform(1 - JITTER, 1 + JITTER)
