@@ -16,6 +16,7 @@ from murmur import stages
 from murmur.cli import load
 from runtime import health, logs
 from runtime.errors import MurmurError, UsageError
+from runtime.gc_pause import collect_less_often
 from runtime.resources import Stage, from_settings
 from runtime.settings import Settings
 
@@ -80,6 +81,7 @@ def run_here(name: str, *, no_auth: bool) -> int:
     """Blocks until SIGTERM or Ctrl-C; the exit code. Raises UsageError. End the process with `leave()`."""
     settings = load.settings(no_auth=no_auth or None)
     logs.set_up(settings)
+    collect_less_often()
     try:
         StageRunner(name, settings).run()
     except UsageError:

@@ -15,6 +15,7 @@ from murmur import stages
 from murmur.dev import seed
 from murmur.dev.kafka_port import start_broker
 from runtime.errors import UsageError
+from runtime.gc_pause import collect_less_often
 from runtime.kafka.embedded import EmbeddedBroker
 from runtime.logs import get_logger
 from runtime.models import catalogue
@@ -44,6 +45,7 @@ class Dev:
 
     def start(self) -> None:
         """Raises UsageError: no such model, folders inside each other, data in use by another process."""
+        collect_less_often()
         settings = self.settings
         model, other_models = catalogue.of(settings), catalogue.others(settings)
         objects = store_of(settings)

@@ -33,7 +33,7 @@ from runtime.stats import Stats
 from schemas.topics import CACHE_CHANGELOG
 
 log = get_logger(__name__)
-THREADS = 32  # concurrent transfers of uploads and transcripts to or from the store
+THREADS = {"directory": 8, "s3": 32}  # a directory answers at once, and more threads only contend for the interpreter
 STOP_S = 0.2  # requests in flight get this long when the stage stops, and as long again to clean up
 WATCH_S, WATCH_UNREADY_S, SLOW_S = 2.0, 0.2, 3.0
 KEYS_S = 1.0  # how often the file of API keys is looked at
@@ -73,7 +73,7 @@ class Gateway:
     def run(self) -> None:
         """Serves until `stop()`; ends within a second of it, even if store or broker hang."""
         self._loop = asyncio.new_event_loop()
-        self._loop.set_default_executor(ThreadPoolExecutor(THREADS, "gateway"))
+        self._loop.set_default_executor(ThreadPoolExecutor(THREADS[self._resources.settings.store], "gateway"))
         try:
             self._loop.run_until_complete(self._serve())
         finally:

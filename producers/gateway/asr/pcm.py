@@ -2,7 +2,7 @@
 
 import struct
 
-from producers.gateway.submission.upload import Incoming, Stored
+from producers.gateway.submission.upload import Content, Incoming
 
 RATE_HZ, SAMPLE_BYTES = 16_000, 2
 UNKNOWN_BYTES = 0xFFFFFFFF  # as programs write it that stream: to the end of the file
@@ -28,7 +28,7 @@ class IncomingPcm(Incoming):
         if len(self._head) >= RECOGNISED_BYTES:
             await self._begin()
 
-    async def finish(self) -> Stored:
+    async def finish(self) -> Content:
         if self._head is not None:
             await self._begin()
         return await super().finish()

@@ -1,28 +1,36 @@
-"""The file of a submission, once it is in the store."""
+"""The file of a submission, once it has been read to its end."""
 
 from dataclasses import dataclass, replace
 from uuid import UUID
 
 from producers.gateway.submission.form_files import FormFile
-from producers.gateway.submission.upload import Incoming, Stored
+from producers.gateway.submission.upload import Content, Incoming, Stored
+from schemas.record import ObjectRef
 
 
 @dataclass(frozen=True, slots=True)
 class Audio:
-    """A file that is complete in the store. `upload`: it was uploaded for this submission; deleted if no job is made of it.
+    """A complete file. `upload`: it was uploaded for this submission; deleted if no job is made of it, else `content` is Stored.
     `result_key`: of an object beside which result files may be written."""
 
     filename: str
-    stored: Stored
+    content: Content | Stored
     upload_id: UUID | None = None
     upload: Incoming | None = None
     result_key: str | None = None
 
     @classmethod
     def of(cls, file: FormFile) -> "Audio":
-        """A file of a form that has been stored."""
-        assert file.stored is not None
-        return cls(file.filename, file.stored, file.upload_id, file.incoming)
+        """A file of a form that has been read."""
+        assert file.content is not None
+        return cls(file.filename, file.content, file.upload_id, file.incoming)
+
+    def store(self) -> ObjectRef:
+        """Where it is in the store, from now on at the latest. Blocks; idempotent. Raises StoreUnavailable."""
+        if self.upload is not None:
+            return self.upload.store()
+        assert isinstance(self.content, Stored)
+        return self.content.ref
 
     def named(self, filename: str) -> "Audio":
         return replace(self, filename=filename)

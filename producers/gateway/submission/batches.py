@@ -133,7 +133,7 @@ class Batches:
     async def _take_form(self, request: web.Request, submitter: Submitter) -> tuple[Sequence[str], list[Answer]]:
         files = self._submissions.files(Door(), most=ITEMS_MAX, is_tolerant=True)
         form = await self._submissions.read_form(request, files)
-        payload = [form.fields, form.lists, [[file.filename, file.stored and file.stored.audio_id] for file in files.all]]
+        payload = [form.fields, form.lists, [[file.filename, file.content and file.content.audio_id] for file in files.all]]
         submitter = await self._in_earlier_batch(submitter, payload, len(files.all))
         answers: list[Answer] = []
         try:

@@ -13,7 +13,7 @@ import aiohttp
 from yarl import URL
 
 from producers.gateway.http.problems import Problem
-from producers.gateway.submission.upload import Incoming, Stored, too_large
+from producers.gateway.submission.upload import Content, Incoming, too_large
 from runtime.addresses import AddressRefused, Guard
 from runtime.webhooks import address_problem, url_problem
 
@@ -46,7 +46,7 @@ class Fetcher:
         if (problem := address_problem(url, self._allow_private)) is not None:
             raise _forbidden()
 
-    async def fetch(self, url: str, incoming: Incoming) -> Stored:
+    async def fetch(self, url: str, incoming: Incoming) -> Content:
         """Raises Problem, and StoreUnavailable. The caller discards `incoming` then."""
         try:
             async with self._places, asyncio.timeout(self._timeout_s), self._session() as session:
@@ -80,7 +80,7 @@ class Fetcher:
         ) as session:
             yield session
 
-    async def _follow(self, session: aiohttp.ClientSession, url: str, incoming: Incoming) -> Stored:
+    async def _follow(self, session: aiohttp.ClientSession, url: str, incoming: Incoming) -> Content:
         for _ in range(REDIRECTS_MAX + 1):
             self.check(url)
             async with session.get(URL(url), allow_redirects=False) as response:
@@ -89,7 +89,7 @@ class Fetcher:
                 url = _next(response)
         raise Problem(502, "fetch_failed", f"The URL redirects more than {REDIRECTS_MAX} times.")
 
-    async def _read(self, response: aiohttp.ClientResponse, incoming: Incoming) -> Stored:
+    async def _read(self, response: aiohttp.ClientResponse, incoming: Incoming) -> Content:
         if response.status != 200:
             status, reason = (502, "fetch_failed") if response.status >= 500 else (422, "fetch_refused")
             raise Problem(status, reason, f"The URL's server responds {response.status}.", upstream_status=response.status)

@@ -1,4 +1,4 @@
-"""The files of a multipart body as they arrive: stored one after the other, under ids of their own. Used by `form.py`."""
+"""The files of a multipart body as they arrive, one after the other, under ids of their own. Used by `form.py`."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from producers.gateway.http.problems import Problem
-from producers.gateway.submission.upload import Incoming, Stored
+from producers.gateway.submission.upload import Content, Incoming
 
 
 @dataclass(slots=True)
 class FormFile:
-    """Once the body has been read it is `stored`, or has a `problem`."""
+    """Once the body has been read it has `content`, or a `problem`."""
 
     filename: str
     upload_id: UUID
     incoming: Incoming
     size_bytes: int = 0
-    stored: Stored | None = None
+    content: Content | None = None
     problem: Problem | None = None
 
 
@@ -62,7 +62,7 @@ class FormFiles:
             with self._noted(file):
                 if not file.size_bytes:
                     raise Problem(400, "empty", f"The file {file.filename!r} is empty.")
-                file.stored = await file.incoming.finish()
+                file.content = await file.incoming.finish()
         if file.problem is not None:
             await file.incoming.discard()
 

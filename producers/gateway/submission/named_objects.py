@@ -52,7 +52,7 @@ class NamedObjects:
                 info = self._objects.head(address.bucket, address.key)
                 self._check_size(info)
                 if (audio_id := info.sha256 or self._hashed(info)) is not None:
-                    return Stored(audio_id, info.ref, info.size_bytes)
+                    return Stored(audio_id, info.size_bytes, info.ref)
         except BadKey as error:
             raise Problem(400, "bad_request", f"{str(error)[0].upper()}{str(error)[1:]}.") from error
         except NotFound:

@@ -170,7 +170,7 @@ class Submissions:
         files = self.files(door)
         form = await self.read_form(request, files)
         audio = Audio.of(files.all[0])
-        payload = [form.fields, form.lists, audio.filename, audio.stored.audio_id]
+        payload = [form.fields, form.lists, audio.filename, audio.content.audio_id]
         return await self.take_audio(audio, lambda: door.fields(form), submitter, payload)
 
     def _incoming(self, upload_id: UUID, max_bytes: int, kind: type[Incoming] = Incoming) -> Incoming:
@@ -178,7 +178,7 @@ class Submissions:
         return kind(self._resources.objects, bucket, key, max_bytes, self._memory)
 
     async def _open(self, source: Source, caller: Caller) -> Audio:
-        """The file that a JSON submission names, hashed; one at a URL is stored."""
+        """The file that a JSON submission names, read and hashed."""
         if source.object is not None:
             stored = await self._named.read(source.object, caller)
             is_drop = stored.ref.bucket == self._resources.settings.uploads_bucket
@@ -188,14 +188,14 @@ class Submissions:
         upload_id = uuid4()
         incoming = self._incoming(upload_id, self._resources.settings.max_upload_bytes)
         async with _discarded_on_error(incoming):
-            stored = await self._fetcher.fetch(source.url, incoming)
-        return Audio(source.name, stored, upload_id, incoming)
+            content = await self._fetcher.fetch(source.url, incoming)
+        return Audio(source.name, content, upload_id, incoming)
 
     def _planned(self, audio: Audio, order: Order, promised: UUID | None) -> JobRequested:
-        """Blocks. Raises Problem 422 for a file that cannot be transcribed, and StoreUnavailable."""
-        stored, now = audio.stored, datetime.now(UTC)
+        """Stores the file. Blocks. Raises Problem 422 for a file that cannot be transcribed, and StoreUnavailable."""
+        ref, now = audio.store(), datetime.now(UTC)
         options = for_file(EffectiveOptions(order.model, order.decoding, order.slicing), audio.filename)
-        work = identity.plan(stored.audio_id, stored.ref, options, order.owner)
+        work = identity.plan(audio.content.audio_id, ref, options, order.owner)
         cleared_at = self._view.cache_cleared_at
         result = None if order.no_cache else self._transcripts.find(work.work_id, cleared_at)
         derived = idempotency.job_id(order.idempotency, now) if order.idempotency is not None else None
@@ -205,7 +205,7 @@ class Submissions:
             audio.filename,
             now,
             audio=None if result is not None else self._probed(audio, work),
-            stored=None if job_id == audio.upload_id else stored.ref,
+            stored=None if job_id == audio.upload_id else ref,
             files=_files(audio, order),
         )
         return JobRequested(job=job, work=work, result=result, no_cache=order.no_cache, cache_cleared_at=cleared_at)
@@ -217,7 +217,7 @@ class Submissions:
             return None
         content = audio.upload.content if audio.upload is not None else None
         try:
-            with io.BytesIO(content) if content is not None else self._resources.objects.open(audio.stored.ref) as file:
+            with io.BytesIO(content) if content is not None else self._resources.objects.open(work.audio) as file:
                 return probe(file, work.slicing)
         except NotFound:  # of a named object: it was deleted or replaced since it was hashed
             raise object_changed() from None
@@ -234,11 +234,11 @@ def _files(audio: Audio, order: Order) -> tuple[str, ...]:
 
 def _count(audio: Audio, requested: JobRequested) -> None:
     if audio.upload is not None:
-        metrics.UPLOAD_BYTES.inc(audio.stored.size_bytes)
+        metrics.UPLOAD_BYTES.inc(audio.content.size_bytes)
     log.info(
         "job.requested",
         file=audio.filename,
-        size_bytes=audio.stored.size_bytes,
+        size_bytes=audio.content.size_bytes,
         source="http",
         job_id=str(requested.job.job_id),
         work_id=requested.work.work_id,

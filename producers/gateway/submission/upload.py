@@ -1,11 +1,13 @@
 """Writes one uploaded file to the work bucket: counted and hashed, small files in one PUT and large ones as a stream.
 
-`form.py` calls it piece by piece; hashing and writing happen in threads.
+`form.py` calls it piece by piece. Writing happens in threads: for a small file in the one that plans its job, since every change
+of threads costs a busy gateway more than the hash of such a file.
 """
 
 import asyncio
 import contextlib
 import hashlib
+import threading
 from dataclasses import dataclass
 
 from producers.gateway.http.problems import Problem
@@ -17,6 +19,7 @@ from schemas.record import ObjectRef
 log = get_logger(__name__)
 IN_MEMORY_BYTES = 8 * 1024 * 1024  # up to this size: one PUT, verified by the store
 BLOCK_BYTES = 1024 * 1024  # a stream is written in blocks of this size
+HASHED_AT_ONCE_BYTES = 256 * 1024  # in the event loop: a fraction of a millisecond
 
 
 @dataclass(slots=True)
@@ -27,17 +30,23 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """A file that is complete in the work bucket."""
+class Content:
+    """What a complete file is recognised by."""
 
     audio_id: str
-    ref: ObjectRef
     size_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Stored(Content):
+    """A file that is complete in a bucket."""
+
+    ref: ObjectRef
+
+
 class Incoming:
-    """`write()` the pieces, then `finish()`; or `discard()` at any moment, which leaves nothing behind. `content`: of a small
-    file that is finished, until `release()`."""
+    """`write()` the pieces, `finish()`, then `store()`; or `discard()` at any moment, which leaves nothing behind. `content`: of
+    a small file that is finished, until `release()`."""
 
     def __init__(self, objects: ObjectStore, bucket: str, key: str, max_bytes: int, memory: Memory) -> None:
         self._objects = objects
@@ -51,7 +60,9 @@ class Incoming:
         self.content: bytes | None = None
         self._upload: Upload | None = None
         self._size_bytes = 0
-        self._complete = False
+        self._ref: ObjectRef | None = None
+        self._storing = threading.Lock()
+        self._discarded = False
 
     async def write(self, piece: bytes) -> None:
         """Raises Problem 413 beyond the limit, StoreUnavailable."""
@@ -67,16 +78,35 @@ class Incoming:
             await asyncio.to_thread(self._flush, self._upload, self._take())
             self._hold(-self._held_bytes)
 
-    async def finish(self) -> Stored:
-        """Makes the object visible. Raises StoreUnavailable."""
+    async def finish(self) -> Content:
+        """After the last piece. Raises StoreUnavailable."""
         rest = self._take()
-        ref = await asyncio.to_thread(self._finish, rest)
-        self._complete = True
-        if self._upload is None:
-            self.content = rest
-        else:
+        if self._upload is not None:
+            await asyncio.to_thread(self._flush, self._upload, rest)
             self.release()
-        return Stored(self._hash.hexdigest(), ref, self._size_bytes)
+        else:
+            if len(rest) <= HASHED_AT_ONCE_BYTES:
+                self._hash.update(rest)
+            else:
+                await asyncio.to_thread(self._hash.update, rest)
+            self.content = rest
+        return Content(self._hash.hexdigest(), self._size_bytes)
+
+    def store(self) -> ObjectRef:
+        """Makes the object visible. Blocks, before `release()`; idempotent. Raises StoreUnavailable; CancelledError if it was
+        discarded meanwhile, in another thread."""
+        with self._storing:
+            if self._discarded:
+                raise asyncio.CancelledError
+            if self._ref is None:
+                self._ref = self._visible()
+            return self._ref
+
+    def _visible(self) -> ObjectRef:
+        if self._upload is not None:
+            return self._upload.complete().ref
+        assert self.content is not None
+        return self._objects.put(self._bucket, self._key, self.content).ref
 
     def release(self) -> None:
         """Frees the memory. Idempotent."""
@@ -86,9 +116,9 @@ class Incoming:
 
     async def discard(self) -> None:
         """Idempotent. If the store is unavailable, the object stays there, which is logged."""
-        self.release()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.shield(asyncio.to_thread(self._discard))
+        self.release()
 
     def _take(self) -> bytes:
         taken = bytes(self._waiting)
@@ -103,21 +133,16 @@ class Incoming:
         self._hash.update(data)
         upload.write(data)
 
-    def _finish(self, rest: bytes) -> ObjectRef:
-        if self._upload is None:
-            self._hash.update(rest)
-            return self._objects.put(self._bucket, self._key, rest).ref
-        self._flush(self._upload, rest)
-        return self._upload.complete().ref
-
     def _discard(self) -> None:
-        try:
-            if self._upload is not None:
-                self._upload.abort()
-            if self._complete:
-                self._objects.delete(self._bucket, self._key)
-        except MurmurError as error:
-            log.warning("upload.orphaned", bucket=self._bucket, object=self._key, error=error)
+        with self._storing:
+            self._discarded = True
+            try:
+                if self._upload is not None:
+                    self._upload.abort()
+                if self._ref is not None:
+                    self._objects.delete(self._bucket, self._key)
+            except MurmurError as error:
+                log.warning("upload.orphaned", bucket=self._bucket, object=self._key, error=error)
 
 
 def too_large(max_bytes: int) -> Problem:

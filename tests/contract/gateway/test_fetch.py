@@ -37,10 +37,11 @@ def fetched(store: DirectoryStore, handler: Handler, path: str = "/talk.wav", ho
             settings = {"allow_private": True, "timeout_s": 60.0, "max_bytes": MAX_BYTES, **limits}
             incoming = Incoming(store, "work", "x", MAX_BYTES, Memory())
             try:
-                return await Fetcher(**settings).fetch(f"http://{host}:{server.port}{path}", incoming)
-            finally:
-                if not (store.folder("work") / "x").exists():
-                    await incoming.discard()
+                content = await Fetcher(**settings).fetch(f"http://{host}:{server.port}{path}", incoming)
+            except BaseException:
+                await incoming.discard()
+                raise
+            return Stored(content.audio_id, content.size_bytes, incoming.store())
 
     return asyncio.run(scenario())
 

@@ -102,7 +102,7 @@ class Full:
 
 
 def test_submissions_that_wait_for_room_take_no_thread_from_other_requests(tmp_path: Path) -> None:
-    full, count = Full(), THREADS + 1
+    full, count = Full(), max(THREADS.values()) + 1
     with EmbeddedBroker() as broker, running(Kafka(broker.bootstrap, backpressure=full), tmp_path) as gateway:
         wait_until(lambda: gateway.stage.not_ready() is None, "the gateway")
         with ThreadPoolExecutor(count) as pool:

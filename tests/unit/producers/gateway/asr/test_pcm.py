@@ -22,7 +22,8 @@ def stored(folder: Path, pieces: Iterable[bytes]) -> bytes:
     async def write() -> bytes:
         for piece in pieces:
             await incoming.write(piece)
-        return store.get("work", (await incoming.finish()).ref.key)
+        await incoming.finish()
+        return store.get("work", incoming.store().key)
 
     return asyncio.run(write())
 

@@ -1,11 +1,13 @@
 """The memory that uploads take, and what is left of one that is given up."""
 
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
 
 from producers.gateway.submission.upload import BLOCK_BYTES, IN_MEMORY_BYTES, Incoming, Memory
+from runtime.objects import ObjectInfo
 from runtime.objects.directory import DirectoryStore
 
 PIECE = bytes(64 * 1024)
@@ -52,8 +54,9 @@ def test_a_large_file_takes_one_block_however_long_it_is(store: DirectoryStore) 
         for _ in range(4 * IN_MEMORY_BYTES // len(PIECE)):
             await upload.write(PIECE)
             assert memory.free_bytes > FREE_BYTES - BLOCK_BYTES
-        stored = await upload.finish()
-        assert (stored.size_bytes, upload.content, memory.free_bytes) == (5 * IN_MEMORY_BYTES + BLOCK_BYTES, None, FREE_BYTES)
+        content = await upload.finish()
+        assert store.head("work", upload.store().key).size_bytes == content.size_bytes
+        assert (content.size_bytes, upload.content, memory.free_bytes) == (5 * IN_MEMORY_BYTES + BLOCK_BYTES, None, FREE_BYTES)
 
     asyncio.run(scene())
 
@@ -70,5 +73,30 @@ def test_when_the_memory_is_used_up_small_files_are_streamed_too(store: Director
         for upload in uploads:
             await upload.discard()
         assert (memory.free_bytes, list(store.list("work"))) == (FREE_BYTES, [])
+
+    asyncio.run(scene())
+
+
+def test_an_upload_that_is_given_up_while_it_is_stored_leaves_nothing(store: DirectoryStore, tmp_path: Path) -> None:
+    class Slow(DirectoryStore):
+        def put(self, bucket: str, key: str, data: bytes, *, content_type: str | None = None) -> ObjectInfo:
+            putting.set()
+            assert given_up.wait(10)
+            return super().put(bucket, key, data, content_type=content_type)
+
+    putting, given_up = threading.Event(), threading.Event()
+
+    async def scene() -> None:
+        upload = Incoming(Slow({"work": tmp_path / "work"}), "work", "x", 10**9, Memory())
+        await upload.write(PIECE)
+        await upload.finish()
+        storing = asyncio.ensure_future(asyncio.to_thread(upload.store))
+        await asyncio.to_thread(putting.wait, 10)
+        discarding = asyncio.ensure_future(upload.discard())
+        await asyncio.to_thread(given_up.set)
+        await asyncio.gather(storing, discarding)
+        assert list(store.list("work")) == []
+        with pytest.raises(asyncio.CancelledError):
+            upload.store()
 
     asyncio.run(scene())
