@@ -77,8 +77,8 @@ def summary(published: Iterable[StatsPublished], now: datetime, owner: str | Non
 
 
 def oldest_unfinished(jobs: Iterable[JobFigures], queues: Iterable[QueueFigures]) -> datetime | None:
-    """When the oldest job that has not ended was submitted, as far as the topics show: the oldest of the started jobs, of
-    the requests that wait for the coordinator, and of the decodes that wait for the slicer."""
+    """When the oldest job that has not ended was submitted, as far as the topics show: the oldest of the started jobs,
+    of the requests that wait for the coordinator, of the decodes for the slicer, and of the chunks for a transcriber."""
     times = [figures.oldest_submitted_at for figures in jobs] + [queue.oldest_waiting_since for queue in queues]
     return min((time for time in times if time is not None), default=None)
 

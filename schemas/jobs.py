@@ -166,6 +166,11 @@ class JobChanged(Record):
     changed_at: Time
     started_at: Time | None = None
     cached: bool = Field(False, description="answered from the cache or from work already in progress")
+    lane: Lane | None = Field(
+        None,
+        description="the one that was chosen for the file's chunks; None: none was, or it is not known yet",
+        exclude_if=lambda lane: lane is None,
+    )
     duration_s: float | None = Field(None, description="length of the audio, as far as it is known")
     result: ResultSummary | None = None
     error: Failure | None = None

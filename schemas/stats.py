@@ -26,11 +26,11 @@ class JobTotals(Value):
 
 
 class JobSeries(JobTotals):
-    """The totals of one kind of job within one window that ends now."""
+    """The totals of one kind of job within one window that ends now. A job counts once, by its newest state."""
 
     window: WindowName
     state: State
-    lane: Lane | None = Field(description="as the job asked for, else by the length of its audio; None: not known (yet)")
+    lane: Lane | None = Field(description="that was chosen for the chunks; None: none was, as for an answer from the cache")
     model: str
     owner: str
 
@@ -50,7 +50,7 @@ class QueueFigures(Value):
 
     kind: Literal["queue"] = "queue"
     queued_audio_s: dict[Lane, float] = Field(description="speech cut into chunks and not yet transcribed, by lane")
-    oldest_waiting_since: Time | None = Field(None, description="of the requests and decodes that nobody has settled")
+    oldest_waiting_since: Time | None = Field(None, description="of the requests, decodes and chunks that nobody has settled")
 
 
 class StatsPublished(Record):

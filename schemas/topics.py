@@ -177,13 +177,6 @@ WORKS_CHANGELOG = changelog("works", "work_id")
 JOBS_CHANGELOG = changelog("jobs", "job_id")
 CHUNKS_CHANGELOG = changelog("chunks", "work_id and span")
 CACHE_CHANGELOG = changelog("cache", "work_id", "gateway")
-# Named by Faust: <group>-<table>-changelog. As many partitions as `jobs`.
-METRICS_WINDOWS_CHANGELOG: Topic[None] = Topic(
-    "metrics-windows-changelog", "kind of job", None, "compact", ("metrics",), ("metrics",)
-)
-METRICS_UNFINISHED_CHANGELOG: Topic[None] = Topic(
-    "metrics-unfinished-changelog", "job_id", None, "compact", ("metrics",), ("metrics",)
-)
 
 TOPICS: tuple[Topic, ...] = (
     UPLOADS,
@@ -210,7 +203,5 @@ TOPICS: tuple[Topic, ...] = (
     JOBS_CHANGELOG,
     CHUNKS_CHANGELOG,
     CACHE_CHANGELOG,
-    METRICS_WINDOWS_CHANGELOG,
-    METRICS_UNFINISHED_CHANGELOG,
 )
 BY_NAME: dict[str, Topic] = {topic.name: topic for topic in TOPICS}

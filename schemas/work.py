@@ -24,6 +24,14 @@ ChunkIndex = Annotated[
     ),
 ]
 
+ChosenLane = Annotated[
+    Lane | None,
+    Field(
+        description="of the chunks to come, or of the last one; None: in records of an earlier version",
+        exclude_if=lambda lane: lane is None,
+    ),
+]
+
 
 def speech_s(pieces: tuple[Span, ...]) -> float:
     return sum(end - start for start, end in pieces) / SAMPLE_RATE_HZ
@@ -148,6 +156,7 @@ class SliceOpened(Value):
 
     kind: Literal["slice.opened"] = "slice.opened"
     audio_info: AudioInfo
+    lane: ChosenLane = None
 
 
 class SliceClosed(Value):
@@ -155,6 +164,7 @@ class SliceClosed(Value):
 
     kind: Literal["slice.closed"] = "slice.closed"
     audio_info: AudioInfo
+    lane: ChosenLane = None
     chunks: tuple[SlicedChunk, ...]
     decode_s: float | None = Field(None, description="CPU time of decoding")
     vad_s: float | None = Field(None, description="CPU time of speech detection")

@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from schemas.jobs import Job, JobChanged, State
+from schemas.record import Lane
 
 AUDIO_S = 8.0
 
 
-def changed(state: State = "SUCCESS", number: int | None = None, **facts: Any) -> JobChanged:
+def changed(state: State = "SUCCESS", number: int | None = None, lane: Lane | None = None, **facts: Any) -> JobChanged:
     """Of a job of 8 s that was submitted 10 s ago and begun 4 s ago. `number` makes its id; `facts` are the job's own."""
     now = datetime.now(UTC)
     job_id = uuid.UUID(int=number) if number is not None else uuid.uuid4()
@@ -25,5 +26,6 @@ def changed(state: State = "SUCCESS", number: int | None = None, **facts: Any) -
             "changed_at": now,
             "started_at": now - timedelta(seconds=4),
             "result": result if state == "SUCCESS" else None,
+            "lane": lane,
         }
     )

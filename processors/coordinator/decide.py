@@ -168,9 +168,11 @@ def _reported(draft: Draft, report: WorkReported, context: Context) -> None:
     match report.event:
         case SliceOpened() as opened:
             if state.chunks is None and state.audio_info != opened.audio_info:  # else a repeat
-                _started(draft, state.model_copy(update={"audio_info": opened.audio_info}), context)
+                known = {"audio_info": opened.audio_info, "chosen_lane": opened.lane}
+                _started(draft, state.model_copy(update=known), context)
         case SliceClosed() as closed:
-            state = state.model_copy(update={name: getattr(closed, name) for name in CLOSING})
+            closing = {name: getattr(closed, name) for name in CLOSING}
+            state = state.model_copy(update={**closing, "chosen_lane": closed.lane or state.chosen_lane})
             _go_on(draft, _started(draft, state, context), context)
         case ChunkTranscribed() as result:
             _transcribed(draft, state, result, context)
@@ -328,14 +330,15 @@ def _succeed(draft: Draft, jobs: Mapping[str, Job], transcript: Transcript, orig
         result = reports.summary(job, transcript, ref)
         started_at = _started_at(job, state.started_at if state is not None else context.now)
         facts = {"cached": cached, "result": result, "started_at": started_at, "duration_s": transcript.duration_s}
+        facts["lane"] = state.chosen_lane if state is not None else None
         draft.set_job(job_id, _ended(transcript.work_id, "SUCCESS", context.now))
         draft.outputs.append(reports.changed(job, work, "SUCCESS", context.now, **facts))
         draft.outputs.append(reports.completed(job, transcript, result, context.now, cached=cached))
 
 
 def _changed(job: Job, origin: WorkState, state: State, context: Context, error: Failure | None = None) -> Output:
-    facts = {"started_at": _started_at(job, origin.started_at), "duration_s": origin.duration_s, "error": error}
-    return reports.changed(job, origin.work, state, context.now, **facts)
+    known = {"duration_s": origin.duration_s, "lane": origin.chosen_lane, "error": error}
+    return reports.changed(job, origin.work, state, context.now, started_at=_started_at(job, origin.started_at), **known)
 
 
 def _started_at(job: Job, work_started_at: datetime | None) -> datetime | None:

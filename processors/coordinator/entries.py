@@ -20,12 +20,13 @@ STATES: Mapping[str, State] = {state: state for state in get_args(State)}
 
 class WorkState(Value):
     """A work in progress. `chunks` is None until the slicer's closing record; `starter` is the job that began the run.
-    `no_cache`: that job demanded a new transcription."""
+    `no_cache`: that job demanded a new transcription. `lane`: as it was requested; `chosen_lane`: as the slicer has reported."""
 
     work: Work
     run: str
     starter: str
     lane: Lane | None
+    chosen_lane: Lane | None = None
     started_at: Time | None = None
     no_cache: bool = False
     decodes: int = 1

@@ -232,7 +232,8 @@ class FileWork:
                     self._mark_long()
                 if not self._opened:
                     self._lane.decide(info)
-                    self._emit(self, Step(outputs=[_report(self.request, SliceOpened(audio_info=info))]))
+                    opened = SliceOpened(audio_info=info, lane=self._lane.now)
+                    self._emit(self, Step(outputs=[_report(self.request, opened)]))
                     self._opened = True
             case Cut(chunk, pcm):
                 if chunk.span[1] > self._through:
@@ -240,7 +241,8 @@ class FileWork:
                 self._cuts += 1
             case Closed() as closed:
                 _count(closed)
-                self._emit(self, Step(outputs=[_report(self.request, _closing(closed))], settles=self.record))
+                lane = self._lane.of(closed.chunks[-1]) if closed.chunks else self._lane.now
+                self._emit(self, Step(outputs=[_report(self.request, _closing(closed, lane))], settles=self.record))
 
     def _publish(self, chunk: Chunk, pcm: bytes) -> None:
         """Stores the audio first, then emits the record that refers to it."""
@@ -287,11 +289,12 @@ def _report(request: DecodeRequested, event: WorkEvent) -> Output:
     return Output(CHUNK_RESULTS, work_id, WorkReported(work_id=work_id, run=request.run, event=event, trace=request.trace))
 
 
-def _closing(closed: Closed) -> SliceClosed:
+def _closing(closed: Closed, lane: Lane) -> SliceClosed:
     sliced = tuple(SlicedChunk(span=chunk.span, pieces=chunk.pieces) for chunk in closed.chunks)
     usage = closed.usage
     return SliceClosed(
         audio_info=closed.info,
+        lane=lane,
         chunks=sliced,
         decode_s=usage and usage.cpu_s,
         vad_s=closed.vad_s,
@@ -326,7 +329,11 @@ class _Lane:
         if info.declared_duration_s is not None:
             self._short = lane_for(info.declared_duration_s, self._max_s) == "interactive"
 
+    @property
+    def now(self) -> Lane:
+        """Of the first chunk."""
+        return self._requested or ("interactive" if self._short else "bulk")
+
     def of(self, chunk: Chunk) -> Lane:
-        if self._requested:
-            return self._requested
-        return "interactive" if self._short and chunk.span[0] <= self._max_s * SAMPLE_RATE_HZ else "bulk"
+        is_long = chunk.span[0] > self._max_s * SAMPLE_RATE_HZ
+        return "bulk" if is_long and not self._requested else self.now

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
@@ -69,6 +70,14 @@ class Offsets:
     def ends(self, topics: Iterable[Topic], answer_s: float = ANSWER_S) -> dict[Partition, int]:
         """The offset that the next record of each partition will have. Uncommitted records count."""
         return self._listed(self.partitions(topics, answer_s), _LATEST, answer_s)
+
+    def since(self, topics: Iterable[Topic], at: datetime, answer_s: float = ANSWER_S) -> dict[Partition, int]:
+        """The offset of the first record of each partition that was written at that time or later; if there is none, of the
+        next one."""
+        partitions = self.partitions(topics, answer_s)
+        ends = self._listed(partitions, _LATEST, answer_s)
+        found = self._listed(partitions, OffsetSpec.for_timestamp(int(at.timestamp() * 1000)), answer_s)
+        return {partition: offset if offset >= 0 else ends[partition] for partition, offset in found.items()}
 
     def nonempty_ends(self, topics: Iterable[Topic], answer_s: float = ANSWER_S) -> dict[Partition, int]:
         """Of the partitions that have a record: others may also end above 0, after their records were deleted by age."""

@@ -14,4 +14,4 @@ def build(resources: Resources) -> Stage:
 
     from sinks.metrics.stage import MetricsSink
 
-    return MetricsSink(resources.kafka, REGISTRY, resources.settings.interactive_max_s)
+    return MetricsSink(resources.kafka, REGISTRY)

@@ -1,184 +1,143 @@
-"""The Faust app: counts every change of a job in two tables, which Faust keeps in changelog topics.
+"""The Faust app: one agent that reads `jobs`, and counts every record in the windows of its partition.
 
-Fed by `jobs`; read by the stage, which publishes the contents of the tables. Imported when the stage runs, not before.
-
-The windows are stored in the tables' values: Faust's own windowed tables write no tombstone when a window expires, and never
-expire what they have recovered, so memory and changelog would grow without bound.
+Fed by `jobs`; read by the stage, which publishes the figures. There are no tables, and nothing is committed: `jobs` itself is
+the state. After a start, the last day of each assigned partition is read again. Imported when the stage runs, not before.
 """
 
+import asyncio
 import time
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Set
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import faust
-import orjson
-from cachetools import FIFOCache
+from aiokafka.errors import IllegalStateError
+from faust.types import TP
 
-from runtime.kafka.client import HEARTBEAT_MS, SESSION_TIMEOUT_MS, Kafka
+from runtime.kafka.client import Kafka
+from runtime.kafka.messages import Partition
+from runtime.kafka.per_topic import group_of
 from runtime.logs import get_logger
 from schemas import codec
-from schemas.jobs import TERMINAL, JobChanged
 from schemas.stats import JobFigures, JobSeries
 from schemas.topics import JOBS
-from sinks.metrics import transport
 from sinks.metrics.folding import folded
-from sinks.metrics.windows import Entry, Kind, added_up, kind_of, measured
+from sinks.metrics.transport import Transport, consumer_settings
+from sinks.metrics.windows import DAY_S, PartitionJobs
 
 log = get_logger(__name__)
-RECENT_MAX = 50_000  # states of jobs that were counted recently
-UNFINISHED_S = 7 * 86_400.0  # a job that has not ended after that long is removed
+GROUP = group_of("metrics", JOBS)
 
 
 class App(faust.App):
+    """A consumer alone: it writes nothing."""
+
+    class BootStrategy(faust.app.BootStrategy):
+        enable_kafka_producer = False
+
     def _create_directories(self) -> None:
-        """Creates none: the tables are in memory, and a killed process would not remove the directories."""
+        """Creates none: there is nothing to store in them, and a killed process would not remove them."""
 
 
 class Counter:
-    """For one event loop: `start()`, `figures()` periodically, `stop()`."""
+    """For one event loop: `start()`, `figures()` periodically, `stop()`, `close()`."""
 
-    def __init__(self, kafka: Kafka, interactive_max_s: float) -> None:
-        self._jobs = kafka.name(JOBS)
-        self._interactive_max_s = interactive_max_s
-        self.session_s = int(kafka.consumer_extra.get("session.timeout.ms", SESSION_TIMEOUT_MS)) / 1000
-        self.app = self._app(kafka)
-        transport.install(self.app)
-        self.windows: Any = self.app.Table("windows", key_type=bytes, value_type=bytes)
-        self.unfinished: Any = self.app.Table("unfinished", key_type=bytes, value_type=bytes)
-        self._recent: FIFOCache[tuple[bytes, str], None] = FIFOCache(RECENT_MAX)
+    def __init__(self, kafka: Kafka) -> None:
+        self._kafka = kafka
+        self._jobs: dict[int, PartitionJobs] = {}
+        self._behind: dict[Partition, int] = {}  # the end of each partition, until it has been read to there for the first time
         self.failure: BaseException | None = None
-        jobs = self.app.topic(self._jobs, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
-        self.app.agent(jobs, name="metrics")(self._read)
-
-    def _app(self, kafka: Kafka) -> Any:
-        heartbeat_ms = int(kafka.consumer_extra.get("heartbeat.interval.ms", HEARTBEAT_MS))
-        return App(
-            kafka.group("metrics"),
+        self.app: Any = App(
+            kafka.group(GROUP),
             broker=[f"kafka://{address.strip()}" for address in kafka.bootstrap.split(",")],
-            broker_credentials=transport.credentials(kafka.common),
             store="memory://",
             topic_allow_declare=False,
             topic_disable_leader=True,
-            table_standby_replicas=0,
-            broker_client_id="murmur-metrics",
-            broker_session_timeout=self.session_s,
-            broker_rebalance_timeout=self.session_s,
-            broker_heartbeat_interval=heartbeat_ms / 1000,
             broker_request_timeout=30,
-            broker_commit_interval=0.5,
-            consumer_group_instance_id=f"{kafka.instance}-metrics" if kafka.instance else None,
-            stream_wait_empty=False,  # what is not acknowledged yet is delivered again
+            stream_wait_empty=False,  # what is not counted yet is read again
             stream_recovery_delay=0.0,
             stream_buffer_maxsize=256,
-            producer_acks=-1,
-            producer_linger=0,
             web_enabled=False,
         )
+        self.app.transport = Transport(self.app, consumer_settings(kafka, GROUP), self._begin)
+        raw: dict[str, Any] = dict(key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+        self.app.agent(self.app.topic(kafka.name(JOBS), acks=False, **raw), name="metrics")(self._read)
 
     async def start(self) -> None:
         """Returns when the app consumes. Raises what Faust raises when there is no broker."""
         await self.app.start()
 
     async def stop(self) -> None:
-        """Commits what was counted. After a crash inside Faust this may block without end."""
+        """After a crash inside Faust this may block without end."""
         await self.app.stop()
 
     async def close(self) -> None:
         """After `stop()`, whether it has returned or not: leaves the group, and ends Faust's thread."""
-        await transport.close(self.app)
+        await self.app.consumer.close_thread()
+
+    async def _begin(self, assigned: Set[TP]) -> Mapping[TP, int]:
+        """At the next record, in a partition that was assigned before; in a new one a day ago."""
+        starts, ends = await asyncio.to_thread(self._last_day)
+        places = {_place(tp): tp for tp in assigned}
+        self._jobs = {place.number: self._jobs.get(place.number) or PartitionJobs(starts[place]) for place in places}
+        self._behind = {place: ends[place] for place in places}
+        return {tp: self._jobs[place.number].next_offset for place, tp in places.items()}
+
+    def _last_day(self) -> tuple[Mapping[Partition, int], Mapping[Partition, int]]:
+        """Where it begins and ends. Blocks; raises BrokerUnavailable."""
+        offsets = self._kafka.offsets
+        ends = offsets.ends((JOBS,))
+        return offsets.since((JOBS,), datetime.now(UTC) - timedelta(seconds=DAY_S)), ends
 
     async def _read(self, stream: Any) -> None:
-        """A record is acknowledged once it is counted. Faust would only log an error, acknowledge, and go on with the next."""
-        async for event in stream.noack().events():
-            if self.failure is None:
-                try:
-                    self._count(event.message)
-                    event.ack()
-                except Exception as error:
-                    self.failure = error
+        """Faust would only log an error, and go on with the next record."""
+        async for event in stream.events():
+            try:
+                self._count(event.message)
+            except Exception as error:
+                self.failure = self.failure or error
 
     def _count(self, message: Any) -> None:
-        """Without `await`, so that nothing runs between reading an entry and writing it."""
-        if message.value is None:
-            return  # the job is gone: what was counted remains
+        jobs = self._jobs.get(message.partition)
+        if jobs is None:  # of a partition that was assigned until a moment ago
+            return
         try:
-            job = codec.decode(JobChanged, message.value)
+            job = JOBS.decode(message.value)
         except codec.Undecodable as bad:
-            log.error(
-                "record.skipped",
-                topic=message.topic,
-                partition=message.partition,
-                offset=message.offset,
-                reason=bad.reason,
-                error=bad,
-            )
+            place = {"topic": message.topic, "partition": message.partition, "offset": message.offset}
+            log.error("record.skipped", **place, reason=bad.reason, error=bad)
             return
-        if self._is_repeat(message.key, job.state):
-            return
-        key = kind_of(job, message.partition, self._interactive_max_s).encode()
-        entry = Entry.decode(self.windows.get(key))
-        if entry.count(measured(job), job.changed_at.timestamp(), message.offset):
-            self.windows[key] = entry.encode()
-        self._track_unfinished(message.key, job, message.partition)
+        jobs.count(message.key, job, message.offset, time.time())
 
-    def _is_repeat(self, key: bytes, state: str) -> bool:
-        """Only for jobs counted recently, and not across a restart: an older repeat is counted twice."""
-        if (key, state) in self._recent:
-            return True
-        self._recent[key, state] = None
-        return False
+    async def positions(self) -> Mapping[Partition, int] | None:
+        """The next record that Faust's thread reads of each assigned partition, in which markers of transactions count. None
+        during a rebalance."""
+        assigned = tuple(self.app.consumer.assignment())
+        try:
+            positions = await asyncio.gather(*map(self.app.consumer.position, assigned))
+        except IllegalStateError:  # no longer assigned
+            return None
+        return None if self.app.rebalancing else dict(zip(map(_place, assigned), positions, strict=True))
 
-    def _track_unfinished(self, key: bytes, job: JobChanged, partition: int) -> None:
-        if job.state == "STARTED":
-            self.unfinished[key] = orjson.dumps([partition, job.job.submitted_at.timestamp()])
-        elif job.state in TERMINAL and key in self.unfinished:
-            del self.unfinished[key]
-
-    @property
-    def recovering(self) -> bool:
-        """The tables are being restored, and incomplete until then."""
-        return bool(self.app.rebalancing or self.app.tables.recovery.in_recovery)
-
-    @property
-    def partitions(self) -> set[int]:
-        """Of `jobs`, which this process counts. The tables may still hold entries of others, from before a rebalance."""
-        return {tp.partition for tp in self.app.consumer.assignment() if tp.topic == self._jobs}
+    async def has_caught_up(self) -> bool:
+        """All that was there at the start has been counted. Until then the figures are incomplete."""
+        if self._behind or self.app.rebalancing:
+            if (positions := await self.positions()) is not None:
+                self._behind = {place: end for place, end in self._behind.items() if positions.get(place, end) < end}
+            return False  # what was read last may still be in Faust's queue
+        return True
 
     def figures(self, now: datetime) -> Iterator[JobFigures]:
         """The figures of each assigned partition."""
-        now_s = now.timestamp()
-        entries = {Kind.decode(key): Entry.decode(value) for key, value in self.windows.items()}
-        waiting = [orjson.loads(value) for value in self.unfinished.values()]
-        for number in sorted(self.partitions):
-            entries_here = {kind: entry for kind, entry in entries.items() if kind.partition == number}
-            since = [submitted_s for partition, submitted_s in waiting if partition == number]
-            yield JobFigures(
-                partition=number,
-                series=tuple(
-                    JobSeries(window=window.name, **kind.labels(), **totals.published().model_dump())
-                    for window, kind, totals in folded(added_up(entries_here, now_s))
-                ),
-                started=len(since),
-                oldest_submitted_at=datetime.fromtimestamp(min(since), UTC) if since else None,
+        assigned = {tp.partition for tp in self.app.consumer.assignment()}
+        for number in sorted(assigned & self._jobs.keys()):
+            jobs = self._jobs[number]
+            jobs.slide(now.timestamp())
+            series = tuple(
+                JobSeries(window=window, **kind._asdict(), **totals.published().model_dump())
+                for window, kind, totals in folded(jobs.totals())
             )
-
-    def expire(self, now: datetime) -> None:
-        """Removes what is in no window any more, and jobs whose end was never received."""
-        now_s, assigned = now.timestamp(), self.partitions
-        for key, value in list(self.windows.items()):
-            kind = Kind.decode(key)
-            if kind.partition in assigned and Entry.decode(value).is_expired(now_s):
-                self._drop(self.windows, key, kind.partition)
-        for key, value in list(self.unfinished.items()):
-            partition, submitted_s = orjson.loads(value)
-            if partition in assigned and now_s - submitted_s > UNFINISHED_S:
-                self._drop(self.unfinished, key, partition)
-
-    def _drop(self, table: Any, key: bytes, partition: int) -> None:
-        """Faust refuses `del` outside of a record: the same in two steps, with an explicit partition."""
-        table.data.pop(key, None)
-        table.send_changelog(partition, key, None, value_serializer="raw")
+            yield JobFigures(partition=number, series=series, started=jobs.started, oldest_submitted_at=jobs.oldest_submitted_at)
 
     @property
     def crash(self) -> BaseException | None:
@@ -189,16 +148,6 @@ class Counter:
             return self.app.crash_reason or RuntimeError("Faust has stopped unexpectedly")
         return None
 
-    @property
-    def silent_s(self) -> float:
-        """How long ago the broker last confirmed our membership of the group."""
-        return time.monotonic() - float(self.app.consumer._thread.heartbeat_s)
 
-    @property
-    def committing_s(self) -> float:
-        """For how long the commit in flight has been running."""
-        since_s = self.app.consumer.committing_since_s
-        return 0.0 if since_s is None else time.monotonic() - float(since_s)
-
-    def unread(self) -> dict[Any, int]:
-        return dict(self.app.consumer._thread.unread())
+def _place(tp: TP) -> Partition:
+    return Partition(JOBS.name, tp.partition)

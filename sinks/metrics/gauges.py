@@ -18,7 +18,7 @@ from sinks.metrics.lag import Lag
 
 LABELS = ("window", "state", "lane", "model")
 WINDOW_GAUGES = {
-    "jobs": ("murmur_window_jobs", "jobs that entered the state within the last minute, hour, day"),
+    "jobs": ("murmur_window_jobs", "jobs by their newest state, of those that changed within the last minute, hour, day"),
     "audio_s": ("murmur_window_audio_seconds", "length of the audio of jobs that succeeded"),
     "queue_wait_s": ("murmur_window_queue_wait_seconds", "mean time from submitted to started"),
     "real_time_factor": ("murmur_window_real_time_factor", "time from started to ended per second of audio, without cache hits"),

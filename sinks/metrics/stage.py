@@ -6,37 +6,37 @@ Fed by `app.py` and `waiting.py`; feeds `stats` and the Prometheus registry.
 import asyncio
 import threading
 import time
-from collections import Counter as Counts
 from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from prometheus_client import CollectorRegistry
 
-from runtime.errors import KafkaFault, UsageError
+from runtime.errors import BrokerUnavailable, KafkaFault
 from runtime.kafka.async_producer import AsyncProducer
 from runtime.kafka.client import Kafka
 from runtime.kafka.start import wait_for_broker
 from runtime.logs import get_logger
 from runtime.outage import Outage
-from schemas.topics import JOBS, METRICS_UNFINISHED_CHANGELOG, METRICS_WINDOWS_CHANGELOG, STATS
+from schemas.topics import JOBS, STATS
 from sinks.metrics.gauges import Gauges
 from sinks.metrics.log_throttle import throttle_logs
 from sinks.metrics.publishing import Figures, Publisher
 from sinks.metrics.waiting import Waiting
-from sinks.metrics.watchdog import Watchdog
+from sinks.metrics.watchdog import FaustFault, Watchdog
 
 if TYPE_CHECKING:
     from sinks.metrics.app import Counter
 
+Answer = TypeVar("Answer")
 log = get_logger(__name__)
 LOOK_S = 0.25
 SNAPSHOT_S = 2.0
-EXPIRE_S = 60.0
+CHECK_S = 10.0
 START_S = 60.0
 ANSWER_S = 5.0
-CHANGELOGS = (METRICS_WINDOWS_CHANGELOG, METRICS_UNFINISHED_CHANGELOG)
+HANGS_S = 30.0  # for an answer of Faust's thread, which does nothing but reading
 STOP_S = 1.5  # for an orderly stop of Faust; after a crash it may hang
 
 
@@ -44,13 +44,12 @@ class MetricsSink:
     """A Stage. `run()` raises FaustFault within 5 s of a crash inside Faust; the caller decides what happens to the process.
     A thread of Faust that hangs even then is abandoned; it is a daemon thread, and no longer in the group.
 
-    It has no server: `registry` is served by the process that it runs in. `interactive_max_s`: longest file of the fast lane."""
+    It has no server: `registry` is served by the process that it runs in."""
 
     name = "metrics"
 
-    def __init__(self, kafka: Kafka, registry: CollectorRegistry, interactive_max_s: float) -> None:
+    def __init__(self, kafka: Kafka, registry: CollectorRegistry) -> None:
         self._kafka = kafka
-        self._interactive_max_s = interactive_max_s
         self._registry = registry
         self._stopping = threading.Event()
         self._not_ready: str | None = "the metrics sink is starting"
@@ -81,61 +80,78 @@ class MetricsSink:
         from sinks.metrics.app import Counter
 
         throttle_logs()
-        counter = Counter(self._kafka, self._interactive_max_s)
+        counter = Counter(self._kafka)
         producer = AsyncProducer(self._kafka, "metrics", "metrics")
         producer.open()
         try:
-            await self._started(counter)
+            await self._start(counter)
             await self._watch(counter, Publisher(producer), gauges, waiting)
+        except _Stopped:
+            pass
         finally:
             await _within(counter.stop(), STOP_S)
             await _within(counter.close(), STOP_S)
             producer.close()
 
-    async def _started(self, counter: "Counter") -> None:
-        """Returns early on `stop()`. Raises KafkaFault when Faust cannot start, usually since the broker is unavailable."""
-        start = asyncio.ensure_future(counter.start())
-        until_s = time.monotonic() + START_S
-        while not start.done() and not self._stopping.is_set() and counter.crash is None and time.monotonic() < until_s:
-            await asyncio.wait({start}, timeout=LOOK_S)
-        if self._stopping.is_set():
-            return
-        error = counter.crash or (start.exception() if start.done() else TimeoutError(f"after {START_S:.0f} s"))
-        if error is not None:
+    async def _start(self, counter: "Counter") -> None:
+        """Raises KafkaFault when Faust cannot start, usually since the broker is unavailable."""
+        try:
+            await self._answer(counter, counter.start(), START_S)
+        except Exception as error:
             raise KafkaFault(f"Faust does not start: {error!r}") from error
         log.info("faust.started")
 
     async def _watch(self, counter: "Counter", publisher: Publisher, gauges: Gauges, waiting: Waiting) -> None:
         """Until `stop()`. Raises FaustFault when Faust no longer works."""
-        watchdog = Watchdog(counter)
-        due_s = expire_s = 0.0
-        while not self._stopping.is_set():
-            watchdog.check(time.monotonic())
+        watchdog = Watchdog()
+        due_s = check_s = 0.0
+        while True:
             waiting.check()
-            self._set_not_ready("the tables of the metrics sink are being restored" if counter.recovering else None)
-            if not counter.recovering and time.monotonic() >= due_s:
+            if time.monotonic() >= check_s:
+                check_s = time.monotonic() + CHECK_S
+                await self._check(counter, watchdog)
+            caught_up = await self._answer(counter, counter.has_caught_up(), HANGS_S)
+            self._set_not_ready(None if caught_up else "the last day of jobs is being read")
+            if caught_up and time.monotonic() >= due_s:
                 due_s = time.monotonic() + SNAPSHOT_S
-                if time.monotonic() >= expire_s:
-                    expire_s = time.monotonic() + EXPIRE_S
-                    counter.expire(_now())
-                gauges.jobs, gauges.queue = tuple(counter.figures(_now())), waiting.figures
-                gauges.lag = waiting.lag
+                gauges.jobs, gauges.queue, gauges.lag = tuple(counter.figures(_now())), waiting.figures, waiting.lag
                 figures: list[Figures] = [*gauges.jobs, *([gauges.queue] if gauges.queue else [])]
                 await publisher.publish(figures, _now())
-            await asyncio.sleep(LOOK_S)
+            await self._answer(counter, asyncio.sleep(LOOK_S), HANGS_S)
+
+    async def _check(self, counter: "Counter", watchdog: Watchdog) -> None:
+        positions = await self._answer(counter, counter.positions(), HANGS_S)
+        try:
+            ends = await self._answer(counter, asyncio.to_thread(self._kafka.offsets.ends, (JOBS,), ANSWER_S), HANGS_S)
+        except BrokerUnavailable:  # Faust waits for it as well
+            return
+        watchdog.check(positions, ends, time.monotonic())
+
+    async def _answer(self, counter: "Counter", work: Coroutine[Any, Any, Answer], timeout_s: float) -> Answer:
+        """Of Faust. Raises FaustFault when it crashes meanwhile or does not return in time, and _Stopped after `stop()`."""
+        task, until_s = asyncio.ensure_future(work), time.monotonic() + timeout_s
+        try:
+            while not task.done() and not self._stopping.is_set() and counter.crash is None and time.monotonic() < until_s:
+                await asyncio.wait({task}, timeout=LOOK_S)
+        finally:
+            task.cancel()
+        if self._stopping.is_set():
+            raise _Stopped
+        if (crash := counter.crash) is not None:
+            raise FaustFault(f"Faust has crashed: {crash!r}") from crash
+        if not task.done():
+            raise FaustFault(f"Faust has not answered for {timeout_s:.0f} s")
+        return task.result()
+
+
+class _Stopped(Exception):
+    """`stop()` was called."""
 
 
 def check(kafka: Kafka) -> None:
-    """Needed since Faust reports that it is ready even without its topics. Raises UsageError when one is missing or the
-    changelogs do not have as many partitions as `jobs`; BrokerUnavailable when the broker does not answer."""
-    partitions = kafka.offsets.partitions((JOBS, STATS, *CHANGELOGS), ANSWER_S)
-    counts = Counts(partition.topic for partition in partitions)
-    for changelog in CHANGELOGS:
-        if counts[changelog.name] != counts[JOBS.name]:
-            raise UsageError(
-                f"{kafka.name(changelog)} has {counts[changelog.name]} partitions and {kafka.name(JOBS)} {counts[JOBS.name]}: "
-                "delete the former (only the figures of a day are lost) and create it again with the same number"
-            )
+    """Needed since Faust reports that it is ready even without its topic. Raises UsageError when one is missing,
+    BrokerUnavailable when the broker does not answer."""
+    kafka.offsets.partitions((JOBS, STATS), ANSWER_S)
 
 
 def _now() -> datetime:

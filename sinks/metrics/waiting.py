@@ -132,8 +132,7 @@ def figures(unsettled: Mapping[Partition, Unsettled]) -> QueueFigures:
     for place, records in unsettled.items():
         if place.topic in LANES:
             queued[LANES[place.topic]] += records.speech_s
-    waiting = [records.since_s for place, records in unsettled.items() if place.topic not in LANES]
-    since = min((since_s for since_s in waiting if since_s is not None), default=None)
+    since = min((records.since_s for records in unsettled.values() if records.since_s is not None), default=None)
     return QueueFigures(
         queued_audio_s={lane: round(seconds, 3) for lane, seconds in queued.items()},
         oldest_waiting_since=datetime.fromtimestamp(since, UTC) if since is not None else None,

@@ -1,158 +1,166 @@
-"""Counts jobs in windows that slide by buckets: the last minute in steps of 5 s, the hour of 5 min, the day of 2 h. Pure.
+"""What the jobs of one partition add up to, in the last minute, hour and day. Pure.
 
-Fed by the Faust app with one JobChanged after the other; its entries are the values of the app's table. An entry has all
-windows of one kind of job: a fixed number of buckets, so its size is bounded without a clock.
+Fed by the Faust app with one record after the other; read by the stage every few seconds. The newest record of a job is its
+state: it replaces what an earlier one has added.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from operator import add
+from collections import OrderedDict
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from operator import add, sub
 from typing import NamedTuple
 
-import orjson
-
-from runtime.lanes import lane_for
-from schemas.jobs import JobChanged, State
+from schemas.jobs import TERMINAL, JobChanged, State
 from schemas.record import Lane
 from schemas.stats import JobTotals, WindowName
 
-
-class Window(NamedTuple):
-    """Covers the last `size_s - step_s` to `size_s` seconds: the oldest bucket is dropped as a whole."""
-
-    name: WindowName
-    size_s: int
-    step_s: int
-
-
-WINDOWS = (Window("minute", 60, 5), Window("hour", 3600, 300), Window("day", 86_400, 7200))
+DAY_S = 86_400
+WINDOWS: tuple[tuple[WindowName, int], ...] = (("minute", 60), ("hour", 3600), ("day", DAY_S))
+UNFINISHED_S = 7 * DAY_S  # a job that has not ended after that long is removed
 
 
 class Kind(NamedTuple):
-    """The dimensions by which jobs are counted. `partition`: of `jobs`, so that two processes never write the same table key."""
+    """By what jobs are counted. `lane`: the one that was chosen for the chunks, whatever the job asked for."""
 
-    partition: int
     state: State
     lane: Lane | None
     model: str
     owner: str
 
-    def labels(self) -> dict[str, str | None]:
-        """As JobSeries names them."""
-        return {"state": self.state, "lane": self.lane, "model": self.model, "owner": self.owner}
 
-    def encode(self) -> bytes:
-        return orjson.dumps(list(self))
-
-    @classmethod
-    def decode(cls, key: bytes) -> "Kind":
-        return cls(*orjson.loads(key))
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """The fields of JobTotals, in its order."""
+class Totals(NamedTuple):
+    """The fields of JobTotals, with times in whole milliseconds: what was added can be subtracted without a rest."""
 
     jobs: int = 0
-    audio_s: float = 0.0
+    audio_ms: int = 0
     waited: int = 0
-    wait_s: float = 0.0
-    worked_audio_s: float = 0.0
-    worked_s: float = 0.0
+    wait_ms: int = 0
+    worked_audio_ms: int = 0
+    worked_ms: int = 0
     cache_hits: int = 0
 
-    def __add__(self, other: "Totals") -> "Totals":
-        return Totals(*map(add, self.row(), other.row()))
+    def plus(self, other: "Totals") -> "Totals":
+        return Totals(*map(add, self, other))
 
-    def row(self) -> tuple[float, ...]:
-        """As it is encoded; `dataclasses.astuple` makes deep copies and takes a hundred times as long."""
-        return (self.jobs, self.audio_s, self.waited, self.wait_s, self.worked_audio_s, self.worked_s, self.cache_hits)
+    def minus(self, other: "Totals") -> "Totals":
+        return Totals(*map(sub, self, other))
 
     def published(self) -> JobTotals:
-        return JobTotals(**{name: round(getattr(self, name), 3) for name in JobTotals.model_fields})
+        return JobTotals(
+            jobs=self.jobs,
+            audio_s=self.audio_ms / 1000,
+            waited=self.waited,
+            wait_s=self.wait_ms / 1000,
+            worked_audio_s=self.worked_audio_ms / 1000,
+            worked_s=self.worked_ms / 1000,
+            cache_hits=self.cache_hits,
+        )
 
 
-@dataclass(slots=True)
-class Entry:
-    """`offset`: of the last record that was counted; a record that is delivered again is recognised by it."""
+class Counted(NamedTuple):
+    """What the newest record of a job adds to every window that it is in."""
 
-    offset: int = -1
-    buckets: dict[str, dict[int, Totals]] = field(default_factory=dict)  # window -> start of the bucket -> totals
-
-    def count(self, totals: Totals, at_s: float, offset: int) -> bool:
-        """False when the record was counted before. A record older than a window is left out of that window."""
-        if offset <= self.offset:
-            return False
-        self.offset = offset
-        for window in WINDOWS:
-            buckets = self.buckets.setdefault(window.name, {})
-            start = _bucket(at_s, window)
-            buckets[start] = buckets.get(start, Totals()) + totals
-            newest = max(buckets)
-            for old in [start for start in buckets if start <= newest - window.size_s]:
-                del buckets[old]
-        return True
-
-    def total(self, window: Window, now_s: float) -> Totals:
-        """What is in the window that ends now; all zero when nothing is."""
-        first = _bucket(now_s, window) - window.size_s
-        inside = [totals for start, totals in self.buckets.get(window.name, {}).items() if start > first]
-        return Totals(*map(sum, zip(*(totals.row() for totals in inside), strict=True)))
-
-    def is_expired(self, now_s: float) -> bool:
-        """Nothing of it is in any window any more."""
-        return not any(self.total(window, now_s).jobs for window in WINDOWS)
-
-    def encode(self) -> bytes:
-        buckets = {name: {str(start): totals.row() for start, totals in of.items()} for name, of in self.buckets.items()}
-        return orjson.dumps({"offset": self.offset, **buckets})
-
-    @classmethod
-    def decode(cls, value: bytes | None) -> "Entry":
-        """None: nothing was counted yet."""
-        if value is None:
-            return cls()
-        data = orjson.loads(value)
-        offset = data.pop("offset")
-        return cls(offset, {name: {int(start): Totals(*row) for start, row in of.items()} for name, of in data.items()})
+    at_s: float
+    kind: Kind
+    totals: Totals
 
 
-def _bucket(at_s: float, window: Window) -> int:
-    return int(at_s // window.step_s) * window.step_s
-
-
-def kind_of(job: JobChanged, partition: int, interactive_max_s: float) -> Kind:
-    """A job that asked for no lane has the one that its length leads to."""
-    stated_s = job.job.audio.duration_s if job.job.audio is not None else None
-    length_s = job.duration_s if job.duration_s is not None else stated_s
-    lane = job.job.lane or (lane_for(length_s, interactive_max_s) if length_s is not None else None)
-    return Kind(partition, job.state, lane, job.model.name, job.job.owner)
-
-
-def measured(job: JobChanged) -> Totals:
-    """What one record adds. Times come from the clocks of several machines, so a negative duration counts as 0."""
-    audio_s = job.result.duration_s if job.result is not None else 0.0
+def counted(job: JobChanged) -> Counted:
+    """Times come from the clocks of several machines, so a negative duration counts as 0."""
+    audio_ms = round(1000 * job.result.duration_s) if job.result is not None else 0
     worked = job.state == "SUCCESS" and not job.cached and job.started_at is not None
-    return Totals(
+    totals = Totals(
         jobs=1,
-        audio_s=audio_s,
+        audio_ms=audio_ms,
         waited=int(job.started_at is not None),
-        wait_s=_between(job.job.submitted_at, job.started_at),
-        worked_audio_s=audio_s if worked else 0.0,
-        worked_s=_between(job.started_at, job.changed_at) if worked else 0.0,
+        wait_ms=_between_ms(job.job.submitted_at, job.started_at),
+        worked_audio_ms=audio_ms if worked else 0,
+        worked_ms=_between_ms(job.started_at, job.changed_at) if worked else 0,
         cache_hits=int(job.cached),
     )
+    return Counted(job.changed_at.timestamp(), Kind(job.state, job.lane, job.model.name, job.job.owner), totals)
 
 
-def _between(begin: datetime | None, end: datetime | None) -> float:
-    return max(0.0, (end - begin).total_seconds()) if begin and end else 0.0
+def _between_ms(begin: datetime | None, end: datetime | None) -> int:
+    return max(0, round(1000 * (end - begin).total_seconds())) if begin and end else 0
 
 
-def added_up(entries: Mapping[Kind, Entry], now_s: float) -> Iterator[tuple[Window, Kind, Totals]]:
-    """Every window of every entry that has any jobs."""
-    for kind, entry in entries.items():
-        for window in WINDOWS:
-            totals = entry.total(window, now_s)
-            if totals.jobs:
-                yield window, kind, totals
+class Window:
+    """The jobs whose newest record is not older than `size_s`, in the order in which they were added."""
+
+    def __init__(self, name: WindowName, size_s: int) -> None:
+        self.name = name
+        self.totals: dict[Kind, Totals] = {}
+        self._size_s = size_s
+        self._jobs: OrderedDict[bytes, Counted] = OrderedDict()
+
+    def add(self, key: bytes, job: Counted, now_s: float) -> None:
+        if job.at_s > now_s - self._size_s:
+            self._jobs[key] = job
+            self.totals[job.kind] = self.totals.get(job.kind, Totals()).plus(job.totals)
+
+    def remove(self, key: bytes) -> None:
+        job = self._jobs.pop(key, None)
+        if job is None:
+            return
+        left = self.totals[job.kind].minus(job.totals)
+        if left.jobs:
+            self.totals[job.kind] = left
+        else:
+            del self.totals[job.kind]
+
+    def slide(self, now_s: float) -> None:
+        """A job whose clock was behind leaves with the one that was added before it."""
+        while self._jobs and next(iter(self._jobs.values())).at_s <= now_s - self._size_s:
+            self.remove(next(iter(self._jobs)))
+
+
+class PartitionJobs:
+    """Of a job that ended more than a day ago nothing is kept. `next_offset`: of the record that is to be counted next."""
+
+    def __init__(self, next_offset: int = 0) -> None:
+        self.next_offset = next_offset
+        self._windows = [Window(name, size_s) for name, size_s in WINDOWS]
+        self._kinds: dict[Kind, Kind] = {}  # one object for each kind, however many jobs are of it
+        self._started: dict[bytes, float] = {}  # when the jobs that have not ended were submitted
+
+    def count(self, key: bytes, job: JobChanged | None, offset: int, now_s: float) -> None:
+        """`job`: None if the record is a tombstone, which removes a job that has not ended; one that has ended did so none the
+        less. A record that is delivered again is not counted again."""
+        if offset < self.next_offset:
+            return
+        self.next_offset = offset + 1
+        unfinished = self._started.pop(key, None) is not None
+        if job is not None or unfinished:
+            for window in self._windows:
+                window.remove(key)
+        if job is None:
+            return
+        new = counted(job)
+        new = new._replace(kind=self._kinds.setdefault(new.kind, new.kind))
+        for window in self._windows:
+            window.add(key, new, now_s)
+        if job.state not in TERMINAL:
+            self._started[key] = job.job.submitted_at.timestamp()
+
+    def slide(self, now_s: float) -> None:
+        """Removes what is in no window any more, and jobs whose end was never published."""
+        for window in self._windows:
+            window.slide(now_s)
+        for key in [key for key, submitted_s in self._started.items() if now_s - submitted_s > UNFINISHED_S]:
+            del self._started[key]
+
+    def totals(self) -> Iterator[tuple[WindowName, Kind, Totals]]:
+        """Of all windows that have any jobs."""
+        for window in self._windows:
+            for kind, totals in window.totals.items():
+                yield window.name, kind, totals
+
+    @property
+    def started(self) -> int:
+        return len(self._started)
+
+    @property
+    def oldest_submitted_at(self) -> datetime | None:
+        """Of the jobs that have started and not ended."""
+        return datetime.fromtimestamp(min(self._started.values()), UTC) if self._started else None

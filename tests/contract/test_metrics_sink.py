@@ -1,11 +1,10 @@
-"""The metrics sink on a broker: counts `jobs` with Faust, keeps its tables across restarts, and ends when Faust has crashed."""
+"""The metrics sink on a broker: counts `jobs` with Faust, again after a restart, and ends when Faust has crashed."""
 
 import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,14 +13,13 @@ from prometheus_client import CollectorRegistry
 
 from runtime.errors import UsageError
 from runtime.kafka.client import Kafka
-from runtime.kafka.embedded import EmbeddedBroker
 from runtime.kafka.follower import Follower
 from runtime.kafka.per_topic import group_of
 from runtime.stats import Stats
 from schemas import codec
 from schemas.jobs import JobChanged, State
 from schemas.stats import JobFigures, StatsPublished
-from schemas.topics import CHUNKS_BULK, JOBS, METRICS_UNFINISHED_CHANGELOG, METRICS_WINDOWS_CHANGELOG, STATS
+from schemas.topics import CHUNKS_BULK, JOBS, STATS
 from schemas.work import ChunkReady
 from sinks.metrics.stage import MetricsSink
 from sinks.metrics.transport import FETCH_WAIT_MS
@@ -53,7 +51,7 @@ class Running:
 def running(kafka: Kafka) -> Iterator[Running]:
     """The sink in a thread, ready; stopped and joined at the end."""
     registry = CollectorRegistry()
-    metrics = Running(MetricsSink(kafka, registry, 30.0), registry)
+    metrics = Running(MetricsSink(kafka, registry), registry)
 
     def run() -> None:
         try:
@@ -124,7 +122,7 @@ def test_each_partition_has_a_name_of_its_own_in_stats(kafka: Kafka) -> None:
         assert all(figures.series for figures in known.values())
 
 
-def test_tables_come_back_from_their_changelogs(kafka: Kafka) -> None:
+def test_after_a_restart_the_last_day_is_counted_again(kafka: Kafka) -> None:
     with running(kafka) as first:
         publish(kafka, *(changed() for _ in range(10)), *(changed("STARTED", number) for number in range(4)))
         wait_until(lambda: first.day() == 10 and first.gauge("murmur_started_jobs") == 4, "the first run has counted")
@@ -150,26 +148,6 @@ def test_a_record_that_cannot_be_decoded_is_skipped(kafka: Kafka) -> None:
         publish(kafka, *(changed() for _ in range(20)))
         wait_until(lambda: metrics.day() == 20, "the records after them are counted")
     assert metrics.ended == []
-
-
-def test_what_is_in_no_window_any_more_expires_also_in_the_changelogs(kafka: Kafka) -> None:
-    long_ago = datetime.now(UTC) - timedelta(days=8)
-    ended, lost = changed("FAILURE"), changed("STARTED")
-    lost = lost.model_copy(update={"job": lost.job.model_copy(update={"submitted_at": long_ago})})
-    with running(kafka) as first:
-        publish(kafka, ended.model_copy(update={"changed_at": long_ago}), lost)
-        wait_until(lambda: first.gauge("murmur_started_jobs") == 1, "the job whose end was never published is counted")
-    with running(kafka) as second:
-        follower = Follower(kafka, (METRICS_WINDOWS_CHANGELOG, METRICS_UNFINISHED_CHANGELOG))
-        gone: set[str] = set()
-
-        def both_gone() -> bool:
-            gone.update(record.topic for record in follower.poll(0.1) if record.value is None)
-            return len(gone) == 2
-
-        wait_until(both_gone, "a tombstone in each changelog")
-        follower.close()
-        wait_until(lambda: second.gauge("murmur_started_jobs") == 0, "nothing is left of it")
 
 
 def test_speech_that_no_transcriber_has_settled_is_queued(kafka: Kafka) -> None:
@@ -226,7 +204,7 @@ def test_a_fault_in_counting_ends_the_sink_and_is_its_reason(kafka: Kafka, monke
         raise ZeroDivisionError("a bug")
 
     with running(kafka) as metrics:
-        monkeypatch.setattr("sinks.metrics.app.measured", broken)
+        monkeypatch.setattr("sinks.metrics.windows.counted", broken)
         publish(kafka, changed())
         assert metrics.over.wait(DEADLINE_S)
     assert isinstance(metrics.ended[0].__cause__, ZeroDivisionError)
@@ -239,7 +217,7 @@ def test_after_a_crash_a_restarted_stage_keeps_counting_in_the_same_process(
         publish(kafka, *(changed() for _ in range(5)))
         wait_until(lambda: first.day() == 5, "the first run has counted")
         with monkeypatch.context() as patch:
-            patch.setattr("sinks.metrics.app.measured", lambda _job: 1 / 0)
+            patch.setattr("sinks.metrics.windows.counted", lambda _job: 1 / 0)
             publish(kafka, changed())
             assert first.over.wait(DEADLINE_S)
     with running(kafka) as second:
@@ -300,7 +278,7 @@ def _asserts_isolation(kafka: Kafka) -> None:
 
 
 def test_a_broker_that_is_not_there_is_waited_for() -> None:
-    sink = MetricsSink(Kafka("127.0.0.1:1", "murmur."), CollectorRegistry(), 30.0)
+    sink = MetricsSink(Kafka("127.0.0.1:1", "murmur."), CollectorRegistry())
     thread = threading.Thread(target=sink.run)
     thread.start()
     try:
@@ -319,22 +297,3 @@ def test_topics_that_are_missing_are_named(kafka: Kafka) -> None:
         assert metrics.over.wait(DEADLINE_S)
     assert isinstance(metrics.ended[0], UsageError)
     assert "absent.jobs" in str(metrics.ended[0])
-
-
-def test_a_changelog_with_other_partitions_than_jobs_is_refused() -> None:
-    with EmbeddedBroker(topics=(JOBS, STATS, METRICS_UNFINISHED_CHANGELOG), partitions=2) as broker:
-        write(broker.kafka(), METRICS_WINDOWS_CHANGELOG, [(b"a", b"b")])  # makes the topic, with four
-        with running(broker.kafka()) as metrics:
-            assert metrics.over.wait(DEADLINE_S)
-    assert isinstance(metrics.ended[0], UsageError)
-    assert "4 partitions" in str(metrics.ended[0])
-
-
-@pytest.mark.parametrize("topic", [METRICS_WINDOWS_CHANGELOG, METRICS_UNFINISHED_CHANGELOG])
-def test_the_changelogs_are_the_topics_that_faust_writes(kafka: Kafka, topic: Any) -> None:
-    with running(kafka) as metrics:
-        publish(kafka, changed("STARTED"))
-        wait_until(lambda: metrics.gauge("murmur_started_jobs") == 1, "it is counted")
-        follower = Follower(kafka, (topic,))
-        wait_until(lambda: bool(follower.poll(0.1)), f"something in {topic.name}")
-        follower.close()

@@ -8,6 +8,7 @@ from confluent_kafka import Consumer, Producer
 from runtime.kafka.client import Kafka
 from runtime.kafka.embedded.consumer import FETCH_WAIT_MS, EmbeddedConsumer
 from runtime.kafka.embedded.followers import SharedConsumer
+from runtime.kafka.embedded.offsets import EmbeddedOffsets
 from runtime.kafka.embedded.producer import ReportingProducer, SharedProducer
 from runtime.kafka.embedded.watermarks import Watermarks
 from runtime.kafka.wakeup import Wakeup
@@ -25,7 +26,7 @@ class EmbeddedKafka(Kafka):
     followers: SharedConsumer = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        object.__setattr__(self, "offsets", EmbeddedOffsets(self.prefix, self.client_config("offsets")))
         object.__setattr__(self, "watermarks", Watermarks(self.prefix, self.offsets))
         object.__setattr__(self, "stages", SharedProducer(self.producer_config("stages"), self.watermarks))
         followers = self.consumer_config("followers", **{"fetch.wait.max.ms": FETCH_WAIT_MS, "enable.partition.eof": True})

@@ -112,6 +112,11 @@ def test_silence_closes_without_a_chunk(bench: Bench) -> None:
     assert closed.audio_info.duration_s == 10
 
 
+def reported_lanes(steps: list[Step]) -> list[Lane | None]:
+    """When the file was opened, and at its end."""
+    return [event.lane for event in events(steps) if isinstance(event, SliceOpened | SliceClosed)]
+
+
 @pytest.mark.parametrize(
     ("requested", "clip", "expected"),
     [
@@ -126,6 +131,7 @@ def test_the_lane_is_the_requested_one_or_depends_on_the_length(
 ) -> None:
     steps = steps_of(bench, bench.request(clip, lane=requested))
     assert {ready.lane for ready in chunks(steps)} == {expected}
+    assert reported_lanes(steps) == [expected, expected]
     topics = {output.topic.name for step in steps for output in step.outputs if isinstance(output.value, ChunkReady)}
     assert topics == {f"chunks.{expected}"}
 
@@ -137,6 +143,7 @@ def test_a_file_that_is_longer_than_declared_leaves_the_interactive_lane(bench: 
     steps = steps_of(bench, bench.request("long.flac", data=bytes(data)))
     lanes = {ready.span[0] > 30 * 16_000: ready.lane for ready in chunks(steps)}
     assert lanes == {False: "interactive", True: "bulk"}
+    assert reported_lanes(steps) == ["interactive", "bulk"]
 
 
 @pytest.mark.parametrize(("data", "expected"), [(b"", "empty"), (b"Dear Sir or Madam", "unsupported")])

@@ -39,11 +39,11 @@ def test_lanes_are_separate_and_the_oldest_is_of_all_partitions() -> None:
 
     found = figures(
         {
-            Partition("chunks.interactive", 0): of(50.0, 2.0),
-            Partition("chunks.bulk", 0): of(50.0, 30.0),
-            Partition("chunks.bulk", 1): of(50.0, 10.0),
+            Partition("chunks.interactive", 0): of(150.0, 2.0),
+            Partition("chunks.bulk", 0): of(100.0, 30.0),
+            Partition("chunks.bulk", 1): of(250.0, 10.0),
             Partition("requests", 0): of(200.0, 0.0),
-            Partition("decodes", 3): of(100.0, 0.0),
+            Partition("decodes", 3): of(110.0, 0.0),
         }
     )
     assert found.queued_audio_s == {"interactive": 2.0, "bulk": 40.0}
