@@ -6,16 +6,17 @@ and a request of a consumer would wait for its fetch. Used wherever everything w
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from runtime.errors import BrokerUnavailable, UsageError
+from runtime.kafka import group_offsets
 from runtime.kafka.client_errors import KeptErrors
 from runtime.kafka.messages import Partition
 from schemas.topics import Topic
@@ -89,11 +90,15 @@ class Offsets:
 
     def committed(self, stage: str, topics: Iterable[Topic], answer_s: float = ANSWER_S) -> dict[Partition, int]:
         """What the stage's group has committed, without joining it. Partitions without a commit are left out."""
-        return self._committed(stage, self.partitions(topics, answer_s), answer_s)
+        return self.committed_by({stage: topics}, answer_s)[stage]
+
+    def committed_by(self, groups: Mapping[str, Iterable[Topic]], answer_s: float = ANSWER_S) -> dict[str, dict[Partition, int]]:
+        """The same of several groups, each with its topics. Connects to the broker for this one call."""
+        return self._committed({stage: self.partitions(topics, answer_s) for stage, topics in groups.items()}, answer_s)
 
     def has_read(self, stage: str, ends: Mapping[Partition, int], answer_s: float = ANSWER_S) -> bool:
         """The stage's group has committed everything before `ends`."""
-        committed = self._committed(stage, ends, answer_s)
+        committed = self._committed({stage: list(ends)}, answer_s)[stage]
         return all(committed.get(partition, 0) >= end for partition, end in ends.items())
 
     def outages(self) -> int:
@@ -169,20 +174,25 @@ class Offsets:
             self._numbers[topic.name] = found
         return found
 
-    def _committed(self, stage: str, partitions: Iterable[Partition], answer_s: float) -> dict[Partition, int]:
-        if not (topic_partitions := self._topic_partitions(partitions)):
-            return {}
-        group = self._prefix + stage
-        request = ConsumerGroupTopicPartitions(group, topic_partitions)
-
-        def ask(admin: AdminClient) -> list[TopicPartition]:
-            answer = admin.list_consumer_group_offsets([request], request_timeout=answer_s)[group].result(answer_s)
-            if refused := next((partition.error for partition in answer.topic_partitions if partition.error is not None), None):
-                raise KafkaException(refused)
-            return list(answer.topic_partitions)
-
-        offsets = self._send(f"the committed offsets of the group {group}", ask, answer_s)
-        return {self._partition(partition): partition.offset for partition in offsets if partition.offset >= 0}
+    def _committed(self, groups: Mapping[str, Sequence[Partition]], answer_s: float) -> dict[str, dict[Partition, int]]:
+        asked = {
+            self._prefix + stage: [(self._prefix + partition.topic, partition.number) for partition in partitions]
+            for stage, partitions in groups.items()
+            if partitions
+        }
+        try:
+            found = group_offsets.committed(self._config, asked, answer_s) if asked else {}
+        except group_offsets.NotAnswered as error:
+            with self._lock:
+                self._earlier_outages += 1
+            raise BrokerUnavailable(f"the broker did not answer a request for committed offsets: {error}") from error
+        return {
+            stage: {
+                Partition(topic.removeprefix(self._prefix), number): offset
+                for (topic, number), offset in found.get(self._prefix + stage, {}).items()
+            }
+            for stage in groups
+        }
 
     def _listed(self, partitions: Iterable[Partition], which: OffsetSpec, answer_s: float) -> dict[Partition, int]:
         if not (topic_partitions := self._topic_partitions(partitions)):

@@ -20,7 +20,7 @@ Lag = Mapping[tuple[str, str], int]  # by group, without the prefix, and topic
 
 def consumer_lag(offsets: Offsets, answer_s: float) -> Lag:
     """Of each group and topic of which it has committed something. Blocks; raises BrokerUnavailable."""
-    committed = {group: offsets.committed(group, topics, answer_s) for group, topics in groups(TOPICS).items()}
+    committed = offsets.committed_by(groups(TOPICS), answer_s)
     known = {partition.topic for partitions in committed.values() for partition in partitions}
     ends = offsets.ends([topic for topic in TOPICS if topic.name in known], answer_s)
     return {key: behind for group, partitions in committed.items() for key, behind in _behind(group, partitions, ends)}

@@ -5,7 +5,6 @@ Used by `app.py`. What is overridden here, and why: docs/decisions/0005.
 """
 
 import asyncio
-import ssl
 from collections.abc import Awaitable, Callable, Mapping, Set
 from typing import Any, cast
 
@@ -15,6 +14,7 @@ from faust.types import TP
 from mode.threads import WorkerThread
 
 from runtime.kafka.client import HEARTBEAT_MS, SESSION_TIMEOUT_MS, Kafka
+from runtime.kafka.group_offsets import aiokafka_settings
 from runtime.logs import get_logger
 
 log = get_logger(__name__)
@@ -93,28 +93,19 @@ class Transport(driver.Transport):
 
 
 def consumer_settings(kafka: Kafka, group: str) -> dict[str, Any]:
-    """librdkafka's settings, as aiokafka has them."""
-    common, extra = kafka.common, kafka.consumer_extra
-    protocol = common.get("security.protocol", "PLAINTEXT")
-    session_ms = int(extra.get("session.timeout.ms", SESSION_TIMEOUT_MS))
+    session_ms = int(kafka.consumer_extra.get("session.timeout.ms", SESSION_TIMEOUT_MS))
     return {
-        "bootstrap_servers": kafka.bootstrap,
-        "client_id": "murmur-metrics",
+        **aiokafka_settings(kafka.client_config("metrics")),
         "group_id": kafka.group(group),
         "group_instance_id": f"{kafka.instance}-metrics" if kafka.instance else None,
         "session_timeout_ms": session_ms,
         "rebalance_timeout_ms": session_ms,
-        "heartbeat_interval_ms": int(extra.get("heartbeat.interval.ms", HEARTBEAT_MS)),
+        "heartbeat_interval_ms": int(kafka.consumer_extra.get("heartbeat.interval.ms", HEARTBEAT_MS)),
         "request_timeout_ms": 30_000,
         "enable_auto_commit": False,
         "auto_offset_reset": "earliest",
         "isolation_level": "read_committed",
         "fetch_max_wait_ms": FETCH_WAIT_MS,
-        "security_protocol": protocol,
-        "ssl_context": ssl.create_default_context(cafile=common.get("ssl.ca.location")) if protocol.endswith("SSL") else None,
-        "sasl_mechanism": common.get("sasl.mechanism", "PLAIN"),
-        "sasl_plain_username": common.get("sasl.username"),
-        "sasl_plain_password": common.get("sasl.password"),
     }
 
 

@@ -102,7 +102,8 @@ class Waiting:
     def _take(self, follower: Follower, records: list[Received]) -> None:
         for record in records:
             _add(self._unsettled[record.partition], record)
-        if time.monotonic() >= self._committed_due_s:
+        is_waiting = any(unsettled.since_s is not None for unsettled in self._unsettled.values())
+        if is_waiting and time.monotonic() >= self._committed_due_s:
             self._committed_due_s = time.monotonic() + COMMITTED_EVERY_S
             for place, offset in self._committed().items():
                 self._unsettled[place].settle(offset)
@@ -114,10 +115,8 @@ class Waiting:
 
     def _committed(self) -> dict[Partition, int]:
         """Without partitions that have no commit: all of their records wait."""
-        offsets: dict[Partition, int] = {}
-        for topic, group in READERS.items():
-            offsets |= self._kafka.offsets.committed(group, (topic,), REQUEST_S)
-        return offsets
+        committed = self._kafka.offsets.committed_by({group: (topic,) for topic, group in READERS.items()}, REQUEST_S)
+        return {place: offset for places in committed.values() for place, offset in places.items()}
 
 
 def _add(unsettled: Unsettled, record: Received) -> None:

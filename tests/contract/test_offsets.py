@@ -1,10 +1,11 @@
 """Requests about topics and groups, on every broker: end offsets, committed offsets, and outages."""
 
+import ctypes
 import threading
 from dataclasses import replace
 
 import pytest
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from runtime.errors import BrokerUnavailable, UsageError
@@ -15,6 +16,8 @@ from runtime.kafka.messages import Partition
 from schemas.topics import JOBS, REQUESTS, REVOCATIONS
 from tests.contract.brokers import write
 from tests.waiting import wait_until
+
+OFFSET_FETCH = 9  # of the Kafka protocol
 
 
 def commit(kafka: Kafka, group: str, *places: tuple[int, int]) -> None:
@@ -59,6 +62,31 @@ def test_a_group_has_read_what_it_has_committed(kafka: Kafka, end: dict[int, int
     commit(kafka, "stage", (0, 5), (2, 7))
 
     assert kafka.offsets.has_read("stage", {Partition("requests", number): offset for number, offset in end.items()}) is read
+
+
+def test_a_broker_that_does_not_coordinate_the_group_is_asked_again() -> None:
+    """librdkafka's client would crash the process here."""
+    with EmbeddedBroker(topics=(REQUESTS,)) as broker:
+        commit(broker.kafka(), "stage", (0, 5))
+        refuse_offsets(broker, times=3)
+        assert Kafka(broker.bootstrap).offsets.committed("stage", [REQUESTS]) == {Partition("requests", 0): 5}
+
+
+def test_a_group_whose_coordinator_does_not_appear_is_an_outage() -> None:
+    with EmbeddedBroker(topics=(REQUESTS,)) as broker:
+        kafka = Kafka(broker.bootstrap)
+        before = kafka.offsets.outages()
+        refuse_offsets(broker, times=1000)
+        with pytest.raises(BrokerUnavailable, match="committed offsets"):
+            kafka.offsets.committed("stage", [REQUESTS], 0.5)
+        assert kafka.offsets.outages() > before
+
+
+def refuse_offsets(broker: EmbeddedBroker, times: int) -> None:
+    errors = (ctypes.c_int * times)(*[KafkaError.NOT_COORDINATOR] * times)
+    push = broker._library.rd_kafka_mock_push_request_errors_array
+    push.restype, push.argtypes = None, [ctypes.c_void_p, ctypes.c_int16, ctypes.c_size_t, ctypes.c_void_p]
+    push(broker._cluster, OFFSET_FETCH, times, errors)
 
 
 def test_missing_topics_are_named_with_what_to_do(real_kafka: Kafka) -> None:
