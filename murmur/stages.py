@@ -20,6 +20,7 @@ STAGES = {
     "coordinator": "processors.coordinator",
     "slicer": "processors.slicer",
     "transcriber": "processors.transcriber",
+    "corrector": "processors.corrector",
     "store": "sinks.store",
     "webhooks": "sinks.webhooks",
     "metrics": "sinks.metrics",
@@ -29,9 +30,10 @@ STAGES = {
 PROBING = ("gateway", "intake")
 
 
-def of(store: str) -> list[str]:
-    """What `all` means: an S3 store sends notifications itself, a directory needs the watcher."""
-    return [name for name in STAGES if name != "watcher" or store == "directory"]
+def of(store: str, *, corrects: bool = False) -> list[str]:
+    """What `all` means: an S3 store sends notifications itself, a directory needs the watcher; texts are corrected where that is
+    configured."""
+    return [name for name in STAGES if (name != "watcher" or store == "directory") and (name != "corrector" or corrects)]
 
 
 def check(name: str) -> None:

@@ -17,6 +17,7 @@ from schemas.segment import Segment, Word
 from schemas.transcript import Transcript
 
 ARROW = re.compile(r"-{2,}>")  # between the times of a cue; a parser may take one inside the text for another cue
+TRANSCRIPTION = ("text", "raw_text", "segments", "language", "duration")  # of an answer; `raw_text` of a corrected text
 USUAL = SubtitleRules()
 Writer = Callable[[Transcript, SubtitleRules], bytes]
 
@@ -70,15 +71,24 @@ def document(transcript: Transcript) -> dict[str, Any]:
         "removed": [removed.model_dump(mode="json") for removed in transcript.removed],
         "warnings": [warning.model_dump(mode="json") for warning in transcript.warnings],
         "audio_info": transcript.audio_info.model_dump(mode="json"),
+        **_correction(transcript),
     }
+
+
+def _correction(transcript: Transcript) -> dict[str, Any]:
+    """Of a transcript whose text was corrected: what was transcribed, and what was done to it."""
+    if transcript.correction is None:
+        return {}
+    return {"raw_text": transcript.raw_text, "correction": transcript.correction.model_dump(mode="json")}
 
 
 def answer(transcript: Transcript) -> dict[str, Any]:
     """What a program is answered, by the gateway and by a webhook: the text, and how it came about."""
     whole = document(transcript)
     return {
-        "transcription": {name: whole[name] for name in ("text", "segments", "language", "duration")},
+        "transcription": {name: whole[name] for name in TRANSCRIPTION if name in whole},
         **{name: whole[name] for name in ("model", "processing_time", "timings", "removed", "warnings", "audio_info")},
+        **({"correction": whole["correction"]} if "correction" in whole else {}),
     }
 
 
@@ -92,6 +102,8 @@ def segment_document(segment: Segment) -> dict[str, Any]:
         "no_speech_prob": segment.no_speech_prob,
         "compression_ratio": segment.compression_ratio,
     }
+    if segment.raw_text is not None:
+        written["raw_text"] = segment.raw_text
     if segment.words is not None:
         written["words"] = [_word(word) for word in segment.words]
     return written

@@ -109,6 +109,28 @@ JOB_REAL_TIME_FACTOR = Histogram(
     buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
 )
 
+# Corrector
+CORRECTIONS = Counter(
+    "murmur_corrections",
+    "requests to correct a transcript, by outcome: corrected; incomplete, where a rule or the endpoint failed; known, corrected "
+    "before by the same rules; not_wanted, no rule is for it; late, the raw text was the result meanwhile",
+    ("outcome",),
+)
+CORRECTION_SECONDS = Histogram("murmur_correction_seconds", "time of correcting one transcript", buckets=STEP_S)
+CORRECTION_RULES_VALID = Gauge(
+    "murmur_correction_rules_valid", "1: the rules of the file are in force; 0: its newest version is broken"
+)
+CORRECTOR_REQUESTS = Counter(
+    "murmur_corrector_requests",
+    "requests to the corrector's endpoint, by outcome: ok, timeout, unreachable, busy, refused, nonsense; resting, "
+    "not sent after failures",
+    ("outcome",),
+)
+CORRECTOR_SECONDS = Histogram("murmur_corrector_seconds", "time of one request to the corrector's endpoint", buckets=STEP_S)
+CORRECTOR_PIECES = Counter(
+    "murmur_corrector_pieces", "pieces of transcripts for the endpoint; `cached`: answered before", ("cached",)
+)
+
 # Results on their way out
 RESULT_FILES = Counter("murmur_result_files", "result files written into the results bucket, by format", ("format",))
 WEBHOOK_ATTEMPTS = Counter("murmur_webhook_attempts", "POSTs to receivers of webhooks, by outcome", ("outcome",))

@@ -11,6 +11,7 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from runtime.correction_settings import CorrectionSettings
 from runtime.requested_options import FilterList, FormatList, Milliseconds, TemperatureList, TokenList
 from runtime.setting_types import DAY_S, WEBHOOK_DELAYS_S, BasePath, Delays, Networks, Origins, PublicUrl, also
 from schemas.options import (
@@ -31,7 +32,7 @@ from schemas.options import (
 OWNER_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}"
 
 
-class Settings(BaseSettings):
+class Settings(CorrectionSettings, BaseSettings):
     """Frozen once built. Units are in the names."""
 
     model_config = SettingsConfigDict(

@@ -70,6 +70,11 @@ class Job(Value):
     )
     batch_id: UUID | None = Field(None, description="of jobs submitted together", exclude_if=lambda batch_id: batch_id is None)
     idempotency: Idempotency | None = Field(None, exclude_if=lambda idempotency: idempotency is None)
+    correct: bool = Field(
+        True,
+        description="false: the raw text is the result, even if correction is configured",
+        exclude_if=lambda correct: correct,
+    )
 
 
 class JobRequested(Record):
@@ -150,6 +155,16 @@ class ResultSummary(Value):
         None,
         description="when the transcript was made; a job with `no_cache` may replace it. None: in records of an earlier version",
         exclude_if=lambda transcribed_at: transcribed_at is None,
+    )
+    corrected: ObjectRef | None = Field(
+        None,
+        description="the corrected transcript, which is the job's result; None: `transcript` is",
+        exclude_if=lambda corrected: corrected is None,
+    )
+    uncorrected: TranscriptWarning | None = Field(
+        None,
+        description="why `transcript` is the result although its text was to be corrected; also one of the warnings",
+        exclude_if=lambda uncorrected: uncorrected is None,
     )
 
 

@@ -22,13 +22,14 @@ class Order(Value):
     webhook_url: str | None = None
     formats: tuple[str, ...] | None = None
     no_cache: bool = False
+    correct: bool = Field(True, exclude_if=lambda correct: correct)
     batch_id: UUID | None = None
     idempotency: Idempotency | None = None
     trace: Trace = None
 
     def job(self, job_id: UUID, filename: str, submitted_at: datetime, **facts: object) -> Job:
         """`facts`: further fields of the job."""
-        names = ("owner", "lane", "webhook_url", "formats", "batch_id", "idempotency", "trace")
+        names = ("owner", "lane", "webhook_url", "formats", "batch_id", "idempotency", "trace", "correct")
         own = {name: getattr(self, name) for name in names}
         return Job.model_validate(
             {"job_id": job_id, "source": "http", "filename": filename, "submitted_at": submitted_at, **own, **facts}

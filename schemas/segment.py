@@ -1,5 +1,7 @@
 """Pieces of text with their times, in seconds from the start of the file."""
 
+from pydantic import Field
+
 from schemas.options import Filter
 from schemas.record import Value
 
@@ -22,6 +24,9 @@ class Segment(Value):
     no_speech_prob: float = 0.0
     compression_ratio: float = 1.0
     words: tuple[Word, ...] | None = None
+    raw_text: str | None = Field(
+        None, description="as transcribed, where `text` was corrected", exclude_if=lambda raw_text: raw_text is None
+    )
 
 
 class RemovedSegment(Value):

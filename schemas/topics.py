@@ -17,7 +17,7 @@ from schemas.record import Record
 from schemas.stats import StatsPublished
 from schemas.transcript import TranscriptCompleted
 from schemas.webhooks import WebhookAttempted, WebhookDelivery, WebhookEndpoint, WebhookEndpointState
-from schemas.work import ChunkReady, DecodeRequested, RunRevoked, WorkProgressed, WorkReported
+from schemas.work import ChunkReady, CorrectionRequested, DecodeRequested, RunRevoked, WorkProgressed, WorkReported
 from schemas.worker import WorkerReported
 
 Cleanup = Literal["delete", "compact", "compact,delete"]  # Kafka's cleanup.policy
@@ -86,7 +86,24 @@ CHUNKS_BULK = Topic(
     "chunks.bulk", "chunk id", ChunkReady, "delete", ("slicer", "coordinator"), ("transcriber",), transactional=True
 )
 CHUNK_RESULTS = Topic(
-    "chunk-results", "work_id", WorkReported, "delete", ("slicer", "transcriber"), ("coordinator",), co_partitioned=True
+    "chunk-results",
+    "work_id",
+    WorkReported,
+    "delete",
+    ("slicer", "transcriber", "corrector", "coordinator"),
+    ("coordinator",),
+    co_partitioned=True,
+    transactional=True,
+)
+CORRECTIONS = Topic(
+    "corrections",
+    "work_id",
+    CorrectionRequested,
+    "delete",
+    ("coordinator",),
+    ("corrector",),
+    retention_ms=DAY_MS,
+    transactional=True,
 )
 JOBS: Topic[JobChanged | None] = Topic(
     "jobs",
@@ -187,6 +204,7 @@ TOPICS: tuple[Topic, ...] = (
     CHUNKS_INTERACTIVE,
     CHUNKS_BULK,
     CHUNK_RESULTS,
+    CORRECTIONS,
     JOBS,
     PROGRESS,
     TRANSCRIPTS,

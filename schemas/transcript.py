@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from schemas.correction import Correction
 from schemas.jobs import Job, ResultSummary
 from schemas.options import DecodingOptions, ModelRef, SlicingOptions
 from schemas.record import Record, Sha256, Time, TraceContext
@@ -14,7 +15,9 @@ from schemas.work import AudioInfo
 
 
 class Transcript(Record):
-    """`results/<work_id>.json` in the work bucket: the complete result of a work, independent of the submitter."""
+    """`results/<work_id>.json` in the work bucket: the complete result of a work, independent of the submitter.
+
+    A corrected one is stored beside it, in `corrected/<work_id>/`, and has `raw_text` and `correction`."""
 
     TYPE: ClassVar[str] = "transcript"
 
@@ -36,6 +39,13 @@ class Transcript(Record):
     inference_s: float = 0.0
     timings: Timings | None = None
     created_at: Time
+    raw_text: str | None = Field(
+        None, description="as transcribed, where the text was corrected", exclude_if=lambda raw_text: raw_text is None
+    )
+    correction: Correction | None = Field(None, exclude_if=lambda correction: correction is None)
+
+    def with_warning(self, warning: TranscriptWarning | None) -> "Transcript":
+        return self if warning is None else self.model_copy(update={"warnings": (*self.warnings, warning)})
 
     @property
     def event_id(self) -> str:

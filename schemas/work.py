@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 from schemas.audio import AudioTrack
 from schemas.jobs import Work
 from schemas.options import DecodingOptions, ModelRef
-from schemas.record import Failure, Lane, ObjectRef, Record, Sha256, Trace, TraceContext, Value
+from schemas.record import Failure, Lane, ObjectRef, Record, Sha256, Time, Trace, TraceContext, Value
 from schemas.segment import RemovedSegment, Segment
 from schemas.warning import TranscriptWarning
 
@@ -203,7 +203,18 @@ class WorkFailed(Value):
     failure: Failure
 
 
-WorkEvent = Annotated[SliceOpened | SliceClosed | ChunkTranscribed | ChunkLost | WorkFailed, Field(discriminator="kind")]
+class WorkCorrected(Value):
+    """The end of a correction: from the corrector, or, when its time is over, from the coordinator itself."""
+
+    kind: Literal["work.corrected"] = "work.corrected"
+    owner: str | None = Field(None, description="whose jobs have this result; None: those of all owners")
+    corrected: ObjectRef | None = Field(None, description="the corrected transcript; None: the raw one is the result")
+    warning: TranscriptWarning | None = Field(None, description="why the raw transcript is the result")
+
+
+WorkEvent = Annotated[
+    SliceOpened | SliceClosed | ChunkTranscribed | ChunkLost | WorkFailed | WorkCorrected, Field(discriminator="kind")
+]
 
 
 class WorkReported(RunRecord):
@@ -219,7 +230,29 @@ class WorkReported(RunRecord):
     def event_id(self) -> str:
         span = getattr(self.event, "span", None)
         which = f":{span[0]}-{span[1]}:{getattr(self.event, 'attempt', 0)}" if span else ""
+        if isinstance(self.event, WorkCorrected):
+            which = f":{self.event.owner or ''}"
         return f"{self.work_id}:{self.run}:{self.event.kind}{which}"
+
+    @property
+    def subject(self) -> str:
+        return self.work_id
+
+
+class CorrectionRequested(RunRecord):
+    """`corrections`: correct the text of this transcript, for jobs of this owner. A repeated request has the same result."""
+
+    TYPE: ClassVar[str] = "correction.requested"
+
+    work_id: Sha256
+    run: str
+    owner: str
+    transcribed_at: Time = Field(description="when the transcript was made: an earlier one in the store is another")
+    until: Time = Field(description="then the raw text is the result")
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.work_id}:{self.run}:correction:{self.owner}"
 
     @property
     def subject(self) -> str:

@@ -123,6 +123,6 @@ class StoreSink:
 
     def _read(self, event: TranscriptCompleted) -> Transcript:
         try:
-            return self._transcripts.read(event.work_id, event.result.transcribed_at)
+            return self._transcripts.read_result(event.work_id, event.result)
         except NotFound as error:
             raise Undecodable("transcript_gone", f"the record names a transcript that is not in the store: {error}") from error

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from scripts import dashboard, metrics_page
 from tests.monitored import MONITORING, expressions, names, rules
@@ -75,9 +75,11 @@ def test_reasons_that_an_alert_leaves_out_exist() -> None:
 def test_prometheus_of_compose_reads_every_stage() -> None:
     (job,) = yaml.safe_load((MONITORING / "prometheus.yml").read_text())["scrape_configs"]
     (targets,) = (config["targets"] for config in job["static_configs"])
-    names = {name for name, service in services().items() if service in compose_stages().values()}
-    ports = {settings(service["environment"]).health_port for service in compose_stages().values()}
-    assert sorted(targets) == sorted(f"{name}:{port}" for name in names for port in ports)
+    stages = {name: service for name, service in services().items() if service in compose_stages().values()}
+    named = {f"{name}:{settings(service['environment']).health_port}": "profiles" in service for name, service in stages.items()}
+    assert sorted(targets) == sorted(target for target, is_optional in named.items() if not is_optional)
+    optional = [target for target, is_optional in named.items() if is_optional]
+    assert all(f"# - {target} " in (MONITORING / "prometheus.yml").read_text() for target in optional), "commented out"
     assert job["job_name"] == "murmur", "alerts name it"
 
 

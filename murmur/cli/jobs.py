@@ -36,6 +36,7 @@ def submit(
     ] = None,
     lane: Annotated[str | None, typer.Option(help="the same by the names of the lanes: interactive or bulk")] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="transcribe again, and replace the earlier transcript")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="the text as transcribed, where the gateway has texts corrected")] = False,
     json: AsJson = False,
     api_key: ApiKey = None,
     *,
@@ -57,6 +58,7 @@ def submit(
         "priority": priority,
         "lane": lane,
         "no_cache": "true" if no_cache else None,
+        "correct": "false" if raw else None,
     }
     fields |= {name: value for name, value in more.items() if value is not None}
     with _gateway(api_key, json) as gateway:

@@ -50,7 +50,7 @@ def run(
     settings = load.settings(no_auth=no_auth or None)
     logs.set_up(settings)
     load.warn_of_misspelt()
-    chosen = stages.of(settings.store) if "all" in names else list(dict.fromkeys(names))
+    chosen = stages.of(settings.store, corrects=settings.corrects) if "all" in names else list(dict.fromkeys(names))
     for name in chosen:
         stages.check(name)
     if "gateway" in chosen:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from murmur.cli.results import Results
     from runtime.settings import Settings
 
-STAGES = ("gateway", "coordinator", "slicer", "transcriber")
+STAGES = ("gateway", "coordinator", "slicer", "transcriber", "corrector")
 MODEL_S = 600.0  # the longest time that a model may take to load, once it is here
 DEFAULT_FORMATS = "txt,srt,vtt,json"
 INTERRUPTED, TERMINATED = 130, 143

@@ -148,7 +148,8 @@ def _rewrites(
             continue
         requested, transcript = view.request(job.job.job_id), transcripts.find(job.work_id)
         if requested is not None and transcript is not None:
-            yield requested.model_copy(update={"result": transcript, "rewrite": True}), None
+            corrected = job.result.corrected if job.result is not None else None
+            yield requested.model_copy(update={"result": corrected or transcript, "rewrite": True}), None
 
 
 def _is_there(objects: ObjectStore, dropped: ObjectRef | None) -> bool:

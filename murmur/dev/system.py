@@ -34,7 +34,7 @@ class Dev:
 
     def __init__(self, settings: Settings, only: Sequence[str] = tuple(stages.STAGES)) -> None:
         self.settings = with_folders(settings)
-        self._only = only
+        self._only = [name for name in only if name != "corrector" or settings.corrects]
         self._stopped = threading.Event()
         self._failure: BaseException | None = None
         self._running: dict[str, Supervised] = {}

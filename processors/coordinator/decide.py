@@ -4,11 +4,12 @@ Called by the coordinator's loop, and safe to call again with the same event: no
 decision.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from processors.coordinator import assembly, forgetting, reports
+from processors.coordinator import assembly, correction, forgetting, reports, run_records
+from processors.coordinator.correction import Corrected
 from processors.coordinator.draft import Draft
 from processors.coordinator.entries import CLEARED, CacheEntry, Change, ChunkState, JobState, WorkState
 from processors.coordinator.tables import Tables
@@ -17,19 +18,15 @@ from runtime.objects import keys
 from schemas.cache import CacheCleared
 from schemas.jobs import CancelRequested, Job, JobRequested, State, Work
 from schemas.record import Failure, ObjectRef
-from schemas.topics import CHUNKS_BULK, CHUNKS_INTERACTIVE, DECODES, PROGRESS, REVOCATIONS
 from schemas.transcript import Transcript
 from schemas.work import (
     ChunkLost,
-    ChunkReady,
     ChunkTranscribed,
-    DecodeRequested,
-    RunRevoked,
     SliceClosed,
-    SlicedChunk,
     SliceOpened,
+    WorkCorrected,
+    WorkEvent,
     WorkFailed,
-    WorkProgressed,
     WorkReported,
 )
 
@@ -42,12 +39,14 @@ OF_ONE_OBJECT = frozenset({"audio_gone", "content_changed"})  # failures of the 
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a decision depends on besides tables and event. `new_run`: the id of a run that begins with this event, made of its
-    partition and offset."""
+    partition and offset. `finished`: the transcript that answers a request, or that a report of the corrector names.
+    `correction_s`: how long a text may take to be corrected; None: none is."""
 
     new_run: str
     now: datetime
     work_bucket: str
     finished: Transcript | None = None
+    correction_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +77,41 @@ def _requested(draft: Draft, event: JobRequested, context: Context) -> None:
     if known is not None:
         _known(draft, known, event, context)
     elif context.finished is not None:
-        _succeed(draft, {job_id: event.job}, context.finished, work, context)
+        _answer(draft, event, context.finished, context)
     elif event.refused is not None:
         draft.set_job(job_id, _ended(work.work_id, "FAILURE", context.now))
         draft.outputs.append(reports.changed(event.job, work, "FAILURE", context.now, error=event.refused))
-    elif (state := draft.work(work.work_id)) is not None and (state.no_cache or not event.no_cache):
+    elif (state := draft.work(work.work_id)) is not None and _may_join(state, event):
         draft.set_job(job_id, _waiting(event, started=state.started_at is not None))
         if state.started_at is not None:
             draft.outputs.append(_changed(event.job, state, "STARTED", context))
     else:
         _begin(draft, event, state, context)
+
+
+def _may_join(state: WorkState, event: JobRequested) -> bool:
+    """A work whose text is being corrected has its transcript already: here that must not, or cannot, be the answer."""
+    return state.correction is None and (state.no_cache or not event.no_cache)
+
+
+def _answer(draft: Draft, event: JobRequested, finished: Transcript, context: Context) -> None:
+    """From the cache. If its text is to be corrected, the corrector finds what it has made of the transcript before, or corrects
+    it by its present rules; jobs that are already waiting for that are joined."""
+    job, work = event.job, event.work
+    job_id = str(job.job_id)
+    if not correction.to_correct({job_id: job}, finished, context.correction_s):
+        _succeed(draft, {job_id: job}, finished, work, context)
+        return
+    state = draft.work(work.work_id)
+    draft.set_job(job_id, _waiting(event, started=state is not None and state.started_at is not None))
+    if state is None or state.correction is not None:  # else the end of the run in progress will have its text corrected
+        state = state or WorkState(work=work, run=context.new_run, starter="", lane=job.lane, trace=job.trace)
+        draft.set_work(_correcting(draft, state, [job], finished, context))
+
+
+def _correcting(draft: Draft, state: WorkState, jobs: Iterable[Job], transcript: Transcript, context: Context) -> WorkState:
+    assert context.correction_s is not None
+    return correction.request(draft, state, jobs, transcript, correction.until(context.now, context.correction_s))
 
 
 def _begin(draft: Draft, event: JobRequested, earlier: WorkState | None, context: Context) -> None:
@@ -97,12 +121,12 @@ def _begin(draft: Draft, event: JobRequested, earlier: WorkState | None, context
     run = {"run": context.new_run, "starter": job_id, "lane": job.lane, "no_cache": event.no_cache, "trace": job.trace}
     state = WorkState.model_validate({"work": event.work, **run})
     if earlier is not None:
-        draft.outputs.append(_revocation(earlier))
+        draft.outputs.append(run_records.revocation(earlier))
         draft.restart_work(state)
     else:
         draft.set_work(state)
     draft.set_job(job_id, _waiting(event, started=False))
-    draft.outputs.append(_decode(state))
+    draft.outputs.append(run_records.decode(state))
 
 
 def _known(draft: Draft, known: JobState, event: JobRequested, context: Context) -> None:
@@ -113,17 +137,13 @@ def _known(draft: Draft, known: JobState, event: JobRequested, context: Context)
         draft.outputs.append(reports.changed(job, work, "REVOKED", context.now))
     elif known.state == "SUCCESS" and event.rewrite and context.finished is not None:
         # The result files of this drop were deleted: the store sink writes them again.
-        result = reports.summary(job, context.finished, _transcript_ref(context, work.work_id))
+        end = Corrected(event.result if context.finished.correction is not None else None)
+        result = reports.summary(job, context.finished, _transcript_ref(context, work.work_id), end)
         draft.outputs.append(reports.completed(job, context.finished, result, context.now, cached=True))
 
 
 def _waiting(event: JobRequested, *, started: bool) -> JobState:
     return JobState(work_id=event.work.work_id, state="STARTED" if started else "PENDING", job=event.job)
-
-
-def _decode(state: WorkState) -> Output:
-    request = DecodeRequested(work=state.work, run=state.run, lane=state.lane, attempt=state.decodes - 1, trace=state.trace)
-    return Output(DECODES, state.work.work_id, request)
 
 
 def _cancelled(draft: Draft, event: CancelRequested, context: Context) -> None:
@@ -143,7 +163,7 @@ def _cancelled(draft: Draft, event: CancelRequested, context: Context) -> None:
     draft.set_job(job_id, _ended(known.work_id, "REVOKED", context.now))
     draft.outputs.append(_changed(known.job, state, "REVOKED", context))
     if not draft.waiting(known.work_id):
-        draft.outputs.append(_revocation(state))
+        draft.outputs.append(run_records.revocation(state))
         draft.delete_work(known.work_id)
 
 
@@ -157,15 +177,18 @@ def _ended(work_id: str, state: State, now: datetime) -> JobState:
     return JobState(work_id=work_id, state=state, ended_at=now)
 
 
-def _revocation(state: WorkState) -> Output:
-    return Output(REVOCATIONS, state.work.work_id, RunRevoked(work_id=state.work.work_id, run=state.run, trace=state.trace))
-
-
 def _reported(draft: Draft, report: WorkReported, context: Context) -> None:
     state = draft.work(report.work_id)
     if state is None or state.run != report.run:
         return  # of a run that has ended
-    match report.event:
+    if isinstance(report.event, WorkCorrected):
+        _corrected(draft, state, report.event, context)
+    elif state.correction is None:  # else a repeat: its transcript is finished
+        _transcription_reported(draft, state, report.event, context)
+
+
+def _transcription_reported(draft: Draft, state: WorkState, event: WorkEvent, context: Context) -> None:
+    match event:
         case SliceOpened() as opened:
             if state.chunks is None and state.audio_info != opened.audio_info:  # else a repeat
                 known = {"audio_info": opened.audio_info, "chosen_lane": opened.lane}
@@ -204,26 +227,11 @@ def _transcribed(draft: Draft, state: WorkState, result: ChunkTranscribed, conte
     if known is None or (known.is_awaited and result.attempt > 0):
         draft.set_chunk(work_id, ChunkState(result=result, again=known is not None))
         share = draft.tally(work_id).share(state)
-        draft.outputs.append(Output(PROGRESS, work_id, _progressed(state, result, share)))
+        draft.outputs.append(run_records.progress(state, result, share))
         _go_on(draft, state, context)
     elif known.is_awaited:  # its audio was missing and has been written again: it can be requested once more
         draft.set_chunk(work_id, known.model_copy(update={"again": False}))
         _go_on(draft, state, context)
-
-
-def _progressed(state: WorkState, result: ChunkTranscribed, share: float) -> WorkProgressed:
-    return WorkProgressed(
-        work_id=state.work.work_id,
-        run=state.run,
-        span=result.span,
-        share=share,
-        segments=result.segments,
-        index=result.index,
-        language=result.language,
-        language_probability=None if result.language is None else result.language_probability,
-        may_change=assembly.may_change(state, result),
-        trace=state.trace,
-    )
 
 
 def _go_on(draft: Draft, state: WorkState, context: Context) -> None:
@@ -235,34 +243,19 @@ def _go_on(draft: Draft, state: WorkState, context: Context) -> None:
     if doubtful := assembly.doubtful(state, chunks):
         for chunk, language in doubtful:
             draft.set_chunk(work_id, chunks[chunk.span].model_copy(update={"again": True}))
-            draft.outputs.append(_again(state, chunk, language, chunks[chunk.span].result, context))
+            first = chunks[chunk.span].result
+            draft.outputs.append(run_records.second_transcription(state, chunk, language, first, context.work_bucket))
         return
     waiting = draft.waiting(work_id)
     draft.transcript = assembly.assemble(state, chunks, waiting, context.now)
-    _succeed(draft, waiting, draft.transcript, state, context)
     draft.set_cached(work_id, CacheEntry(transcript=_transcript_ref(context, work_id), finished_at=context.now))
-    draft.delete_work(work_id)
-
-
-def _again(state: WorkState, chunk: SlicedChunk, language: str, first: ChunkTranscribed, context: Context) -> Output:
-    work = state.work
-    lane = state.lane or "bulk"
-    ready = ChunkReady(
-        work_id=work.work_id,
-        run=state.run,
-        slice_id=work.slice_id,
-        span=chunk.span,
-        pieces=chunk.pieces,
-        audio=ObjectRef(bucket=context.work_bucket, key=keys.chunk_key(work.slice_id, state.run, chunk.span)),
-        audio_sha256=first.audio_sha256,
-        model=work.model,
-        decoding=work.decoding.model_copy(update={"language": language}),
-        lane=lane,
-        attempt=1,
-        index=first.index,
-        trace=state.trace,
-    )
-    return Output(CHUNKS_INTERACTIVE if lane == "interactive" else CHUNKS_BULK, ready.chunk_id, ready)
+    correcting = correction.to_correct(waiting, draft.transcript, context.correction_s)
+    raw = {job_id: job for job_id, job in waiting.items() if job_id not in correcting}
+    _succeed(draft, raw, draft.transcript, state, context)
+    if correcting:  # the chunks are in the transcript
+        draft.restart_work(_correcting(draft, state, correcting.values(), draft.transcript, context))
+    else:
+        draft.delete_work(work_id)
 
 
 def _lost(draft: Draft, state: WorkState, context: Context) -> None:
@@ -273,7 +266,7 @@ def _lost(draft: Draft, state: WorkState, context: Context) -> None:
         return
     state = state.model_copy(update={"decodes": state.decodes + 1})
     draft.set_work(state)
-    draft.outputs.append(_decode(state))
+    draft.outputs.append(run_records.decode(state))
 
 
 def _object_failed(draft: Draft, state: WorkState, failure: Failure, context: Context) -> None:
@@ -288,14 +281,14 @@ def _object_failed(draft: Draft, state: WorkState, failure: Failure, context: Co
     for job_id in waiting.keys() - others.keys():
         draft.set_job(job_id, _ended(state.work.work_id, "FAILURE", context.now))
         draft.outputs.append(_changed(waiting[job_id], state, "FAILURE", context, error=failure))
-    draft.outputs.append(_revocation(state))
+    draft.outputs.append(run_records.revocation(state))
     starter, ref = next(iter(others.items()))
     work = state.work.model_copy(update={"audio": ref})
     kept = {"lane": state.lane, "started_at": state.started_at, "no_cache": state.no_cache}
     run = {"run": context.new_run, "starter": starter, "trace": waiting[starter].trace}
     state = WorkState.model_validate({"work": work, **run, **kept})
     draft.restart_work(state)
-    draft.outputs.append(_decode(state))
+    draft.outputs.append(run_records.decode(state))
 
 
 def _own_object(job: Job, work: Work, context: Context) -> ObjectRef:
@@ -312,22 +305,53 @@ def _is_same(one: ObjectRef, other: ObjectRef) -> bool:
     return (one.bucket, one.key) == (other.bucket, other.key) and all(a == b for a, b in pairs if a and b)
 
 
+def _corrected(draft: Draft, state: WorkState, report: WorkCorrected, context: Context) -> None:
+    """Ends the jobs of this owner; with those of the last one the work ends, too."""
+    if state.correction is None:
+        return  # a repeat
+    if context.finished is None:
+        _transcribe_again(draft, state, context)
+        return
+    work_id = state.work.work_id
+    waiting = draft.waiting(work_id)
+    ended = {job_id: job for job_id, job in waiting.items() if report.owner in (None, job.owner)}
+    end = Corrected.by(report, context.finished)
+    _succeed(draft, ended, context.finished.with_warning(end.uncorrected), state, context, end)
+    if len(ended) == len(waiting):
+        draft.delete_work(work_id)
+
+
+def _transcribe_again(draft: Draft, state: WorkState, context: Context) -> None:
+    """The transcript is no longer in the store."""
+    again = {"run": context.new_run, "correction": None, "chunks": None, "decodes": 1}
+    state = state.model_copy(update=again)
+    draft.restart_work(state)
+    draft.outputs.append(run_records.decode(state))
+
+
 def _failed(draft: Draft, state: WorkState, failure: Failure, context: Context) -> None:
     work_id = state.work.work_id
     for job_id, job in draft.waiting(work_id).items():
         draft.set_job(job_id, _ended(work_id, "FAILURE", context.now))
         draft.outputs.append(_changed(job, state, "FAILURE", context, error=failure))
-    draft.outputs.append(_revocation(state))  # its chunks that still wait need not be transcribed
+    draft.outputs.append(run_records.revocation(state))  # its chunks that still wait need not be transcribed
     draft.delete_work(work_id)
 
 
-def _succeed(draft: Draft, jobs: Mapping[str, Job], transcript: Transcript, origin: WorkState | Work, context: Context) -> None:
-    """`origin`: the work that just ended, or the Work of a request that is answered from the cache."""
+def _succeed(  # noqa: PLR0913 - the last one has a default
+    draft: Draft,
+    jobs: Mapping[str, Job],
+    transcript: Transcript,
+    origin: WorkState | Work,
+    context: Context,
+    end: Corrected = reports.NOT_CORRECTED,
+) -> None:
+    """`origin`: the work that just ended, or the Work of a request that is answered from the cache. `end`: of its correction."""
     state, work = (origin, origin.work) if isinstance(origin, WorkState) else (None, origin)
     ref = _transcript_ref(context, transcript.work_id)
     for job_id, job in jobs.items():
         cached = state is None or state.starter != job_id
-        result = reports.summary(job, transcript, ref)
+        result = reports.summary(job, transcript, ref, end)
         started_at = _started_at(job, state.started_at if state is not None else context.now)
         facts = {"cached": cached, "result": result, "started_at": started_at, "duration_s": transcript.duration_s}
         facts["lane"] = state.chosen_lane if state is not None else None

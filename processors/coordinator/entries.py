@@ -18,9 +18,18 @@ from schemas.work import AudioInfo, ChunkTranscribed, SlicedChunk, Span
 STATES: Mapping[str, State] = {state: state for state in get_args(State)}
 
 
+class Correcting(Value):
+    """A transcript is finished, and its text is being corrected for these owners."""
+
+    transcribed_at: Time
+    until: Time
+    owners: tuple[str, ...] = ()
+
+
 class WorkState(Value):
-    """A work in progress. `chunks` is None until the slicer's closing record; `starter` is the job that began the run.
-    `no_cache`: that job demanded a new transcription. `lane`: as it was requested; `chosen_lane`: as the slicer has reported."""
+    """A work in progress. `chunks` is None until the slicer's closing record; `starter` is the job that began the run, empty if
+    its transcript was there before. `no_cache`: that job demanded a new transcription. `lane`: as it was requested;
+    `chosen_lane`: as the slicer has reported."""
 
     work: Work
     run: str
@@ -36,6 +45,7 @@ class WorkState(Value):
     vad_s: float | None = None
     decoder_peak_memory_bytes: int | None = None
     trace: Trace = None
+    correction: Correcting | None = None
 
     @property
     def duration_s(self) -> float | None:

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from processors.coordinator.correction import Corrected
 from runtime.kafka.messages import Output
 from runtime.objects import names
 from schemas import codec
@@ -12,6 +13,7 @@ from schemas.topics import JOBS, TRANSCRIPTS
 from schemas.transcript import Transcript, TranscriptCompleted
 
 WARNINGS_MAX = 20  # in the record of a job, which is to stay small
+NOT_CORRECTED = Corrected()
 INLINE_MAX_BYTES = 256 * 1024  # a longer transcript is only referred to: a quarter of the broker's usual record limit
 
 
@@ -37,8 +39,9 @@ def completed(job: Job, transcript: Transcript, result: ResultSummary, now: date
     return Output(TRANSCRIPTS, str(job.job_id), record)
 
 
-def summary(job: Job, transcript: Transcript, ref: ObjectRef) -> ResultSummary:
-    """`files` are named after the job's own object, even if another one with the same content was read."""
+def summary(job: Job, transcript: Transcript, ref: ObjectRef, end: Corrected = NOT_CORRECTED) -> ResultSummary:
+    """`files` are named after the job's own object, even if another one with the same content was read. `end`: of the correction;
+    `transcript` is the result, with its warning."""
     files = job.files or (names.result_keys(job.dropped.key) if job.dropped is not None else ())
     return ResultSummary(
         transcript=ref,
@@ -49,4 +52,6 @@ def summary(job: Job, transcript: Transcript, ref: ObjectRef) -> ResultSummary:
         files=files,
         warnings=transcript.warnings[:WARNINGS_MAX],
         transcribed_at=transcript.created_at,
+        corrected=end.corrected,
+        uncorrected=end.uncorrected,
     )

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from processors.coordinator import forgetting, job_log
+from processors.coordinator import correction, forgetting, job_log
 from processors.coordinator.decide import Context, Decision, Event, decide
 from processors.coordinator.entries import CHANGELOGS, Change, WorkState
 from processors.coordinator.tables import Tables
@@ -17,7 +17,7 @@ from runtime.kafka.client import Kafka
 from runtime.kafka.loop import Loop, LoopOptions
 from runtime.kafka.messages import Output, Partition, Received, Step
 from runtime.logs import get_logger
-from runtime.objects import NotFound
+from runtime.objects import NotFound, keys
 from runtime.objects.transcripts import Transcripts
 from runtime.resources import Resources, Stage
 from runtime.settings import Settings
@@ -27,7 +27,7 @@ from schemas.codec import Undecodable
 from schemas.jobs import JobChanged, JobRequested
 from schemas.topics import CACHE_CLEARS, CANCELLATIONS, CHUNK_RESULTS, REQUESTS, REVOCATIONS, Topic
 from schemas.transcript import Transcript
-from schemas.work import DecodeRequested
+from schemas.work import DecodeRequested, WorkCorrected, WorkReported
 
 log = get_logger(__name__)
 IDLE_S = 10.0  # how often entries expire while there are no events
@@ -61,6 +61,8 @@ class Coordinator:
     def handle(self, records: Sequence[Received[Event]]) -> Iterable[Step]:
         for record in records:
             yield Step(outputs=self._outputs(record, datetime.now(UTC)), settles=record)
+        if overdue := self._overdue(datetime.now(UTC)):
+            yield Step(outputs=overdue)
         if not records and time.monotonic() >= self._idle_until_s:
             self._idle_until_s = time.monotonic() + IDLE_S
             for partition in self._tables:
@@ -96,6 +98,15 @@ class Coordinator:
             tables.apply(change)
         return [*outputs, *(change.output(partition) for change in changes)]
 
+    def _overdue(self, now: datetime) -> list[Output]:
+        """Corrections whose time is over end by a report of our own. Not by a decision of this turn: only an event ensures that
+        this process still owns the partition."""
+        found: list[Output] = []
+        for number, tables in self._tables.items():
+            for work_id in tables.take_overdue(now):
+                found.append(correction.overdue(tables.works[work_id], number))
+        return found
+
     def _keep_folders(self, decision: Decision) -> None:
         """Opens the folder of a work that begins, and deletes that of one whose transcript is stored. A run that must not use
         earlier results has none."""
@@ -110,14 +121,35 @@ class Coordinator:
 
     def _context(self, tables: Tables, record: Received[Event], now: datetime) -> Context:
         new_run = f"{record.partition.number}-{record.offset}"
-        finished = self._finished(tables, record.event) if isinstance(record.event, JobRequested) else None
-        return Context(new_run, now, self._settings.work_bucket, finished)
+        event, finished = record.event, None
+        if isinstance(event, JobRequested):
+            finished = self._finished(tables, event)
+        elif isinstance(event, WorkReported) and isinstance(event.event, WorkCorrected):
+            finished = self._corrected(tables.works.get(event.work_id), event.event)
+        correction_s = self._settings.correction_timeout_s if self._settings.corrects else None
+        return Context(new_run, now, self._settings.work_bucket, finished, correction_s)
+
+    def _corrected(self, state: WorkState | None, report: WorkCorrected) -> Transcript | None:
+        """The transcript that the report names, or the raw one if that cannot be read. None: neither can, or no job waits."""
+        if state is None or state.correction is None:
+            return None
+        work_id, made_at = state.work.work_id, state.correction.transcribed_at
+        for ref in (report.corrected, None):
+            try:
+                return self._transcripts.read_at(ref, work_id, made_at) if ref else self._transcripts.read(work_id, made_at)
+            except (NotFound, Undecodable) as error:
+                log.warning("transcript.lost", work_id=work_id, error=error)
+        return None
 
     def _finished(self, tables: Tables, request: JobRequested) -> Transcript | None:
         """The transcript, if one exists according to the cache table or to the request, and may be the answer."""
         work_id = request.work.work_id
-        if request.no_cache or (work_id not in tables.cache and request.result is None):
+        state = tables.works.get(work_id)
+        is_known = work_id in tables.cache or request.result is not None or (state is not None and state.correction is not None)
+        if request.no_cache or not is_known:
             return None
+        if request.rewrite and request.result is not None and keys.is_corrected(request.result.key):
+            return self._transcripts.read_at(request.result, work_id)  # seed has found it there
         times = [cleared for cleared in (tables.cleared_at, request.cache_cleared_at) if cleared is not None]
         try:
             transcript = self._transcripts.read_stored(work_id)

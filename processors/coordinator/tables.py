@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any
 
 from processors.coordinator.entries import CLEARED, CacheEntry, Change, ChunkState, JobState, WorkState
@@ -24,7 +24,8 @@ class Tables:
     """The entries of one partition, and two indexes of `jobs`: those that wait, by work, and those that have ended.
 
     `cache` and `ended` begin with the oldest. `cleared_at`: works that finished until then are no longer in the cache.
-    `tallies` are made when a work is first asked for.
+    `tallies` are made when a work is first asked for. `correcting`: when the time of corrections is over, the first ones first;
+    without those that `take_overdue` has returned.
     """
 
     works: dict[str, WorkState] = field(default_factory=dict)
@@ -35,6 +36,7 @@ class Tables:
     waiting: dict[str, dict[str, Job]] = field(default_factory=dict)
     ended: OrderedDict[str, datetime] = field(default_factory=OrderedDict)
     tallies: dict[str, Tally] = field(default_factory=dict, compare=False, repr=False)
+    correcting: OrderedDict[str, datetime] = field(default_factory=OrderedDict, compare=False, repr=False)
 
     def apply(self, change: Change) -> None:
         match change.table:
@@ -50,6 +52,8 @@ class Tables:
 
     def _apply_work(self, work_id: str, state: WorkState | None) -> None:
         _set(self.works, work_id, state)
+        until = state.correction.until if state is not None and state.correction is not None else None
+        _set(self.correcting, work_id, until)
         tally = self.tallies.get(work_id)
         if tally is not None and (state is None or state.chunks is not tally.chunks):
             del self.tallies[work_id]
@@ -76,6 +80,13 @@ class Tables:
             _set_of(self.waiting, state.work_id, job_id, state.job)
         elif state is not None and state.ended_at is not None:
             self.ended[job_id] = state.ended_at
+
+    def take_overdue(self, now: datetime) -> list[str]:
+        """Works whose correction should have ended, each once: until they change, or the tables are restored."""
+        overdue = list(takewhile(lambda work_id: self.correcting[work_id] <= now, self.correcting))
+        for work_id in overdue:
+            del self.correcting[work_id]
+        return overdue
 
     def tally(self, work_id: str) -> Tally:
         """Of a work in progress."""

@@ -9,6 +9,8 @@ from schemas.work import Span
 
 UPLOADS, TRANSCRIPTS = "uploads/", "results/"
 SESSION_SECRET = "gateway/session-secret"  # noqa: S105 - the key of the object; see producers/gateway/access/sessions.py
+CORRECTED = "corrected/"  # corrected transcripts, in a folder for each work
+CORRECTION_CACHE = "correction-cache/"  # answers of the corrector's endpoint, by what was asked
 PROMISES = "promised-uploads/"
 DIRECT_UPLOADS = "direct-uploads/"  # in the uploads bucket
 
@@ -49,6 +51,23 @@ def chunk_key(slice_id: str, run: str, span: Span) -> str:
 
 def transcript_key(work_id: str) -> str:
     return f"{TRANSCRIPTS}{work_id}.json"
+
+
+def corrected_prefix(work_id: str) -> str:
+    return f"{CORRECTED}{work_id}/"
+
+
+def corrected_key(work_id: str, version: str) -> str:
+    """Of a work's text as corrected by one version of the rules and the corrector."""
+    return f"{corrected_prefix(work_id)}{version}.json"
+
+
+def is_corrected(key: str) -> bool:
+    return key.startswith(CORRECTED)
+
+
+def correction_cache_key(digest: str) -> str:
+    return f"{CORRECTION_CACHE}{digest}.json"
 
 
 def dead_letter_key(subject: str) -> str:

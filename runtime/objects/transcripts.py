@@ -1,4 +1,5 @@
-"""Finished transcripts in the work bucket. Written by the coordinator; read by it, by gateways and by the store sink."""
+"""Finished transcripts in the work bucket. Written by the coordinator, corrected ones by the corrector; read by them, by gateways
+and by the sinks that deliver them."""
 
 import threading
 from datetime import datetime
@@ -11,12 +12,17 @@ from runtime.gc_pause import gc_paused
 from runtime.objects import keys
 from runtime.objects.store import NotFound, ObjectStore
 from schemas import codec
+from schemas.jobs import ResultSummary
 from schemas.record import ObjectRef
 from schemas.segment import Segment
 from schemas.transcript import Transcript
+from schemas.warning import TranscriptWarning
 
 RECENT = 256
 ONE_CALL_BYTES = 256 * 1024
+CORRECTED_GONE = TranscriptWarning(
+    code="uncorrected", message="the corrected text is no longer in the store: this is the raw one"
+)
 
 
 class Transcripts:
@@ -35,15 +41,55 @@ class Transcripts:
         self._remember(key, info.etag, transcript)
         return info.ref
 
+    def write_corrected(self, transcript: Transcript) -> ObjectRef:
+        """As `write()`, beside the raw one."""
+        assert transcript.correction is not None
+        key = keys.corrected_key(transcript.work_id, transcript.correction.version)
+        info = self._objects.put(self._bucket, key, codec.encode(transcript), content_type="application/json")
+        self._remember(key, info.etag, transcript)
+        return info.ref
+
+    def corrected_ref(self, transcript: Transcript) -> ObjectRef:
+        """Where `write_corrected()` has put it."""
+        assert transcript.correction is not None
+        return ObjectRef(bucket=self._bucket, key=keys.corrected_key(transcript.work_id, transcript.correction.version))
+
+    def read_result(self, work_id: str, result: ResultSummary | None) -> Transcript:
+        """The result of a job: the corrected transcript if it has one, else the raw one. Raises as `read()`: a corrected one that
+        is no longer there is replaced by the raw one, with a warning."""
+        made_at = result.transcribed_at if result is not None else None
+        if result is None or result.corrected is None:
+            return self.read(work_id, made_at).with_warning(result.uncorrected if result is not None else None)
+        try:
+            return self.read_at(result.corrected, work_id, made_at)
+        except NotFound:
+            return self.read(work_id, made_at).with_warning(CORRECTED_GONE)
+
+    def read_at(self, ref: ObjectRef, work_id: str, not_before: datetime | None = None) -> Transcript:
+        """The corrected transcript at this address. Raises as `read()`."""
+        return self._read_known(ref.key, work_id, not_before)
+
+    def read_corrected(self, work_id: str, version: str, made_at: datetime) -> Transcript | None:
+        """The corrected text of the transcript that was made then; None: there is none that is complete. Raises
+        StoreUnavailable."""
+        try:
+            transcript = self._read_known(keys.corrected_key(work_id, version), work_id, made_at)
+        except (NotFound, codec.Undecodable):
+            return None
+        is_usable = transcript.created_at == made_at and transcript.correction is not None and transcript.correction.is_complete
+        return transcript if is_usable else None
+
+    def delete_corrected(self, work_id: str) -> None:
+        """All corrected texts of the work. Blocks."""
+        for info in list(self._objects.list(self._bucket, keys.corrected_prefix(work_id))):
+            self._objects.delete(self._bucket, info.key)
+            with self._lock:
+                self._recent.pop(info.key, None)
+
     def read(self, work_id: str, not_before: datetime | None = None) -> Transcript:
         """`not_before`: when it was made; an earlier one in memory has been replaced in the store. Blocks. Raises NotFound,
         StoreUnavailable, or Undecodable for a file that another program wrote there."""
-        key = keys.transcript_key(work_id)
-        with self._lock:
-            known = self._recent.get(key)
-            if known is not None and (not_before is None or known[1].created_at >= not_before):
-                return known[1]
-        return self._read(key, work_id, None)
+        return self._read_known(keys.transcript_key(work_id), work_id, not_before)
 
     def read_stored(self, work_id: str) -> Transcript:
         """As `read()`, and only what the store still has: an object that was damaged since is not answered from memory."""
@@ -69,6 +115,13 @@ class Transcripts:
         """After the object was deleted."""
         with self._lock:
             self._recent.pop(keys.transcript_key(work_id), None)
+
+    def _read_known(self, key: str, work_id: str, not_before: datetime | None) -> Transcript:
+        with self._lock:
+            known = self._recent.get(key)
+            if known is not None and (not_before is None or known[1].created_at >= not_before):
+                return known[1]
+        return self._read(key, work_id, None)
 
     def _read(self, key: str, work_id: str, etag: str | None) -> Transcript:
         transcript = _decoded(self._objects.get(self._bucket, key))

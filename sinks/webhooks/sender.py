@@ -113,8 +113,7 @@ class Sender:
             return self._bodies.progress(delivery.type, at, job, delivery.data)
         transcript: Transcript | None = None
         if job.state == "SUCCESS":
-            made_at = job.result.transcribed_at if job.result is not None else None
-            transcript = self._transcripts.read(job.work_id, made_at)
+            transcript = self._transcripts.read_result(job.work_id, job.result)
         return self._bodies.job(job, transcript)
 
     def _begin(self, which: Hashable, order: Order) -> None:

@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, ConfigDict, Field, JsonValue, RootModel
 from producers.gateway.documents.document import Document
 from producers.gateway.documents.openai import OpenAiSegment, OpenAiWord
 from schemas.audio import AudioTrack
+from schemas.correction import Correction
 from schemas.jobs import Source, State
 from schemas.options import ModelRef, Task
 from schemas.record import Failure
@@ -88,6 +89,7 @@ class TranscriptSegment(Document):
     no_speech_prob: float
     compression_ratio: float
     words: tuple[Word, ...] | None = Field(None, description="missing unless they were requested")
+    raw_text: str | None = Field(None, description="as transcribed; missing unless it was corrected")
 
 
 class ProgressDocument(Document):
@@ -105,6 +107,7 @@ class Transcription(Document):
     """The text."""
 
     text: str
+    raw_text: str | None = Field(None, description="as transcribed; missing unless the text was corrected")
     segments: tuple[TranscriptSegment, ...]
     language: str | None = Field(description="null: nobody speaks")
     duration: float
@@ -122,6 +125,7 @@ class Result(Document):
     warnings: tuple[TranscriptWarning, ...]
     audio_info: AudioInfo
     cached: bool
+    correction: Correction | None = Field(None, description="what was corrected; missing unless the text was corrected")
 
 
 class TranscriptJson(Document):
@@ -141,6 +145,8 @@ class TranscriptJson(Document):
     removed: tuple[RemovedSegment, ...]
     warnings: tuple[TranscriptWarning, ...]
     audio_info: AudioInfo
+    raw_text: str | None = Field(None, description="as transcribed; missing unless the text was corrected")
+    correction: Correction | None = Field(None, description="what was corrected; missing unless the text was corrected")
 
 
 class VerboseJson(Document):

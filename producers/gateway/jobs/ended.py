@@ -91,6 +91,7 @@ class EndedJobs:
         bucket = self._resources.settings.work_bucket
         self._resources.objects.delete(bucket, keys.transcript_key(job.work_id))
         self._transcripts.forget(job.work_id)
+        self._transcripts.delete_corrected(job.work_id)
         self._resources.chunk_results.delete(job.work_id)
         if job.job.source == "http" and job.job.retry_of is None:
             self._delete_upload(job.job)

@@ -91,7 +91,7 @@ class Documents:
         if job.state != "SUCCESS":
             return self._view.progress.following(job.work_id, position)
         try:
-            transcript = self._transcripts.read(job.work_id)
+            transcript = self._transcript(job)
         except (NotFound, Undecodable):  # which the status says
             return Following((), position)
         return OrderedSegments(transcript.segments).following(position, complete=True)
@@ -141,7 +141,7 @@ class Documents:
             raise Problem(410, "damaged", "The transcript in the store is damaged: retry the job.") from None
 
     def _transcript(self, job: JobView) -> Transcript:
-        return self._transcripts.read(job.work_id, job.result.transcribed_at if job.result is not None else None)
+        return self._transcripts.read_result(job.work_id, job.result)
 
     def row(self, job: JobView) -> dict[str, Any]:
         """One line of the list of jobs."""

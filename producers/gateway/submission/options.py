@@ -24,6 +24,9 @@ class SubmissionOptions(JobOptions):
         None,
         description="true: transcribe again, whatever is known of this audio; the result replaces the earlier one",
     )
+    correct: Annotated[bool | None, Expected("true or false")] = Field(
+        None, description="false: the text as transcribed, where the operator has it corrected"
+    )
     webhook_url: Annotated[
         str | None, Field(max_length=URL_MAX), Expected(f"an absolute http or https URL of at most {URL_MAX} characters")
     ] = Field(None, description="receives a signed POST when the job has ended")

@@ -133,6 +133,7 @@ class Submissions:
             webhook_url=submission.webhook_url,
             formats=submission.formats,
             no_cache=bool(submission.no_cache),
+            correct=submission.correct is not False,
             batch_id=submitter.batch_id,
             idempotency=submitter.idempotency(payload),
             trace=submitter.trace,

@@ -48,6 +48,7 @@ EVERY_FIELD = {
     "priority": "LOW",
     "formats": "vtt, SRT,vtt",
     "no_cache": "true",
+    "correct": "false",
     "webhook_url": "https://example.org:8443/hook?x=1",
     "track": " 2 ",
 }
@@ -58,7 +59,7 @@ def test_every_field_is_recognised() -> None:
     options = parse_submission(EVERY_FIELD, DEMO)
     assert (options.min_speech_duration_ms, options.min_silence_duration_ms, options.speech_pad_ms) == (250, 500, 0)
     assert (options.lane, options.webhook_url) == ("bulk", "https://example.org:8443/hook?x=1")
-    assert (options.formats, options.no_cache) == (("vtt", "srt"), True)
+    assert (options.formats, options.no_cache, options.correct) == (("vtt", "srt"), True, False)
     assert options.requested() == {
         "language": "pt",
         "task": "translate",
