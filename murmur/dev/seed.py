@@ -3,7 +3,8 @@
 The gateway's view stores every job's last record and its request. Before any stage starts, ended jobs are written to the
 coordinator's changelog, so that inbox files are not processed again, and registered webhook endpoints to their topics. Once the
 stages run, requests and cancellations of unfinished jobs are published again: the broker keeps only a few MiB, and blocks a
-producer while its consumers lag. So are those of dropped files whose result files are missing, which are then written again.
+producer while its consumers lag. So are those of dropped files whose result files are missing, which are then written again, and
+the deliveries of webhooks that are not settled (`webhooks.py`).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from murmur.dev.webhooks import undelivered
 from runtime.errors import MurmurError, UsageError
 from runtime.kafka.embedded import EmbeddedBroker
 from runtime.kafka.messages import Output
@@ -36,8 +38,8 @@ FLUSH_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """`requests`: of unfinished jobs and of missing result files, for `request_again`. `drops`: the objects of all jobs that came
-    from the inbox."""
+    """`requests`: of unfinished jobs, of missing result files and of webhooks that were not delivered, for `request_again`.
+    `drops`: the objects of all jobs that came from the inbox."""
 
     requests: tuple[Output, ...] = ()
     drops: tuple[ObjectRef, ...] = ()
@@ -63,6 +65,7 @@ def remember(broker: EmbeddedBroker, settings: Settings, objects: ObjectStore, s
         cleared_at, endpoints = view.cache_cleared_at, list(view.webhooks.registered())
         _forget(view, known, settings, objects)
         rewrites = list(_rewrites(view, known, settings, objects))
+        webhooks = list(undelivered(view.webhooks, known))
     finally:
         view.close()
     ended = _send(writer, _memories(broker, known, settings.ended_jobs_s))
@@ -73,7 +76,7 @@ def remember(broker: EmbeddedBroker, settings: Settings, objects: ObjectStore, s
     jobs = [*(last.job for last in known), *(request.job for request, _ in unfinished)]
     again = [*_with_results(_refused(unfinished, served), Transcripts(objects, settings.work_bucket)), *rewrites]
     requests = [output for requested, cancelled in again for output in _requests(requested, cancelled)]
-    return Remembered(tuple(requests), tuple(job.dropped for job in jobs if job.dropped is not None))
+    return Remembered((*requests, *webhooks), tuple(job.dropped for job in jobs if job.dropped is not None))
 
 
 def _forget(view: "View", jobs: Sequence[JobChanged], settings: Settings, objects: ObjectStore) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.clips import BY_NAME, without_samples, word_errors
+from tests.contract.webhooks.receiver import Receiver
+from tests.ended import SECRET
 from tests.pipeline.client import Client
 from tests.processes import Murmur, Process
 from tests.waiting import wait_until
@@ -40,6 +42,20 @@ def test_ended_jobs_answer_as_before_and_ctrl_c_ends_it_in_order(tmp_path: Path)
         assert [client.status(done), client.status(failed)] == before
         again = client.ended(client.submit(clip.path))
         assert again["result"]["cached"] is True
+
+
+def test_a_webhook_that_was_not_delivered_is_sent_by_the_next_process(tmp_path: Path) -> None:
+    delays_s = "0,5,5,5,5,5,5,5,5,5"
+    settings = {"MURMUR_WEBHOOK_SECRET": SECRET, "MURMUR_WEBHOOK_ALLOW_PRIVATE": "true", "MURMUR_WEBHOOK_DELAYS_S": delays_s}
+    with Receiver() as away:
+        url = away.url("/ok")
+    with start(tmp_path / "data", tmp_path / "first.log", **settings) as first:
+        task = Client(address(first)).submit(BY_NAME["en-command.wav"].path, webhook_url=url)
+        wait_until(lambda: first.printed("webhook.failed"), "the first attempt, which nobody answers")
+        first.kill()
+    with Receiver(port=away.server_port) as back, start(tmp_path / "data", tmp_path / "second.log", **settings):
+        (got,) = back.wait("/ok", 1)
+    assert got.webhook_id == f"msg_{task}_success"
 
 
 def test_a_damaged_view_is_restored_with_one_line_and_no_traceback(tmp_path: Path) -> None:

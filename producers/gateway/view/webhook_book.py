@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from producers.gateway.view.database import Database
 from producers.gateway.view.webhook_filter import OF_THE_JOB, AttemptFilter, AttemptPlace
-from producers.gateway.view.webhook_layout import ATTEMPT, ENDED_SINCE, ENDPOINT, OF_JOB, STATE
+from producers.gateway.view.webhook_layout import ATTEMPT, ENDED_SINCE, ENDPOINT, LAST_ATTEMPTS, OF_JOB, STATE
 from runtime.kafka.messages import Received
 from runtime.webhook_events import OF_STATE, PROGRESS
 from schemas.jobs import TERMINAL, JobChanged
@@ -99,6 +99,14 @@ class WebhookBook:
             ORDER BY attempted_s DESC, attempt_id DESC LIMIT 1"""
         rows = self._file.read(query, webhook_id, recipient)
         return self._decoded(rows[0][0]) if rows else None
+
+    def last_attempts(self, since: datetime) -> dict[tuple[str, str | None], WebhookAttempted | None]:
+        """By message and endpoint (None: the job's own URL), of those with an attempt since then; the attempt itself only where
+        there will be another."""
+        return {
+            (webhook_id, None if recipient == OF_THE_JOB else recipient): self._decoded(record) if record is not None else None
+            for webhook_id, recipient, record, _ in self._file.scan(LAST_ATTEMPTS, since.timestamp())
+        }
 
     def of_job(self, job_id: str) -> list[Attempts]:
         """Of each message about the job to each of its recipients, in the order of their first attempts; without those of its

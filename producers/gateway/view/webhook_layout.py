@@ -31,6 +31,10 @@ OF_JOB = """
 SELECT record, count(*), sum(state = 'delivered'), max(attempted_s) FROM webhook_attempts
 WHERE job_id = ? AND type <> ? GROUP BY recipient, webhook_id LIMIT ?
 """
+LAST_ATTEMPTS = """
+SELECT webhook_id, recipient, CASE state WHEN 'pending' THEN record END, max(attempted_s) FROM webhook_attempts
+WHERE attempted_s >= ? GROUP BY webhook_id, recipient
+"""
 # `changed_at` is written in UTC, with and without a fraction: whole seconds are compared.
 ENDED_SINCE = """
 SELECT changed FROM (

@@ -30,8 +30,8 @@ class Receiver(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 256
 
-    def __init__(self, on_ok: Callable[[Got], None] = lambda got: None) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, on_ok: Callable[[Got], None] = lambda got: None, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
         self.verifier = Webhook(SECRET)
         self.on_ok = on_ok
         self.got: list[Got] = []

@@ -1,0 +1,99 @@
+"""Which webhooks a started `murmur dev` sends: those that its last run has neither delivered nor given up."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from murmur.dev.webhooks import undelivered
+from producers.gateway.view.view import View
+from runtime.kafka.messages import Partition, Received
+from schemas import codec
+from schemas.jobs import JobChanged
+from schemas.record import Record
+from schemas.topics import WEBHOOK_ATTEMPTS, WEBHOOK_ENDPOINTS
+from schemas.webhooks import WebhookDelivery
+from sinks.webhooks.message import webhook_id
+from tests.ended import ended
+from tests.webhooks import attempted, endpoint
+
+ENDED = datetime.now(UTC) - timedelta(hours=1)
+URL = "https://receiver.example/"
+
+
+class Scene:
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._offset = 0
+
+    def write(self, topic: Any, record: Record) -> None:
+        partition = Partition(topic.name, 0)
+        received = Received(partition, self._offset, None, codec.encode(record), event=record)
+        self._offset += 1
+        self._view.apply([received], {partition: self._offset})
+
+    def attempted(self, of: JobChanged, state: str, **more: Any) -> None:
+        fields = {"webhook_id": webhook_id(of), "attempted_at": ENDED, "first_attempt_at": ENDED, **more}
+        self.write(WEBHOOK_ATTEMPTS, attempted(of.job.job_id, state=state, **fields))
+
+    def found(self, *jobs: JobChanged) -> list[WebhookDelivery]:
+        outputs = undelivered(self._view.webhooks, jobs)
+        return [output.value for output in outputs if isinstance(output.value, WebhookDelivery)]
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    with closing(View(tmp_path / "view.sqlite3")) as view:
+        view.open()
+        view.follow("cluster-1")
+        yield Scene(view)
+
+
+def job(url: str | None = URL, number: int = 1, at: datetime = ENDED, **more: Any) -> JobChanged:
+    return ended(url, number, at=at, **more)
+
+
+def test_a_webhook_without_an_attempt_is_sent(scene: Scene) -> None:
+    (delivery,) = scene.found(job())
+    assert (delivery.webhook_id, delivery.url, delivery.attempt) == (webhook_id(job()), URL, 1)
+
+
+def test_one_that_failed_is_attempted_again_when_it_is_due(scene: Scene) -> None:
+    due = ENDED + timedelta(hours=5)
+    scene.attempted(job(), "pending", attempt=1, next_attempt_at=ENDED)
+    scene.attempted(job(), "pending", attempt=2, attempted_at=ENDED + timedelta(seconds=5), next_attempt_at=due)
+    (delivery,) = scene.found(job())
+    assert (delivery.attempt, delivery.due_at, delivery.first_attempt_at) == (3, due, ENDED)
+
+
+@pytest.mark.parametrize("state", ["delivered", "given_up"])
+def test_one_that_is_settled_is_not_sent_again(scene: Scene, state: str) -> None:
+    scene.attempted(job(), state)
+    assert scene.found(job()) == []
+
+
+def test_jobs_that_are_unfinished_or_old_or_have_no_webhook_have_none_to_send(scene: Scene) -> None:
+    old = job(at=datetime.now(UTC) - timedelta(days=8))
+    assert scene.found(job(state="STARTED"), old, job(None)) == []
+
+
+def test_each_endpoint_has_what_it_has_not_got_yet(scene: Scene) -> None:
+    before = ENDED - timedelta(days=1)
+    times: dict[str, Any] = {"created_at": before, "changed_at": before, "enabled_at": before}
+    for name in ("ep_1", "ep_2", "ep_3"):
+        scene.write(WEBHOOK_ENDPOINTS, endpoint(name, **times))
+    scene.write(WEBHOOK_ENDPOINTS, endpoint("ep_4", **times, owner="somebody-else"))
+    scene.attempted(job(None), "delivered", endpoint_id="ep_1")
+    scene.attempted(job(None), "pending", endpoint_id="ep_2", next_attempt_at=ENDED)
+
+    assert {each.endpoint_id: each.attempt for each in scene.found(job(None))} == {"ep_2": 2, "ep_3": 1}
+
+
+def test_an_endpoint_that_was_changed_later_does_not_get_what_it_did_not_want_then(scene: Scene) -> None:
+    scene.write(WEBHOOK_ENDPOINTS, endpoint("ep_1", changed_at=ENDED + timedelta(minutes=1)))
+    assert scene.found(job(None)) == []
+    scene.attempted(job(None), "pending", endpoint_id="ep_1", next_attempt_at=ENDED)
+    assert len(scene.found(job(None))) == 1
