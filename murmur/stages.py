@@ -24,6 +24,7 @@ STAGES = {
     "store": "sinks.store",
     "webhooks": "sinks.webhooks",
     "metrics": "sinks.metrics",
+    "retention": "sinks.retention",
 }
 
 

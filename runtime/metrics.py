@@ -164,6 +164,17 @@ UPLOAD_BYTES = Counter("murmur_upload_bytes", "bytes of audio received over HTTP
 UPLOADS_ABORTED = Counter("murmur_uploads_aborted", "uploads that ended without a job", ("reason",))
 JOBS = Gauge("murmur_jobs", "jobs in this gateway's view, by state", ("state",))
 
+# Retention
+STORED_FILES = Gauge("murmur_stored_files", "objects that murmur has in the store, by kind, as of the last sweep", ("kind",))
+STORED_BYTES = Gauge("murmur_stored_bytes", "their size", ("kind",))
+STORED_OLDEST = Gauge(
+    "murmur_stored_oldest_timestamp_seconds",
+    "when the oldest of them was written, in seconds since 1970; 0: there is none",
+    ("kind",),
+)
+STORED_REMOVED = Counter("murmur_stored_removed", "objects that the retention stage has removed", ("kind",))
+STORED_REMOVED_BYTES = Counter("murmur_stored_removed_bytes", "their size", ("kind",))
+
 
 def exposition() -> bytes:
     """All metrics of this process as Prometheus reads them."""

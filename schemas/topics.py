@@ -63,7 +63,7 @@ REQUESTS = Topic(
     JobRequested,
     "delete",
     ("gateway", "intake"),
-    ("coordinator", "gateway"),
+    ("coordinator", "gateway", "retention"),
     co_partitioned=True,
 )
 CANCELLATIONS = Topic(
@@ -111,7 +111,7 @@ JOBS: Topic[JobChanged | None] = Topic(
     JobChanged,
     "compact",
     ("coordinator",),
-    ("gateway", "webhooks", "metrics", "store"),
+    ("gateway", "webhooks", "metrics", "store", "retention"),
     transactional=True,
     has_tombstones=True,
 )
@@ -193,7 +193,7 @@ def changelog(table: str, key: str, *others: str) -> Topic[None]:
 WORKS_CHANGELOG = changelog("works", "work_id")
 JOBS_CHANGELOG = changelog("jobs", "job_id")
 CHUNKS_CHANGELOG = changelog("chunks", "work_id and span")
-CACHE_CHANGELOG = changelog("cache", "work_id", "gateway")
+CACHE_CHANGELOG = changelog("cache", "work_id", "gateway", "retention")
 
 TOPICS: tuple[Topic, ...] = (
     UPLOADS,

@@ -20,6 +20,8 @@ from pydantic.fields import FieldInfo
 from producers.gateway.submission.options import SubmissionOptions
 from runtime.correction_settings import CorrectionSettings
 from runtime.requested_options import as_text
+from runtime.retention import KINDS, Kind
+from runtime.setting_types import DAY_S
 from runtime.settings import Settings
 from schemas.order import UploadPromised
 from schemas.record import Record
@@ -178,6 +180,29 @@ def records() -> tuple[type[Record], ...]:
     return tuple(dict.fromkeys([topic.record for topic in TOPICS if topic.record] + [Transcript, UploadPromised]))
 
 
+def retention_table() -> str:
+    lines = ["| kind | what | age: since | setting | default | limit of bytes | default |", "|---|---|---|---|---|---|---|"]
+    return "\n".join(lines + [_retention_row(kind) for kind in KINDS])
+
+
+def _retention_row(kind: Kind) -> str:
+    ages = [name for name in (kind.age, kind.failed_age) if name is not None]
+    settings = "<br>".join(f"`MURMUR_{name.upper()}`" for name in ages)
+    defaults = "<br>".join(_duration(Settings.model_fields[name].default) for name in ages)
+    size = (
+        (f"`MURMUR_{kind.size.upper()}`", _size(Settings.model_fields[kind.size].default)) if kind.size is not None else ("", "")
+    )
+    return f"| `{kind.name}` | {kind.what} | {kind.since} | {settings} | {defaults} | {' | '.join(size)} |"
+
+
+def _duration(seconds: int) -> str:
+    return f"{seconds // DAY_S} days" if seconds > DAY_S else f"{seconds / 3600:g} h"
+
+
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes >> 30} GiB" if size_bytes else "none"
+
+
 def between_markers(path: Path, name: str, text: str) -> str:
     """The document with everything between its two markers replaced."""
     begin, end = f"<!-- {name}: made by `make generate` -->", f"<!-- /{name} -->"
@@ -192,6 +217,7 @@ def between_markers(path: Path, name: str, text: str) -> str:
 def artifacts() -> dict[Path, str]:
     """Every generated file, relative to the root, with its expected text."""
     architecture, submissions = Path("docs/architecture.md"), Path("docs/http-submissions.md")
+    retention = Path("docs/retention.md")
     return {
         **{_schema_path(kind): json_schema(kind) for kind in records()},
         Path(".env.example"): env_example(),
@@ -200,6 +226,7 @@ def artifacts() -> dict[Path, str]:
         submissions: between_markers(submissions, "fields", fields_table()),
         Path("docs/metrics.md"): metrics_page.page(),
         Path("monitoring/grafana/dashboards/murmur.json"): dashboard.document(),
+        retention: between_markers(retention, "kinds", retention_table()),
         architecture: between_markers(architecture, "topics", topics_table()),
     }
 

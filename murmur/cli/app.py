@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from murmur.cli import admin, config, dev, dlq, doctor, jobs, keys, reconcile, run, transcribe, tune
+from murmur.cli import admin, clean, config, dev, dlq, doctor, jobs, keys, reconcile, run, transcribe, tune
 from murmur.cli.panels import PanelCommand
 from runtime.errors import MurmurError, UsageError
 
@@ -49,6 +49,7 @@ for _name, _command, _example in (
     ("result", jobs.result, "murmur result 0b0c7d3e-5a0e-4f3c-9a54-0d1d2c3b4a59 --format srt > talk.srt"),
     ("run", run.run, "murmur run slicer transcriber"),
     ("reconcile", reconcile.reconcile, "murmur reconcile --since 30d"),
+    ("clean", clean.clean, "murmur clean --dry-run"),
     ("doctor", doctor.doctor, "murmur doctor"),
     ("config", config.config, "murmur config --json"),
     ("version", config.version, "murmur version"),

@@ -49,8 +49,10 @@ def remember(broker: EmbeddedBroker, settings: Settings, objects: ObjectStore, s
     """Called before the stages start. Blocks. Unfinished jobs for models that are not `served` any more will fail."""
     from producers.gateway.view.database import ViewDamaged
     from producers.gateway.view.view import View, view_path
+    from sinks.retention import stage as retention
 
     if not _has_content(view_path(settings)):
+        retention.fill(settings, (), ())
         return Remembered()
     kafka = broker.kafka()
     writer = Writer(kafka, kafka.producer("seed"), "dev")
@@ -68,6 +70,7 @@ def remember(broker: EmbeddedBroker, settings: Settings, objects: ObjectStore, s
         webhooks = list(undelivered(view.webhooks, known))
     finally:
         view.close()
+    retention.fill(settings, known, [requested for requested, _ in unfinished])
     ended = _send(writer, _memories(broker, known, settings.ended_jobs_s))
     _send(writer, _clearing(broker, cleared_at))
     _send(writer, _endpoints(endpoints))

@@ -49,7 +49,7 @@ class Dev:
         settings = self.settings
         model, other_models = catalogue.of(settings), catalogue.others(settings)
         objects = store_of(settings)
-        self._lock = _lock(settings.data_dir)
+        self._lock = locked(settings.data_dir)
         try:
             objects.create()
             objects.sweep()
@@ -175,7 +175,8 @@ def folders(settings: Settings) -> tuple[Path, Path]:
     return inbox, outbox
 
 
-def _lock(data_dir: Path) -> TextIO:
+def locked(data_dir: Path) -> TextIO:
+    """Until the file is closed. Raises UsageError: the data are in use."""
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         file = (data_dir / "lock").open("w")

@@ -33,6 +33,7 @@ from runtime.objects.store import (
     Replaced,
     StoreFull,
     StoreUnavailable,
+    Unfinished,
     checked_key,
 )
 from schemas.record import ObjectRef
@@ -70,17 +71,24 @@ class DirectoryStore:
 
     def sweep(self) -> int:
         """Removes unfinished objects of dead writers and returns their number. Safe while others are writing."""
-        swept = 0
-        for bucket, configured in self._buckets.items():
-            if not configured.is_dir():
-                continue
-            root = self.folder(bucket)
-            for place, _folders, names in os.walk(root):
-                for path in (Path(place, name) for name in names if _is_temp(name)):
-                    if _remove_abandoned(path):
-                        swept += 1
-                        _prune(path.parent, root)
-        return swept
+        buckets = [bucket for bucket, configured in self._buckets.items() if configured.is_dir()]
+        return sum(self.remove_unfinished(each) for bucket in buckets for each in self.unfinished(bucket))
+
+    def unfinished(self, bucket: str) -> Iterator[Unfinished]:
+        for place, _folders, names in os.walk(root := self.folder(bucket)):
+            for path in (Path(place, name) for name in names if _is_temp(name)):
+                with contextlib.suppress(OSError):
+                    found = path.stat()
+                    begun_at = datetime.fromtimestamp(found.st_mtime, UTC)
+                    yield Unfinished(bucket, str(path.relative_to(root)), str(path), begun_at, found.st_size)
+
+    def remove_unfinished(self, which: Unfinished) -> bool:
+        path = Path(which.handle)
+        with _writing(which.bucket, which.key):
+            is_removed = _remove_abandoned(path)
+        if is_removed:
+            _prune(path.parent, self.folder(which.bucket))
+        return is_removed
 
     def put(self, bucket: str, key: str, data: bytes, *, content_type: str | None = None) -> ObjectInfo:
         upload = self.upload(bucket, key, content_type=content_type)

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from schemas.work import Span
 
-UPLOADS, TRANSCRIPTS = "uploads/", "results/"
+UPLOADS, TRANSCRIPTS, CHUNKS, DEAD_LETTERS = "uploads/", "results/", "chunks/", "dead-letters/"
+STORED_FIGURES = "retention/figures.json"  # what the retention stage found, for the gateways
 SESSION_SECRET = "gateway/session-secret"  # noqa: S105 - the key of the object; see producers/gateway/access/sessions.py
 CORRECTED = "corrected/"  # corrected transcripts, in a folder for each work
 CORRECTION_CACHE = "correction-cache/"  # answers of the corrector's endpoint, by what was asked
@@ -46,7 +47,7 @@ def promised_job(key: str) -> UUID | None:
 
 
 def chunk_key(slice_id: str, run: str, span: Span) -> str:
-    return f"chunks/{slice_id}/{run}/{span[0]}-{span[1]}"
+    return f"{CHUNKS}{slice_id}/{run}/{span[0]}-{span[1]}"
 
 
 def transcript_key(work_id: str) -> str:
@@ -71,4 +72,4 @@ def correction_cache_key(digest: str) -> str:
 
 
 def dead_letter_key(subject: str) -> str:
-    return f"dead-letters/{subject}"
+    return f"{DEAD_LETTERS}{subject}"

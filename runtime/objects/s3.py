@@ -16,7 +16,7 @@ from runtime.errors import MurmurError, UsageError
 from runtime.logs import get_logger
 from runtime.objects.s3_errors import absent_is_fine, has_detail, may_be_its_folder, translated
 from runtime.objects.s3_ranges import ObjectRanges, last_modified
-from runtime.objects.store import FormUpload, ObjectInfo, StoreUnavailable, checked_key
+from runtime.objects.store import FormUpload, ObjectInfo, StoreUnavailable, Unfinished, checked_key
 from runtime.settings import Settings
 from schemas.record import ObjectRef
 
@@ -141,6 +141,28 @@ class S3Store:
     def delete(self, bucket: str, key: str) -> None:
         with absent_is_fine(), translated(bucket, key):
             self.client.delete_object(Bucket=bucket, Key=checked_key(key))
+
+    def unfinished(self, bucket: str) -> Iterator[Unfinished]:
+        """None of a store that does not list multipart uploads."""
+        from botocore.exceptions import ClientError
+
+        pages = iter(self.client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket))
+        while True:
+            try:
+                with translated(bucket):
+                    page = next(pages, None)
+            except ClientError:
+                return
+            if page is None:
+                return
+            for each in page.get("Uploads", []):
+                yield Unfinished(bucket, each["Key"], each["UploadId"], each["Initiated"])
+
+    def remove_unfinished(self, which: Unfinished) -> bool:
+        with absent_is_fine(), translated(which.bucket, which.key):
+            self.client.abort_multipart_upload(Bucket=which.bucket, Key=which.key, UploadId=which.handle)
+            return True
+        return False
 
     def form_upload(self, bucket: str, key: str, max_bytes: int, valid_s: int) -> FormUpload:
         conditions = [["content-length-range", 1, max_bytes]]

@@ -112,6 +112,17 @@ class FormUpload:
     fields: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """What a writer has begun and not completed. `handle`: the store's own. `size_bytes`: 0 where the store does not say."""
+
+    bucket: str
+    key: str
+    handle: str
+    begun_at: datetime
+    size_bytes: int = 0
+
+
 class ObjectStore(Protocol):
     """All calls block, and are safe from many threads. They raise NotFound, StoreUnavailable or BadKey."""
 
@@ -140,6 +151,12 @@ class ObjectStore(Protocol):
 
     def delete(self, bucket: str, key: str) -> None:
         """Deleting a missing object is not an error."""
+
+    def unfinished(self, bucket: str) -> Iterator[Unfinished]:
+        """What is being written, or was left by a writer that has died."""
+
+    def remove_unfinished(self, which: Unfinished) -> bool:
+        """False: it is gone, or its writer is certainly alive."""
 
     def form_upload(self, bucket: str, key: str, max_bytes: int, valid_s: int) -> FormUpload | None:
         """A signed form with which a client without credentials may write this object, once or again, for so long. Makes no

@@ -62,6 +62,21 @@ class RamPart(SpacePart):
     process_bytes: int = Field(description="of this process")
 
 
+class StoredKind(Document):
+    """Objects of one kind that murmur has in the store."""
+
+    files: int
+    bytes: int
+    oldest_at: AwareDatetime | None = Field(description="when the oldest was written; null: there is none")
+
+
+class Stored(Document):
+    """As of the last search of the retention stage."""
+
+    at: AwareDatetime
+    kinds: dict[str, StoredKind]
+
+
 class Retention(Document):
     """How long what is kept, in seconds, and what there is now. Figures about jobs and dead letters are
     null for a caller who may not see all."""
@@ -75,6 +90,7 @@ class Retention(Document):
     progress_s: float
     dead_letters: int | None = Field(description="records on the topic of dead letters, replayed ones too; null: not known")
     dead_letters_s: float
+    stored: Stored | None = Field(description="null: there was no search yet, or the caller may not see all")
 
 
 class QueueFigures(Document):

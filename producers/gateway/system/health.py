@@ -76,6 +76,7 @@ class Health:
             "progress_s": _retention_s(PROGRESS),
             "dead_letters": reading.dead_letters if sees_all else None,
             "dead_letters_s": _retention_s(DEAD_LETTERS),
+            "stored": reading.stored if sees_all else None,
         }
 
 

@@ -10,7 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+import orjson
 import psutil
 
 from producers.gateway.view.database import ViewUnavailable
@@ -18,12 +20,14 @@ from producers.gateway.view.view import View
 from runtime import memory
 from runtime.errors import MurmurError
 from runtime.kafka.async_producer import AsyncProducer
+from runtime.objects import keys
 from runtime.resources import Resources
 from schemas.topics import DEAD_LETTERS
 
 JOBS_EVERY_S = 10.0  # their counts take tens of milliseconds where there are 100,000
 LETTERS_EVERY_S = 10.0
 LETTERS_ANSWER_S = 2.0
+STORED_EVERY_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ class JobFigures:
 @dataclass(frozen=True, slots=True)
 class Reading:
     """`broker`, `store`: why it does not work, None when it does. `at_s`: by the monotonic clock. `process_bytes`: of memory.
-    `dead_letters`: on their topic, None: not known."""
+    `dead_letters`: on their topic, None: not known. `stored`: what the retention stage published, None: nothing."""
 
     at_s: float
     broker: str | None = None
@@ -56,6 +60,7 @@ class Reading:
     process_bytes: int = 0
     jobs: JobFigures = JobFigures()
     dead_letters: int | None = None
+    stored: dict[str, Any] | None = None
 
     @property
     def problem(self) -> str | None:
@@ -78,6 +83,8 @@ class Readings:
         self._jobs = JobFigures()
         self._letters_due_s = 0.0
         self._letters: int | None = None
+        self._stored_due_s = 0.0
+        self._stored: dict[str, Any] | None = None
         self.latest: Reading | None = None
 
     def refresh(self) -> Reading:
@@ -94,6 +101,7 @@ class Readings:
             process_bytes=int(self._process.memory_info().rss),
             jobs=self._job_figures(),
             dead_letters=self._dead_letters(),
+            stored=self._stored_figures() if store is None else self._stored,
         )
         return self.latest
 
@@ -122,6 +130,14 @@ class Readings:
             with suppress(MurmurError):
                 self._letters = self._resources.kafka.offsets.count(DEAD_LETTERS, LETTERS_ANSWER_S)
         return self._letters
+
+    def _stored_figures(self) -> dict[str, Any] | None:
+        if self._clock() >= self._stored_due_s:
+            self._stored_due_s = self._clock() + STORED_EVERY_S
+            with suppress(MurmurError, ValueError):
+                raw = self._resources.objects.get(self._resources.settings.work_bucket, keys.STORED_FIGURES)
+                self._stored = orjson.loads(raw)
+        return self._stored
 
 
 def _disk(folder: Path) -> Space:

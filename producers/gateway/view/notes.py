@@ -11,8 +11,9 @@ from uuid import UUID
 from producers.gateway.view.layout import DELETED
 from schemas import codec
 from schemas.jobs import Job, JobChanged
+from schemas.topics import REQUESTS
 
-LOST = "OR (state = 'PENDING' AND changed IS NULL AND deleted = 0 AND submitted_s < :before)"
+LOST = "OR (state = 'PENDING' AND changed IS NULL AND deleted = 0 AND submitted_s < :lost)"
 
 
 class Notes:
@@ -40,12 +41,14 @@ class Notes:
                 sql.execute("DELETE FROM jobs WHERE job_id = ?", (job_id,))
 
     def purge(self, sql: sqlite3.Connection, now: datetime) -> None:
-        """Removes old notes; of a cluster also jobs that were submitted as long ago and have no state: they were forgotten before
-        this view was filled."""
+        """Removes old notes; of a cluster also jobs whose requests are no longer on their topic and that have no state: they were
+        forgotten before this view was filled."""
         if self._kept_s is None:
             return
+        before_s = now.timestamp() - self._kept_s
+        lost_s = min(before_s, now.timestamp() - REQUESTS.retention_ms / 1000)
         which = f"(deleted > 0 AND deleted < :before AND changed IS NULL) {'' if self._embedded else LOST}"
-        sql.execute(f"DELETE FROM jobs WHERE {which}", {"before": now.timestamp() - self._kept_s})
+        sql.execute(f"DELETE FROM jobs WHERE {which}", {"before": before_s, "lost": lost_s})
 
     def remove(self, sql: sqlite3.Connection, job_ids: Iterable[UUID]) -> None:
         sql.executemany("DELETE FROM jobs WHERE job_id = ? AND deleted > 0", [(str(job_id),) for job_id in job_ids])

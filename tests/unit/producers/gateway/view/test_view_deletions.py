@@ -109,7 +109,7 @@ def test_notes_are_purged_by_age_with_requests_whose_jobs_were_forgotten_before(
     deleted, lost, waiting, running = uuid4(), uuid4(), uuid4(), uuid4()
     apply(view, requested(lost), requested(waiting, 90), requested(running), changed(running, "STARTED"))
     view.delete(deleted, WORK_ID)
-    view.purge(NOON + timedelta(minutes=120))
+    view.purge(NOON + timedelta(days=7, minutes=60))
     assert {row[0] for row in rows(view)} == {str(deleted), str(waiting), str(running)}
     view.purge(datetime.now(UTC) + timedelta(days=1))
     assert {row[0] for row in rows(view)} == {str(running)}

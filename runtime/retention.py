@@ -1,0 +1,100 @@
+"""The retention policy: what is kept in the object store, since when, and how long. One table; docs/retention.md shows it.
+
+Used by the retention stage, `murmur clean`, `murmur buckets apply`, and by the gateway, which uses an upload again only while it
+is certainly not being removed.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from runtime.objects import keys
+from runtime.setting_types import DAY_S
+from runtime.settings import Settings
+
+KindName = Literal["chunks", "uploads", "transcripts", "dead_letters", "temporary"]
+REUSE_MAX_S = DAY_S / 2
+MARGIN_S = 600.0  # nothing younger is removed, but temporary files: what names it may not have been written yet
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """`prefixes`: of keys in the work bucket. `age`, `size`: names of settings, 0 for no limit. `since`: what the age counts
+    from. `failed_age`: the same for what a failed job can be retried with."""
+
+    name: KindName
+    what: str
+    since: str
+    age: str
+    prefixes: tuple[str, ...] = ()
+    size: str | None = None
+    failed_age: str | None = None
+
+
+KINDS: tuple[Kind, ...] = (
+    Kind(
+        "chunks",
+        "decoded audio, cut into chunks",
+        "its last use by a slicer; never while an unfinished job may need it",
+        "retention_chunks_s",
+        (keys.CHUNKS,),
+        "retention_chunks_bytes",
+    ),
+    Kind(
+        "uploads",
+        "files uploaded over HTTP, and direct uploads",
+        "the end of its last job",
+        "retention_uploads_s",
+        (keys.UPLOADS,),
+        "retention_uploads_bytes",
+        "retention_failed_uploads_s",
+    ),
+    Kind(
+        "transcripts",
+        "the transcript of each work",
+        "its last use: written, the end of a job with it, or an answer from the cache",
+        "retention_transcripts_s",
+        (keys.TRANSCRIPTS,),
+        "retention_transcripts_bytes",
+    ),
+    Kind(
+        "dead_letters",
+        "values that are too large for a dead letter",
+        "when it was written",
+        "retention_dead_letters_s",
+        (keys.DEAD_LETTERS,),
+    ),
+    Kind(
+        "temporary",
+        "half-written files of writers that have died, unfinished multipart uploads",
+        "when it was begun",
+        "retention_temporary_s",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of one kind, from the settings. None: no limit."""
+
+    age_s: float | None
+    failed_age_s: float | None
+    size_bytes: int | None
+    least_s: float  # nothing younger is removed, whatever its size
+
+    @classmethod
+    def of(cls, kind: Kind, settings: Settings) -> "Limits":
+        def limit(name: str | None) -> int | None:
+            return (getattr(settings, name) or None) if name is not None else None
+
+        age_s = limit(kind.age)
+        failed_s = limit(kind.failed_age) if kind.failed_age is not None else age_s
+        least_s = 0.0 if kind.name == "temporary" else MARGIN_S
+        if kind.name == "uploads":
+            least_s += upload_reuse_s(settings)
+        return cls(age_s, failed_s, limit(kind.size), least_s)
+
+
+def upload_reuse_s(settings: Settings) -> float:
+    """For how long after it was stored an upload is used for further submissions of the same content. Half of the time for which
+    it is kept at least, so that it is there until the job that names it is known."""
+    return min(REUSE_MAX_S, settings.retention_uploads_s / 2 or REUSE_MAX_S)

@@ -1,0 +1,218 @@
+"""Which jobs, works and cached answers name what is in the store: a SQLite file, filled from the topics anew by each process.
+
+Fed by `requests`, `jobs` and the changelog of the cache; read by the sweeper. It also has the listing of the sweep in progress:
+both are joined without holding them in memory. Nothing is flushed: a crash leaves a file that is not used again.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from runtime.kafka.messages import Received
+from runtime.objects import keys
+from runtime.retention import KindName
+from schemas.jobs import Job, JobChanged, JobRequested
+from schemas.record import ObjectRef
+from schemas.topics import CACHE_CHANGELOG, JOBS
+
+TABLES = """
+DROP TABLE IF EXISTS jobs; DROP TABLE IF EXISTS cached; DROP TABLE IF EXISTS released; DROP TABLE IF EXISTS objects;
+CREATE TABLE jobs (
+    job_id TEXT PRIMARY KEY, work_id TEXT NOT NULL, slice_id TEXT, audio TEXT, state TEXT NOT NULL, at_s REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX jobs_by_work ON jobs (work_id, state, at_s);
+CREATE INDEX jobs_by_slice ON jobs (slice_id, state, at_s) WHERE slice_id IS NOT NULL;
+CREATE INDEX jobs_by_audio ON jobs (audio, state, at_s) WHERE audio IS NOT NULL;
+CREATE TABLE cached (work_id TEXT PRIMARY KEY, used_s REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE released (name TEXT PRIMARY KEY, at_s REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE objects (
+    kind TEXT, name TEXT, bucket TEXT, key TEXT, size_bytes INTEGER, modified_s REAL, PRIMARY KEY (kind, name, bucket, key)
+) WITHOUT ROWID;
+"""
+PAGE = 500  # items at a time
+ENDED = "('SUCCESS', 'FAILURE', 'REVOKED')"
+COLUMNS: dict[KindName, str] = {"chunks": "slice_id", "uploads": "audio", "transcripts": "work_id"}
+REQUESTED = """
+INSERT INTO jobs VALUES (?, ?, ?, ?, '', ?)
+ON CONFLICT (job_id) DO UPDATE SET slice_id = excluded.slice_id, audio = excluded.audio
+"""
+CHANGED = """
+INSERT INTO jobs VALUES (?, ?, NULL, ?, ?, ?)
+ON CONFLICT (job_id) DO UPDATE SET state = excluded.state, at_s = excluded.at_s, audio = coalesce(audio, excluded.audio)
+"""
+
+
+class Stored(NamedTuple):
+    """An object of the listing. `name`: what it is found by in the table of jobs."""
+
+    kind: KindName
+    name: str
+    bucket: str
+    key: str
+    size_bytes: int
+    modified_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """All objects with one name, and who uses them. Times are None where there was none: `ended_s` of the last job, `cached_s`
+    of the last use of the cache's entry, `released_s` of the last job or entry that no longer names it."""
+
+    name: str
+    files: int
+    size_bytes: int
+    modified_s: float
+    unfinished: bool = False
+    failed: bool = False
+    ended_s: float | None = None
+    cached_s: float | None = None
+    released_s: float | None = None
+
+    @property
+    def is_named(self) -> bool:
+        return self.unfinished or self.ended_s is not None or self.cached_s is not None
+
+
+class Ledger:
+    """For one thread. `open()` before anything else."""
+
+    def __init__(self, path: Path, work_bucket: str) -> None:
+        self._path = path
+        self._work_bucket = work_bucket
+        self._sql: sqlite3.Connection | None = None
+
+    def open(self, *, fresh: bool = True) -> None:
+        """`fresh`: empty, whatever is in the file; else as it was left."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        is_new = fresh or not self._path.exists()
+        if fresh:
+            self._path.unlink(missing_ok=True)
+        self._sql = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        self._sql.execute("PRAGMA journal_mode = MEMORY")
+        self._sql.execute("PRAGMA synchronous = OFF")
+        if is_new:
+            self._sql.executescript(TABLES)
+
+    def close(self) -> None:
+        """Idempotent."""
+        if self._sql is not None:
+            self._sql.close()
+            self._sql = None
+
+    @property
+    def sql(self) -> sqlite3.Connection:
+        assert self._sql is not None
+        return self._sql
+
+    def apply(self, records: Iterable[Received]) -> None:
+        """Safe to repeat, in the order of their topics."""
+        self.sql.execute("BEGIN")
+        for record in records:
+            self._apply(record)
+        self.sql.execute("COMMIT")
+
+    def _apply(self, record: Received) -> None:
+        event, now_s = record.event, record.timestamp_ms / 1000
+        if isinstance(event, JobRequested):
+            self.requested(event, now_s)
+        elif isinstance(event, JobChanged):
+            self.changed(event)
+        elif record.key is None:
+            return
+        elif record.topic == JOBS.name and record.value is None:
+            self._forget(record.key.decode(errors="replace"), now_s)
+        elif record.topic == CACHE_CHANGELOG.name:
+            self._cached(record.key.decode(errors="replace"), record.value, now_s)
+
+    def requested(self, event: JobRequested, now_s: float) -> None:
+        """`now_s`: when the request was written; a job that waits is as old as its request, however long ago it was submitted."""
+        work = event.work
+        self.sql.execute(REQUESTED, (str(event.job.job_id), work.work_id, work.slice_id, self._place(work.audio), now_s))
+
+    def changed(self, event: JobChanged) -> None:
+        audio = self._audio(event.job)
+        self.sql.execute(CHANGED, (str(event.job.job_id), event.work_id, audio, event.state, event.changed_at.timestamp()))
+
+    def prune(self, before_s: float) -> None:
+        """Jobs that were requested before and have no state: the coordinator has forgotten them. Notes of releases as old."""
+        self.sql.execute("DELETE FROM jobs WHERE state = '' AND at_s < ?", (before_s,))
+        self.sql.execute("DELETE FROM released WHERE at_s < ?", (before_s,))
+
+    def _forget(self, job_id: str, now_s: float) -> None:
+        row = self.sql.execute("SELECT work_id, slice_id, audio FROM jobs WHERE job_id = ?", (job_id,)).fetchone()
+        if row is not None:
+            self.sql.execute("DELETE FROM jobs WHERE job_id = ?", (job_id,))
+            self._release([name for name in row if name is not None], now_s)
+
+    def _cached(self, work_id: str, value: bytes | None, now_s: float) -> None:
+        if value is not None:
+            self.sql.execute("INSERT OR REPLACE INTO cached VALUES (?, ?)", (work_id, now_s))
+        elif self.sql.execute("DELETE FROM cached WHERE work_id = ?", (work_id,)).rowcount:
+            self._release([work_id], now_s)
+
+    def _release(self, names: Iterable[str], now_s: float) -> None:
+        self.sql.executemany("INSERT OR REPLACE INTO released VALUES (?, ?)", [(name, now_s) for name in names])
+
+    def _audio(self, job: Job) -> str | None:
+        """Of a job whose request was not read."""
+        if job.dropped is not None:
+            return None
+        own = ObjectRef(bucket=self._work_bucket, key=keys.upload_key(job.retry_of or job.job_id))
+        return self._place(job.stored or own)
+
+    @staticmethod
+    def _place(audio: ObjectRef) -> str:
+        return f"{audio.bucket}/{audio.key}"
+
+    # The listing
+
+    def begin_listing(self) -> None:
+        self.sql.execute("DELETE FROM objects")
+
+    def add(self, objects: Iterable[Stored]) -> None:
+        self.sql.execute("BEGIN")
+        self.sql.executemany("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?)", objects)
+        self.sql.execute("COMMIT")
+
+    def figures(self, kind: KindName) -> tuple[int, int, float | None]:
+        """Files, bytes, and when the oldest was modified."""
+        query = "SELECT count(*), coalesce(sum(size_bytes), 0), min(modified_s) FROM objects WHERE kind = ?"
+        files, size_bytes, oldest_s = self.sql.execute(query, (kind,)).fetchone()
+        return int(files), int(size_bytes), oldest_s
+
+    def items(self, kind: KindName, after: str = "") -> list[Item]:
+        """The first of those whose names follow, in the order of names."""
+        return self._items(kind, "name > ? GROUP BY name ORDER BY name LIMIT ?", after, PAGE)
+
+    def item(self, kind: KindName, name: str) -> Item | None:
+        """As it is now."""
+        return next(iter(self._items(kind, "name = ? GROUP BY name", name)), None)
+
+    def _items(self, kind: KindName, which: str, *values: object) -> list[Item]:
+        of = COLUMNS.get(kind)
+        jobs = f"(SELECT {{}} FROM jobs WHERE {of} = name {{}})" if of is not None else "NULL"
+        columns = (
+            jobs.format("1", f"AND state NOT IN {ENDED} LIMIT 1"),
+            jobs.format("1", "AND state = 'FAILURE' LIMIT 1"),
+            jobs.format("max(at_s)", f"AND state IN {ENDED}"),
+            "(SELECT used_s FROM cached WHERE work_id = name)" if kind == "transcripts" else "NULL",
+            "(SELECT at_s FROM released WHERE released.name = objects.name)",
+        )
+        grouped = f"SELECT name, count(*), sum(size_bytes), max(modified_s), {', '.join(columns)}"
+        rows = self.sql.execute(f"{grouped} FROM objects WHERE kind = ? AND {which}", (kind, *values)).fetchall()
+        return [
+            Item(name, files, size_bytes, modified_s, bool(unfinished), bool(failed), ended_s, cached_s, released_s)
+            for name, files, size_bytes, modified_s, unfinished, failed, ended_s, cached_s, released_s in rows
+        ]
+
+    def objects(self, kind: KindName, name: str) -> list[Stored]:
+        query = (
+            "SELECT kind, name, bucket, key, size_bytes, modified_s FROM objects WHERE kind = ? AND name = ? ORDER BY key DESC"
+        )
+        return [Stored(*row) for row in self.sql.execute(query, (kind, name)).fetchall()]
+
+    def removed(self, each: Stored) -> None:
+        where = "kind = ? AND name = ? AND bucket = ? AND key = ?"
+        self.sql.execute(f"DELETE FROM objects WHERE {where}", (each.kind, each.name, each.bucket, each.key))
