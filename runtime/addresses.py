@@ -7,10 +7,12 @@ look-up nor an odd spelling of an address gets past it. The gateway applies it t
 import ipaddress
 import socket
 import unicodedata
+from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Reach(Enum):
@@ -21,15 +23,16 @@ class Reach(Enum):
     FORBIDDEN = "forbidden"  # never a receiver: metadata services, multicast, tunnels, reserved ranges
 
 
-def _networks(*texts: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
-    return tuple(ipaddress.ip_network(text) for text in texts)
+def networks(*texts: str) -> tuple[Network, ...]:
+    """Raises ValueError."""
+    return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
 
 
-METADATA = _networks(  # services that hand a machine its credentials, outside of link-local
+METADATA = networks(  # services that hand a machine its credentials, outside of link-local
     "168.63.129.16/32", "100.100.100.200/32", "192.0.0.192/32", "fd00:ec2::254/128", "fd20:ce::254/128"
 )  # fmt: skip
-TUNNELS = _networks("192.88.99.0/24", "2001::/32", "2002::/16", "64:ff9b:1::/48")  # 6to4, Teredo, local NAT64: hide an address
-PRIVATE = _networks(
+TUNNELS = networks("192.88.99.0/24", "2001::/32", "2002::/16", "64:ff9b:1::/48")  # 6to4, Teredo, local NAT64: hide an address
+PRIVATE = networks(
     "127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "::1/128", "fc00::/7"
 )  # fmt: skip
 LOOPBACK = ipaddress.IPv4Address("127.0.0.1")
@@ -39,18 +42,13 @@ ISATAP = (0x00005EFE, 0x02005EFE)  # bits 64 to 96 of an address that ends with 
 
 
 class AddressRefused(OSError):
-    """Raised for a blocked address. Always the same text: then aiohttp passes it on if all addresses of a name are blocked."""
-
-    def __init__(self) -> None:
-        super().__init__("the address is not public")
+    """Raised for a blocked address. Always the same text of one guard: then aiohttp passes it on if all addresses of a name are
+    blocked."""
 
 
 def reach(address: Address) -> Reach:
     """Pure. An address that embeds another one is classified by that, or forbidden."""
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = _inner(address)
-        if inner is not None:
-            return reach(inner)
+    address = unwrapped(address)
     if any(address in network for network in METADATA + TUNNELS) or address.is_multicast:
         return Reach.FORBIDDEN
     if any(address in network for network in PRIVATE):
@@ -79,16 +77,18 @@ def literal(host: str) -> Address | None:
 class Guard:
     """A socket factory for `aiohttp.TCPConnector`, which calls it with each address just before it connects there.
 
-    Raises AddressRefused. `allow_private` lifts it for loopback, private networks and this machine's own addresses.
+    Raises AddressRefused. `private` opens loopback, private networks and this machine's own addresses: all, or those of some
+    networks. `public`: whether public addresses are open.
     """
 
-    def __init__(self, allow_private: bool) -> None:
-        self._allow_private = allow_private
+    def __init__(self, private: bool | Sequence[Network] = False, *, public: bool = True) -> None:
+        self._private = private
+        self._public = public
 
     def __call__(self, address_info: tuple[Any, ...]) -> socket.socket:
         family, kind, protocol, _, where = address_info
         if not self.allows(where[0]):
-            raise AddressRefused
+            raise AddressRefused("the address is not public" if self._public else "the address is not an open private one")
         return socket.socket(family, kind, protocol)
 
     def allows(self, text: str) -> bool:
@@ -96,7 +96,16 @@ class Guard:
         found = reach(address)
         if found is Reach.PUBLIC and is_own(address):
             found = Reach.PRIVATE
-        return found is Reach.PUBLIC or (found is Reach.PRIVATE and self._allow_private)
+        if found is Reach.PRIVATE:
+            return opens(self._private, address)
+        return found is Reach.PUBLIC and self._public
+
+
+def opens(private: bool | Sequence[Network], address: Address) -> bool:
+    """Whether a setting opens this private address. Pure."""
+    if isinstance(private, bool):
+        return private
+    return any(unwrapped(address) in network for network in private)
 
 
 def is_own(address: Address) -> bool:
@@ -109,10 +118,13 @@ def is_own(address: Address) -> bool:
     return True
 
 
-def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+def unwrapped(address: Address) -> Address:
+    """The IPv4 address that a mapped or NAT64 address stands for; any other as it is. Pure."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
     if address.ipv4_mapped is not None:
         return address.ipv4_mapped
-    return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if address in NAT64 else None
+    return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if address in NAT64 else address
 
 
 def _is_plain(address: ipaddress.IPv6Address) -> bool:

@@ -271,6 +271,9 @@ class Settings(CorrectionSettings, BaseSettings):
         3600, ge=60, le=7 * DAY_S, description="how long a form for a direct upload to the store can be used"
     )
     fetch_allow_private: bool = Field(False, description="also fetch from URLs that lead to private and loopback addresses")
+    fetch_allow_networks: Networks = Field(
+        "", description="private networks whose URLs may also be fetched, such as 10.1.0.0/16, separated by commas"
+    )
     fetch_timeout_s: float = Field(300.0, gt=0, description="time limit for fetching the file at a URL")
     response_wait_s: float = Field(
         3600.0, gt=0, description="how long a response of /v1, /asr and /detect-language waits for its job"
@@ -351,7 +354,13 @@ class Settings(CorrectionSettings, BaseSettings):
     webhook_body_max_bytes: int = Field(
         1_000_000, ge=0, description="a webhook that would be longer has a link to the transcript instead of the text"
     )
-    webhook_allow_private: bool = Field(False, description="also deliver to private and loopback addresses")
+    webhook_allow_http: bool = Field(
+        False, description="also deliver to http URLs at public addresses; to private ones that are allowed they always may go"
+    )
+    webhook_allow_private: bool = Field(False, description="also deliver to all private and loopback addresses")
+    webhook_allow_networks: Networks = Field(
+        "", description="private networks that webhooks may also be delivered to, such as 10.1.0.0/16, separated by commas"
+    )
     webhook_timeout_s: float = Field(15.0, gt=0, description="time limit for one attempt")
     webhook_delays_s: Annotated[Delays, NoDecode] = Field(
         WEBHOOK_DELAYS_S,

@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import aiohttp
 
-from runtime.addresses import Guard
 from runtime.kafka.wakeup import Wakeup
 from runtime.objects.transcripts import Transcripts
+from runtime.reachable import Reachable
 from schemas.jobs import TERMINAL
 from schemas.transcript import Transcript
 from schemas.webhooks import WebhookDelivery
@@ -32,13 +32,13 @@ class Sender:
     """All methods are called from one thread. Attempts begin after `start()`."""
 
     def __init__(
-        self, transcripts: Transcripts, bodies: Bodies, poster: Poster, guard: Guard, wakeup: Wakeup | None = None
+        self, transcripts: Transcripts, bodies: Bodies, poster: Poster, reachable: Reachable, wakeup: Wakeup | None = None
     ) -> None:
         """`wakeup` is set when something has ended."""
         self._transcripts = transcripts
         self._bodies = bodies
         self._poster = poster
-        self._guard = guard
+        self._reachable = reachable
         self._wakeup = wakeup or Wakeup()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="webhooks-reader")
         self._recipients = Recipients(self._new_session)
@@ -99,8 +99,8 @@ class Sender:
             await self._recipients.close()
             self._readers.shutdown(wait=False, cancel_futures=True)
 
-    def _new_session(self, _tls: bool) -> aiohttp.ClientSession:
-        return self._poster.session(self._guard, PLACES)
+    def _new_session(self, tls: bool) -> aiohttp.ClientSession:
+        return self._poster.session(self._reachable.guard(tls=tls), PLACES)
 
     async def _read(self, delivery: WebhookDelivery) -> bytes:
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._body, delivery)

@@ -13,12 +13,12 @@ from typing import Protocol
 from cachetools import FIFOCache
 
 from runtime import signing
-from runtime.addresses import Guard
 from runtime.kafka.delayed import Delayed
 from runtime.kafka.loop import Loop, LoopOptions
 from runtime.kafka.messages import Output, Partition, Received, Step
 from runtime.kafka.wakeup import Wakeup
 from runtime.objects.transcripts import Transcripts
+from runtime.reachable import Reachable
 from runtime.resources import Resources, Stage
 from runtime.sealing import Sealer
 from schemas.codec import Undecodable
@@ -85,11 +85,11 @@ def build(resources: Resources) -> Stage:
     schedule, endpoints = Schedule(settings.webhook_delays_s), Endpoints()
     signer = signing.signer(settings)
     transcripts = Transcripts(resources.objects, settings.work_bucket)
-    poster, guard = Poster(settings.webhook_timeout_s, now), Guard(settings.webhook_allow_private)
+    poster, reachable = Poster(settings.webhook_timeout_s, now), Reachable.for_webhooks(settings)
     # The embedded broker forgets what it has no room for: there all that waits is in memory (and in the gateway's view).
     delayed: Delayed[Event] = Delayed(sys.maxsize if resources.local_state is not None else 1)
     handler = WebhookHandler(
-        Sender(transcripts, Bodies.of(settings), poster, guard, wakeup),
+        Sender(transcripts, Bodies.of(settings), poster, reachable, wakeup),
         EndpointsFeed(resources.kafka, endpoints, wakeup),
         Rules(
             FanOut(endpoints, schedule, can_sign=signer is not None),

@@ -14,8 +14,9 @@ from yarl import URL
 
 from producers.gateway.http.problems import Problem
 from producers.gateway.submission.upload import Content, Incoming, too_large
-from runtime.addresses import AddressRefused, Guard
-from runtime.webhooks import address_problem, url_problem
+from runtime.addresses import AddressRefused
+from runtime.reachable import Reachable
+from runtime.webhooks import url_problem
 
 REDIRECTS_MAX = 5
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -29,9 +30,8 @@ NOT_TEXT = "it has blanks, control characters or backslashes"
 class Fetcher:
     """For one event loop. `timeout_s`: of a whole fetch, with all redirects."""
 
-    def __init__(self, *, allow_private: bool, timeout_s: float, max_bytes: int) -> None:
-        self._allow_private = allow_private
-        self._guard = Guard(allow_private)
+    def __init__(self, reachable: Reachable, *, timeout_s: float, max_bytes: int) -> None:
+        self._reachable = reachable
         self._timeout_s = timeout_s
         self._max_bytes = max_bytes
         self._places = asyncio.Semaphore(FETCHES_MAX)
@@ -43,7 +43,7 @@ class Fetcher:
             problem = NOT_TEXT
         if problem is not None:
             raise Problem(400, "bad_url", f"The URL cannot be fetched: {problem}.")
-        if (problem := address_problem(url, self._allow_private)) is not None:
+        if self._reachable.problem(url) is not None:
             raise _forbidden()
 
     async def fetch(self, url: str, incoming: Incoming) -> Content:
@@ -69,7 +69,7 @@ class Fetcher:
 
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[aiohttp.ClientSession]:
-        connector = aiohttp.TCPConnector(force_close=True, socket_factory=self._guard)
+        connector = aiohttp.TCPConnector(force_close=True, socket_factory=self._reachable.guard(tls=False))
         async with aiohttp.ClientSession(
             connector=connector,
             timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_S, sock_connect=CONNECT_S, sock_read=STALLED_S),

@@ -37,6 +37,7 @@ from runtime.kafka.async_producer import Unacknowledged
 from runtime.logs import get_logger
 from runtime.objects import NotFound, keys, names
 from runtime.objects.transcripts import Transcripts
+from runtime.reachable import Reachable
 from schemas.audio import ProbedAudio
 from schemas.jobs import JobRequested, Work
 from schemas.order import Order
@@ -78,7 +79,7 @@ class Submissions:
         self.keys = IdempotencyKeys(parts.view, parts.freshness)
         self._named = NamedObjects(parts.resources)
         self._fetcher = Fetcher(
-            allow_private=settings.fetch_allow_private,
+            Reachable.for_fetching(settings),
             timeout_s=settings.fetch_timeout_s,
             max_bytes=settings.max_upload_bytes,
         )

@@ -17,6 +17,7 @@ from producers.gateway.submission import fetch
 from producers.gateway.submission.fetch import REDIRECTS_MAX, Fetcher
 from producers.gateway.submission.upload import Incoming, Memory, Stored
 from runtime.objects.directory import DirectoryStore
+from runtime.reachable import Reachable
 
 MAX_BYTES = 1_000_000
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -34,7 +35,7 @@ def fetched(store: DirectoryStore, handler: Handler, path: str = "/talk.wav", ho
         app = web.Application()
         app.router.add_get("/{path:.*}", handler)
         async with TestServer(app, host="127.0.0.1") as server:
-            settings = {"allow_private": True, "timeout_s": 60.0, "max_bytes": MAX_BYTES, **limits}
+            settings = {"reachable": Reachable(private=True), "timeout_s": 60.0, "max_bytes": MAX_BYTES, **limits}
             incoming = Incoming(store, "work", "x", MAX_BYTES, Memory())
             try:
                 content = await Fetcher(**settings).fetch(f"http://{host}:{server.port}{path}", incoming)
@@ -102,7 +103,7 @@ def test_a_name_that_leads_into_a_private_network_is_refused_where_it_is_connect
 
     async def scenario() -> None:
         incoming = Incoming(store, "work", "x", MAX_BYTES, Memory())
-        fetcher = Fetcher(allow_private=False, timeout_s=60.0, max_bytes=MAX_BYTES)
+        fetcher = Fetcher(Reachable(), timeout_s=60.0, max_bytes=MAX_BYTES)
         monkeypatch.setattr(socket, "getaddrinfo", resolve)
         with pytest.raises(Problem) as problem:
             await fetcher.fetch("http://rebound.example/a.wav", incoming)
@@ -167,7 +168,7 @@ def test_a_server_that_cannot_be_reached_or_speaks_no_http_is_named_as_that(stor
         port = server.sockets[0].getsockname()[1]
         reasons = []
         for url in (f"http://127.0.0.1:{port}/", "http://127.0.0.1:1/"):
-            fetcher = Fetcher(allow_private=True, timeout_s=60.0, max_bytes=MAX_BYTES)
+            fetcher = Fetcher(Reachable(private=True), timeout_s=60.0, max_bytes=MAX_BYTES)
             with pytest.raises(Problem) as problem:
                 await fetcher.fetch(url, Incoming(store, "work", "x", MAX_BYTES, Memory()))
             reasons.append(str(problem.value.document["reason"]))

@@ -6,9 +6,10 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from runtime.addresses import Guard
+from runtime.addresses import Network
 from runtime.objects.directory import DirectoryStore
 from runtime.objects.transcripts import Transcripts
+from runtime.reachable import Reachable
 from runtime.signing import Signer
 from schemas.jobs import JobChanged
 from sinks.webhooks.attempt import Answer, Order, Poster
@@ -21,9 +22,11 @@ from tests.waiting import wait_until
 
 
 @contextmanager
-def sending(objects: DirectoryStore, *, timeout_s: float = 15.0, allow_private: bool = True) -> Iterator[Sender]:
+def sending(
+    objects: DirectoryStore, *, timeout_s: float = 15.0, allow_private: bool | tuple[Network, ...] = True, plain: bool = True
+) -> Iterator[Sender]:
     poster = Poster(timeout_s, lambda: datetime.now(UTC))
-    sender = Sender(Transcripts(objects, "work"), Bodies("", 1_000_000), poster, Guard(allow_private))
+    sender = Sender(Transcripts(objects, "work"), Bodies("", 1_000_000), poster, Reachable(allow_private, plain))
     sender.start()
     with closing(sender):
         yield sender
@@ -53,8 +56,15 @@ def results(sender: Sender, events: Sequence[JobChanged]) -> list[Answer]:
     return [found[number] for number in range(len(events))]
 
 
-def attempt(objects: DirectoryStore, url: str, *, timeout_s: float = 15.0, allow_private: bool = True) -> Answer:
-    with sending(objects, timeout_s=timeout_s, allow_private=allow_private) as sender:
+def attempt(
+    objects: DirectoryStore,
+    url: str,
+    *,
+    timeout_s: float = 15.0,
+    allow_private: bool | tuple[Network, ...] = True,
+    plain: bool = True,
+) -> Answer:
+    with sending(objects, timeout_s=timeout_s, allow_private=allow_private, plain=plain) as sender:
         return results(sender, [ended(url)])[0]
 
 

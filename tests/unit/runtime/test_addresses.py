@@ -25,35 +25,35 @@ PUBLIC = ["8.8.8.8", "1.1.1.1", "172.32.0.1", "100.128.0.1", "2a00:1450:4001:801
 @pytest.mark.parametrize("text", PRIVATE)
 def test_loopback_and_private_addresses_are_allowed_only_by_a_setting(text: str) -> None:
     assert reach(ipaddress.ip_address(text)) is Reach.PRIVATE
-    assert not Guard(allow_private=False).allows(text)
-    assert Guard(allow_private=True).allows(text)
+    assert not Guard(private=False).allows(text)
+    assert Guard(private=True).allows(text)
 
 
 @pytest.mark.parametrize("text", FORBIDDEN)
 def test_link_local_multicast_reserved_and_tunnelled_addresses_are_never_open(text: str) -> None:
     assert reach(ipaddress.ip_address(text)) is Reach.FORBIDDEN
-    assert not Guard(allow_private=True).allows(text)
+    assert not Guard(private=True).allows(text)
 
 
 @pytest.mark.parametrize("text", PUBLIC)
 def test_public_addresses_are_open_also_through_nat64(text: str) -> None:
     assert reach(ipaddress.ip_address(text)) is Reach.PUBLIC
-    assert Guard(allow_private=False).allows(text)
+    assert Guard(private=False).allows(text)
 
 
 def test_a_public_address_that_is_our_own_is_private(monkeypatch: pytest.MonkeyPatch) -> None:
     assert is_own(ipaddress.ip_address("127.0.0.1"))
     assert not is_own(ipaddress.ip_address("8.8.8.8"))
     monkeypatch.setattr("runtime.addresses.is_own", lambda address: True)
-    assert not Guard(allow_private=False).allows("8.8.8.8")
-    assert Guard(allow_private=True).allows("8.8.8.8")
+    assert not Guard(private=False).allows("8.8.8.8")
+    assert Guard(private=True).allows("8.8.8.8")
 
 
 def test_the_guard_makes_no_socket_for_a_refused_address() -> None:
     info = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("10.0.0.1", 443))
     with pytest.raises(AddressRefused):
-        Guard(allow_private=False)(info)
-    with Guard(allow_private=True)(info) as made:
+        Guard(private=False)(info)
+    with Guard(private=True)(info) as made:
         assert made.family == socket.AF_INET
 
 
