@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from typing import Literal, get_args
+from uuid import UUID
 
-from schemas.jobs import State
+from schemas.jobs import JobChanged, State
 
 EventType = Literal[
     "transcription.completed",
@@ -23,3 +24,13 @@ ENDPOINT_DISABLED: EventType = "endpoint.disabled"
 TEST = "webhook.test"  # only where the owner of an endpoint asks for it
 OF_STATE: Mapping[State, EventType] = {"SUCCESS": COMPLETED, "FAILURE": FAILED, "REVOKED": REVOKED, "STARTED": STARTED}
 ENDS: tuple[EventType, ...] = (COMPLETED, FAILED, REVOKED)  # of a job; an endpoint that names no types gets these
+
+
+def webhook_id(event: JobChanged) -> str:
+    """Of the message about this state of a job."""
+    return message_id(event.job.job_id, event.state)
+
+
+def message_id(job_id: UUID, state: State) -> str:
+    """Derived, so that a repeat has the same id. Without a dot, which separates the signed parts."""
+    return f"msg_{job_id}_{state.lower()}"

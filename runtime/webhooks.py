@@ -3,6 +3,7 @@
 Shared by the webhook sink, which sends, and the gateway, which refuses what could never be sent.
 """
 
+import re
 from urllib.parse import urlsplit
 
 from runtime.addresses import Reach, literal, reach
@@ -22,6 +23,25 @@ def url_problem(url: str) -> str | None:
     if "@" in parts.netloc:
         return "contains a user or a password"
     return None
+
+
+def door_problem(url: str, allow_private: bool) -> str | None:
+    """Why a webhook cannot be sent there, as far as the URL says it: what a person is answered who gives it."""
+    if problem := url_problem(url) or address_problem(url, allow_private):
+        return problem
+    if re.search(r"[\s\x00-\x20\x7f\\]", url):
+        return "has blanks, control characters or backslashes"
+    return None
+
+
+def host_of(url: str) -> str:
+    """Host and port, which may be shown and logged: the rest may contain a secret."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return "-"
+    return f"{parts.hostname}:{port}" if parts.hostname else "-"
 
 
 def address_problem(url: str, allow_private: bool) -> str | None:

@@ -59,6 +59,9 @@ class WebhookEndpoint(Record):
     secrets: tuple[WebhookSecret, ...] = Field(min_length=1, description="every valid one signs each message")
     events: tuple[str, ...] = Field((), description="the types of events that are sent; none: those of jobs that have ended")
     enabled: bool = True
+    disabled_at: Time | None = Field(
+        None, description="of an endpoint that its owner has disabled", exclude_if=lambda disabled_at: disabled_at is None
+    )
     enabled_at: Time = Field(description="when it was enabled last, at first: created. States of an earlier time no longer count")
     created_at: Time
     changed_at: Time
@@ -78,8 +81,12 @@ class WebhookEndpoint(Record):
 
     def secrets_at(self, now: Time) -> tuple[str, ...]:
         """Those that sign then, the newest first."""
+        return tuple(secret.secret for secret in self.valid_secrets(now))
+
+    def valid_secrets(self, now: Time) -> tuple[WebhookSecret, ...]:
+        """The newest first."""
         valid = [secret for secret in self.secrets if secret.valid_until is None or secret.valid_until > now]
-        return tuple(secret.secret for secret in sorted(valid, key=lambda secret: secret.created_at, reverse=True))
+        return tuple(sorted(valid, key=lambda secret: secret.created_at, reverse=True))
 
 
 class WebhookDelivery(Record):

@@ -33,7 +33,11 @@ from producers.gateway.system.cache import Cache
 from producers.gateway.system.endpoints import System
 from producers.gateway.system.health import Health
 from producers.gateway.system.work_in_hand import WorkInHand
+from producers.gateway.webhooks.deliveries import Deliveries
+from producers.gateway.webhooks.endpoints import Endpoints
+from producers.gateway.webhooks.registry import Registry
 from runtime.objects.transcripts import Transcripts
+from runtime.sealing import Sealer
 from runtime.subtitles import SubtitleRules
 
 
@@ -130,10 +134,13 @@ def _routes(parts: Parts, origins: Origins, sessions: Sessions) -> list[Route]:
     accepted = Accepted(origins, view.estimates)
     ended = EndedJobs(parts, transcripts)
     submissions = Submissions(parts, transcripts)
+    registry = Registry(parts.producer, view, parts.endpoints_freshness, Sealer.of(resources.settings))
     groups: tuple[Group, ...] = (
         Doors(parts, submissions, documents, accepted),
         Batches(parts, submissions, documents, accepted),
         DirectUploads(parts, submissions, accepted),
+        Deliveries(parts, registry),
+        Endpoints(registry, view, accepted, allow_private=resources.settings.webhook_allow_private),
         Jobs(parts, lookup, documents, ended, accepted),
         EventStreams(view, lookup, documents, parts.wakeups),
         Downloads(lookup, documents),

@@ -20,13 +20,15 @@ Readiness = Callable[[], Mapping[str, str | None]]
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """`readiness`: name of a stage or service -> why it is not ready, None when it is."""
+    """`readiness`: name of a stage or service -> why it is not ready, None when it is. `freshness`: of the jobs;
+    `endpoints_freshness`: of the registered webhook endpoints."""
 
     resources: Resources
     producer: AsyncProducer
     view: View
     wakeups: Wakeups
     freshness: Freshness
+    endpoints_freshness: Freshness
     stats: Stats
     readiness: Readiness
     keyring: Keyring

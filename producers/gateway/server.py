@@ -5,6 +5,7 @@ import contextlib
 import threading
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from aiohttp import web
 
@@ -30,7 +31,7 @@ from runtime.kafka.async_producer import AsyncProducer
 from runtime.logs import get_logger
 from runtime.resources import Resources
 from runtime.stats import Stats
-from schemas.topics import CACHE_CHANGELOG
+from schemas.topics import CACHE_CHANGELOG, WEBHOOK_ENDPOINTS
 
 log = get_logger(__name__)
 THREADS = {"directory": 8, "s3": 32}  # a directory answers at once, and more threads only contend for the interpreter
@@ -103,6 +104,7 @@ class Gateway:
         is_embedded = self._resources.local_state is not None
         feed = self._feed = Feed(kafka, self._producer, self._view, wakeups.notify, embedded=is_embedded)
         freshness = Freshness(self._view, wakeups, feed.end_offsets)
+        endpoints_freshness = Freshness(self._view, wakeups, partial(feed.end_offsets, WEBHOOK_ENDPOINTS))
         cache = CacheFigures(self._resources, self._view)
         stats = Stats(self._resources.kafka, {CACHE_CHANGELOG: cache.book.note})
         unfinished = UnfinishedJobs(self._view)
@@ -112,6 +114,7 @@ class Gateway:
             self._view,
             wakeups,
             freshness,
+            endpoints_freshness,
             stats,
             self._all_readiness,
             self._keyring,

@@ -14,6 +14,7 @@ from runtime import links
 from runtime.formats import answer
 from runtime.settings import Settings
 from runtime.webhook_events import OF_STATE
+from runtime.webhook_events import webhook_id as webhook_id
 from schemas.jobs import TERMINAL, JobChanged
 from schemas.record import Failure
 from schemas.transcript import Transcript
@@ -26,11 +27,6 @@ Data = Mapping[str, str | int | float | bool | None]
 def is_wanted(event: JobChanged) -> bool:
     """Whether the job has a webhook. A cancelled job has ended, too, so that its receiver does not wait indefinitely."""
     return event.state in TERMINAL and bool(event.job.webhook_url)
-
-
-def webhook_id(event: JobChanged) -> str:
-    """Derived, so that a repeat has the same id. Without a dot, which separates the signed parts."""
-    return f"msg_{event.job.job_id}_{event.state.lower()}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,11 @@ SUBMITTING = ("too_many_jobs", "queue_full", "queue_share_full")
 PATH_PARAMETERS: Mapping[str, Json] = {
     "task_id": {"description": "which job", "schema": {"type": "string", "format": "uuid"}},
     "batch_id": {"description": "which batch", "schema": {"type": "string", "format": "uuid"}},
+    "endpoint_id": {"description": "which endpoint", "schema": {"type": "string", "pattern": "^ep_[0-9a-f]{32}$"}},
+    "webhook_id": {
+        "description": "`msg_<task_id>_<state>`, as in the delivery log",
+        "schema": {"type": "string", "pattern": "^msg_[0-9a-f-]{36}_(success|failure|revoked)$"},
+    },
     "name": {"description": "a file of the page", "schema": {"type": "string"}},
     "model": {"description": "a model's name", "schema": {"type": "string"}},
     "format": {"description": "the ending says the format", "schema": {"type": "string", "enum": list(BY_ENDING)}},
@@ -66,6 +71,7 @@ TAGS: Mapping[str, str] = {
     "submission": "Audio in.",
     "jobs": "What becomes of it.",
     "transcripts": "Text out.",
+    "webhooks": "Registered endpoints, and what was delivered.",
     "access": "API keys and sessions.",
     "OpenAI": "As clients of OpenAI's API expect it.",
     "whisper-asr-webservice": "As its clients expect it.",
@@ -183,7 +189,7 @@ def _operation(route: Route, schemas: _Schemas) -> Json:
         operation["description"] = route.description
     if route.bodies:
         content = {body.media_type: _content(body, schemas) for body in route.bodies}
-        operation["requestBody"] = {"required": True, "content": content}
+        operation["requestBody"] = {"required": not any(body.is_optional for body in route.bodies), "content": content}
     return operation
 
 

@@ -6,6 +6,7 @@ from pydantic import AwareDatetime, ConfigDict, Field, JsonValue, RootModel
 
 from producers.gateway.documents.document import Document
 from producers.gateway.documents.openai import OpenAiSegment, OpenAiWord
+from producers.gateway.documents.webhooks import DeliveryStateName
 from schemas.audio import AudioTrack
 from schemas.correction import Correction
 from schemas.jobs import Source, State
@@ -172,6 +173,21 @@ class TranscriptFile(RootModel[TranscriptJson | VerboseJson | WordList]):
     """The transcript as json, verbose.json or words.json."""
 
 
+class JobWebhook(Document):
+    """What became of an event about the job, for one of its recipients."""
+
+    webhook_id: str | None = Field(description="null: the job has not ended")
+    type: str | None = Field(description="null: the job has not ended")
+    endpoint_id: str | None = Field(description="null: the recipient is the job's webhook_url")
+    host: str = Field(description="host and port of the URL")
+    state: DeliveryStateName = Field(description="pending: there will be an attempt; failed: there will be none")
+    attempts: int
+    last_attempt_at: AwareDatetime | None
+    outcome: str | None = Field(description="of the last attempt")
+    status_code: int | None = Field(description="of the last attempt; null: no response")
+    next_attempt_at: AwareDatetime | None
+
+
 class JobStatus(Document):
     """State, progress and result of a job."""
 
@@ -191,6 +207,7 @@ class JobStatus(Document):
         estimate={"min": 4.1, "max": 11.3},
         timings=None,
         files=None,
+        webhooks=[],
         progress={"share": 0.25, "fraction": 0.25, "processed_s": 29.7, "total_s": 118.6, "eta_s": 7.7, "segments": [SEGMENT]},
     )
 
@@ -209,6 +226,7 @@ class JobStatus(Document):
     estimate: EstimateRange | None
     timings: Timings | None
     files: dict[str, str] | None = Field(description="after SUCCESS: the path of each result file, by its format")
+    webhooks: tuple[JobWebhook, ...] = Field(description="deliveries of the last 30 days")
     progress: ProgressDocument
     result: Result | None = Field(None, description="after SUCCESS, while the transcript is in the store")
     error: Failure | None = Field(None, description="after FAILURE")

@@ -38,12 +38,13 @@ class AnyParameters(Query):
 @dataclass(frozen=True, slots=True)
 class Body:
     """A body that a route accepts. `model`: its fields, None for bytes as they are. `files`: the parts of a form that are files;
-    `required`: those of them that must be there."""
+    `required`: those of them that must be there. `is_optional`: a request may have none."""
 
     model: type[BaseModel] | None
     media_type: str = "application/json"
     files: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
+    is_optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

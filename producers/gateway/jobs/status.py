@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from producers.gateway.view.estimates import Estimate
 from producers.gateway.view.job_view import JobView
 from producers.gateway.view.progress import Progress
 from producers.gateway.view.view import View
+from producers.gateway.webhooks import attempts
 from runtime import links, long_json
 from runtime.formats import FORMATS, USUAL, answer, segment_document
 from runtime.gc_pause import gc_paused
@@ -114,6 +115,7 @@ class Documents:
             "estimate": estimate_document(estimate),
             "timings": None,
             "files": None,
+            "webhooks": attempts.of_job(job, self._view.webhooks.of_job(str(job.job_id)), datetime.now(UTC)),
             "progress": progress,
         }
         if job.state == "SUCCESS":

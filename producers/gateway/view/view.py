@@ -239,6 +239,12 @@ class View:
         rows = self._file.read("SELECT requested FROM jobs WHERE job_id = ? AND requested IS NOT NULL", str(job_id))
         return self._file.decoded(JobRequested, rows[0][0]) if rows else None
 
+    def last(self, job_id: UUID) -> JobChanged | None:
+        """The last record of a job; None for one that is not known to have started."""
+        query = "SELECT changed FROM jobs WHERE job_id = ? AND changed IS NOT NULL AND deleted = 0"
+        rows = self._file.read(query, str(job_id))
+        return self._file.decoded(JobChanged, rows[0][0]) if rows else None
+
     def is_shared(self, job: JobView) -> bool:
         """Whether another job needs the same work."""
         query = "SELECT 1 FROM jobs WHERE work_id = ? AND job_id <> ? AND deleted = 0 LIMIT 1"

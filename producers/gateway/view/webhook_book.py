@@ -21,6 +21,9 @@ from schemas.webhooks import WebhookAttempted, WebhookEndpoint, WebhookEndpointS
 TOPICS = (WEBHOOK_ENDPOINTS, WEBHOOK_ENDPOINT_STATES, WEBHOOK_ATTEMPTS)
 NAMES = tuple(topic.name for topic in TOPICS)
 KEPT_S = WEBHOOK_ATTEMPTS.retention_ms / 1000
+EndpointPlace = tuple[float, str]  # in the list: when it was created, and its id
+FIRST: EndpointPlace = (0.0, "")
+ALL_MAX = -1  # SQLite's
 SHOWN_MAX = 100  # recipients of a job in its status
 
 
@@ -35,6 +38,10 @@ class EndpointView:
     def current_state(self) -> WebhookEndpointState | None:
         """None if the sink has said nothing since the endpoint was enabled last."""
         return self.state if self.state is not None and self.state.enabled_at == self.endpoint.enabled_at else None
+
+    @property
+    def place(self) -> EndpointPlace:
+        return self.endpoint.created_at.timestamp(), self.endpoint.endpoint_id
 
     @property
     def is_enabled(self) -> bool:
@@ -83,11 +90,12 @@ class WebhookBook:
         rows = self._file.read(query, endpoint_id)
         return self._endpoint_view(*rows[0]) if rows else None
 
-    def endpoints(self, owner: str | None = None) -> list[EndpointView]:
-        """Of one owner, or of any, oldest first."""
+    def endpoints(self, owner: str | None = None, limit: int = ALL_MAX, after: EndpointPlace | None = None) -> list[EndpointView]:
+        """Of one owner, or of any, oldest first; `after`: those that follow this place in the list."""
         query = """SELECT endpoint, state FROM webhook_endpoints INDEXED BY webhook_endpoints_listed
-            WHERE endpoint IS NOT NULL AND coalesce(? = owner, 1) ORDER BY created_s, endpoint_id"""
-        return [self._endpoint_view(*row) for row in self._file.scan(query, owner)]
+            WHERE endpoint IS NOT NULL AND coalesce(? = owner, 1) AND (created_s, endpoint_id) > (?, ?)
+            ORDER BY created_s, endpoint_id LIMIT ?"""
+        return [self._endpoint_view(*row) for row in self._file.scan(query, owner, *(after or FIRST), limit)]
 
     def attempts(self, limit: int, which: AttemptFilter, after: AttemptPlace | None = None) -> list[WebhookAttempted]:
         """The newest first; `after`: those that follow this place in the log."""
@@ -122,7 +130,7 @@ class WebhookBook:
         `delivered`: also those of which it was told. Reads all jobs of the owner."""
         types = {OF_STATE[state]: state for state in TERMINAL if OF_STATE[state] in events}
         query = ENDED_SINCE.format(states=", ".join("?" * len(types)), types=", ".join("?" * len(types)))
-        since, until = (time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S") for time in span)
+        since, until = (time.astimezone(UTC).isoformat() for time in span)
         rows = self._file.scan(
             query, endpoint.owner, *types.values(), since, until, delivered, endpoint.endpoint_id, *types.keys(), limit
         )

@@ -60,6 +60,7 @@ def test_a_submission_is_accepted_and_readable_at_once(gateway: RunningGateway) 
         "warnings": [],
         "timings": None,
         "files": None,
+        "webhooks": [],
         "audio": None,
         "estimate": None,
         "progress": {"share": 0.0, "fraction": 0.0, "processed_s": None, "total_s": None, "eta_s": None, "segments": []},

@@ -1,4 +1,4 @@
-"""What an owner can do with the jobs of another one, on every route that there is: nothing, and find out nothing.
+"""What an owner can do with the jobs and the endpoints of another, on every route that there is: nothing, and find out nothing.
 
 The routes are the gateway's own: a new one is tested with the others, or fails here until `NAMED` says what its path names.
 """
@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from unittest.mock import MagicMock
 
+import orjson
 import pytest
 
 from producers.gateway.app import Api
@@ -90,11 +91,23 @@ def jobs(gateway: Keyed) -> dict[str, JobRequested]:
         made[state] = requested(alice, answer.json["jobs"][0]["task_id"])
     finish(alice, made["SUCCESS"], Segment(start=0.0, end=1.0, text=MARKS[2]))
     publish_state(alice, made["FAILURE"], "FAILURE", error=Failure(reason="corrupt", message=MARKS[2]))
+    ENDPOINT["endpoint_id"] = registered(alice)
     return made
 
 
+def registered(caller: RunningGateway) -> str:
+    document = {"url": "https://alice.example/hook", "description": MARKS[2]}
+    answer = caller.request("POST", "/api/webhooks", orjson.dumps(document), {"Content-Type": "application/json"})
+    assert answer.status == 201
+    return str(answer.json["endpoint_id"])
+
+
+ENDPOINT: dict[str, str] = {}  # alice's, registered with her jobs
+
+
 def ids(job: JobRequested) -> dict[str, str]:
-    return {"task_id": str(job.job.job_id), "batch_id": str(job.job.batch_id)}
+    job_id = str(job.job.job_id)
+    return {"task_id": job_id, "batch_id": str(job.job.batch_id), "webhook_id": f"msg_{job_id}_success", **ENDPOINT}
 
 
 def path_of(route: Route, job: JobRequested) -> str:
@@ -149,20 +162,23 @@ def test_the_jobs_of_another_owner_do_not_exist(gateway: Keyed, jobs: dict[str, 
         if names_a_job(route):
             assert answer.status == 404
             asked = next(value for parameter, value in ids(job).items() if f"{{{parameter}" in route.path)
-            assert answer.body.replace(asked.encode(), b"") == _unknown(gateway, route).body.replace(NOBODYS, b"")
+            assert answer.body.replace(asked.encode(), b"") == _unknown(gateway, route)
         else:
             assert answer.status < 500
             assert shows_something(answer, jobs) == []
     assert {state: status(gateway.of("alice"), job) for state, job in jobs.items()} == before
 
 
-NOBODYS = b"00000000-0000-4000-8000-000000000000"
+NOBODYS = "00000000-0000-4000-8000-000000000000"
+UNKNOWN = {"task_id": NOBODYS, "batch_id": NOBODYS, "webhook_id": f"msg_{NOBODYS}_success", "endpoint_id": f"ep_{NOBODYS}"}
 
 
-def _unknown(gateway: Keyed, route: Route) -> Answer:
-    """The answer for a job that there is not."""
-    path = re.sub(r"{(\w+)(?::[^}]*)?}", lambda match: COMMON.get(match[1], NOBODYS.decode()), route.path)
-    return gateway.of("bob").request(route.method, path, b"" if route.method in ("POST", "PUT", "PATCH") else None)
+def _unknown(gateway: Keyed, route: Route) -> bytes:
+    """The answer for a job or an endpoint that there is not, without the id that was asked for."""
+    path = re.sub(r"{(\w+)(?::[^}]*)?}", lambda match: (COMMON | UNKNOWN)[match[1]], route.path)
+    answer = gateway.of("bob").request(route.method, path, b"" if route.method in ("POST", "PUT", "PATCH") else None)
+    asked = next(value for parameter, value in UNKNOWN.items() if f"{{{parameter}" in route.path)
+    return answer.body.replace(asked.encode(), b"")
 
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if route.method == "GET" and names_a_job(route)], ids=name)
