@@ -11,7 +11,6 @@ EventType = Literal[
     "transcription.failed",
     "transcription.revoked",
     "transcription.started",
-    "transcription.progress",
     "endpoint.disabled",
 ]
 EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)  # those that an endpoint can subscribe to
@@ -19,7 +18,6 @@ COMPLETED: EventType = "transcription.completed"
 FAILED: EventType = "transcription.failed"
 REVOKED: EventType = "transcription.revoked"
 STARTED: EventType = "transcription.started"
-PROGRESS: EventType = "transcription.progress"
 ENDPOINT_DISABLED: EventType = "endpoint.disabled"
 TEST = "webhook.test"  # only where the owner of an endpoint asks for it
 OF_STATE: Mapping[State, EventType] = {"SUCCESS": COMPLETED, "FAILURE": FAILED, "REVOKED": REVOKED, "STARTED": STARTED}

@@ -6,6 +6,8 @@ Shared by the webhook sink, which sends, and the gateway, which refuses what cou
 import re
 from urllib.parse import urlsplit
 
+from yarl import URL
+
 from runtime.addresses import Reach, literal, reach
 
 
@@ -37,11 +39,10 @@ def door_problem(url: str, allow_private: bool) -> str | None:
 def host_of(url: str) -> str:
     """Host and port, which may be shown and logged: the rest may contain a secret."""
     try:
-        parts = urlsplit(url)
-        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+        parsed = URL(url)
+        return f"{parsed.raw_host}:{parsed.port}" if parsed.raw_host else "-"
     except ValueError:
         return "-"
-    return f"{parts.hostname}:{port}" if parts.hostname else "-"
 
 
 def address_problem(url: str, allow_private: bool) -> str | None:

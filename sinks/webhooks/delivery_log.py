@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from yarl import URL
-
 from runtime import metrics
 from runtime.kafka.messages import Output
 from runtime.logs import get_logger
 from runtime.webhook_events import TEST
+from runtime.webhooks import host_of
 from schemas.topics import WEBHOOK_ATTEMPTS
 from schemas.webhooks import DeliveryState, WebhookAttempted, WebhookDelivery
 from sinks.webhooks.attempt import FINAL, NOT_SENT, Answer
@@ -50,15 +49,6 @@ class DeliveryLog:
         return self.schedule.after(delivery.attempt, now, answer.after_s or 0.0)
 
 
-def host(url: str) -> str:
-    """Host and port: the URL itself may contain a secret."""
-    try:
-        parsed = URL(url)
-        return f"{parsed.raw_host}:{parsed.port}" if parsed.raw_host else "-"
-    except ValueError:
-        return "-"
-
-
 def _row(delivery: WebhookDelivery, url: str, result: Attempted, state: DeliveryState, due: Due | None) -> WebhookAttempted:
     answer = result.answer
     return WebhookAttempted(
@@ -67,7 +57,7 @@ def _row(delivery: WebhookDelivery, url: str, result: Attempted, state: Delivery
         owner=delivery.owner,
         job_id=delivery.job_id,
         endpoint_id=delivery.endpoint_id,
-        host=host(url),
+        host=host_of(url),
         attempt=delivery.attempt,
         first_attempt_at=delivery.first_attempt_at or result.at,
         attempted_at=result.at,

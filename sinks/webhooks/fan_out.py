@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from runtime import metrics
 from runtime.kafka.messages import Output
 from runtime.logs import get_logger
-from runtime.webhook_events import ENDS, OF_STATE
+from runtime.webhook_events import ENDS, OF_STATE, webhook_id
 from schemas.jobs import JobChanged
 from schemas.topics import WEBHOOK_DELIVERIES
 from schemas.webhooks import WebhookDelivery, WebhookEndpoint
 from sinks.webhooks.endpoints import Endpoints
-from sinks.webhooks.message import is_wanted, webhook_id
+from sinks.webhooks.message import is_wanted
 from sinks.webhooks.schedule import Schedule
 
 log = get_logger(__name__)

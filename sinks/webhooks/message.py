@@ -14,7 +14,6 @@ from runtime import links
 from runtime.formats import answer
 from runtime.settings import Settings
 from runtime.webhook_events import OF_STATE
-from runtime.webhook_events import webhook_id as webhook_id
 from schemas.jobs import TERMINAL, JobChanged
 from schemas.record import Failure
 from schemas.transcript import Transcript
@@ -56,10 +55,9 @@ class Bodies:
             return body
         return orjson.dumps(document | {"transcription": self._linked(event, transcript)})
 
-    def progress(self, event_type: str, at: datetime, event: JobChanged, progress: Data | None = None) -> bytes:
-        """Of a job that has not ended. `progress`: how far it is, if that is what is reported."""
-        document = _job(event_type, at, event)
-        return orjson.dumps(document | ({"progress": dict(progress)} if progress else {}))
+    def unfinished(self, event_type: str, at: datetime, event: JobChanged) -> bytes:
+        """Of a job that has not ended."""
+        return orjson.dumps(_job(event_type, at, event))
 
     def other(self, event_type: str, at: datetime, data: Data) -> bytes:
         """Of an event that is about no job."""

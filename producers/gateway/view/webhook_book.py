@@ -13,7 +13,7 @@ from producers.gateway.view.database import Database
 from producers.gateway.view.webhook_filter import OF_THE_JOB, AttemptFilter, AttemptPlace
 from producers.gateway.view.webhook_layout import ATTEMPT, ENDED_SINCE, ENDPOINT, LAST_ATTEMPTS, OF_JOB, STATE
 from runtime.kafka.messages import Received
-from runtime.webhook_events import OF_STATE, PROGRESS
+from runtime.webhook_events import OF_STATE
 from schemas.jobs import TERMINAL, JobChanged
 from schemas.topics import WEBHOOK_ATTEMPTS, WEBHOOK_ENDPOINT_STATES, WEBHOOK_ENDPOINTS
 from schemas.webhooks import WebhookAttempted, WebhookEndpoint, WebhookEndpointState
@@ -117,9 +117,8 @@ class WebhookBook:
         }
 
     def of_job(self, job_id: str) -> list[Attempts]:
-        """Of each message about the job to each of its recipients, in the order of their first attempts; without those of its
-        progress."""
-        rows = self._file.read(OF_JOB, job_id, PROGRESS, SHOWN_MAX)
+        """Of each message about the job to each of its recipients, in the order of their first attempts."""
+        rows = self._file.read(OF_JOB, job_id, SHOWN_MAX)
         found = [Attempts(self._decoded(record), count, bool(delivered)) for record, count, delivered, _ in rows]
         return sorted(found, key=lambda attempts: attempts.last.first_attempt_at)
 

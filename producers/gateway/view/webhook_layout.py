@@ -29,7 +29,7 @@ ATTEMPT = "INSERT OR REPLACE INTO webhook_attempts VALUES (?, ?, ?, ?, ?, ?, ?, 
 # Of each message the recipients with their last attempt: SQLite takes the other columns from the row of the one maximum.
 OF_JOB = """
 SELECT record, count(*), sum(state = 'delivered'), max(attempted_s) FROM webhook_attempts
-WHERE job_id = ? AND type <> ? GROUP BY recipient, webhook_id LIMIT ?
+WHERE job_id = ? GROUP BY recipient, webhook_id LIMIT ?
 """
 LAST_ATTEMPTS = """
 SELECT webhook_id, recipient, CASE state WHEN 'pending' THEN record END, max(attempted_s) FROM webhook_attempts

@@ -44,7 +44,7 @@ class _Body(BaseModel):
 class NewEndpoint(_Body):
     """An endpoint to register."""
 
-    url: Url = Field(description="receives signed POSTs; https unless the installation allows http")
+    url: Url = Field(description="receives signed POSTs")
     description: Description = ""
     events: Events | None = Field(None, description="[default: the three ends of a job]")
     signature: Signature = Field(

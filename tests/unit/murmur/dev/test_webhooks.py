@@ -11,12 +11,12 @@ import pytest
 from murmur.dev.webhooks import undelivered
 from producers.gateway.view.view import View
 from runtime.kafka.messages import Partition, Received
+from runtime.webhook_events import webhook_id
 from schemas import codec
 from schemas.jobs import JobChanged
 from schemas.record import Record
 from schemas.topics import WEBHOOK_ATTEMPTS, WEBHOOK_ENDPOINTS
 from schemas.webhooks import WebhookDelivery
-from sinks.webhooks.message import webhook_id
 from tests.ended import ended
 from tests.webhooks import attempted, endpoint
 

@@ -7,9 +7,10 @@ import orjson
 import pytest
 
 from runtime.settings import Settings
+from runtime.webhook_events import webhook_id
 from schemas.jobs import State
 from schemas.record import ObjectRef
-from sinks.webhooks.message import Bodies, is_wanted, webhook_id
+from sinks.webhooks.message import Bodies, is_wanted
 from tests.ended import ended, transcript
 
 AT = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -81,12 +82,10 @@ def test_a_dropped_file_is_named_with_its_folder() -> None:
     assert orjson.loads(BODIES.job(event.model_copy(update={"job": job}), None))["filename"] == "calls/a.wav"
 
 
-def test_progress_of_a_job_says_how_far_it_is_and_nothing_of_its_success() -> None:
-    event = ended(None, state="STARTED", at=AT)
-    document = orjson.loads(BODIES.progress("transcription.progress", AT, event, {"share": 0.5}))
-    assert list(document) == [*COMMON, "progress"]
-    assert (document["type"], document["state"], document["progress"]) == ("transcription.progress", "STARTED", {"share": 0.5})
-    assert list(orjson.loads(BODIES.progress("transcription.started", AT, event))) == COMMON
+def test_the_start_of_a_job_says_nothing_of_its_success() -> None:
+    document = orjson.loads(BODIES.unfinished("transcription.started", AT, ended(None, state="STARTED", at=AT)))
+    assert list(document) == COMMON
+    assert (document["type"], document["state"]) == ("transcription.started", "STARTED")
 
 
 def test_an_event_about_no_job_has_its_data() -> None:
