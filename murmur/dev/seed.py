@@ -1,10 +1,10 @@
 """The embedded broker starts empty: this module fills it from the data directory.
 
 The gateway's view stores every job's last record and its request. Before any stage starts, ended jobs are written to the
-coordinator's changelog, so that inbox files are not processed again, and registered webhook endpoints to their topics. Once the
-stages run, requests and cancellations of unfinished jobs are published again: the broker keeps only a few MiB, and blocks a
-producer while its consumers lag. So are those of dropped files whose result files are missing, which are then written again, and
-the deliveries of webhooks that are not settled (`webhooks.py`).
+coordinator's changelog, so that inbox files are not processed again, those of the last day to `jobs` (`last_day.py`), and
+registered webhook endpoints to their topics. Once the stages run, requests and cancellations of unfinished jobs are published
+again: the broker keeps only a few MiB, and blocks a producer while its consumers lag. So are those of dropped files whose result
+files are missing, which are then written again, and the deliveries of webhooks that are not settled (`webhooks.py`).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from murmur.dev import last_day
 from murmur.dev.webhooks import undelivered
 from runtime.errors import MurmurError, UsageError
 from runtime.kafka.embedded import EmbeddedBroker
@@ -68,12 +69,15 @@ def remember(broker: EmbeddedBroker, settings: Settings, objects: ObjectStore, s
         _forget(view, known, settings, objects)
         rewrites = list(_rewrites(view, known, settings, objects))
         webhooks = list(undelivered(view.webhooks, known))
+        noted = {note.job.job_id for note in view.notes()}
     finally:
         view.close()
     retention.fill(settings, known, [requested for requested, _ in unfinished])
     ended = _send(writer, _memories(broker, known, settings.ended_jobs_s))
     _send(writer, _clearing(broker, cleared_at))
     _send(writer, _endpoints(endpoints))
+    _send(writer, last_day.outputs((job for job in known if job.job.job_id not in noted), settings.ended_jobs_s))
+    last_day.skip(broker)
     if ended or unfinished:
         log.info("jobs.restored", ended=ended, unfinished=len(unfinished), rewritten=len(rewrites))
     jobs = [*(last.job for last in known), *(request.job for request, _ in unfinished)]

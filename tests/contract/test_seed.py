@@ -1,7 +1,7 @@
 """What a started `murmur dev` requests again, from the view of its last run."""
 
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -18,7 +18,9 @@ from runtime.settings import Settings
 from schemas import codec
 from schemas.jobs import CancelRequested, JobRequested
 from schemas.options import ModelRef
-from schemas.topics import WEBHOOK_ENDPOINT_STATES, WEBHOOK_ENDPOINTS
+from schemas.record import Record
+from schemas.topics import JOBS, WEBHOOK_ENDPOINT_STATES, WEBHOOK_ENDPOINTS, Topic
+from tests.counted import changed
 from tests.unit.producers.gateway.view.test_view import WORK_ID, requested
 from tests.webhooks import endpoint, endpoint_state
 
@@ -78,13 +80,35 @@ def test_registered_webhook_endpoints_are_on_their_topics_before_any_stage_start
     objects.create()
     with EmbeddedBroker() as broker:
         seed.remember(broker, settings, objects, [SERVED])
-        follower = Follower(broker.kafka(), (WEBHOOK_ENDPOINTS, WEBHOOK_ENDPOINT_STATES))
-        with closing(follower):
-            ends, found = follower.end_offsets(), []
-            while not follower.reached(ends):
-                found += [record.event for record in follower.poll(0.1)]
+        found = records(broker, WEBHOOK_ENDPOINTS, WEBHOOK_ENDPOINT_STATES)
     assert {type(event).__name__: event for event in found if event != one} == {
         "WebhookEndpoint": other,
         "WebhookEndpointState": state,
     }
     assert one in found
+
+
+def test_what_ended_in_the_last_day_is_on_jobs_and_no_webhook_is_sent_for_it_again(settings: Settings) -> None:
+    now = datetime.now(UTC)
+    today, failed, before = changed(), changed("FAILURE"), changed().model_copy(update={"changed_at": now - timedelta(days=2)})
+    with closing(View(view_path(settings))) as view:
+        view.open()
+        partition = Partition(JOBS.name, 0)
+        for place, job in enumerate((today, failed, before, changed("STARTED"))):
+            view.apply([Received(partition, place, None, codec.encode(job), event=job)], {partition: place + 1})
+    objects = store_of(settings)
+    objects.create()
+    with EmbeddedBroker() as broker:
+        seed.remember(broker, settings, objects, [SERVED])
+        kafka = broker.kafka()
+        found = [codec.encode(job) for job in records(broker, JOBS) if job is not None]
+        assert sorted(found) == sorted([codec.encode(today), codec.encode(failed)])
+        assert all(kafka.offsets.has_read(stage, kafka.offsets.nonempty_ends((JOBS,))) for stage in ("webhooks", "store"))
+
+
+def records(broker: EmbeddedBroker, *topics: Topic) -> list[Record | None]:
+    with closing(Follower(broker.kafka(), topics)) as follower:
+        ends, found = follower.end_offsets(), []
+        while not follower.reached(ends):
+            found += [record.event for record in follower.poll(0.1)]
+    return found

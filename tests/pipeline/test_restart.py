@@ -30,16 +30,24 @@ def address(process: Process) -> str:
     return process.output().rpartition(READY)[2].split()[0]
 
 
+def ended_today(client: Client) -> tuple[int, int]:
+    """Succeeded and failed, by the metrics sink."""
+    states = client.request("GET", "/api/stats").json["windows"]["day"]["by"]["state"]
+    return states.get("SUCCESS", {}).get("jobs", 0), states.get("FAILURE", {}).get("jobs", 0)
+
+
 def test_ended_jobs_answer_as_before_and_ctrl_c_ends_it_in_order(tmp_path: Path) -> None:
     clip = BY_NAME["en-command.wav"]
     with start(tmp_path / "data", tmp_path / "first.log") as first:
         client = Client(address(first))
         done, failed = client.submit(clip.path), str(client.post("a.wav", without_samples()).json["task_id"])
         before = [client.ended(done), client.ended(failed)]
+        wait_until(lambda: ended_today(client) == (1, 1), "both jobs in the figures")
         assert first.interrupt() == 0
     with start(tmp_path / "data", tmp_path / "second.log") as second:
         client = Client(address(second))
         assert [client.status(done), client.status(failed)] == before
+        wait_until(lambda: ended_today(client) == (1, 1), "both jobs in the figures again")
         again = client.ended(client.submit(clip.path))
         assert again["result"]["cached"] is True
 

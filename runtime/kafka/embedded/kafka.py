@@ -1,9 +1,10 @@
 """What stages in the embedded broker's process are given: a `Kafka` whose clients are quiet while there is nothing to do."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from runtime.kafka.client import Kafka
 from runtime.kafka.embedded.consumer import FETCH_WAIT_MS, EmbeddedConsumer
@@ -11,6 +12,7 @@ from runtime.kafka.embedded.followers import SharedConsumer
 from runtime.kafka.embedded.offsets import EmbeddedOffsets
 from runtime.kafka.embedded.producer import ReportingProducer, SharedProducer
 from runtime.kafka.embedded.watermarks import Watermarks
+from runtime.kafka.messages import Partition
 from runtime.kafka.wakeup import Wakeup
 
 OWN = ("error_cb", "message.timeout.ms")  # settings that a shared producer need not have: this broker is never away
@@ -55,3 +57,12 @@ class EmbeddedKafka(Kafka):
     def consumer(self, group: str, wakeup: Wakeup | None = None, /, **extra: Any) -> Consumer:
         config = self.consumer_config(group, **{"fetch.wait.max.ms": FETCH_WAIT_MS, **extra})
         return EmbeddedConsumer(config, self.watermarks, wakeup or Wakeup())
+
+    def commit(self, stage: str, offsets: Mapping[Partition, int]) -> None:
+        """In the group of a stage that does not run: as if it had processed what is before these offsets. Blocks."""
+        places = [TopicPartition(self.prefix + place.topic, place.number, offset) for place, offset in offsets.items()]
+        consumer = self.consumer(stage)
+        try:
+            consumer.commit(offsets=places, asynchronous=False)
+        finally:
+            consumer.close()
