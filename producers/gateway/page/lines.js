@@ -3,7 +3,7 @@
 export const UNSURE_WORD = 0.5;  // a probability below this is marked
 export const UNSURE_LINE = -1.0;  // likewise of avg_logprob, where there are no words
 const LOST = ["no_text", "text_removed", "truncated", "damaged", "lost", "clock"];
-const known = new WeakMap();
+const known = new WeakMap(), asTranscribed = new WeakMap();
 
 /** { kind: "segment" | "removed" | "warning", start, end, text, … }. The order of equal starts: warning, removed, segment. */
 export function linesOf(segments, removed = [], warnings = []) {
@@ -27,8 +27,18 @@ function spoken(segment) {
   return known.get(segment);
 }
 
+/** The segments as the model wrote them, where their texts were corrected. The same ones again for the same segments. */
+export function rawOf(segments) {
+  return segments.map(segment => {
+    if (segment.raw_text === undefined) return segment;
+    if (!asTranscribed.has(segment)) asTranscribed.set(segment, { ...segment, text: segment.raw_text, words: undefined });
+    return asTranscribed.get(segment);
+  });
+}
+
 function lineOf(segment) {
-  const words = segment.words?.length ? segment.words.map(wordOf) : null;
+  const isOfText = segment.raw_text === undefined || segment.words?.map(word => word.word).join("").trim() === segment.text;
+  const words = segment.words?.length && isOfText ? segment.words.map(wordOf) : null;
   if (words) words[0].before = "";
   const text = words ? words.map(word => word.before + word.text).join("") : segment.text;
   return { kind: "segment", start: segment.start, end: segment.end, text, words, isUnsure: !words && segment.avg_logprob < UNSURE_LINE };

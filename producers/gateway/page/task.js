@@ -3,7 +3,7 @@
 import { ASYNC, BASE, request, send } from "./api.js";
 import { ask } from "./dialog.js";
 import { $, button, make, say, setBar } from "./elements.js";
-import { emptiness, linesOf, plainText } from "./lines.js";
+import { emptiness, linesOf, plainText, rawOf } from "./lines.js";
 import { watch } from "./live.js";
 import { fileName, forget, names, setFileName } from "./names.js";
 import { FORMATS, clock, languageName, length, moment, stretch } from "./wording.js";
@@ -17,6 +17,7 @@ export class Task {
     this.status = null;
     this.watching = new AbortController();
     $("rename").onclick = () => this.rename();
+    $("raw").onchange = () => this.showText(this.status);
   }
 
   choose(task) {
@@ -56,7 +57,9 @@ export class Task {
 
   showText(status) {
     const { result } = status, segments = result ? result.transcription.segments : status.progress.segments;
-    const lines = linesOf(segments, result?.removed, status.warnings);
+    $("raw-choice").hidden = !result?.correction?.segments_changed;
+    const isRaw = $("raw").checked && !$("raw-choice").hidden;
+    const lines = linesOf(isRaw ? rawOf(segments) : segments, result?.removed, status.warnings);
     const hasText = lines.some(line => line.kind === "segment");
     $("find").hidden = $("keys").hidden = !hasText;
     const empty = result && !hasText ? emptiness(result) : null;

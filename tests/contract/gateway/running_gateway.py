@@ -2,7 +2,7 @@
 
 import http.client
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -25,6 +25,7 @@ from runtime.objects.transcripts import Transcripts
 from runtime.resources import Resources
 from runtime.settings import Settings
 from schemas import codec
+from schemas.correction import Correction
 from schemas.jobs import CancelRequested, JobChanged, JobRequested, ResultSummary, State
 from schemas.record import Record
 from schemas.segment import Segment
@@ -204,7 +205,9 @@ def publish_state(gateway: RunningGateway, submission: JobRequested, state: Stat
 
 
 def finish(gateway: RunningGateway, submission: JobRequested, *segments: Segment, **more: Any) -> None:
-    """`more`: other fields of the transcript."""
+    """`more`: other fields of the transcript; `corrected`: its texts after a correction, one for each segment; `uncorrected`: why
+    there is none."""
+    corrected, uncorrected = more.pop("corrected", None), more.pop("uncorrected", None)
     facts: dict[str, Any] = {"language": "pt", "duration_s": 2.0, "speech_s": 1.5, **more}
     transcript = Transcript(
         work_id=submission.work.work_id,
@@ -219,7 +222,8 @@ def finish(gateway: RunningGateway, submission: JobRequested, *segments: Segment
         created_at=datetime.now(UTC),
         **facts,
     )
-    where = Transcripts(gateway.store, gateway.settings.work_bucket).write(transcript)
+    transcripts = Transcripts(gateway.store, gateway.settings.work_bucket)
+    where = transcripts.write(transcript)
     summary = ResultSummary(
         transcript=where,
         language=transcript.language,
@@ -227,8 +231,23 @@ def finish(gateway: RunningGateway, submission: JobRequested, *segments: Segment
         speech_s=transcript.speech_s,
         warnings=transcript.warnings,
         transcribed_at=transcript.created_at,
+        corrected=None if corrected is None else transcripts.write_corrected(_corrected(transcript, corrected)),
+        uncorrected=uncorrected,
     )
     publish_state(gateway, submission, "SUCCESS", result=summary)
+
+
+def _corrected(raw: Transcript, texts: Sequence[str]) -> Transcript:
+    """As the corrector writes it."""
+    pairs = zip(raw.segments, texts, strict=True)
+    segments = tuple(
+        segment if segment.text == text else segment.model_copy(update={"text": text, "raw_text": segment.text})
+        for segment, text in pairs
+    )
+    changed = sum(segment.raw_text is not None for segment in segments)
+    correction = Correction(version="1" * 64, rules=("shout",), segments_changed=changed)
+    new = {"text": " ".join(texts), "segments": segments, "raw_text": raw.text, "correction": correction}
+    return raw.model_copy(update=new)
 
 
 def status(gateway: RunningGateway, submission: JobRequested) -> dict[str, Any]:

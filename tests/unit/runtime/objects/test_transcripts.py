@@ -10,9 +10,12 @@ from runtime.objects.directory import DirectoryStore
 from runtime.objects.keys import transcript_key
 from runtime.objects.transcripts import ONE_CALL_BYTES, Transcripts
 from schemas import codec
+from schemas.correction import Correction
+from schemas.jobs import ResultSummary
 from schemas.options import DecodingOptions, ModelRef
 from schemas.segment import Segment
 from schemas.transcript import Transcript
+from schemas.warning import TranscriptWarning
 from schemas.work import AudioInfo
 
 WORK_ID = "a" * 64
@@ -77,3 +80,53 @@ def test_what_was_damaged_or_deleted_since_is_not_answered_from_memory(store: Di
     store.delete("work", transcript_key(WORK_ID))
     with pytest.raises(NotFound):
         transcripts.read_stored(WORK_ID)
+
+
+def corrected(raw: Transcript, version: str = "v1", *, is_complete: bool = True) -> Transcript:
+    correction = Correction(version=version, segments_changed=1, is_complete=is_complete)
+    return raw.model_copy(update={"text": "OLÁ.", "raw_text": raw.text, "correction": correction})
+
+
+def summary(transcripts: Transcripts, raw: Transcript, text: Transcript | None = None, **more: object) -> ResultSummary:
+    where = transcripts.write(raw)
+    ref = transcripts.write_corrected(text) if text is not None else None
+    facts = {"language": "pt", "duration_s": 2.0, "speech_s": 1.0, "transcribed_at": raw.created_at, **more}
+    return ResultSummary.model_validate({"transcript": where, "corrected": ref, **facts})
+
+
+def test_the_result_of_a_job_is_its_corrected_text_with_the_raw_one_beside_it(store: DirectoryStore) -> None:
+    raw = transcript(1)
+    result = summary(Transcripts(store, "work"), raw, corrected(raw))
+    reader = Transcripts(store, "work")
+    assert reader.read_result(WORK_ID, result) == corrected(raw)
+    assert reader.read(WORK_ID) == raw
+    assert reader.corrected_ref(corrected(raw)).key == (result.corrected and result.corrected.key)
+
+
+def test_without_a_corrected_text_the_raw_one_is_the_result_and_says_why(store: DirectoryStore) -> None:
+    raw, why = transcript(1), TranscriptWarning(code="uncorrected", message="too late")
+    transcripts = Transcripts(store, "work")
+    assert transcripts.read_result(WORK_ID, summary(transcripts, raw)) == raw
+    assert transcripts.read_result(WORK_ID, summary(transcripts, raw, uncorrected=why)) == raw.with_warning(why)
+    assert transcripts.read_result(WORK_ID, None) == raw
+    assert transcripts.read(WORK_ID) == raw
+
+
+def test_a_corrected_text_that_was_deleted_is_replaced_by_the_raw_one_with_a_warning(store: DirectoryStore) -> None:
+    raw = transcript(1)
+    result = summary(Transcripts(store, "work"), raw, corrected(raw))
+    transcripts = Transcripts(store, "work")
+    transcripts.delete_corrected(WORK_ID)
+    found = transcripts.read_result(WORK_ID, result)
+    assert (found.text, [warning.code for warning in found.warnings]) == (raw.text, ["uncorrected"])
+
+
+def test_only_a_complete_correction_of_this_transcript_is_used_again(store: DirectoryStore) -> None:
+    raw, transcripts = transcript(1), Transcripts(store, "work")
+    assert transcripts.read_corrected(WORK_ID, "v1", raw.created_at) is None
+    transcripts.write_corrected(corrected(raw, is_complete=False))
+    assert transcripts.read_corrected(WORK_ID, "v1", raw.created_at) is None
+    transcripts.write_corrected(corrected(raw))
+    assert transcripts.read_corrected(WORK_ID, "v1", raw.created_at) == corrected(raw)
+    assert transcripts.read_corrected(WORK_ID, "v2", raw.created_at) is None
+    assert transcripts.read_corrected(WORK_ID, "v1", transcript(1).created_at) is None
