@@ -1,5 +1,5 @@
 # One image for every stage; the stage is the argument: `docker run murmur run --once coordinator`.
-# Without arguments it runs all stages. It has no GPU libraries (see the [gpu] extra in pyproject.toml).
+# Without arguments it runs all stages. It has the [otel] extra, and no GPU libraries (see pyproject.toml).
 FROM python:3.12-slim AS build
 WORKDIR /src
 COPY requirements.lock pyproject.toml README.md LICENSE ./
@@ -12,7 +12,7 @@ COPY sinks sinks
 # The lock file also has the development tools: only murmur's own dependencies are installed, in the locked versions.
 RUN grep -E '^[A-Za-z0-9._-]+==' requirements.lock | sed 's/ *\\$//' > constraints.txt \
     && python -m venv /app \
-    && /app/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt .
+    && /app/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt '.[otel]'
 
 FROM python:3.12-slim
 # confines the decoder processes (docs/security.md)

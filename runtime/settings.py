@@ -371,11 +371,18 @@ class Settings(CorrectionSettings, BaseSettings):
         5.0 * DAY_S, gt=0, description="a registered endpoint that has only failed for this long is disabled"
     )
 
-    # Logs
+    # Logs and traces
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="least severe event to log; of libraries only warnings and errors"
     )
     log_format: Literal["text", "json"] = Field("text", description="text for people, json (one object a line) for machines")
+    otel_exporter_otlp_endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://",
+        validation_alias=also("OTEL_EXPORTER_OTLP_ENDPOINT"),
+        description="URL of an OpenTelemetry collector (OTLP over HTTP), such as http://127.0.0.1:4318: tracing is on; needs "
+        "the extra [otel]. Also without the prefix: OTEL_EXPORTER_OTLP_ENDPOINT",
+    )
 
     @property
     def ended_jobs_s(self) -> int:

@@ -11,7 +11,7 @@ from typing import TypeVar
 import orjson
 from pydantic import ValidationError
 
-from schemas.record import Record
+from schemas.record import Record, TraceContext
 
 Headers = list[tuple[str, bytes]]
 
@@ -29,8 +29,10 @@ def encode(record: Record) -> bytes:
     return orjson.dumps(record.model_dump(mode="json"))
 
 
-def headers(record: Record, source: str, at: datetime) -> Headers:
-    """The CloudEvents attributes and the trace context. `source` is the stage that writes, such as `murmur/coordinator`."""
+def headers(record: Record, source: str, at: datetime, trace: TraceContext | None = None) -> Headers:
+    """The CloudEvents attributes and the trace context: `trace`, or the record's own. `source` is the stage that writes, such as
+    `murmur/coordinator`."""
+    context = trace or record.trace_context
     attributes = {
         "ce_specversion": "1.0",
         "ce_id": record.event_id,
@@ -39,7 +41,7 @@ def headers(record: Record, source: str, at: datetime) -> Headers:
         "ce_subject": record.subject,
         "ce_time": at.isoformat(),
         "content-type": "application/json",
-        **(record.trace_context.headers if record.trace_context is not None else {}),
+        **(context.headers if context is not None else {}),
     }
     return [(name, value.encode()) for name, value in attributes.items()]
 

@@ -137,6 +137,13 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         Panel("Result files per minute", "cpm", [per_minute("murmur_result_files_total", "format")]),
         Panel("Webhook attempts per minute", "cpm", [per_minute("murmur_webhook_attempts_total", "outcome")]),
         Panel("Webhooks given up per minute", "cpm", [per_minute("murmur_webhooks_given_up_total", "outcome")]),
+        Panel(
+            "Webhooks that wait",
+            "short",
+            [('sum by (topic) (max by (group, topic) (murmur_consumer_lag_records{topic=~"webhook-.+"}))', "{{topic}}")],
+        ),
+        Panel("Time of an attempt", "s", [quantile(0.5, "murmur_webhook_seconds"), quantile(0.95, "murmur_webhook_seconds")]),
+        Panel("Attempts put off per minute", "cpm", [(f"60 * sum(rate(murmur_webhooks_postponed_total[{RATE}]))", "put off")]),
     ),
     "Gateway": (
         Panel("Requests per second", "reqps", [per_second("murmur_http_request_seconds_count", "status")]),

@@ -14,7 +14,8 @@ from typing import NoReturn
 
 from murmur import stages
 from murmur.cli import load
-from runtime import health, logs
+from murmur.tracing import set_up as set_up_tracing
+from runtime import health, logs, tracing
 from runtime.errors import MurmurError, UsageError
 from runtime.gc_pause import collect_less_often
 from runtime.resources import Stage, from_settings
@@ -82,6 +83,7 @@ def run_here(name: str, *, no_auth: bool) -> int:
     settings = load.settings(no_auth=no_auth or None)
     logs.set_up(settings)
     collect_less_often()
+    set_up_tracing(settings, f"murmur-{name}")
     try:
         StageRunner(name, settings).run()
     except UsageError:
@@ -92,6 +94,8 @@ def run_here(name: str, *, no_auth: bool) -> int:
     except Exception:
         log.exception("stage.failed", stage=name)
         return FAILED_EXIT
+    finally:
+        tracing.close()
     return 0
 
 

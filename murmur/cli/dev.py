@@ -45,7 +45,8 @@ def dev(
     """
     from murmur.cli import download, load
     from murmur.dev import Dev
-    from runtime import exposure, logs
+    from murmur.tracing import set_up
+    from runtime import exposure, logs, tracing
     from runtime.models import catalogue
 
     folders = {"inbox": inbox, "outbox": outbox, "data_dir": data}
@@ -56,6 +57,7 @@ def dev(
         logs.hide(*HIDDEN)
     load.warn_of_misspelt()
     exposure.check(settings)
+    set_up(settings, "murmur")
     system = Dev(settings)
     served, others = catalogue.of(system.settings), catalogue.others(system.settings)
     for each in (served, *others):
@@ -66,6 +68,7 @@ def dev(
         _run(system, served, others)
     except DeviceLost as error:
         _start_again(error, time.monotonic() - began_s)
+    tracing.close()
     logs.get_logger(__name__).info("murmur.stopped")
     os._exit(0)  # a stage that hangs in a library call must not keep the process running
 

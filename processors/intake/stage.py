@@ -36,7 +36,7 @@ from schemas.audio import ProbedAudio
 from schemas.jobs import CancelRequested, Job, JobRequested
 from schemas.options import SlicingOptions
 from schemas.order import UploadPromised
-from schemas.record import Failure
+from schemas.record import Failure, TraceContext
 from schemas.topics import CANCELLATIONS, REQUESTS, UPLOADS
 
 log = get_logger(__name__)
@@ -87,7 +87,7 @@ class Intake:
         at = datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
         for event in normalise(record.value, self._settings.event_dialect):
             for info in self._found(event, at):
-                yield from self._request(info)
+                yield from self._request(info, record.trace)
 
     def _found(self, event: Event, at: datetime) -> Iterable[ObjectInfo]:
         """The objects of the event, as they are now. Events of other buckets are ignored: results and chunks are not input."""
@@ -115,7 +115,7 @@ class Intake:
             if info.modified_at >= since:
                 yield from self._first_found(Dropped(info.bucket, (info.key,)))
 
-    def _request(self, info: ObjectInfo) -> Iterator[Output]:
+    def _request(self, info: ObjectInfo, trace: TraceContext | None) -> Iterator[Output]:
         if info.key.endswith("/") and not info.size_bytes:
             log.debug("file.skipped", file=info.key, reason="empty_folder")
             return
@@ -133,6 +133,7 @@ class Intake:
             metrics.DROPS.labels("changed").inc()
             return
         request = self._promised(info, content, options, promise) if promise else self._requested(info, content, options)
+        request = _within(trace, request)
         metrics.DROPS.labels("requested").inc()
         metrics.DROP_BYTES.inc(info.size_bytes)
         log.info(
@@ -142,6 +143,7 @@ class Intake:
             source=request.job.source,
             job_id=str(request.job.job_id),
             work_id=request.work.work_id,
+            trace_id=request.trace_id,
         )
         yield Output(REQUESTS, request.work.work_id, request)
         yield from self._superseded(request)
@@ -253,6 +255,13 @@ class Intake:
             return Content("", self._probe(file, slicing))
         except Invalid as error:
             return Content("", refused=error.failure)
+
+
+def _within(trace: TraceContext | None, request: JobRequested) -> JobRequested:
+    """In the trace of the event, unless its upload was promised within another one."""
+    if trace is None or request.job.trace is not None:
+        return request
+    return request.model_copy(update={"job": request.job.model_copy(update={"trace": trace})})
 
 
 def _filename(info: ObjectInfo) -> str:

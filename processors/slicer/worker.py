@@ -233,7 +233,7 @@ class FileWork:
                 if not self._opened:
                     self._lane.decide(info)
                     opened = SliceOpened(audio_info=info, lane=self._lane.now)
-                    self._emit(self, Step(outputs=[_report(self.request, opened)]))
+                    self._emit(self, Step(outputs=[_report(self.request, opened)], of=self.record))
                     self._opened = True
             case Cut(chunk, pcm):
                 if chunk.span[1] > self._through:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from processors.revocations import Revocations
 from processors.transcriber import results
+from processors.transcriber.batch_spans import BatchSpans
 from processors.transcriber.batching import Filling, Turns
 from processors.transcriber.device_faults import OutOfMemory
 from processors.transcriber.device_guard import GPU_BATCH, DeviceGuard
@@ -109,6 +110,7 @@ class Transcriber:
         self._turns = Turns()
         self._held: dict[tuple[Partition, int], Held] = {}
         self._recent = RecentResults()
+        self._spans = BatchSpans()
         self.kept = KeptResults(WorkFolders(None))
         self.filling = Filling(0.0, lambda _wait_s: None)
         self.reports = Reports(worker_id(None), models, residents, clock=clock)
@@ -169,6 +171,7 @@ class Transcriber:
 
     def _finish(self) -> Iterator[Step]:
         for done in self._residents.finished():
+            self._spans.ended(done.items, done.fault)
             if isinstance(done.fault, OutOfMemory):
                 for held in done.items:
                     held.running = False  # it waits for the CPU
@@ -279,6 +282,7 @@ class Transcriber:
                 results.begun(begins)
             for held in batch:
                 held.begun_at, held.running = held.begun_at or datetime.now(UTC), True
+            self._spans.began(batch)
             self._residents.submit(batch[0].model, batch, [held.window for held in batch if held.window])
 
     def _next_batch(self) -> list[Held]:

@@ -12,6 +12,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from runtime.errors import BrokerUnavailable, Retry
 from runtime.kafka.client import Kafka
 from runtime.kafka.messages import Output
+from runtime.kafka.spans import sending
 from schemas import codec
 
 BY_KEY = -1  # no certain partition
@@ -47,6 +48,10 @@ class AsyncProducer:
     async def send(self, output: Output) -> None:
         """Returns once every replica has the record. Raises Unacknowledged when the broker does not acknowledge it within two
         seconds, and Retry when the record was not even queued."""
+        with sending(self._client, self._kafka, output) as traced:
+            await self._send(traced)
+
+    async def _send(self, output: Output) -> None:
         acknowledged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         queued = False
         try:

@@ -6,14 +6,14 @@ What it reads is in `subscription.py`, how it commits in `commits.py`; what an e
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Generic
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from runtime.errors import Retry
-from runtime.kafka import deadletters, transactional
+from runtime.kafka import deadletters, spans, transactional
 from runtime.kafka.acked import AckedCommits
 from runtime.kafka.client import Kafka, received
 from runtime.kafka.client_errors import ClientErrors
@@ -81,6 +81,7 @@ class Loop(Generic[E]):
         self._handler = handler
         self._wakeup = self.options.wakeup
         self._metrics = LoopMetrics(name, self._topics)
+        self._spans = spans.of_loop(name, kafka, self._group_of)
         self._stopping = threading.Event()
         self._joined = False
         self._failed = False
@@ -110,6 +111,7 @@ class Loop(Generic[E]):
             self._handler.close()
             self._subscription.close()
             self._commits.close()
+            self._spans.closed(failed=self._failed)
             self._metrics.in_flight(0)
 
     def _turn(self, polled: Sequence[Received[E]]) -> None:
@@ -147,12 +149,12 @@ class Loop(Generic[E]):
 
     def _receive(self, message: Message) -> Received[E] | None:
         """None: it cannot be decoded, and its dead letter is written."""
-        record = received(message, self._kafka.prefix)
+        record = self._spans.began(received(message, self._kafka.prefix))
         attempts, checkpoint = self._commits.receive(record.partition, record.offset)
         try:
             event = self._topics[record.topic].decode(record.value)
         except Undecodable as undecodable:
-            self._commits.write(self._with_dead_letter(Step(settles=record, dead=undecodable)))
+            self._commits.write(self._completed(Step(settles=record, dead=undecodable)))
             return None
         return record.carrying(event, attempts, checkpoint)
 
@@ -166,7 +168,7 @@ class Loop(Generic[E]):
         settled: set[tuple[Partition, int]] = set()
         try:
             for step in self._handler.handle(records):
-                yield self._with_dead_letter(step)
+                yield self._completed(step)
                 if step.settles is not None:
                     settled.add((step.settles.partition, step.settles.offset))
         except Retry as error:
@@ -177,6 +179,10 @@ class Loop(Generic[E]):
         else:
             self._retries.ended()
 
+    def _completed(self, step: Step) -> Step:
+        """With its dead letter and its trace."""
+        return self._spans.written(self._with_dead_letter(step))
+
     def _with_dead_letter(self, step: Step) -> Step:
         if step.dead is None or step.settles is None:
             return step
@@ -186,7 +192,7 @@ class Loop(Generic[E]):
         )
         self._metrics.dead_lettered(step.dead.reason)
         letter = deadletters.letter(step.settles, self.name, step.dead, datetime.now(UTC), self.options.keep_large)
-        return Step(outputs=[*step.outputs, letter], settles=step.settles)
+        return replace(step, outputs=[*step.outputs, letter])
 
     def _drain(self) -> None:
         until_s = time.monotonic() + self.options.drain_s
@@ -223,6 +229,9 @@ class Loop(Generic[E]):
             config["group.instance.id"] = f"{self._kafka.instance}-{self.name}"
         return self._kafka.consumer(group, self._wakeup, **config)
 
+    def _group_of(self, topic: str) -> str:
+        return group_of(self.name, self._topics[topic]) if self.options.group_per_topic else self.name
+
     def _per_topic(self) -> PerTopic:
         topics = self._topics.values()
         return PerTopic({self._kafka.name(topic): self._consumer(group_of(self.name, topic)) for topic in topics}, self._wakeup)
@@ -245,4 +254,5 @@ class Loop(Generic[E]):
         # A stage that failed commits nothing more: what it had begun stays counted as an attempt.
         self._commits.on_revoke(partitions, lost=lost or self._failed)
         self._handler.on_revoke(sorted(partitions))
+        self._spans.revoked(partitions)
         self._unsettled = [record for record in self._unsettled if record.partition not in partitions]

@@ -9,7 +9,7 @@ from typing_extensions import TypeVar
 
 from schemas import codec
 from schemas.codec import Undecodable
-from schemas.record import Record
+from schemas.record import Record, TraceContext
 from schemas.topics import Topic
 
 E = TypeVar("E", bound=Record | None)
@@ -29,7 +29,7 @@ class Received(Generic[E_co]):
     """One record as stored in its partition. `event` is its decoded value, of the type of the topic (`Topic.decode`).
 
     `attempts`: how often work on it has begun and never finished (its worker died). `checkpoint`: how far
-    the last worker came, in its own words.
+    the last worker came, in its own words. `trace`: of the span of its handling, while tracing is on.
     """
 
     partition: Partition
@@ -41,6 +41,7 @@ class Received(Generic[E_co]):
     timestamp_ms: int = 0
     attempts: int = 0
     checkpoint: str | None = None
+    trace: TraceContext | None = None
 
     @property
     def topic(self) -> str:
@@ -49,24 +50,26 @@ class Received(Generic[E_co]):
     def carrying(self, event: E, attempts: int = 0, checkpoint: str | None = None) -> "Received[E]":
         """The same record, decoded."""
         fields = (self.partition, self.offset, self.key, self.value, event, self.headers, self.timestamp_ms)
-        return Received(*fields, attempts, checkpoint)
+        return Received(*fields, attempts, checkpoint, self.trace)
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
     """One record to write. `value`: a record, raw bytes, or None (a tombstone). `partition` where the key does not say it.
-    `may_be_lost`: the next one replaces it, so a broker that is unavailable for long is no KafkaFault. Not in transactions."""
+    `may_be_lost`: the next one replaces it, so a broker that is unavailable for long is no KafkaFault. Not in transactions.
+    `trace`: for its headers instead of the record's own."""
 
     topic: Topic
     key: str | bytes
     value: Record | bytes | None
     partition: int | None = None
     may_be_lost: bool = False
+    trace: TraceContext | None = None
 
     def encoded(self, source: str) -> tuple[bytes | None, codec.Headers]:
         """Value and headers as they are written, by `source`, now. Only records have headers."""
         if isinstance(self.value, Record):
-            return codec.encode(self.value), codec.headers(self.value, source, datetime.now(UTC))
+            return codec.encode(self.value), codec.headers(self.value, source, datetime.now(UTC), self.trace)
         return self.value, []
 
 
@@ -77,7 +80,8 @@ class Step:
     `begins`: work on these starts when the step has been accepted, i.e. when the generator is resumed: by then the attempt
     is committed, so that a crash of the worker is counted. `settles`: no more steps follow for this record; its offset is
     committed once every output so far is acknowledged. `checkpoints`: for the next owner of the partition, per record still
-    in flight. `dead`: the settled record could not be decoded; the loop writes its dead letter.
+    in flight. `dead`: the settled record could not be decoded; the loop writes its dead letter. `of`: the record that the
+    outputs are made from, where no other field says it.
     """
 
     outputs: Sequence[Output] = ()
@@ -85,6 +89,12 @@ class Step:
     settles: Received | None = None
     checkpoints: Sequence[tuple[Received, str]] = ()
     dead: Undecodable | None = None
+    of: Received | None = None
+
+    @property
+    def record(self) -> Received | None:
+        """The one that it is about, if it is about one."""
+        return self.settles or self.of or (self.checkpoints[0][0] if self.checkpoints else None)
 
 
 class Handler(Protocol[E_contra]):

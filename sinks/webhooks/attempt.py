@@ -18,7 +18,9 @@ from yarl import URL
 
 from runtime.addresses import AddressRefused, Guard
 from runtime.signing import Signer
+from schemas.record import TraceContext
 from schemas.webhooks import WebhookDelivery
+from sinks.webhooks.spans import posting
 
 Outcome = Literal[
     "delivered",
@@ -103,10 +105,16 @@ class Poster:
         body: bytes,
     ) -> Answer:
         """Raises nothing that a receiver or a URL can cause."""
+        with posting(order.url, order.delivery.trace) as posted:
+            answer = await self._post(session, order, body, posted.trace)
+            posted.outcome, posted.status_code = answer.outcome, answer.status_code
+        return answer
+
+    async def _post(self, session: aiohttp.ClientSession, order: Order, body: bytes, trace: TraceContext | None) -> Answer:
         now, delivery = self.now(), order.delivery
         headers = order.signer.headers(delivery.webhook_id, body, now)
-        if delivery.trace is not None:  # for the receiver, which may continue it
-            headers |= delivery.trace.headers
+        if trace is not None:  # for the receiver, which may continue it
+            headers |= trace.headers
         try:
             async with session.post(URL(order.url), data=body, headers=headers, allow_redirects=False) as response:
                 piece = await _piece(response)

@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 
 from processors import intake
 from processors.intake.events import Dropped, normalise
@@ -271,12 +272,19 @@ def test_objects_whose_events_were_lost_get_their_jobs_and_each_is_announced_onc
 
 def test_a_new_reconciler_does_not_announce_what_has_its_job(inbox: Inbox) -> None:
     inbox.drop("a.wav", age_s=60)
+    before = repairs()
     with running(intake.build(inbox.resources)):
         for key in ("a.wav", "b.wav", "c.wav"):
             inbox.drop(key, age_s=60)
             assert reconciler.reconcile_once(inbox.resources, timedelta(days=30)) == 1
         inbox.until(lambda: sum(inbox.requested.values()) >= 3 and sum(inbox.announced.values()) >= 3)
     assert inbox.announced == {"a.wav": 1, "b.wav": 1, "c.wav": 1}
+    assert repairs() - before == 3
+
+
+def repairs() -> float:
+    """As the alert on repairs counts them."""
+    return REGISTRY.get_sample_value("murmur_files_announced_total", {"stage": "reconciler"}) or 0.0
 
 
 def test_a_new_watcher_does_not_announce_what_has_its_job(inbox: Inbox) -> None:

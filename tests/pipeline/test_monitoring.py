@@ -19,11 +19,13 @@ from tests.waiting import wait_until
 
 FLUSH_S = 30.0
 STANDING = {"murmur_replicas", "murmur_model_memory_bytes"}  # as large as they are from the start on
-UNMOVED = {  # and why not here
+UNMOVED = {  # and why not here; the reconciler's repairs, a label of a metric that moves, are in tests/contract/test_inbox.py
     "murmur_gpu_memory_used_ratio": "needs a GPU; tests/contract/test_gpu.py",
     "murmur_gpu_faults_total": "needs a GPU; as above",
     "murmur_model_load_failures_total": "needs a model that is broken; tests/pipeline/test_models.py",
     "murmur_retries_total": "needs an outage of store or broker; tests/contract/test_loop_metrics.py",
+    "murmur_webhooks_postponed_total": "needs a receiver that asks for a pause; tests/contract/webhooks",
+    "murmur_webhook_endpoints_disabled_total": "needs a registered endpoint; tests/contract/webhooks",
     "murmur_fallbacks_total": "needs text of low confidence; tests/contract/test_engine.py",
     "murmur_windows_refitted_total": "needs original weights, whose windows are fitted; tests/speech",
     "murmur_segments_removed_total": "needs text that nobody spoke; tests/speech",

@@ -12,6 +12,7 @@ from uuid import uuid4
 import orjson
 from aiohttp import web
 
+from producers.gateway.http.spans import serving
 from runtime import metrics
 from runtime.errors import Invalid, Retry
 from runtime.logs import get_logger
@@ -147,14 +148,16 @@ def check_names(kind: str, given: Iterable[str], known: Sequence[str]) -> None:
 
 
 def guarded(handler: Handler, render: Renderer) -> Handler:
-    """Turns every exception of `handler` into a problem, which `render` writes, and measures its time by route."""
+    """Turns every exception of `handler` into a problem, which `render` writes, measures its time by route, and traces it."""
 
     async def guard(request: web.BaseRequest) -> web.StreamResponse:
         began_s = time.perf_counter()
-        try:
-            response = await handler(request)
-        except Exception as error:
-            response = render(request, _problem_of(error, request))
+        with serving(request, _route) as served:
+            try:
+                response = await handler(request)
+            except Exception as error:
+                response = render(request, _problem_of(error, request))
+            served.status = response.status
         if not response.prepared:
             response.headers["X-Content-Type-Options"] = "nosniff"
             response.headers["Cross-Origin-Resource-Policy"] = "same-origin"  # also where a browser sends no Sec-Fetch-Site

@@ -1,6 +1,6 @@
 """The W3C Trace Context in a request's headers. Pure.
 
-None is made for a request without one: no stage records spans yet, and a job has its id.
+Without tracing none is made for a request that has none: nothing could be found under it, and a job has its id.
 Specification: https://www.w3.org/TR/trace-context/
 """
 

@@ -11,7 +11,7 @@ from producers.gateway.documents.jobs import Cancelled, Deleted, JobList, JobSta
 from producers.gateway.http.problems import Problem
 from producers.gateway.http.responses import encoded, json_response
 from producers.gateway.http.routes import Response, Route, query_of
-from producers.gateway.http.trace import trace_context
+from producers.gateway.http.spans import trace_of
 from producers.gateway.jobs.cancellations import Cancellations
 from producers.gateway.jobs.ended import EndedJobs
 from producers.gateway.jobs.listing import ListQuery, cursor
@@ -116,5 +116,5 @@ class Jobs:
         began_s = time.perf_counter()
         job = await self._lookup.find(request)
         async with self._unfinished.reserved(caller_of(request)):
-            requested = await self._ended.retry(job, trace_context(request.headers))
+            requested = await self._ended.retry(job, trace_of(request))
         return self._accepted.response(request, requested, time.perf_counter() - began_s)

@@ -6,7 +6,7 @@ from uuid import UUID
 from aiohttp import web
 
 from producers.gateway.access.caller import Caller, caller_of
-from producers.gateway.http.trace import trace_context
+from producers.gateway.http.spans import trace_of
 from producers.gateway.submission import idempotency
 from schemas.jobs import Idempotency
 from schemas.record import TraceContext
@@ -25,7 +25,7 @@ class Submitter:
     @classmethod
     def of(cls, request: web.Request) -> "Submitter":
         """Raises Problem 400."""
-        return cls(caller_of(request), idempotency.key_of(request), trace=trace_context(request.headers))
+        return cls(caller_of(request), idempotency.key_of(request), trace=trace_of(request))
 
     @property
     def owner(self) -> str:
