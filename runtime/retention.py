@@ -11,7 +11,7 @@ from runtime.objects import keys
 from runtime.setting_types import DAY_S
 from runtime.settings import Settings
 
-KindName = Literal["chunks", "uploads", "transcripts", "dead_letters", "temporary"]
+KindName = Literal["chunks", "uploads", "transcripts", "corrections", "dead_letters", "temporary"]
 REUSE_MAX_S = DAY_S / 2
 MARGIN_S = 600.0  # nothing younger is removed, but temporary files: what names it may not have been written yet
 
@@ -50,11 +50,18 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(
         "transcripts",
-        "the transcript of each work",
+        "the transcript of each work, and its corrected texts",
         "its last use: written, the end of a job with it, or an answer from the cache",
         "retention_transcripts_s",
-        (keys.TRANSCRIPTS,),
+        (keys.TRANSCRIPTS, keys.CORRECTED),
         "retention_transcripts_bytes",
+    ),
+    Kind(
+        "corrections",
+        "answers of the corrector's model",
+        "when it was written",
+        "correction_cache_s",
+        (keys.CORRECTION_CACHE,),
     ),
     Kind(
         "dead_letters",

@@ -171,5 +171,5 @@ def _name(kind: KindName, bucket: str, rest: str, key: str) -> str:
     if kind == "chunks":
         return rest.partition("/")[0]
     if kind == "transcripts":
-        return rest.partition(".")[0]
+        return rest.partition("/")[0].partition(".")[0]  # a corrected text is in a folder of its work
     return f"{bucket}/{key}"

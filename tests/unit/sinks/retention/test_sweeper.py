@@ -121,6 +121,20 @@ def test_a_transcript_stays_as_long_as_the_cache_answers_with_it(bench: Bench) -
     assert bench.stored() == {TRANSCRIPT}
 
 
+def test_corrected_texts_go_with_the_transcript_of_their_work_and_answers_of_the_model_by_their_age(bench: Bench) -> None:
+    finished(bench)
+    corrected = {keys.corrected_key(digest(1), version) for version in ("1", "2")}
+    answer = keys.correction_cache_key(digest(9))
+    for key in (*corrected, answer):
+        bench.put(key)
+    bench.now += 40 * DAY
+    bench.sweep()
+    assert bench.stored() == {TRANSCRIPT, *corrected}
+    bench.cache(1, None)
+    bench.sweep()
+    assert bench.stored() == set()
+
+
 def test_a_name_that_comes_back_holds_what_was_released(bench: Bench) -> None:
     audio = finished(bench)
     bench.now += 13 * HOUR
