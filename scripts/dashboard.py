@@ -111,7 +111,12 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         Panel("Records read per second", "reqps", [per_second("murmur_records_total", "stage")]),
         Panel("Records in flight", "short", [("sum by (stage) (murmur_records_in_flight)", "{{stage}}")]),
         Panel("Commit", "s", [quantile(0.95, "murmur_commit_seconds", "stage")]),
-        Panel("Dead letters per minute", "cpm", [per_minute("murmur_dead_letters_total", "stage, reason")]),
+        Panel(
+            "Dead letters",
+            "short",
+            [("sum by (stage, reason) (murmur_dead_letters_total)", "{{stage}} {{reason}}")],
+            "Since the processes started: the first one of a kind would be in no rate.",
+        ),
         Panel("Records offered again per minute", "cpm", [per_minute("murmur_retries_total", "stage")]),
     ),
     "Files in": (
