@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.figures import conditions, spread
-from processors.coordinator.entries import CHANGELOGS, CacheEntry, Change, JobState
+from processors.coordinator.entries import CHANGELOGS, Change, JobState
 from processors.coordinator.stage import Coordinator
 from runtime.kafka import topics
 from runtime.kafka.client import Kafka
@@ -23,7 +23,7 @@ from runtime.kafka.messages import Partition
 from runtime.objects.directory import DirectoryStore
 from runtime.objects.transcripts import Transcripts
 from runtime.settings import Settings
-from schemas.record import ObjectRef
+from schemas.cache import CacheEntry
 from schemas.topics import REQUESTS
 from scripts.services import supervisor
 from tests.services.coordinators import coordinators, figures
@@ -64,9 +64,8 @@ def fill(kafka: Kafka, entries: int) -> None:
     size_bytes = 0
     for number in range(entries // 2):
         work_id = uuid.uuid4().hex * 2
-        transcript = ObjectRef(bucket="work", key=f"results/{work_id}.json")
         for change in (
-            Change("cache", work_id, CacheEntry(transcript=transcript, finished_at=now)),
+            Change("cache", work_id, CacheEntry(now, 5000, 12.34, "en", now, hits=3)),
             Change("jobs", str(uuid.uuid4()), JobState(work_id=work_id, state="SUCCESS", ended_at=now)),
         ):
             output = change.output(number % PARTITIONS)

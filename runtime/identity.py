@@ -27,10 +27,11 @@ def slice_id(audio_id: str, slicing: SlicingOptions) -> str:
     return digest([audio_id, slicing.model_dump(), SLICER_VERSION])
 
 
-def plan(audio_id: str, audio: ObjectRef, options: EffectiveOptions, owner: str) -> Work:
-    """The work of this request. Owners do not share works: no owner may find out what others have uploaded."""
+def plan(audio_id: str, audio: ObjectRef, options: EffectiveOptions, owner: str, *, shared: bool = False) -> Work:
+    """The work of this request. Owners do not share works, unless `shared`: no owner may find out what others have uploaded."""
     model, decoding, slicing = options.model, options.decoding, options.slicing
-    what = [audio_id, model.model_dump(), decoding.model_dump(), slicing.model_dump(), PIPELINE_VERSION, owner]
+    what = [audio_id, model.model_dump(), decoding.model_dump(), slicing.model_dump(), PIPELINE_VERSION]
+    what.append(None if shared else owner)
     return Work(
         work_id=digest(what),
         audio_id=audio_id,

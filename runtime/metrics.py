@@ -109,6 +109,12 @@ JOB_REAL_TIME_FACTOR = Histogram(
     buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
 )
 
+CACHE_ENTRIES = Gauge("murmur_cache_entries", "transcripts that answer repeated requests, in the partitions of this process")
+CACHE_BYTES = Gauge("murmur_cache_bytes", "size of these transcripts as they are stored")
+CACHE_REMOVALS = Counter(
+    "murmur_cache_removals", "entries removed from the cache, by reason: expired, evicted, cleared or disabled", ("reason",)
+)
+
 # Corrector
 CORRECTIONS = Counter(
     "murmur_corrections",

@@ -33,9 +33,9 @@ def _public_url(text: str | None) -> str | None:
     return text and text.rstrip("/")
 
 
-def also(name: str) -> AliasChoices:
-    """A setting that is also known by a name without the prefix, as other servers have it."""
-    return AliasChoices(f"MURMUR_{name}", name)
+def also(name: str, other: str | None = None) -> AliasChoices:
+    """A setting that is also known by a name without the prefix, as other servers have it: the same one, or `other`."""
+    return AliasChoices(f"MURMUR_{name}", other or name)
 
 
 def _networks(text: str) -> str:

@@ -11,6 +11,7 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from runtime.cache_settings import CacheSettings
 from runtime.correction_settings import CorrectionSettings
 from runtime.requested_options import FilterList, FormatList, Milliseconds, TemperatureList, TokenList
 from runtime.setting_types import DAY_S, WEBHOOK_DELAYS_S, BasePath, Delays, Networks, Origins, PublicUrl, also
@@ -32,7 +33,7 @@ from schemas.options import (
 OWNER_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}"
 
 
-class Settings(CorrectionSettings, BaseSettings):
+class Settings(CacheSettings, CorrectionSettings, BaseSettings):
     """Frozen once built. Units are in the names."""
 
     model_config = SettingsConfigDict(
@@ -194,7 +195,6 @@ class Settings(CorrectionSettings, BaseSettings):
     decoder_cpu_s: float = Field(10.0, gt=0, description="CPU time to decode a file, besides half of its decoded length")
     slicer_files: int = Field(4, ge=2, description="files decoded in parallel; one slot is reserved for small ones")
     job_memory_s: int = Field(14 * DAY_S, description="how long an ended job is remembered, so that it cannot run again")
-    cache_entries: int = Field(100_000, ge=0, description="finished works remembered per partition")
 
     # Retention
     retention_interval_s: float = Field(900.0, gt=0, description="how often the store is searched for what has expired")

@@ -84,7 +84,9 @@ class JobRequested(Record):
 
     job: Job
     work: Work
-    result: ObjectRef | None = Field(None, description="a finished transcript of the same work, where one was found")
+    result: ObjectRef | None = Field(
+        None, description="the transcript that the sender expects the cache to answer with; the coordinator decides by its table"
+    )
     rewrite: bool = Field(False, description="the result files of this drop are missing: write them again")
     no_cache: bool = Field(
         False,

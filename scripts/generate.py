@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from producers.gateway.submission.options import SubmissionOptions
+from runtime.cache_settings import CacheSettings
 from runtime.correction_settings import CorrectionSettings
 from runtime.requested_options import as_text
 from runtime.retention import KINDS, Kind
@@ -48,7 +49,7 @@ class Setting:
 def settings() -> Iterator[Setting]:
     """In the order of the sources; a comment line of its own opens a section."""
     section = ""
-    for line in (inspect.getsource(Settings) + inspect.getsource(CorrectionSettings)).splitlines():
+    for line in "".join(map(inspect.getsource, (Settings, CacheSettings, CorrectionSettings))).splitlines():
         if heading := re.match(r"    # (.+)$", line):
             section = heading[1]
         elif (name := re.match(r"    (\w+): ", line)) and name[1] in Settings.model_fields:

@@ -1,13 +1,15 @@
 """The embedded broker starts empty: this module fills it from the data directory.
 
-The gateway's view stores every job's last record and its request. Before any stage starts, ended jobs are written to the
-coordinator's changelog, so that inbox files are not processed again, those of the last day to `jobs` (`last_day.py`), and
-registered webhook endpoints to their topics. Once the stages run, requests and cancellations of unfinished jobs are published
-again: the broker keeps only a few MiB, and blocks a producer while its consumers lag. So are those of dropped files whose result
-files are missing, which are then written again, and the deliveries of webhooks that are not settled (`webhooks.py`).
+The gateway's view stores every job's last record and its request, the cache, and registered webhook endpoints. Before any stage
+starts, ended jobs and the cache are written to the coordinator's changelogs, so that inbox files are not processed again, ended
+jobs of the last day to `jobs` (`last_day.py`), and endpoints to their topics. Once the stages run, requests and cancellations of
+unfinished jobs are published again: the broker keeps only a few MiB, and blocks a producer while its consumers lag. So are those
+of dropped files whose result files are missing, which are then written again, and the deliveries of webhooks that are not settled
+(`webhooks.py`).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +26,8 @@ from runtime.objects import NotFound, ObjectStore
 from runtime.objects.store import BadKey
 from runtime.objects.transcripts import Transcripts
 from runtime.settings import Settings
+from schemas.cache import CLEARED, CacheEntry
+from schemas.codec import Undecodable
 from schemas.jobs import TERMINAL, CancelRequested, JobChanged, JobRequested
 from schemas.options import ModelRef
 from schemas.record import Failure, ObjectRef
@@ -65,23 +69,25 @@ def remember(broker: EmbeddedBroker, settings: Settings, objects: ObjectStore, s
         except ViewDamaged:
             view.open()  # the last copy of it
             known, unfinished = list(view.jobs()), list(view.unfinished())
-        cleared_at, endpoints = view.cache_cleared_at, list(view.webhooks.registered())
+        endpoints = list(view.webhooks.registered())
         _forget(view, known, settings, objects)
         rewrites = list(_rewrites(view, known, settings, objects))
         webhooks = list(undelivered(view.webhooks, known))
         noted = {note.job.job_id for note in view.notes()}
+        cached = [*_cached(view, settings), *_finished(unfinished, Transcripts(objects, settings.work_bucket))]
+        cleared_at = view.cache.all_cleared_at
     finally:
         view.close()
     retention.fill(settings, known, [requested for requested, _ in unfinished])
     ended = _send(writer, _memories(broker, known, settings.ended_jobs_s))
-    _send(writer, _clearing(broker, cleared_at))
+    _send(writer, _cache(broker, cached, cleared_at))
     _send(writer, _endpoints(endpoints))
     _send(writer, last_day.outputs((job for job in known if job.job.job_id not in noted), settings.ended_jobs_s))
     last_day.skip(broker)
     if ended or unfinished:
         log.info("jobs.restored", ended=ended, unfinished=len(unfinished), rewritten=len(rewrites))
     jobs = [*(last.job for last in known), *(request.job for request, _ in unfinished)]
-    again = [*_with_results(_refused(unfinished, served), Transcripts(objects, settings.work_bucket)), *rewrites]
+    again = [*_refused(unfinished, served), *rewrites]
     requests = [output for requested, cancelled in again for output in _requests(requested, cancelled)]
     return Remembered((*requests, *webhooks), tuple(job.dropped for job in jobs if job.dropped is not None))
 
@@ -137,13 +143,29 @@ def _refused(
         yield requested.model_copy(update={"refused": failure}), cancelled
 
 
-def _with_results(
+def _cached(view: "View", settings: Settings) -> list[tuple[str, CacheEntry]]:
+    """The cache as it was, without what has expired or was cleared meanwhile."""
+    from producers.gateway.view.database import ViewUnavailable
+
+    since = view.cache.since(settings.cache_ttl_s, datetime.now(UTC))
+    with suppress(ViewUnavailable):  # without space on the disk
+        view.prune_cache(since)
+    return list(view.cache.entries(since))
+
+
+def _finished(
     unfinished: Iterable[tuple[JobRequested, CancelRequested | None]], transcripts: Transcripts
-) -> Iterator[tuple[JobRequested, CancelRequested | None]]:
-    """The process may have ended between storing a transcript and the end of its job: the results of chunks are deleted then."""
+) -> Iterator[tuple[str, CacheEntry]]:
+    """Works of jobs that have not ended, though their transcript was made since they were submitted: the process ended between
+    the two, and the results of their chunks are deleted."""
     for requested, cancelled in unfinished:
-        result = transcripts.find(requested.work.work_id) if cancelled is None else None
-        yield (requested if result is None else requested.model_copy(update={"result": result})), cancelled
+        work_id = requested.work.work_id
+        stored = transcripts.find(work_id, requested.job.submitted_at) if cancelled is None else None
+        if stored is None:
+            continue
+        with suppress(NotFound, Undecodable):
+            made = transcripts.read_stored(work_id)
+            yield work_id, CacheEntry(made.created_at, stored.size_bytes or 0, made.duration_s, made.language)
 
 
 def _rewrites(
@@ -192,13 +214,14 @@ def _memories(broker: EmbeddedBroker, jobs: Iterable[JobChanged], job_memory_s: 
             yield Change("jobs", str(job.job.job_id), memory).output(broker.partition(job.work_id))
 
 
-def _clearing(broker: EmbeddedBroker, cleared_at: datetime | None) -> Iterator[Output]:
-    """When the cache was cleared last, in every partition of the coordinator's table."""
-    from processors.coordinator.entries import CLEARED, CacheEntry, Change
+def _cache(broker: EmbeddedBroker, cached: Iterable[tuple[str, CacheEntry]], cleared_at: datetime | None) -> Iterator[Output]:
+    """Entries of the coordinator's table, and in every partition when it was cleared last."""
+    from processors.coordinator.entries import Change
 
+    for work_id, entry in cached:
+        yield Change("cache", work_id, entry).output(broker.partition(work_id))
     if cleared_at is not None:
-        entry = CacheEntry(transcript=None, finished_at=cleared_at)
-        yield from (Change("cache", CLEARED, entry).output(number) for number in range(broker.partitions))
+        yield from (Change("cache", CLEARED, CacheEntry(cleared_at)).output(number) for number in range(broker.partitions))
 
 
 def _endpoints(registered: Iterable[tuple[WebhookEndpoint, WebhookEndpointState | None]]) -> Iterator[Output]:

@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from processors.coordinator import assembly, correction, forgetting, reports, run_records
+from processors.coordinator.cache_policy import NO_LIMITS, CachePolicy
 from processors.coordinator.correction import Corrected
 from processors.coordinator.draft import Draft
-from processors.coordinator.entries import CLEARED, CacheEntry, Change, ChunkState, JobState, WorkState
+from processors.coordinator.entries import Change, ChunkState, JobState, WorkState
 from processors.coordinator.tables import Tables
 from runtime.kafka.messages import Output
 from runtime.objects import keys
-from schemas.cache import CacheCleared
+from schemas.cache import CLEARED, CacheCleared, CacheEntry
 from schemas.jobs import CancelRequested, Job, JobRequested, State, Work
 from schemas.record import Failure, ObjectRef
 from schemas.transcript import Transcript
@@ -39,14 +40,16 @@ OF_ONE_OBJECT = frozenset({"audio_gone", "content_changed"})  # failures of the 
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a decision depends on besides tables and event. `new_run`: the id of a run that begins with this event, made of its
-    partition and offset. `finished`: the transcript that answers a request, or that a report of the corrector names.
-    `correction_s`: how long a text may take to be corrected; None: none is."""
+    partition and offset. `finished`: the transcript that answers a request, or that a report of the corrector names. `failure`:
+    the one that answers it. `correction_s`: how long a text may take to be corrected; None: none is."""
 
     new_run: str
     now: datetime
     work_bucket: str
     finished: Transcript | None = None
     correction_s: float | None = None
+    failure: Failure | None = None
+    policy: CachePolicy = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +82,22 @@ def _requested(draft: Draft, event: JobRequested, context: Context) -> None:
     elif context.finished is not None:
         _answer(draft, event, context.finished, context)
     elif event.refused is not None:
-        draft.set_job(job_id, _ended(work.work_id, "FAILURE", context.now))
-        draft.outputs.append(reports.changed(event.job, work, "FAILURE", context.now, error=event.refused))
+        _refused(draft, event, event.refused, context, cached=False)
     elif (state := draft.work(work.work_id)) is not None and _may_join(state, event):
         draft.set_job(job_id, _waiting(event, started=state.started_at is not None))
         if state.started_at is not None:
             draft.outputs.append(_changed(event.job, state, "STARTED", context))
+    elif state is None and context.failure is not None:
+        _refused(draft, event, context.failure, context, cached=True)
     else:
         _begin(draft, event, state, context)
+
+
+def _refused(draft: Draft, event: JobRequested, failure: Failure, context: Context, *, cached: bool) -> None:
+    """Fails a job that has no work."""
+    job_id, work = str(event.job.job_id), event.work
+    draft.set_job(job_id, _ended(work.work_id, "FAILURE", context.now))
+    draft.outputs.append(reports.changed(event.job, work, "FAILURE", context.now, error=failure, cached=cached))
 
 
 def _may_join(state: WorkState, event: JobRequested) -> bool:
@@ -168,9 +179,13 @@ def _cancelled(draft: Draft, event: CancelRequested, context: Context) -> None:
 
 
 def _cleared(draft: Draft, event: CacheCleared) -> None:
-    """Entries expire a few at a time; until then they are no answer."""
-    if draft.cleared_at is None or draft.cleared_at < event.at:
-        draft.set_cached(CLEARED, CacheEntry(transcript=None, finished_at=event.at))
+    """Of all works: entries go a few at a time, and until then they are no answer."""
+    cache = draft.cache
+    if event.work_id is None:
+        if cache.cleared_at is None or cache.cleared_at < event.at:
+            draft.set_cached(CLEARED, CacheEntry(event.at))
+    elif (entry := cache.get(event.work_id)) is not None and entry.finished_at <= event.at:
+        draft.set_cached(event.work_id, None)
 
 
 def _ended(work_id: str, state: State, now: datetime) -> JobState:
@@ -248,7 +263,9 @@ def _go_on(draft: Draft, state: WorkState, context: Context) -> None:
         return
     waiting = draft.waiting(work_id)
     draft.transcript = assembly.assemble(state, chunks, waiting, context.now)
-    draft.set_cached(work_id, CacheEntry(transcript=_transcript_ref(context, work_id), finished_at=context.now))
+    if context.policy.enabled:
+        entry = CacheEntry(context.now, duration_s=draft.transcript.duration_s, language=draft.transcript.language)
+        draft.set_cached(work_id, entry)
     correcting = correction.to_correct(waiting, draft.transcript, context.correction_s)
     raw = {job_id: job for job_id, job in waiting.items() if job_id not in correcting}
     _succeed(draft, raw, draft.transcript, state, context)
@@ -336,6 +353,8 @@ def _failed(draft: Draft, state: WorkState, failure: Failure, context: Context) 
         draft.outputs.append(_changed(job, state, "FAILURE", context, error=failure))
     draft.outputs.append(run_records.revocation(state))  # its chunks that still wait need not be transcribed
     draft.delete_work(work_id)
+    if context.policy.keeps(failure.reason) and work_id not in draft.cache:  # an earlier transcript stays
+        draft.set_cached(work_id, CacheEntry(context.now, failure=failure))
 
 
 def _succeed(  # noqa: PLR0913 - the last one has a default

@@ -5,12 +5,13 @@ Used by `decide()` for one event. The draft is discarded, or the caller applies 
 
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 
-from processors.coordinator.entries import CacheEntry, Change, ChunkState, JobState, WorkState, chunk_table_key
+from processors.coordinator.cache import CacheTable
+from processors.coordinator.entries import Change, ChunkState, JobState, WorkState, chunk_table_key
 from processors.coordinator.tables import Tables
 from processors.coordinator.tally import Tally
 from runtime.kafka.messages import Output
+from schemas.cache import CacheEntry
 from schemas.jobs import Job
 from schemas.transcript import Transcript
 from schemas.work import Span
@@ -29,7 +30,7 @@ class Draft:
         self._jobs: dict[str, JobState] = {}
         self._chunks: dict[str, dict[Span, ChunkState]] = {}
         self._restarted: set[str] = set()
-        self._cache: dict[str, CacheEntry] = {}
+        self._cache: dict[str, CacheEntry | None] = {}
         self._tallies: dict[str, Tally] = {}
 
     def work(self, work_id: str) -> WorkState | None:
@@ -57,8 +58,9 @@ class Draft:
         return self._tallies.get(work_id) or self._tables.tally(work_id)
 
     @property
-    def cleared_at(self) -> datetime | None:
-        return self._tables.cleared_at
+    def cache(self) -> CacheTable:
+        """As it was before the decision."""
+        return self._tables.cache
 
     def set_work(self, state: WorkState) -> None:
         work_id = state.work.work_id
@@ -74,7 +76,7 @@ class Draft:
         self._tallies[work_id] = self.tally(work_id).replaced(span, self.chunks(work_id).get(span), chunk)
         self._chunks.setdefault(work_id, {})[span] = chunk
 
-    def set_cached(self, work_id: str, entry: CacheEntry) -> None:
+    def set_cached(self, work_id: str, entry: CacheEntry | None) -> None:
         self._cache[work_id] = entry
 
     def restart_work(self, state: WorkState) -> None:

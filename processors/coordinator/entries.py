@@ -9,9 +9,11 @@ import orjson
 
 from runtime.errors import MurmurError
 from runtime.kafka.messages import Output
+from runtime.objects import keys
 from schemas import topics
+from schemas.cache import CLEARED, CacheEntry
 from schemas.jobs import Job, State, Work
-from schemas.record import Lane, ObjectRef, Time, Trace, Value
+from schemas.record import Lane, Time, Trace, Value
 from schemas.topics import Topic
 from schemas.work import AudioInfo, ChunkTranscribed, SlicedChunk, Span
 
@@ -88,23 +90,6 @@ class ChunkState(Value):
         return self.again and self.result.attempt == 0
 
 
-CLEARED = "cleared"  # the key of the entry that says when the cache was cleared last
-
-
-@dataclass(frozen=True, slots=True)
-class CacheEntry:
-    """A finished work; or, under the key CLEARED and without a transcript, the last clearing of the cache. The table keeps only
-    key and time: the transcript's location is derived from the key."""
-
-    transcript: ObjectRef | None
-    finished_at: datetime
-
-    @classmethod
-    def read(cls, raw: bytes) -> "CacheEntry":
-        """Only what the table keeps: there may be hundreds of thousands."""
-        return cls(None, datetime.fromisoformat(orjson.loads(raw)["finished_at"]))
-
-
 TableName = Literal["works", "jobs", "chunks", "cache"]
 CHANGELOGS: Mapping[TableName, Topic] = {
     "works": topics.WORKS_CHANGELOG,
@@ -113,6 +98,7 @@ CHANGELOGS: Mapping[TableName, Topic] = {
     "cache": topics.CACHE_CHANGELOG,
 }
 TABLE_OF: Mapping[str, TableName] = {topic.name: name for name, topic in CHANGELOGS.items()}
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)
 READ: Mapping[TableName, Callable[[bytes], Any]] = {
     "works": WorkState.model_validate_json,
     "jobs": JobState.read,
@@ -131,8 +117,13 @@ class Change:
 
     def output(self, partition: int) -> Output:
         """Its changelog record, in the partition of the event that caused it."""
-        raw = None if self.value is None else orjson.dumps(self.value, _plain, orjson.OPT_UTC_Z)
-        return Output(CHANGELOGS[self.table], self.key, raw, partition)
+        return Output(CHANGELOGS[self.table], self.key, self._raw(), partition)
+
+    def _raw(self) -> bytes | None:
+        if isinstance(self.value, CacheEntry):
+            has_transcript = self.value.failure is None and self.key != CLEARED
+            return self.value.written(keys.transcript_key(self.key) if has_transcript else None)
+        return None if self.value is None else orjson.dumps(self.value, _plain, orjson.OPT_UTC_Z)
 
     @classmethod
     def read(cls, topic: str, key: bytes, raw: bytes) -> "Change":
@@ -140,8 +131,12 @@ class Change:
         table = TABLE_OF[topic]
         try:
             return cls(table, key.decode(), READ[table](raw))
-        except (ValueError, KeyError, TypeError) as error:
-            raise MurmurError(f"the entry {key!r} of {topic} cannot be read: {error!r}") from error
+        except UNREADABLE as error:
+            raise unreadable(topic, key, error) from error
+
+
+def unreadable(topic: str, key: bytes, error: Exception) -> MurmurError:
+    return MurmurError(f"the entry {key!r} of {topic} cannot be read: {error!r}")
 
 
 def _plain(part: Value) -> dict[str, Any]:

@@ -4,10 +4,13 @@ Fed by `requests`, `cancellations`, `cache-clears` and `chunk-results`, which ar
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from processors.coordinator import correction, forgetting, job_log
+from processors.coordinator.cache_policy import CachePolicy
+from processors.coordinator.cache_upkeep import CacheUpkeep
 from processors.coordinator.decide import Context, Decision, Event, decide
 from processors.coordinator.entries import CHANGELOGS, Change, WorkState
 from processors.coordinator.tables import Tables
@@ -22,10 +25,10 @@ from runtime.objects.transcripts import Transcripts
 from runtime.resources import Resources, Stage
 from runtime.settings import Settings
 from runtime.work_folders import WorkFolders
-from schemas.cache import CacheCleared
+from schemas.cache import CacheCleared, CacheEntry
 from schemas.codec import Undecodable
 from schemas.jobs import JobChanged, JobRequested
-from schemas.topics import CACHE_CLEARS, CANCELLATIONS, CHUNK_RESULTS, REQUESTS, REVOCATIONS, Topic
+from schemas.topics import CACHE_CHANGELOG, CACHE_CLEARS, CANCELLATIONS, CHUNK_RESULTS, REQUESTS, REVOCATIONS, Topic
 from schemas.transcript import Transcript
 from schemas.work import DecodeRequested, WorkCorrected, WorkReported
 
@@ -53,6 +56,7 @@ class Coordinator:
         self._settings = settings
         self._tables: dict[int, Tables] = {}
         self._idle_until_s = 0.0
+        self._cache = CacheUpkeep(CachePolicy.of(settings))
         self.chunk_results = WorkFolders(None)
 
     def room(self, topic: str) -> int:
@@ -63,37 +67,47 @@ class Coordinator:
             yield Step(outputs=self._outputs(record, datetime.now(UTC)), settles=record)
         if overdue := self._overdue(datetime.now(UTC)):
             yield Step(outputs=overdue)
-        if not records and time.monotonic() >= self._idle_until_s:
-            self._idle_until_s = time.monotonic() + IDLE_S
-            for partition in self._tables:
-                if outputs := self._expire(partition, datetime.now(UTC)):
-                    yield Step(outputs=outputs)
-                    self._idle_until_s = 0.0  # there may be more
+        if records or time.monotonic() >= self._idle_until_s:
+            yield from self._upkeep(len(records), datetime.now(UTC))
 
     def _outputs(self, record: Received[Event], now: datetime) -> list[Output]:
         """Decides, stores, and only then changes the tables: a Retry from the store leaves them as they were."""
-        tables = self._tables[record.partition.number]
-        decision = decide(tables, record.event, self._context(tables, record, now))
+        number, event = record.partition.number, record.event
+        tables = self._tables[number]
+        context = self._context(tables, record, now)
+        decision = decide(tables, event, context)
+        changes: Sequence[Change] = decision.changes
         if decision.transcript is not None:
-            self._transcripts.write(decision.transcript)
+            size_bytes = self._transcripts.write(decision.transcript).size_bytes or 0
+            changes = [_sized(change, size_bytes) for change in changes]
         self._keep_folders(decision)
-        if isinstance(record.event, CacheCleared):
+        if isinstance(event, CacheCleared) and event.work_id is None:
             self.chunk_results.keep_only({work_id for each in self._tables.values() for work_id in each.works})
-        for change in decision.changes:
+        for change in changes:
             tables.apply(change)
+        if isinstance(event, JobRequested) and context.finished is not None and not event.rewrite:
+            self._cache.used(number, tables, event.work.work_id, now)
         job_log.log_ended(decision.outputs, decision.transcript)
-        changes = [change.output(record.partition.number) for change in decision.changes]
-        return [*decision.outputs, *changes, *self._expire(record.partition.number, now)]
+        return [*decision.outputs, *(change.output(number) for change in changes), *self._forget(number, now)]
 
-    def _expire(self, partition: int, now: datetime) -> list[Output]:
-        """Deletes a few entries that have expired from the tables of a partition. What it writes is safe to repeat."""
+    def _upkeep(self, events: int, now: datetime) -> Iterator[Step]:
+        """At the end of a turn, and now and then without events: entries of the tables that have to go, a few at a time. What it
+        writes is safe to repeat."""
+        outputs = [change.output(number) for number, change in self._cache.due(self._tables, events, now)]
+        if not events:
+            outputs += [output for number in self._tables for output in self._forget(number, now)]
+            self._idle_until_s = 0.0 if outputs else time.monotonic() + IDLE_S  # there may be more
+        if outputs:
+            yield Step(outputs=outputs)
+
+    def _forget(self, partition: int, now: datetime) -> list[Output]:
+        """Deletes a few jobs that ended long ago from the tables of a partition."""
         tables, settings = self._tables[partition], self._settings
-        forgotten = tables.forgotten(now, settings.ended_jobs_s)
-        outputs = list(forgetting.tombstones(tables, forgotten)) if settings.retention_jobs_s else []
+        changes = tables.forgotten(now, settings.ended_jobs_s)
+        outputs = list(forgetting.tombstones(tables, changes)) if settings.retention_jobs_s else []
         for output in outputs:
             if output.topic == REVOCATIONS:
                 self.chunk_results.delete(str(output.key))
-        changes = [*forgotten, *tables.expired(settings.cache_entries)]
         for change in changes:
             tables.apply(change)
         return [*outputs, *(change.output(partition) for change in changes)]
@@ -120,14 +134,30 @@ class Coordinator:
                 self.chunk_results.delete(value.work_id)
 
     def _context(self, tables: Tables, record: Received[Event], now: datetime) -> Context:
-        new_run = f"{record.partition.number}-{record.offset}"
-        event, finished = record.event, None
-        if isinstance(event, JobRequested):
-            finished = self._finished(tables, event)
-        elif isinstance(event, WorkReported) and isinstance(event.event, WorkCorrected):
-            finished = self._corrected(tables.works.get(event.work_id), event.event)
+        new_run, event = f"{record.partition.number}-{record.offset}", record.event
         correction_s = self._settings.correction_timeout_s if self._settings.corrects else None
-        return Context(new_run, now, self._settings.work_bucket, finished, correction_s)
+        context = Context(new_run, now, self._settings.work_bucket, correction_s=correction_s, policy=self._cache.policy)
+        if isinstance(event, JobRequested):
+            return self._answered(context, tables, event)
+        if isinstance(event, WorkReported) and isinstance(event.event, WorkCorrected):
+            return replace(context, finished=self._corrected(tables.works.get(event.work_id), event.event))
+        return context
+
+    def _answered(self, context: Context, tables: Tables, request: JobRequested) -> Context:
+        """With what the cache has for this request, or the transcript that is being corrected."""
+        if str(request.job.job_id) in tables.jobs:  # a repeat: the job has its answer, and perhaps needs its result files
+            return replace(context, finished=self._transcript(request)) if request.rewrite else context
+        policy, state = self._cache.policy, tables.works.get(request.work.work_id)
+        entry = policy.answer(tables.cache, request, context.now)
+        if entry is not None:
+            return replace(context, failure=entry.failure, finished=self._transcript(request) if not entry.failure else None)
+        if (
+            state is None
+            or state.correction is None
+            or not policy.accepts(tables.cache, request, state.correction.transcribed_at)
+        ):
+            return context
+        return replace(context, finished=self._transcript(request))
 
     def _corrected(self, state: WorkState | None, report: WorkCorrected) -> Transcript | None:
         """The transcript that the report names, or the raw one if that cannot be read. None: neither can, or no job waits."""
@@ -141,20 +171,13 @@ class Coordinator:
                 log.warning("transcript.lost", work_id=work_id, error=error)
         return None
 
-    def _finished(self, tables: Tables, request: JobRequested) -> Transcript | None:
-        """The transcript, if one exists according to the cache table or to the request, and may be the answer."""
-        work_id = request.work.work_id
-        state = tables.works.get(work_id)
-        is_known = work_id in tables.cache or request.result is not None or (state is not None and state.correction is not None)
-        if request.no_cache or not is_known:
-            return None
-        if request.rewrite and request.result is not None and keys.is_corrected(request.result.key):
-            return self._transcripts.read_at(request.result, work_id)  # seed has found it there
-        times = [cleared for cleared in (tables.cleared_at, request.cache_cleared_at) if cleared is not None]
+    def _transcript(self, request: JobRequested) -> Transcript | None:
+        """As it is stored; None: it was deleted or damaged since."""
+        work_id, ref = request.work.work_id, request.result
         try:
-            transcript = self._transcripts.read_stored(work_id)
-            is_cleared = any(transcript.created_at <= cleared for cleared in times)
-            return None if is_cleared and not request.rewrite else transcript
+            if request.rewrite and ref is not None and keys.is_corrected(ref.key):
+                return self._transcripts.read_at(ref, work_id)
+            return self._transcripts.read_stored(work_id)
         except (NotFound, Undecodable) as error:
             log.warning("transcript.lost", work_id=work_id, error=error)
             return None
@@ -168,8 +191,9 @@ class Coordinator:
         entries = 0
         with gc_paused():
             for partition, key, value in changelog.newest(self._kafka, list(CHANGELOGS.values()), added):
-                tables[partition.number].apply(Change.read(partition.topic, key, value))
+                tables[partition.number].restore(partition.topic, key, value)
                 entries += 1
+        self._cache.partitions = len(self._kafka.offsets.partitions((CACHE_CHANGELOG,)))  # known since the changelogs were read
         self._tables |= tables
         log.info("tables.restored", partitions=added, entries=entries)
 
@@ -179,3 +203,9 @@ class Coordinator:
 
     def close(self) -> None:
         self._tables.clear()
+
+
+def _sized(change: Change, size_bytes: int) -> Change:
+    """The entry of a work that has just been finished, with the size of its stored transcript."""
+    is_entry = isinstance(change.value, CacheEntry) and change.value.size_bytes == 0
+    return Change(change.table, change.key, replace(change.value, size_bytes=size_bytes)) if is_entry else change

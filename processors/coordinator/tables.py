@@ -11,9 +11,11 @@ from datetime import datetime
 from itertools import islice, takewhile
 from typing import Any
 
-from processors.coordinator.entries import CLEARED, CacheEntry, Change, ChunkState, JobState, WorkState
+from processors.coordinator.cache import CacheTable
+from processors.coordinator.entries import UNREADABLE, Change, ChunkState, JobState, WorkState, unreadable
 from processors.coordinator.tally import Tally
 from schemas.jobs import Job
+from schemas.topics import CACHE_CHANGELOG
 from schemas.work import Span
 
 EXPIRED_MAX = 20  # entries of a table that one event may delete: each is a record in its transaction
@@ -23,16 +25,14 @@ EXPIRED_MAX = 20  # entries of a table that one event may delete: each is a reco
 class Tables:
     """The entries of one partition, and two indexes of `jobs`: those that wait, by work, and those that have ended.
 
-    `cache` and `ended` begin with the oldest. `cleared_at`: works that finished until then are no longer in the cache.
-    `tallies` are made when a work is first asked for. `correcting`: when the time of corrections is over, the first ones first;
-    without those that `take_overdue` has returned.
+    `ended` begins with the oldest. `tallies` are made when a work is first asked for. `correcting`: when the time of corrections
+    is over, the first ones first; without those that `take_overdue` has returned.
     """
 
     works: dict[str, WorkState] = field(default_factory=dict)
     jobs: dict[str, JobState] = field(default_factory=dict)
     chunks: dict[str, dict[Span, ChunkState]] = field(default_factory=dict)
-    cache: OrderedDict[str, datetime] = field(default_factory=OrderedDict)
-    cleared_at: datetime | None = None
+    cache: CacheTable = field(default_factory=CacheTable)
     waiting: dict[str, dict[str, Job]] = field(default_factory=dict)
     ended: OrderedDict[str, datetime] = field(default_factory=OrderedDict)
     tallies: dict[str, Tally] = field(default_factory=dict, compare=False, repr=False)
@@ -48,7 +48,17 @@ class Tables:
                 work_id, _, span = change.key.partition("|")
                 self._apply_chunk(work_id, _span(span), change.value)
             case "cache":
-                self._apply_cached(change.key, change.value)
+                self.cache.put(change.key, change.value) if change.value is not None else self.cache.remove(change.key)
+
+    def restore(self, topic: str, key: bytes, raw: bytes) -> None:
+        """Applies a record of a changelog, one of each key. Raises MurmurError: without the entry a job would be lost."""
+        if topic != CACHE_CHANGELOG.name:
+            self.apply(Change.read(topic, key, raw))
+            return
+        try:
+            self.cache.restore(key, raw)
+        except UNREADABLE as error:
+            raise unreadable(topic, key, error) from error
 
     def _apply_work(self, work_id: str, state: WorkState | None) -> None:
         _set(self.works, work_id, state)
@@ -57,14 +67,6 @@ class Tables:
         tally = self.tallies.get(work_id)
         if tally is not None and (state is None or state.chunks is not tally.chunks):
             del self.tallies[work_id]
-
-    def _apply_cached(self, work_id: str, entry: CacheEntry | None) -> None:
-        if work_id == CLEARED:
-            self.cleared_at = entry.finished_at if entry is not None else None
-            return
-        self.cache.pop(work_id, None)
-        if entry is not None:
-            self.cache[work_id] = entry.finished_at
 
     def _apply_chunk(self, work_id: str, span: Span, chunk: ChunkState | None) -> None:
         if (tally := self.tallies.get(work_id)) is not None:
@@ -97,20 +99,10 @@ class Tables:
     def jobs_waiting(self, work_id: str) -> Iterable[tuple[str, Job]]:
         return self.waiting.get(work_id, {}).items()
 
-    def _is_cleared(self, finished_at: datetime) -> bool:
-        return self.cleared_at is not None and finished_at <= self.cleared_at
-
     def forgotten(self, now: datetime, job_memory_s: float) -> list[Change]:
         """Deletions of jobs that ended longer ago. A few at a time, since it is called for every event."""
         oldest = islice(self.ended.items(), EXPIRED_MAX)
         return [Change("jobs", job_id, None) for job_id, at in oldest if (now - at).total_seconds() > job_memory_s]
-
-    def expired(self, cache_entries: int) -> list[Change]:
-        """Deletions of finished works beyond so many, and of those that were cleared. A few at a time, too."""
-        surplus = len(self.cache) - cache_entries
-        first = enumerate(islice(self.cache.items(), EXPIRED_MAX))
-        works = [work_id for place, (work_id, finished_at) in first if place < surplus or self._is_cleared(finished_at)]
-        return [Change("cache", work_id, None) for work_id in works]
 
 
 def _span(text: str) -> Span:

@@ -175,30 +175,31 @@ class Intake:
 
     def _promised(self, info: ObjectInfo, content: Content, options: DropOptions, promise: UploadPromised) -> JobRequested:
         order = promise.order
-        work = identity.plan(content.audio_id, info.ref, options.effective, order.owner)
-        result = None if order.no_cache else self._transcripts.find(work.work_id)
+        shared = self._settings.cache_shared
+        work = identity.plan(content.audio_id, info.ref, options.effective, order.owner, shared=shared)
         job = order.job(promise.job_id, promise.filename, self._now(), stored=info.ref, audio=content.audio)
-        return JobRequested(job=job, work=work, result=result, no_cache=order.no_cache, refused=content.refused)
+        return JobRequested(job=job, work=work, no_cache=order.no_cache, refused=content.refused)
 
     def _requested(self, info: ObjectInfo, content: Content, options: DropOptions) -> JobRequested:
         audio_id, filename = content.audio_id, _filename(info)
-        work = identity.plan(audio_id, info.ref, options.effective, self._settings.drop_owner)
+        owner, shared = self._settings.drop_owner, self._settings.cache_shared
+        work = identity.plan(audio_id, info.ref, options.effective, owner, shared=shared)
         refused = options.refused or content.refused
-        result = self._transcripts.find(work.work_id) if refused is None else None
         job = Job(
             job_id=identity.drop_job_id(info.bucket, info.key, info.version, audio_id, *options.given),
             source="drop",
             dropped=info.ref,
             filename=filename,
-            owner=self._settings.drop_owner,
+            owner=owner,
             lane=options.lane,
             submitted_at=self._now(),
             audio=content.audio,
             formats=options.formats,
             files=result_keys(info.key, options.formats or self._settings.result_formats),
         )
-        rewrite = result is not None and self._files_missing(job.files)
-        return JobRequested(job=job, work=work, result=result, rewrite=rewrite, refused=refused)
+        is_stored = refused is None and self._transcripts.find(work.work_id) is not None
+        rewrite = is_stored and self._files_missing(job.files)
+        return JobRequested(job=job, work=work, rewrite=rewrite, refused=refused)
 
     def _files_missing(self, files: Iterable[str]) -> bool:
         for name in files:

@@ -30,6 +30,7 @@ from producers.gateway.submission.form import MAX_BYTES, OVERHEAD_BYTES, expect_
 from producers.gateway.submission.submit import Submissions
 from producers.gateway.submission.transcribe import Doors
 from producers.gateway.system.cache import Cache
+from producers.gateway.system.clearing import Clearing
 from producers.gateway.system.endpoints import System
 from producers.gateway.system.health import Health
 from producers.gateway.system.work_in_hand import WorkInHand
@@ -132,8 +133,9 @@ def _routes(parts: Parts, origins: Origins, sessions: Sessions) -> list[Route]:
     documents = Documents(view, transcripts, resources.settings.base_path, SubtitleRules.of(resources.settings))
     lookup = JobLookup(view, parts.freshness)
     accepted = Accepted(origins, view.estimates)
-    ended = EndedJobs(parts, transcripts)
-    submissions = Submissions(parts, transcripts)
+    clearing = Clearing(resources.kafka, parts.producer, view)
+    ended = EndedJobs(parts, transcripts, clearing)
+    submissions = Submissions(parts)
     registry = Registry(parts.producer, view, parts.endpoints_freshness, Sealer.of(resources.settings))
     groups: tuple[Group, ...] = (
         Doors(parts, submissions, documents, accepted),
@@ -147,7 +149,7 @@ def _routes(parts: Parts, origins: Origins, sessions: Sessions) -> list[Route]:
         AudioDownloads(resources.objects, resources.settings.work_bucket, view, lookup),
         System(parts),
         Health(parts),
-        Cache(resources, parts.producer, view, parts.cache),
+        Cache(view, parts.cache, clearing, lookup),
         WorkInHand(view, documents),
         *compatible(parts, origins, submissions, documents, ended),
         AccessEndpoints(origins, sessions, parts.unfinished),

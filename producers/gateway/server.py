@@ -31,7 +31,7 @@ from runtime.kafka.async_producer import AsyncProducer
 from runtime.logs import get_logger
 from runtime.resources import Resources
 from runtime.stats import Stats
-from schemas.topics import CACHE_CHANGELOG, WEBHOOK_ENDPOINTS
+from schemas.topics import WEBHOOK_ENDPOINTS
 
 log = get_logger(__name__)
 THREADS = {"directory": 8, "s3": 32}  # a directory answers at once, and more threads only contend for the interpreter
@@ -105,8 +105,8 @@ class Gateway:
         feed = self._feed = Feed(kafka, self._producer, self._view, wakeups.notify, embedded=is_embedded)
         freshness = Freshness(self._view, wakeups, feed.end_offsets)
         endpoints_freshness = Freshness(self._view, wakeups, partial(feed.end_offsets, WEBHOOK_ENDPOINTS))
-        cache = CacheFigures(self._resources, self._view)
-        stats = Stats(self._resources.kafka, {CACHE_CHANGELOG: cache.book.note})
+        cache = CacheFigures(self._resources.settings, self._view)
+        stats = Stats(self._resources.kafka)
         unfinished = UnfinishedJobs(self._view)
         parts = Parts(
             self._resources,
@@ -208,7 +208,7 @@ class Gateway:
 
 
 async def _count(cache: CacheFigures) -> None:
-    """By itself: counting the objects of a large store takes longer than anything else that is read in the background."""
+    """By itself: counting many jobs takes longer than most of what is read in the background."""
     while True:
         await asyncio.to_thread(cache.refresh)
         await asyncio.sleep(WATCH_S)

@@ -10,17 +10,20 @@ import pytest
 from murmur.dev import seed, with_folders
 from murmur.dev.system import store_of
 from producers.gateway.view.view import View, view_path
+from runtime.kafka import changelog
 from runtime.kafka.embedded import EmbeddedBroker
 from runtime.kafka.follower import Follower
 from runtime.kafka.messages import Partition, Received
-from runtime.objects.keys import transcript_key
+from runtime.objects.transcripts import Transcripts
 from runtime.settings import Settings
 from schemas import codec
+from schemas.cache import CLEARED, CacheCleared, CacheEntry
 from schemas.jobs import CancelRequested, JobRequested
 from schemas.options import ModelRef
 from schemas.record import Record
-from schemas.topics import JOBS, WEBHOOK_ENDPOINT_STATES, WEBHOOK_ENDPOINTS, Topic
+from schemas.topics import CACHE_CHANGELOG, JOBS, WEBHOOK_ENDPOINT_STATES, WEBHOOK_ENDPOINTS, Topic
 from tests.counted import changed
+from tests.ended import transcript
 from tests.unit.producers.gateway.view.test_view import WORK_ID, requested
 from tests.webhooks import endpoint, endpoint_state
 
@@ -41,18 +44,61 @@ def settings(tmp_path: Path) -> Settings:
     return settings
 
 
-@pytest.mark.parametrize("is_stored", [True, False])
-def test_a_job_whose_transcript_was_stored_before_the_end_is_answered_with_it(settings: Settings, is_stored: bool) -> None:
+@pytest.mark.parametrize("minutes", [30, -30])
+def test_a_transcript_that_was_stored_for_an_unfinished_job_is_in_the_cache(tmp_path: Path, minutes: int) -> None:
+    """And one that was stored before the job was submitted is not: the cache did not answer with it."""
+    settings = unfinished(tmp_path, datetime.now(UTC) - timedelta(minutes=minutes))
     objects = store_of(settings)
     objects.create()
-    if is_stored:
-        objects.put(settings.work_bucket, transcript_key(WORK_ID), b"{}")
+    Transcripts(objects, settings.work_bucket).write(
+        transcript(datetime.now(UTC)).model_copy(update={"work_id": WORK_ID, "language": "en"})
+    )
     with EmbeddedBroker() as broker:
         outputs = seed.remember(broker, settings, objects, [SERVED]).requests
-    requests = [output.value for output in outputs if isinstance(output.value, JobRequested)]
-    assert [request.refused for request in requests] == [None, None]
-    assert [request.result is not None for request in requests] == [is_stored, False]
-    assert [type(output.value).__name__ for output in outputs] == ["JobRequested", "JobRequested", "CancelRequested"]
+        cached = entries(broker)
+    assert [type(output.value).__name__ for output in outputs] == ["JobRequested"]
+    assert [(work_id, entry.language, entry.size_bytes > 0) for work_id, entry in cached.items()] == (
+        [(WORK_ID, "en", True)] if minutes > 0 else []
+    )
+
+
+def unfinished(folder: Path, submitted_at: datetime) -> Settings:
+    """Of a data folder with one unfinished job."""
+    settings = with_folders(Settings(model="demo", data_dir=folder))
+    request = requested(uuid4(), 0)
+    with closing(View(view_path(settings))) as view:
+        view.open()
+        view.follow("cluster-1")
+        view.accept(request.model_copy(update={"job": request.job.model_copy(update={"submitted_at": submitted_at})}))
+    return settings
+
+
+def entries(broker: EmbeddedBroker) -> dict[str, CacheEntry]:
+    """What the cache's changelog has, by work, in the order in which it was written."""
+    found = changelog.newest(broker.kafka(), (CACHE_CHANGELOG,), range(broker.partitions))
+    return {key.decode(): CacheEntry.read(value) for _, key, value in found}
+
+
+def test_the_cache_is_as_it_was_without_what_has_expired_or_was_cleared(tmp_path: Path) -> None:
+    settings = unfinished(tmp_path, datetime.now(UTC))
+    now = datetime.now(UTC)
+    kept = CacheEntry(now - timedelta(days=1), 1200, 3.5, "en", now, hits=4)
+    all_of = {"a" * 64: kept, "b" * 64: CacheEntry(now - timedelta(days=6)), "d" * 64: CacheEntry(now - timedelta(days=8))}
+    cleared_at = now - timedelta(days=2)
+    with closing(View(view_path(settings))) as view:
+        view.open()
+        partition = Partition(CACHE_CHANGELOG.name, 0)
+        records = [Received(partition, 0, key.encode(), entry.written("x"), None) for key, entry in all_of.items()]
+        view.apply(records, {partition: 1})
+        view.clear_cache(CacheCleared(at=cleared_at))
+    objects = store_of(settings)
+    objects.create()
+    with EmbeddedBroker() as broker:
+        seed.remember(broker, settings, objects, [SERVED])
+        assert entries(broker) == {"a" * 64: kept, CLEARED: CacheEntry(cleared_at)}
+    with closing(View(view_path(settings))) as view:
+        view.open()
+        assert dict(view.cache.entries(None)) == {"a" * 64: kept}
 
 
 def test_an_unfinished_job_for_a_model_that_is_not_served_any_more_fails(settings: Settings) -> None:

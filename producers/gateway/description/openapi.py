@@ -32,6 +32,10 @@ SUBMITTING = ("too_many_jobs", "queue_full", "queue_share_full")
 PATH_PARAMETERS: Mapping[str, Json] = {
     "task_id": {"description": "which job", "schema": {"type": "string", "format": "uuid"}},
     "batch_id": {"description": "which batch", "schema": {"type": "string", "format": "uuid"}},
+    "work_id": {
+        "description": "which work: `work_id` of a job's record",
+        "schema": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+    },
     "endpoint_id": {"description": "which endpoint", "schema": {"type": "string", "pattern": "^ep_[0-9a-f]{32}$"}},
     "webhook_id": {
         "description": "`msg_<task_id>_<state>`, as in the delivery log",

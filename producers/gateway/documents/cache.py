@@ -8,17 +8,19 @@ from producers.gateway.documents.document import Document
 
 
 class CacheStats(Document):
-    """The cache of results. Figures count from the last clearing."""
+    """The cache of results. Hits and misses count from the last clearing."""
 
     cache_enabled: bool
-    size: int = Field(description="finished works that the coordinators remember")
-    max_size: int | None = Field(description="that they remember at most, in all partitions; null: not known yet")
+    size: int = Field(description="transcripts that answer a repeated submission")
+    max_size: int | None = Field(description="at most; null: no limit")
+    bytes: int = Field(description="size of these transcripts in the store")
+    max_bytes: int | None = Field(description="at most; null: no limit")
     hits: int = Field(description="succeeded jobs that needed no transcription of their own")
     misses: int = Field(description="succeeded jobs that were transcribed")
     hit_rate: float | None = Field(description="null: no job yet")
-    ttl_seconds: float | None = Field(description="null: results have no age limit")
+    ttl_seconds: float | None = Field(description="how long a transcript answers submissions; null: no limit")
     disk_cache_enabled: bool
-    disk_cache_size: int | None = Field(description="transcripts in the store that answer a submission; null: not counted yet")
+    disk_cache_size: int | None = Field(description="as `size`: all transcripts are in the store")
     cleared_at: AwareDatetime | None = Field(description="null: never")
 
 
@@ -26,4 +28,12 @@ class CacheCleared(Document):
     """The cache is cleared."""
 
     success: Literal[True]
+    cleared_at: AwareDatetime
+
+
+class WorkCleared(Document):
+    """One result is no longer in the cache; jobs that have it keep it."""
+
+    success: Literal[True]
+    work_id: str = Field(description="also of other jobs with the same audio, model and options")
     cleared_at: AwareDatetime

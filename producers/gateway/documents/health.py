@@ -41,12 +41,13 @@ class GpuPart(Part):
 
 
 class CachePart(Part):
-    """The cache of results, as in `/api/cache-stats`; null: not counted yet."""
+    """The cache of results, as in `/api/cache-stats`; null: not counted yet, or no limit."""
 
     size: int | None
     max_size: int | None
+    bytes: int | None
     hit_rate: float | None
-    stored: int | None = Field(description="transcripts in the store")
+    stored: int | None = Field(description="as `size`: all transcripts are in the store")
 
 
 class SpacePart(Part):

@@ -194,6 +194,7 @@ class JobStatus(Document):
     model_config = example(
         success=True,
         task_id=TASK_ID,
+        work_id="5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef",
         state="STARTED",
         message="transcribing, 25% done",
         filename="talk.flac",
@@ -213,6 +214,7 @@ class JobStatus(Document):
 
     success: bool = Field(description="false after FAILURE and REVOKED")
     task_id: str = Field(json_schema_extra={"format": "uuid"})
+    work_id: str = Field(description="the same for all jobs with this audio, model and options, of one owner")
     state: State
     message: str
     filename: str

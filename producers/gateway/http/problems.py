@@ -42,6 +42,7 @@ REASONS = {  # of every problem, with its status
     "unknown_task": 404,
     "unknown_object": 404,
     "unknown_batch": 404,
+    "unknown_work": 404,
     "unknown_upload": 404,
     "unknown_endpoint": 404,
     "unknown_delivery": 404,

@@ -7,6 +7,8 @@ from uuid import uuid4
 
 from producers.gateway.http.problems import Problem
 from producers.gateway.parts import Parts
+from producers.gateway.submission.expected import expected
+from producers.gateway.system.clearing import Clearing
 from producers.gateway.view.database import ViewUnavailable
 from producers.gateway.view.job_view import JobView
 from runtime import identity
@@ -25,12 +27,13 @@ log = get_logger(__name__)
 
 
 class EndedJobs:
-    def __init__(self, parts: Parts, transcripts: Transcripts) -> None:
+    def __init__(self, parts: Parts, transcripts: Transcripts, clearing: Clearing) -> None:
         self._resources = parts.resources
         self._producer = parts.producer
         self._view = parts.view
         self._acceptances = parts.acceptances
         self._transcripts = transcripts
+        self._clearing = clearing
 
     async def delete(self, job: JobView) -> None:
         """Returns once the broker has acknowledged it, and transcript and upload are deleted, unless another job needs them.
@@ -43,6 +46,7 @@ class EndedJobs:
         is_shared = await asyncio.to_thread(self._view.is_shared, job)
         await self._producer.send(Output(CANCELLATIONS, job.work_id, deletion))
         if not is_shared:
+            await self._clearing.work(job.work_id)
             await asyncio.to_thread(self._delete_objects, job)
         with contextlib.suppress(ViewUnavailable):  # the feed waits for space, and brings the deletion then
             await asyncio.to_thread(self._view.delete, job.job_id, job.work_id)
@@ -65,13 +69,16 @@ class EndedJobs:
         that does not support the language."""
         job, work = earlier.job, earlier.work
         model = catalogue.named(work.model.name, self._resources.models) or self._resources.model
-        options = again(self._resources.settings, model, work)
-        planned = identity.plan(work.audio_id, work.audio, for_file(options, job.filename), job.owner)
+        settings = self._resources.settings
+        options = again(settings, model, work)
+        planned = identity.plan(
+            work.audio_id, work.audio, for_file(options, job.filename), job.owner, shared=settings.cache_shared
+        )
         changes = {"job_id": uuid4(), "submitted_at": datetime.now(UTC), "retry_of": job.job_id, "trace": trace}
         new = job.model_copy(update={**changes, "idempotency": None, "batch_id": None})
-        cleared_at = self._view.cache_cleared_at
-        result = None if earlier.no_cache else self._transcripts.find(planned.work_id, cleared_at)
-        return JobRequested(job=new, work=planned, result=result, no_cache=earlier.no_cache, cache_cleared_at=cleared_at)
+        answer = expected(self._view, settings, planned.work_id, no_cache=earlier.no_cache)
+        known = {"result": answer.result, "cache_cleared_at": answer.cleared_at}
+        return JobRequested.model_validate({"job": new, "work": planned, "no_cache": earlier.no_cache, **known})
 
     def _has_transcript(self, job: JobView) -> bool:
         try:

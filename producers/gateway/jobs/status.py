@@ -104,6 +104,7 @@ class Documents:
         document: dict[str, Any] = {
             "success": job.state not in ("FAILURE", "REVOKED"),
             "task_id": str(job.job_id),
+            "work_id": job.work_id,
             "state": job.state,
             "message": message(job, progress["share"]),
             "filename": job.filename,

@@ -20,6 +20,7 @@ from producers.gateway.http.problems import Problem
 from producers.gateway.parts import Parts
 from producers.gateway.submission import idempotency
 from producers.gateway.submission.audio import Audio
+from producers.gateway.submission.expected import expected
 from producers.gateway.submission.fetch import Fetcher
 from producers.gateway.submission.form import Form, check_length, read_form
 from producers.gateway.submission.form_files import FormFiles
@@ -36,7 +37,6 @@ from runtime.errors import Invalid, Retry
 from runtime.kafka.async_producer import Unacknowledged
 from runtime.logs import get_logger
 from runtime.objects import NotFound, keys, names
-from runtime.objects.transcripts import Transcripts
 from runtime.reachable import Reachable
 from schemas.audio import ProbedAudio
 from schemas.jobs import JobRequested, Work
@@ -67,13 +67,12 @@ class Acceptance:
 class Submissions:
     """For one event loop. Whatever is not accepted is deleted from the store again."""
 
-    def __init__(self, parts: Parts, transcripts: Transcripts) -> None:
+    def __init__(self, parts: Parts) -> None:
         settings = parts.resources.settings
         self._resources = parts.resources
         self._producer = parts.producer
         self._view = parts.view
         self.unfinished = parts.unfinished
-        self._transcripts = transcripts
         self._memory = Memory()
         self._acceptances = parts.acceptances
         self.keys = IdempotencyKeys(parts.view, parts.freshness)
@@ -197,20 +196,21 @@ class Submissions:
         """Stores the file. Blocks. Raises Problem 422 for a file that cannot be transcribed, and StoreUnavailable."""
         ref, now = audio.store(), datetime.now(UTC)
         options = for_file(EffectiveOptions(order.model, order.decoding, order.slicing), audio.filename)
-        work = identity.plan(audio.content.audio_id, ref, options, order.owner)
-        cleared_at = self._view.cache_cleared_at
-        result = None if order.no_cache else self._transcripts.find(work.work_id, cleared_at)
+        settings = self._resources.settings
+        work = identity.plan(audio.content.audio_id, ref, options, order.owner, shared=settings.cache_shared)
+        answer = expected(self._view, settings, work.work_id, no_cache=order.no_cache)
         derived = idempotency.job_id(order.idempotency, now) if order.idempotency is not None else None
         job_id = promised or derived or audio.upload_id or uuid4()
         job = order.job(
             job_id,
             audio.filename,
             now,
-            audio=None if result is not None else self._probed(audio, work),
+            audio=None if answer.result is not None else self._probed(audio, work),
             stored=None if job_id == audio.upload_id else ref,
             files=_files(audio, order),
         )
-        return JobRequested(job=job, work=work, result=result, no_cache=order.no_cache, cache_cleared_at=cleared_at)
+        known = {"result": answer.result, "cache_cleared_at": answer.cleared_at}
+        return JobRequested.model_validate({"job": job, "work": work, "no_cache": order.no_cache, **known})
 
     def _probed(self, audio: Audio, work: Work) -> ProbedAudio | None:
         """Blocks, for less than a second."""

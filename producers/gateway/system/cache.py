@@ -1,11 +1,12 @@
-"""The cache of finished works: `/api/cache-stats` and `/api/cache/clear`.
+"""The cache of finished works: its figures, and its clearing.
 
-A repeated submission is answered if the coordinator remembers the work, or if its transcript is in the store. Neither has an age
-limit. Clearing sets a time: transcripts made until then answer no later submission, and stay where they are for their jobs.
+What answers a submission is in the coordinators' table; their transcripts are in the store. A cleared work answers no later
+submission, and keeps its transcript for its jobs.
 """
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -14,45 +15,31 @@ from typing import Any
 from aiohttp import web
 
 from producers.gateway.access.caller import caller_of
-from producers.gateway.documents.cache import CacheCleared as CacheClearedDocument
-from producers.gateway.documents.cache import CacheStats
+from producers.gateway.documents.cache import CacheCleared, CacheStats, WorkCleared
+from producers.gateway.http.problems import Problem
 from producers.gateway.http.responses import json_response
 from producers.gateway.http.routes import Route
-from producers.gateway.view.cache_book import CacheBook, StoredTranscripts
+from producers.gateway.jobs.lookup import JobLookup
+from producers.gateway.system.clearing import Clearing
 from producers.gateway.view.database import ViewUnavailable
 from producers.gateway.view.view import View
-from runtime.errors import MurmurError
-from runtime.kafka.async_producer import AsyncProducer
-from runtime.kafka.messages import Output
-from runtime.logs import get_logger
-from runtime.resources import Resources
-from schemas.cache import CacheCleared
-from schemas.topics import CACHE_CHANGELOG, CACHE_CLEARS
+from runtime.settings import Settings
 
-log = get_logger(__name__)
 LATEST_S = 10.0  # the view counts its jobs for this, which takes tens of milliseconds where there are 100,000
+WORK_ID = re.compile(r"[0-9a-f]{64}")
 
 
 class CacheFigures:
     """From any thread, except `refresh()`."""
 
-    def __init__(self, resources: Resources, view: View) -> None:
-        self._settings = resources.settings
+    def __init__(self, settings: Settings, view: View) -> None:
+        self._settings = settings
         self._view = view
-        self._kafka = resources.kafka
-        self._partitions: int | None = None
         self._due_s = 0.0
         self.latest: Mapping[str, Any] = {}
-        self.book = CacheBook()
-        self._stored = StoredTranscripts(resources.objects, resources.settings.work_bucket, self.book)
 
     def refresh(self) -> None:
-        """Blocks while the store lists its transcripts, if they have to be counted again. `latest` is at most a few seconds
-        old then."""
-        if self._partitions is None:
-            with contextlib.suppress(MurmurError):
-                self._partitions = len(self._kafka.offsets.partitions((CACHE_CHANGELOG,)))
-        self._stored.refresh(self._view.cache_cleared_at)
+        """Blocks for some milliseconds. `latest` is at most a few seconds old then."""
         if self._view.is_readable and time.monotonic() >= self._due_s:
             self._due_s = time.monotonic() + LATEST_S
             with contextlib.suppress(ViewUnavailable):
@@ -60,28 +47,31 @@ class CacheFigures:
 
     def document(self, owner: str | None = None) -> dict[str, Any]:
         """`hits` and `misses` of this owner. Blocks for some milliseconds. Raises ViewUnavailable."""
-        cleared_at = self._view.cache_cleared_at
-        hits, misses = self._view.cache_uses(cleared_at, owner)
+        settings, cache = self._settings, self._view.cache
+        hits, misses = self._view.cache_uses(cache.all_cleared_at, owner)
+        size = cache.size(cache.since(settings.cache_ttl_s, datetime.now(UTC)))
         return {
-            "cache_enabled": True,
-            "size": self.book.size(cleared_at),
-            "max_size": None if self._partitions is None else self._settings.cache_entries * self._partitions,
+            "cache_enabled": settings.cache_enabled,
+            "size": size.entries,
+            "max_size": settings.cache_entries or None,
+            "bytes": size.size_bytes,
+            "max_bytes": settings.cache_bytes or None,
             "hits": hits,
             "misses": misses,
             "hit_rate": round(hits / (hits + misses), 4) if hits + misses else None,
-            "ttl_seconds": None,
-            "disk_cache_enabled": True,
-            "disk_cache_size": self._stored.count(cleared_at),
-            "cleared_at": cleared_at,
+            "ttl_seconds": settings.cache_ttl_s or None,
+            "disk_cache_enabled": settings.cache_enabled,
+            "disk_cache_size": size.entries,
+            "cleared_at": cache.all_cleared_at,
         }
 
 
 class Cache:
-    def __init__(self, resources: Resources, producer: AsyncProducer, view: View, figures: CacheFigures) -> None:
-        self._kafka = resources.kafka
-        self._producer = producer
+    def __init__(self, view: View, figures: CacheFigures, clearing: Clearing, lookup: JobLookup) -> None:
         self._view = view
         self._figures = figures
+        self._clearing = clearing
+        self._lookup = lookup
 
     def routes(self) -> list[Route]:
         return [
@@ -92,8 +82,26 @@ class Cache:
                 self.clear,
                 "No result that exists now answers a later submission",
                 "system",
-                responses={200: CacheClearedDocument},
+                responses={200: CacheCleared},
                 access="admin",
+            ),
+            Route(
+                "DELETE",
+                "/api/cache/{work_id}",
+                self.clear_work,
+                "The result of this work answers no later submission",
+                "system",
+                responses={200: WorkCleared},
+                problems=("unknown_work",),
+            ),
+            Route(
+                "DELETE",
+                "/api/jobs/{task_id}/cache",
+                self.clear_job,
+                "The result of this job answers no later submission",
+                "jobs",
+                responses={200: WorkCleared},
+                problems=("unknown_task",),
             ),
         ]
 
@@ -101,12 +109,22 @@ class Cache:
         return json_response(await asyncio.to_thread(self._figures.document, caller_of(request).scope))
 
     async def clear(self, _request: web.Request) -> web.Response:
-        """Answers when every coordinator will read of it before any request that this gateway accepts later. Raises Retry."""
-        cleared = CacheCleared(at=datetime.now(UTC))
-        partitions = await asyncio.to_thread(self._kafka.offsets.partitions, (CACHE_CLEARS,))
-        outputs = [Output(CACHE_CLEARS, "cache", cleared, partition.number) for partition in partitions]
-        await asyncio.gather(*map(self._producer.send, outputs))
-        with contextlib.suppress(ViewUnavailable):  # the feed waits for space, and brings it then
-            await asyncio.to_thread(self._view.clear_cache, cleared.at)
-        log.info("cache.cleared")
-        return json_response({"success": True, "cleared_at": cleared.at})
+        return json_response({"success": True, "cleared_at": await self._clearing.all()})
+
+    async def clear_work(self, request: web.Request) -> web.Response:
+        work_id = request.match_info["work_id"]
+        if not await asyncio.to_thread(self._is_known, work_id, caller_of(request).scope):
+            raise Problem(404, "unknown_work", "No job that you may see has this work_id, or had it lately.")
+        return await self._cleared(work_id)
+
+    async def clear_job(self, request: web.Request) -> web.Response:
+        return await self._cleared((await self._lookup.find(request)).work_id)
+
+    async def _cleared(self, work_id: str) -> web.Response:
+        return json_response({"success": True, "work_id": work_id, "cleared_at": await self._clearing.work(work_id)})
+
+    def _is_known(self, work_id: str, owner: str | None) -> bool:
+        """Blocks. What is in the cache without a job is known only to those who see all jobs."""
+        if not WORK_ID.fullmatch(work_id):
+            return False
+        return self._view.has_work(work_id, owner) or (owner is None and self._view.cache.has(work_id, None))

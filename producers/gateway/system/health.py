@@ -109,7 +109,7 @@ def _gpu(reports: list[WorkerReported]) -> dict[str, Any]:
 
 
 def _cache(figures: Mapping[str, Any]) -> dict[str, Any]:
-    names = {"size": "size", "max_size": "max_size", "hit_rate": "hit_rate", "stored": "disk_cache_size"}
+    names = {"size": "size", "max_size": "max_size", "bytes": "bytes", "hit_rate": "hit_rate", "stored": "size"}
     return _part(None, **{name: figures.get(key) for name, key in names.items()})
 
 

@@ -21,9 +21,9 @@ from runtime.kafka.follower import Follower, Start
 from runtime.kafka.follower_thread import FollowerThread
 from runtime.kafka.messages import Partition, Received
 from runtime.outage import Outage
-from schemas.topics import CACHE_CLEARS, CANCELLATIONS, JOBS, PROGRESS, REQUESTS, WORKERS, Topic
+from schemas.topics import CACHE_CHANGELOG, CACHE_CLEARS, CANCELLATIONS, JOBS, PROGRESS, REQUESTS, WORKERS, Topic
 
-TOPICS = (REQUESTS, JOBS, PROGRESS, CANCELLATIONS, CACHE_CLEARS, WORKERS, *webhook_book.TOPICS)
+TOPICS = (REQUESTS, JOBS, PROGRESS, CANCELLATIONS, CACHE_CLEARS, CACHE_CHANGELOG, WORKERS, *webhook_book.TOPICS)
 BACKUP_S = 30.0  # of jobs at most that a damaged view of the embedded mode loses
 PURGE_S = 3600.0  # how often notes are removed
 SPACE_S = 1.0  # how often writing is tried again while the disk is full
@@ -78,7 +78,7 @@ class Feed:
         """Starts at the offsets that the view has. It is ready once it has reached the present end offsets."""
         self._view.open()
         self._lag = "the view is catching up"
-        self._ends = self._kafka.offsets.ends((REQUESTS, JOBS))
+        self._ends = self._kafka.offsets.ends((REQUESTS, JOBS, CACHE_CHANGELOG))
         cluster_id = self._producer.cluster_id()
         if not self._embedded:
             return self._view.follow(cluster_id)

@@ -2,7 +2,7 @@
 
 from producers.gateway.view.webhook_layout import WEBHOOK_TABLES
 
-LAYOUT = 6  # of the tables below; an unknown one is rebuilt from the topics
+LAYOUT = 7  # of the tables below; an unknown one is rebuilt from the topics
 # Clusters are numbered as they appear: `seen` is the last one with a record of the job, `told` the one that its state is from.
 # `model`, `name` and `cached` repeat what the records say, for the list and the counts; `name` is the file's, in lower case.
 JOBS_INDEXES = """
@@ -15,6 +15,13 @@ GROUP_INDEXES = """
 CREATE INDEX jobs_by_batch ON jobs (batch_id) WHERE batch_id IS NOT NULL;
 CREATE INDEX jobs_by_key ON jobs (idempotency) WHERE idempotency IS NOT NULL;
 """
+CACHE = """
+CREATE TABLE cache (
+    work_id BLOB PRIMARY KEY, finished_s REAL NOT NULL, size_bytes INTEGER NOT NULL,
+    duration_s REAL, language TEXT, used_s REAL, hits INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX cache_by_age ON cache (finished_s, size_bytes);
+"""
 TABLES = f"""
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE offsets (topic TEXT, partition INTEGER, next INTEGER NOT NULL, PRIMARY KEY (topic, partition)) WITHOUT ROWID;
@@ -25,8 +32,9 @@ CREATE TABLE jobs (
     model TEXT NOT NULL DEFAULT '', name TEXT NOT NULL DEFAULT '', cached INTEGER NOT NULL DEFAULT 0,
     batch_id TEXT, idempotency TEXT
 );
-{JOBS_INDEXES}{GROUP_INDEXES}{WEBHOOK_TABLES}"""
-FROM_5 = WEBHOOK_TABLES
+{JOBS_INDEXES}{GROUP_INDEXES}{WEBHOOK_TABLES}{CACHE}"""
+FROM_6 = CACHE
+FROM_5 = WEBHOOK_TABLES + FROM_6
 FROM_4 = f"""
 ALTER TABLE jobs ADD COLUMN batch_id TEXT;
 ALTER TABLE jobs ADD COLUMN idempotency TEXT;
@@ -48,7 +56,7 @@ DROP INDEX IF EXISTS jobs_by_work;
 {JOBS_INDEXES}{FROM_4}"""
 FROM_2 = "ALTER TABLE jobs ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0;" + FROM_3
 FROM_1 = "ALTER TABLE jobs ADD COLUMN cancelled BLOB;" + FROM_2
-UPGRADES = {1: FROM_1, 2: FROM_2, 3: FROM_3, 4: FROM_4, 5: FROM_5}
+UPGRADES = {1: FROM_1, 2: FROM_2, 3: FROM_3, 4: FROM_4, 5: FROM_5, 6: FROM_6}
 REQUESTED = """
 INSERT INTO jobs (job_id, work_id, state, owner, submitted_s, seen, requested, batch_id, idempotency, model, name)
 VALUES (?, ?, 'PENDING', ?, ?, ?, ?, ?, ?, ?, ?)

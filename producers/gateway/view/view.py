@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
+from producers.gateway.view.cached_works import CachedWorks
 from producers.gateway.view.database import Database
 from producers.gateway.view.estimates import RECENT, Estimates
 from producers.gateway.view.job_filter import JobFilter, Place
@@ -27,13 +28,13 @@ from runtime.settings import Settings
 from schemas import codec
 from schemas.cache import CacheCleared
 from schemas.jobs import TERMINAL, CancelRequested, Job, JobChanged, JobRequested
-from schemas.topics import CANCELLATIONS, JOBS, REQUESTS, WORKERS
+from schemas.topics import CACHE_CHANGELOG, CANCELLATIONS, JOBS, REQUESTS, WORKERS
 from schemas.work import WorkProgressed
 from schemas.worker import WorkerReported
 
 ALL = JobFilter()
 LOOKED_AT = 20 * RECENT  # of the ended jobs: many may have been answered from the cache and say nothing of the speed
-STORED = (REQUESTS.name, JOBS.name, CANCELLATIONS.name, *WEBHOOK_TOPICS)
+STORED = (REQUESTS.name, JOBS.name, CANCELLATIONS.name, CACHE_CHANGELOG.name, *WEBHOOK_TOPICS)
 
 
 def view_path(settings: Settings) -> Path:
@@ -56,7 +57,7 @@ class View:
         self.webhooks = WebhookBook(self._file)
         self.estimates = estimates or Estimates()
         self.workers = WorkerBook()
-        self.cache_cleared_at: datetime | None = None  # transcripts that were made until then answer no submission
+        self.cache = CachedWorks(self._file)
 
     def open(self) -> None:
         """Idempotent. Creates the file if there is none, or replaces one that is damaged or of an unknown layout."""
@@ -66,8 +67,7 @@ class View:
         self._recent.clear()
         self._reached = self.offsets()
         self._cluster = int(self._meta("clusters_seen") or 0)
-        cleared_at = self._meta("cache_cleared_at")
-        self.cache_cleared_at = datetime.fromisoformat(cleared_at) if cleared_at is not None else None
+        self.cache.open()
         for last in self._ended_recently():
             self.estimates.ended(last)
         for requested, _ in self.unfinished():
@@ -106,6 +106,7 @@ class View:
                 self.estimates.clear()
                 self._reached = {}
                 sql.execute("DELETE FROM offsets")
+                sql.execute("DELETE FROM cache")
                 sql.executemany(
                     "INSERT OR REPLACE INTO meta VALUES (?, ?)",
                     [("cluster_id", cluster_id), ("clusters_seen", str(self._cluster))],
@@ -179,10 +180,15 @@ class View:
         with self._file.write() as sql:
             self._notes.remove(sql, job_ids)
 
-    def clear_cache(self, cleared_at: datetime) -> None:
+    def clear_cache(self, cleared: CacheCleared) -> None:
         """Safe to repeat; an earlier clearing changes nothing."""
         with self._file.write() as sql:
-            self._cache_cleared(sql, cleared_at)
+            self.cache.clear(sql, cleared)
+
+    def prune_cache(self, since: datetime | None) -> None:
+        """Forgets the transcripts that were made until then."""
+        with self._file.write() as sql:
+            self.cache.prune(sql, since)
 
     # Read by all handlers
 
@@ -244,6 +250,11 @@ class View:
         query = "SELECT changed FROM jobs WHERE job_id = ? AND changed IS NOT NULL AND deleted = 0"
         rows = self._file.read(query, str(job_id))
         return self._file.decoded(JobChanged, rows[0][0]) if rows else None
+
+    def has_work(self, work_id: str, owner: str | None) -> bool:
+        """Whether a job of this owner, or of any, needs or needed this work."""
+        query = "SELECT 1 FROM jobs WHERE work_id = ? AND deleted = 0 AND coalesce(? = owner, 1) LIMIT 1"
+        return bool(self._file.read(query, work_id, owner))
 
     def is_shared(self, job: JobView) -> bool:
         """Whether another job needs the same work."""
@@ -313,11 +324,14 @@ class View:
             self.workers.note(event)
             return set()
         if isinstance(event, CacheCleared):
-            self._cache_cleared(sql, event.at)
+            self.cache.clear(sql, event)
             return set()
         if isinstance(event, CancelRequested) and event.delete:
             self._deleted(sql, str(event.job_id), event.work_id, event.requested_at)
             return {str(event.job_id)}
+        if record.topic == CACHE_CHANGELOG.name:
+            self.cache.note(sql, record.key, record.value)
+            return set()
         if record.topic in WEBHOOK_TOPICS:
             return self.webhooks.apply(sql, record, self._cluster)
         if record.key and record.value is None:
@@ -361,11 +375,6 @@ class View:
     def _deleted(self, sql: sqlite3.Connection, job_id: str, work_id: str, at: datetime) -> None:
         self.estimates.deleted(UUID(job_id))
         self._notes.delete(sql, job_id, work_id, self._cluster, at)
-
-    def _cache_cleared(self, sql: sqlite3.Connection, at: datetime) -> None:
-        if self.cache_cleared_at is None or self.cache_cleared_at < at:
-            sql.execute("INSERT OR REPLACE INTO meta VALUES ('cache_cleared_at', ?)", (at.isoformat(),))
-            self.cache_cleared_at = at
 
     def _meta(self, name: str) -> str | None:
         rows = self._file.read("SELECT value FROM meta WHERE name = ?", name)

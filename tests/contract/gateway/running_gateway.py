@@ -25,11 +25,12 @@ from runtime.objects.transcripts import Transcripts
 from runtime.resources import Resources
 from runtime.settings import Settings
 from schemas import codec
+from schemas.cache import CacheEntry
 from schemas.correction import Correction
 from schemas.jobs import CancelRequested, JobChanged, JobRequested, ResultSummary, State
 from schemas.record import Record
 from schemas.segment import Segment
-from schemas.topics import CANCELLATIONS, JOBS, PROGRESS, REQUESTS, Topic
+from schemas.topics import CACHE_CHANGELOG, CANCELLATIONS, JOBS, PROGRESS, REQUESTS, Topic
 from schemas.transcript import Transcript
 from schemas.work import SAMPLE_RATE_HZ, AudioInfo, WorkProgressed
 from tests.waiting import DEADLINE_S, wait_until
@@ -234,6 +235,8 @@ def finish(gateway: RunningGateway, submission: JobRequested, *segments: Segment
         corrected=None if corrected is None else transcripts.write_corrected(_corrected(transcript, corrected)),
         uncorrected=uncorrected,
     )
+    entry = CacheEntry(transcript.created_at, where.size_bytes or 0, transcript.duration_s, transcript.language)
+    publish_cached(gateway, submission.work.work_id, entry)
     publish_state(gateway, submission, "SUCCESS", result=summary)
 
 
@@ -248,6 +251,15 @@ def _corrected(raw: Transcript, texts: Sequence[str]) -> Transcript:
     correction = Correction(version="1" * 64, rules=("shout",), segments_changed=changed)
     new = {"text": " ".join(texts), "segments": segments, "raw_text": raw.text, "correction": correction}
     return raw.model_copy(update=new)
+
+
+def publish_cached(gateway: RunningGateway, work_id: str, entry: CacheEntry | None) -> None:
+    """Publishes an entry of the cache, or its removal, as the coordinator would; returns when the gateway has it."""
+    value = entry.written(f"results/{work_id}.json") if entry is not None else None
+    gateway.producer.produce(gateway.kafka.name(CACHE_CHANGELOG), key=work_id, value=value)
+    assert gateway.producer.flush(DEADLINE_S) == 0
+    view = gateway.stage._view
+    wait_until(lambda: view.cache.has(work_id, None) is (entry is not None), "the cache")
 
 
 def status(gateway: RunningGateway, submission: JobRequested) -> dict[str, Any]:

@@ -106,8 +106,9 @@ ENDPOINT: dict[str, str] = {}  # alice's, registered with her jobs
 
 
 def ids(job: JobRequested) -> dict[str, str]:
-    job_id = str(job.job.job_id)
-    return {"task_id": job_id, "batch_id": str(job.job.batch_id), "webhook_id": f"msg_{job_id}_success", **ENDPOINT}
+    job_id, work_id = str(job.job.job_id), job.work.work_id
+    more = {"batch_id": str(job.job.batch_id), "webhook_id": f"msg_{job_id}_success", "work_id": work_id}
+    return {"task_id": job_id, **more, **ENDPOINT}
 
 
 def path_of(route: Route, job: JobRequested) -> str:
@@ -171,6 +172,7 @@ def test_the_jobs_of_another_owner_do_not_exist(gateway: Keyed, jobs: dict[str, 
 
 NOBODYS = "00000000-0000-4000-8000-000000000000"
 UNKNOWN = {"task_id": NOBODYS, "batch_id": NOBODYS, "webhook_id": f"msg_{NOBODYS}_success", "endpoint_id": f"ep_{NOBODYS}"}
+UNKNOWN |= {"work_id": "f" * 64}
 
 
 def _unknown(gateway: Keyed, route: Route) -> bytes:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from processors.coordinator.entries import CHANGELOGS, CLEARED, CacheEntry, Change
+from processors.coordinator.entries import CHANGELOGS, Change
 from processors.coordinator.tables import Tables
-from schemas.cache import CacheCleared
+from schemas.cache import CLEARED, CacheCleared, CacheEntry
 from schemas.record import ObjectRef
 from schemas.transcript import TranscriptCompleted
-from schemas.work import DecodeRequested
-from tests.unit.processors.coordinator.test_decide import SPANS, closed, only, requested, states, text
+from schemas.work import DecodeRequested, WorkReported
+from tests.unit.processors.coordinator.test_decide import SPANS, closed, only, requested, states, text, work
 from tests.unit.processors.coordinator.test_no_cache import Stage
 
 CHUNK = closed(SPANS[:1])
@@ -55,9 +55,9 @@ def test_a_clearing_that_only_the_gateway_has_read_of_counts_too(stage: Stage) -
 
 def test_an_earlier_clearing_that_arrives_late_changes_nothing(stage: Stage) -> None:
     stage.see(cleared())
-    before = stage.coordinator._tables[0].cleared_at
+    before = stage.coordinator._tables[0].cache.cleared_at
     stage.see(CacheCleared(at=datetime(2026, 1, 1, tzinfo=UTC)))
-    assert stage.coordinator._tables[0].cleared_at == before
+    assert stage.coordinator._tables[0].cache.cleared_at == before
 
 
 def test_missing_result_files_are_written_again_from_the_cleared_transcript(stage: Stage) -> None:
@@ -79,16 +79,26 @@ def test_kept_results_of_chunks_are_deleted_except_of_works_in_progress(stage: S
 def test_the_time_of_the_clearing_outlives_the_coordinator() -> None:
     now = datetime(2026, 1, 2, 12, tzinfo=UTC)
     tables = Tables()
-    raw = Change("cache", CLEARED, CacheEntry(transcript=None, finished_at=now)).output(0).value
+    raw = Change("cache", CLEARED, CacheEntry(now)).output(0).value
     assert isinstance(raw, bytes)
     tables.apply(Change.read(CHANGELOGS["cache"].name, CLEARED.encode(), raw))
-    assert (tables.cleared_at, list(tables.cache)) == (now, [])
+    assert (tables.cache.cleared_at, list(tables.cache)) == (now, [])
 
 
-def test_cleared_entries_expire_and_later_ones_stay() -> None:
-    now = datetime(2026, 1, 2, 12, tzinfo=UTC)
-    tables = Tables()
-    for place, name in enumerate("abc"):
-        tables.apply(Change("cache", name, CacheEntry(transcript=None, finished_at=now + timedelta(seconds=place))))
-    tables.apply(Change("cache", CLEARED, CacheEntry(transcript=None, finished_at=now + timedelta(seconds=1))))
-    assert [change.key for change in tables.expired(100)] == ["a", "b"]
+def test_one_work_is_cleared_and_the_other_still_answers(stage: Stage) -> None:
+    other = work("e")
+    (decode,) = only(DecodeRequested, stage.see(requested("other", other)))
+    for event in (CHUNK, text(SPANS[0], "Other.")):
+        stage.see(WorkReported(work_id=other.work_id, run=decode.run, event=event))
+    stage.see(CacheCleared(at=datetime.now(UTC), work_id=work().work_id))
+    assert only(DecodeRequested, stage.see(requested("three")))
+    assert states(stage.see(requested("other again", other))) == [("SUCCESS", True)]
+
+
+def test_a_work_that_was_finished_after_it_was_cleared_stays(stage: Stage) -> None:
+    stage.see(CacheCleared(at=datetime.now(UTC) - timedelta(hours=1), work_id=work().work_id))
+    assert states(stage.see(requested("three"))) == [("SUCCESS", True)]
+
+
+def test_the_clearing_of_a_work_that_is_not_there_changes_nothing(stage: Stage) -> None:
+    assert stage.see(CacheCleared(at=datetime.now(UTC), work_id="f" * 64)) == []

@@ -51,7 +51,7 @@ def test_a_text_that_is_not_in_the_store_is_replaced_by_the_raw_one(stage: Stage
 
 
 def test_a_job_of_the_same_work_joins_it_whatever_the_cache_has(stage: Stage) -> None:
-    stage.coordinator._tables[0].cache.clear()
+    stage.coordinator._tables[0].cache.remove(work().work_id)
     outputs = stage.see(requested("two"))
     assert only(DecodeRequested, outputs) == []
     assert only(CorrectionRequested, outputs) == []

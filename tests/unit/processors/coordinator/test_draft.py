@@ -7,9 +7,10 @@ from uuid import UUID
 import pytest
 
 from processors.coordinator.draft import Draft
-from processors.coordinator.entries import CacheEntry, ChunkState, JobState, WorkState
+from processors.coordinator.entries import ChunkState, JobState, WorkState
 from processors.coordinator.tables import Tables
 from processors.coordinator.tally import Tally
+from schemas.cache import CacheEntry
 from schemas.jobs import Job, Work
 from schemas.options import DecodingOptions, ModelRef
 from schemas.record import ObjectRef
@@ -98,7 +99,7 @@ def test_an_entry_that_is_set_twice_is_one_change(tables: Tables) -> None:
 def test_a_work_that_is_over_takes_its_chunks_along_and_one_of_this_draft_was_never_written(tables: Tables) -> None:
     draft = Draft(tables)
     draft.set_chunk(WORK_ID, chunk(SPANS[1]))
-    draft.set_cached(WORK_ID, CacheEntry(transcript=ObjectRef(bucket="work", key="talk.json"), finished_at=NOW))
+    draft.set_cached(WORK_ID, CacheEntry(NOW))
     draft.delete_work(WORK_ID)
 
     assert [(change.table, change.key) for change in draft.changes() if change.value is None] == [

@@ -7,18 +7,16 @@ from uuid import UUID
 import orjson
 import pytest
 
-from processors.coordinator.entries import CHANGELOGS, CacheEntry, Change, JobState, TableName
+from processors.coordinator.entries import CHANGELOGS, Change, JobState, TableName
 from processors.coordinator.tables import EXPIRED_MAX, Tables
 from runtime.errors import MurmurError
 from schemas.jobs import Job
-from schemas.record import ObjectRef
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, 120, tzinfo=UTC)
 WORK = "a" * 64
 JOB = Job(job_id=UUID(int=1), source="http", filename="talk.wav", submitted_at=NOW)
 WAITING = JobState(WORK, "PENDING", JOB)
 ENDED = JobState(WORK, "SUCCESS", ended_at=NOW)
-FINISHED = CacheEntry(transcript=ObjectRef(bucket="work", key="talk.json"), finished_at=NOW)
 
 
 def raw(table: TableName, value: Any) -> bytes:
@@ -38,13 +36,9 @@ def tables(*changes: Change) -> Tables:
     return made
 
 
-def test_an_ended_job_and_a_finished_work_are_written_as_earlier_versions_wrote_them() -> None:
+def test_an_ended_job_is_written_as_earlier_versions_wrote_it() -> None:
     assert raw("jobs", ENDED).decode() == (
         f'{{"work_id":"{WORK}","state":"SUCCESS","job":null,"ended_at":"2026-11-21T12:00:00.000120Z","unannounced":false}}'
-    )
-    assert raw("cache", FINISHED).decode() == (
-        '{"transcript":{"bucket":"work","key":"talk.json","version_id":null,"etag":null,"size_bytes":null},'
-        '"finished_at":"2026-11-21T12:00:00.000120Z"}'
     )
 
 
@@ -87,19 +81,14 @@ def test_a_job_waits_until_it_has_ended() -> None:
 
 
 def test_what_may_expire_is_returned_and_not_yet_deleted() -> None:
-    found = tables(Change("jobs", "one", ENDED), Change("cache", "x", FINISHED), Change("cache", "y", FINISHED))
+    found = tables(Change("jobs", "one", ENDED))
     later = NOW + timedelta(days=1)
-    expired = [*found.forgotten(later, job_memory_s=3600), *found.expired(cache_entries=1)]
-    assert [(change.table, change.key, change.value) for change in expired] == [("jobs", "one", None), ("cache", "x", None)]
-    assert [*found.forgotten(later, job_memory_s=3600), *found.expired(cache_entries=1)] == expired
+    expired = found.forgotten(later, job_memory_s=3600)
+    assert [(change.table, change.key, change.value) for change in expired] == [("jobs", "one", None)]
+    assert found.forgotten(later, job_memory_s=3600) == expired
     for change in expired:
         found.apply(change)
-    assert (found.jobs, list(found.ended), list(found.cache)) == ({}, [], ["y"])
-
-
-def test_a_work_that_was_finished_again_expires_last() -> None:
-    found = tables(*(Change("cache", key, FINISHED) for key in ("x", "y", "x")))
-    assert [change.key for change in found.expired(cache_entries=1)] == ["y"]
+    assert (found.jobs, list(found.ended)) == ({}, [])
 
 
 def test_a_job_that_expired_and_is_requested_again_does_not_expire_while_it_waits() -> None:
@@ -108,7 +97,5 @@ def test_a_job_that_expired_and_is_requested_again_does_not_expire_while_it_wait
 
 
 def test_one_event_expires_a_bounded_number() -> None:
-    both: tuple[tuple[TableName, object], ...] = (("jobs", ENDED), ("cache", FINISHED))
-    found = tables(*(Change(table, str(n), entry) for table, entry in both for n in range(EXPIRED_MAX + 1)))
+    found = tables(*(Change("jobs", str(n), ENDED) for n in range(EXPIRED_MAX + 1)))
     assert len(found.forgotten(NOW + timedelta(days=1), job_memory_s=3600)) == EXPIRED_MAX
-    assert len(found.expired(cache_entries=0)) == EXPIRED_MAX
