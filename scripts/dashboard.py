@@ -150,6 +150,24 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         Panel("Time of an attempt", "s", [quantile(0.5, "murmur_webhook_seconds"), quantile(0.95, "murmur_webhook_seconds")]),
         Panel("Attempts put off per minute", "cpm", [(f"60 * sum(rate(murmur_webhooks_postponed_total[{RATE}]))", "put off")]),
     ),
+    "Corrected text": (
+        Panel("Corrections per minute", "cpm", [per_minute("murmur_corrections_total", "outcome")]),
+        Panel(
+            "Correction of a transcript",
+            "s",
+            [quantile(0.5, "murmur_correction_seconds"), quantile(0.95, "murmur_correction_seconds")],
+        ),
+        Panel("Requests to the language model per minute", "cpm", [per_minute("murmur_corrector_requests_total", "outcome")]),
+    ),
+    "Object store": (
+        Panel("Size by kind of object", "bytes", [("max by (kind) (murmur_stored_bytes)", "{{kind}}")]),
+        Panel("Objects removed per minute", "cpm", [per_minute("murmur_stored_removed_total", "kind")]),
+        Panel(
+            "Age of the oldest object",
+            "s",
+            [("time() - min by (kind) (murmur_stored_oldest_timestamp_seconds > 0)", "{{kind}}")],
+        ),
+    ),
     "Gateway": (
         Panel("Requests per second", "reqps", [per_second("murmur_http_request_seconds_count", "status")]),
         Panel("Time of a request", "s", [quantile(0.95, "murmur_http_request_seconds", "route")]),
