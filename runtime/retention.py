@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from runtime.objects import keys
-from runtime.setting_types import DAY_S
 from runtime.settings import Settings
 
-KindName = Literal["chunks", "uploads", "transcripts", "corrections", "dead_letters", "temporary"]
-REUSE_MAX_S = DAY_S / 2
+KindName = Literal["chunks", "uploads", "contents", "transcripts", "corrections", "dead_letters", "temporary"]
+REUSE_MAX_S = 3600.0
 MARGIN_S = 600.0  # nothing younger is removed, but temporary files: what names it may not have been written yet
 
 
@@ -48,6 +47,7 @@ KINDS: tuple[Kind, ...] = (
         "retention_uploads_bytes",
         "retention_failed_uploads_s",
     ),
+    Kind("contents", "which upload has which content: empty objects", "the same", "retention_uploads_s", (keys.CONTENTS,)),
     Kind(
         "transcripts",
         "the transcript of each work, and its corrected texts",

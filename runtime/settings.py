@@ -210,7 +210,7 @@ class Settings(CacheSettings, CorrectionSettings, BaseSettings):
         DAY_S, ge=0, description="how long an upload is kept after the end of its last job; 0: for ever"
     )
     retention_failed_uploads_s: int = Field(
-        7 * DAY_S, ge=0, description="the same if a job of it has failed, and for one that no job has; 0: for ever"
+        7 * DAY_S, ge=0, description="the same if a job of it has failed, which can be retried; 0: for ever"
     )
     retention_uploads_bytes: int = Field(0, ge=0, description="most bytes of uploads, except of unfinished jobs; 0: no limit")
     retention_transcripts_s: int = Field(

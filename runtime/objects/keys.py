@@ -8,6 +8,7 @@ from uuid import UUID
 from schemas.work import Span
 
 UPLOADS, TRANSCRIPTS, CHUNKS, DEAD_LETTERS = "uploads/", "results/", "chunks/", "dead-letters/"
+CONTENTS = "uploads-by-content/"  # empty objects: which upload has which content
 STORED_FIGURES = "retention/figures.json"  # what the retention stage found, for the gateways
 SESSION_SECRET = "gateway/session-secret"  # noqa: S105 - the key of the object; see producers/gateway/access/sessions.py
 CORRECTED = "corrected/"  # corrected transcripts, in a folder for each work
@@ -18,6 +19,20 @@ DIRECT_UPLOADS = "direct-uploads/"  # in the uploads bucket
 
 def upload_key(job_id: UUID) -> str:
     return f"{UPLOADS}{job_id}"
+
+
+def content_prefix(audio_id: str) -> str:
+    return f"{CONTENTS}{audio_id}/"
+
+
+def content_key(audio_id: str, upload: str) -> str:
+    """`upload`: its key."""
+    return content_prefix(audio_id) + upload.removeprefix(UPLOADS)
+
+
+def upload_of(content: str) -> str:
+    """The key of the upload that a key of CONTENTS names."""
+    return UPLOADS + content.rpartition("/")[2]
 
 
 def is_upload(key: str) -> bool:

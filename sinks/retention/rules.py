@@ -28,6 +28,5 @@ def due(kind: KindName, item: Item, limits: Limits, now_s: float) -> Reason | No
         return None  # an entry of the cache has an age of its own, and names its transcript until then
     if not item.is_named and item.released_s is not None and now_s - item.released_s > RELEASE_S:
         return "released" if item.modified_s <= item.released_s else None
-    may_be_retried = item.failed or not item.is_named
-    age_s = limits.failed_age_s if may_be_retried else limits.age_s
+    age_s = limits.failed_age_s if item.failed else limits.age_s
     return "age" if age_s is not None and now_s - used_s(kind, item) > age_s else None

@@ -109,7 +109,8 @@ class AudioDownloads:
 
     def _ref(self, job: JobView) -> ObjectRef:
         """Of a job whose request is no longer on the topic."""
-        return job.job.dropped or ObjectRef(bucket=self._work_bucket, key=keys.upload_key(job.job.retry_of or job.job_id))
+        own = ObjectRef(bucket=self._work_bucket, key=keys.upload_key(job.job.retry_of or job.job_id))
+        return job.job.dropped or job.job.stored or own
 
 
 def _response(job: JobView, found: _Found, part: range | None) -> web.StreamResponse:

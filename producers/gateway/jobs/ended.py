@@ -20,7 +20,7 @@ from runtime.objects import NotFound, keys
 from runtime.objects.transcripts import Transcripts
 from schemas.codec import Undecodable
 from schemas.jobs import CancelRequested, Job, JobRequested
-from schemas.record import TraceContext
+from schemas.record import ObjectRef, TraceContext
 from schemas.topics import CANCELLATIONS
 
 log = get_logger(__name__)
@@ -104,12 +104,12 @@ class EndedJobs:
             self._delete_upload(job.job)
 
     def _delete_upload(self, job: Job) -> None:
-        """An object that was in the store before, and was only named, stays."""
-        settings, stored = self._resources.settings, job.stored
-        if stored is None:
-            self._resources.objects.delete(settings.work_bucket, keys.upload_key(job.job_id))
-        elif keys.is_upload(stored.key) and stored.bucket == settings.work_bucket:
-            self._resources.objects.delete(stored.bucket, stored.key)
-        elif keys.is_direct_upload(stored.key) and stored.bucket == settings.uploads_bucket:
-            self._resources.objects.delete(stored.bucket, stored.key)
-            self._resources.objects.delete(settings.work_bucket, keys.promise_key(job.job_id))
+        """Unless another job has the same content. An object that was in the store before, and was only named, stays."""
+        settings, objects = self._resources.settings, self._resources.objects
+        stored = job.stored or ObjectRef(bucket=settings.work_bucket, key=keys.upload_key(job.job_id))
+        if stored.bucket == settings.uploads_bucket and keys.is_direct_upload(stored.key):
+            objects.delete(settings.work_bucket, keys.promise_key(job.job_id))
+        elif stored.bucket != settings.work_bucket or not keys.is_upload(stored.key):
+            return
+        if not self._view.has_audio(stored, job.job_id):
+            objects.delete(stored.bucket, stored.key)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from producers.gateway.submission.form_files import FormFile
+from producers.gateway.submission.shared_uploads import SharedUploads
 from producers.gateway.submission.upload import Content, Incoming, Stored
 from schemas.record import ObjectRef
 
@@ -25,12 +26,29 @@ class Audio:
         assert file.content is not None
         return cls(file.filename, file.content, file.upload_id, file.incoming)
 
+    @property
+    def place(self) -> ObjectRef:
+        """Where it is, or would be if it were stored."""
+        if self.upload is not None:
+            return self.upload.place
+        assert isinstance(self.content, Stored)
+        return self.content.ref
+
     def store(self) -> ObjectRef:
         """Where it is in the store, from now on at the latest. Blocks; idempotent. Raises StoreUnavailable."""
         if self.upload is not None:
             return self.upload.store()
         assert isinstance(self.content, Stored)
         return self.content.ref
+
+    def share(self, uploads: SharedUploads) -> ObjectRef:
+        """As `store()`, but an upload of which the store has the content already is not stored again."""
+        return self.upload.share(uploads) if self.upload is not None else self.store()
+
+    def announce(self) -> None:
+        """After `share()`, once a job has it. Blocks."""
+        if self.upload is not None:
+            self.upload.announce()
 
     def named(self, filename: str) -> "Audio":
         return replace(self, filename=filename)

@@ -28,6 +28,7 @@ from producers.gateway.submission.idempotency import IdempotencyKeys
 from producers.gateway.submission.json_body import JsonSubmission, Source, is_json, parse_json, read_object
 from producers.gateway.submission.named_objects import NamedObjects, object_changed
 from producers.gateway.submission.options import parse_submission
+from producers.gateway.submission.shared_uploads import SharedUploads
 from producers.gateway.submission.submitter import Submitter
 from producers.gateway.submission.upload import Incoming, Memory
 from producers.gateway.system.models import requested_model
@@ -38,6 +39,7 @@ from runtime.kafka.async_producer import Unacknowledged
 from runtime.logs import get_logger
 from runtime.objects import NotFound, keys, names
 from runtime.reachable import Reachable
+from runtime.retention import upload_reuse_s
 from schemas.audio import ProbedAudio
 from schemas.jobs import JobRequested, Work
 from schemas.order import Order
@@ -74,6 +76,7 @@ class Submissions:
         self._view = parts.view
         self.unfinished = parts.unfinished
         self._memory = Memory()
+        self._shared = SharedUploads(parts.resources.objects, settings.work_bucket, upload_reuse_s(settings))
         self._acceptances = parts.acceptances
         self.keys = IdempotencyKeys(parts.view, parts.freshness)
         self._named = NamedObjects(parts.resources)
@@ -158,6 +161,7 @@ class Submissions:
             requested = await asyncio.to_thread(self._planned, audio, order, job_id)
             audio.release()
             await self._acceptances.accept(requested)
+        asyncio.get_running_loop().run_in_executor(None, audio.announce)  # nothing waits for it
         _count(audio, requested)
         return Acceptance(requested)
 
@@ -193,22 +197,19 @@ class Submissions:
         return Audio(source.name, content, upload_id, incoming)
 
     def _planned(self, audio: Audio, order: Order, promised: UUID | None) -> JobRequested:
-        """Stores the file. Blocks. Raises Problem 422 for a file that cannot be transcribed, and StoreUnavailable."""
-        ref, now = audio.store(), datetime.now(UTC)
+        """Stores the file, if it can be transcribed. Blocks. Raises Problem 422 for one that cannot, and StoreUnavailable."""
+        now = datetime.now(UTC)
         options = for_file(EffectiveOptions(order.model, order.decoding, order.slicing), audio.filename)
         settings = self._resources.settings
-        work = identity.plan(audio.content.audio_id, ref, options, order.owner, shared=settings.cache_shared)
+        work = identity.plan(audio.content.audio_id, audio.place, options, order.owner, shared=settings.cache_shared)
         answer = expected(self._view, settings, work.work_id, no_cache=order.no_cache)
         derived = idempotency.job_id(order.idempotency, now) if order.idempotency is not None else None
         job_id = promised or derived or audio.upload_id or uuid4()
-        job = order.job(
-            job_id,
-            audio.filename,
-            now,
-            audio=None if answer.result is not None else self._probed(audio, work),
-            stored=None if job_id == audio.upload_id else ref,
-            files=_files(audio, order),
-        )
+        probed = None if answer.result is not None else self._probed(audio, work)
+        ref = audio.share(self._shared)
+        is_own = ref.key == keys.upload_key(job_id)
+        job = order.job(job_id, audio.filename, now, audio=probed, stored=None if is_own else ref, files=_files(audio, order))
+        work = work.model_copy(update={"audio": ref})
         known = {"result": answer.result, "cache_cleared_at": answer.cleared_at}
         return JobRequested.model_validate({"job": job, "work": work, "no_cache": order.no_cache, **known})
 
@@ -219,7 +220,7 @@ class Submissions:
             return None
         content = audio.upload.content if audio.upload is not None else None
         try:
-            with io.BytesIO(content) if content is not None else self._resources.objects.open(work.audio) as file:
+            with io.BytesIO(content) if content is not None else self._resources.objects.open(audio.store()) as file:
                 return probe(file, work.slicing)
         except NotFound:  # of a named object: it was deleted or replaced since it was hashed
             raise object_changed() from None

@@ -11,6 +11,7 @@ import threading
 from dataclasses import dataclass
 
 from producers.gateway.http.problems import Problem
+from producers.gateway.submission.shared_uploads import SharedUploads
 from runtime.errors import MurmurError
 from runtime.logs import get_logger
 from runtime.objects import ObjectStore, Upload
@@ -45,8 +46,8 @@ class Stored(Content):
 
 
 class Incoming:
-    """`write()` the pieces, `finish()`, then `store()`; or `discard()` at any moment, which leaves nothing behind. `content`: of
-    a small file that is finished, until `release()`."""
+    """`write()` the pieces, `finish()`, then `store()` or `share()`; or `discard()` at any moment, which leaves nothing behind.
+    `content`: of a small file that is finished, until `release()`."""
 
     def __init__(self, objects: ObjectStore, bucket: str, key: str, max_bytes: int, memory: Memory) -> None:
         self._objects = objects
@@ -63,6 +64,11 @@ class Incoming:
         self._ref: ObjectRef | None = None
         self._storing = threading.Lock()
         self._discarded = False
+        self._shared: SharedUploads | None = None
+
+    @property
+    def place(self) -> ObjectRef:
+        return ObjectRef(bucket=self._bucket, key=self._key)
 
     async def write(self, piece: bytes) -> None:
         """Raises Problem 413 beyond the limit, StoreUnavailable."""
@@ -102,6 +108,22 @@ class Incoming:
                 self._ref = self._visible()
             return self._ref
 
+    def share(self, uploads: SharedUploads) -> ObjectRef:
+        """As `store()`, unless the same content is in the store already. Other submissions may have it from now on."""
+        with self._storing:
+            if self._discarded:
+                raise asyncio.CancelledError
+            ref = uploads.once(self._hash.hexdigest(), lambda: self._ref or self._visible())
+            if ref.key != self._key:
+                self._remove()
+            self._ref, self._shared = ref, uploads
+            return ref
+
+    def announce(self) -> None:
+        """After `share()`, once a job has it. Blocks."""
+        if self._shared is not None:
+            self._shared.announce(self._hash.hexdigest())
+
     def _visible(self) -> ObjectRef:
         if self._upload is not None:
             return self._upload.complete().ref
@@ -137,12 +159,20 @@ class Incoming:
         with self._storing:
             self._discarded = True
             try:
-                if self._upload is not None:
-                    self._upload.abort()
-                if self._ref is not None:
-                    self._objects.delete(self._bucket, self._key)
+                if self._shared is not None and self._ref is not None:
+                    self._shared.give_up(self._hash.hexdigest(), self._ref.key)
+                else:
+                    self._remove()
+                self._shared = self._ref = None
             except MurmurError as error:
                 log.warning("upload.orphaned", bucket=self._bucket, object=self._key, error=error)
+
+    def _remove(self) -> None:
+        """Its own object. Blocks. Raises StoreUnavailable."""
+        if self._upload is not None:
+            self._upload.abort()
+        if self._ref is not None:
+            self._objects.delete(self._bucket, self._key)
 
 
 def too_large(max_bytes: int) -> Problem:

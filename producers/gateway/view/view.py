@@ -28,6 +28,7 @@ from runtime.settings import Settings
 from schemas import codec
 from schemas.cache import CacheCleared
 from schemas.jobs import TERMINAL, CancelRequested, Job, JobChanged, JobRequested
+from schemas.record import ObjectRef
 from schemas.topics import CACHE_CHANGELOG, CANCELLATIONS, JOBS, REQUESTS, WORKERS
 from schemas.work import WorkProgressed
 from schemas.worker import WorkerReported
@@ -260,6 +261,11 @@ class View:
         """Whether another job needs the same work."""
         query = "SELECT 1 FROM jobs WHERE work_id = ? AND job_id <> ? AND deleted = 0 LIMIT 1"
         return bool(self._file.read(query, job.work_id, str(job.job_id)))
+
+    def has_audio(self, ref: ObjectRef, but: UUID) -> bool:
+        """Whether any other job names this object. Looks at all jobs: for rare calls."""
+        query = "SELECT 1 FROM jobs WHERE deleted = 0 AND job_id <> ? AND instr(coalesce(requested, changed), ?) LIMIT 1"
+        return bool(self._file.scan(query, str(but), f'"{ref.key}"'.encode()))
 
     def batch(self, batch_id: UUID, owner: str | None = None) -> list[JobView]:
         """The jobs of one owner, or of any, that were submitted together, in the order in which they were accepted."""

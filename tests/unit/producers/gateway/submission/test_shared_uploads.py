@@ -1,0 +1,95 @@
+"""The same content uploaded again: one object in the store, as long as it is certainly not being removed."""
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from producers.gateway.submission.shared_uploads import SharedUploads
+from runtime.objects import keys
+from runtime.objects.directory import DirectoryStore
+from runtime.retention import MARGIN_S, REUSE_MAX_S, upload_reuse_s
+from runtime.settings import Settings
+from schemas.record import ObjectRef
+
+AUDIO = "a" * 64
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> DirectoryStore:
+    made = DirectoryStore({"work": tmp_path / "work"})
+    made.create()
+    return made
+
+
+def uploads(store: DirectoryStore, reuse_s: float = 3600.0) -> SharedUploads:
+    return SharedUploads(store, "work", reuse_s)
+
+
+def stored(store: DirectoryStore) -> list[str]:
+    return [info.key for info in store.list("work", keys.UPLOADS)]
+
+
+def once(shared: SharedUploads, store: DirectoryStore, audio_id: str = AUDIO) -> ObjectRef:
+    return shared.once(audio_id, lambda: store.put("work", keys.upload_key(uuid4()), audio_id.encode()).ref)
+
+
+def test_two_hundred_simultaneous_uploads_of_one_file_are_one_object(store: DirectoryStore) -> None:
+    shared, barrier = uploads(store), threading.Barrier(20)
+
+    def submit(_number: int) -> str:
+        barrier.wait()
+        return once(shared, store).key
+
+    with ThreadPoolExecutor(20) as threads:
+        found = set(threads.map(submit, range(200)))
+    assert found == {*stored(store)}
+    assert len(found) == 1
+
+
+def test_what_no_job_was_made_of_goes_unless_another_submission_has_it(store: DirectoryStore) -> None:
+    shared = uploads(store)
+    first = once(shared, store)
+    assert once(shared, store) == first
+    shared.give_up(AUDIO, first.key)
+    assert stored(store) == [first.key]
+    shared.give_up(AUDIO, first.key)
+    assert stored(store) == []
+    second = once(shared, store)
+    shared.announce(AUDIO)
+    shared.give_up(AUDIO, second.key)
+    assert stored(store) == [second.key], "another gateway may have it"
+
+
+def test_another_gateway_finds_it_and_another_content_is_another_object(store: DirectoryStore) -> None:
+    shared = uploads(store)
+    first = once(shared, store)
+    shared.announce(AUDIO)
+    shared.announce(AUDIO)
+    assert once(uploads(store), store) == first
+    assert once(uploads(store), store, "b" * 64) != first
+    assert len(stored(store)) == 2
+
+
+def test_an_upload_that_was_deleted_or_is_too_old_is_stored_again(store: DirectoryStore, tmp_path: Path) -> None:
+    shared = uploads(store)
+    first = once(shared, store)
+    store.delete("work", first.key)
+    second = once(shared, store)
+    assert second != first
+    old_s = datetime.now(UTC).timestamp() - 3601
+    os.utime(tmp_path / "work" / second.key, (old_s, old_s))
+    third = once(shared, store)
+    assert third not in (first, second)
+    shared.announce(AUDIO)
+    assert once(uploads(store), store) == third
+
+
+@pytest.mark.parametrize(("kept_s", "reuse_s"), [(86_400, REUSE_MAX_S), (0, REUSE_MAX_S), (600, 300.0)])
+def test_it_is_used_again_for_half_of_the_time_for_which_it_is_kept_at_most(kept_s: int, reuse_s: float) -> None:
+    assert upload_reuse_s(Settings(retention_uploads_s=kept_s)) == reuse_s
+    assert MARGIN_S > 0
