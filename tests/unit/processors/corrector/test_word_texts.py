@@ -53,8 +53,9 @@ def test_several_words_for_one_divide_up_its_time() -> None:
     assert times(corrected(words("a gonna b"), "a going to b"))[1:3] == [("going", 1, 1.5), ("to", 1.5, 2)]
 
 
-def test_a_word_in_place_of_none_is_between_its_neighbours() -> None:
-    assert times(corrected(words("a b"), "a new b")) == [("a", 0, 1), ("new", 1, 1), ("b", 1, 2)]
+def test_a_word_in_place_of_none_shares_the_time_of_its_neighbour() -> None:
+    assert times(corrected(words("a b"), "a new b")) == [("a", 0, 0.5), ("new", 0.5, 1), ("b", 1, 2)]
+    assert times(corrected(words("a b"), "new a b")) == [("new", 0, 0.5), ("a", 0.5, 1), ("b", 1, 2)]
 
 
 def test_no_words_and_no_text() -> None:
