@@ -5,6 +5,7 @@ is done again, or its time is over and it is skipped.
 """
 
 import asyncio
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +15,8 @@ from processors.corrector.correcting import Correcting
 from processors.corrector.endpoint import Endpoint
 from processors.corrector.model_correction import ModelCorrector
 from processors.corrector.rule_book import RuleBook
+from processors.corrector.rules_report import RulesReport
+from runtime.errors import Retry
 from runtime.kafka.loop import Loop, LoopOptions
 from runtime.kafka.messages import Output, Partition, Received, Step
 from runtime.kafka.wakeup import Wakeup
@@ -24,6 +27,7 @@ from schemas.work import CorrectionRequested, WorkCorrected, WorkReported
 
 IN_FLIGHT_MAX = 32  # each has its transcript in memory
 CLOSE_S = 1.0
+LOOK_S = 2.0  # how often it looks whether the rules have changed
 Request = Received[CorrectionRequested]
 End = WorkCorrected | Exception | None
 
@@ -39,14 +43,17 @@ def build(resources: Resources) -> Stage:
         model = ModelCorrector(Endpoint(settings), answers, settings)
     wakeup = Wakeup()
     correcting = Correcting(Transcripts(resources.objects, settings.work_bucket), book, model)
-    handler = CorrectorHandler(correcting, wakeup)
+    report = RulesReport(book, resources.objects, settings.work_bucket)
+    handler = CorrectorHandler(correcting, wakeup, report.refresh)
     return Loop("corrector", resources.kafka, [CORRECTIONS], handler, LoopOptions(wakeup=wakeup, keep_large=resources.keep_large))
 
 
 class CorrectorHandler:
     """See `runtime.kafka.messages.Handler`. Corrections run in the event loop of a thread of its own."""
 
-    def __init__(self, correcting: Correcting, wakeup: Wakeup) -> None:
+    def __init__(self, correcting: Correcting, wakeup: Wakeup, look: Callable[[], None] = lambda: None) -> None:
+        """`look` is called again and again, in a thread: it may block, and raise Retry."""
+        self._look = look
         self._correcting = correcting
         self._wakeup = wakeup
         self._ended: queue.SimpleQueue[tuple[Request, End]] = queue.SimpleQueue()
@@ -107,12 +114,19 @@ class CorrectorHandler:
             self._loop.close()  # does not wait for threads
 
     async def _main(self) -> None:
+        looking = asyncio.create_task(self._keep_looking())
         await self._stopping.wait()
-        tasks = list(self._tasks.values())
+        tasks = [looking, *self._tasks.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._correcting.close()
+
+    async def _keep_looking(self) -> None:
+        while True:
+            with contextlib.suppress(Retry):
+                await asyncio.to_thread(self._look)
+            await asyncio.sleep(LOOK_S)
 
     def _begin(self, record: Request) -> None:
         self._tasks[_place(record)] = asyncio.get_running_loop().create_task(self._correct(record))

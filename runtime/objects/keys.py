@@ -12,6 +12,7 @@ CONTENTS = "uploads-by-content/"  # empty objects: which upload has which conten
 STORED_FIGURES = "retention/figures.json"  # what the retention stage found, for the gateways
 SESSION_SECRET = "gateway/session-secret"  # noqa: S105 - the key of the object; see producers/gateway/access/sessions.py
 CORRECTED = "corrected/"  # corrected transcripts, in a folder for each work
+CORRECTION_RULES = "correction/rules.json"  # whether the rules are in force, for the gateways
 CORRECTION_CACHE = "correction-cache/"  # answers of the corrector's endpoint, by what was asked
 PROMISES = "promised-uploads/"
 DIRECT_UPLOADS = "direct-uploads/"  # in the uploads bucket

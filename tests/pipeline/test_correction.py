@@ -59,6 +59,11 @@ def transcription(status: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def health(client: Client) -> dict[str, Any]:
+    found: dict[str, Any] = client.request("GET", "/api/health").json["correction"]
+    return found
+
+
 def test_the_text_is_corrected_and_the_raw_one_is_one_field_away(corrected: Client) -> None:
     task = corrected.submit(CLIP)
     status = corrected.ended(task)
@@ -93,7 +98,10 @@ def test_answers_from_the_cache_are_corrected_by_the_rules_of_the_day(corrected:
     rules.write_text(BROKEN)
     assert transcription(corrected.ended(corrected.submit(CLIP)))["text"] == shouted.lower()
     assert transcription(corrected.status(before))["text"] == shouted
+    wait_until(lambda: health(corrected)["status"] == "degraded", "the health to say so")
+    assert "line 4, rule 'shout'" in health(corrected)["detail"]
     rules.write_text(SHOUT)
+    wait_until(lambda: health(corrected) == {"status": "ok", "detail": None, "enabled": True, "rules": 1}, "its recovery")
 
 
 def test_a_model_corrects_and_is_asked_once_for_the_same_text(corrected: Client, chat: RunningChatServer) -> None:

@@ -50,6 +50,13 @@ class CachePart(Part):
     stored: int | None = Field(description="as `size`: all transcripts are in the store")
 
 
+class CorrectionPart(Part):
+    """Corrected text, and the file with its rules."""
+
+    enabled: bool
+    rules: int | None = Field(description="that are in force; null: not known")
+
+
 class SpacePart(Part):
     """Of the gateway's machine, or of its container."""
 
@@ -114,6 +121,7 @@ class HealthReport(Document):
     cache: CachePart
     ram: RamPart
     disk: SpacePart
+    correction: CorrectionPart
     stages: Part = Field(description="what is not ready to work: this gateway, and in `murmur dev` the other stages")
     queue: QueueFigures
     retention: Retention

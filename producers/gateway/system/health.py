@@ -48,6 +48,7 @@ class Health:
             "cache": _cache(self._parts.cache.latest),
             "ram": _space(reading.ram, LOW_RAM_BYTES, process_bytes=reading.process_bytes),
             "disk": _space(reading.disk, LOW_DISK_BYTES),
+            "correction": _correction(reading.rules, is_on=self._settings.corrects),
             "stages": _part("; ".join(f"{name}: {reason}" for name, reason in waiting_for.items()) or None),
         }
         return {
@@ -106,6 +107,11 @@ def _gpu(reports: list[WorkerReported]) -> dict[str, Any]:
         memory_total_gb=round(sum(gpu["memory_total_gb"] for gpu in gpus), 3),
         memory_free_gb=round(sum(gpu["memory_free_gb"] for gpu in gpus), 3),
     )
+
+
+def _correction(rules: Mapping[str, Any] | None, *, is_on: bool) -> dict[str, Any]:
+    """Whether the newest version of the rules is in force."""
+    return _part(rules.get("problem") if rules is not None else None, enabled=is_on, rules=rules.get("rules") if rules else None)
 
 
 def _cache(figures: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from schemas.topics import DEAD_LETTERS
 JOBS_EVERY_S = 10.0  # their counts take tens of milliseconds where there are 100,000
 LETTERS_EVERY_S = 10.0
 LETTERS_ANSWER_S = 2.0
+RULES_EVERY_S = 10.0
 STORED_EVERY_S = 30.0
 
 
@@ -49,7 +50,8 @@ class JobFigures:
 @dataclass(frozen=True, slots=True)
 class Reading:
     """`broker`, `store`: why it does not work, None when it does. `at_s`: by the monotonic clock. `process_bytes`: of memory.
-    `dead_letters`: on their topic, None: not known. `stored`: what the retention stage published, None: nothing."""
+    `dead_letters`: on their topic, None: not known. `stored`: what the retention stage published, `rules`: what the
+    corrector did, None: nothing."""
 
     at_s: float
     broker: str | None = None
@@ -61,6 +63,7 @@ class Reading:
     jobs: JobFigures = JobFigures()
     dead_letters: int | None = None
     stored: dict[str, Any] | None = None
+    rules: dict[str, Any] | None = None
 
     @property
     def problem(self) -> str | None:
@@ -85,6 +88,8 @@ class Readings:
         self._letters: int | None = None
         self._stored_due_s = 0.0
         self._stored: dict[str, Any] | None = None
+        self._rules_due_s = 0.0
+        self._rules: dict[str, Any] | None = None
         self.latest: Reading | None = None
 
     def refresh(self) -> Reading:
@@ -102,6 +107,7 @@ class Readings:
             jobs=self._job_figures(),
             dead_letters=self._dead_letters(),
             stored=self._stored_figures() if store is None else self._stored,
+            rules=self._correction_rules() if store is None else self._rules,
         )
         return self.latest
 
@@ -138,6 +144,14 @@ class Readings:
                 raw = self._resources.objects.get(self._resources.settings.work_bucket, keys.STORED_FIGURES)
                 self._stored = orjson.loads(raw)
         return self._stored
+
+    def _correction_rules(self) -> dict[str, Any] | None:
+        settings = self._resources.settings
+        if settings.corrects and self._clock() >= self._rules_due_s:
+            self._rules_due_s = self._clock() + RULES_EVERY_S
+            with suppress(MurmurError, ValueError):
+                self._rules = orjson.loads(self._resources.objects.get(settings.work_bucket, keys.CORRECTION_RULES))
+        return self._rules
 
 
 def _disk(folder: Path) -> Space:

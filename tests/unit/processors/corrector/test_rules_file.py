@@ -18,7 +18,7 @@ GOOD = "rules:\n  - {name: shout, casing: upper}\n"
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("rules: [", "line 1: not YAML"),
+        ("rules: []\n]", "line 2: not YAML"),
         ("rules:\n  - {name: a, casing: loud}", "line 2, rule 'a': casing: Input should be"),
         (
             "rules:\n  - casing: upper\n  - name: b\n    pattern: '(a'\n    replace: x",
