@@ -17,6 +17,7 @@ import aiohttp
 from yarl import URL
 
 from runtime.addresses import AddressRefused, Guard
+from runtime.reachable import Reachable
 from runtime.signing import Signer
 from schemas.record import TraceContext
 from schemas.webhooks import WebhookDelivery
@@ -78,12 +79,14 @@ class Answer:
 class Poster:
     """Used in one event loop. `now`: the wall clock."""
 
-    def __init__(self, timeout_s: float, now: Callable[[], datetime]) -> None:
+    def __init__(self, reachable: Reachable, timeout_s: float, now: Callable[[], datetime]) -> None:
         self.now = now
+        self._reachable = reachable
         self._timeout_s = timeout_s
 
-    def session(self, guard: Guard, connections: int) -> aiohttp.ClientSession:
+    def session(self, connections: int, *, tls: bool) -> aiohttp.ClientSession:
         """To one receiver, with so many connections."""
+        guard = self._reachable.guard(tls=tls)
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=KEEP_ALIVE_S, socket_factory=_small(guard)),
             timeout=aiohttp.ClientTimeout(total=self._timeout_s, connect=CONNECT_S, sock_connect=CONNECT_S),

@@ -19,8 +19,8 @@ QUEUE_MAX = 64  # deliveries in memory for one receiver, if it would take long t
 WAIT_MAX_S = 5.0  # so long
 EVIDENCE_S = 1.0  # how long a burst waits for the first answer of a receiver, which says how fast it is
 TRIPS_AFTER = 5  # attempts in a row that failed open the circuit
-OPEN_S = 30.0  # until a probe; twice as long after each probe that failed
-OPEN_MAX_S = 300.0
+OPEN_S = 30.0  # until a probe; twice as long after each probe that failed, up to
+OPEN_MAX = 10  # times as long
 IDLE_S = 10.0  # connections to a receiver to which nothing is sent are closed then
 REMEMBERED = 10_000  # receivers that failed last
 WEIGHT = 0.2  # of an attempt in the average duration
@@ -29,8 +29,10 @@ Clock = Callable[[], float]
 
 @dataclass(slots=True)
 class Recipient:
-    """`failures`: attempts in a row that failed. `asked_until_s`: by when the receiver wants nothing, as it has said."""
+    """`trips_s`: how long its circuit is open at first. `failures`: attempts in a row that failed. `asked_until_s`: until when
+    nothing is wanted, as the receiver has said."""
 
+    trips_s: float = OPEN_S
     places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PLACES))
     probe: asyncio.Lock = field(default_factory=asyncio.Lock)
     in_flight: int = 0
@@ -72,15 +74,19 @@ class Recipient:
             return
         self.failures += 1
         if self.is_tripped:
-            self.open_until_s = now_s + min(OPEN_S * 2 ** min(self.failures - TRIPS_AFTER, 10), OPEN_MAX_S)
+            self.open_until_s = now_s + self.trips_s * min(2 ** min(self.failures - TRIPS_AFTER, OPEN_MAX), OPEN_MAX)
         if answer.after_s is not None:
             self.asked_until_s = now_s + answer.after_s
 
 
 class Recipients:
-    """`new_session`: the connections to one receiver, which it shares with no other; the argument: whether they use TLS."""
+    """`new_session`: the connections to one receiver, which it shares with no other; the argument: whether they use TLS.
+    `trips_s`: how long a circuit is open at first."""
 
-    def __init__(self, new_session: Callable[[bool], aiohttp.ClientSession], clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self, new_session: Callable[[bool], aiohttp.ClientSession], clock: Clock = time.monotonic, trips_s: float = OPEN_S
+    ) -> None:
+        self._trips_s = trips_s
         self._new_session = new_session
         self.clock = clock
         self._recipients: dict[str, Recipient] = {}
@@ -89,7 +95,7 @@ class Recipients:
     @contextmanager
     def use(self, key: str, *, tls: bool = True) -> Iterator[Recipient]:
         """While a delivery to it is in flight. `key`: differs where `tls` does."""
-        recipient = self._recipients.setdefault(key, Recipient())
+        recipient = self._recipients.setdefault(key, Recipient(self._trips_s))
         recipient.in_flight += 1
         if recipient.session is None:
             recipient.session = self._new_session(tls)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from schemas.topics import WEBHOOK_RETRIES, Topic
 from schemas.webhooks import WebhookDelivery
+from sinks.webhooks.recipients import OPEN_S
 
 JITTER = 0.1  # of a delay, longer or shorter: receivers that came back are not met by all senders at once
 ONLY_DELAY_S = 5.0  # of what is postponed where no attempt has a delay
@@ -35,6 +36,11 @@ class Schedule:
     def horizon_s(self) -> float:
         """From an event to its last attempt, at most."""
         return sum(self._delays_s) * (1 + JITTER)
+
+    @property
+    def trips_s(self) -> float:
+        """How long the circuit of a receiver that fails is open at first: briefly, beside the delays."""
+        return min(OPEN_S, max(self._delays_s) / 100)
 
     def first(self, now: datetime) -> datetime:
         return now + timedelta(seconds=self._jittered(self._delays_s[0]))

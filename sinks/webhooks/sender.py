@@ -13,14 +13,13 @@ import aiohttp
 
 from runtime.kafka.wakeup import Wakeup
 from runtime.objects.transcripts import Transcripts
-from runtime.reachable import Reachable
 from schemas.jobs import TERMINAL
 from schemas.transcript import Transcript
 from schemas.webhooks import WebhookDelivery
 from sinks.webhooks.attempt import Order, Poster
 from sinks.webhooks.courier import Courier, Result
 from sinks.webhooks.message import Bodies
-from sinks.webhooks.recipients import PLACES, Recipients
+from sinks.webhooks.recipients import OPEN_S, PLACES, Recipients
 
 READERS = 8  # threads that read transcripts
 RESOLVERS = 32  # threads for DNS; a lookup that hangs occupies one
@@ -32,16 +31,20 @@ class Sender:
     """All methods are called from one thread. Attempts begin after `start()`."""
 
     def __init__(
-        self, transcripts: Transcripts, bodies: Bodies, poster: Poster, reachable: Reachable, wakeup: Wakeup | None = None
+        self,
+        transcripts: Transcripts,
+        bodies: Bodies,
+        poster: Poster,
+        trips_s: float = OPEN_S,
+        wakeup: Wakeup | None = None,
     ) -> None:
-        """`wakeup` is set when something has ended."""
+        """`trips_s`: see `Recipients`. `wakeup` is set when something has ended."""
         self._transcripts = transcripts
         self._bodies = bodies
         self._poster = poster
-        self._reachable = reachable
         self._wakeup = wakeup or Wakeup()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="webhooks-reader")
-        self._recipients = Recipients(self._new_session)
+        self._recipients = Recipients(self._new_session, trips_s=trips_s)
         self._courier = Courier(self._read, poster.post, self._recipients, poster.now)
         self._finished: queue.SimpleQueue[Finished] = queue.SimpleQueue()
         self._tasks: dict[Hashable, asyncio.Task[None]] = {}  # used in the event loop only
@@ -100,7 +103,7 @@ class Sender:
             self._readers.shutdown(wait=False, cancel_futures=True)
 
     def _new_session(self, tls: bool) -> aiohttp.ClientSession:
-        return self._poster.session(self._reachable.guard(tls=tls), PLACES)
+        return self._poster.session(PLACES, tls=tls)
 
     async def _read(self, delivery: WebhookDelivery) -> bytes:
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._body, delivery)

@@ -85,11 +85,11 @@ def build(resources: Resources) -> Stage:
     schedule, endpoints = Schedule(settings.webhook_delays_s), Endpoints()
     signer = signing.signer(settings)
     transcripts = Transcripts(resources.objects, settings.work_bucket)
-    poster, reachable = Poster(settings.webhook_timeout_s, now), Reachable.for_webhooks(settings)
+    poster = Poster(Reachable.for_webhooks(settings), settings.webhook_timeout_s, now)
     # The embedded broker forgets what it has no room for: there all that waits is in memory (and in the gateway's view).
     delayed: Delayed[Event] = Delayed(sys.maxsize if resources.local_state is not None else 1)
     handler = WebhookHandler(
-        Sender(transcripts, Bodies.of(settings), poster, reachable, wakeup),
+        Sender(transcripts, Bodies.of(settings), poster, schedule.trips_s, wakeup),
         EndpointsFeed(resources.kafka, endpoints, wakeup),
         Rules(
             FanOut(endpoints, schedule, can_sign=signer is not None),

@@ -17,6 +17,7 @@ from tests.ended import SECRET
 if __name__ == "__main__":
     given = orjson.loads(sys.argv[1])
     cluster = Kafka(given["bootstrap"], given["prefix"], consumer_extra=given["extra"], transactions=False)
-    settings = Settings(webhook_secret=SecretStr(SECRET), webhook_allow_private=True)
+    delays_s = tuple(given["delays_s"])
+    settings = Settings(webhook_secret=SecretStr(SECRET), webhook_allow_private=True, webhook_delays_s=delays_s)
     objects = DirectoryStore({"work": Path(given["work"])})
     build(Resources(settings, cluster, objects, catalogue.resolve("demo"))).run()

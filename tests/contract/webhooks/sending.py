@@ -25,8 +25,8 @@ from tests.waiting import wait_until
 def sending(
     objects: DirectoryStore, *, timeout_s: float = 15.0, allow_private: bool | tuple[Network, ...] = True, plain: bool = True
 ) -> Iterator[Sender]:
-    poster = Poster(timeout_s, lambda: datetime.now(UTC))
-    sender = Sender(Transcripts(objects, "work"), Bodies("", 1_000_000), poster, Reachable(allow_private, plain))
+    poster = Poster(Reachable(allow_private, plain), timeout_s, lambda: datetime.now(UTC))
+    sender = Sender(Transcripts(objects, "work"), Bodies("", 1_000_000), poster)
     sender.start()
     with closing(sender):
         yield sender

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import orjson
 import pytest
@@ -42,6 +43,7 @@ from tests.waiting import wait_until
 
 SOON_S = (0.0, 0.05, 0.05)
 NEVER_S = (0.0, 86_400.0)
+JOBS_OF_AN_OUTAGE = 60
 
 
 def settings(delays_s: tuple[float, ...] = SOON_S, **more: Any) -> Settings:
@@ -268,7 +270,37 @@ def test_an_endpoint_that_only_fails_is_disabled_and_a_resend_reaches_it_once_it
     assert len({(got.webhook_id, got.body) for got in receiver.got}) == 1
 
 
-def process(kafka: Kafka, work: Path) -> Process:
+def test_after_an_outage_all_is_delivered_although_senders_are_killed(
+    real_kafka: Kafka, objects: DirectoryStore, tmp_path: Path
+) -> None:
+    """A day of 75 hours, compressed to seconds."""
+    delays_s = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 6.0, 8.0, 10.0)
+    with Receiver() as away:
+        url = away.url("/ok")
+    publish(real_kafka, *(ended(url, number) for number in range(JOBS_OF_AN_OUTAGE)))
+    with process(real_kafka, tmp_path / "work", delays_s) as victim, process(real_kafka, tmp_path / "work", delays_s) as other:
+        whole(real_kafka, WEBHOOK_ATTEMPTS, 2 * JOBS_OF_AN_OUTAGE)
+        victim.kill()
+        with process(real_kafka, tmp_path / "work", delays_s), Receiver(port=away.server_port) as back:
+            wait_until(lambda: len({got.webhook_id for got in back.got}) == JOBS_OF_AN_OUTAGE, "all of them")
+            other.kill()
+    assert len({(got.webhook_id, got.body) for got in back.got}) == JOBS_OF_AN_OUTAGE
+
+    found = rows(real_kafka, 3 * JOBS_OF_AN_OUTAGE)
+    assert "given_up" not in {row.state for row in found}
+    first: dict[tuple[str, int], datetime] = {}
+    for row in found:
+        first.setdefault((row.webhook_id, row.attempt), row.attempted_at)
+    early = [
+        (which, attempt, at - before)
+        for (which, attempt), at in first.items()
+        if (before := first.get((which, attempt - 1))) and (at - before).total_seconds() < 0.9 * delays_s[attempt - 1]
+    ]
+    assert early == []
+
+
+def process(kafka: Kafka, work: Path, delays_s: tuple[float, ...] = SOON_S) -> Process:
     """The sink as a process of its own."""
     given = {"bootstrap": kafka.bootstrap, "prefix": kafka.prefix, "extra": dict(kafka.consumer_extra), "work": str(work)}
-    return Process(["-m", "tests.contract.webhooks.child", orjson.dumps(given).decode()], {}, work.parent / "sink.log")
+    arguments = orjson.dumps({**given, "delays_s": delays_s}).decode()
+    return Process(["-m", "tests.contract.webhooks.child", arguments], {}, work.parent / f"sink-{uuid4()}.log")

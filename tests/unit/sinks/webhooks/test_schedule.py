@@ -61,6 +61,11 @@ def test_what_is_postponed_comes_again_soon_and_after_many_times_later() -> None
     assert EXACT.postponed(1.0, QUICK_POSTPONEMENTS, NOW) == Due(after(300), WEBHOOK_RETRIES[1])
 
 
+def test_a_circuit_is_open_briefly_beside_the_delays() -> None:
+    assert EXACT.trips_s == 30.0
+    assert Schedule([0.0, 1.0, 5.0]).trips_s == 0.05
+
+
 def test_with_a_single_attempt_there_is_no_second_one_and_a_pause_all_the_same() -> None:
     only = Schedule([0.0])
     assert only.after(1, NOW) is None
