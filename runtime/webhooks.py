@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from yarl import URL
 
-from runtime.addresses import Reach, literal, reach
+from runtime.reachable import Reachable
 
 
 def url_problem(url: str) -> str | None:
@@ -27,9 +27,9 @@ def url_problem(url: str) -> str | None:
     return None
 
 
-def door_problem(url: str, allow_private: bool) -> str | None:
+def door_problem(url: str, reachable: Reachable) -> str | None:
     """Why a webhook cannot be sent there, as far as the URL says it: what a person is answered who gives it."""
-    if problem := url_problem(url) or address_problem(url, allow_private):
+    if problem := url_problem(url) or reachable.problem(url):
         return problem
     if re.search(r"[\s\x00-\x20\x7f\\]", url):
         return "has blanks, control characters or backslashes"
@@ -43,13 +43,3 @@ def host_of(url: str) -> str:
         return f"{parsed.raw_host}:{parsed.port}" if parsed.raw_host else "-"
     except ValueError:
         return "-"
-
-
-def address_problem(url: str, allow_private: bool) -> str | None:
-    """Why no webhook can be sent to the address that this URL spells out; None for a name, which is resolved when it is sent.
-    `url` has no `url_problem`."""
-    address = literal(urlsplit(url).hostname or "")
-    found = Reach.PUBLIC if address is None else reach(address)
-    if found is Reach.PRIVATE and not allow_private:
-        return "leads to a private address, which MURMUR_WEBHOOK_ALLOW_PRIVATE would permit"
-    return "leads to an address where no receiver can be" if found is Reach.FORBIDDEN else None

@@ -38,6 +38,7 @@ from producers.gateway.webhooks.deliveries import Deliveries
 from producers.gateway.webhooks.endpoints import Endpoints
 from producers.gateway.webhooks.registry import Registry
 from runtime.objects.transcripts import Transcripts
+from runtime.reachable import Reachable
 from runtime.sealing import Sealer
 from runtime.subtitles import SubtitleRules
 
@@ -142,7 +143,7 @@ def _routes(parts: Parts, origins: Origins, sessions: Sessions) -> list[Route]:
         Batches(parts, submissions, documents, accepted),
         DirectUploads(parts, submissions, accepted),
         Deliveries(parts, registry),
-        Endpoints(registry, view, accepted, allow_private=resources.settings.webhook_allow_private),
+        Endpoints(registry, view, accepted, Reachable.for_webhooks(resources.settings)),
         Jobs(parts, lookup, documents, ended, accepted),
         EventStreams(view, lookup, documents, parts.wakeups),
         Downloads(lookup, documents),

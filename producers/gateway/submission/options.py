@@ -10,6 +10,7 @@ from runtime import languages
 from runtime.errors import Invalid
 from runtime.job_options import JobOptions
 from runtime.models.catalogue import Model
+from runtime.reachable import Reachable
 from runtime.requested_options import BadOption, Expected
 from runtime.webhooks import door_problem
 
@@ -35,8 +36,7 @@ class SubmissionOptions(JobOptions):
     def _can_be_sent_to(cls, url: str | None, info: ValidationInfo) -> str | None:
         if url is None:
             return None
-        allow_private = bool((info.context or {}).get("allow_private"))
-        if (problem := door_problem(url, allow_private)) is not None:
+        if (problem := door_problem(url, (info.context or {}).get("reachable") or Reachable())) is not None:
             raise ValueError(problem)
         return url
 
@@ -44,11 +44,11 @@ class SubmissionOptions(JobOptions):
 KNOWN = ("file", *SubmissionOptions.model_fields)
 
 
-def parse_submission(fields: Mapping[str, str], model: Model, *, allow_private: bool = False) -> SubmissionOptions:
-    """`model`: the one that the job asks for; `allow_private`: webhooks may go to private addresses. Raises Problem 400."""
+def parse_submission(fields: Mapping[str, str], model: Model, reachable: Reachable | None = None) -> SubmissionOptions:
+    """`model`: the one that the job asks for; `reachable`: where webhooks may go. Raises Problem 400."""
     check_names("field", fields, KNOWN)
     try:
-        options = SubmissionOptions.parse(fields, {"allow_private": allow_private})
+        options = SubmissionOptions.parse(fields, {"reachable": reachable})
         languages.check(options.language, model.languages, model.ref.name)
     except BadOption as error:
         raise Problem(400, error.reason, f"The field {error}.", field=error.name, expected=error.expected) from error

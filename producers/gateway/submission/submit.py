@@ -121,7 +121,7 @@ class Submissions:
         """What these fields ask for. `payload`: all that was submitted. Raises Problem 400."""
         settings = self._resources.settings
         model = requested_model(fields.get("model", "").strip(), self._resources.models)
-        submission = parse_submission(fields, model, allow_private=settings.webhook_allow_private)
+        submission = parse_submission(fields, model, Reachable.for_webhooks(settings))
         if submission.webhook_url is not None and settings.webhook_secret is None:
             raise Problem(
                 400, "no_webhook_secret", "Webhooks cannot be signed here: the operator must set MURMUR_WEBHOOK_SECRET."

@@ -20,6 +20,7 @@ from producers.gateway.view.webhook_book import EndpointView
 from producers.gateway.webhooks.registry import Change, Registry
 from producers.gateway.webhooks.requests import EndpointChanges, NewEndpoint, Rotation, parsed
 from runtime import signing
+from runtime.reachable import Reachable
 from runtime.webhook_events import ENDS
 from runtime.webhooks import door_problem
 from schemas.webhooks import WebhookEndpoint, WebhookSecret
@@ -39,11 +40,11 @@ class EndpointsQuery(Query):
 
 
 class Endpoints:
-    def __init__(self, registry: Registry, view: View, accepted: Accepted, *, allow_private: bool) -> None:
+    def __init__(self, registry: Registry, view: View, accepted: Accepted, reachable: Reachable) -> None:
         self._registry = registry
         self._view = view
         self._accepted = accepted
-        self._allow_private = allow_private
+        self._reachable = reachable
 
     def routes(self) -> list[Route]:
         created = Response("The endpoint, with its secret", EndpointWithSecret, headers=("Location",))
@@ -155,7 +156,7 @@ class Endpoints:
         return json_response(self._document(await self._registry.change(_id(request), caller_of(request), what, change)))
 
     def _check(self, url: str) -> None:
-        if (problem := door_problem(url, self._allow_private)) is not None:
+        if (problem := door_problem(url, self._reachable)) is not None:
             raise Problem(400, "bad_option", f"The field 'url' is wrong: it {problem}.", field="url", expected="a usable URL")
 
     def _with_secret(self, found: EndpointView, key: str) -> dict[str, Any]:
