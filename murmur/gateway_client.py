@@ -68,11 +68,11 @@ class GatewayClient:
         """The body of the 202 response. The file is streamed. Raises OSError when it cannot be read."""
         kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         with path.open("rb") as file:
-            return self._json("POST", PREFIX, data=dict(fields), files={"file": (_text(path.name), file, kind)})
+            return self.json("POST", PREFIX, data=dict(fields), files={"file": (_text(path.name), file, kind)})
 
     def submit_url(self, url: str, fields: Mapping[str, str]) -> dict[str, Any]:
         """As `submit()`, of a file that the gateway fetches."""
-        return self._json("POST", PREFIX, json={**fields, "url": url})
+        return self.json("POST", PREFIX, json={**fields, "url": url})
 
     def jobs(self, last: int | None, state: str | None = None) -> dict[str, Any]:
         """As many of the newest jobs as that, or all of them, in one document; how many there are in each state."""
@@ -80,7 +80,7 @@ class GatewayClient:
         query = {} if state is None else {"state": state}
         while True:
             limit = PAGE_JOBS if last is None else min(PAGE_JOBS, last - len(jobs))
-            page = self._json("GET", "/api/jobs", params={**query, "limit": str(limit)})
+            page = self.json("GET", "/api/jobs", params={**query, "limit": str(limit)})
             jobs += page["jobs"]
             cursor = page.get("next_cursor")
             if cursor is None or len(jobs) == last:
@@ -88,21 +88,21 @@ class GatewayClient:
             query["cursor"] = cursor
 
     def status(self, task_id: str) -> dict[str, Any]:
-        return self._json("GET", f"{PREFIX}/status/{_part(task_id)}")
+        return self.json("GET", f"{PREFIX}/status/{_part(task_id)}")
 
     def cancel(self, task_id: str) -> dict[str, Any]:
-        return self._json("DELETE", f"{PREFIX}/{_part(task_id)}")
+        return self.json("DELETE", f"{PREFIX}/{_part(task_id)}")
 
     def retry(self, task_id: str) -> dict[str, Any]:
         """The body of the 202 response: that of the new job."""
-        return self._json("POST", f"/api/jobs/{_part(task_id)}/retry")
+        return self.json("POST", f"/api/jobs/{_part(task_id)}/retry")
 
     def delete(self, task_id: str) -> dict[str, Any]:
-        return self._json("DELETE", f"/api/jobs/{_part(task_id)}")
+        return self.json("DELETE", f"/api/jobs/{_part(task_id)}")
 
     def is_alive(self) -> bool:
         """Whether a gateway answers there, and not something else."""
-        return self._json("GET", "/livez", timeout=CONNECT_S).get("status") == "alive"
+        return self.json("GET", "/livez", timeout=CONNECT_S).get("status") == "alive"
 
     def transcript(self, task_id: str, name: str) -> bytes:
         """`name`: of the format."""
@@ -138,7 +138,8 @@ class GatewayClient:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def _json(self, method: str, path: str, **more: Any) -> dict[str, Any]:
+    def json(self, method: str, path: str, **more: Any) -> dict[str, Any]:
+        """The object in the body of the response."""
         document = _object(self._request(method, path, **more))
         if not document:
             raise UsageError(f"the server at {self._url} is not a murmur gateway: set MURMUR_GATEWAY_URL")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from murmur.cli import admin, clean, config, dev, dlq, doctor, jobs, keys, reconcile, run, transcribe, tune
+from murmur.cli import admin, clean, config, dev, dlq, doctor, jobs, keys, reconcile, run, transcribe, tune, webhooks
 from murmur.cli.panels import PanelCommand
 from runtime.errors import MurmurError, UsageError
 
@@ -57,6 +57,7 @@ for _name, _command, _example in (
     app.command(_name, cls=PanelCommand, epilog=f"Example: {_example}")(_command)
 app.add_typer(admin.topics, name="topics")
 app.add_typer(admin.buckets, name="buckets")
+app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(keys.keys, name="keys")
 

@@ -1,26 +1,18 @@
 """`murmur submit`, `jobs`, `status`, `watch`, `cancel`, `retry`, `delete`, `result`: commands for a running gateway."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from murmur.cli import notes, options
+from murmur.cli.gateway import ApiKey, AsJson, gateway_of, print_json
 from runtime.errors import UsageError
-
-if TYPE_CHECKING:
-    from murmur.gateway_client import GatewayClient
 
 TaskId = Annotated[str, typer.Argument(metavar="TASK_ID", help="as `murmur submit` printed it")]
 TaskIds = Annotated[list[str], typer.Argument(metavar="TASK_ID...", help="as `murmur submit` or `murmur jobs` printed them")]
-AsJson = Annotated[bool, typer.Option("--json", help="print the gateway's JSON response, also that of an error")]
-ApiKey = Annotated[
-    str | None,
-    typer.Option(help="for a gateway that requires one; other users of this machine may see it here [default: MURMUR_API_KEY]"),
-]
 NOT_DONE = 1
 STATES = ("PENDING", "STARTED", "SUCCESS", "FAILURE", "REVOKED")
 
@@ -61,11 +53,11 @@ def submit(
         "correct": "false" if raw else None,
     }
     fields |= {name: value for name, value in more.items() if value is not None}
-    with _gateway(api_key, json) as gateway:
+    with gateway_of(api_key, json) as gateway:
         submissions = [*(partial(gateway.submit, path) for path in files), *(partial(gateway.submit_url, each) for each in urls)]
         for submission in submissions:
             answer = submission(fields)
-            _print(answer) if json else typer.echo(answer["task_id"])
+            print_json(answer) if json else typer.echo(answer["task_id"])
 
 
 def jobs(
@@ -79,10 +71,10 @@ def jobs(
     """List jobs in any state, newest first."""
     from murmur.cli import job_table
 
-    with _gateway(api_key, json) as gateway:
+    with gateway_of(api_key, json) as gateway:
         answer = gateway.jobs(None if all_of_them else last, state)
     if json:
-        _print(answer)
+        print_json(answer)
     elif quiet:
         for job in answer["jobs"]:
             typer.echo(job["task_id"])
@@ -93,9 +85,9 @@ def jobs(
 
 def status(task_id: TaskId, json: AsJson = False, api_key: ApiKey = None) -> None:
     """Print the state of a job. Exits with 1 when it failed or was cancelled."""
-    with _gateway(api_key, json) as gateway:
+    with gateway_of(api_key, json) as gateway:
         answer = gateway.status(task_id)
-    _print(answer) if json else typer.echo(_line(answer))
+    print_json(answer) if json else typer.echo(_line(answer))
     _exit_by(answer)
 
 
@@ -104,10 +96,10 @@ def watch(task_id: TaskId, json: AsJson = False, api_key: ApiKey = None) -> None
     job fails or is cancelled."""
     shown: set[tuple[float, float, str]] = set()
     answer: dict[str, Any] = {}
-    with _gateway(api_key, json) as gateway:
+    with gateway_of(api_key, json) as gateway:
         for answer in gateway.watch(task_id):
             if json:
-                _print(answer)
+                print_json(answer)
                 continue
             for segment in _segments(answer):
                 key = (segment["start"], segment["end"], segment["text"])
@@ -123,9 +115,9 @@ def watch(task_id: TaskId, json: AsJson = False, api_key: ApiKey = None) -> None
 
 def cancel(task_id: TaskId, json: AsJson = False, api_key: ApiKey = None) -> None:
     """Cancel a job. Other jobs with the same audio are not affected. Exits with 1 when the job has already ended."""
-    with _gateway(api_key, json) as gateway:
+    with gateway_of(api_key, json) as gateway:
         answer = gateway.cancel(task_id)
-    _print(answer) if json else typer.echo(answer["message"])
+    print_json(answer) if json else typer.echo(answer["message"])
 
 
 def retry(task_ids: TaskIds, json: AsJson = False, api_key: ApiKey = None) -> None:
@@ -133,7 +125,7 @@ def retry(task_ids: TaskIds, json: AsJson = False, api_key: ApiKey = None) -> No
 
     The audio must still be in the store. Exits with 1 when one of them cannot be retried; the others are.
     """
-    with _gateway(api_key) as gateway:
+    with gateway_of(api_key) as gateway:
         _for_each(task_ids, gateway.retry, "task_id", json)
 
 
@@ -142,7 +134,7 @@ def delete(task_ids: TaskIds, json: AsJson = False, api_key: ApiKey = None) -> N
 
     Exits with 1 when one of them cannot be deleted; the others are. A job that has not ended must be cancelled first.
     """
-    with _gateway(api_key) as gateway:
+    with gateway_of(api_key) as gateway:
         _for_each(task_ids, gateway.delete, "message", json)
 
 
@@ -156,7 +148,7 @@ def result(
 
     if format not in FORMATS:
         raise UsageError(f"--format {format!r}: give one of {', '.join(FORMATS)}")
-    with _gateway(api_key) as gateway:
+    with gateway_of(api_key) as gateway:
         typer.echo(gateway.transcript(task_id, format), nl=False)
 
 
@@ -176,34 +168,9 @@ def _for_each(task_ids: list[str], request: Callable[[str], dict[str, Any]], sho
             if not json:
                 typer.echo(answer[shown])
         if json and answer:
-            _print(answer)
+            print_json(answer)
     if refused:
         raise typer.Exit(NOT_DONE)
-
-
-@contextmanager
-def _gateway(api_key: str | None, json: bool = False) -> "Iterator[GatewayClient]":
-    """With `json` the document of an error response is printed, before the line on stderr."""
-    from murmur.cli import load
-    from murmur.gateway_client import GatewayClient, Refused
-
-    settings = load.settings(api_key=api_key)
-    key = settings.api_key.get_secret_value() if settings.api_key is not None else None
-    with GatewayClient(settings.gateway_url, key) as gateway:
-        try:
-            yield gateway
-        except Refused as refusal:
-            if json and refusal.document:
-                _print(refusal.document)
-            if refusal.is_misuse:
-                raise UsageError(str(refusal)) from refusal
-            raise
-
-
-def _print(answer: dict[str, Any]) -> None:
-    import orjson
-
-    typer.echo(orjson.dumps(answer))
 
 
 def _segments(answer: dict[str, Any]) -> list[dict[str, Any]]:

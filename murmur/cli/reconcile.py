@@ -29,9 +29,9 @@ def reconcile(
     typer.echo(f"announced {reconcile_once(from_settings(settings), lookback)}")
 
 
-def duration(text: str) -> timedelta:
+def duration(text: str, option: str = "--since") -> timedelta:
     """Raises UsageError."""
     found = re.fullmatch(r"(\d{1,5})([hdw])", text.strip().lower())
     if not found:
-        raise UsageError(f"--since {text}: a number with h, d or w, such as 36h, 30d or 8w")
+        raise UsageError(f"{option} {text}: a number with h, d or w, such as 36h, 30d or 8w")
     return timedelta(**{UNITS[found[2]]: int(found[1])})

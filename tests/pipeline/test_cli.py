@@ -13,6 +13,8 @@ from runtime import api_keys
 from tests.clips import BY_NAME, without_samples, word_errors
 from tests.contract.clips import samples_of
 from tests.contract.media import Sound, media
+from tests.contract.webhooks.receiver import Receiver
+from tests.ended import SECRET
 from tests.processes import Murmur, Process, only_line, run
 from tests.waiting import wait_until
 
@@ -27,6 +29,7 @@ def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     folder = tmp_path_factory.mktemp("dev")
     given = {"MURMUR_MODEL": "demo", "MURMUR_DATA_DIR": str(folder / "data"), "MURMUR_GATEWAY_PORT": "0"}
     given["MURMUR_API_KEYS"] = api_keys.line("default", KEY)
+    given["MURMUR_WEBHOOK_ALLOW_PRIVATE"] = "true"
     with Murmur(folder, given).start("dev") as process:
         wait_until(lambda: process.printed("Kafka clients"), "murmur dev to be ready")
         yield process
@@ -223,3 +226,31 @@ def test_doctor_beside_a_running_dev_finds_nothing_to_fix(dev: Process, tmp_path
     done = Murmur(tmp_path, {"MURMUR_GATEWAY_PORT": port})("doctor")
     assert done.returncode == 0
     assert f"127.0.0.1:{port} is in use by a running murmur" in done.stdout
+
+
+def test_a_registered_webhook_is_tested_receives_events_and_is_sent_them_again(murmur: Murmur) -> None:
+    with Receiver() as receiver:
+        url = receiver.url("/ok/hook")
+        created = murmur("webhooks", "create", url, "--secret", SECRET, "--events", ".completed,.failed", "--json")
+        endpoint_id, created_at = (json.loads(created.stdout)[name] for name in ("endpoint_id", "created_at"))
+        tested = murmur("webhooks", "test", endpoint_id)
+        assert (tested.returncode, "delivered 200" in tested.stdout) == (0, True)
+        assert receiver.at("/ok/hook")[0].document["type"] == "webhook.test"
+
+        task = only_line(murmur("submit", COMMAND.path, "--language", "en").stdout)
+        assert murmur("watch", task).returncode == 0
+        completed = receiver.wait("/ok/hook", 2)[1]
+        assert (completed.document["type"], completed.document["task_id"]) == ("transcription.completed", task)
+        wait_until(lambda: completed.webhook_id in murmur("webhooks", "log", endpoint_id).stdout, "the row of the log")
+        (shown,) = json.loads(murmur("status", task, "--json").stdout)["webhooks"]
+        assert (shown["endpoint_id"], shown["state"], shown["attempts"]) == (endpoint_id, "delivered", 1)
+
+        since = murmur("webhooks", "resend", "--endpoint", endpoint_id, "--since", created_at)
+        assert only_line(since.stdout) == "0 requested"
+        assert murmur("webhooks", "resend", completed.webhook_id, "--endpoint", endpoint_id).returncode == 0
+        assert receiver.wait("/ok/hook", 3)[2].body == completed.body
+
+        rotated = murmur("webhooks", "rotate", endpoint_id, "--overlap", "1h").stdout
+        assert "whsec_" in rotated
+        assert murmur("webhooks", "test", endpoint_id).returncode == 0  # the receiver has only the former secret
+        assert "deleted" in murmur("webhooks", "delete", endpoint_id).stdout
