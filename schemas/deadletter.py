@@ -4,15 +4,28 @@ It is kept whole, with where it came from, so that it can be replayed.
 """
 
 import base64
-from typing import ClassVar
+from datetime import datetime
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field
 
-from schemas.record import ObjectRef, Record, Time
+from schemas.record import ObjectRef, Record, Time, Value
+
+Outcome = Literal["replayed", "dropped"]
+
+
+class Settlement(Value):
+    """What was done with a dead letter: its record was written to its topic again, or it was given up."""
+
+    outcome: Outcome
+    at: Time
 
 
 class DeadLetter(Record):
-    """`dead-letters`: keys, values and headers are base64, since they may be any bytes. None: there was none."""
+    """`dead-letters`: keys, values and headers are base64, since they may be any bytes. None: there was none.
+
+    The last record of a key is valid: one with `settled` says that nothing is left to do, and has no key, value or headers.
+    """
 
     TYPE: ClassVar[str] = "dead-letter"
 
@@ -29,10 +42,19 @@ class DeadLetter(Record):
     reason: str
     message: str
     died_at: Time
+    settled: Settlement | None = Field(
+        None, description="None: it waits to be replayed or dropped", exclude_if=lambda settled: settled is None
+    )
+
+    def settle(self, outcome: Outcome, at: datetime) -> Self:
+        """The record that marks it."""
+        mark = {"key": None, "value": None, "headers": (), "settled": Settlement(outcome=outcome, at=at)}
+        return self.model_copy(update=mark)
 
     @property
     def event_id(self) -> str:
-        return f"{self.topic}:{self.partition}:{self.offset}:{self.stage}"
+        mark = f":{self.settled.outcome}" if self.settled is not None else ""
+        return f"{self.topic}:{self.partition}:{self.offset}:{self.stage}{mark}"
 
     @property
     def subject(self) -> str:

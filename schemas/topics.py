@@ -172,7 +172,13 @@ WEBHOOK_ATTEMPTS = Topic(
     "webhook-attempts", "webhook_id", WebhookAttempted, "delete", ("webhooks",), ("gateway",), retention_ms=30 * DAY_MS
 )
 DEAD_LETTERS = Topic(
-    "dead-letters", "topic-partition@offset", DeadLetter, "delete", ("every stage",), (), retention_ms=30 * DAY_MS
+    "dead-letters",
+    "topic-partition@offset",
+    DeadLetter,
+    "delete",
+    ("every stage", "gateway"),
+    ("gateway",),
+    retention_ms=30 * DAY_MS,
 )
 
 

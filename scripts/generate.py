@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -24,6 +25,7 @@ from runtime.requested_options import as_text
 from runtime.retention import KINDS, Kind
 from runtime.setting_types import DAY_S
 from runtime.settings import Settings
+from schemas import asyncapi
 from schemas.order import UploadPromised
 from schemas.record import Record
 from schemas.topics import DAY_MS, HOUR_MS, TOPICS, Topic
@@ -32,6 +34,7 @@ from scripts import cli_page, dashboard, metrics_page
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMAS = Path("schemas/json")
+ASYNCAPI = Path("schemas/asyncapi.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,12 @@ def json_schema(kind: type[Record]) -> str:
     return orjson.dumps(head | schema, option=orjson.OPT_INDENT_2).decode() + "\n"
 
 
+def asyncapi_document() -> str:
+    """With the usual prefix of topics."""
+    document = asyncapi.document(str(Settings.model_fields["topic_prefix"].default), version("murmur"))
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n"
+
+
 def records() -> tuple[type[Record], ...]:
     """Every record: the value of a topic, or, like the transcript, an object in the store."""
     return tuple(dict.fromkeys([topic.record for topic in TOPICS if topic.record] + [Transcript, UploadPromised]))
@@ -221,6 +230,7 @@ def artifacts() -> dict[Path, str]:
     retention = Path("docs/retention.md")
     return {
         **{_schema_path(kind): json_schema(kind) for kind in records()},
+        ASYNCAPI: asyncapi_document(),
         Path(".env.example"): env_example(),
         Path("docs/settings.md"): settings_page(),
         Path("docs/cli.md"): cli_page.page() + "\n",

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from murmur.cli import admin, clean, config, dev, dlq, doctor, jobs, keys, reconcile, run, transcribe, tune, webhooks
+from murmur.cli import admin, clean, config, dev, dlq, doctor, jobs, keys, reconcile, run, tail, transcribe, tune, webhooks
 from murmur.cli.panels import PanelCommand
 from runtime.errors import MurmurError, UsageError
 
@@ -47,6 +47,7 @@ for _name, _command, _example in (
     ("retry", jobs.retry, "murmur retry $(murmur jobs --state FAILURE --quiet)"),
     ("delete", jobs.delete, "murmur delete 0b0c7d3e-5a0e-4f3c-9a54-0d1d2c3b4a59"),
     ("result", jobs.result, "murmur result 0b0c7d3e-5a0e-4f3c-9a54-0d1d2c3b4a59 --format srt > talk.srt"),
+    ("tail", tail.tail, "murmur tail --since 2h --language pt"),
     ("run", run.run, "murmur run slicer transcriber"),
     ("reconcile", reconcile.reconcile, "murmur reconcile --since 30d"),
     ("clean", clean.clean, "murmur clean --dry-run"),

@@ -8,11 +8,11 @@ import typer
 
 from runtime.errors import UsageError
 
-UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def reconcile(
-    since: Annotated[str, typer.Option(help="how far back: a number with h, d or w, such as 30d")] = "7d",
+    since: Annotated[str, typer.Option(help="how far back: a number with m, h, d or w, such as 30d")] = "7d",
 ) -> None:
     """Publish an upload event for every object in the uploads bucket that has no job yet, then exit.
 
@@ -31,7 +31,7 @@ def reconcile(
 
 def duration(text: str, option: str = "--since") -> timedelta:
     """Raises UsageError."""
-    found = re.fullmatch(r"(\d{1,5})([hdw])", text.strip().lower())
+    found = re.fullmatch(r"(\d{1,5})([mhdw])", text.strip().lower())
     if not found:
-        raise UsageError(f"{option} {text}: a number with h, d or w, such as 36h, 30d or 8w")
+        raise UsageError(f"{option} {text}: a number with m, h, d or w, such as 36h, 30d or 8w")
     return timedelta(**{UNITS[found[2]]: int(found[1])})

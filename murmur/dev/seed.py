@@ -2,10 +2,10 @@
 
 The gateway's view stores every job's last record and its request, the cache, and registered webhook endpoints. Before any stage
 starts, ended jobs and the cache are written to the coordinator's changelogs, so that inbox files are not processed again, ended
-jobs of the last day to `jobs` (`last_day.py`), and endpoints to their topics. Once the stages run, requests and cancellations of
-unfinished jobs are published again: the broker keeps only a few MiB, and blocks a producer while its consumers lag. So are those
-of dropped files whose result files are missing, which are then written again, and the deliveries of webhooks that are not settled
-(`webhooks.py`).
+jobs of the last day to `jobs` (`last_day.py`), and endpoints and dead letters to their topics. Once the stages run, requests and
+cancellations of unfinished jobs are published again: the broker keeps only a few MiB, and blocks a producer while its consumers
+lag. So are those of dropped files whose result files are missing, which are then written again, and the deliveries of webhooks
+that are not settled (`webhooks.py`).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,7 +31,7 @@ from schemas.codec import Undecodable
 from schemas.jobs import TERMINAL, CancelRequested, JobChanged, JobRequested
 from schemas.options import ModelRef
 from schemas.record import Failure, ObjectRef
-from schemas.topics import CANCELLATIONS, REQUESTS, WEBHOOK_ENDPOINT_STATES, WEBHOOK_ENDPOINTS
+from schemas.topics import CANCELLATIONS, DEAD_LETTERS, REQUESTS, WEBHOOK_ENDPOINT_STATES, WEBHOOK_ENDPOINTS
 from schemas.webhooks import WebhookEndpoint, WebhookEndpointState
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def remember(broker: EmbeddedBroker, settings: Settings, objects: ObjectStore, s
             view.open()  # the last copy of it
             known, unfinished = list(view.jobs()), list(view.unfinished())
         endpoints = list(view.webhooks.registered())
+        letters = list(view.letters.unsettled())
         _forget(view, known, settings, objects)
         rewrites = list(_rewrites(view, known, settings, objects))
         webhooks = list(undelivered(view.webhooks, known))
@@ -84,6 +85,7 @@ def remember(broker: EmbeddedBroker, settings: Settings, objects: ObjectStore, s
     _send(writer, _endpoints(endpoints))
     _send(writer, last_day.outputs((job for job in known if job.job.job_id not in noted), settings.ended_jobs_s))
     last_day.skip(broker)
+    _send(writer, (Output(DEAD_LETTERS, dead.subject, dead) for dead in letters))
     if ended or unfinished:
         log.info("jobs.restored", ended=ended, unfinished=len(unfinished), rewritten=len(rewrites))
     jobs = [*(last.job for last in known), *(request.job for request, _ in unfinished)]

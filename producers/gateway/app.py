@@ -31,6 +31,7 @@ from producers.gateway.submission.submit import Submissions
 from producers.gateway.submission.transcribe import Doors
 from producers.gateway.system.cache import Cache
 from producers.gateway.system.clearing import Clearing
+from producers.gateway.system.dead_letters import DeadLetters
 from producers.gateway.system.endpoints import System
 from producers.gateway.system.health import Health
 from producers.gateway.system.work_in_hand import WorkInHand
@@ -151,10 +152,11 @@ def _routes(parts: Parts, origins: Origins, sessions: Sessions) -> list[Route]:
         System(parts),
         Health(parts),
         Cache(view, parts.cache, clearing, lookup),
+        DeadLetters(resources, view),
         WorkInHand(view, documents),
         *compatible(parts, origins, submissions, documents, ended),
         AccessEndpoints(origins, sessions, parts.unfinished),
         Page(origins),
     )
     routes = [route for group in groups for route in group.routes()]
-    return [*routes, *Description(routes, origins).routes()]
+    return [*routes, *Description(routes, origins, resources.settings.topic_prefix).routes()]

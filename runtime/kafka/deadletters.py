@@ -1,11 +1,9 @@
-"""Dead letters: made by the loop from records that cannot be decoded, listed and replayed by `murmur dlq`."""
+"""Dead letters: made by the loop from records that cannot be decoded, and read. `settling.py` replays and drops them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
-from confluent_kafka import KafkaError
-
-from runtime.errors import BrokerUnavailable, KafkaFault
 from runtime.kafka.client import Kafka
 from runtime.kafka.follower import Follower
 from runtime.kafka.messages import Output, Received
@@ -14,9 +12,8 @@ from schemas.deadletter import DeadLetter
 from schemas.record import ObjectRef
 from schemas.topics import DEAD_LETTERS
 
-REPLAY_S = 60.0
+POLL_S = 0.2
 INLINE_MAX_BYTES = 1024 * 1024  # of a value: in base64, with its provenance, it fits into the topic's 2 MiB
-REPLAY_MAX_BYTES = 64 * 1024 * 1024  # of a record; the topic's own limit decides
 KeepLarge = Callable[[str, bytes], ObjectRef]
 
 
@@ -39,40 +36,40 @@ def letter(record: Received, stage: str, why: Undecodable, now: datetime, keep_l
     return Output(DEAD_LETTERS, dead.subject, dead)
 
 
-def read_all(kafka: Kafka) -> list[DeadLetter]:
-    """Every dead letter there is now, oldest first. Blocks; raises BrokerUnavailable or UsageError."""
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which dead letters: those that match everything that is given. `ids`: none means any."""
+
+    ids: frozenset[str] = frozenset()
+    stage: str | None = None
+    topic: str | None = None
+    reason: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def matches(self, dead: DeadLetter) -> bool:
+        wanted = ((self.stage, dead.stage), (self.topic, dead.topic), (self.reason, dead.reason))
+        return (
+            (not self.ids or dead.subject in self.ids)
+            and all(value is None or value == found for value, found in wanted)
+            and (self.since is None or dead.died_at >= self.since)
+            and (self.until is None or dead.died_at < self.until)
+        )
+
+
+ALL = Selection()
+
+
+def read(kafka: Kafka, which: Selection = ALL) -> list[DeadLetter]:
+    """The last record of each dead letter there is now, oldest first: those that wait, and the marks of those that were settled.
+    Blocks; raises BrokerUnavailable or UsageError."""
     follower = Follower(kafka, [DEAD_LETTERS])
     try:
-        ends, letters = follower.end_offsets(), []
+        ends, letters = follower.end_offsets(), dict[str, DeadLetter]()
         while not follower.reached(ends):
-            letters += [record.event for record in follower.poll(0.2) if isinstance(record.event, DeadLetter)]
-        return sorted(letters, key=lambda dead: dead.died_at)
+            for record in follower.poll(POLL_S):
+                if isinstance(record.event, DeadLetter) and which.matches(record.event):
+                    letters[record.event.subject] = record.event
+        return sorted(letters.values(), key=lambda dead: dead.died_at)
     finally:
         follower.close()
-
-
-def replay(kafka: Kafka, letters: Sequence[DeadLetter], value_of: Callable[[DeadLetter], bytes | None]) -> None:
-    """Writes the original bytes to the original topics; returns when all are acknowledged. `value_of`: a letter's original value.
-    Raises KafkaFault or BrokerUnavailable."""
-    producer = kafka.producer("replay", **{"message.max.bytes": REPLAY_MAX_BYTES})
-    failed: list[str] = []
-
-    def delivered(error: KafkaError | None, _message: object) -> None:
-        if error is not None:
-            failed.append(error.str())
-
-    for dead in letters:
-        headers = [(name, DeadLetter.unwrap(content)) for name, content in dead.headers]
-        producer.produce(
-            kafka.prefix + dead.topic,
-            key=DeadLetter.unwrap(dead.key),
-            value=value_of(dead),
-            headers=[*headers, ("murmur-replayed", dead.subject.encode())],
-            on_delivery=delivered,
-        )
-        producer.poll(0)
-    waiting = producer.flush(REPLAY_S)
-    if failed:
-        raise KafkaFault(f"not everything was replayed: {failed[0]}")
-    if waiting:
-        raise BrokerUnavailable(f"not everything was replayed: the broker has not acknowledged {waiting} records")

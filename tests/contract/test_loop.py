@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from runtime.errors import Retry
+from runtime.errors import KafkaFault, Retry
 from runtime.kafka.client import Kafka
 from runtime.kafka.each import EachRecord
 from runtime.kafka.follower import Follower, Start
@@ -217,6 +217,21 @@ def test_the_largest_record_that_cannot_be_decoded_fits_into_a_dead_letter(kafka
         dead = codec.decode(DeadLetter, whole(kafka, DEAD_LETTERS, 1)[0].value())
 
     assert DeadLetter.unwrap(dead.value) == value
+
+
+def test_a_dead_letter_that_cannot_be_written_stops_the_stage_and_the_record_is_read_again(kafka: Kafka) -> None:
+    write(kafka, CANCELLATIONS, [(b"key", b"not JSON" * 1000)], partition=0)
+    small = Kafka.producer_config
+
+    with pytest.MonkeyPatch.context() as patch:  # the letter is larger than the producer may write
+        patch.setattr(Kafka, "producer_config", lambda *args, **more: {**small(*args, **more), "message.max.bytes": 1000})
+        with pytest.raises(KafkaFault, match="dead-letters"):
+            Loop("stage", kafka, [CANCELLATIONS], copying([])).run()
+    assert committed(kafka, "stage", CANCELLATIONS).offset < 0
+
+    with running(Loop("stage", kafka, [CANCELLATIONS], copying([]))):
+        dead = codec.decode(DeadLetter, whole(kafka, DEAD_LETTERS, 1)[0].value())
+    assert DeadLetter.unwrap(dead.value) == b"not JSON" * 1000
 
 
 def test_work_that_killed_its_worker_is_counted(kafka: Kafka) -> None:

@@ -10,7 +10,7 @@ import pytest
 from murmur.dev import seed, with_folders
 from murmur.dev.system import store_of
 from producers.gateway.view.view import View, view_path
-from runtime.kafka import changelog
+from runtime.kafka import changelog, deadletters
 from runtime.kafka.embedded import EmbeddedBroker
 from runtime.kafka.follower import Follower
 from runtime.kafka.messages import Partition, Received
@@ -21,9 +21,10 @@ from schemas.cache import CLEARED, CacheCleared, CacheEntry
 from schemas.jobs import CancelRequested, JobRequested
 from schemas.options import ModelRef
 from schemas.record import Record
-from schemas.topics import CACHE_CHANGELOG, JOBS, WEBHOOK_ENDPOINT_STATES, WEBHOOK_ENDPOINTS, Topic
+from schemas.topics import CACHE_CHANGELOG, DEAD_LETTERS, JOBS, WEBHOOK_ENDPOINT_STATES, WEBHOOK_ENDPOINTS, Topic
 from tests.counted import changed
 from tests.ended import transcript
+from tests.letters import dead_letter
 from tests.unit.producers.gateway.view.test_view import WORK_ID, requested
 from tests.webhooks import endpoint, endpoint_state
 
@@ -158,3 +159,17 @@ def records(broker: EmbeddedBroker, *topics: Topic) -> list[Record | None]:
         while not follower.reached(ends):
             found += [record.event for record in follower.poll(0.1)]
     return found
+
+
+def test_dead_letters_that_wait_are_on_their_topic_again(settings: Settings) -> None:
+    waiting, dropped = dead_letter(1), dead_letter(2)
+    with closing(View(view_path(settings))) as view:
+        view.open()
+        partition = Partition(DEAD_LETTERS.name, 0)
+        letters = (waiting, dropped, dropped.settle("dropped", datetime.now(UTC)))
+        view.apply([Received(partition, at, None, codec.encode(dead), event=dead) for at, dead in enumerate(letters)], {})
+    objects = store_of(settings)
+    objects.create()
+    with EmbeddedBroker() as broker:
+        seed.remember(broker, settings, objects, [SERVED])
+        assert deadletters.read(broker.kafka()) == [waiting]

@@ -12,6 +12,7 @@ import pytest
 from murmur.dev import Dev
 from runtime.kafka import deadletters
 from runtime.kafka.writer import Writer
+from runtime.objects import NotFound
 from schemas import codec
 from schemas.codec import Undecodable
 from schemas.deadletter import DeadLetter
@@ -43,10 +44,12 @@ def produce(system: Dev, topic: Topic, value: bytes | None) -> str:
     return key
 
 
-def letters(murmur: Murmur, key: str) -> list[dict[str, Any]]:
-    done = murmur("dlq", "list", "--json")
+def letters(murmur: Murmur, key: str, *options: str) -> list[dict[str, Any]]:
+    """Of the record with this key; of a settled one the mark, which has no key."""
+    done = murmur("dlq", "list", "--json", *options)
     assert done.returncode == 0, done.stderr
-    return [letter for letter in map(json.loads, done.stdout.splitlines()) if letter["key"] == DeadLetter.wrap(key.encode())]
+    wanted = {DeadLetter.wrap(key.encode()), None} if options else {DeadLetter.wrap(key.encode())}
+    return [letter for letter in map(json.loads, done.stdout.splitlines()) if letter["key"] in wanted]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +109,10 @@ def test_a_record_too_large_for_a_letter_is_kept_in_the_store_and_can_be_replaye
     local = Murmur(murmur.cwd, {**murmur.environment, **store})
     assert local.raw("dlq", "show", letter["id"], "--raw") == value
     assert local("dlq", "replay", letter["id"]).returncode == 0
-    wait_until(lambda: len(letters(murmur, key)) == 2, "the second letter")
+    (again,) = wait_until(lambda: [one for one in letters(murmur, key) if one["id"] != letter["id"]], "the second letter")
+    assert again["value_at"]["key"] != letter["value_at"]["key"]
+    with pytest.raises(NotFound):
+        system.resources.objects.get(letter["value_at"]["bucket"], letter["value_at"]["key"])
     assert client.ended(client.submit(BY_NAME["en-command.wav"].path))["state"] == "SUCCESS"
 
 
@@ -115,9 +121,26 @@ def test_what_is_still_undecodable_becomes_a_dead_letter_again(system: Dev, murm
     (letter,) = wait_until(lambda: letters(murmur, key), "the dead letter")
     replayed = murmur("dlq", "replay", letter["id"])
     assert (replayed.returncode, only_line(replayed.stdout)) == (0, "replayed 1")
-    both = wait_until(lambda: found if len(found := letters(murmur, key)) == 2 else [], "the second letter")
-    assert {one["value"] for one in both} == {letter["value"]}
-    assert dict(both[1]["headers"])["murmur-replayed"] is not None
+    (again,) = wait_until(lambda: [one for one in letters(murmur, key) if one["id"] != letter["id"]], "the second letter")
+    assert again["value"] == letter["value"]
+    assert dict(again["headers"])["murmur-replayed"] is not None
+    (settled,) = [one for one in letters(murmur, key, "--settled") if one["id"] == letter["id"]]
+    assert settled["settled"]["outcome"] == "replayed"
+
+
+def test_a_letter_is_replayed_once_and_not_after_it_was_dropped(system: Dev, murmur: Murmur) -> None:
+    key = produce(system, REQUESTS, b"nonsense")
+    (letter,) = wait_until(lambda: letters(murmur, key), "the dead letter")
+    assert murmur("dlq", "replay", letter["id"]).stdout == "replayed 1\n"
+    assert murmur("dlq", "replay", letter["id"]).stdout == "replayed 0\n"
+    (again,) = wait_until(lambda: letters(murmur, key), "the second letter")
+    would = murmur("dlq", "drop", again["id"], "--dry-run")
+    assert (would.stdout, would.stderr) == (f"{again['id']}\n", "would be dropped 1\n")
+    assert murmur("dlq", "drop", again["id"]).stdout == "dropped 1\n"
+    after = murmur("dlq", "replay", again["id"])
+    assert (after.stdout, after.stderr) == ("replayed 0\n", "settled before: 1\n")
+    assert letters(murmur, key) == []
+    assert "dropped" in murmur("dlq", "show", again["id"]).stdout
 
 
 def test_a_good_record_that_died_is_handled_when_it_is_replayed(system: Dev, client: Client, murmur: Murmur) -> None:
@@ -137,7 +160,10 @@ def test_a_good_record_that_died_is_handled_when_it_is_replayed(system: Dev, cli
     assert client.ended(str(job_id))["state"] == "SUCCESS"
 
 
-@pytest.mark.parametrize("command", [("show", "requests-0@987654"), ("replay", "requests-0@987654"), ("replay",)])
+@pytest.mark.parametrize(
+    "command",
+    [("show", "requests-0@987654"), ("replay", "requests-0@987654"), ("replay",), ("drop", "requests-0@987654"), ("drop",)],
+)
 def test_a_letter_that_is_none_is_wrong_use(murmur: Murmur, command: tuple[str, ...]) -> None:
     done = murmur("dlq", *command)
     assert done.returncode == 2

@@ -96,7 +96,7 @@ class Retention(Document):
     requests_s: float
     transcripts_s: float
     progress_s: float
-    dead_letters: int | None = Field(description="records on the topic of dead letters, replayed ones too; null: not known")
+    dead_letters: int | None = Field(description="those that wait to be replayed or dropped; null: not known")
     dead_letters_s: float
     stored: Stored | None = Field(description="null: there was no search yet, or the caller may not see all")
 

@@ -47,6 +47,7 @@ REASONS = {  # of every problem, with its status
     "unknown_endpoint": 404,
     "unknown_delivery": 404,
     "unknown_format": 404,
+    "unknown_letter": 404,
     "model_not_found": 404,
     "not_found": 404,
     "method_not_allowed": 405,

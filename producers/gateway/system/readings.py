@@ -22,11 +22,8 @@ from runtime.errors import MurmurError
 from runtime.kafka.async_producer import AsyncProducer
 from runtime.objects import keys
 from runtime.resources import Resources
-from schemas.topics import DEAD_LETTERS
 
 JOBS_EVERY_S = 10.0  # their counts take tens of milliseconds where there are 100,000
-LETTERS_EVERY_S = 10.0
-LETTERS_ANSWER_S = 2.0
 RULES_EVERY_S = 10.0
 STORED_EVERY_S = 30.0
 
@@ -50,8 +47,8 @@ class JobFigures:
 @dataclass(frozen=True, slots=True)
 class Reading:
     """`broker`, `store`: why it does not work, None when it does. `at_s`: by the monotonic clock. `process_bytes`: of memory.
-    `dead_letters`: on their topic, None: not known. `stored`: what the retention stage published, `rules`: what the
-    corrector did, None: nothing."""
+    `dead_letters`: those that wait to be replayed or dropped, None: not known. `stored`: what the retention stage published,
+    `rules`: what the corrector did, None: nothing."""
 
     at_s: float
     broker: str | None = None
@@ -84,8 +81,6 @@ class Readings:
         self._process = psutil.Process()
         self._jobs_due_s = 0.0
         self._jobs = JobFigures()
-        self._letters_due_s = 0.0
-        self._letters: int | None = None
         self._stored_due_s = 0.0
         self._stored: dict[str, Any] | None = None
         self._rules_due_s = 0.0
@@ -131,11 +126,9 @@ class Readings:
         return self._jobs
 
     def _dead_letters(self) -> int | None:
-        if self._producer.unavailable is None and self._clock() >= self._letters_due_s:
-            self._letters_due_s, self._letters = self._clock() + LETTERS_EVERY_S, None
-            with suppress(MurmurError):
-                self._letters = self._resources.kafka.offsets.count(DEAD_LETTERS, LETTERS_ANSWER_S)
-        return self._letters
+        with suppress(ViewUnavailable):
+            return self._view.letters.waiting() if self._view.is_readable else None
+        return None
 
     def _stored_figures(self) -> dict[str, Any] | None:
         if self._clock() >= self._stored_due_s:

@@ -21,9 +21,10 @@ from runtime.kafka.follower import Follower, Start
 from runtime.kafka.follower_thread import FollowerThread
 from runtime.kafka.messages import Partition, Received
 from runtime.outage import Outage
-from schemas.topics import CACHE_CHANGELOG, CACHE_CLEARS, CANCELLATIONS, JOBS, PROGRESS, REQUESTS, WORKERS, Topic
+from schemas.topics import CACHE_CHANGELOG, CACHE_CLEARS, CANCELLATIONS, DEAD_LETTERS, JOBS, PROGRESS, REQUESTS, WORKERS, Topic
 
-TOPICS = (REQUESTS, JOBS, PROGRESS, CANCELLATIONS, CACHE_CLEARS, CACHE_CHANGELOG, WORKERS, *webhook_book.TOPICS)
+OF_JOBS = (REQUESTS, JOBS, PROGRESS, CANCELLATIONS)
+TOPICS = (*OF_JOBS, CACHE_CLEARS, CACHE_CHANGELOG, WORKERS, *webhook_book.TOPICS, DEAD_LETTERS)
 BACKUP_S = 30.0  # of jobs at most that a damaged view of the embedded mode loses
 PURGE_S = 3600.0  # how often notes are removed
 SPACE_S = 1.0  # how often writing is tried again while the disk is full

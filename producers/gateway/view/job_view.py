@@ -64,3 +64,8 @@ class KeyUse:
 
     job_id: UUID
     requested: JobRequested | None
+
+
+def groups(job: Job) -> tuple[str | None, str | None]:
+    """What the job can also be found by: its batch, and the digest of its Idempotency-Key."""
+    return str(job.batch_id) if job.batch_id else None, job.idempotency.key if job.idempotency else None

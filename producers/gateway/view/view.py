@@ -15,8 +15,9 @@ from producers.gateway.view.cached_works import CachedWorks
 from producers.gateway.view.database import Database
 from producers.gateway.view.estimates import RECENT, Estimates
 from producers.gateway.view.job_filter import JobFilter, Place
-from producers.gateway.view.job_view import JobView, KeyUse, shown_name
+from producers.gateway.view.job_view import JobView, KeyUse, groups, shown_name
 from producers.gateway.view.layout import CHANGED, LAYOUT, REQUESTED, TABLES, UPGRADES
+from producers.gateway.view.letter_book import LetterBook
 from producers.gateway.view.notes import Notes
 from producers.gateway.view.progress import ProgressBook
 from producers.gateway.view.recent_jobs import RecentJobs
@@ -27,15 +28,15 @@ from runtime.kafka.messages import Partition, Received
 from runtime.settings import Settings
 from schemas import codec
 from schemas.cache import CacheCleared
-from schemas.jobs import TERMINAL, CancelRequested, Job, JobChanged, JobRequested
+from schemas.jobs import TERMINAL, CancelRequested, JobChanged, JobRequested
 from schemas.record import ObjectRef
-from schemas.topics import CACHE_CHANGELOG, CANCELLATIONS, JOBS, REQUESTS, WORKERS
+from schemas.topics import CACHE_CHANGELOG, CANCELLATIONS, DEAD_LETTERS, JOBS, REQUESTS, WORKERS
 from schemas.work import WorkProgressed
 from schemas.worker import WorkerReported
 
 ALL = JobFilter()
 LOOKED_AT = 20 * RECENT  # of the ended jobs: many may have been answered from the cache and say nothing of the speed
-STORED = (REQUESTS.name, JOBS.name, CANCELLATIONS.name, CACHE_CHANGELOG.name, *WEBHOOK_TOPICS)
+STORED = (REQUESTS.name, JOBS.name, CANCELLATIONS.name, CACHE_CHANGELOG.name, DEAD_LETTERS.name, *WEBHOOK_TOPICS)
 
 
 def view_path(settings: Settings) -> Path:
@@ -56,6 +57,11 @@ class View:
         self._recent = RecentJobs[JobView]()
         self.progress = ProgressBook()
         self.webhooks = WebhookBook(self._file)
+        self.letters = LetterBook(self._file)
+        self._books: dict[str, WebhookBook | LetterBook] = {
+            **dict.fromkeys(WEBHOOK_TOPICS, self.webhooks),
+            DEAD_LETTERS.name: self.letters,
+        }
         self.estimates = estimates or Estimates()
         self.workers = WorkerBook()
         self.cache = CachedWorks(self._file)
@@ -128,6 +134,7 @@ class View:
         with self._file.write() as sql:
             sql.execute("DELETE FROM jobs WHERE seen < ?", (self._cluster,))
             self.webhooks.settled(sql, self._cluster)
+            self.letters.settled(sql, self._cluster)
         self._recent.clear()
 
     def apply(self, records: Sequence[Received], positions: Mapping[Partition, int]) -> set[str]:
@@ -313,8 +320,6 @@ class View:
         rows = self._file.read("SELECT topic, partition, next FROM offsets")
         return {Partition(topic, number): offset for topic, number, offset in rows}
 
-    # Internal
-
     def _apply_one(self, sql: sqlite3.Connection, record: Received) -> set[str]:
         event, raw = record.event, record.value or b""
         if isinstance(event, JobRequested):
@@ -338,8 +343,8 @@ class View:
         if record.topic == CACHE_CHANGELOG.name:
             self.cache.note(sql, record.key, record.value)
             return set()
-        if record.topic in WEBHOOK_TOPICS:
-            return self.webhooks.apply(sql, record, self._cluster)
+        if (book := self._books.get(record.topic)) is not None:
+            return book.apply(sql, record, self._cluster)
         if record.key and record.value is None:
             return self._gone(sql, record.topic, record.key.decode(errors="replace"))
         return set()  # not decoded: the stage that processes the topic writes the dead letter
@@ -356,7 +361,7 @@ class View:
     def _requested(self, sql: sqlite3.Connection, event: JobRequested, raw: bytes) -> None:
         job = event.job
         row = (str(job.job_id), event.work.work_id, job.owner, job.submitted_at.timestamp(), self._cluster, raw)
-        sql.execute(REQUESTED, (*row, *_groups(job), event.work.model.name, shown_name(job).casefold()))
+        sql.execute(REQUESTED, (*row, *groups(job), event.work.model.name, shown_name(job).casefold()))
         (state,) = sql.execute("SELECT state FROM jobs WHERE job_id = ?", (str(job.job_id),)).fetchone()
         if state not in TERMINAL:  # its end may have been read before
             self.estimates.accepted(event)
@@ -372,7 +377,7 @@ class View:
             sql.execute("UPDATE jobs SET seen = ? WHERE job_id = ?", (cluster, str(job.job_id)))
             return  # ended: only another cluster may have another end
         row = (str(job.job_id), event.work_id, event.state, job.owner, job.submitted_at.timestamp(), cluster, cluster, raw)
-        sql.execute(CHANGED, (*row, *_groups(job), event.model.name, shown_name(job).casefold(), event.cached))
+        sql.execute(CHANGED, (*row, *groups(job), event.model.name, shown_name(job).casefold(), event.cached))
         if event.state in TERMINAL:
             self.estimates.ended(event)
         if event.state in ("SUCCESS", "FAILURE"):  # a revoked job's work may continue for other jobs
@@ -393,8 +398,3 @@ class View:
             return JobView(last.job, work_id, last.state, last.changed_at, *facts)
         first = self._file.decoded(JobRequested, requested)
         return JobView(first.job, work_id, "PENDING", first.job.submitted_at, first.work.model)
-
-
-def _groups(job: Job) -> tuple[str | None, str | None]:
-    """What the job can also be found by: its batch, and the digest of its Idempotency-Key."""
-    return str(job.batch_id) if job.batch_id else None, job.idempotency.key if job.idempotency else None

@@ -16,6 +16,7 @@ from schemas.topics import DEAD_LETTERS, WORKERS
 from schemas.worker import WorkerModel, WorkerReported, WorkerRun
 from tests.contract.brokers import write
 from tests.contract.gateway.running_gateway import RunningGateway, progressed, publish_state, submitted
+from tests.letters import dead_letter, written
 from tests.waiting import DEADLINE_S, wait_until
 
 
@@ -47,8 +48,10 @@ def test_health_is_ok_when_every_part_is(gateway: RunningGateway, worker: Worker
 
 def test_dead_letters_are_counted(gateway: RunningGateway) -> None:
     wait_until(lambda: health(gateway).retention.dead_letters == 0, "no dead letter")
-    write(gateway.kafka, DEAD_LETTERS, [(b"requests-0@1", b"{}"), (b"requests-0@2", b"{}")])
+    write(gateway.kafka, DEAD_LETTERS, written(dead_letter(1), dead_letter(2), dead_letter(1)))
     wait_until(lambda: health(gateway).retention.dead_letters == 2, "two dead letters")
+    write(gateway.kafka, DEAD_LETTERS, written(dead_letter(2).settle("dropped", datetime.now(UTC))))
+    wait_until(lambda: health(gateway).retention.dead_letters == 1, "one that waits")
 
 
 def test_health_says_which_part_is_degraded_and_still_answers(gateway: RunningGateway) -> None:

@@ -12,6 +12,7 @@ from tests.browsing import visiting
 from tests.contract.brokers import write
 from tests.contract.gateway.page.speech import finished, job
 from tests.contract.gateway.running_gateway import RunningGateway
+from tests.letters import dead_letter, written
 from tests.waiting import wait_until
 
 
@@ -25,7 +26,7 @@ def test_queue_workers_cache_and_dead_letters_are_shown(gateway: RunningGateway,
     demo = catalogue.resolve("demo").ref
     model = WorkerModel(name=demo.name, revision=demo.revision, state="loaded", device="cpu", memory_bytes=93_000_000)
     gateway.publish(WORKERS, "one", WorkerReported(worker_id="one", at=datetime.now(UTC), replicas=2, models=(model,)))
-    write(gateway.kafka, DEAD_LETTERS, [(b"requests-0@1", b"{}")])
+    write(gateway.kafka, DEAD_LETTERS, written(dead_letter(1)))
     job(gateway, "waits.wav")
     finished(gateway)
     wait_until(lambda: gateway.get("/api/health").json["retention"]["dead_letters"] == 1, "the dead letter")
