@@ -3,14 +3,18 @@
 The SDK reads the standard variables `OTEL_…` itself: sampler, resource attributes, headers of the exporter and so on.
 """
 
+import logging
 import threading
 from collections.abc import Sequence
 
 from opentelemetry import trace
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from runtime.logs import hide
+from runtime.outage import Outage
 from runtime.tracing import CLOSE_S, Attributes, Kind, Span, Tracer
 from schemas.record import TraceContext
 
@@ -23,6 +27,7 @@ KINDS = {
 }
 UNNAMED = "unknown_service"  # the SDK's, where OTEL_SERVICE_NAME is not set
 ERROR_TYPE = "error.type"
+EXPORTERS = "opentelemetry.exporter"
 _HEADERS = TraceContextTextMapPropagator()
 
 
@@ -36,10 +41,11 @@ class OpenTelemetry:
     def exporting(cls, endpoint: str, service: str) -> "OpenTelemetry":
         """To a collector, in batches, by a thread of its own. `endpoint`: without the path of traces."""
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+        hide(EXPORTERS, below=logging.CRITICAL)  # a line for every attempt
+        exporter = _Watched(OTLPSpanExporter(endpoint.rstrip("/") + "/v1/traces"), endpoint)
         provider = TracerProvider(resource=_resource(service), shutdown_on_exit=False)
-        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint.rstrip("/") + "/v1/traces")))
+        provider.add_span_processor(BatchSpanProcessor(exporter))
         return cls(provider)
 
     def tracer(self, stage: str) -> Tracer:
@@ -50,6 +56,29 @@ class OpenTelemetry:
         closing = threading.Thread(target=self._provider.shutdown, name="tracing-close", daemon=True)
         closing.start()
         closing.join(CLOSE_S)
+
+
+class _Watched(SpanExporter):
+    """Reports that the collector does not take spans, once, and when it takes them again."""
+
+    def __init__(self, exporter: SpanExporter, endpoint: str) -> None:
+        self._exporter = exporter
+        self._refusal = ConnectionError(f"no collector takes spans at {endpoint}")
+        self._outage = Outage("tracing")
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        result = self._exporter.export(spans)
+        if result is SpanExportResult.SUCCESS:
+            self._outage.ended()
+        else:
+            self._outage.started(self._refusal)
+        return result
+
+    def shutdown(self) -> None:
+        self._exporter.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return self._exporter.force_flush(timeout_millis)
 
 
 class _Tracer:
