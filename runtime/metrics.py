@@ -123,8 +123,8 @@ CORRECTIONS = Counter(
     ("outcome",),
 )
 CORRECTION_SECONDS = Histogram("murmur_correction_seconds", "time of correcting one transcript", buckets=STEP_S)
-CORRECTION_RULES_VALID = Gauge(
-    "murmur_correction_rules_valid", "1: the rules of the file are in force; 0: its newest version is broken"
+CORRECTION_RULES_BROKEN = Gauge(
+    "murmur_correction_rules_broken", "1: the newest version of the rules file is broken, and the one before is in force"
 )
 CORRECTOR_REQUESTS = Counter(
     "murmur_corrector_requests",

@@ -50,12 +50,12 @@ class RuleBook:
             self._take(Rules(rules_file.read(file)))
         except BadRules as error:
             self.problem = str(error)
-            metrics.CORRECTION_RULES_VALID.set(0)
+            metrics.CORRECTION_RULES_BROKEN.set(1)
             log.error("rules.rejected", error=error, hint="the rules that were read before stay in force")
 
     def _take(self, rules: Rules) -> None:
         self._rules, self.problem = rules, None
-        metrics.CORRECTION_RULES_VALID.set(1)
+        metrics.CORRECTION_RULES_BROKEN.set(0)
         log.info("rules.loaded", entries=len(rules), file=str(self._file))
 
     def _current_version(self) -> Version | None:

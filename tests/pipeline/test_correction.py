@@ -1,5 +1,6 @@
 """Texts are corrected before their jobs end: by rules in a file that may change, by a model or, with a warning, not at all."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from tests.chat_server import RunningChatServer
 from tests.clips import BY_NAME
 from tests.pipeline.client import Client
 from tests.pipeline.conftest import READY_S
+from tests.pipeline.test_restart import address, start
 from tests.waiting import wait_until
 
 CLIP = BY_NAME["en-command.wav"].path
@@ -111,6 +113,37 @@ def test_a_model_corrects_and_is_asked_once_for_the_same_text(corrected: Client,
     assert asked == 1
     assert transcription(corrected.ended(corrected.submit(OTHER, no_cache="true")))["text"] == text["text"]
     assert len(chat.asked()) == asked
+
+
+def test_after_a_crash_texts_are_corrected_and_result_files_written_again(chat: RunningChatServer, tmp_path: Path) -> None:
+    data, file = tmp_path / "data", tmp_path / "rules.yaml"
+    file.write_text(SHOUT)
+    (data / "inbox").mkdir(parents=True)
+    shutil.copy(CLIP, data / "inbox" / "drop.wav")
+    written = data / "transcripts" / "drop.wav.txt"
+    settings = {
+        "MURMUR_CORRECTION_RULES_FILE": str(file),
+        "MURMUR_CORRECTOR_URL": chat.url,
+        "MURMUR_CORRECTOR_LANGUAGES": "pt",
+        "MURMUR_CORRECTION_TIMEOUT_S": "600",
+        "MURMUR_CORRECTOR_TIMEOUT_S": "600",
+    }
+    before = len(chat.asked())
+    with start(data, tmp_path / "first.log", MURMUR_CORRECTOR_MODEL="slow", **settings) as first:
+        task = Client(address(first)).submit(OTHER)
+        wait_until(lambda: written.exists() and len(chat.asked()) > before, "the drop's file and the request to the model")
+        client = Client(address(first))
+        wait_until(lambda: client.request("GET", "/api/jobs?state=SUCCESS").json["jobs"], "the end of the drop's job")
+        text = written.read_text()
+        first.kill()
+    written.unlink()
+    with start(data, tmp_path / "second.log", MURMUR_CORRECTOR_MODEL="good", **settings) as second:
+        status = Client(address(second)).ended(task)
+        assert transcription(status)["text"] == " ".join(
+            chat_server.good(segment["raw_text"]) for segment in transcription(status)["segments"]
+        )
+        wait_until(written.exists, "the drop's file")
+        assert written.read_text() == text == text.upper()
 
 
 def test_a_corrector_that_hangs_leaves_the_raw_text_with_a_warning_and_its_jobs_can_be_cancelled(

@@ -70,8 +70,8 @@ def test_files_that_are_missing_large_or_not_utf8_are_refused(tmp_path: Path) ->
         rules_file.read(file)
 
 
-def is_valid() -> float:
-    return Scrape(metrics.exposition().decode()).total("murmur_correction_rules_valid")
+def is_broken() -> float:
+    return Scrape(metrics.exposition().decode()).total("murmur_correction_rules_broken")
 
 
 class Book:
@@ -113,11 +113,11 @@ def test_a_broken_new_version_changes_nothing_and_is_reported_once(book: Book) -
         assert [book.text(), book.text()] == ["HELLO", "HELLO"]
     assert [each["event"] for each in logs] == ["rules.rejected"]
     assert "line 1, rule 1" in str(book.book.problem)
-    assert is_valid() == 0
+    assert is_broken() == 1
     book.write(GOOD)
     assert book.text() == "HELLO"
     assert book.book.problem is None
-    assert is_valid() == 1
+    assert is_broken() == 0
 
 
 def test_a_deleted_file_changes_nothing(book: Book) -> None:
