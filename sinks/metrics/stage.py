@@ -104,7 +104,7 @@ class MetricsSink:
     async def _watch(self, counter: "Counter", publisher: Publisher, gauges: Gauges, waiting: Waiting) -> None:
         """Until `stop()`. Raises FaustFault when Faust no longer works."""
         watchdog = Watchdog()
-        due_s = check_s = 0.0
+        check_s = 0.0
         while True:
             waiting.check()
             if time.monotonic() >= check_s:
@@ -112,12 +112,11 @@ class MetricsSink:
                 await self._check(counter, watchdog)
             caught_up = await self._answer(counter, counter.has_caught_up(), HANGS_S)
             self._set_not_ready(None if caught_up else "the last day of jobs is being read")
-            if caught_up and time.monotonic() >= due_s:
-                due_s = time.monotonic() + SNAPSHOT_S
+            if caught_up:
                 gauges.jobs, gauges.queue, gauges.lag = tuple(counter.figures(_now())), waiting.figures, waiting.lag
                 figures: list[Figures] = [*gauges.jobs, *([gauges.queue] if gauges.queue else [])]
                 await publisher.publish(figures, _now())
-            await self._answer(counter, asyncio.sleep(LOOK_S), HANGS_S)
+            await self._answer(counter, asyncio.sleep(SNAPSHOT_S if caught_up else LOOK_S), HANGS_S)
 
     async def _check(self, counter: "Counter", watchdog: Watchdog) -> None:
         positions = await self._answer(counter, counter.positions(), HANGS_S)

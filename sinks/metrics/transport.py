@@ -13,7 +13,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from mode.threads import WorkerThread
 
-from runtime.kafka.client import HEARTBEAT_MS, SESSION_TIMEOUT_MS, Kafka
+from runtime.kafka.client import SESSION_TIMEOUT_MS, Kafka
 from runtime.kafka.group_offsets import aiokafka_settings
 from runtime.logs import get_logger
 
@@ -100,7 +100,7 @@ def consumer_settings(kafka: Kafka, group: str) -> dict[str, Any]:
         "group_instance_id": f"{kafka.instance}-metrics" if kafka.instance else None,
         "session_timeout_ms": session_ms,
         "rebalance_timeout_ms": session_ms,
-        "heartbeat_interval_ms": int(kafka.consumer_extra.get("heartbeat.interval.ms", HEARTBEAT_MS)),
+        "heartbeat_interval_ms": session_ms // 3,  # a rebalance need not be noticed as soon as by other stages
         "request_timeout_ms": 30_000,
         "enable_auto_commit": False,
         "auto_offset_reset": "earliest",

@@ -38,9 +38,9 @@ def test_a_plain_connection_needs_none() -> None:
 
 
 def test_times_are_those_of_the_broker_and_the_instance_keeps_its_place_in_the_group() -> None:
-    found = settings(consumer_extra={"session.timeout.ms": 3000, "heartbeat.interval.ms": 300}, instance="pod-1")
+    found = settings(consumer_extra={"session.timeout.ms": 3000}, instance="pod-1")
     assert (found["session_timeout_ms"], found["heartbeat_interval_ms"], found["group_instance_id"]) == (
         3000,
-        300,
+        1000,
         "pod-1-metrics",
     )
