@@ -6,8 +6,8 @@ Fed by `app.py` and `waiting.py`; feeds `stats` and the Prometheus registry.
 import asyncio
 import threading
 import time
-from collections.abc import Coroutine, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Coroutine
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -67,7 +67,8 @@ class MetricsSink:
             stack.callback(self._set_not_ready, "the metrics sink has ended")
             if not wait_for_broker(self._kafka, self._outage, check, self._stopping):  # Faust would end without one
                 return
-            stack.enter_context(_shown(gauges, self._registry))
+            self._registry.register(gauges)
+            stack.callback(self._registry.unregister, gauges)
             waiting = Waiting(self._kafka)
             waiting.start()
             stack.callback(waiting.stop, STOP_S)  # a request to an unavailable broker takes longer; it is a daemon thread
@@ -97,6 +98,8 @@ class MetricsSink:
         """Raises KafkaFault when Faust cannot start, usually since the broker is unavailable."""
         try:
             await self._answer(counter, counter.start(), START_S)
+        except _Stopped:
+            raise
         except Exception as error:
             raise KafkaFault(f"Faust does not start: {error!r}") from error
         log.info("faust.started")
@@ -155,15 +158,6 @@ def check(kafka: Kafka) -> None:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-@contextmanager
-def _shown(gauges: Gauges, registry: CollectorRegistry) -> Iterator[None]:
-    registry.register(gauges)
-    try:
-        yield
-    finally:
-        registry.unregister(gauges)
 
 
 def _run_to_completion(main: Coroutine[Any, Any, None]) -> None:

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from runtime.errors import UsageError
 from runtime.kafka.client import Kafka
+from runtime.kafka.embedded import EmbeddedBroker
 from runtime.kafka.follower import Follower
 from runtime.kafka.per_topic import group_of
 from runtime.stats import Stats
@@ -288,6 +289,32 @@ def test_a_broker_that_is_not_there_is_waited_for() -> None:
         sink.stop()
         thread.join(DEADLINE_S)
     assert not thread.is_alive()
+
+
+def test_a_stop_while_faust_starts_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    starting = threading.Event()
+
+    async def never(_counter: object) -> None:
+        starting.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("sinks.metrics.app.Counter.start", never)
+    failures: list[BaseException] = []
+
+    def run(sink: MetricsSink) -> None:
+        try:
+            sink.run()
+        except BaseException as error:
+            failures.append(error)
+
+    with EmbeddedBroker(topics=(JOBS, STATS)) as broker:
+        sink = MetricsSink(broker.kafka(), CollectorRegistry())
+        thread = threading.Thread(target=run, args=(sink,))
+        thread.start()
+        assert starting.wait(DEADLINE_S)
+        sink.stop()
+        thread.join(DEADLINE_S)
+    assert failures == []
 
 
 def test_topics_that_are_missing_are_named(kafka: Kafka) -> None:
