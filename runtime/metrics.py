@@ -39,6 +39,7 @@ DROP_BYTES = Counter("murmur_drop_bytes", "bytes of objects that became jobs")
 # Slicer
 FILES_SLICED = Counter("murmur_files_sliced", "files that the slicer has finished, by outcome", ("outcome",))
 FILES_WAITING = Gauge("murmur_files_waiting", "files that the slicer has read from Kafka and not begun, for lack of a slot")
+FILES_FOUND_SLICED = Counter("murmur_files_found_sliced", "files of which an earlier run had kept the chunks: not decoded again")
 DECODE_SECONDS = Histogram("murmur_decode_seconds", "CPU time of decoding one file", buckets=STEP_S)
 VAD_SECONDS = Histogram("murmur_vad_seconds", "CPU time of speech detection in one file", buckets=STEP_S)
 DECODED_AUDIO_SECONDS = Counter("murmur_decoded_audio_seconds", "length of the files that were decoded to their end")

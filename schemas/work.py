@@ -169,6 +169,11 @@ class SliceClosed(Value):
     decode_s: float | None = Field(None, description="CPU time of decoding")
     vad_s: float | None = Field(None, description="CPU time of speech detection")
     decoder_peak_memory_bytes: int | None = None
+    audio_run: str | None = Field(
+        None,
+        description="the earlier run that has written the chunks' audio, where the file was not decoded again",
+        exclude_if=lambda audio_run: audio_run is None,
+    )
 
 
 class ChunkTranscribed(Value):

@@ -33,7 +33,8 @@ from schemas.work import (
 
 Event = JobRequested | CancelRequested | CacheCleared | WorkReported
 DECODES_MAX = 2  # the first, and one more when chunk audio is missing
-CLOSING = ("audio_info", "chunks", "decode_s", "vad_s", "decoder_peak_memory_bytes")  # of the closing record, kept in the state
+# Of the closing record, kept in the state.
+CLOSING = ("audio_info", "chunks", "decode_s", "vad_s", "decoder_peak_memory_bytes", "audio_run")
 OF_ONE_OBJECT = frozenset({"audio_gone", "content_changed"})  # failures of the object that was read, not of its content
 
 

@@ -46,6 +46,7 @@ class WorkState(Value):
     decode_s: float | None = None
     vad_s: float | None = None
     decoder_peak_memory_bytes: int | None = None
+    audio_run: str | None = None
     trace: Trace = None
     correction: Correcting | None = None
 

@@ -26,7 +26,7 @@ def second_transcription(
         slice_id=work.slice_id,
         span=chunk.span,
         pieces=chunk.pieces,
-        audio=ObjectRef(bucket=work_bucket, key=keys.chunk_key(work.slice_id, state.run, chunk.span)),
+        audio=ObjectRef(bucket=work_bucket, key=keys.chunk_key(work.slice_id, state.audio_run or state.run, chunk.span)),
         audio_sha256=first.audio_sha256,
         model=work.model,
         decoding=work.decoding.model_copy(update={"language": language}),

@@ -3,7 +3,6 @@
 Fed by `stage` with a DecodeRequested; its results go back as Steps. Waits while the store is unavailable.
 """
 
-import hashlib
 import threading
 import time
 from collections.abc import Callable
@@ -13,10 +12,12 @@ from functools import partial
 from processors.slicer.attempts import Attempts
 from processors.slicer.audio import Progress
 from processors.slicer.cutter import Chunk
+from processors.slicer.kept_slices import KeptChunk, KeptSlices, SliceIndex, kept
 from processors.slicer.named import NamedContent
 from processors.slicer.sandbox.process import DecoderDied
 from processors.slicer.slicing import Closed, Cut, Event, Opened, Slicer
 from processors.slicer.slots import Slots
+from processors.slicer.track import too_long
 from runtime import metrics
 from runtime.backoff import store_backoff
 from runtime.errors import Invalid, Retry
@@ -27,7 +28,7 @@ from runtime.logs import get_logger
 from runtime.objects import NotFound, ObjectStore, StoreUnavailable
 from runtime.objects.keys import chunk_key
 from runtime.objects.store import Replaced
-from schemas.record import Failure, Lane
+from schemas.record import Failure, Lane, ObjectRef
 from schemas.topics import CHUNK_RESULTS, CHUNKS_BULK, CHUNKS_INTERACTIVE
 from schemas.work import (
     SAMPLE_RATE_HZ,
@@ -37,6 +38,7 @@ from schemas.work import (
     SliceClosed,
     SlicedChunk,
     SliceOpened,
+    Span,
     WorkEvent,
     WorkFailed,
     WorkReported,
@@ -100,7 +102,8 @@ class FileWork:
         self._opened = False
         self._lane = _Lane(self.request, context.interactive_max_s)
         self._through = _published_through(record.checkpoint)
-        self._cuts = 0  # chunks of this pass over the file, those included that were published before
+        self._kept = KeptSlices(context.objects, context.work_bucket)
+        self._cut: list[KeptChunk] = []  # in this pass over the file, those included that were published before
 
     def stop(self) -> None:
         """The thread ends soon and emits nothing more."""
@@ -198,13 +201,16 @@ class FileWork:
         work = self.request.work
         if (work.audio.size_bytes or 0) > self._context.max_bytes:  # only a drop: the gateway refuses such an upload
             raise Invalid("too_large", f"{work.audio.size_bytes} bytes; the limit is {self._context.max_bytes}")
+        # A later attempt is made because audio of a chunk was lost: all of it is written again.
+        if self.request.attempt == 0 and (index := self._kept.find(work.slice_id)) is not None:
+            return self._use(index)
         with self._context.objects.open(work.audio) as file:
             unchanged = partial(self._context.objects.is_unchanged, work.audio, file)
             content = NamedContent(file, work.audio_id, unchanged)
             content.verify(self._check)
             is_doubtful = content.is_doubtful
             try:
-                self._cuts = 0
+                self._cut.clear()
                 for event in self._context.slicer.slice(content, work.slicing, self._check):
                     if isinstance(event, Closed):
                         content.verify(self._check)
@@ -214,6 +220,21 @@ class FileWork:
             except Invalid:
                 content.verify(self._check)
                 raise
+
+    def _use(self, index: SliceIndex) -> None:
+        """As if the file had been decoded: it has the same bytes, and they were cut in the same way."""
+        if index.audio_info.duration_s > self._context.slicer.max_audio_s:
+            raise too_long(self._context.slicer.max_audio_s)
+        metrics.FILES_FOUND_SLICED.inc()
+        self._on_event(Opened(index.audio_info))
+        self._cut.clear()
+        for each in index.chunks:
+            self._check()
+            if each.chunk.span[1] > self._through:
+                self._announce(each, index.audio(self._context.work_bucket, each))
+            self._cut.append(each)
+        chunks = tuple(SlicedChunk(span=each.chunk.span, pieces=each.pieces) for each in index.chunks)
+        self._close(SliceClosed(audio_info=index.audio_info, chunks=chunks, decode_s=0.0, vad_s=0.0, audio_run=index.run))
 
     def _compare(self, cut: Cut) -> None:
         """Raises Replaced unless an earlier attempt has published the same audio: it may have read another content."""
@@ -236,22 +257,30 @@ class FileWork:
                     self._emit(self, Step(outputs=[_report(self.request, opened)], of=self.record))
                     self._opened = True
             case Cut(chunk, pcm):
+                each = kept(chunk, pcm)
                 if chunk.span[1] > self._through:
-                    self._publish(chunk, pcm)
-                self._cuts += 1
+                    self._announce(each, self._stored(chunk, pcm))
+                self._cut.append(each)
             case Closed() as closed:
                 _count(closed)
-                lane = self._lane.of(closed.chunks[-1]) if closed.chunks else self._lane.now
-                self._emit(self, Step(outputs=[_report(self.request, _closing(closed, lane))], settles=self.record))
+                self._kept.keep(self.request.work.slice_id, self.request.run, closed.info, self._cut)
+                self._close(_closing(closed))
 
-    def _publish(self, chunk: Chunk, pcm: bytes) -> None:
-        """Stores the audio first, then emits the record that refers to it."""
-        work = self.request.work
-        key = chunk_key(work.slice_id, self.request.run, chunk.span)
+    def _close(self, closed: SliceClosed) -> None:
+        last = closed.chunks[-1].span if closed.chunks else None
+        closed = closed.model_copy(update={"lane": self._lane.now if last is None else self._lane.of(last)})
+        self._emit(self, Step(outputs=[_report(self.request, closed)], settles=self.record))
+
+    def _stored(self, chunk: Chunk, pcm: bytes) -> ObjectRef:
+        key = chunk_key(self.request.work.slice_id, self.request.run, chunk.span)
         try:
-            stored = self._context.objects.put(self._context.work_bucket, key, pcm)
+            return self._context.objects.put(self._context.work_bucket, key, pcm).ref
         except NotFound as error:
             raise StoreUnavailable(f"the bucket {self._context.work_bucket!r} is missing") from error
+
+    def _announce(self, each: KeptChunk, audio: ObjectRef) -> None:
+        """Emits the record of a chunk whose audio is in the store."""
+        work, chunk = self.request.work, each.chunk
         ready = ChunkReady(
             work_id=work.work_id,
             run=self.request.run,
@@ -260,12 +289,12 @@ class FileWork:
             pieces=chunk.pieces,
             speech=chunk.speech,
             vad=work.slicing.vad,
-            audio=stored.ref,
-            audio_sha256=stored.sha256 or hashlib.sha256(pcm).hexdigest(),
+            audio=audio,
+            audio_sha256=each.sha256,
             model=work.model,
             decoding=work.decoding,
-            lane=self._lane.of(chunk),
-            index=self._cuts,
+            lane=self._lane.of(chunk.span),
+            index=len(self._cut),
             trace=self.request.trace,
         )
         topic = CHUNKS_INTERACTIVE if ready.lane == "interactive" else CHUNKS_BULK
@@ -289,12 +318,11 @@ def _report(request: DecodeRequested, event: WorkEvent) -> Output:
     return Output(CHUNK_RESULTS, work_id, WorkReported(work_id=work_id, run=request.run, event=event, trace=request.trace))
 
 
-def _closing(closed: Closed, lane: Lane) -> SliceClosed:
+def _closing(closed: Closed) -> SliceClosed:
     sliced = tuple(SlicedChunk(span=chunk.span, pieces=chunk.pieces) for chunk in closed.chunks)
     usage = closed.usage
     return SliceClosed(
         audio_info=closed.info,
-        lane=lane,
         chunks=sliced,
         decode_s=usage and usage.cpu_s,
         vad_s=closed.vad_s,
@@ -334,6 +362,6 @@ class _Lane:
         """Of the first chunk."""
         return self._requested or ("interactive" if self._short else "bulk")
 
-    def of(self, chunk: Chunk) -> Lane:
-        is_long = chunk.span[0] > self._max_s * SAMPLE_RATE_HZ
+    def of(self, span: Span) -> Lane:
+        is_long = span[0] > self._max_s * SAMPLE_RATE_HZ
         return "bulk" if is_long and not self._requested else self.now

@@ -66,6 +66,11 @@ def chunk_key(slice_id: str, run: str, span: Span) -> str:
     return f"{CHUNKS}{slice_id}/{run}/{span[0]}-{span[1]}"
 
 
+def slice_index_key(slice_id: str) -> str:
+    """Lists the chunks of a file that was read to its end. After them in the order of keys."""
+    return f"{CHUNKS}{slice_id}/index.json"
+
+
 def transcript_key(work_id: str) -> str:
     return f"{TRANSCRIPTS}{work_id}.json"
 

@@ -11,6 +11,7 @@ import pytest
 from processors.slicer.slots import Slots
 from processors.slicer.worker import FileWork
 from runtime.kafka.messages import Received, Step
+from runtime.objects.keys import slice_index_key
 from schemas.work import DecodeRequested, SliceClosed, SliceOpened, WorkEvent, WorkFailed, WorkReported
 from tests.unit.processors.slicer.bench import AUDIO, Bench
 
@@ -117,6 +118,7 @@ def test_a_changed_file_is_not_blamed_for_what_the_decoder_makes_of_it(bench: Be
         path.write_bytes(b"no audio at all")
 
     assert run(bench, request(bench))[-1].kind == "slice.closed"
+    bench.store.delete("work", slice_index_key(request(bench).event.work.slice_id))  # else it would not be read again
     failed = run(bench, request(bench), spoil)[-1]
     assert isinstance(failed, WorkFailed)
     assert failed.failure.reason == "content_changed"
