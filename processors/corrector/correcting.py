@@ -89,7 +89,7 @@ class Correcting:
             metrics.CORRECTIONS.labels("known").inc()
             return WorkCorrected(owner=request.owner, corrected=self._transcripts.corrected_ref(known))
         transcript = await self._corrected(raw, plan, plan.version, request)
-        ref = await asyncio.to_thread(self._transcripts.write_corrected, transcript)
+        ref = await asyncio.to_thread(self._transcripts.write_corrected, transcript, request.run)
         _report(request, transcript)
         return WorkCorrected(owner=request.owner, corrected=ref)
 

@@ -41,16 +41,19 @@ class Transcripts:
         self._remember(key, info.etag, transcript)
         return info.ref
 
-    def write_corrected(self, transcript: Transcript) -> ObjectRef:
-        """As `write()`, beside the raw one."""
+    def write_corrected(self, transcript: Transcript, run: str = "") -> ObjectRef:
+        """As `write()`, beside the raw one. One that is not complete is only for the jobs of this `run`: later ones, for which it
+        is corrected again, have another under another key."""
         assert transcript.correction is not None
-        key = keys.corrected_key(transcript.work_id, transcript.correction.version)
+        version = transcript.correction.version
+        name = version if transcript.correction.is_complete else f"{version}-{run}"
+        key = keys.corrected_key(transcript.work_id, name)
         info = self._objects.put(self._bucket, key, codec.encode(transcript), content_type="application/json")
         self._remember(key, info.etag, transcript)
         return info.ref
 
     def corrected_ref(self, transcript: Transcript) -> ObjectRef:
-        """Where `write_corrected()` has put it."""
+        """Where `write_corrected()` has put it, if it is complete."""
         assert transcript.correction is not None
         return ObjectRef(bucket=self._bucket, key=keys.corrected_key(transcript.work_id, transcript.correction.version))
 

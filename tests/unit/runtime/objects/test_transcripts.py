@@ -121,6 +121,24 @@ def test_a_corrected_text_that_was_deleted_is_replaced_by_the_raw_one_with_a_war
     assert (found.text, [warning.code for warning in found.warnings]) == (raw.text, ["uncorrected"])
 
 
+def test_a_correction_that_was_completed_later_is_not_that_of_the_earlier_job(store: DirectoryStore) -> None:
+    """Also for a reader that has the earlier one in memory: both are of the same transcript and the same rules."""
+    raw, writer, reader = transcript(1), Transcripts(store, "work"), Transcripts(store, "work")
+    texts = [corrected(raw, is_complete=False), corrected(raw, is_complete=False), corrected(raw)]
+    results = [
+        ResultSummary(
+            transcript=writer.write(raw),
+            language="pt",
+            duration_s=2.0,
+            speech_s=1.0,
+            transcribed_at=raw.created_at,
+            corrected=writer.write_corrected(text.model_copy(update={"text": str(number)}), f"0-{number}"),
+        )
+        for number, text in enumerate(texts)
+    ]
+    assert [reader.read_result(WORK_ID, result).text for result in results] == ["0", "1", "2"]
+
+
 def test_only_a_complete_correction_of_this_transcript_is_used_again(store: DirectoryStore) -> None:
     raw, transcripts = transcript(1), Transcripts(store, "work")
     assert transcripts.read_corrected(WORK_ID, "v1", raw.created_at) is None
