@@ -23,7 +23,7 @@ from sinks.webhooks.attempt import Answer, Order
 from sinks.webhooks.recipients import Recipient, Recipients
 
 log = get_logger(__name__)
-ATTEMPTS_MAX = 256  # at a time
+ATTEMPTS_MAX = 256  # at a time for receivers that take what they get, and as many for all others: these may hang
 Post = Callable[[aiohttp.ClientSession, Order, bytes], Awaitable[Answer]]
 ReadBody = Callable[[WebhookDelivery], Awaitable[bytes]]
 Sleep = Callable[[float], Awaitable[object]]
@@ -64,6 +64,7 @@ class Courier:
         self._sleep = sleep
         self._clock = recipients.clock
         self._places = asyncio.Semaphore(ATTEMPTS_MAX)
+        self._trials = asyncio.Semaphore(ATTEMPTS_MAX)
         self._outage = Outage("webhooks")  # of the store
 
     async def attempt(self, order: Order) -> Result:
@@ -86,7 +87,7 @@ class Courier:
             await recipient.evidence()
             if wait_s := recipient.overload_s(self._clock()):
                 return Postponed(wait_s)
-        async with recipient.places:
+        async with recipient.turn():
             if not recipient.is_tripped or order.is_last:
                 return await self._unless_asked(order, recipient)
             async with recipient.probe:  # those behind it wait for its result
@@ -100,7 +101,7 @@ class Courier:
         asked_s = recipient.asked_until_s - self._clock()
         if order.may_wait and asked_s > 0:
             return Postponed(asked_s)
-        async with self._places:
+        async with self._places if recipient.is_proven else self._trials:
             return await self._send(order, recipient)
 
     async def _send(self, order: Order, recipient: Recipient) -> Attempted:

@@ -6,8 +6,8 @@ probe now and then. One event loop.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -15,8 +15,10 @@ import aiohttp
 from sinks.webhooks.attempt import Answer
 
 PLACES = 8  # attempts at a time for one receiver
+TRIALS = 2  # of them for one whose last attempt was not delivered, or that has had none: many may hang at the same time
 QUEUE_MAX = 64  # deliveries in memory for one receiver, if it would take long to work them off
 WAIT_MAX_S = 5.0  # so long
+TRIAL_QUEUE_MAX = 4  # the same for a receiver without a success
 EVIDENCE_S = 1.0  # how long a burst waits for the first answer of a receiver, which says how fast it is
 TRIPS_AFTER = 5  # attempts in a row that failed open the circuit
 OPEN_S = 30.0  # until a probe; twice as long after each probe that failed, up to
@@ -29,13 +31,15 @@ Clock = Callable[[], float]
 
 @dataclass(slots=True)
 class Recipient:
-    """`trips_s`: how long its circuit is open at first. `failures`: attempts in a row that failed. `asked_until_s`: until when
-    nothing is wanted, as the receiver has said."""
+    """`trips_s`: how long its circuit is open at first. `is_proven`: its last attempt was delivered. `failures`: how many
+    in a row were not. `asked_until_s`: until when nothing is wanted, as the receiver has said."""
 
     trips_s: float = OPEN_S
     places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PLACES))
+    trials: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(TRIALS))
     probe: asyncio.Lock = field(default_factory=asyncio.Lock)
     in_flight: int = 0
+    is_proven: bool = False
     failures: int = 0
     open_until_s: float = 0.0
     asked_until_s: float = 0.0
@@ -55,19 +59,35 @@ class Recipient:
     def overload_s(self, now_s: float) -> float:
         """How long a delivery has to wait although the receiver is not known to be down: 0 when it need not."""
         hangs_s = now_s - min(self.began_s, default=now_s)
-        queue_s = self.in_flight * max(self.average_s, hangs_s) / PLACES
-        is_full = self.in_flight > QUEUE_MAX and queue_s > WAIT_MAX_S
+        pace_s = max(self.average_s, hangs_s)
+        if self.is_proven:
+            queue_s = self.in_flight * pace_s / PLACES
+            is_full = self.in_flight > QUEUE_MAX and queue_s > WAIT_MAX_S
+        else:
+            queue_s = self.in_flight * pace_s / TRIALS
+            is_full = self.in_flight > TRIAL_QUEUE_MAX and queue_s > EVIDENCE_S
         return max(0.0, self.asked_until_s - now_s, queue_s if is_full else 0.0)
 
     async def evidence(self) -> None:
         """Waits for its first answer, not for long, where much is to be sent to a receiver of which nothing is known yet."""
-        if self.in_flight > QUEUE_MAX and not self.answered.is_set():
+        if self.in_flight > TRIAL_QUEUE_MAX and not self.answered.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.answered.wait(), EVIDENCE_S)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """One of its places, when there is one."""
+        async with self.places:
+            if self.is_proven:
+                yield
+            else:
+                async with self.trials:
+                    yield
 
     def note(self, answer: Answer, took_s: float, now_s: float) -> None:
         """After an attempt."""
         self.answered.set()
+        self.is_proven = answer.outcome == "delivered"
         self.average_s += WEIGHT * (took_s - self.average_s) if self.average_s else took_s
         if answer.outcome == "delivered":
             self.failures, self.asked_until_s = 0, 0.0

@@ -15,7 +15,7 @@ from schemas.codec import Undecodable
 from schemas.webhooks import WebhookDelivery
 from sinks.webhooks.attempt import Answer, Order
 from sinks.webhooks.courier import Attempted, Courier, Postponed, Result
-from sinks.webhooks.recipients import OPEN_S, PLACES, QUEUE_MAX, TRIPS_AFTER, Recipients
+from sinks.webhooks.recipients import OPEN_S, QUEUE_MAX, TRIALS, TRIPS_AFTER, Recipients
 from tests.unit.sinks.webhooks.scene import NOW, SIGNER, URL, delivery, order
 from tests.waiting import DEADLINE_S
 
@@ -190,7 +190,7 @@ class Stuck(Receiver):
 
     async def post(self, *arguments: Any, **options: Any) -> Answer:
         self.most += 1
-        if self.most == PLACES:
+        if self.most == TRIALS:
             self.full.set()
         await self.let.wait()
         return OK
@@ -208,7 +208,7 @@ def test_a_receiver_has_its_places_and_others_have_theirs() -> None:
         waiting = [asyncio.ensure_future(sending.attempt(order(number, "dead"))) for number in range(QUEUE_MAX)]
         await asyncio.wait_for(dead.full.wait(), DEADLINE_S)
         assert outcome(await asyncio.wait_for(sending.attempt(order(999, "healthy")), DEADLINE_S)) == "delivered"
-        assert dead.most == PLACES
+        assert dead.most == TRIALS
         dead.let.set()
         assert {outcome(result) for result in await asyncio.gather(*waiting)} == {"delivered"}
 

@@ -1,7 +1,7 @@
 """What is known of a receiver: its circuit, its pace, and the pause that it has asked for."""
 
 from sinks.webhooks.attempt import Answer
-from sinks.webhooks.recipients import OPEN_MAX, OPEN_S, PLACES, QUEUE_MAX, TRIPS_AFTER, Recipient
+from sinks.webhooks.recipients import OPEN_MAX, OPEN_S, PLACES, QUEUE_MAX, TRIAL_QUEUE_MAX, TRIPS_AFTER, Recipient
 
 OK = Answer("delivered", "status 200", 200)
 DOWN = Answer("failed", "status 500", 500)
@@ -45,13 +45,29 @@ def test_a_pause_that_it_asks_for_is_kept_until_it_takes_something() -> None:
 
 
 def test_a_long_queue_matters_only_where_it_takes_long() -> None:
-    fast, slow = Recipient(in_flight=QUEUE_MAX + 1, average_s=0.02), Recipient(in_flight=QUEUE_MAX + 1, average_s=2.0)
+    fast = Recipient(in_flight=QUEUE_MAX + 1, average_s=0.02, is_proven=True)
+    slow = Recipient(in_flight=QUEUE_MAX + 1, average_s=2.0, is_proven=True)
     assert fast.overload_s(0.0) == 0.0
     assert slow.overload_s(0.0) == (QUEUE_MAX + 1) * 2.0 / PLACES
-    assert Recipient(in_flight=QUEUE_MAX, average_s=2.0).overload_s(0.0) == 0.0
+    assert Recipient(in_flight=QUEUE_MAX, average_s=2.0, is_proven=True).overload_s(0.0) == 0.0
 
 
 def test_what_hangs_counts_as_slow_before_its_time_is_over() -> None:
-    hanging = Recipient(in_flight=QUEUE_MAX + 1, began_s=[0.0, 3.0])
+    hanging = Recipient(in_flight=QUEUE_MAX + 1, began_s=[0.0, 3.0], is_proven=True)
     assert hanging.overload_s(0.1) == 0.0
     assert hanging.overload_s(4.0) > 0.0
+
+
+def test_a_receiver_without_a_success_keeps_only_a_few_waiting_while_it_hangs() -> None:
+    assert Recipient(in_flight=TRIAL_QUEUE_MAX, began_s=[0.0]).overload_s(9.0) == 0.0
+    assert Recipient(in_flight=TRIAL_QUEUE_MAX + 1, began_s=[0.0]).overload_s(9.0) > 0.0
+    assert Recipient(in_flight=TRIAL_QUEUE_MAX + 1, began_s=[0.0], is_proven=True).overload_s(9.0) == 0.0
+
+
+def test_only_the_last_attempt_proves_a_receiver() -> None:
+    recipient = Recipient()
+    proven = []
+    for answer in (OK, DOWN, OK):
+        recipient.note(answer, 0.1, 0.0)
+        proven.append(recipient.is_proven)
+    assert proven == [True, False, True]
