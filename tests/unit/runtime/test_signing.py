@@ -9,6 +9,7 @@ from nacl.signing import VerifyKey
 from pydantic import SecretStr
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
+from examples.webhook_receiver import PublicKeyWebhook
 from runtime.errors import UsageError
 from runtime.masking import masked
 from runtime.settings import Settings
@@ -74,6 +75,23 @@ def test_an_ed25519_signature_is_verified_with_the_public_key() -> None:
     assert verified_with(public, headers)
     assert not verified_with(other, headers)
     assert not verified_with(public, headers | {"webhook-id": "msg_2"})
+
+
+def test_the_receiver_of_the_examples_verifies_with_the_public_key() -> None:
+    key, other = new_private_key(), new_private_key()
+    public = public_key(key)
+    assert public is not None
+    receiver = PublicKeyWebhook(public)
+    now = datetime.now(UTC)
+    receiver.verify(BODY, Signer(other, SECRET, key).headers("msg_1", BODY, now))
+    for headers in (
+        Signer(other, SECRET).headers("msg_1", BODY, now),
+        Signer(key).headers("msg_1", BODY, now - timedelta(minutes=10)),
+        Signer(key).headers("msg_1", BODY + b" ", now),
+        {},
+    ):
+        with pytest.raises(WebhookVerificationError):
+            receiver.verify(BODY, headers)
 
 
 def test_an_ed25519_signature_is_that_of_other_senders() -> None:
