@@ -85,6 +85,7 @@ def deliveries(gateway: RunningGateway, recipient: str) -> list[WebhookDelivery]
 
 def keys_of(endpoint: WebhookEndpoint) -> list[str]:
     sealer = Sealer(SecretStr(KEY))
+    assert all(secret.secret.startswith(SEALED) for secret in endpoint.secrets)
     return [sealer.open(secret) for secret in endpoint.secrets_at(datetime.now(UTC))]
 
 
