@@ -84,8 +84,8 @@ class CacheTable:
         self._add(bytes.fromhex(work_id), row)
 
     def restore(self, key: bytes, raw: bytes) -> None:
-        """Puts the entry of a changelog record into a table without an entry of this work, in a third of the time that reading
-        and putting it takes. Raises as `CacheEntry.read()`."""
+        """Puts the entry of a changelog record into a table without an entry of this work, faster than by reading and putting it.
+        Raises as `CacheEntry.read()`."""
         data = orjson.loads(raw)
         place = data["transcript"]
         if place is None:

@@ -15,7 +15,7 @@ from processors.coordinator.cache import CacheTable
 from processors.coordinator.entries import UNREADABLE, Change, ChunkState, JobState, WorkState, unreadable
 from processors.coordinator.tally import Tally
 from schemas.jobs import Job
-from schemas.topics import CACHE_CHANGELOG
+from schemas.topics import CACHE_CHANGELOG, JOBS_CHANGELOG
 from schemas.work import Span
 
 EXPIRED_MAX = 20  # entries of a table that one event may delete: each is a record in its transaction
@@ -52,11 +52,13 @@ class Tables:
 
     def restore(self, topic: str, key: bytes, raw: bytes) -> None:
         """Applies a record of a changelog, one of each key. Raises MurmurError: without the entry a job would be lost."""
-        if topic != CACHE_CHANGELOG.name:
-            self.apply(Change.read(topic, key, raw))
-            return
         try:
-            self.cache.restore(key, raw)
+            if topic == CACHE_CHANGELOG.name:
+                self.cache.restore(key, raw)
+            elif topic == JOBS_CHANGELOG.name:
+                self._add_job(key.decode(), JobState.read(raw))
+            else:
+                self.apply(Change.read(topic, key, raw))
         except UNREADABLE as error:
             raise unreadable(topic, key, error) from error
 
@@ -77,10 +79,16 @@ class Tables:
         if (old := self.jobs.get(job_id)) is not None:
             _set_of(self.waiting, old.work_id, job_id, None)
             self.ended.pop(job_id, None)
-        _set(self.jobs, job_id, state)
-        if state is not None and state.job is not None:
+        if state is None:
+            self.jobs.pop(job_id, None)
+        else:
+            self._add_job(job_id, state)
+
+    def _add_job(self, job_id: str, state: JobState) -> None:
+        self.jobs[job_id] = state
+        if state.job is not None:
             _set_of(self.waiting, state.work_id, job_id, state.job)
-        elif state is not None and state.ended_at is not None:
+        elif state.ended_at is not None:
             self.ended[job_id] = state.ended_at
 
     def take_overdue(self, now: datetime) -> list[str]:

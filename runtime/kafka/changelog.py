@@ -6,13 +6,13 @@ owner left open is committed or aborted before the new owner continues.
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from runtime.errors import BrokerUnavailable, KafkaFault
-from runtime.kafka.client import Kafka, partition_of
+from runtime.kafka.client import Kafka
 from runtime.kafka.messages import Partition
 from schemas.topics import Topic
 
@@ -58,8 +58,9 @@ def read(kafka: Kafka, topics: Sequence[Topic], numbers: Sequence[int]) -> Itera
         _fetch_leaders(kafka, consumer, topics)
         consumer.assign([TopicPartition(kafka.prefix + p.topic, p.number, OFFSET_BEGINNING) for p in left])
         progress_s = time.monotonic()
+        names = {(kafka.prefix + p.topic, p.number): p for p in left}  # partition_of() takes as long as reading the record
         while left:
-            if entries := _batch(kafka, consumer, left):
+            if entries := _batch(consumer, names, left):
                 progress_s = time.monotonic()
                 yield from entries
             elif time.monotonic() > progress_s + STALLED_S:
@@ -85,11 +86,11 @@ def _fetch_leaders(kafka: Kafka, consumer: Consumer, topics: Sequence[Topic]) ->
         raise KafkaFault(f"the broker does not answer: {error}") from error
 
 
-def _batch(kafka: Kafka, consumer: Consumer, left: dict[Partition, int]) -> list[Entry]:
-    """Removes partitions that have been read to their end from `left`."""
+def _batch(consumer: Consumer, names: Mapping[tuple[str, int], Partition], left: dict[Partition, int]) -> list[Entry]:
+    """Removes partitions that have been read to their end from `left`. `names`: as the broker has them."""
     entries = []
     for message in consumer.consume(BATCH_MAX, 0.1):
-        partition, next_offset = partition_of(message, kafka.prefix), message.offset() or 0
+        partition, next_offset = names[message.topic() or "", message.partition() or 0], message.offset() or 0
         if error := message.error():
             if error.code() != KafkaError._PARTITION_EOF:
                 raise KafkaFault(error.str())
