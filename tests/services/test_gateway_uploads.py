@@ -145,3 +145,15 @@ def filled(size_bytes: int) -> bytes:
     content = spoken(padding_bytes=max(16, size_bytes - bare + 16))
     assert not size_bytes or len(content) == size_bytes
     return content
+
+
+def test_the_metadata_of_an_object_are_options_of_its_job(system: Installation, watched: Watched) -> None:
+    options = {"murmur-language": "pt", "Murmur-Formats": "srt,words", "murmur-priority": "low", "author": "Ana"}
+    key = system.put("with options.wav", spoken(), Metadata=options)
+    requested = watched.take(event_of(system, key))
+    assert (requested.work.decoding.language, requested.job.lane, requested.refused) == ("pt", "bulk", None)
+    assert requested.job.files == (f"{key}.srt", f"{key}.words.json")
+    assert b" --> " in system.file(requested.job.files[0])
+    assert b'"words"' in system.file(requested.job.files[1])  # the last one that is written
+    listed = system.s3.list_objects_v2(Bucket="results", Prefix=key)["Contents"]
+    assert {each["Key"] for each in listed} == set(requested.job.files)
