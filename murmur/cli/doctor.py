@@ -129,6 +129,8 @@ def examine_dev(settings: "Settings") -> Iterator[Check]:
     yield _disk(settings)
     yield _port(settings)
     yield _access(settings)
+    if settings.corrects:
+        yield _correction(settings)
 
 
 def examine_cluster(settings: "Settings") -> Iterator[Check]:
@@ -266,6 +268,19 @@ def _access(settings: "Settings") -> Check:
         return Check("access", f"no API keys; the gateway can be reached from {where}", advice=advice)
     owners = sorted({key.owner for key in keys})
     return Check("access", f"{len(keys)} API key{'' if len(keys) == 1 else 's'}, of {', '.join(owners)}")
+
+
+def _correction(settings: "Settings") -> Check:
+    """The rules and the model's server, as far as that can be said without a request."""
+    from processors.corrector import rules_file
+    from processors.corrector.endpoint import Endpoint
+
+    try:
+        rules = rules_file.read(settings.correction_rules_file) if settings.correction_rules_file is not None else ()
+        model = Endpoint(settings).model if settings.corrector_url is not None else None
+    except MurmurError as error:
+        return Check("corrected text", "the corrector would not start", str(error))
+    return Check("corrected text", f"{len(rules)} rule{'' if len(rules) == 1 else 's'}, {model or 'no'} model")
 
 
 def _is_murmur(where: str) -> bool:

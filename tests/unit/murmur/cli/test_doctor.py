@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from murmur.cli.doctor import Check, confinement, examine, has_cluster, summary
+from murmur.cli.doctor import Check, confinement, examine, examine_dev, has_cluster, summary
 from runtime import api_keys
 from runtime.models.catalogue import DEMO_DIR
 from runtime.settings import Settings
@@ -100,3 +100,21 @@ def test_who_may_use_the_gateway_is_reported(tmp_path: Path) -> None:
     assert (opened.fix, opened.advice) == (None, "everybody there may use it")
     line = api_keys.line("alice", api_keys.new_key())
     assert access(data_dir=tmp_path, gateway_host="0.0.0.0", api_keys=line).found == "1 API key, of alice"
+
+
+def test_the_rules_of_corrected_text_are_checked_where_there_are_any(tmp_path: Path) -> None:
+    file = tmp_path / "rules.yaml"
+
+    def correction(**more: object) -> list[tuple[str, str | None]]:
+        settings = Settings.model_validate({"data_dir": tmp_path, "model": "demo", **more})
+        return [(check.found, check.fix) for check in examine_dev(settings) if check.name == "corrected text"]
+
+    assert correction() == []
+    file.write_text("rules: [{casing: upper}]")
+    assert correction(correction_rules_file=file) == [("1 rule, no model", None)]
+    assert correction(corrector_url="http://127.0.0.1:1/v1", corrector_model="good") == [("0 rules, good model", None)]
+    ((_, fix),) = correction(corrector_url="http://127.0.0.1:1/v1")
+    assert "MURMUR_CORRECTOR_MODEL" in str(fix)
+    file.write_text("rules: [{casing: loud}]")
+    ((_, fix),) = correction(correction_rules_file=file)
+    assert "line 1, rule 1" in str(fix)
