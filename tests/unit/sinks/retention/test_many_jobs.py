@@ -1,0 +1,145 @@
+"""Many jobs with a compressed clock: at the end store, view, tables and ledger are as they were at the beginning."""
+
+import os
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from processors.coordinator.stage import Coordinator
+from processors.coordinator.tables import Tables
+from producers.gateway.view.view import View
+from runtime.kafka.client import Kafka
+from runtime.kafka.messages import Output, Partition, Received
+from runtime.objects import keys
+from runtime.objects.transcripts import Transcripts
+from schemas import codec
+from schemas.jobs import Job, JobRequested, Work
+from schemas.record import ObjectRef, Record
+from schemas.topics import CHUNK_RESULTS, JOBS, REQUESTS, REVOCATIONS
+from schemas.work import WorkReported
+from tests.unit.processors.coordinator.test_decide import closed, text
+from tests.unit.sinks.retention.bench import DAY, MODEL, Bench, digest
+
+JOBS_COUNT = 480  # more of them take longer, and leave no more: 10,000 by hand
+JOBS_A_DAY = 12  # 40 days
+SPAN = (0, 16_000)
+
+
+class Installation(Bench):
+    """A coordinator with one partition, a gateway's view and the retention stage, on one clock."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.view = View(folder / "view.sqlite3", notes_s=self.settings.ended_jobs_s)
+        self.view.open()
+        self.view.follow("cluster")
+        transcripts = Transcripts(self.store, self.settings.work_bucket)
+        self.coordinator = Coordinator(Kafka("127.0.0.1:1"), transcripts, self.settings)
+        self.tables = self.coordinator._tables[0] = Tables()
+        self.revoked: set[str] = set()  # what a follower of `revocations` holds
+        self._offsets: dict[str, int] = {}
+
+    def decide(self, topic: str, event: Record) -> None:
+        record = self._received(topic, b"", event)
+        self._read(self.coordinator._outputs(record, self.now))
+
+    def expire(self) -> None:
+        while steps := list(self.coordinator._upkeep(0, self.now)):
+            for step in steps:
+                self._read(list(step.outputs))
+
+    def _read(self, outputs: list[Output]) -> None:
+        """As their topics' readers."""
+        records = []
+        for output in outputs:
+            value = output.value if isinstance(output.value, Record) else None
+            record = self._received(output.topic.name, str(output.key).encode(), value, output.value)
+            records.append(record)
+            if output.topic == REVOCATIONS:
+                (self.revoked.discard if output.value is None else self.revoked.add)(str(output.key))
+        seen = [record for record in records if record.topic == JOBS.name]
+        self.view.apply(seen, {record.partition: record.offset + 1 for record in seen})
+        self.ledger.apply(records)
+
+    def _received(self, topic: str, key: bytes, event: Record | None, value: object = None) -> Received[Any]:
+        offset = self._offsets[topic] = self._offsets.get(topic, 0) + 1
+        raw = codec.encode(event) if event is not None else value if isinstance(value, bytes) else None
+        return Received(Partition(topic, 0), offset, key, raw, event, (), int(self.now.timestamp() * 1000))
+
+    def run_job(self, number: int) -> None:
+        """Of a file of its own, from its upload to its end; one in seven fails."""
+        audio = self.written(keys.upload_key(UUID(int=number)))
+        work = Work(work_id=digest(number), audio_id=digest(number), slice_id=digest(number), audio=audio, model=MODEL)
+        job = Job(job_id=UUID(int=number), source="http", filename="a.wav", submitted_at=self.now)
+        requested = JobRequested(job=job, work=work)
+        accepted = self._received(REQUESTS.name, b"", requested)
+        self.view.apply([accepted], {})
+        self.ledger.apply([accepted])
+        record = self._received(REQUESTS.name, b"", requested)
+        self._read(self.coordinator._outputs(record, self.now))
+        run = self.tables.works[work.work_id].run
+        self.written(keys.chunk_key(work.slice_id, run, SPAN))
+        events = [closed((SPAN,)), text(SPAN, "Hello.")]
+        for event in events:
+            self.decide(CHUNK_RESULTS.name, WorkReported(work_id=work.work_id, run=run, event=event))
+        self.aged(keys.transcript_key(work.work_id))
+
+    def written(self, key: str) -> ObjectRef:
+        self.put(key)
+        return self.aged(key)
+
+    def aged(self, key: str) -> ObjectRef:
+        """Written at the installation's time."""
+        at_s = self.now.timestamp()
+        os.utime(self.store.folder(self.settings.work_bucket) / key, (at_s, at_s))
+        return ObjectRef(bucket=self.settings.work_bucket, key=key)
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Iterator[Installation]:
+    made = Installation(tmp_path)
+    yield made
+    made.view.close()
+    made.close()
+
+
+def counts(installation: Installation) -> dict[str, int]:
+    """Everything that may grow."""
+    tables, sql = installation.tables, installation.ledger.sql
+    rows = {name: sql.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in ("jobs", "cached", "released", "objects")}
+    return {
+        "files": len(installation.stored()),
+        "folders": sum(1 for path in installation.store.folder(installation.settings.work_bucket).rglob("*") if path.is_dir()),
+        "view": installation.view._file.read("SELECT count(*) FROM jobs")[0][0],
+        "jobs": len(tables.jobs) + len(tables.works) + len(tables.chunks) + len(tables.ended) + len(tables.waiting),
+        "cache": len(tables.cache),
+        "revoked": len(installation.revoked),
+        **{f"ledger {name}": count for name, count in rows.items()},
+    }
+
+
+def test_many_jobs_leave_nothing(installation: Installation) -> None:
+    start: datetime = installation.now
+    for number in range(JOBS_COUNT):
+        installation.now = start + number * DAY / JOBS_A_DAY
+        installation.run_job(number)
+        if number % (2 * JOBS_A_DAY) == 0:
+            installation.expire()
+            installation.sweep()
+        if number == JOBS_COUNT // 2:
+            half = counts(installation)
+    full = counts(installation)
+    assert full["view"] <= 33 * JOBS_A_DAY, "those of the last 30 days"
+    assert full["files"] < 3 * JOBS_COUNT
+    assert half["view"] == JOBS_COUNT // 2 + 1, "nothing goes before its time"
+
+    for _ in range(3):
+        installation.now += timedelta(days=31)
+        installation.expire()
+        installation.view.purge(installation.now)
+        installation.sweep()
+    assert counts(installation) == dict.fromkeys(full, 0)
