@@ -81,7 +81,7 @@ class DeadLetters:
             Route("GET", PATH, self.list, "Dead letters", "system", query=LetterQuery, responses=listed, access="admin"),
             Route(
                 "GET",
-                f"{PATH}/{{letter_id}}",
+                f"{PATH}/by-id/{{letter_id}}",
                 self.show,
                 "A dead letter with its record",
                 "system",

@@ -55,7 +55,7 @@ def test_they_are_listed_by_page_filtered_and_shown(letters: RunningGateway) -> 
     assert ids(letters.get(f"{PATH}?stage=slicer").json) == ["decodes-0@2"]
     assert ids(letters.get(f"{PATH}?reason=tombstone&topic=uploads").json) == ["uploads-0@3"]
     assert ids(letters.get(f"{PATH}?since=2100-01-01T00:00:00Z").json) == []
-    shown = letters.get(f"{PATH}/uploads-0@1").json
+    shown = letters.get(f"{PATH}/by-id/uploads-0@1").json
     assert (shown["state"], shown["value"], shown["key"]) == ("waiting", FOUR[0].value, FOUR[0].key)
     assert shown["headers"] == [{"name": "from", "value": "/w=="}]
     assert shown["value_bytes"] == len("value 1")
@@ -69,7 +69,7 @@ def test_what_is_replayed_or_dropped_no_longer_counts(letters: RunningGateway) -
     wait_until(lambda: letters.get("/api/health").json["retention"]["dead_letters"] == 2, "two letters less")
     assert ids(letters.get(f"{PATH}?state=replayed").json) == ["uploads-0@1"]
     assert ids(letters.get(f"{PATH}?state=dropped").json) == ["decodes-0@2"]
-    shown = letters.get(f"{PATH}/uploads-0@1").json
+    shown = letters.get(f"{PATH}/by-id/uploads-0@1").json
     assert (shown["state"], shown["value"]) == ("replayed", None)
 
 
@@ -106,7 +106,7 @@ def test_a_wrong_request_settles_nothing(letters: RunningGateway, body: dict[str
 
 
 def test_an_unknown_letter_is_not_found(gateway: RunningGateway) -> None:
-    assert gateway.get(f"{PATH}/uploads-0@99").json["reason"] == "unknown_letter"
+    assert gateway.get(f"{PATH}/by-id/uploads-0@99").json["reason"] == "unknown_letter"
 
 
 def test_a_value_in_the_store_is_replayed_from_there_and_deleted(gateway: RunningGateway) -> None:
