@@ -75,9 +75,9 @@ class Api:
         """With and without a slash at the end, and below the path that a reverse proxy has not removed. HEAD as GET."""
         for base in dict.fromkeys(("", self._settings.base_path)):
             for method in (route.method, "HEAD") if route.method == "GET" else (route.method,):
-                yield method, f"{base}{route.path}/"
-                if base + route.path:
-                    yield method, base + route.path
+                yield method, f"{base}{route.pattern}/"
+                if base + route.pattern:
+                    yield method, base + route.pattern
 
     def _route(self, request: web.Request) -> Route | None:
         """None: there is no such path, or not with this method."""

@@ -17,6 +17,7 @@ from producers.gateway.http.problems import Problem, check_names
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Access = Literal["open", "key", "admin"]
 SHOWN_LETTERS = 40  # of a wrong value
+SHAPES = {"{work_id}": "{work_id:(?!clear/?$)[^/]+}"}  # of a parameter in whose place another path has a word
 
 
 class Query(BaseModel):
@@ -91,6 +92,14 @@ class Route:
     submits: bool = False
     errors: ErrorForm | None = None
     files_max: int = 1
+
+    @property
+    def pattern(self) -> str:
+        """The path as aiohttp's router reads it."""
+        pattern = self.path
+        for parameter, shape in SHAPES.items():
+            pattern = pattern.replace(parameter, shape)
+        return pattern
 
     @property
     def is_open(self) -> bool:

@@ -199,7 +199,7 @@ class Documents:
 
     def _files(self, job: JobView) -> dict[str, str]:
         """Paths of the result files, of those formats that were asked for."""
-        formats = [name for name in FORMATS if job.job.formats is None or name in job.job.formats]
+        formats = [name for name in job.job.formats or FORMATS if name in FORMATS]  # a newer gateway may have others
         return {name: self._base_path + links.transcript_path(job.job_id, name) for name in formats}
 
     def _result(self, job: JobView) -> dict[str, Any]:

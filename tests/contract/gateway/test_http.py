@@ -49,6 +49,7 @@ def test_a_submission_is_accepted_and_readable_at_once(gateway: RunningGateway) 
     assert first.json == {
         "success": True,
         "task_id": document["task_id"],
+        "work_id": first.json["work_id"],
         "state": "PENDING",
         "message": "waiting to be transcribed",
         "filename": "a.wav",

@@ -9,6 +9,7 @@ import orjson
 import pytest
 from prometheus_client import REGISTRY
 
+from runtime.formats import FORMATS
 from runtime.kafka.follower import Follower
 from runtime.objects.keys import direct_upload_key
 from schemas.jobs import CancelRequested, JobRequested
@@ -69,7 +70,7 @@ def test_the_status_links_to_the_formats_that_were_asked_for(gateway: RunningGat
     files = status(gateway, some)["files"]
     assert list(files) == ["vtt", "txt"]
     assert gateway.get(files["txt"]).body == "Olá.\n".encode()
-    assert list(status(gateway, all_of_them)["files"]) == ["json", "txt", "srt", "vtt", "tsv"]
+    assert list(status(gateway, all_of_them)["files"]) == list(FORMATS)
 
 
 def test_a_replaced_transcript_is_what_the_new_job_shows_and_not_what_is_in_memory(gateway: RunningGateway) -> None:
