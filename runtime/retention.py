@@ -47,7 +47,7 @@ KINDS: tuple[Kind, ...] = (
         "retention_uploads_bytes",
         "retention_failed_uploads_s",
     ),
-    Kind("contents", "which upload has which content: empty objects", "the same", "retention_uploads_s", (keys.CONTENTS,)),
+    Kind("contents", "which upload has which content", "the same", "retention_uploads_s", (keys.CONTENTS,)),
     Kind(
         "transcripts",
         "the transcript of each work, and its corrected texts",

@@ -8,7 +8,7 @@ from uuid import UUID
 from schemas.work import Span
 
 UPLOADS, TRANSCRIPTS, CHUNKS, DEAD_LETTERS = "uploads/", "results/", "chunks/", "dead-letters/"
-CONTENTS = "uploads-by-content/"  # empty objects: which upload has which content
+CONTENTS = "uploads-by-content/"  # the key of the upload that has the content
 STORED_FIGURES = "retention/figures.json"  # what the retention stage found, for the gateways
 SESSION_SECRET = "gateway/session-secret"  # noqa: S105 - the key of the object; see producers/gateway/access/sessions.py
 CORRECTED = "corrected/"  # corrected transcripts, in a folder for each work
@@ -22,18 +22,8 @@ def upload_key(job_id: UUID) -> str:
     return f"{UPLOADS}{job_id}"
 
 
-def content_prefix(audio_id: str) -> str:
-    return f"{CONTENTS}{audio_id}/"
-
-
-def content_key(audio_id: str, upload: str) -> str:
-    """`upload`: its key."""
-    return content_prefix(audio_id) + upload.removeprefix(UPLOADS)
-
-
-def upload_of(content: str) -> str:
-    """The key of the upload that a key of CONTENTS names."""
-    return UPLOADS + content.rpartition("/")[2]
+def content_key(audio_id: str) -> str:
+    return f"{CONTENTS}{audio_id}"
 
 
 def is_upload(key: str) -> bool:

@@ -1,7 +1,7 @@
 """One upload for each content, however often it is submitted: where a file that was uploaded a while ago is in the store.
 
-Used by a submission when its file is complete and can be transcribed. An empty object, named by content and upload, tells the
-other gateways. An upload is used again only as long as it is certainly not being removed (`runtime/retention.py`).
+Used by a submission when its file is complete and can be transcribed. A small object, named by the content, tells other gateways
+the upload. An upload is used again only as long as it is certainly not being removed (`runtime/retention.py`).
 """
 
 import contextlib
@@ -30,12 +30,13 @@ class _Upload:
 
 
 class SharedUploads:
-    """From any thread. `reuse_s`: how long an upload is used again after it was stored."""
+    """From any thread. `reuse_s`: for how long after it was stored an upload is used again. `is_alone`: no other gateway."""
 
-    def __init__(self, objects: ObjectStore, bucket: str, reuse_s: float) -> None:
+    def __init__(self, objects: ObjectStore, bucket: str, reuse_s: float, *, is_alone: bool = False) -> None:
         self._objects = objects
         self._bucket = bucket
         self._reuse_s = reuse_s
+        self.is_alone = is_alone
         self._recent: LRUCache[str, _Upload] = LRUCache(RECENT_MAX)  # by content
         self._locks = [threading.Lock() for _ in range(LOCKS)]
         self._remembering = threading.Lock()
@@ -55,7 +56,7 @@ class SharedUploads:
         with self._lock(audio_id), contextlib.suppress(MurmurError):
             upload = self._remembered(audio_id)
             if not upload.is_announced and upload.key:
-                self._objects.put(self._bucket, keys.content_key(audio_id, upload.key), b"")
+                self._objects.put(self._bucket, keys.content_key(audio_id), upload.key.encode())
                 upload.is_announced = True
 
     def give_up(self, audio_id: str, key: str) -> None:
@@ -71,12 +72,16 @@ class SharedUploads:
     def _known(self, audio_id: str) -> ObjectRef | None:
         if (ref := self._usable(self._remembered(audio_id).key)) is not None:
             return ref
-        for info in self._objects.list(self._bucket, keys.content_prefix(audio_id)):
-            key = keys.upload_of(info.key)
-            if (ref := self._usable(key)) is not None:
-                self._remember(audio_id, _Upload(key, is_announced=True))
-                return ref
-        return None
+        if self.is_alone:
+            return None
+        try:
+            key = self._objects.get(self._bucket, keys.content_key(audio_id)).decode()
+        except (NotFound, UnicodeDecodeError):
+            return None
+        ref = self._usable(key) if keys.is_upload(key) else None
+        if ref is not None:
+            self._remember(audio_id, _Upload(key, is_announced=True))
+        return ref
 
     def _usable(self, key: str) -> ObjectRef | None:
         if not key:

@@ -76,7 +76,8 @@ class Submissions:
         self._view = parts.view
         self.unfinished = parts.unfinished
         self._memory = Memory()
-        self._shared = SharedUploads(parts.resources.objects, settings.work_bucket, upload_reuse_s(settings))
+        is_alone = parts.resources.local_state is not None
+        self._shared = SharedUploads(parts.resources.objects, settings.work_bucket, upload_reuse_s(settings), is_alone=is_alone)
         self._acceptances = parts.acceptances
         self.keys = IdempotencyKeys(parts.view, parts.freshness)
         self._named = NamedObjects(parts.resources)
@@ -161,7 +162,8 @@ class Submissions:
             requested = await asyncio.to_thread(self._planned, audio, order, job_id)
             audio.release()
             await self._acceptances.accept(requested)
-        asyncio.get_running_loop().run_in_executor(None, audio.announce)  # nothing waits for it
+        if not self._shared.is_alone:
+            asyncio.get_running_loop().run_in_executor(None, audio.announce)  # nothing waits for it
         _count(audio, requested)
         return Acceptance(requested)
 
