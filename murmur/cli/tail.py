@@ -24,7 +24,7 @@ def tail(
         str | None, typer.Option(help="also what was published in this time, such as 2h or 7d [default: from now on]")
     ] = None,
     owner: Annotated[str | None, typer.Option(help="only of this owner")] = None,
-    language: Annotated[str | None, typer.Option(help="only in this language, as a code")] = None,
+    language: Annotated[str | None, typer.Option(help="only in this language: a code or an English name")] = None,
     file: Annotated[str | None, typer.Option(help="only where the name of the file has this text")] = None,
     count: Annotated[int | None, typer.Option("--count", "-n", min=1, help="end after so many")] = None,
     no_follow: Annotated[bool, typer.Option("--no-follow", help="end with what there is now")] = False,
@@ -40,6 +40,7 @@ def tail(
     if no_follow and since is None:
         raise UsageError("--no-follow needs --since: there is nothing between now and now")
     begin = None if since is None else datetime.now(UTC) - duration(since)
+    language = None if language is None else _code(language)
     transcripts = _transcripts() if resolve else None
     shown = 0
     try:
@@ -88,20 +89,38 @@ def _resolved(event: "TranscriptCompleted", transcripts: "Transcripts | None") -
     if event.transcript is not None or transcripts is None:
         return event
     try:
-        return event.model_copy(update={"transcript": transcripts.read(event.work_id, event.result.transcribed_at)})
+        return event.model_copy(update={"transcript": transcripts.read_result(event.work_id, event.result)})
     except (MurmurError, Undecodable) as error:
         typer.echo(f"murmur: {error}", err=True)
         return event
 
 
+def _code(language: str) -> str:
+    """Raises UsageError."""
+    from runtime import languages
+    from runtime.errors import Invalid, UsageError
+
+    try:
+        code = languages.parse(language)
+    except Invalid as error:
+        raise UsageError(f"--language: {error}") from error
+    if code is None:
+        raise UsageError("--language: give a code or an English name, such as pt or Portuguese")
+    return code
+
+
 def _lines(event: "TranscriptCompleted") -> list[str]:
+    """Without what a terminal would take for a command."""
+    from murmur.cli.progress import printable
+    from runtime.subtitles.units import one_line
+
     job, result = event.job, event.result
     facts = [result.language or "no speech", f"{result.duration_s:.1f} s", *(["cached"] if event.cached else [])]
-    head = f"{event.completed_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}  {job.filename}  {', '.join(facts)}  {job.job_id}"
+    head = f"{event.completed_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}  {printable(job.filename)}  {', '.join(facts)}  {job.job_id}"
     if event.transcript is None:
         place = result.transcript
         return [head, f"  a long text, in {place.bucket}/{place.key} (--resolve reads it; or: murmur result {job.job_id})"]
-    return [head, *(f"  {segment.text}" for segment in event.transcript.segments)]
+    return [head, *(f"  {one_line(segment.text)}" for segment in event.transcript.segments)]
 
 
 def _kafka() -> "Kafka":

@@ -23,18 +23,30 @@ EVIDENCE_S = 1.0  # how long a burst waits for the first answer of a receiver, w
 TRIPS_AFTER = 5  # attempts in a row that failed open the circuit
 OPEN_S = 30.0  # until a probe; twice as long after each probe that failed, up to
 OPEN_MAX = 10  # times as long
+ASKED_MAX_S = 24 * 3600.0
 IDLE_S = 10.0  # connections to a receiver to which nothing is sent are closed then
 REMEMBERED = 10_000  # receivers that failed last
 WEIGHT = 0.2  # of an attempt in the average duration
 Clock = Callable[[], float]
 
 
-@dataclass(slots=True)
-class Recipient:
-    """`trips_s`: how long its circuit is open at first. `is_proven`: its last attempt was delivered. `failures`: how many
-    in a row were not. `asked_until_s`: until when nothing is wanted, as the receiver has said."""
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """`trips_s`: how long a circuit is open at first. `asked_max_s`: how long a pause a receiver can ask for."""
 
     trips_s: float = OPEN_S
+    asked_max_s: float = ASKED_MAX_S
+
+
+USUAL = Pauses()
+
+
+@dataclass(slots=True)
+class Recipient:
+    """`is_proven`: its last attempt was delivered. `failures`: how many in a row were not. `asked_until_s`: until when nothing is
+    wanted, as the receiver has said."""
+
+    pauses: Pauses = USUAL
     places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PLACES))
     trials: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(TRIALS))
     probe: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -94,19 +106,18 @@ class Recipient:
             return
         self.failures += 1
         if self.is_tripped:
-            self.open_until_s = now_s + self.trips_s * min(2 ** min(self.failures - TRIPS_AFTER, OPEN_MAX), OPEN_MAX)
+            self.open_until_s = now_s + self.pauses.trips_s * min(2 ** min(self.failures - TRIPS_AFTER, OPEN_MAX), OPEN_MAX)
         if answer.after_s is not None:
-            self.asked_until_s = now_s + answer.after_s
+            self.asked_until_s = now_s + min(answer.after_s, self.pauses.asked_max_s)
 
 
 class Recipients:
-    """`new_session`: the connections to one receiver, which it shares with no other; the argument: whether they use TLS.
-    `trips_s`: how long a circuit is open at first."""
+    """`new_session`: the connections to one receiver, which it shares with no other; the argument: whether they use TLS."""
 
     def __init__(
-        self, new_session: Callable[[bool], aiohttp.ClientSession], clock: Clock = time.monotonic, trips_s: float = OPEN_S
+        self, new_session: Callable[[bool], aiohttp.ClientSession], clock: Clock = time.monotonic, pauses: Pauses = USUAL
     ) -> None:
-        self._trips_s = trips_s
+        self._pauses = pauses
         self._new_session = new_session
         self.clock = clock
         self._recipients: dict[str, Recipient] = {}
@@ -115,7 +126,7 @@ class Recipients:
     @contextmanager
     def use(self, key: str, *, tls: bool = True) -> Iterator[Recipient]:
         """While a delivery to it is in flight. `key`: differs where `tls` does."""
-        recipient = self._recipients.setdefault(key, Recipient(self._trips_s))
+        recipient = self._recipients.setdefault(key, Recipient(self._pauses))
         recipient.in_flight += 1
         if recipient.session is None:
             recipient.session = self._new_session(tls)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from schemas.topics import WEBHOOK_RETRIES, Topic
 from schemas.webhooks import WebhookDelivery
-from sinks.webhooks.recipients import OPEN_S
+from sinks.webhooks.recipients import OPEN_S, Pauses
 
 JITTER = 0.1  # of a delay, longer or shorter: receivers that came back are not met by all senders at once
 ONLY_DELAY_S = 5.0  # of what is postponed where no attempt has a delay
@@ -38,9 +38,13 @@ class Schedule:
         return sum(self._delays_s) * (1 + JITTER)
 
     @property
-    def trips_s(self) -> float:
-        """How long the circuit of a receiver that fails is open at first: briefly, beside the delays."""
-        return min(OPEN_S, max(self._delays_s) / 100)
+    def pauses(self) -> Pauses:
+        """The circuit of a receiver that fails is open briefly, beside the delays; it can ask for the longest of them."""
+        return Pauses(min(OPEN_S, max(self._delays_s) / 100), self._longest_s)
+
+    @property
+    def _longest_s(self) -> float:
+        return max(self._delays_s) or ONLY_DELAY_S
 
     def first(self, now: datetime) -> datetime:
         return now + timedelta(seconds=self._jittered(self._delays_s[0]))
@@ -67,8 +71,7 @@ class Schedule:
         """On the topic of the next longer delay: on that of a shorter one it would hold up those behind it."""
         last = len(self._delays_s) - 1
         step = next((step for step in range(shortest, last) if self._delays_s[step] >= wait_s), max(last, 1))
-        longest_s = max(self._delays_s) or ONLY_DELAY_S
-        return Due(now + timedelta(seconds=min(wait_s, longest_s)), WEBHOOK_RETRIES[step - 1])
+        return Due(now + timedelta(seconds=min(wait_s, self._longest_s)), WEBHOOK_RETRIES[step - 1])
 
     def _jittered(self, delay_s: float) -> float:
         return delay_s * self._uniform(1 - JITTER, 1 + JITTER)

@@ -19,7 +19,7 @@ from schemas.webhooks import WebhookDelivery
 from sinks.webhooks.attempt import Order, Poster
 from sinks.webhooks.courier import Courier, Result
 from sinks.webhooks.message import Bodies
-from sinks.webhooks.recipients import OPEN_S, PLACES, Recipients
+from sinks.webhooks.recipients import PLACES, USUAL, Pauses, Recipients
 
 READERS = 8  # threads that read transcripts
 RESOLVERS = 32  # threads for DNS; a lookup that hangs occupies one
@@ -35,16 +35,16 @@ class Sender:
         transcripts: Transcripts,
         bodies: Bodies,
         poster: Poster,
-        trips_s: float = OPEN_S,
+        pauses: Pauses = USUAL,
         wakeup: Wakeup | None = None,
     ) -> None:
-        """`trips_s`: see `Recipients`. `wakeup` is set when something has ended."""
+        """`wakeup` is set when something has ended."""
         self._transcripts = transcripts
         self._bodies = bodies
         self._poster = poster
         self._wakeup = wakeup or Wakeup()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="webhooks-reader")
-        self._recipients = Recipients(self._new_session, trips_s=trips_s)
+        self._recipients = Recipients(self._new_session, pauses=pauses)
         self._courier = Courier(self._read, poster.post, self._recipients, poster.now)
         self._finished: queue.SimpleQueue[Finished] = queue.SimpleQueue()
         self._tasks: dict[Hashable, asyncio.Task[None]] = {}  # used in the event loop only

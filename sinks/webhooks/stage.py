@@ -89,7 +89,7 @@ def build(resources: Resources) -> Stage:
     # The embedded broker forgets what it has no room for: there all that waits is in memory (and in the gateway's view).
     delayed: Delayed[Event] = Delayed(sys.maxsize if resources.local_state is not None else 1)
     handler = WebhookHandler(
-        Sender(transcripts, Bodies.of(settings), poster, schedule.trips_s, wakeup),
+        Sender(transcripts, Bodies.of(settings), poster, schedule.pauses, wakeup),
         EndpointsFeed(resources.kafka, endpoints, wakeup),
         Rules(
             FanOut(endpoints, schedule, can_sign=signer is not None),

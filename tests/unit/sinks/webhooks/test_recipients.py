@@ -1,7 +1,7 @@
 """What is known of a receiver: its circuit, its pace, and the pause that it has asked for."""
 
 from sinks.webhooks.attempt import Answer
-from sinks.webhooks.recipients import OPEN_MAX, OPEN_S, PLACES, QUEUE_MAX, TRIAL_QUEUE_MAX, TRIPS_AFTER, Recipient
+from sinks.webhooks.recipients import OPEN_MAX, OPEN_S, PLACES, QUEUE_MAX, TRIAL_QUEUE_MAX, TRIPS_AFTER, Pauses, Recipient
 
 OK = Answer("delivered", "status 200", 200)
 DOWN = Answer("failed", "status 500", 500)
@@ -42,6 +42,13 @@ def test_a_pause_that_it_asks_for_is_kept_until_it_takes_something() -> None:
     assert recipient.overload_s(70.0) == 0.0
     recipient.note(OK, 0.1, 30.0)
     assert recipient.overload_s(31.0) == 0.0
+
+
+def test_a_pause_that_it_asks_for_has_a_limit() -> None:
+    """One response with `Retry-After: 999999999` would else end all attempts for decades."""
+    recipient = Recipient(Pauses(asked_max_s=100.0))
+    recipient.note(Answer("failed", "status 429", 429, after_s=1e9), 0.1, 10.0)
+    assert recipient.overload_s(10.0) == 100.0
 
 
 def test_a_long_queue_matters_only_where_it_takes_long() -> None:

@@ -62,8 +62,13 @@ def test_what_is_postponed_comes_again_soon_and_after_many_times_later() -> None
 
 
 def test_a_circuit_is_open_briefly_beside_the_delays() -> None:
-    assert EXACT.trips_s == 30.0
-    assert Schedule([0.0, 1.0, 5.0]).trips_s == 0.05
+    assert EXACT.pauses.trips_s == 30.0
+    assert Schedule([0.0, 1.0, 5.0]).pauses.trips_s == 0.05
+
+
+def test_a_receiver_can_ask_for_the_longest_delay_at_most() -> None:
+    assert EXACT.pauses.asked_max_s == 24 * 3600
+    assert Schedule([0.0]).pauses.asked_max_s > 0
 
 
 def test_with_a_single_attempt_there_is_no_second_one_and_a_pause_all_the_same() -> None:
