@@ -27,8 +27,10 @@ SECTIONS = {
     "FILES_SLICED": "Slicer",
     "CHUNKS": "Transcriber",
     "JOBS_ENDED": "Coordinator",
+    "CORRECTIONS": "Corrector",
     "RESULT_FILES": "Results on their way out",
     "HTTP_REQUEST_SECONDS": "Gateway",
+    "STORED_FILES": "Retention",
 }
 EXAMPLES = """
 ## Queries

@@ -121,7 +121,7 @@ def test_every_reason_of_a_failure_is_explained() -> None:
 
 
 def test_every_reason_of_an_http_error_is_explained() -> None:
-    page = (ROOT / "docs/http.md").read_text()
+    page = (ROOT / "docs/http-errors.md").read_text()
     problems = re.findall(r'Problem\(\s*\d+,\s*"([a-z_]+)"', "".join(file.read_text() for file in SOURCES))
     assert len(problems) > 5
     problems += [HTTPStatus(status).phrase.lower().replace(" ", "_") for status in (404, 405, 417)]  # the framework's own

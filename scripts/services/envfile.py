@@ -28,9 +28,10 @@ def read(file: Path) -> dict[str, str]:
 
 
 def settings(environment: Mapping[str, str]) -> Settings:
-    """The settings of a process with this environment. Raises ValueError for a name that is no setting."""
+    """The settings of a process with this environment. An empty value is none. Raises ValueError for an unknown name."""
     fields = {name.removeprefix(PREFIX).lower(): value for name, value in environment.items()}
     unknown = fields.keys() - Settings.model_fields.keys()
     if unknown:
         raise ValueError(f"no such settings: {sorted(unknown)}")
-    return Settings(_env_file=None, **fields)  # type: ignore[arg-type]  # pydantic reads the words
+    given = {name: value for name, value in fields.items() if value}
+    return Settings(_env_file=None, **given)  # type: ignore[arg-type]  # pydantic reads the words
