@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from benchmarks.figures import conditions
-from processors.coordinator.decide import Context, Event, decide
+from processors.coordinator.context import Context
+from processors.coordinator.decide import Event, decide
 from processors.coordinator.tables import Tables
 from schemas.jobs import Job, JobRequested, Work
 from schemas.options import DecodingOptions, ModelRef

@@ -6,8 +6,9 @@ never wait for it, and no job waits longer than `until`: then the coordinator re
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
+from processors.coordinator.context import Context
 from processors.coordinator.draft import Draft
 from processors.coordinator.entries import Correcting, WorkState
 from runtime.kafka.messages import Output
@@ -43,9 +44,11 @@ def to_correct(jobs: Mapping[str, Job], transcript: Transcript, timeout_s: float
     return {job_id: job for job_id, job in jobs.items() if job.correct}
 
 
-def request(draft: Draft, state: WorkState, jobs: Iterable[Job], transcript: Transcript, until: datetime) -> WorkState:
-    """The state of a work whose transcript is finished, after a request for every owner that has none yet. `until` is that of the
-    first request: jobs that join later extend nothing."""
+def request(draft: Draft, state: WorkState, jobs: Iterable[Job], transcript: Transcript, context: Context) -> WorkState:
+    """The state of a work whose transcript is finished, after a request for every owner that has none yet. The time is over when
+    that of the first request is: jobs that join later extend nothing."""
+    assert context.correction_s is not None
+    until = context.now + timedelta(seconds=context.correction_s)
     known = state.correction or Correcting(transcribed_at=transcript.created_at, until=until)
     owners = [owner for owner in dict.fromkeys(job.owner for job in jobs) if owner not in known.owners]
     for owner in owners:
@@ -60,10 +63,6 @@ def request(draft: Draft, state: WorkState, jobs: Iterable[Job], transcript: Tra
         draft.outputs.append(Output(CORRECTIONS, state.work.work_id, requested))
     correction = known.model_copy(update={"owners": (*known.owners, *owners)})
     return state.model_copy(update={"correction": correction})
-
-
-def until(now: datetime, timeout_s: float) -> datetime:
-    return now + timedelta(seconds=timeout_s)
 
 
 def overdue(state: WorkState, partition: int) -> Output:

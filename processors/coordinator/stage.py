@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from processors.coordinator import correction, forgetting, job_log
 from processors.coordinator.cache_policy import CachePolicy
 from processors.coordinator.cache_upkeep import CacheUpkeep
-from processors.coordinator.decide import Context, Decision, Event, decide
+from processors.coordinator.context import Context
+from processors.coordinator.decide import Decision, Event, decide
 from processors.coordinator.entries import CHANGELOGS, Change, WorkState
 from processors.coordinator.tables import Tables
 from runtime.gc_pause import gc_paused

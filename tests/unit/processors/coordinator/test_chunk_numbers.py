@@ -1,6 +1,7 @@
 """The number of a chunk in its file goes into its progress, and into the request for a second transcription."""
 
-from processors.coordinator.decide import Context, Event, decide
+from processors.coordinator.context import Context
+from processors.coordinator.decide import Event, decide
 from processors.coordinator.tables import Tables
 from schemas.work import ChunkReady, WorkProgressed, WorkReported
 from tests.unit.processors.coordinator.test_decide import NOW, closed, requested, text, work

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from processors.coordinator import correction
-from processors.coordinator.decide import Context, Decision, decide
+from processors.coordinator.context import Context
+from processors.coordinator.decide import Decision, decide
 from processors.coordinator.entries import Change, WorkState
 from schemas.correction import Correction
 from schemas.jobs import CancelRequested, JobChanged, JobRequested

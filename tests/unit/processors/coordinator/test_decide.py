@@ -7,7 +7,8 @@ from uuid import UUID, uuid5
 
 import pytest
 
-from processors.coordinator.decide import Context, Decision, decide
+from processors.coordinator.context import Context
+from processors.coordinator.decide import Decision, decide
 from processors.coordinator.entries import Change
 from processors.coordinator.tables import Tables
 from schemas.jobs import CancelRequested, Job, JobChanged, JobRequested, Work
