@@ -20,7 +20,7 @@ def sweep_data(settings: Settings, *, is_dry: bool) -> Mapping[KindName, Figures
         store.create()
         view.open()
         try:
-            fill(settings, view.jobs(), [requested for requested, _ in view.unfinished()])
+            fill(settings, view.jobs.records(), [requested for requested, _ in view.jobs.unfinished()])
         finally:
             view.close()
         ledger = Ledger(ledger_path(settings), settings.work_bucket)

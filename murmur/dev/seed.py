@@ -65,16 +65,16 @@ def remember(broker: EmbeddedBroker, settings: Settings, objects: ObjectStore, s
     try:
         _open(view)
         try:
-            known, unfinished = list(view.jobs()), list(view.unfinished())
+            known, unfinished = list(view.jobs.records()), list(view.jobs.unfinished())
         except ViewDamaged:
             view.open()  # the last copy of it
-            known, unfinished = list(view.jobs()), list(view.unfinished())
+            known, unfinished = list(view.jobs.records()), list(view.jobs.unfinished())
         endpoints = list(view.webhooks.registered())
         letters = list(view.letters.unsettled())
         _forget(view, known, settings, objects)
         rewrites = list(_rewrites(view, known, settings, objects))
         webhooks = list(undelivered(view.webhooks, known))
-        noted = {note.job.job_id for note in view.notes()}
+        noted = {note.job.job_id for note in view.jobs.notes()}
         cached = [*_cached(view, settings), *_finished(unfinished, Transcripts(objects, settings.work_bucket))]
         cleared_at = view.cache.all_cleared_at
     finally:
@@ -99,7 +99,7 @@ def _forget(view: "View", jobs: Sequence[JobChanged], settings: Settings, object
     before = datetime.now(UTC) - timedelta(seconds=settings.ended_jobs_s)
     if settings.retention_jobs_s:
         view.forget(str(job.job.job_id) for job in jobs if job.state in TERMINAL and job.changed_at < before)
-    view.remove_notes(job.job.job_id for job in list(view.notes()) if not _is_there(objects, job.job.dropped))
+    view.remove_notes(job.job.job_id for job in list(view.jobs.notes()) if not _is_there(objects, job.job.dropped))
 
 
 def request_again(broker: EmbeddedBroker, outputs: Sequence[Output]) -> None:
@@ -180,7 +180,7 @@ def _rewrites(
         files = job.result.files if job.state == "SUCCESS" and job.result is not None else ()
         if there.issuperset(files) or not _is_there(objects, job.job.dropped):
             continue
-        requested, transcript = view.request(job.job.job_id), transcripts.find(job.work_id)
+        requested, transcript = view.jobs.request(job.job.job_id), transcripts.find(job.work_id)
         if requested is not None and transcript is not None:
             corrected = job.result.corrected if job.result is not None else None
             yield requested.model_copy(update={"result": corrected or transcript, "rewrite": True}), None

@@ -39,13 +39,13 @@ class UnfinishedJobs:
             return
 
     async def count(self, owner: str) -> int:
-        return (await asyncio.to_thread(self._view.unfinished_of, owner))[0]
+        return (await asyncio.to_thread(self._view.jobs.unfinished_of, owner))[0]
 
     async def _check(self, caller: Caller) -> None:
         limit = caller.key.limits.unfinished_jobs if caller.key is not None else 0
         if not limit:
             return
-        count, oldest = await asyncio.to_thread(self._view.unfinished_of, caller.owner)
+        count, oldest = await asyncio.to_thread(self._view.jobs.unfinished_of, caller.owner)
         if count + self._accepting[caller.owner] <= limit:
             return
         estimate = self._view.estimates.of(oldest) if oldest is not None else None

@@ -97,7 +97,7 @@ class AudioDownloads:
 
     def _find(self, job: JobView) -> _Found:
         """Blocks. Raises NotFound, also for a file that has been replaced, and StoreUnavailable."""
-        requested = self._view.request(job.job_id)
+        requested = self._view.jobs.request(job.job_id)
         ref = requested.work.audio if requested is not None else self._ref(job)
         etag = f'"{requested.work.audio_id}"' if requested is not None else None
         if ref.version_id is not None and ref.size_bytes is not None and etag is not None:

@@ -43,7 +43,7 @@ class EndedJobs:
         deletion = CancelRequested(
             job_id=job.job_id, work_id=job.work_id, requested_at=datetime.now(UTC), trace=job.job.trace, delete=True
         )
-        is_shared = await asyncio.to_thread(self._view.is_shared, job)
+        is_shared = await asyncio.to_thread(self._view.jobs.is_shared, job)
         await self._producer.send(Output(CANCELLATIONS, job.work_id, deletion))
         if not is_shared:
             await self._clearing.work(job.work_id)
@@ -57,7 +57,7 @@ class EndedJobs:
         no longer in the store, and Retry."""
         if not job.ended or (job.state == "SUCCESS" and await asyncio.to_thread(self._has_transcript, job)):
             raise Problem(409, "not_failed", "Only a job that failed or was cancelled can be retried.", state=job.state)
-        earlier = await asyncio.to_thread(self._view.request, job.job_id)
+        earlier = await asyncio.to_thread(self._view.jobs.request, job.job_id)
         if earlier is None or not await asyncio.to_thread(self._has_audio, earlier):
             raise Problem(410, "audio_gone", "The audio of the job is no longer in the store: submit the file again.")
         requested = await asyncio.to_thread(self._again, earlier, trace)
@@ -111,5 +111,5 @@ class EndedJobs:
             objects.delete(settings.work_bucket, keys.promise_key(job.job_id))
         elif stored.bucket != settings.work_bucket or not keys.is_upload(stored.key):
             return
-        if not self._view.has_audio(stored, job.job_id):
+        if not self._view.jobs.has_audio(stored, job.job_id):
             objects.delete(stored.bucket, stored.key)

@@ -102,8 +102,8 @@ class Jobs:
         if scope not in (None, owner):  # the caller may not see the jobs of that owner
             return json_response({"jobs": [], "next_cursor": None, "counts": {}})
         which = replace(page.which, owner=owner)
-        jobs = await asyncio.to_thread(self._view.newest, page.limit, which, after=page.cursor)
-        counts = await asyncio.to_thread(self._view.counts, owner)
+        jobs = await asyncio.to_thread(self._view.jobs.newest, page.limit, which, after=page.cursor)
+        counts = await asyncio.to_thread(self._view.jobs.counts, owner)
         rows = [self._documents.row(job) for job in jobs]
         return json_response({"jobs": rows, "next_cursor": cursor(jobs, page), "counts": counts})
 

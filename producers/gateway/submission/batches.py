@@ -122,10 +122,10 @@ class Batches:
         except ValueError:
             raise Problem(404, "unknown_batch", "A batch_id is a UUID.") from None
         scope = caller_of(request).scope
-        jobs = await asyncio.to_thread(self._view.batch, batch_id, scope)
+        jobs = await asyncio.to_thread(self._view.jobs.batch, batch_id, scope)
         if not jobs:
             await self._freshness.reached()
-            jobs = await asyncio.to_thread(self._view.batch, batch_id, scope)
+            jobs = await asyncio.to_thread(self._view.jobs.batch, batch_id, scope)
         if not jobs:
             raise Problem(404, "unknown_batch", f"There is no batch {batch_id}.")
         return batch_id, jobs

@@ -95,4 +95,4 @@ class IdempotencyKeys:
         return used.requested
 
     async def _used(self, idempotency: Idempotency) -> KeyUse | None:
-        return await asyncio.to_thread(self._view.by_key, idempotency.key, datetime.now(UTC) - VALID)
+        return await asyncio.to_thread(self._view.jobs.by_key, idempotency.key, datetime.now(UTC) - VALID)

@@ -48,7 +48,7 @@ class CacheFigures:
     def document(self, owner: str | None = None) -> dict[str, Any]:
         """`hits` and `misses` of this owner. Blocks for some milliseconds. Raises ViewUnavailable."""
         settings, cache = self._settings, self._view.cache
-        hits, misses = self._view.cache_uses(cache.all_cleared_at, owner)
+        hits, misses = self._view.jobs.cache_uses(cache.all_cleared_at, owner)
         size = cache.size(cache.since(settings.cache_ttl_s, datetime.now(UTC)))
         return {
             "cache_enabled": settings.cache_enabled,
@@ -127,4 +127,4 @@ class Cache:
         """Blocks. What is in the cache without a job is known only to those who see all jobs."""
         if not WORK_ID.fullmatch(work_id):
             return False
-        return self._view.has_work(work_id, owner) or (owner is None and self._view.cache.has(work_id, None))
+        return self._view.jobs.has_work(work_id, owner) or (owner is None and self._view.cache.has(work_id, None))

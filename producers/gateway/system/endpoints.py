@@ -65,14 +65,14 @@ class System:
 
     def _unfinished(self, owner: str) -> dict[str, object]:
         """What the metrics sink does not count by owner."""
-        _, oldest = self._view.unfinished_of(owner)
+        _, oldest = self._view.jobs.unfinished_of(owner)
         job = self._view.get(oldest) if oldest is not None else None
         age_s = (datetime.now(UTC) - job.job.submitted_at).total_seconds() if job is not None else None
-        started = self._view.counts(owner).get("STARTED", 0)
+        started = self._view.jobs.counts(owner).get("STARTED", 0)
         return {"started_jobs": started, "oldest_job_age_s": None if age_s is None else round(max(0.0, age_s), 3)}
 
     async def metrics(self, _request: web.Request) -> web.Response:
-        counts = await asyncio.to_thread(self._view.counts)
+        counts = await asyncio.to_thread(self._view.jobs.counts)
         for state in STATES:
             metrics.JOBS.labels(state).set(counts.get(state, 0))
         return web.Response(body=metrics.exposition(), headers={"Content-Type": metrics.CONTENT_TYPE})

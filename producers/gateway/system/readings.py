@@ -122,7 +122,7 @@ class Readings:
         if self._view.is_readable and self._clock() >= self._jobs_due_s:
             self._jobs_due_s = self._clock() + JOBS_EVERY_S
             with suppress(ViewUnavailable):
-                self._jobs = JobFigures(self._view.counts(), self._view.oldest_submitted_at())
+                self._jobs = JobFigures(self._view.jobs.counts(), self._view.jobs.oldest_submitted_at())
         return self._jobs
 
     def _dead_letters(self) -> int | None:

@@ -37,7 +37,7 @@ class WorkInHand:
     def _rows(self, owner: str | None) -> list[dict[str, Any]]:
         """The jobs that run, each with every worker that has chunks of it; not those that have ended since its last report."""
         running = in_hand(self._view.workers.latest(datetime.now(UTC)))
-        jobs = self._view.newest(JOBS_MAX, JobFilter(states=("STARTED",), owner=owner))
+        jobs = self._view.jobs.newest(JOBS_MAX, JobFilter(states=("STARTED",), owner=owner))
         return [row for job in jobs for row in self._rows_of(job, running)]
 
     def _rows_of(self, job: JobView, running: Mapping[str, Sequence[InHand]]) -> Iterator[dict[str, Any]]:

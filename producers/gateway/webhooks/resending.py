@@ -68,10 +68,10 @@ class Resending:
         match = MESSAGE.fullmatch(message_id)
         if match is None:
             raise _unknown(message_id, "only the end of a job can be sent again, whose id is msg_<task_id>_<state>")
-        event = self._view.last(UUID(match[1]))
+        event = self._view.jobs.last(UUID(match[1]))
         if event is None:
             await self._freshness.reached()
-            event = self._view.last(UUID(match[1]))
+            event = self._view.jobs.last(UUID(match[1]))
         if event is None or not caller.may_see(event.job.owner) or webhook_id(event) != message_id or not _is_end(event):
             raise _unknown(message_id, "no job ended so")
         return event

@@ -178,7 +178,7 @@ def test_what_cannot_be_understood_moves_the_offset_and_nothing_else(view: View)
     assert view.apply([Received(partition, 8, b"k", b"not json", None)], {partition: 9}) == set()
 
     assert view.offsets() == {partition: 9}
-    assert view.counts() == {}
+    assert view.jobs.counts() == {}
 
 
 def test_newest_first_filtered_by_state_and_owner(view: View) -> None:
@@ -186,11 +186,11 @@ def test_newest_first_filtered_by_state_and_owner(view: View) -> None:
     apply(view, *(requested(job_id, minute, "ana" if minute % 2 else "default") for minute, job_id in enumerate(ids)))
     apply(view, changed(ids[0], "FAILURE"))
 
-    assert [found.job_id for found in view.newest(3)] == [ids[3], ids[2], ids[1]]
-    assert [found.job_id for found in view.newest(9, JobFilter(states=("FAILURE",)))] == [ids[0]]
-    assert [found.job_id for found in view.newest(9, JobFilter(owner="ana"))] == [ids[3], ids[1]]
-    assert view.counts() == {"PENDING": 3, "FAILURE": 1}
-    assert view.counts("ana") == {"PENDING": 2}
+    assert [found.job_id for found in view.jobs.newest(3)] == [ids[3], ids[2], ids[1]]
+    assert [found.job_id for found in view.jobs.newest(9, JobFilter(states=("FAILURE",)))] == [ids[0]]
+    assert [found.job_id for found in view.jobs.newest(9, JobFilter(owner="ana"))] == [ids[3], ids[1]]
+    assert view.jobs.counts() == {"PENDING": 3, "FAILURE": 1}
+    assert view.jobs.counts("ana") == {"PENDING": 2}
 
 
 def test_rows_and_offsets_outlive_the_process(view: View, path: Path) -> None:
@@ -275,8 +275,8 @@ def test_the_records_that_a_fresh_broker_is_seeded_from(view: View) -> None:
     cancellation = CancelRequested(job_id=waiting, work_id=WORK_ID, requested_at=datetime.now(UTC))
     view.cancel(cancellation)
 
-    unfinished = [(requested.job.job_id, cancelled) for requested, cancelled in view.unfinished()]
-    known = [(last.job.job_id, last.state) for last in view.jobs()]
+    unfinished = [(requested.job.job_id, cancelled) for requested, cancelled in view.jobs.unfinished()]
+    known = [(last.job.job_id, last.state) for last in view.jobs.records()]
 
     assert unfinished == [(running, None), (waiting, cancellation)]
     assert known == [(done, "SUCCESS"), (running, "STARTED")]
@@ -314,8 +314,8 @@ def test_a_file_of_an_earlier_layout_keeps_its_jobs(tmp_path: Path, layout: int)
     with closing(View(path)) as view:
         view.open()
         assert state(view, waiting) == "PENDING"
-        assert {job.job_id for job in view.newest(9, JobFilter(model="demo", text="A.wav"))} == {waiting, done}
-        assert [job.cached for job in view.newest(9, JobFilter(states=("SUCCESS",)))] == [True]
+        assert {job.job_id for job in view.jobs.newest(9, JobFilter(model="demo", text="A.wav"))} == {waiting, done}
+        assert [job.cached for job in view.jobs.newest(9, JobFilter(states=("SUCCESS",)))] == [True]
         view.cancel(CancelRequested(job_id=waiting, work_id=WORK_ID, requested_at=datetime.now(UTC)))
         view.delete(waiting, WORK_ID)
         assert state(view, waiting) is None
@@ -348,14 +348,14 @@ def test_every_condition_of_a_filter_counts(view: View, which: JobFilter, names:
     third = named("third.wav", minute=2)
     apply(view, named("Reunião.wav"), named("100%_sure.wav", "base", 1), third)
     apply(view, changed(third.job.job_id, "FAILURE").model_copy(update={"job": third.job}), offset=3)
-    assert [job.filename for job in view.newest(9, which)] == names
+    assert [job.filename for job in view.jobs.newest(9, which)] == names
 
 
 def test_jobs_of_the_same_moment_are_listed_once_page_by_page(view: View) -> None:
     ids = {uuid4() for _ in range(5)}
     apply(view, *(requested(job_id) for job_id in ids))
-    first = view.newest(3)
-    rest = view.newest(3, after=first[-1].place)
+    first = view.jobs.newest(3)
+    rest = view.jobs.newest(3, after=first[-1].place)
 
     assert len(rest) == 2
     assert {job.job_id for job in (*first, *rest)} == ids

@@ -33,10 +33,10 @@ def test_of_a_deleted_job_nothing_is_readable(view: View) -> None:
     apply(view, deletion, deletion)
 
     assert state(view, done) is None
-    assert [job.job_id for job in view.newest(9)] == [kept]
-    assert view.counts() == {"FAILURE": 1}
-    assert view.request(done) is None
-    assert [last.job.job_id for last in view.jobs()] == [kept]
+    assert [job.job_id for job in view.jobs.newest(9)] == [kept]
+    assert view.jobs.counts() == {"FAILURE": 1}
+    assert view.jobs.request(done) is None
+    assert [last.job.job_id for last in view.jobs.records()] == [kept]
 
 
 def test_a_deletion_may_be_read_before_its_job(view: View) -> None:
@@ -45,8 +45,8 @@ def test_a_deletion_may_be_read_before_its_job(view: View) -> None:
     apply(view, requested(done), changed(done, "SUCCESS"))
 
     assert state(view, done) is None
-    assert view.counts() == {}
-    assert list(view.unfinished()) == []
+    assert view.jobs.counts() == {}
+    assert list(view.jobs.unfinished()) == []
 
 
 def test_a_tombstone_removes_its_job_and_keeps_the_note_of_a_deletion(view: View) -> None:
@@ -62,8 +62,8 @@ def test_a_tombstone_removes_its_job_and_keeps_the_note_of_a_deletion(view: View
     assert view.apply([*tombstones, *tombstones], {partition: 11}) == {str(forgotten), str(deleted)}
 
     assert view.get(forgotten) is None
-    assert [job.job_id for job in view.newest(9)] == []
-    assert list(view.jobs()) == []
+    assert [job.job_id for job in view.jobs.newest(9)] == []
+    assert list(view.jobs.records()) == []
     assert rows(view) == [(str(deleted), 1)]
 
 
@@ -88,8 +88,8 @@ def test_the_note_of_a_drop_is_kept_where_no_topic_outlives_the_process(tmp_path
     view.delete(deleted, WORK_ID)
     view.forget([str(forgotten), str(gone)])
 
-    assert view.counts() == {}
-    notes = {last.job.dropped.key for last in view.jobs() if last.job.dropped is not None}
+    assert view.jobs.counts() == {}
+    notes = {last.job.dropped.key for last in view.jobs.records() if last.job.dropped is not None}
     assert notes == ({"deleted.wav", "forgotten.wav", "gone.wav"} if embedded else set())
     view.purge(datetime.now(UTC) + timedelta(days=1))
     view.remove_notes([gone])

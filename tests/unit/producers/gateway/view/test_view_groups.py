@@ -25,10 +25,10 @@ def view(tmp_path: Path) -> Iterator[View]:
 def test_jobs_submitted_together_are_found_by_their_batch(view: View) -> None:
     first, second, other, batch_id = uuid4(), uuid4(), uuid4(), uuid4()
     apply(view, in_batch(second, batch_id, 1), in_batch(first, batch_id), requested(other))
-    assert [job.job_id for job in view.batch(batch_id)] == [first, second]
+    assert [job.job_id for job in view.jobs.batch(batch_id)] == [first, second]
     view.delete(first, WORK_ID)
-    assert [job.job_id for job in view.batch(batch_id)] == [second]
-    assert view.batch(uuid4()) == []
+    assert [job.job_id for job in view.jobs.batch(batch_id)] == [second]
+    assert view.jobs.batch(uuid4()) == []
 
 
 def in_batch(job_id: UUID, batch_id: UUID, minute: int = 0) -> JobRequested:
@@ -40,14 +40,14 @@ def test_a_submission_is_found_by_the_digest_of_its_key_for_as_long_as_asked(vie
     job_id, request = uuid4(), requested(uuid4())
     job = job_of(request, job_id, Idempotency(key="1" * 64, payload="2" * 64))
     apply(view, request.model_copy(update={"job": job}))
-    found = view.by_key("1" * 64, NOON - timedelta(seconds=1))
+    found = view.jobs.by_key("1" * 64, NOON - timedelta(seconds=1))
     assert found is not None
     assert found.requested is not None
     assert (found.job_id, found.requested.job.idempotency) == (job_id, job.idempotency)
-    assert view.by_key("1" * 64, NOON + timedelta(seconds=1)) is None
-    assert view.by_key("2" * 64, NOON - timedelta(seconds=1)) is None
+    assert view.jobs.by_key("1" * 64, NOON + timedelta(seconds=1)) is None
+    assert view.jobs.by_key("2" * 64, NOON - timedelta(seconds=1)) is None
     view.delete(job_id, WORK_ID)
-    assert view.by_key("1" * 64, NOON - timedelta(seconds=1)) == KeyUse(job_id, None)
+    assert view.jobs.by_key("1" * 64, NOON - timedelta(seconds=1)) == KeyUse(job_id, None)
 
 
 def job_of(request: JobRequested, job_id: UUID, key: Idempotency) -> Job:
@@ -57,8 +57,8 @@ def job_of(request: JobRequested, job_id: UUID, key: Idempotency) -> Job:
 def test_the_unfinished_jobs_of_an_owner_are_counted_and_the_oldest_is_known(view: View) -> None:
     mine = [uuid4() for _ in range(4)]
     apply(view, *(requested(job_id, 9 - minute, "ana") for minute, job_id in enumerate(mine)), requested(uuid4(), 0, "rui"))
-    assert view.unfinished_of("ana") == (4, mine[3])
+    assert view.jobs.unfinished_of("ana") == (4, mine[3])
     apply(view, changed(mine[0], "STARTED", 9), changed(mine[3], "FAILURE", 6), offset=5)
     view.delete(mine[1], WORK_ID)
-    assert view.unfinished_of("ana") == (2, mine[2])
-    assert view.unfinished_of("eva") == (0, None)
+    assert view.jobs.unfinished_of("ana") == (2, mine[2])
+    assert view.jobs.unfinished_of("eva") == (0, None)

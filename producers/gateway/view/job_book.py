@@ -1,0 +1,137 @@
+"""What the view says of jobs: one, a page of the list, counts and figures. Read by the gateway's handlers and by `murmur dev`.
+
+`job_rows.py` writes the rows.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from uuid import UUID
+
+from producers.gateway.view.database import Database
+from producers.gateway.view.estimates import RECENT
+from producers.gateway.view.job_filter import JobFilter, Place
+from producers.gateway.view.job_view import JobView, KeyUse
+from schemas.jobs import CancelRequested, JobChanged, JobRequested
+from schemas.record import ObjectRef
+
+ALL = JobFilter()
+LOOKED_AT = 20 * RECENT  # of the ended jobs: many may have been answered from the cache and say nothing of the speed
+
+
+class JobBook:
+    """Safe from any thread. Raises ViewUnavailable."""
+
+    def __init__(self, file: Database) -> None:
+        self._file = file
+
+    def get(self, job_id: UUID) -> JobView | None:
+        """Read again each time; `View.get()` keeps the recent ones."""
+        rows = self._file.read("SELECT work_id, requested, changed FROM jobs WHERE job_id = ? AND deleted = 0", str(job_id))
+        return self._view(*rows[0]) if rows else None
+
+    def newest(self, limit: int, which: JobFilter = ALL, *, after: Place | None = None) -> list[JobView]:
+        """The jobs submitted last, newest first; `after`: those that follow this place in the list."""
+        query, values = which.query(limit, after)
+        return [self._view(*row) for row in self._file.scan(query, *values)]
+
+    def counts(self, owner: str | None = None) -> dict[str, int]:
+        """How many jobs are in each state that occurs; of all owners unless one is given."""
+        where, values = ("owner = ? AND deleted = 0", (owner,)) if owner is not None else ("deleted = 0", ())
+        query = f"SELECT state, count(*) FROM jobs INDEXED BY jobs_counted WHERE {where} GROUP BY state"
+        return dict(self._file.scan(query, *values))
+
+    def unfinished_of(self, owner: str) -> tuple[int, UUID | None]:
+        """How many jobs of an owner have not ended, and the oldest of them."""
+        where = "owner = ? AND state IN ('PENDING', 'STARTED') AND deleted = 0"
+        query = f"SELECT count(*), job_id, min(submitted_s) FROM jobs INDEXED BY jobs_counted WHERE {where}"
+        ((count, oldest, _),) = self._file.scan(query, owner)  # SQLite takes job_id from the row of the minimum
+        return count, UUID(oldest) if oldest is not None else None
+
+    def oldest_submitted_at(self) -> datetime | None:
+        """Of the jobs that are listed."""
+        query = "SELECT submitted_s FROM jobs INDEXED BY jobs_listed WHERE deleted = 0 ORDER BY submitted_s LIMIT 1"
+        rows = self._file.scan(query)
+        return datetime.fromtimestamp(rows[0][0], UTC) if rows else None
+
+    def cache_uses(self, since: datetime | None, owner: str | None = None) -> tuple[int, int]:
+        """How many of the succeeded jobs that were submitted later than `since` needed no transcription, and how many did."""
+        where = "state = 'SUCCESS' AND deleted = 0 AND submitted_s > ? AND coalesce(? = owner, 1)"
+        query = f"SELECT cached, count(*) FROM jobs INDEXED BY jobs_counted WHERE {where} GROUP BY cached"
+        counts = dict(self._file.scan(query, since.timestamp() if since is not None else 0.0, owner))
+        return counts.get(1, 0), counts.get(0, 0)
+
+    def request(self, job_id: UUID) -> JobRequested | None:
+        """What was requested; None for a job whose request had expired before this view was filled."""
+        rows = self._file.read("SELECT requested FROM jobs WHERE job_id = ? AND requested IS NOT NULL", str(job_id))
+        return self._file.decoded(JobRequested, rows[0][0]) if rows else None
+
+    def last(self, job_id: UUID) -> JobChanged | None:
+        """The last record of a job; None for one that is not known to have started."""
+        query = "SELECT changed FROM jobs WHERE job_id = ? AND changed IS NOT NULL AND deleted = 0"
+        rows = self._file.read(query, str(job_id))
+        return self._file.decoded(JobChanged, rows[0][0]) if rows else None
+
+    def has_work(self, work_id: str, owner: str | None) -> bool:
+        """Whether a job of this owner, or of any, needs or needed this work."""
+        query = "SELECT 1 FROM jobs WHERE work_id = ? AND deleted = 0 AND coalesce(? = owner, 1) LIMIT 1"
+        return bool(self._file.read(query, work_id, owner))
+
+    def is_shared(self, job: JobView) -> bool:
+        """Whether another job needs the same work."""
+        query = "SELECT 1 FROM jobs WHERE work_id = ? AND job_id <> ? AND deleted = 0 LIMIT 1"
+        return bool(self._file.read(query, job.work_id, str(job.job_id)))
+
+    def has_audio(self, ref: ObjectRef, but: UUID) -> bool:
+        """Whether any other job names this object. Looks at all jobs: for rare calls."""
+        query = "SELECT 1 FROM jobs WHERE deleted = 0 AND job_id <> ? AND instr(coalesce(requested, changed), ?) LIMIT 1"
+        return bool(self._file.scan(query, str(but), f'"{ref.key}"'.encode()))
+
+    def batch(self, batch_id: UUID, owner: str | None = None) -> list[JobView]:
+        """The jobs of one owner, or of any, that were submitted together, in the order in which they were accepted."""
+        query = """SELECT work_id, requested, changed FROM jobs
+            WHERE batch_id = ? AND deleted = 0 AND coalesce(? = owner, 1) ORDER BY submitted_s, job_id"""
+        return [self._view(*row) for row in self._file.read(query, str(batch_id), owner)]
+
+    def by_key(self, key: str, since: datetime) -> KeyUse | None:
+        """The job of the first submission with this digest of an Idempotency-Key after `since`."""
+        query = """SELECT job_id, deleted, requested FROM jobs WHERE idempotency = ? AND submitted_s >= ?
+            ORDER BY submitted_s LIMIT 1"""
+        for job_id, deleted, requested in self._file.read(query, key, since.timestamp()):
+            if deleted or requested is None:
+                return KeyUse(UUID(job_id), None)
+            return KeyUse(UUID(job_id), self._file.decoded(JobRequested, requested))
+        return None
+
+    def unfinished(self) -> Iterator[tuple[JobRequested, CancelRequested | None]]:
+        """The jobs that have not ended, oldest first, each with its cancellation if `cancel` has stored one."""
+        unfinished = "state IN ('PENDING', 'STARTED') AND requested IS NOT NULL AND deleted = 0"
+        query = f"SELECT requested, cancelled FROM jobs WHERE {unfinished} ORDER BY submitted_s"
+        for requested, cancelled in self._file.scan(query):
+            yield (
+                self._file.decoded(JobRequested, requested),
+                self._file.decoded(CancelRequested, cancelled) if cancelled else None,
+            )
+
+    def records(self) -> Iterator[JobChanged]:
+        """The last record of every job that has one, oldest first; of a deleted or forgotten drop the note that is kept of it."""
+        for (changed,) in self._file.scan("SELECT changed FROM jobs WHERE changed IS NOT NULL ORDER BY submitted_s"):
+            yield self._file.decoded(JobChanged, changed)
+
+    def notes(self) -> Iterator[JobChanged]:
+        """What is kept of deleted and forgotten drops."""
+        for (changed,) in self._file.scan("SELECT changed FROM jobs WHERE changed IS NOT NULL AND deleted > 0"):
+            yield self._file.decoded(JobChanged, changed)
+
+    def ended_recently(self) -> Iterator[JobChanged]:
+        """Those that succeeded last, oldest first."""
+        query = "SELECT changed FROM jobs WHERE state = 'SUCCESS' AND deleted = 0 ORDER BY submitted_s DESC LIMIT ?"
+        for (changed,) in reversed(self._file.read(query, LOOKED_AT)):
+            yield self._file.decoded(JobChanged, changed)
+
+    def _view(self, work_id: str, requested: bytes | None, changed: bytes | None) -> JobView:
+        if changed is not None:
+            last = self._file.decoded(JobChanged, changed)
+            facts = (last.model, last.cached, last.result, last.error, last.started_at, last.duration_s)
+            return JobView(last.job, work_id, last.state, last.changed_at, *facts)
+        first = self._file.decoded(JobRequested, requested)
+        return JobView(first.job, work_id, "PENDING", first.job.submitted_at, first.work.model)
