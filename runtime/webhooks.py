@@ -12,14 +12,14 @@ from runtime.reachable import Reachable
 
 
 def url_problem(url: str) -> str | None:
-    """Why no webhook can go to this URL, whatever it resolves to; None when one might."""
+    """Why no webhook can go to this URL, whatever it resolves to: what follows "it". None when one might."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:  # an invalid port, unbalanced brackets
-        return f"not a URL: {error}"
+        return f"is not a URL: {error}"
     if parts.scheme not in ("http", "https"):
-        return "not an http or https URL"
+        return "is not an http or https URL"
     if not host or port == 0:
         return "names no host and port"
     if "@" in parts.netloc:

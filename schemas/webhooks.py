@@ -63,8 +63,16 @@ class WebhookEndpoint(Record):
         None, description="of an endpoint that its owner has disabled", exclude_if=lambda disabled_at: disabled_at is None
     )
     enabled_at: Time = Field(description="when it was enabled last, at first: created. States of an earlier time no longer count")
+    events_at: Time | None = Field(
+        None, description="when `events` were changed; None: never", exclude_if=lambda events_at: events_at is None
+    )
     created_at: Time
     changed_at: Time
+
+    @property
+    def receives_since(self) -> Time:
+        """Events of an earlier time are only sent to it when somebody requests that."""
+        return max(self.enabled_at, self.events_at or self.enabled_at)
 
     @property
     def event_id(self) -> str:

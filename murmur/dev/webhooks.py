@@ -25,13 +25,13 @@ def undelivered(webhooks: "WebhookBook", jobs: Iterable[JobChanged]) -> Iterator
     now = datetime.now(UTC)
     last = webhooks.last_attempts(now - OLDEST)
     endpoints = [view.endpoint for view in webhooks.endpoints() if view.is_enabled]
-    changed_at = {endpoint.endpoint_id: endpoint.changed_at for endpoint in endpoints}
+    since = {endpoint.endpoint_id: endpoint.receives_since for endpoint in endpoints}
     for job in jobs:
         if job.state not in TERMINAL or now - job.changed_at > OLDEST:
             continue
         own = [endpoint for endpoint in endpoints if endpoint.owner == job.job.owner]
         for delivery in deliveries(job, own, now):
-            is_new = delivery.endpoint_id is None or changed_at[delivery.endpoint_id] <= job.changed_at
+            is_new = delivery.endpoint_id is None or since[delivery.endpoint_id] <= job.changed_at
             if (following := _following(delivery, last, is_new=is_new)) is not None:
                 yield Output(WEBHOOK_DELIVERIES, following.recipient, following)
 

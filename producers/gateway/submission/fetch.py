@@ -24,7 +24,7 @@ CONNECT_S = 5.0
 STALLED_S = 30.0  # without a byte
 BLOCK_BYTES = 256 * 1024
 FETCHES_MAX = 16  # at a time; further ones wait
-NOT_TEXT = "it has blanks, control characters or backslashes"
+NOT_TEXT = "has blanks, control characters or backslashes"
 
 
 class Fetcher:
@@ -42,7 +42,7 @@ class Fetcher:
         if problem is None and any(c.isspace() or not c.isprintable() or c == "\\" for c in url):
             problem = NOT_TEXT
         if problem is not None:
-            raise Problem(400, "bad_url", f"The URL cannot be fetched: {problem}.")
+            raise Problem(400, "bad_url", f"The URL cannot be fetched: it {problem}.")
         if self._reachable.problem(url) is not None:
             raise _forbidden()
 

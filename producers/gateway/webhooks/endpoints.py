@@ -124,7 +124,8 @@ class Endpoints:
         given = changes.model_dump(exclude_none=True)
 
         def updated(endpoint: WebhookEndpoint, now: datetime) -> WebhookEndpoint:
-            return endpoint.model_copy(update=given)
+            has_other_events = given.get("events", endpoint.events) != endpoint.events
+            return endpoint.model_copy(update={**given, **({"events_at": now} if has_other_events else {})})
 
         return await self._changed(request, "updated", updated)
 

@@ -92,8 +92,17 @@ def test_each_endpoint_has_what_it_has_not_got_yet(scene: Scene) -> None:
     assert {each.endpoint_id: each.attempt for each in scene.found(job(None))} == {"ep_2": 2, "ep_3": 1}
 
 
-def test_an_endpoint_that_was_changed_later_does_not_get_what_it_did_not_want_then(scene: Scene) -> None:
-    scene.write(WEBHOOK_ENDPOINTS, endpoint("ep_1", changed_at=ENDED + timedelta(minutes=1)))
+@pytest.mark.parametrize("changed", ["events_at", "enabled_at"])
+def test_an_endpoint_does_not_get_what_it_did_not_want_then(scene: Scene, changed: str) -> None:
+    times: dict[str, Any] = dict.fromkeys(("created_at", "changed_at", "enabled_at"), ENDED - timedelta(days=1))
+    scene.write(WEBHOOK_ENDPOINTS, endpoint("ep_1", **{**times, changed: ENDED + timedelta(minutes=1)}))
     assert scene.found(job(None)) == []
     scene.attempted(job(None), "pending", endpoint_id="ep_1", next_attempt_at=ENDED)
     assert len(scene.found(job(None))) == 1
+
+
+def test_a_new_key_or_url_takes_nothing_away_from_an_endpoint(scene: Scene) -> None:
+    """What waits for its first attempt, since the receiver asked for a pause, has no row in the log."""
+    times: dict[str, Any] = dict.fromkeys(("created_at", "enabled_at"), ENDED - timedelta(days=1))
+    scene.write(WEBHOOK_ENDPOINTS, endpoint("ep_1", **times, changed_at=ENDED + timedelta(minutes=1)))
+    assert [each.endpoint_id for each in scene.found(job(None))] == ["ep_1"]
