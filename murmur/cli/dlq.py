@@ -156,9 +156,7 @@ def _kafka() -> "Kafka":
     from murmur.cli import load
     from runtime.kafka.client import Kafka
 
-    kafka = Kafka.from_settings(load.settings())
-    kafka.brokers(BROKER_S)
-    return kafka
+    return Kafka.from_settings(load.settings()).reached(BROKER_S)
 
 
 def _one(letter_id: str) -> "DeadLetter":

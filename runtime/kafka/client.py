@@ -5,8 +5,8 @@ Made from the settings (`from_settings`) or by the embedded broker; loops, follo
 
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, Self
 
 from confluent_kafka import Consumer, Message, Producer
 
@@ -21,6 +21,7 @@ from schemas.topics import Topic
 Config = dict[str, Any]
 SESSION_TIMEOUT_MS = 10_000
 HEARTBEAT_MS = 500
+EMBEDDED = "mockCluster"  # how the id of a cluster begins that is the embedded broker, of another process
 
 
 class Backpressure(Protocol):
@@ -78,6 +79,12 @@ class Kafka:
     def brokers(self, timeout_s: float) -> list[str]:
         """The cluster's brokers, as host:port. Raises BrokerUnavailable, which names wrong credentials and TLS settings."""
         return self.offsets.brokers(timeout_s)
+
+    def reached(self, timeout_s: float) -> Self:
+        """For a short command, which may be given the broker of a `murmur dev`: without transactions there, whose markers its
+        other readers cannot read. Raises BrokerUnavailable."""
+        is_embedded = (self.offsets.cluster(timeout_s).cluster_id or "").startswith(EMBEDDED)
+        return replace(self, transactions=False) if is_embedded else self
 
     def client_config(self, client: str) -> Config:
         return {

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient, ClusterMetadata, OffsetSpec  # type: ignore[attr-defined]
 
 from runtime.errors import BrokerUnavailable, UsageError
 from runtime.kafka import group_offsets
@@ -49,12 +49,15 @@ class Offsets:
         self._earlier_outages = 0
 
     def brokers(self, answer_s: float = ANSWER_S) -> list[str]:
-        """As host:port. The error states what is wrong with the credentials or TLS, if that is the cause."""
+        """As host:port. Raises as `cluster()`."""
+        return [f"{broker.host}:{broker.port}" for broker in self.cluster(answer_s).brokers.values()]
+
+    def cluster(self, answer_s: float = ANSWER_S) -> ClusterMetadata:
+        """The error states what is wrong with the credentials or TLS, if that is the cause."""
         connection, until_s = self._connected(), time.monotonic() + answer_s
         while True:
             try:
-                found = connection.admin.list_topics(timeout=ATTEMPT_S).brokers.values()
-                return [f"{broker.host}:{broker.port}" for broker in found]
+                return connection.admin.list_topics(timeout=ATTEMPT_S)
             except KafkaException as error:
                 connection.admin.poll(0)
                 if connection.errors.refused or time.monotonic() > until_s:

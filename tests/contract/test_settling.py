@@ -4,6 +4,7 @@ from contextlib import closing
 from datetime import timedelta
 
 import pytest
+from confluent_kafka import TopicPartition
 
 from runtime.errors import BrokerUnavailable
 from runtime.kafka import deadletters, settling
@@ -12,7 +13,7 @@ from runtime.kafka.deadletters import ALL, Selection
 from runtime.kafka.follower import Follower
 from schemas.deadletter import DeadLetter
 from schemas.topics import DEAD_LETTERS, UPLOADS
-from tests.contract.brokers import whole, write
+from tests.contract.brokers import take, whole, write
 from tests.letters import DIED_AT, dead_letter, written
 from tests.waiting import DEADLINE_S
 
@@ -53,6 +54,18 @@ def test_replaying_again_writes_nothing(kafka: Kafka) -> None:
     died(kafka, dead_letter(3))
     assert [dead.subject for dead in settling.settle(kafka, ALL, "replayed", value_of).now] == ["uploads-0@3"]
     assert uploads(kafka) == [b"value 1", b"value 2", b"value 3"]
+
+
+def test_what_a_command_of_another_process_writes_can_be_read_by_clients_that_verify_checksums(kafka: Kafka) -> None:
+    """aiokafka does, and with it the metrics sink: a transaction's marker on the embedded broker would end it."""
+    outside = Kafka(kafka.bootstrap, kafka.prefix, kafka.common).reached(DEADLINE_S)
+    died(kafka, dead_letter(1))
+    settling.settle(outside, ALL, "replayed", value_of)
+    write(kafka, UPLOADS, [(b"key", b"later")])
+    with closing(outside.consumer("verifies", **{"check.crcs": True})) as consumer:
+        partitions = consumer.list_topics(kafka.name(UPLOADS), timeout=DEADLINE_S).topics[kafka.name(UPLOADS)].partitions
+        consumer.assign([TopicPartition(kafka.name(UPLOADS), number, 0) for number in partitions])
+        assert [record.value() for record in take(consumer, 2)] == [b"value 1", b"later"]
 
 
 def test_a_dropped_letter_is_not_replayed_later(kafka: Kafka) -> None:
