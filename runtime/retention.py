@@ -18,7 +18,8 @@ MARGIN_S = 600.0  # nothing younger is removed, but temporary files: what names 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """`prefixes`: of keys in the work bucket. `age`, `size`: names of settings, 0 for no limit. `since`: what the age counts
-    from. `failed_age`: the same for what a failed job can be retried with."""
+    from. `failed_age`: the same for what a failed job can be retried with. `is_by_age_alone`: no job and no entry of the cache
+    keeps it longer, so a lifecycle rule of the store may remove it, too."""
 
     name: KindName
     what: str
@@ -27,6 +28,7 @@ class Kind:
     prefixes: tuple[str, ...] = ()
     size: str | None = None
     failed_age: str | None = None
+    is_by_age_alone: bool = False
 
 
 KINDS: tuple[Kind, ...] = (
@@ -47,7 +49,14 @@ KINDS: tuple[Kind, ...] = (
         "retention_uploads_bytes",
         "retention_failed_uploads_s",
     ),
-    Kind("contents", "which upload has which content", "the same", "retention_uploads_s", (keys.CONTENTS,)),
+    Kind(
+        "contents",
+        "which upload has which content",
+        "when it was written",
+        "retention_uploads_s",
+        (keys.CONTENTS,),
+        is_by_age_alone=True,
+    ),
     Kind(
         "transcripts",
         "the transcript of each work, and its corrected texts",
@@ -62,6 +71,7 @@ KINDS: tuple[Kind, ...] = (
         "when it was written",
         "correction_cache_s",
         (keys.CORRECTION_CACHE,),
+        is_by_age_alone=True,
     ),
     Kind(
         "dead_letters",
@@ -69,6 +79,7 @@ KINDS: tuple[Kind, ...] = (
         "when it was written",
         "retention_dead_letters_s",
         (keys.DEAD_LETTERS,),
+        is_by_age_alone=True,
     ),
     Kind(
         "temporary",
@@ -105,3 +116,15 @@ def upload_reuse_s(settings: Settings) -> float:
     """For how long after it was stored an upload is used for further submissions of the same content. Half of the time for which
     it is kept at least, so that it is there until the job that names it is known."""
     return min(REUSE_MAX_S, settings.retention_uploads_s / 2 or REUSE_MAX_S)
+
+
+def promises_s(settings: Settings) -> int:
+    """How long the promise of a direct upload is kept: until its file can neither be uploaded nor be found by the reconciler."""
+    return settings.direct_upload_expiry_s + settings.reconcile_lookback_s
+
+
+def buckets_of_uploads(settings: Settings) -> tuple[str, ...]:
+    """Where unfinished uploads are removed. A watched folder has none, only files of its users, which may be many; in a bucket
+    nothing else shows them."""
+    names = [settings.work_bucket, settings.results_bucket]
+    return tuple(dict.fromkeys([*names, settings.uploads_bucket] if settings.store == "s3" else names))

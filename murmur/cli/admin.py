@@ -3,7 +3,7 @@
 import typer
 
 topics = typer.Typer(no_args_is_help=True, help="Create the Kafka topics.", rich_markup_mode=None)
-buckets = typer.Typer(no_args_is_help=True, help="Create the buckets and the notification.", rich_markup_mode=None)
+buckets = typer.Typer(no_args_is_help=True, help="Create buckets, notification and lifecycle rules.", rich_markup_mode=None)
 
 
 @topics.callback()
@@ -30,7 +30,10 @@ def topics_apply() -> None:
 
 @buckets.command("apply", epilog="Example: murmur buckets apply")
 def buckets_apply() -> None:
-    """Create the buckets and attach the notification of the uploads bucket, if the store supports that. Safe to repeat."""
+    """Create the buckets, attach the notification of the uploads bucket, set lifecycle rules: as far as the store has them.
+
+    Notifications and rules of others are kept. Safe to repeat.
+    """
     from murmur.cli import load
     from runtime.objects import buckets as admin
 

@@ -233,7 +233,7 @@ class S3Upload:
         return _written(answer, (bucket, key), self._size_bytes, self._content_type)
 
     def abort(self) -> None:
-        """While the store is unavailable its parts remain; stores remove them after a day or by a lifecycle rule."""
+        """While the store is unavailable its parts remain, until the retention stage or the store itself removes them."""
         self._buffer.clear()
         upload_id, self._upload_id = self._upload_id, None
         if upload_id is None:

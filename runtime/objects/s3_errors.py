@@ -1,6 +1,6 @@
 """Translates S3 errors to NotFound, StoreUnavailable and BadKey, and to UsageError for a wrong configuration.
 
-Used by `s3.py` and `buckets.py`. The codes are those of AWS, MinIO and versitygw.
+Used by `s3.py`, `buckets.py` and `lifecycle.py`. The codes are those of AWS, MinIO and versitygw.
 """
 
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from runtime.errors import UsageError
+from runtime.errors import MurmurError, UsageError
 from runtime.objects.store import BadKey, NotFound, Replaced, StoreFull, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def absent_is_fine() -> Iterator[None]:
     try:
         yield
     except NotFound as error:
-        if error.__cause__ is not None and _code(error.__cause__) == "NoSuchBucket":
+        if error.__cause__ is not None and code_of(error.__cause__) == "NoSuchBucket":
             raise
 
 
@@ -96,12 +96,12 @@ def beyond_the_end() -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        if _status(error) != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        if status_of(error) != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise
 
 
 def _meaning(error: "ClientError", bucket: str, key: str) -> Exception | None:
-    code, status = _code(error), _status(error)
+    code, status = code_of(error), status_of(error)
     what = f"{bucket}/{key}" if key else bucket
     if code in REPLACED:
         return Replaced(f"{what}: replaced in the meantime")
@@ -120,19 +120,24 @@ def _meaning(error: "ClientError", bucket: str, key: str) -> Exception | None:
     return None
 
 
+def is_denied(error: MurmurError) -> bool:
+    """The store has answered: it does not permit this request with this key."""
+    return error.__cause__ is not None and status_of(error.__cause__) in DENIED
+
+
 def may_be_its_folder(error: "ClientError") -> bool:
     """For a PUT: its folder is just being removed with the last object, or created."""
-    return _code(error) in (TAKEN_BY_FOLDER, LOST_ITS_FOLDER)
+    return code_of(error) in (TAKEN_BY_FOLDER, LOST_ITS_FOLDER)
 
 
 def has_detail(error: "ClientError") -> bool:
     """False: a bare "bad request", which only a GET of the same object explains."""
-    return _code(error) not in NO_BODY
+    return code_of(error) not in NO_BODY
 
 
-def _code(error: BaseException) -> str:
+def code_of(error: BaseException) -> str:
     return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
 
 
-def _status(error: "ClientError") -> int:
-    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+def status_of(error: BaseException) -> int:
+    return int(getattr(error, "response", {}).get("ResponseMetadata", {}).get("HTTPStatusCode", 0))

@@ -12,7 +12,7 @@ from runtime import metrics
 from runtime.logs import get_logger
 from runtime.objects import NotFound, ObjectStore, keys
 from runtime.objects.store import Unfinished
-from runtime.retention import KINDS, Kind, KindName, Limits
+from runtime.retention import KINDS, Kind, KindName, Limits, buckets_of_uploads
 from runtime.settings import Settings
 from schemas.topics import REQUESTS
 from sinks.retention import rules
@@ -149,7 +149,7 @@ class Round:
 
     def _remove_unfinished(self, limits: Limits) -> Iterator[None]:
         found = self.figures["temporary"]
-        for bucket in dict.fromkeys((self.settings.work_bucket, self.settings.results_bucket)):
+        for bucket in buckets_of_uploads(self.settings):
             for each in self.objects.unfinished(bucket):
                 if self._is_abandoned(each, limits):
                     found.remove(1, each.size_bytes)

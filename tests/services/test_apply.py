@@ -131,7 +131,9 @@ def test_buckets_are_created_once_and_the_rest_is_reported(store: Store, buckets
         "minio": [f"notification: {names[0]} sends events to arn:minio:sqs::MURMUR:kafka {word}" for word in ("now", "already")],
         "versitygw": [by_hand, by_hand],
     }
-    assert [*first[3:], *second[3:]] == expected[store.flavour.name]
+    assert [first[3], second[3]] == expected[store.flavour.name]
+    assert all("lifecycle rule" in line for line in [*first[4:], *second[4:]])
+    assert len(first) == len(second) > 4
 
 
 @pytest.mark.parametrize("store", ["minio"], indirect=True)  # versitygw has no notifications of single buckets
@@ -140,6 +142,6 @@ def test_a_removed_notification_is_attached_again(buckets: Environment, store: S
     client = plain_s3(store.settings())
     uploads = buckets["MURMUR_UPLOADS_BUCKET"]
     client.put_bucket_notification_configuration(Bucket=uploads, NotificationConfiguration={})
-    assert lines_of(tmp_path, buckets, "buckets", "apply")[-1].endswith("now")
+    assert lines_of(tmp_path, buckets, "buckets", "apply")[3].endswith("now")
     assert len(client.get_bucket_notification_configuration(Bucket=uploads)["QueueConfigurations"]) == 1
     client.close()

@@ -31,6 +31,7 @@ from producers.gateway.submission.submitter import Submitter
 from producers.gateway.submission.upload import too_large
 from runtime.objects import NotFound, keys
 from runtime.objects.store import FormUpload
+from runtime.retention import promises_s
 from schemas import codec
 from schemas.order import UploadPromised
 
@@ -250,8 +251,7 @@ class DirectUploads:
 
     def _sweep(self) -> None:
         """Removes promises whose files can neither be uploaded any more nor be found by the reconciler."""
-        kept = timedelta(seconds=self._settings.direct_upload_expiry_s + self._settings.reconcile_lookback_s)
-        oldest = datetime.now(UTC) - kept
+        oldest = datetime.now(UTC) - timedelta(seconds=promises_s(self._settings))
         bucket = self._settings.work_bucket
         for info in self._objects.list(bucket, keys.PROMISES):
             if info.modified_at < oldest:

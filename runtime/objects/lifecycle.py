@@ -1,0 +1,192 @@
+"""Lifecycle rules: what a store can remove by its age alone, as far as the policy (runtime/retention.py) says so.
+
+Set by `murmur buckets apply`. The rules of others are written back element by element as the store returned them: neither boto3
+nor the `minio` SDK models all that stores accept, and a rule that loses its condition on the way deletes more (decision 0008).
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+from runtime.objects import keys
+from runtime.objects.s3_errors import code_of, is_denied, status_of, translated
+from runtime.objects.store import StoreUnavailable
+from runtime.retention import KINDS, buckets_of_uploads, promises_s
+from runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import LifecycleRuleOutputTypeDef, LifecycleRuleTypeDef
+
+DAY_S = 86_400
+OURS = "murmur-"  # how the ids of our rules begin
+NAMESPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
+NO_SUCH_API = frozenset({HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.METHOD_NOT_ALLOWED})
+REFUSED = NO_SUCH_API | {HTTPStatus.BAD_REQUEST}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Removes the objects whose keys begin with `prefix`, so many days after they were written; without a prefix the unfinished
+    multipart uploads, so many days after they were begun."""
+
+    days: int
+    prefix: str = ""
+
+    @property
+    def what(self) -> str:
+        return self.prefix or "unfinished uploads"
+
+    def __str__(self) -> str:
+        return f"{self.what} after {self.days} {'day' if self.days == 1 else 'days'}"
+
+    def document(self) -> "LifecycleRuleTypeDef":
+        rule: LifecycleRuleTypeDef = {
+            "ID": OURS + self.what.rstrip("/").replace(" ", "-"),
+            "Status": "Enabled",
+            "Filter": {"Prefix": self.prefix},
+        }
+        if self.prefix:
+            return {**rule, "Expiration": {"Days": self.days}}
+        return {**rule, "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": self.days}}
+
+
+def wanted(settings: Settings) -> Mapping[str, Sequence[Rule]]:
+    """By bucket. Stores count whole days, and so no less than the retention stage. What is kept for ever has no rule."""
+    found: dict[str, list[Rule]] = {name: [] for name in (settings.uploads_bucket, settings.work_bucket, settings.results_bucket)}
+    ages_s = {prefix: getattr(settings, kind.age) for kind in KINDS if kind.is_by_age_alone for prefix in kind.prefixes}
+    for prefix, age_s in {**ages_s, keys.PROMISES: promises_s(settings)}.items():
+        if age_s:
+            found[settings.work_bucket].append(Rule(_days(age_s), prefix))
+    if settings.retention_temporary_s:
+        for bucket in buckets_of_uploads(settings):
+            found[bucket].append(Rule(_days(settings.retention_temporary_s)))
+    return found
+
+
+def apply(client: "S3Client", settings: Settings) -> tuple[str, ...]:
+    """Sets these rules beside those of others, and removes earlier ones of ours. Returns for each bucket which it has and which
+    the store lacks. Safe to repeat. Blocks; raises StoreUnavailable."""
+    return tuple(line for bucket, rules in wanted(settings).items() for line in _apply(client, bucket, rules))
+
+
+def _apply(client: "S3Client", bucket: str, rules: Sequence[Rule]) -> Iterator[str]:
+    try:
+        configuration = _Configuration.of(client, bucket)
+        if configuration is None:
+            yield f"no lifecycle rules in {bucket}: the store does not support them"
+            return
+        is_new, accepted = configuration.change(rules)
+    except StoreUnavailable as error:
+        if not is_denied(error):
+            raise
+        yield f"no lifecycle rules in {bucket}: the store does not permit this access key to read and to set them"
+        return
+    if accepted or is_new:
+        yield f"lifecycle rules of {bucket}: {'set' if is_new else 'exist'}: {', '.join(map(str, accepted)) or 'none'}"
+    if missing := [rule.what for rule in rules if rule not in accepted]:
+        yield f"no lifecycle rule in {bucket} for {', '.join(missing)}: the store does not support it"
+
+
+@dataclass(frozen=True, slots=True)
+class _Configuration:
+    """Of one bucket, as it was read. `others`: rules that are not ours."""
+
+    client: "S3Client"
+    bucket: str
+    ours: Sequence["LifecycleRuleOutputTypeDef"] = ()
+    others: Sequence[ElementTree.Element] = ()
+
+    @classmethod
+    def of(cls, client: "S3Client", bucket: str) -> "_Configuration | None":
+        """None: the store has no such API."""
+        from botocore.exceptions import ClientError
+
+        bodies: list[bytes] = []
+
+        def receive(response_dict: Mapping[str, Any], **_: object) -> None:
+            bodies.append(response_dict["body"])
+
+        try:
+            with _hook(client, "before-parse.s3.GetBucketLifecycleConfiguration", receive), translated(bucket):
+                rules = client.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+        except ClientError as error:
+            if code_of(error) == "NoSuchLifecycleConfiguration":
+                return cls(client, bucket)
+            if status_of(error) in NO_SUCH_API:
+                return None
+            raise
+        return cls(client, bucket, [rule for rule in rules if rule.get("ID", "").startswith(OURS)], list(_others(bodies[-1])))
+
+    def change(self, rules: Sequence[Rule]) -> tuple[bool, Sequence[Rule]]:
+        """Whether ours are other ones now, and which of them the store accepted. A store refuses a configuration as a whole: then
+        they are added one by one."""
+        if self._has(rules):
+            return False, rules
+        if not self._write(rules):
+            accepted: list[Rule] = []
+            for rule in rules:
+                if len(rules) > 1 and self._write([*accepted, rule]):
+                    accepted.append(rule)
+            if not accepted and self.ours:
+                self._write(())
+            rules = accepted
+        return not self._has(rules), rules
+
+    def _has(self, rules: Iterable[Rule]) -> bool:
+        documents = (rule.document() for rule in rules)
+        return {rule["ID"]: rule for rule in documents} == {rule["ID"]: rule for rule in self.ours}
+
+    def _write(self, rules: Sequence[Rule]) -> bool:
+        """False: the store refuses them."""
+        from botocore.exceptions import ClientError
+
+        def add_others(params: dict[str, Any], **_: object) -> None:
+            body = _parsed(params["body"])
+            body.extend(self.others)
+            params["body"] = ElementTree.tostring(body, default_namespace=NAMESPACE.strip("{}"))
+
+        try:
+            with _hook(self.client, "before-call.s3.PutBucketLifecycleConfiguration", add_others), translated(self.bucket):
+                if rules or self.others:
+                    self.client.put_bucket_lifecycle_configuration(
+                        Bucket=self.bucket, LifecycleConfiguration={"Rules": [rule.document() for rule in rules]}
+                    )
+                else:
+                    self.client.delete_bucket_lifecycle(Bucket=self.bucket)  # one without rules is refused
+        except ClientError as error:
+            if status_of(error) not in REFUSED:
+                raise
+            return False
+        return True
+
+
+def _days(age_s: float) -> int:
+    return math.ceil(age_s / DAY_S)
+
+
+def _others(body: bytes) -> Iterator[ElementTree.Element]:
+    for rule in _parsed(body).iter(f"{NAMESPACE}Rule"):
+        if not (rule.findtext(f"{NAMESPACE}ID") or "").startswith(OURS):
+            yield rule
+
+
+def _parsed(body: bytes) -> ElementTree.Element:
+    """With all elements in S3's namespace, which some stores leave out."""
+    root = ElementTree.fromstring(body)  # noqa: S314 - botocore parses the store's response in the same way
+    for element in root.iter():
+        element.tag = NAMESPACE + element.tag.rpartition("}")[2]
+    return root
+
+
+@contextmanager
+def _hook(client: "S3Client", event: str, handler: Callable[..., None]) -> Iterator[None]:
+    client.meta.events.register(event, handler)
+    try:
+        yield
+    finally:
+        client.meta.events.unregister(event, handler)

@@ -1,0 +1,148 @@
+"""Lifecycle rules, and what is written to a store that has all of them. On real stores: tests/services/test_lifecycle.py."""
+
+import io
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from xml.etree import ElementTree
+
+import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+
+from runtime.objects import lifecycle
+from runtime.objects.lifecycle import DAY_S, Rule
+from runtime.objects.s3 import connect
+from runtime.objects.store import StoreUnavailable
+from runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+SETTINGS = Settings(_env_file=None, store="s3", s3_endpoint="http://store.invalid", s3_access_key="a", s3_secret_key="b")
+WORK = [
+    Rule(1, "uploads-by-content/"),
+    Rule(30, "correction-cache/"),
+    Rule(30, "dead-letters/"),
+    Rule(8, "promised-uploads/"),
+    Rule(1),
+]
+THEIRS = (
+    "<Rule><ID>theirs</ID><Status>Enabled</Status><Filter><And><Prefix>logs/</Prefix>"
+    "<ObjectSizeGreaterThan>5</ObjectSizeGreaterThan></And></Filter>"
+    "<Expiration><Days>3</Days><ExpiredObjectAllVersions>true</ExpiredObjectAllVersions></Expiration></Rule>"
+    "<Rule><ID>older</ID><Status>Enabled</Status><Prefix>old/</Prefix><Expiration><Days>9</Days></Expiration></Rule>"
+)
+
+
+class FakeStore:
+    """Answers the requests of one boto3 client, as AWS does. `status`: that of every answer, with the code `code`."""
+
+    def __init__(self) -> None:
+        self.rules: dict[str, bytes] = {}
+        self.requests: list[tuple[str, str]] = []
+        self.status, self.code = 200, ""
+
+    def __call__(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
+        bucket, method = urlsplit(request.url).path.strip("/"), str(request.method)
+        self.requests.append((method, bucket))
+        if self.code:
+            return self._answer(request, self.status, f"<Error><Code>{self.code}</Code></Error>".encode())
+        if method == "PUT":
+            self.rules[bucket] = request.body if isinstance(request.body, bytes) else request.body.encode()
+        elif method == "DELETE":
+            del self.rules[bucket]
+        elif bucket not in self.rules:
+            return self._answer(request, 404, b"<Error><Code>NoSuchLifecycleConfiguration</Code></Error>")
+        return self._answer(request, 200, self.rules.get(bucket, b"") if method == "GET" else b"")
+
+    def put(self, bucket: str, rules: str) -> None:
+        self.rules[bucket] = f'<LifecycleConfiguration xmlns="{NAMESPACE}">{rules}</LifecycleConfiguration>'.encode()
+
+    def ids(self, bucket: str) -> list[str | None]:
+        return [rule.findtext(f"{{{NAMESPACE}}}ID") for rule in ElementTree.fromstring(self.rules[bucket])]
+
+    @staticmethod
+    def _answer(request: AWSPreparedRequest, status: int, body: bytes) -> AWSResponse:
+        raw: Any = io.BytesIO(body)
+        raw.stream = lambda **_: iter([body])
+        return AWSResponse(request.url, status, {}, raw)
+
+
+@pytest.fixture
+def store() -> FakeStore:
+    return FakeStore()
+
+
+@pytest.fixture
+def client(store: FakeStore) -> Iterator["S3Client"]:
+    made = connect(SETTINGS)
+    made.meta.events.register("before-send.s3", store)
+    yield made
+    made.close()
+
+
+def test_what_has_an_age_alone_has_a_rule_and_unfinished_uploads_have_one_in_each_bucket() -> None:
+    assert lifecycle.wanted(SETTINGS) == {"uploads": [Rule(1)], "work": WORK, "results": [Rule(1)]}
+
+
+@pytest.mark.parametrize(("age_s", "days"), [(1, 1), (DAY_S, 1), (DAY_S + 1, 2), (30 * DAY_S, 30)])
+def test_days_are_rounded_up(age_s: int, days: int) -> None:
+    settings = SETTINGS.model_copy(update={"retention_dead_letters_s": age_s, "retention_temporary_s": age_s})
+    rules = lifecycle.wanted(settings)
+    assert Rule(days, "dead-letters/") in rules["work"]
+    assert rules["uploads"] == [Rule(days)]
+
+
+def test_what_is_kept_for_ever_has_no_rule() -> None:
+    ages = ("retention_uploads_s", "correction_cache_s", "retention_dead_letters_s", "retention_temporary_s")
+    rules = lifecycle.wanted(SETTINGS.model_copy(update=dict.fromkeys(ages, 0)))
+    assert rules == {"uploads": [], "work": [Rule(8, "promised-uploads/")], "results": []}
+
+
+def test_a_bucket_with_two_roles_has_the_rules_of_both() -> None:
+    both = SETTINGS.model_copy(update={"work_bucket": "one", "results_bucket": "one"})
+    assert lifecycle.wanted(both) == {"uploads": [Rule(1)], "one": WORK}
+
+
+def test_rules_are_set_once(store: FakeStore, client: "S3Client") -> None:
+    first = lifecycle.apply(client, SETTINGS)
+    assert first[0] == "lifecycle rules of uploads: set: unfinished uploads after 1 day"
+    assert first[1].startswith("lifecycle rules of work: set: uploads-by-content/ after 1 day, correction-cache/ after 30 days, ")
+    assert store.ids("work") == [rule.document()["ID"] for rule in WORK]
+    store.requests.clear()
+    assert [line.replace("exist", "set", 1) for line in lifecycle.apply(client, SETTINGS)] == list(first)
+    assert {method for method, _ in store.requests} == {"GET"}
+
+
+@pytest.mark.parametrize("has_namespace", [True, False])
+def test_rules_of_others_are_written_back_as_they_were(store: FakeStore, client: "S3Client", has_namespace: bool) -> None:
+    store.put("work", THEIRS)
+    if not has_namespace:
+        store.rules["work"] = store.rules["work"].replace(f' xmlns="{NAMESPACE}"'.encode(), b"")
+    lifecycle.apply(client, SETTINGS)
+    assert THEIRS.encode() in store.rules["work"]
+    assert store.ids("work") == [*(rule.document()["ID"] for rule in WORK), "theirs", "older"]
+
+
+def test_only_ours_are_removed_when_the_settings_ask_for_none(store: FakeStore, client: "S3Client") -> None:
+    store.put("uploads", THEIRS)
+    lifecycle.apply(client, SETTINGS)
+    lines = lifecycle.apply(client, SETTINGS.model_copy(update={"retention_temporary_s": 0}))
+    assert lines[0] == "lifecycle rules of uploads: set: none"
+    assert store.ids("uploads") == ["theirs", "older"]
+    assert "results" not in store.rules
+    assert store.ids("work") == [rule.document()["ID"] for rule in WORK[:-1]]
+
+
+def test_an_access_key_without_the_permission_is_reported_and_the_rest_goes_on(store: FakeStore, client: "S3Client") -> None:
+    store.status, store.code = 403, "AccessDenied"
+    lines = lifecycle.apply(client, SETTINGS)
+    assert len(lines) == 3
+    assert all("does not permit" in line for line in lines)
+
+
+def test_a_store_that_is_away_is_an_outage_and_not_a_store_without_rules(store: FakeStore, client: "S3Client") -> None:
+    store.status, store.code = 503, "SlowDown"
+    with pytest.raises(StoreUnavailable):
+        lifecycle.apply(client, SETTINGS)
