@@ -30,7 +30,7 @@ def topics_apply() -> None:
 
 @buckets.command("apply", epilog="Example: murmur buckets apply")
 def buckets_apply() -> None:
-    """Create the buckets, attach the notification of the uploads bucket, set lifecycle rules: as far as the store has them.
+    """Create the buckets, attach the notification of the uploads bucket and set lifecycle rules, where the store has these.
 
     Notifications and rules of others are kept. Safe to repeat.
     """
