@@ -15,16 +15,15 @@ DAY_S = timedelta(days=1).total_seconds()
 
 @pytest.mark.parametrize("age_s", [1, 3600, 86_399, 86_400, 86_401, 30 * 86_400 + 1])
 def test_what_a_rule_removes_is_due_in_the_retention_stage(age_s: int) -> None:
-    ages = dict.fromkeys((name for kind in KINDS for name in (kind.age, kind.failed_age) if name), age_s)
-    settings = Settings(_env_file=None, store="s3", **ages)
+    ages = dict.fromkeys((kind.age for kind in KINDS), age_s)
+    settings = Settings(_env_file=None, store="s3").model_copy(update=ages)
     found = {rule.prefix: rule for rule in lifecycle.wanted(settings)["work"] if rule.prefix}
     kinds = [kind for kind in KINDS if found.keys() & set(kind.prefixes)]
     assert [kind.name for kind in kinds] == ["contents", "corrections", "dead_letters"]
     for kind in kinds:
         assert kind.name not in COLUMNS, "no job names it"
         (rule,) = (found[prefix] for prefix in kind.prefixes)
-        at_least = Item("a", 1, 1, modified_s=0.0)
-        assert rules.due(kind.name, at_least, Limits.of(kind, settings), rule.days * DAY_S + 1) == "age"
+        assert rules.due(kind.name, Item("a", 1, 1, modified_s=0.0), Limits.of(kind, settings), rule.days * DAY_S + 1) == "age"
 
 
 def test_a_rule_for_unfinished_uploads_is_where_the_retention_stage_removes_them() -> None:
