@@ -4,10 +4,13 @@ Used by the retention stage, `murmur clean`, `murmur buckets apply`, and by the 
 is certainly not being removed.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 from runtime.objects import keys
+from runtime.objects.lifecycle import Rule
+from runtime.setting_types import DAY_S
 from runtime.settings import Settings
 
 KindName = Literal["chunks", "uploads", "contents", "transcripts", "corrections", "dead_letters", "temporary"]
@@ -121,6 +124,20 @@ def upload_reuse_s(settings: Settings) -> float:
 def promises_s(settings: Settings) -> int:
     """How long the promise of a direct upload is kept: until its file can neither be uploaded nor be found by the reconciler."""
     return settings.direct_upload_expiry_s + settings.reconcile_lookback_s
+
+
+def lifecycle_rules(settings: Settings) -> dict[str, list[Rule]]:
+    """What an S3 store may remove, too, by bucket. It counts whole days: no less than the retention stage. What is kept for ever has
+    no rule."""
+    found: dict[str, list[Rule]] = {name: [] for name in (settings.uploads_bucket, settings.work_bucket, settings.results_bucket)}
+    ages_s = {prefix: getattr(settings, kind.age) for kind in KINDS if kind.is_by_age_alone for prefix in kind.prefixes}
+    for prefix, age_s in {**ages_s, keys.PROMISES: promises_s(settings)}.items():
+        if age_s:
+            found[settings.work_bucket].append(Rule(math.ceil(age_s / DAY_S), prefix))
+    if settings.retention_temporary_s:
+        for bucket in buckets_of_uploads(settings):
+            found[bucket].append(Rule(math.ceil(settings.retention_temporary_s / DAY_S)))
+    return found
 
 
 def buckets_of_uploads(settings: Settings) -> tuple[str, ...]:

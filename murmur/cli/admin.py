@@ -36,6 +36,11 @@ def buckets_apply() -> None:
     """
     from murmur.cli import load
     from runtime.objects import buckets as admin
+    from runtime.objects import lifecycle
+    from runtime.retention import lifecycle_rules
 
-    for line in admin.apply(load.settings()).lines():
+    settings = load.settings()
+    for line in admin.apply(settings).lines():
+        typer.echo(line)
+    for line in lifecycle.apply(settings, lifecycle_rules(settings)):
         typer.echo(line)

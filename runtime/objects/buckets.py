@@ -1,6 +1,6 @@
-"""The three buckets, the uploads bucket's notification, and lifecycle rules: `murmur buckets apply`.
+"""The three buckets and the uploads bucket's notification: `murmur buckets apply`.
 
-Safe to repeat. Reports what it cannot do: some stores announce by their own configuration, or not at all; some have no rules.
+Safe to repeat. Says what it cannot do: some stores announce by their own configuration, or not at all.
 """
 
 import time
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runtime.errors import UsageError
-from runtime.objects import lifecycle
 from runtime.objects.s3 import connect
 from runtime.objects.s3_errors import translated
 from runtime.objects.store import NotFound
@@ -26,20 +25,18 @@ TARGET_RETRY_S = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was created and what existed. `by_hand`: what the store does not support by API. `lifecycle`: the rules of each
-    bucket, and those that the store lacks; nothing is to be done about these."""
+    """What was created and what existed. `by_hand`: what the store does not support by API."""
 
     created: tuple[str, ...] = ()
     present: tuple[str, ...] = ()
     notification: str = ""
     by_hand: tuple[str, ...] = ()
-    lifecycle: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """For the terminal."""
         found = [f"bucket {name}: created" for name in self.created] + [f"bucket {name}: exists" for name in self.present]
         found += [f"notification: {self.notification}"] if self.notification else []
-        return [*found, *(f"by hand: {what}" for what in self.by_hand), *self.lifecycle]
+        return found + [f"by hand: {what}" for what in self.by_hand]
 
 
 def apply(settings: Settings) -> Report:
@@ -51,7 +48,7 @@ def apply(settings: Settings) -> Report:
     created = tuple(name for name in names if _create(client, name, settings.s3_region))
     present = tuple(name for name in names if name not in created)
     notification, by_hand = _notify(client, settings)
-    return Report(created, present, notification, by_hand, lifecycle.apply(client, settings))
+    return Report(created, present, notification, by_hand)
 
 
 def _apply_directory(settings: Settings, names: tuple[str, ...]) -> Report:

@@ -1,10 +1,9 @@
-"""Lifecycle rules: what a store can remove by its age alone, as far as the policy (runtime/retention.py) says so.
+"""Lifecycle rules of an S3 store, for `murmur buckets apply`. Which rules: `runtime/retention.py`.
 
-Set by `murmur buckets apply`. The rules of others are written back element by element as the store returned them: neither boto3
-nor the `minio` SDK models all that stores accept, and a rule that loses its condition on the way deletes more (decision 0008).
+The rules of others are written back element by element as the store returned them: neither boto3 nor the `minio` SDK models all that
+stores accept, and a rule that loses its condition on the way deletes more (decision 0008).
 """
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,17 +11,15 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-from runtime.objects import keys
+from runtime.objects.s3 import connect
 from runtime.objects.s3_errors import code_of, is_denied, status_of, translated
 from runtime.objects.store import StoreUnavailable
-from runtime.retention import KINDS, buckets_of_uploads, promises_s
 from runtime.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import LifecycleRuleOutputTypeDef, LifecycleRuleTypeDef
 
-DAY_S = 86_400
 OURS = "murmur-"  # how the ids of our rules begin
 NAMESPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 NO_SUCH_API = frozenset({HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.METHOD_NOT_ALLOWED})
@@ -55,26 +52,17 @@ class Rule:
         return {**rule, "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": self.days}}
 
 
-def wanted(settings: Settings) -> Mapping[str, Sequence[Rule]]:
-    """By bucket. Stores count whole days, and so no less than the retention stage. What is kept for ever has no rule."""
-    found: dict[str, list[Rule]] = {name: [] for name in (settings.uploads_bucket, settings.work_bucket, settings.results_bucket)}
-    ages_s = {prefix: getattr(settings, kind.age) for kind in KINDS if kind.is_by_age_alone for prefix in kind.prefixes}
-    for prefix, age_s in {**ages_s, keys.PROMISES: promises_s(settings)}.items():
-        if age_s:
-            found[settings.work_bucket].append(Rule(_days(age_s), prefix))
-    if settings.retention_temporary_s:
-        for bucket in buckets_of_uploads(settings):
-            found[bucket].append(Rule(_days(settings.retention_temporary_s)))
-    return found
+def apply(settings: Settings, wanted: Mapping[str, Sequence[Rule]]) -> list[str]:
+    """Sets these rules, by bucket, beside those of others, and removes earlier ones of ours. Returns lines for the terminal: which
+    rules a bucket has, and which the store lacks. Safe to repeat. Blocks; raises StoreUnavailable."""
+    if settings.store == "directory":
+        return []
+    client = connect(settings)
+    return [line for bucket, rules in wanted.items() for line in apply_to(client, bucket, rules)]
 
 
-def apply(client: "S3Client", settings: Settings) -> tuple[str, ...]:
-    """Sets these rules beside those of others, and removes earlier ones of ours. Returns for each bucket which it has and which
-    the store lacks. Safe to repeat. Blocks; raises StoreUnavailable."""
-    return tuple(line for bucket, rules in wanted(settings).items() for line in _apply(client, bucket, rules))
-
-
-def _apply(client: "S3Client", bucket: str, rules: Sequence[Rule]) -> Iterator[str]:
+def apply_to(client: "S3Client", bucket: str, rules: Sequence[Rule]) -> Iterator[str]:
+    """The same for one bucket."""
     try:
         configuration = _Configuration.of(client, bucket)
         if configuration is None:
@@ -163,10 +151,6 @@ class _Configuration:
                 raise
             return False
         return True
-
-
-def _days(age_s: float) -> int:
-    return math.ceil(age_s / DAY_S)
 
 
 def _others(body: bytes) -> Iterator[ElementTree.Element]:

@@ -10,10 +10,11 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 
-from runtime.objects import lifecycle
-from runtime.objects.lifecycle import DAY_S, Rule
+from runtime.objects.lifecycle import Rule, apply_to
 from runtime.objects.s3 import connect
 from runtime.objects.store import StoreUnavailable
+from runtime.retention import lifecycle_rules
+from runtime.setting_types import DAY_S
 from runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -85,36 +86,41 @@ def client(store: FakeStore) -> Iterator["S3Client"]:
     made.close()
 
 
+def apply(client: "S3Client", **settings: int) -> list[str]:
+    wanted = lifecycle_rules(SETTINGS.model_copy(update=settings))
+    return [line for bucket, rules in wanted.items() for line in apply_to(client, bucket, rules)]
+
+
 def test_what_has_an_age_alone_has_a_rule_and_unfinished_uploads_have_one_in_each_bucket() -> None:
-    assert lifecycle.wanted(SETTINGS) == {"uploads": [Rule(1)], "work": WORK, "results": [Rule(1)]}
+    assert lifecycle_rules(SETTINGS) == {"uploads": [Rule(1)], "work": WORK, "results": [Rule(1)]}
 
 
 @pytest.mark.parametrize(("age_s", "days"), [(1, 1), (DAY_S, 1), (DAY_S + 1, 2), (30 * DAY_S, 30)])
 def test_days_are_rounded_up(age_s: int, days: int) -> None:
     settings = SETTINGS.model_copy(update={"retention_dead_letters_s": age_s, "retention_temporary_s": age_s})
-    rules = lifecycle.wanted(settings)
+    rules = lifecycle_rules(settings)
     assert Rule(days, "dead-letters/") in rules["work"]
     assert rules["uploads"] == [Rule(days)]
 
 
 def test_what_is_kept_for_ever_has_no_rule() -> None:
     ages = ("retention_uploads_s", "correction_cache_s", "retention_dead_letters_s", "retention_temporary_s")
-    rules = lifecycle.wanted(SETTINGS.model_copy(update=dict.fromkeys(ages, 0)))
+    rules = lifecycle_rules(SETTINGS.model_copy(update=dict.fromkeys(ages, 0)))
     assert rules == {"uploads": [], "work": [Rule(8, "promised-uploads/")], "results": []}
 
 
 def test_a_bucket_with_two_roles_has_the_rules_of_both() -> None:
     both = SETTINGS.model_copy(update={"work_bucket": "one", "results_bucket": "one"})
-    assert lifecycle.wanted(both) == {"uploads": [Rule(1)], "one": WORK}
+    assert lifecycle_rules(both) == {"uploads": [Rule(1)], "one": WORK}
 
 
 def test_rules_are_set_once(store: FakeStore, client: "S3Client") -> None:
-    first = lifecycle.apply(client, SETTINGS)
+    first = apply(client)
     assert first[0] == "lifecycle rules of uploads: set: unfinished uploads after 1 day"
     assert first[1].startswith("lifecycle rules of work: set: uploads-by-content/ after 1 day, correction-cache/ after 30 days, ")
     assert store.ids("work") == [rule.document()["ID"] for rule in WORK]
     store.requests.clear()
-    assert [line.replace("exist", "set", 1) for line in lifecycle.apply(client, SETTINGS)] == list(first)
+    assert [line.replace("exist", "set", 1) for line in apply(client)] == first
     assert {method for method, _ in store.requests} == {"GET"}
 
 
@@ -123,15 +129,15 @@ def test_rules_of_others_are_written_back_as_they_were(store: FakeStore, client:
     store.put("work", THEIRS)
     if not has_namespace:
         store.rules["work"] = store.rules["work"].replace(f' xmlns="{NAMESPACE}"'.encode(), b"")
-    lifecycle.apply(client, SETTINGS)
+    apply(client)
     assert THEIRS.encode() in store.rules["work"]
     assert store.ids("work") == [*(rule.document()["ID"] for rule in WORK), "theirs", "older"]
 
 
 def test_only_ours_are_removed_when_the_settings_ask_for_none(store: FakeStore, client: "S3Client") -> None:
     store.put("uploads", THEIRS)
-    lifecycle.apply(client, SETTINGS)
-    lines = lifecycle.apply(client, SETTINGS.model_copy(update={"retention_temporary_s": 0}))
+    apply(client)
+    lines = apply(client, retention_temporary_s=0)
     assert lines[0] == "lifecycle rules of uploads: set: none"
     assert store.ids("uploads") == ["theirs", "older"]
     assert "results" not in store.rules
@@ -140,7 +146,7 @@ def test_only_ours_are_removed_when_the_settings_ask_for_none(store: FakeStore, 
 
 def test_an_access_key_without_the_permission_is_reported_and_the_rest_goes_on(store: FakeStore, client: "S3Client") -> None:
     store.status, store.code = 403, "AccessDenied"
-    lines = lifecycle.apply(client, SETTINGS)
+    lines = apply(client)
     assert len(lines) == 3
     assert all("does not permit" in line for line in lines)
 
@@ -148,4 +154,4 @@ def test_an_access_key_without_the_permission_is_reported_and_the_rest_goes_on(s
 def test_a_store_that_is_away_is_an_outage_and_not_a_store_without_rules(store: FakeStore, client: "S3Client") -> None:
     store.status, store.code = 503, "SlowDown"
     with pytest.raises(StoreUnavailable):
-        lifecycle.apply(client, SETTINGS)
+        apply(client)

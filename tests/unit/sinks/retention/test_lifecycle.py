@@ -4,8 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from runtime.objects import lifecycle
-from runtime.retention import KINDS, Limits, buckets_of_uploads
+from runtime.retention import KINDS, Limits, buckets_of_uploads, lifecycle_rules
 from runtime.settings import Settings
 from sinks.retention import rules
 from sinks.retention.ledger import COLUMNS, Item
@@ -17,7 +16,7 @@ DAY_S = timedelta(days=1).total_seconds()
 def test_what_a_rule_removes_is_due_in_the_retention_stage(age_s: int) -> None:
     ages = dict.fromkeys((kind.age for kind in KINDS), age_s)
     settings = Settings(_env_file=None, store="s3").model_copy(update=ages)
-    found = {rule.prefix: rule for rule in lifecycle.wanted(settings)["work"] if rule.prefix}
+    found = {rule.prefix: rule for rule in lifecycle_rules(settings)["work"] if rule.prefix}
     kinds = [kind for kind in KINDS if found.keys() & set(kind.prefixes)]
     assert [kind.name for kind in kinds] == ["contents", "corrections", "dead_letters"]
     for kind in kinds:
@@ -28,7 +27,7 @@ def test_what_a_rule_removes_is_due_in_the_retention_stage(age_s: int) -> None:
 
 def test_a_rule_for_unfinished_uploads_is_where_the_retention_stage_removes_them() -> None:
     settings = Settings(_env_file=None, store="s3")
-    found = [name for name, rules in lifecycle.wanted(settings).items() if any(not rule.prefix for rule in rules)]
+    found = [name for name, rules in lifecycle_rules(settings).items() if any(not rule.prefix for rule in rules)]
     assert sorted(found) == sorted(buckets_of_uploads(settings)) == ["results", "uploads", "work"]
 
 
