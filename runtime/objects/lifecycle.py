@@ -1,7 +1,7 @@
 """Lifecycle rules of an S3 store, for `murmur buckets apply`. Which rules: `runtime/retention.py`.
 
-The rules of others are written back element by element as the store returned them: neither boto3 nor the `minio` SDK models all that
-stores accept, and a rule that loses its condition on the way deletes more (decision 0008).
+The rules of others are written back element by element as the store returned them: neither boto3 nor the `minio` SDK models
+all that stores accept, and a rule that loses its condition on the way deletes more (decision 0008).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -53,8 +53,8 @@ class Rule:
 
 
 def apply(settings: Settings, wanted: Mapping[str, Sequence[Rule]]) -> list[str]:
-    """Sets these rules, by bucket, beside those of others, and removes earlier ones of ours. Returns lines for the terminal: which
-    rules a bucket has, and which the store lacks. Safe to repeat. Blocks; raises StoreUnavailable."""
+    """Sets these rules, by bucket, beside those of others, and removes earlier ones of ours. Returns lines for the terminal:
+    which rules a bucket has, and which the store lacks. Safe to repeat. Blocks; raises StoreUnavailable."""
     if settings.store == "directory":
         return []
     client = connect(settings)
