@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from runtime.cache_settings import CacheSettings
 from runtime.correction_settings import CorrectionSettings
 from runtime.requested_options import FilterList, FormatList, Milliseconds, TemperatureList, TokenList
+from runtime.retention_settings import RetentionSettings
 from runtime.setting_types import DAY_S, WEBHOOK_DELAYS_S, BasePath, Delays, Networks, Origins, PublicUrl, also
 from schemas.options import (
     ALL_FILTERS,
@@ -33,7 +34,7 @@ from schemas.options import (
 OWNER_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}"
 
 
-class Settings(CacheSettings, CorrectionSettings, BaseSettings):
+class Settings(CacheSettings, RetentionSettings, CorrectionSettings, BaseSettings):
     """Frozen once built. Units are in the names."""
 
     model_config = SettingsConfigDict(
@@ -195,42 +196,6 @@ class Settings(CacheSettings, CorrectionSettings, BaseSettings):
     decoder_cpu_s: float = Field(10.0, gt=0, description="CPU time to decode a file, besides half of its decoded length")
     slicer_files: int = Field(4, ge=2, description="files decoded in parallel; one slot is reserved for small ones")
     job_memory_s: int = Field(14 * DAY_S, description="how long an ended job is remembered, so that it cannot run again")
-
-    # Retention
-    retention_interval_s: float = Field(900.0, gt=0, description="how often the store is searched for what has expired")
-    retention_chunks_s: int = Field(
-        DAY_S, ge=0, description="how long decoded audio is kept after its last use, for another model or a retry; 0: for ever"
-    )
-    retention_chunks_bytes: int = Field(
-        20 * 1024**3,
-        ge=0,
-        description="most bytes of it, except of unfinished jobs: what was used longest ago goes first; 0: no limit",
-    )
-    retention_uploads_s: int = Field(
-        DAY_S, ge=0, description="how long an upload is kept after the end of its last job; 0: for ever"
-    )
-    retention_failed_uploads_s: int = Field(
-        7 * DAY_S, ge=0, description="the same if a job of it has failed, which can be retried; 0: for ever"
-    )
-    retention_uploads_bytes: int = Field(0, ge=0, description="most bytes of uploads, except of unfinished jobs; 0: no limit")
-    retention_transcripts_s: int = Field(
-        30 * DAY_S, ge=0, description="how long a transcript is kept in the work bucket after its last use; 0: for ever"
-    )
-    retention_transcripts_bytes: int = Field(
-        0, ge=0, description="most bytes of transcripts, except of unfinished jobs and of the cache; 0: no limit"
-    )
-    retention_dead_letters_s: int = Field(
-        30 * DAY_S, ge=0, description="how long values are kept that are too large for a dead letter; 0: for ever"
-    )
-    retention_temporary_s: int = Field(
-        DAY_S, ge=0, description="how long half-written files and multipart uploads are kept; 0: for ever"
-    )
-    retention_jobs_s: int = Field(
-        30 * DAY_S,
-        ge=0,
-        description="how long after its end a job is listed; then its records are deleted. Not before MURMUR_JOB_MEMORY_S; "
-        "0: for ever",
-    )
 
     # Gateway
     gateway_host: str = Field("127.0.0.1", description="address to listen on")

@@ -19,8 +19,6 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from producers.gateway.submission.options import SubmissionOptions
-from runtime.cache_settings import CacheSettings
-from runtime.correction_settings import CorrectionSettings
 from runtime.requested_options import as_text
 from runtime.retention import KINDS, Kind
 from runtime.setting_types import DAY_S
@@ -52,7 +50,8 @@ class Setting:
 def settings() -> Iterator[Setting]:
     """In the order of the sources; a comment line of its own opens a section."""
     section = ""
-    for line in "".join(map(inspect.getsource, (Settings, CacheSettings, CorrectionSettings))).splitlines():
+    parts = [part for part in Settings.__mro__ if part.__module__.startswith("runtime.")]
+    for line in "".join(map(inspect.getsource, parts)).splitlines():
         if heading := re.match(r"    # (.+)$", line):
             section = heading[1]
         elif (name := re.match(r"    (\w+): ", line)) and name[1] in Settings.model_fields:
