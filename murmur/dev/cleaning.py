@@ -1,6 +1,7 @@
 """The data of a stopped `murmur dev`, searched once for what has expired: for `murmur clean`."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from murmur.dev.system import locked, store_of, with_folders
 from runtime.retention import KindName
@@ -20,7 +21,9 @@ def sweep_data(settings: Settings, *, is_dry: bool) -> Mapping[KindName, Figures
         store.create()
         view.open()
         try:
-            fill(settings, view.jobs.records(), [requested for requested, _ in view.jobs.unfinished()])
+            unfinished = [requested for requested, _ in view.jobs.unfinished()]
+            answering = view.cache.entries(view.cache.since(settings.cache_ttl_s, datetime.now(UTC)))
+            fill(settings, view.jobs.records(), unfinished, answering if settings.cache_enabled else ())
         finally:
             view.close()
         ledger = Ledger(ledger_path(settings), settings.work_bucket)

@@ -57,7 +57,7 @@ def remember(broker: EmbeddedBroker, settings: Settings, objects: ObjectStore, s
     from sinks.retention import stage as retention
 
     if not _has_content(view_path(settings)):
-        retention.fill(settings, (), ())
+        retention.fill(settings)
         return Remembered()
     kafka = broker.kafka()
     writer = Writer(kafka, kafka.producer("seed"), "dev")
@@ -79,7 +79,7 @@ def remember(broker: EmbeddedBroker, settings: Settings, objects: ObjectStore, s
         cleared_at = view.cache.all_cleared_at
     finally:
         view.close()
-    retention.fill(settings, known, [requested for requested, _ in unfinished])
+    retention.fill(settings, known, [requested for requested, _ in unfinished], cached)
     ended = _send(writer, _memories(broker, known, settings.ended_jobs_s))
     _send(writer, _cache(broker, cached, cleared_at))
     _send(writer, _endpoints(endpoints))

@@ -124,7 +124,7 @@ class Ledger:
         elif record.topic == JOBS.name and record.value is None:
             self._forget(record.key.decode(errors="replace"), now_s)
         elif record.topic == CACHE_CHANGELOG.name:
-            self._cached(record.key.decode(errors="replace"), record.value, now_s)
+            self._cache_changed(record.key.decode(errors="replace"), record.value, now_s)
 
     def requested(self, event: JobRequested, now_s: float) -> None:
         """`now_s`: when the request was written; a job that waits is as old as its request, however long ago it was submitted."""
@@ -134,6 +134,9 @@ class Ledger:
     def changed(self, event: JobChanged) -> None:
         audio = self._audio(event.job)
         self.sql.execute(CHANGED, (str(event.job.job_id), event.work_id, audio, event.state, event.changed_at.timestamp()))
+
+    def cached(self, work_id: str, used_s: float) -> None:
+        self.sql.execute("INSERT OR REPLACE INTO cached VALUES (?, ?)", (work_id, used_s))
 
     def prune(self, before_s: float) -> None:
         """Jobs that were requested before and have no state: the coordinator has forgotten them. Notes of releases as old."""
@@ -146,9 +149,9 @@ class Ledger:
             self.sql.execute("DELETE FROM jobs WHERE job_id = ?", (job_id,))
             self._release([name for name in row if name is not None], now_s)
 
-    def _cached(self, work_id: str, value: bytes | None, now_s: float) -> None:
+    def _cache_changed(self, work_id: str, value: bytes | None, now_s: float) -> None:
         if value is not None:
-            self.sql.execute("INSERT OR REPLACE INTO cached VALUES (?, ?)", (work_id, now_s))
+            self.cached(work_id, now_s)
         elif self.sql.execute("DELETE FROM cached WHERE work_id = ?", (work_id,)).rowcount:
             self._release([work_id], now_s)
 

@@ -22,6 +22,7 @@ from runtime.outage import Outage
 from runtime.resources import Resources, Stage
 from runtime.retention import KindName
 from runtime.settings import Settings
+from schemas.cache import CacheEntry
 from schemas.jobs import JobChanged, JobRequested
 from schemas.topics import CACHE_CHANGELOG, JOBS, REQUESTS
 from sinks.retention.ledger import Ledger
@@ -43,8 +44,14 @@ def build(resources: Resources) -> Stage:
     return Retention(resources, ledger_path(resources.settings))
 
 
-def fill(settings: Settings, known: Iterable[JobChanged], unfinished: Iterable[JobRequested]) -> None:
-    """Makes the ledger of an embedded broker, which starts empty: its topics do not have the jobs of the last run."""
+def fill(
+    settings: Settings,
+    known: Iterable[JobChanged] = (),
+    unfinished: Iterable[JobRequested] = (),
+    cached: Iterable[tuple[str, CacheEntry]] = (),
+) -> None:
+    """Makes the ledger of an embedded broker, which starts empty: its topics do not have the jobs and the cache of the last
+    run."""
     ledger, now_s = Ledger(ledger_path(settings), settings.work_bucket), time.time()
     ledger.open()
     try:
@@ -53,6 +60,8 @@ def fill(settings: Settings, known: Iterable[JobChanged], unfinished: Iterable[J
             ledger.changed(changed)
         for requested in unfinished:
             ledger.requested(requested, now_s)
+        for work_id, entry in cached:
+            ledger.cached(work_id, (entry.used_at or entry.finished_at).timestamp())
         ledger.sql.execute("COMMIT")
     finally:
         ledger.close()

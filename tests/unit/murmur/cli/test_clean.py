@@ -1,6 +1,7 @@
 """`murmur clean` on the data of a stopped `murmur dev`."""
 
 import os
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,8 +10,13 @@ import pytest
 from murmur.cli.clean import lines
 from murmur.dev.cleaning import sweep_data
 from murmur.dev.system import locked, store_of, with_folders
+from producers.gateway.view.view import View, view_path
 from runtime.errors import UsageError
+from runtime.kafka.messages import Partition, Received
+from runtime.objects.keys import transcript_key
 from runtime.settings import Settings
+from schemas.cache import CacheEntry
+from schemas.topics import CACHE_CHANGELOG
 
 
 @pytest.fixture
@@ -31,6 +37,23 @@ def test_a_dry_run_says_what_a_run_removes(settings: Settings) -> None:
     table = list(lines(found[0], is_dry=True))
     assert table[0].split() == ["kind", "stored", "bytes", "to", "remove", "bytes"]
     assert [line.split() for line in table if line.startswith("uploads")] == [["uploads", "1", "5", "1", "5"]]
+
+
+def test_a_transcript_that_the_cache_answers_with_stays(settings: Settings, tmp_path: Path) -> None:
+    """Too many bytes, and no job: all the same, the next `murmur dev` answers with it."""
+    cached, other = "a" * 64, "b" * 64
+    for work_id in (cached, other):
+        store_of(settings).put(settings.work_bucket, transcript_key(work_id), b"{}")
+        os.utime(tmp_path / "work" / transcript_key(work_id), (0, 0))
+    with closing(View(view_path(settings), embedded=True)) as view:
+        view.open()
+        entry, partition = CacheEntry(datetime.now(UTC), 2).written(transcript_key(cached)), Partition(CACHE_CHANGELOG.name, 0)
+        view.apply([Received(partition, 0, cached.encode(), entry, None)], {partition: 1})
+    small = settings.model_copy(update={"retention_transcripts_bytes": 1})
+    assert sweep_data(small, is_dry=False)["transcripts"].removed_files == 1
+    assert (tmp_path / "work" / transcript_key(cached)).exists()
+    off = settings.model_copy(update={"cache_enabled": False})
+    assert sweep_data(off, is_dry=False)["transcripts"].removed_files == 1
 
 
 def test_data_in_use_are_left_alone(settings: Settings) -> None:
