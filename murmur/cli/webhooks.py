@@ -50,7 +50,7 @@ def list_endpoints(json: AsJson = False, api_key: ApiKey = None) -> None:
 
 @app.command("show", epilog=f"Example: murmur webhooks show {ID}")
 def show(endpoint_id: EndpointId, json: AsJson = False, api_key: ApiKey = None) -> None:
-    """Print an endpoint: its events, its keys and how it fares."""
+    """Print an endpoint: its events, its keys and its state."""
     with _webhooks(api_key, json) as webhooks:
         _print_endpoint(webhooks.one(endpoint_id), json)
 
