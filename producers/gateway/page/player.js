@@ -56,7 +56,7 @@ export class Player {
   async failed() {
     if (!this.audio.getAttribute("src")) return;
     const task = this.task;
-    let why = "This browser cannot play the format of this file. The times below are those of the file.";
+    let why = "This browser cannot play the format of this file.";
     try { await send(this.url, { method: "HEAD" }); }
     catch (error) { if (error.status) why = error.status === 410 ? "The audio is no longer in the store, so it cannot be played." : error.message; }
     if (task !== this.task) return;

@@ -45,10 +45,17 @@ def alice(gateway: Keyed) -> RunningGateway:
 
 
 def call(caller: RunningGateway, method: str, path: str = "", **document: Any) -> Answer:
+    """Again where the gateway asks for that: on a busy machine its view may be a second behind."""
     body = orjson.dumps(document) if document else None
-    return caller.request(
-        method, path if path.startswith("/api/") else WEBHOOKS + path, body if body or method == "GET" else b"", JSON
-    )
+    where = path if path.startswith("/api/") else WEBHOOKS + path
+
+    def answered() -> Answer | None:
+        answer = caller.request(method, where, body if body or method == "GET" else b"", JSON)
+        return answer if answer.status != 503 else None
+
+    answer = wait_until(answered, "an answer other than 503")
+    assert answer is not None
+    return answer
 
 
 def created(caller: RunningGateway, **document: Any) -> dict[str, Any]:
