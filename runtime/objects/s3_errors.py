@@ -22,6 +22,7 @@ UNKNOWN_KEY = "XAdminUserNotFound"  # versitygw's code for an unknown access key
 TAKEN_BY_FOLDER = "ExistingObjectIsDirectory"
 # MinIO's code for that, once in thousands of requests; also for really missing permissions, which then persist.
 LOST_ITS_FOLDER = "AccessDenied"
+NO_SUCH_UPLOAD = "NoSuchUpload"
 # Status 4xx, but not because of the key: the request arrived damaged or late, or overlapped with another.
 TRANSIENT = frozenset(
     {
@@ -32,7 +33,7 @@ TRANSIENT = frozenset(
         "RequestTimeout",
         "RequestTimeTooSkewed",
         "ExpiredToken",
-        "NoSuchUpload",
+        NO_SUCH_UPLOAD,
         "InvalidPart",
         "OperationAborted",
         "ConditionalRequestConflict",
@@ -123,6 +124,11 @@ def _meaning(error: "ClientError", bucket: str, key: str) -> Exception | None:
 def is_denied(error: MurmurError) -> bool:
     """The store has answered: it does not permit this request with this key."""
     return error.__cause__ is not None and status_of(error.__cause__) in DENIED
+
+
+def is_gone(error: MurmurError) -> bool:
+    """Of a multipart upload: it was completed or aborted. For who writes it that is worth another attempt with a new one."""
+    return error.__cause__ is not None and code_of(error.__cause__) == NO_SUCH_UPLOAD
 
 
 def may_be_its_folder(error: "ClientError") -> bool:

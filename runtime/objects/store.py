@@ -156,7 +156,7 @@ class ObjectStore(Protocol):
         """What is being written, or was left by a writer that has died."""
 
     def remove_unfinished(self, which: Unfinished) -> bool:
-        """False: it is gone, or its writer is certainly alive."""
+        """False: it is gone, or its writer is certainly alive, or it may not be removed with this access key."""
 
     def form_upload(self, bucket: str, key: str, max_bytes: int, valid_s: int) -> FormUpload | None:
         """A signed form with which a client without credentials may write this object, once or again, for so long. Makes no

@@ -1,5 +1,6 @@
 """The S3 client: made from the settings, at the first call, with time limits."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from runtime.objects import open as objects_open
 from runtime.objects import s3
 from runtime.objects.directory import DirectoryStore
 from runtime.objects.s3 import S3Store
-from runtime.objects.store import StoreUnavailable
+from runtime.objects.store import StoreUnavailable, Unfinished
 from runtime.settings import Settings
 from scripts.services import ports
 
@@ -57,6 +58,21 @@ def test_a_refused_put_is_reported() -> None:
             stub.add_client_error("put_object", "AccessDenied", http_status_code=403)
         with pytest.raises(StoreUnavailable, match="MURMUR_S3_ACCESS_KEY"):
             store.put("drops", "a.wav", b"speech")
+
+
+def test_unfinished_uploads_that_this_key_may_not_see_or_abort_stop_no_search() -> None:
+    store, one = S3Store(settings()), Unfinished("uploads", "a.wav", "id", datetime.now(UTC))
+    with Stubber(store.client) as stub:
+        stub.add_client_error("list_multipart_uploads", "AccessDenied", http_status_code=403)
+        assert list(store.unfinished("uploads")) == []
+        stub.add_client_error("abort_multipart_upload", "AccessDenied", http_status_code=403)
+        assert not store.remove_unfinished(one)
+        stub.add_client_error("list_multipart_uploads", "SlowDown", http_status_code=503)
+        with pytest.raises(StoreUnavailable):
+            list(store.unfinished("uploads"))
+        stub.add_client_error("abort_multipart_upload", "SlowDown", http_status_code=503)
+        with pytest.raises(StoreUnavailable):
+            store.remove_unfinished(one)
 
 
 def test_an_invalid_endpoint_is_reported() -> None:
