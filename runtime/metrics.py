@@ -85,7 +85,7 @@ GPU_MEMORY_STEPS = Counter(
 )
 GPU_FAULTS = Counter(
     "murmur_gpu_faults",
-    "errors of the GPU: out_of_memory; context_lost, which ends the process, as a repeated stale_error does",
+    "errors of the GPU: out_of_memory; context_lost, which ends the process, as a stale_error that stays does",
     ("fault",),
 )
 FALLBACKS = Counter("murmur_fallbacks", "windows decoded again at a higher temperature, because the text was not good enough")

@@ -4,6 +4,7 @@ Its traps (each guarded here, measured beforehand): an empty batch is a segmenta
 error; a batch must have one encoder length and one prompt length; alignment takes one language at a time.
 """
 
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -48,6 +49,7 @@ class WhisperEngine:
         self._whisper = whisper
         self._log_mel = log_mel_for(whisper.model.n_mels, on_gpu=self.on_gpu)
         self._tokenizers: dict[tuple[str, str], Tokenizer] = {}
+        self._recovery = threading.RLock()  # one thread at a time repeats and halves batches
 
     def warm_up(self) -> None:
         hum = (200 * np.sin(np.arange(SAMPLE_RATE_HZ) / 9)).astype(np.int16)
@@ -63,29 +65,39 @@ class WhisperEngine:
         groups = {self.group(window) for window in batch}
         if len(groups) > 1:
             raise ValueError(f"windows of {len(groups)} groups cannot share a batch")
-        try:
-            return self._attempted(batch, groups.pop())
-        except RuntimeError as error:
-            if (fault := fault_of(error)) is None:
-                raise
-            metrics.GPU_FAULTS.labels(fault).inc()
-            if fault != "out_of_memory" or len(batch) == 1:
-                raise typed(error) from error
-            half = (len(batch) + 1) // 2
-            self.batch_size = min(self.batch_size, half)
-            log.warning("batch.halved", windows=len(batch), batch_size=self.batch_size, error=error)
-        return [*self.transcribe(batch[:half]), *self.transcribe(batch[half:])]
-
-    def _attempted(self, batch: Sequence[Window], group: Group) -> list[WindowText]:
-        """Once more after an error that is left over from an earlier batch, which had no memory."""
+        group = groups.pop()
         try:
             return self._transcribe(batch, group)
         except RuntimeError as error:
-            if fault_of(error) != "stale_error":
-                raise
+            failed = error
+        with self._recovery:
+            return self._recovered(batch, group, failed)
+
+    def _recovered(self, batch: Sequence[Window], group: Group, failed: RuntimeError) -> list[WindowText]:
+        """Repeated after errors that are left over from batches, of any thread, which had no memory: all threads' kernels run in
+        one thread of CTranslate2. Each thread leaves one at most, as it then waits for `_recovery`."""
+        for _ in range(self.replicas):
+            if fault_of(failed) != "stale_error":
+                break
             metrics.GPU_FAULTS.labels("stale_error").inc()
-            log.warning("batch.repeated", windows=len(batch), error=error)
-        return self._transcribe(batch, group)
+            log.warning("batch.repeated", windows=len(batch), error=failed)
+            try:
+                return self._transcribe(batch, group)
+            except RuntimeError as error:
+                failed = error
+        return self._halved(batch, failed)
+
+    def _halved(self, batch: Sequence[Window], failed: RuntimeError) -> list[WindowText]:
+        """Raises what smaller batches do not cure."""
+        if (fault := fault_of(failed)) is None:
+            raise failed
+        metrics.GPU_FAULTS.labels(fault).inc()
+        if fault != "out_of_memory" or len(batch) == 1:
+            raise typed(failed) from failed
+        half = (len(batch) + 1) // 2
+        self.batch_size = min(self.batch_size, half)
+        log.warning("batch.halved", windows=len(batch), batch_size=self.batch_size, error=failed)
+        return [*self.transcribe(batch[:half]), *self.transcribe(batch[half:])]
 
     def _transcribe(self, batch: Sequence[Window], group: Group) -> list[WindowText]:
         started = time.perf_counter()

@@ -14,6 +14,7 @@ from schemas.work import Span
 from tests.clips import AUDIO
 
 RATE = 16_000
+NO_GPU = "NO GPU, NOTHING THAT ONLY A GPU SHOWS IS TESTED"
 Waveform = NDArray[np.float32]
 
 

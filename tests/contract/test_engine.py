@@ -1,7 +1,9 @@
 """The contract of an engine, on the real demo model: what it reads, what it refuses, and that company changes nothing."""
 
 import json
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import groupby
 from typing import Any
@@ -24,7 +26,9 @@ from schemas.options import DecodingOptions
 from schemas.segment import Segment
 from tests.clips import AUDIO, CLIPS, Clip, word_errors, words
 from tests.contract.reading import RATE, chunks, read, waveform
+from tests.waiting import DEADLINE_S
 
+STALE = "parallel_for failed: cudaErrorInvalidDevice: invalid device ordinal"
 MANIFEST: list[dict[str, Any]] = json.loads((AUDIO / "manifest.json").read_text())
 
 
@@ -307,26 +311,70 @@ class Leftover(Cramped):
     def _transcribe(self, batch: Sequence[Window], group: Any) -> list[WindowText]:
         if self.due and len(batch) <= self.holds:
             self.due -= 1
-            raise RuntimeError("parallel_for failed: cudaErrorInvalidDevice: invalid device ordinal")
+            raise RuntimeError(STALE)
         self.due = self.times if len(batch) > self.holds else 0
         return super()._transcribe(batch, group)
 
 
-def leftover(engine: WhisperEngine, times: int) -> Leftover:
-    made = Leftover(engine._whisper, replicas=1, batch_size=5)
+def leftover(engine: WhisperEngine, times: int, replicas: int) -> Leftover:
+    made = Leftover(engine._whisper, replicas, batch_size=5)
     made.times = times
     return made
 
 
-def test_the_error_that_being_out_of_memory_leaves_behind_is_retried(engine: WhisperEngine) -> None:
-    failing, together = leftover(engine, times=1), batch(DecodingOptions())[:3]
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_errors_that_being_out_of_memory_leaves_behind_are_retried(engine: WhisperEngine, threads: int) -> None:
+    """One of each thread."""
+    failing, together = leftover(engine, threads, threads), batch(DecodingOptions())[:3]
     assert all(map(agree, failing.transcribe(together), engine.transcribe(together)))
     assert failing.batch_size == 2
 
 
-def test_the_same_error_again_is_a_lost_device(engine: WhisperEngine) -> None:
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_same_error_once_more_is_a_lost_device(engine: WhisperEngine, threads: int) -> None:
     with pytest.raises(DeviceLost, match="invalid device ordinal"):
-        leftover(engine, times=2).transcribe(batch(DecodingOptions())[:3])
+        leftover(engine, threads + 1, threads).transcribe(batch(DecodingOptions())[:3])
+
+
+class Shared(WhisperEngine):
+    """Memory for one window. The error that being out of memory leaves behind comes to whichever thread is next: here to the
+    second one, while the first has its first half."""
+
+    def __init__(self, engine: WhisperEngine) -> None:
+        super().__init__(engine._whisper, replicas=2, batch_size=4)
+        self.halving, self.met = threading.Event(), threading.Event()
+        self.calls: list[str] = []
+        self._first = threading.get_ident()
+        self._due = False
+
+    def _transcribe(self, batch: Sequence[Window], group: Any) -> list[WindowText]:
+        self.calls.append("first" if threading.get_ident() == self._first else "second")
+        if len(batch) == 2 and not self.met.is_set():
+            self.halving.set()
+            assert self.met.wait(DEADLINE_S)
+        if self._due:
+            self._due = False
+            self.met.set()
+            raise RuntimeError(STALE)
+        if len(batch) > 1:
+            self._due = True
+            raise RuntimeError(Cramped.text)
+        return [WindowText("en", 1.0)]
+
+
+def test_a_thread_that_meets_the_error_of_another_one_waits_until_that_has_recovered(engine: WhisperEngine) -> None:
+    shared, together = Shared(engine), batch(DecodingOptions())
+
+    def second() -> list[WindowText]:
+        assert shared.halving.wait(DEADLINE_S)
+        return shared.transcribe(together[:1])
+
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(second)
+        assert len(shared.transcribe(together[:4])) == 4
+        assert len(other.result(DEADLINE_S)) == 1
+    assert shared.calls.count("second") == 2
+    assert shared.calls[-1] == "second"
 
 
 def test_a_cpu_has_a_replica_for_every_core_and_small_batches() -> None:

@@ -3,12 +3,15 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Barrier
 from typing import Any
 
 import ctranslate2
 import numpy as np
 import pytest
+from structlog.typing import EventDict
 
 from processors.transcriber.device_faults import OutOfMemory
 from processors.transcriber.engine import Window
@@ -21,12 +24,12 @@ from runtime.models import catalogue
 from runtime.settings import Settings
 from schemas.options import DecodingOptions
 from tests.clips import CLIPS, Clip, word_errors
-from tests.contract.reading import chunks, read, waveform
+from tests.contract.reading import NO_GPU, chunks, read, waveform
 
-NO_GPU = "NO GPU, NOTHING THAT ONLY A GPU SHOWS IS TESTED"
 MIB = 1 << 20
 BATCH = 16
 LEFT_MIB = (512, 256, 128, 64, 32)  # of the device's memory, from more than a batch needs to less
+SHARED_MIB = (400, 200, 100)  # enough for a batch of 16 alone, and less
 LOSES_ITS_CONTEXT = """
 import numpy, torch
 from processors.transcriber.engine import Window
@@ -100,6 +103,7 @@ def test_the_driver_counts_what_a_model_takes() -> None:
 def only_left(left_bytes: int) -> Iterator[None]:
     """So much of the device's memory is free, for as long as this lasts."""
     torch: Any = pytest.importorskip("torch")
+    torch.cuda.empty_cache()  # of spectrograms: a window would fit into it
     free_bytes, _ = torch.cuda.mem_get_info()
     taken = torch.empty(max(0, free_bytes - left_bytes), dtype=torch.uint8, device="cuda")
     try:
@@ -127,6 +131,28 @@ def test_a_window_that_does_not_fit_is_out_of_memory_and_fits_again_later() -> N
     with only_left(0), pytest.raises(OutOfMemory):
         engine.transcribe(windows)
     assert texts(engine, windows) == expected
+
+
+def test_two_threads_that_run_out_of_memory_do_not_lose_the_device(logged: list[EventDict]) -> None:
+    """The error that CUDA keeps comes to either of them. A window that does not fit beside the other's batch is out of memory."""
+    engine, windows, both = loaded("float16"), batch(), Barrier(2)
+    expected = texts(engine, windows)
+
+    def attempt(_: int) -> list[str] | OutOfMemory:
+        both.wait()
+        try:
+            return texts(engine, windows)
+        except OutOfMemory as error:
+            return error
+
+    with ThreadPoolExecutor(2) as pool:
+        assert [*pool.map(attempt, range(2))] == [expected] * 2  # each thread has what torch keeps for it
+        for left_mib in SHARED_MIB:
+            with only_left(left_mib * MIB):
+                found = [*pool.map(attempt, range(4))]
+            read_ones = [each for each in found if isinstance(each, list)]
+            assert all(np.mean([*map(word_errors, expected, each)]) < 0.05 for each in read_ones)
+    assert {"batch.halved", "batch.repeated"} <= {line["event"] for line in logged}
 
 
 def test_after_an_illegal_access_the_device_is_lost() -> None:

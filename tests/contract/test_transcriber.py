@@ -4,7 +4,9 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
+import ctranslate2
 import numpy as np
+import pytest
 
 from processors.transcriber import stage
 from runtime.kafka.client import Kafka
@@ -19,7 +21,7 @@ from schemas.topics import CHUNK_RESULTS, CHUNKS_BULK, CHUNKS_INTERACTIVE
 from schemas.work import ChunkReady, ChunkTranscribed, WorkReported
 from tests.clips import BY_NAME, word_errors
 from tests.contract.brokers import whole
-from tests.contract.reading import chunks, waveform
+from tests.contract.reading import NO_GPU, chunks, waveform
 from tests.waiting import DEADLINE_S, wait_until
 
 CLIP = BY_NAME["en-parallel.flac"]
@@ -57,10 +59,13 @@ def results(kafka: Kafka, count: int) -> list[ChunkTranscribed]:
     return sorted((event for event in events if isinstance(event, ChunkTranscribed)), key=lambda event: event.span)
 
 
-def test_chunks_of_both_lanes_come_back_as_text_in_the_files_time(kafka: Kafka, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "device", ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not ctranslate2.get_cuda_device_count(), reason=NO_GPU))]
+)
+def test_chunks_of_both_lanes_come_back_as_text_in_the_files_time(kafka: Kafka, tmp_path: Path, device: str) -> None:
     (tmp_path / "work").mkdir()
     store, model = DirectoryStore({"work": tmp_path / "work"}), catalogue.resolve("demo")
-    settings = Settings(_env_file=None, model="demo", device="cpu")
+    settings = Settings(_env_file=None, model="demo", device=device)
     transcriber = stage.build(Resources(settings, kafka, store, model))
     thread = threading.Thread(target=transcriber.run, daemon=True)
     thread.start()
