@@ -86,9 +86,9 @@ class Ledger:
     def open(self, *, fresh: bool = True) -> None:
         """`fresh`: empty, whatever is in the file; else as it was left."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        is_new = fresh or not self._path.exists()
+        is_new = fresh or not self.exists
         if fresh:
-            self._path.unlink(missing_ok=True)
+            self.remove()
         self._sql = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         self._sql.execute("PRAGMA journal_mode = MEMORY")
         self._sql.execute("PRAGMA synchronous = OFF")
@@ -100,6 +100,18 @@ class Ledger:
         if self._sql is not None:
             self._sql.close()
             self._sql = None
+
+    @property
+    def exists(self) -> bool:
+        return self._path.exists()
+
+    @property
+    def is_open(self) -> bool:
+        return self._sql is not None
+
+    def remove(self) -> None:
+        """The file, which may be open."""
+        self._path.unlink(missing_ok=True)
 
     @property
     def sql(self) -> sqlite3.Connection:

@@ -4,6 +4,7 @@ Fed by `requests`, `jobs` and the changelog of the cache, which it reads outside
 nothing to Kafka. Any number of replicas may run.
 """
 
+import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -51,20 +52,33 @@ def fill(
     cached: Iterable[tuple[str, CacheEntry]] = (),
 ) -> None:
     """Makes the ledger of an embedded broker, which starts empty: its topics do not have the jobs and the cache of the last
-    run."""
-    ledger, now_s = Ledger(ledger_path(settings), settings.work_bucket), time.time()
-    ledger.open()
+    run. If it cannot be written there is none, and the stage removes nothing."""
+    ledger = Ledger(ledger_path(settings), settings.work_bucket)
     try:
-        ledger.sql.execute("BEGIN")
-        for changed in known:
-            ledger.changed(changed)
-        for requested in unfinished:
-            ledger.requested(requested, now_s)
-        for work_id, entry in cached:
-            ledger.cached(work_id, (entry.used_at or entry.finished_at).timestamp())
-        ledger.sql.execute("COMMIT")
+        ledger.open()
+        _fill(ledger, known, unfinished, cached)
+    except (OSError, sqlite3.Error) as error:
+        log.warning("retention.off", error=f"nothing is removed until the next start: {error}")
+        ledger.remove()
     finally:
         ledger.close()
+
+
+def _fill(
+    ledger: Ledger,
+    known: Iterable[JobChanged],
+    unfinished: Iterable[JobRequested],
+    cached: Iterable[tuple[str, CacheEntry]],
+) -> None:
+    now_s = time.time()
+    ledger.sql.execute("BEGIN")
+    for changed in known:
+        ledger.changed(changed)
+    for requested in unfinished:
+        ledger.requested(requested, now_s)
+    for work_id, entry in cached:
+        ledger.cached(work_id, (entry.used_at or entry.finished_at).timestamp())
+    ledger.sql.execute("COMMIT")
 
 
 def sweep_once(resources: Resources, folder: Path, *, is_dry: bool) -> Mapping[KindName, Figures]:
@@ -97,18 +111,22 @@ class Retention:
         self._outage = Outage(self.name)
 
     def run(self) -> None:
-        self.open()
         wait_s = min(FIRST_S, self._settings.retention_interval_s)
         try:
             while not self._stopping.wait(wait_s):
                 try:
-                    figures = self.round()
-                    self._publish(figures)
-                    self._outage.ended()
                     wait_s = self._settings.retention_interval_s
+                    if self.open():
+                        self._publish(self.round())
+                    self._outage.ended()
                 except Retry as error:
                     self._outage.started(error)
                     wait_s = RETRY_S
+                except sqlite3.Error as error:  # a full disk
+                    self._outage.started(error)
+                    wait_s = RETRY_S
+                    self._positions = {}  # what was read may not have been written: all is read again
+                    self.close()
                 except Stopped:
                     return
         finally:
@@ -120,8 +138,14 @@ class Retention:
     def not_ready(self) -> str | None:
         return self._outage.reason
 
-    def open(self) -> None:
+    def open(self) -> bool:
+        """Idempotent. Whether it is known what is in use."""
+        if self._ledger.is_open:
+            return True
+        if self._is_embedded and not self._ledger.exists:
+            return False
         self._ledger.open(fresh=not self._is_embedded)
+        return True
 
     def close(self) -> None:
         """Idempotent."""
