@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.protocol.transaction import TxnOffsetCommitRequest
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from runtime.kafka import client, topics, transactional
 from runtime.kafka.loop import Loop, LoopOptions
@@ -20,6 +20,7 @@ from scripts.services import supervisor
 from scripts.services.supervisor import Services
 from tests.contract.brokers import running, whole, write
 from tests.contract.test_transactions import Copying
+from tests.waiting import wait_until
 
 NAME = "coordinator-1"
 BLIND = "transaction.partition.verification.enable=false\n"
@@ -50,13 +51,24 @@ async def late_offset(kafka: client.Kafka) -> None:
     await dead.stop()
 
 
+def is_uncommitted(reader: Consumer, place: TopicPartition) -> bool:
+    """False while the broker looks for the coordinator of a group that is new."""
+    try:
+        return reader.committed([place], 10)[0].offset < 0
+    except KafkaException as error:
+        if error.args[0].code() not in (KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE):
+            raise
+        return False
+
+
 def test_a_successor_with_the_same_name_clears_it_and_reads_everything(
     kafka: client.Kafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transactional, "COMMITTED_S", 3.0)
     write(kafka, UPLOADS, [(b"key", b"value")])
     reader = kafka.consumer("stage")
-    assert reader.committed([TopicPartition(kafka.name(UPLOADS), 0)], 10)[0].offset < 0
+    place = TopicPartition(kafka.name(UPLOADS), 0)
+    wait_until(lambda: is_uncommitted(reader, place), "the group's coordinator")
     asyncio.run(late_offset(kafka))
     with pytest.raises(KafkaException, match="Timed out"):
         reader.committed([TopicPartition(kafka.name(UPLOADS), 0)], 2)
