@@ -38,7 +38,7 @@ def steps() -> list[tuple[Any, str, str]]:
         *((Transcripts, name, f"transcripts, {name}") for name in ("write", "find", "read")),
         *((DirectoryStore, name, f"store, {name}") for name in ("put", "get", "open", "head")),
         *((View, name, f"view, {name}") for name in ("accept", "apply", "get")),
-        (Incoming, "_finish", "upload, hash"),
+        (Incoming, "share", "upload"),
         *((codec, name, f"records, {name}") for name in ("encode", "decode", "headers")),
         (Writer, "send", "records, produce"),
         (AckedCommits, "commit", "offsets, commit"),

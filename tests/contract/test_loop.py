@@ -12,6 +12,7 @@ import pytest
 from runtime.errors import KafkaFault, Retry
 from runtime.kafka.client import Kafka
 from runtime.kafka.each import EachRecord
+from runtime.kafka.embedded.kafka import EmbeddedKafka
 from runtime.kafka.follower import Follower, Start
 from runtime.kafka.loop import Loop, LoopOptions
 from runtime.kafka.messages import Output, Partition, Received, Step
@@ -225,6 +226,7 @@ def test_a_dead_letter_that_cannot_be_written_stops_the_stage_and_the_record_is_
 
     with pytest.MonkeyPatch.context() as patch:  # the letter is larger than the producer may write
         patch.setattr(Kafka, "producer_config", lambda *args, **more: {**small(*args, **more), "message.max.bytes": 1000})
+        patch.setattr(EmbeddedKafka, "producer", Kafka.producer)  # not the one that all share, which exists already
         with pytest.raises(KafkaFault, match="dead-letters"):
             Loop("stage", kafka, [CANCELLATIONS], copying([])).run()
     assert committed(kafka, "stage", CANCELLATIONS).offset < 0

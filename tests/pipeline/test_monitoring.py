@@ -63,8 +63,9 @@ def test_every_metric_of_the_dashboard_and_of_the_alerts_moves(system: Dev, clie
 
 
 def submit(client: Client, **fields: str) -> str:
-    """A job that no other has been before."""
-    return client.submit(BY_NAME["en-command.wav"].path, prompt=str(uuid4()), **fields)
+    """A job of a file that was not decoded before."""
+    answer = client.post("own.wav", BY_NAME["en-command.wav"].path.read_bytes() + uuid4().bytes, **fields)
+    return str(answer.json["task_id"])
 
 
 class Work:
