@@ -11,7 +11,7 @@ class RetentionSettings(BaseModel):
     # Retention
     retention_interval_s: float = Field(900.0, gt=0, description="how often the store is searched for what has expired")
     retention_chunks_s: int = Field(
-        DAY_S, ge=0, description="how long decoded audio is kept after its last use, for another model or a retry; 0: for ever"
+        DAY_S, ge=0, description="how long decoded audio is kept after its last use, for another model or a retry; 0: no limit"
     )
     retention_chunks_bytes: int = Field(
         20 * 1024**3,
@@ -19,27 +19,27 @@ class RetentionSettings(BaseModel):
         description="most bytes of it, except of unfinished jobs: what was used longest ago goes first; 0: no limit",
     )
     retention_uploads_s: int = Field(
-        DAY_S, ge=0, description="how long an upload is kept after the end of its last job; 0: for ever"
+        DAY_S, ge=0, description="how long an upload is kept after the end of its last job; 0: no limit"
     )
     retention_failed_uploads_s: int = Field(
-        7 * DAY_S, ge=0, description="the same if a job of it has failed, which can be retried; 0: for ever"
+        7 * DAY_S, ge=0, description="the same if a job of it has failed, which can be retried; 0: no limit"
     )
     retention_uploads_bytes: int = Field(0, ge=0, description="most bytes of uploads, except of unfinished jobs; 0: no limit")
     retention_transcripts_s: int = Field(
-        30 * DAY_S, ge=0, description="how long a transcript is kept in the work bucket after its last use; 0: for ever"
+        30 * DAY_S, ge=0, description="how long a transcript is kept in the work bucket after its last use; 0: no limit"
     )
     retention_transcripts_bytes: int = Field(
         0, ge=0, description="most bytes of transcripts, except of unfinished jobs and of the cache; 0: no limit"
     )
     retention_dead_letters_s: int = Field(
-        30 * DAY_S, ge=0, description="how long values are kept that are too large for a dead letter; 0: for ever"
+        30 * DAY_S, ge=0, description="how long values are kept that are too large for a dead letter; 0: no limit"
     )
     retention_temporary_s: int = Field(
-        DAY_S, ge=0, description="how long half-written files and multipart uploads are kept; 0: for ever"
+        DAY_S, ge=0, description="how long half-written files and multipart uploads are kept; 0: no limit"
     )
     retention_jobs_s: int = Field(
         30 * DAY_S,
         ge=0,
         description="how long after its end a job is listed; then its records are deleted. Not before MURMUR_JOB_MEMORY_S; "
-        "0: for ever",
+        "0: no limit",
     )

@@ -105,7 +105,7 @@ class ChatServer:
         raise web.HTTPTemporaryRedirect("/v1/elsewhere")
 
     async def _endless(self, request: web.Request, lines: str) -> web.StreamResponse:
-        """A byte at a time, for ever."""
+        """A byte at a time, without end."""
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         await response.prepare(request)
         with contextlib.suppress(ConnectionError):

@@ -1,4 +1,4 @@
-"""What is written when a job is forgotten: tombstones, so that `jobs` and `revocations` do not grow for ever. Pure.
+"""What is written when a job is forgotten: tombstones, so that `jobs` and `revocations` do not grow without limit. Pure.
 
 The coordinator is their only writer, in the transaction that deletes the job from its table: so no tombstone overtakes a record
 of the job, and a repeat of the request after it is a new job, as it is for the table.

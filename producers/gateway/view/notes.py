@@ -18,7 +18,7 @@ LOST = "OR (state = 'PENDING' AND changed IS NULL AND deleted = 0 AND submitted_
 
 class Notes:
     """`embedded`: no topic outlives the process, so the notes of drops say enough not to process their files again, and stay as
-    long as the files. `kept_s`: other notes; None: for ever. `decode`: the record of a row."""
+    long as the files. `kept_s`: other notes; None: no limit. `decode`: the record of a row."""
 
     def __init__(self, decode: Callable[[bytes], JobChanged], *, embedded: bool, kept_s: float | None) -> None:
         self._decode = decode
