@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # it re-exports them without saying so
     AdminClient,
     NewTopic,
@@ -133,11 +133,17 @@ class Kafka:
             self._settle(lambda admin: admin.create_topics([NewTopic(topic, partitions, 1)]))
 
     def drop(self, prefix: str) -> None:
-        """Deletes the topics that begin with the prefix."""
-        found = _asked(lambda: self.admin().list_topics(timeout=ANSWER_S).topics)
-        gone = [topic for topic in found if topic.startswith(prefix)]
-        if gone:
-            self._settle(lambda admin: admin.delete_topics(gone))
+        """Deletes the topics that begin with the prefix.
+
+        The broker may still list what the controller has just deleted: an unknown topic is a deleted one.
+        """
+        admin = self.admin()
+        found = _asked(lambda: admin.list_topics(timeout=ANSWER_S).topics)
+        deleted = [topic for topic in found if topic.startswith(prefix)]
+        for future in admin.delete_topics(deleted).values() if deleted else ():
+            error = future.exception(ANSWER_S)
+            if error is not None and not _is_unknown_topic(error):
+                raise ServiceError(f"kafka: {error}") from error
 
     def prove(self) -> None:
         """`prove_records()`; then logs in by every mechanism."""
@@ -237,6 +243,10 @@ def _archive_classes(scratch: Path) -> Path:
 
 
 CLASSES = Artifact("kafka-classes", build.KAFKA.version, _archive_classes)
+
+
+def _is_unknown_topic(error: BaseException) -> bool:
+    return isinstance(error, KafkaException) and error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART
 
 
 def _asked(question: Callable[[], T]) -> T:
