@@ -17,9 +17,9 @@ def decode(state: WorkState) -> Output:
 def second_transcription(
     state: WorkState, chunk: SlicedChunk, language: str, first: ChunkTranscribed, work_bucket: str
 ) -> Output:
-    """Of a chunk, in the language of the file."""
+    """Of a chunk, in the language of the file, and in the lane of the first."""
     work = state.work
-    lane = state.lane or "bulk"
+    lane = state.chosen_lane or state.lane or "bulk"  # a slicer of an earlier release reports none
     ready = ChunkReady(
         work_id=work.work_id,
         run=state.run,
