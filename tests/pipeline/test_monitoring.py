@@ -30,6 +30,7 @@ UNMOVED = {  # and why not here; the reconciler's repairs, a label of a metric t
         ("murmur_corrections_total", "murmur_correction_seconds_bucket", "murmur_corrector_requests_total"),
         "need the corrector, which is off by default; tests/pipeline/test_correction.py",
     ),
+    "murmur_correction_rules_broken": "needs a broken rules file; tests/unit/processors/corrector/test_rules_file.py",
     **dict.fromkeys(
         ("murmur_stored_bytes", "murmur_stored_removed_total", "murmur_stored_oldest_timestamp_seconds"),
         "need a sweep, a minute after the start; tests/contract/test_retention.py",
