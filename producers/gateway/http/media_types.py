@@ -1,8 +1,10 @@
-"""The media type of a job's audio. Pure: from the container that the probe has found, and the ending of the name.
+"""The media type of a job's audio. Pure: from the container that the probe has found, and the ending of the name; where both are
+missing, from the first bytes of the file.
 
 Only types of audio and video, whatever a file is named: no upload is ever served as a page or a script of this origin.
 """
 
+import re
 from pathlib import PurePosixPath
 
 UNKNOWN = "application/octet-stream"
@@ -59,6 +61,16 @@ FAMILIES = (  # the ending chooses among those that share a container
     {"video/x-matroska", "audio/x-matroska", "video/webm", "audio/webm"},
     {"audio/ogg", "video/ogg"},
 )
+HEAD_BYTES = 512
+BEGINNINGS = re.compile(  # of files, by container
+    rb"""
+    (?P<flac> fLaC) | (?P<ogg> OggS) | (?P<amr> \#!AMR) | (?P<au> \.snd) | (?P<caf> caff) | (?P<matroska> \x1a\x45\xdf\xa3)
+    | (?P<asf> \x30\x26\xb2\x75\x8e\x66\xcf\x11) | (?P<mpeg> \x00\x00\x01\xba) | (?P<mpegts> G.{187}G) | (?P<mov> .{4}ftyp)
+    | (?P<wav> (?:RIFF|RF64) .{4} WAVE) | (?P<avi> RIFF .{4} AVI\x20) | (?P<aiff> FORM .{4} AIF[FC])
+    | (?P<aac> \xff[\xf0\xf1\xf8\xf9]) | (?P<mp3> ID3 | \xff[\xe2\xe3\xf2\xf3\xfa\xfb])
+    """,
+    re.DOTALL | re.VERBOSE,
+)
 
 
 def media_type(container: str | None, filename: str) -> str:
@@ -68,3 +80,14 @@ def media_type(container: str | None, filename: str) -> str:
     if by_container is None or any({by_ending, by_container} <= family for family in FAMILIES):
         return by_ending
     return by_container
+
+
+def media_type_of(head: bytes) -> str:
+    """Of a file that begins with these bytes. UNKNOWN: no known container."""
+    found = BEGINNINGS.match(head)
+    container = found.lastgroup if found is not None else None
+    if container == "matroska" and b"webm" in head[:64]:
+        return BY_ENDING["webm"]
+    if container == "mov" and head[8:11] == b"M4A":
+        return BY_ENDING["m4a"]
+    return BY_CONTAINER.get(container or "", UNKNOWN)

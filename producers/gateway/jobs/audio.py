@@ -11,7 +11,7 @@ from aiohttp import web
 
 from producers.gateway.http.conditional import Validators, content_range
 from producers.gateway.http.filenames import content_disposition
-from producers.gateway.http.media_types import BY_CONTAINER, BY_ENDING, UNKNOWN, media_type
+from producers.gateway.http.media_types import BY_CONTAINER, BY_ENDING, HEAD_BYTES, UNKNOWN, media_type, media_type_of
 from producers.gateway.http.problems import Problem
 from producers.gateway.http.routes import Response, Route
 from producers.gateway.jobs.lookup import JobLookup
@@ -77,7 +77,8 @@ class AudioDownloads:
             if found.validators.is_known(request.headers):
                 return web.Response(status=304, headers={**found.validators.headers(), "Cache-Control": HEADERS["Cache-Control"]})
             part = found.validators.wanted(request.headers, found.size_bytes) if request.method == "GET" else None
-            response = _response(job, found, part)
+            kind = await asyncio.to_thread(self._media_type, job, found.ref)
+            response = _response(job, kind, found, part)
             if request.method == "HEAD":
                 return response
             file = await asyncio.to_thread(self._objects.open, found.ref)
@@ -107,15 +108,21 @@ class AudioDownloads:
             raise NotFound(f"{ref.bucket}/{ref.key} is another version")
         return _Found(info.ref, info.size_bytes, Validators(etag or f'"{info.etag}"', info.modified_at))
 
+    def _media_type(self, job: JobView, ref: ObjectRef) -> str:
+        """Blocks only where neither a probe nor the name says it. Raises as `_find()`."""
+        kind = media_type(job.job.audio.container if job.job.audio is not None else None, job.filename)
+        if kind != UNKNOWN:
+            return kind
+        with self._objects.open(ref) as file:
+            return media_type_of(file.read(HEAD_BYTES))
+
     def _ref(self, job: JobView) -> ObjectRef:
         """Of a job whose request is no longer on the topic."""
         own = ObjectRef(bucket=self._work_bucket, key=keys.upload_key(job.job.retry_of or job.job_id))
         return job.job.dropped or job.job.stored or own
 
 
-def _response(job: JobView, found: _Found, part: range | None) -> web.StreamResponse:
-    audio = job.job.audio
-    kind = media_type(audio.container if audio is not None else None, job.filename)
+def _response(job: JobView, kind: str, found: _Found, part: range | None) -> web.StreamResponse:
     disposition = content_disposition("attachment" if kind == UNKNOWN else "inline", job.filename)
     headers = {**HEADERS, **found.validators.headers(), "Content-Type": kind, "Content-Disposition": disposition}
     response = web.StreamResponse(headers=headers)

@@ -5,8 +5,10 @@ address gets past it. What a server sends is limited in size, in time and in how
 """
 
 import asyncio
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 
 import aiohttp
@@ -25,6 +27,14 @@ STALLED_S = 30.0  # without a byte
 BLOCK_BYTES = 256 * 1024
 FETCHES_MAX = 16  # at a time; further ones wait
 NOT_TEXT = "has blanks, control characters or backslashes"
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A complete file. `filename`: as the server names it, which may be any text; None: it does not."""
+
+    content: Content
+    filename: str | None = None
 
 
 class Fetcher:
@@ -46,7 +56,7 @@ class Fetcher:
         if self._reachable.problem(url) is not None:
             raise _forbidden()
 
-    async def fetch(self, url: str, incoming: Incoming) -> Content:
+    async def fetch(self, url: str, incoming: Incoming) -> Fetched:
         """Raises Problem, and StoreUnavailable. The caller discards `incoming` then."""
         try:
             async with self._places, asyncio.timeout(self._timeout_s), self._session() as session:
@@ -80,7 +90,7 @@ class Fetcher:
         ) as session:
             yield session
 
-    async def _follow(self, session: aiohttp.ClientSession, url: str, incoming: Incoming) -> Content:
+    async def _follow(self, session: aiohttp.ClientSession, url: str, incoming: Incoming) -> Fetched:
         for _ in range(REDIRECTS_MAX + 1):
             self.check(url)
             async with session.get(URL(url), allow_redirects=False) as response:
@@ -89,7 +99,7 @@ class Fetcher:
                 url = _next(response)
         raise Problem(502, "fetch_failed", f"The URL redirects more than {REDIRECTS_MAX} times.")
 
-    async def _read(self, response: aiohttp.ClientResponse, incoming: Incoming) -> Content:
+    async def _read(self, response: aiohttp.ClientResponse, incoming: Incoming) -> Fetched:
         if response.status != 200:
             status, reason = (502, "fetch_failed") if response.status >= 500 else (422, "fetch_refused")
             raise Problem(status, reason, f"The URL's server responds {response.status}.", upstream_status=response.status)
@@ -103,7 +113,15 @@ class Fetcher:
             await incoming.write(block)
         if not received_bytes:
             raise Problem(400, "empty", "The file at the URL is empty.")
-        return await incoming.finish()
+        return Fetched(await incoming.finish(), _filename(response))
+
+
+def _filename(response: aiohttp.ClientResponse) -> str | None:
+    """By Content-Disposition: `filename*` before `filename` (RFC 6266). None: there is none, or it is malformed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # aiohttp's, of a malformed header
+        disposition = response.content_disposition
+    return disposition.filename if disposition is not None else None
 
 
 def _next(response: aiohttp.ClientResponse) -> str:

@@ -42,14 +42,17 @@ class Source(BaseModel):
         None, description="http or https; the gateway fetches it"
     )
     filename: Annotated[str, Field(min_length=1, max_length=KEY_BYTES_MAX)] | None = Field(
-        None, description="[default: the last part of the key or of the URL's path]"
+        None, description="[default: the last part of the key; as the URL's server names it, else the last part of its path]"
     )
 
     @property
     def name(self) -> str:
-        if self.filename is not None:
-            return display_name(self.filename)
-        return display_name(self.object.key if self.object is not None else unquote(urlsplit(self.url or "").path))
+        return self.named(None)
+
+    def named(self, by_server: str | None) -> str:
+        """`by_server`: as the server at the URL names the file."""
+        by_place = self.object.key if self.object is not None else unquote(urlsplit(self.url or "").path)
+        return display_name(self.filename or by_server or by_place)
 
 
 class SubmissionDocument(Source, SubmissionOptions):

@@ -195,8 +195,8 @@ class Submissions:
         upload_id = uuid4()
         incoming = self._incoming(upload_id, self._resources.settings.max_upload_bytes)
         async with _discarded_on_error(incoming):
-            content = await self._fetcher.fetch(source.url, incoming)
-        return Audio(source.name, content, upload_id, incoming)
+            fetched = await self._fetcher.fetch(source.url, incoming)
+        return Audio(source.named(fetched.filename), fetched.content, upload_id, incoming)
 
     def _planned(self, audio: Audio, order: Order, promised: UUID | None) -> JobRequested:
         """Stores the file, if it can be transcribed. Blocks. Raises Problem 422 for one that cannot, and StoreUnavailable."""

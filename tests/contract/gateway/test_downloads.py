@@ -54,9 +54,9 @@ def get(gateway: RunningGateway, path: str, **headers: str) -> Answer:
     return gateway.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
 
-def named(gateway: RunningGateway, filename: str) -> JobRequested:
+def named(gateway: RunningGateway, filename: str, begins: bytes = b"bytes ") -> JobRequested:
     """A job of a file with that name, as a browser sends it."""
-    body = multipart([], uuid4().bytes, filename.replace('"', "%22"))
+    body = multipart([], begins + uuid4().bytes, filename.replace('"', "%22"))
     answer = gateway.request("POST", API, body, MULTIPART)
     assert answer.status == 202
     return requested(gateway, answer.json["task_id"])
@@ -289,6 +289,15 @@ def test_an_upload_never_becomes_a_page_of_this_origin(gateway: RunningGateway, 
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert "sandbox" in answer.headers["Content-Security-Policy"].split("; ")
     assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+def test_a_file_without_an_ending_that_was_not_probed_has_the_type_of_its_content(gateway: RunningGateway) -> None:
+    submission = named(gateway, "a recording", begins=b"fLaC\0\0\0\x22")
+    assert submission.job.audio is None
+    path = f"/api/jobs/{submission.job.job_id}/audio"
+    for answer in (gateway.get(path), gateway.request("HEAD", path), get(gateway, path, Range="bytes=9-")):
+        assert answer.headers["Content-Type"] == "audio/flac"
+        assert answer.headers["Content-Disposition"].startswith("inline; ")
 
 
 def test_the_audio_of_a_dropped_file_is_that_object_and_is_gone_when_it_is_replaced(gateway: RunningGateway) -> None:

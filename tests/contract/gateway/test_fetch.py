@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestServer
 from producers.gateway.http.problems import Problem
 from producers.gateway.submission import fetch
 from producers.gateway.submission.fetch import REDIRECTS_MAX, Fetcher
+from producers.gateway.submission.json_body import Source
 from producers.gateway.submission.upload import Incoming, Memory, Stored
 from runtime.objects.directory import DirectoryStore
 from runtime.reachable import Reachable
@@ -30,19 +31,27 @@ def store(tmp_path: Path) -> DirectoryStore:
 
 def fetched(store: DirectoryStore, handler: Handler, path: str = "/talk.wav", host: str = "127.0.0.1", **limits: Any) -> Stored:
     """What is stored of the file at this path of a server with this handler."""
+    return named(store, handler, path, host, **limits)[0]
 
-    async def scenario() -> Stored:
+
+def named(
+    store: DirectoryStore, handler: Handler, path: str = "/talk.wav", host: str = "127.0.0.1", **limits: Any
+) -> tuple[Stored, str]:
+    """As `fetched()`, and the name that the file is shown with."""
+
+    async def scenario() -> tuple[Stored, str]:
         app = web.Application()
         app.router.add_get("/{path:.*}", handler)
         async with TestServer(app, host="127.0.0.1") as server:
             settings = {"reachable": Reachable(private=True), "timeout_s": 60.0, "max_bytes": MAX_BYTES, **limits}
-            incoming = Incoming(store, "work", "x", MAX_BYTES, Memory())
+            incoming, url = Incoming(store, "work", "x", MAX_BYTES, Memory()), f"http://{host}:{server.port}{path}"
             try:
-                content = await Fetcher(**settings).fetch(f"http://{host}:{server.port}{path}", incoming)
+                file = await Fetcher(**settings).fetch(url, incoming)
             except BaseException:
                 await incoming.discard()
                 raise
-            return Stored(content.audio_id, content.size_bytes, incoming.store())
+            stored = Stored(file.content.audio_id, file.content.size_bytes, incoming.store())
+            return stored, Source(url=url).named(file.filename)
 
     return asyncio.run(scenario())
 
@@ -66,6 +75,32 @@ def test_the_file_is_streamed_into_the_store_and_hashed(store: DirectoryStore) -
     stored = fetched(store, answering(content))
     assert stored.audio_id == hashlib.sha256(content).hexdigest()
     assert store.get("work", stored.ref.key) == content
+
+
+@pytest.mark.parametrize(
+    ("disposition", "name"),
+    [
+        ('attachment; filename="monday 9h.mp3"', "monday 9h.mp3"),
+        ("attachment; filename=\"reuniao.mp3\"; filename*=UTF-8''reuni%C3%A3o.mp3", "reunião.mp3"),
+        ('inline; filename="../../etc/passwd"', "passwd"),
+        ("attachment; filename*=UTF-8''a%0D%0Ab%2F..%2Fc%E2%80%AE.mp3", "c.mp3"),
+        ('attachment; filename="reunião.mp3"', "reunião.mp3"),
+        ("attachment", "talk é.wav"),
+        ('attachment; filename=""', "talk é.wav"),
+        ("attachment; filename=a b;;", "talk é.wav"),
+        ("attachment; filename*=UTF-8''%ff.mp3", "talk é.wav"),
+    ],
+)
+def test_a_file_has_the_name_that_its_server_gives_it_else_that_of_the_path(
+    store: DirectoryStore, disposition: str, name: str
+) -> None:
+    path = "/download/talk%20%C3%A9.wav?version=2"
+    assert named(store, answering(b"sound", Content_Disposition=disposition), path)[1] == name
+
+
+def test_the_name_that_a_submission_gives_precedes_the_servers() -> None:
+    assert Source(url="https://example.org/a.wav", filename="mine.wav").named("theirs.wav") == "mine.wav"
+    assert Source(url="https://example.org/").named(None) == "audio"
 
 
 def test_redirects_are_followed_up_to_a_number(store: DirectoryStore) -> None:
