@@ -32,6 +32,7 @@ def encoded(container: str, codec: str, rate: int = 16_000) -> bytes:
     file = io.BytesIO()
     with av.open(file, "w", format=container) as output:
         stream = output.add_stream(codec, rate=rate)
+        assert isinstance(stream, av.AudioStream)
         frame = av.AudioFrame(format="s16", layout="mono", samples=rate)
         frame.rate = rate
         for plane in frame.planes:
