@@ -32,6 +32,11 @@ class DeadLetter(Record):
     topic: str = Field(description="without the prefix")
     partition: int
     offset: int
+    epoch: str | None = Field(
+        None,
+        description="one start of the broker of `murmur dev`, whose offsets begin at 0 each time; None: of another broker",
+        exclude_if=lambda epoch: epoch is None,
+    )
     key: str | None
     value: str | None
     value_at: ObjectRef | None = Field(
@@ -54,11 +59,15 @@ class DeadLetter(Record):
     @property
     def event_id(self) -> str:
         mark = f":{self.settled.outcome}" if self.settled is not None else ""
-        return f"{self.topic}:{self.partition}:{self.offset}:{self.stage}{mark}"
+        return f"{self.topic}:{self.partition}:{self._place}:{self.stage}{mark}"
 
     @property
     def subject(self) -> str:
-        return f"{self.topic}-{self.partition}@{self.offset}"
+        return f"{self.topic}-{self.partition}@{self._place}"
+
+    @property
+    def _place(self) -> str:
+        return f"{self.offset}~{self.epoch}" if self.epoch is not None else str(self.offset)
 
     @staticmethod
     def wrap(raw: bytes | None) -> str | None:

@@ -48,6 +48,7 @@ class NoBackpressure:
 class Kafka:
     """`common`: librdkafka settings of every client. `backpressure`: of the embedded broker. One object for each process and
     cluster, shared by all stages.
+    `epoch`: where offsets begin at 0 with every start of the broker, a name of this start; else None.
     `wakes`: a consumer's `poll()` returns when its wakeup is set, and a producer sets it when a delivery report waits."""
 
     bootstrap: str
@@ -57,6 +58,7 @@ class Kafka:
     instance: str | None = None
     transactions: bool = True
     wakes: bool = False
+    epoch: str | None = None
     backpressure: Backpressure = field(default_factory=NoBackpressure)
     offsets: Offsets = field(init=False, repr=False, compare=False)
 

@@ -17,23 +17,33 @@ INLINE_MAX_BYTES = 1024 * 1024  # of a value: in base64, with its provenance, it
 KeepLarge = Callable[[str, bytes], ObjectRef]
 
 
-def letter(record: Received, stage: str, why: Undecodable, now: datetime, keep_large: KeepLarge | None = None) -> Output:
-    """The whole record with its provenance, as an output. A value that does not fit is given to `keep_large`, which may raise."""
-    dead = DeadLetter(
-        topic=record.topic,
-        partition=record.partition.number,
-        offset=record.offset,
-        key=DeadLetter.wrap(record.key),
-        value=DeadLetter.wrap(record.value),
-        headers=tuple((name, DeadLetter.wrap(value)) for name, value in record.headers),
-        stage=stage,
-        reason=why.reason,
-        message=str(why)[:500],
-        died_at=now,
-    )
-    if keep_large is not None and record.value is not None and len(record.value) > INLINE_MAX_BYTES:
-        dead = dead.model_copy(update={"value": None, "value_at": keep_large(dead.subject, record.value)})
-    return Output(DEAD_LETTERS, dead.subject, dead)
+@dataclass(frozen=True, slots=True)
+class Letters:
+    """Makes the dead letters of one stage. `epoch`: of the cluster (see `Kafka`). `keep_large`: stores a value that does not fit
+    into a letter."""
+
+    stage: str
+    epoch: str | None = None
+    keep_large: KeepLarge | None = None
+
+    def letter(self, record: Received, why: Undecodable, now: datetime) -> Output:
+        """The whole record with its provenance, as an output. Raises what `keep_large` raises."""
+        dead = DeadLetter(
+            topic=record.topic,
+            partition=record.partition.number,
+            offset=record.offset,
+            epoch=self.epoch,
+            key=DeadLetter.wrap(record.key),
+            value=DeadLetter.wrap(record.value),
+            headers=tuple((name, DeadLetter.wrap(value)) for name, value in record.headers),
+            stage=self.stage,
+            reason=why.reason,
+            message=str(why)[:500],
+            died_at=now,
+        )
+        if self.keep_large is not None and record.value is not None and len(record.value) > INLINE_MAX_BYTES:
+            dead = dead.model_copy(update={"value": None, "value_at": self.keep_large(dead.subject, record.value)})
+        return Output(DEAD_LETTERS, dead.subject, dead)
 
 
 @dataclass(frozen=True, slots=True)

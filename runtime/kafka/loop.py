@@ -13,11 +13,12 @@ from typing import Any, Generic
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from runtime.errors import Retry
-from runtime.kafka import deadletters, spans, transactional
+from runtime.kafka import spans, transactional
 from runtime.kafka.acked import AckedCommits
 from runtime.kafka.client import Kafka, received
 from runtime.kafka.client_errors import ClientErrors
 from runtime.kafka.commits import Commits
+from runtime.kafka.deadletters import KeepLarge, Letters
 from runtime.kafka.delayed import Delayed
 from runtime.kafka.loop_metrics import LoopMetrics
 from runtime.kafka.messages import E, Handler, Output, Partition, Received, Step
@@ -56,7 +57,7 @@ class LoopOptions:
     drain_s: float = 0.0
     check: Callable[[Kafka], None] | None = None
     delayed: Delayed[Any] = field(default_factory=Delayed)
-    keep_large: deadletters.KeepLarge | None = None
+    keep_large: KeepLarge | None = None
     wakeup: Wakeup = field(default_factory=Wakeup)
     last: Callable[[], Sequence[Output]] = tuple
 
@@ -82,6 +83,7 @@ class Loop(Generic[E]):
         self._wakeup = self.options.wakeup
         self._metrics = LoopMetrics(name, self._topics)
         self._spans = spans.of_loop(name, kafka, self._group_of)
+        self._letters = Letters(name, kafka.epoch, self.options.keep_large)
         self._stopping = threading.Event()
         self._joined = False
         self._failed = False
@@ -191,7 +193,7 @@ class Loop(Generic[E]):
             "record.dead_lettered", topic=topic, partition=partition, offset=offset, reason=step.dead.reason, error=step.dead
         )
         self._metrics.dead_lettered(step.dead.reason)
-        letter = deadletters.letter(step.settles, self.name, step.dead, datetime.now(UTC), self.options.keep_large)
+        letter = self._letters.letter(step.settles, step.dead, datetime.now(UTC))
         return replace(step, outputs=[*step.outputs, letter])
 
     def _drain(self) -> None:

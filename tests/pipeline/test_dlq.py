@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Any
 import pytest
 
 from murmur.dev import Dev
-from runtime.kafka import deadletters
+from runtime.kafka.deadletters import Letters
 from runtime.kafka.writer import Writer
 from runtime.objects import NotFound
+from runtime.settings import Settings
 from schemas import codec
 from schemas.codec import Undecodable
 from schemas.deadletter import DeadLetter
@@ -25,6 +27,8 @@ from tests.processes import Murmur, only_line
 from tests.waiting import wait_until
 
 FLUSH_S = 10.0
+READY_S = 60.0
+PLACE = ("topic", "partition", "offset")
 STAGE = {REQUESTS: "coordinator", CHUNK_RESULTS: "coordinator", UPLOADS: "intake"}
 
 
@@ -34,9 +38,9 @@ def murmur(system: Dev, tmp_path: Path) -> Murmur:
     return Murmur(tmp_path, {"MURMUR_KAFKA_BOOTSTRAP": system.broker.bootstrap})
 
 
-def produce(system: Dev, topic: Topic, value: bytes | None) -> str:
-    """The record's key, by which its letter is found."""
-    key = f"test-{uuid.uuid4()}"
+def produce(system: Dev, topic: Topic, value: bytes | None, key: str | None = None) -> str:
+    """The record's key, by which its letter is found: a new one unless it is given."""
+    key = key or f"test-{uuid.uuid4()}"
     kafka = system.resources.kafka
     producer = kafka.producer("test")
     producer.produce(kafka.name(topic), key=key.encode(), value=value, headers=[("from", b"a test")])
@@ -88,7 +92,7 @@ def test_a_dead_letter_is_listed_shown_and_printed_as_it_was(system: Dev, murmur
     assert letter["value"] == DeadLetter.wrap(value)
     assert letter["headers"] == [["from", DeadLetter.wrap(b"a test")]]
     letter_id = letter["id"]
-    assert letter_id == f"{letter['topic']}-{letter['partition']}@{letter['offset']}"
+    assert letter_id == f"{letter['topic']}-{letter['partition']}@{letter['offset']}~{system.resources.kafka.epoch}"
     shown = murmur("dlq", "show", letter_id)
     assert key in shown.stdout
     assert "\x1b" not in shown.stdout
@@ -153,11 +157,55 @@ def test_a_good_record_that_died_is_handled_when_it_is_replayed(system: Dev, cli
     died = replace(record, offset=1_000_000, value=codec.encode(request))
     kafka = system.resources.kafka
     writer = Writer(kafka, kafka.producer("test"), "test")
-    writer.send(deadletters.letter(died, "coordinator", Undecodable("unknown_version", "test"), datetime.now(UTC)))
+    letter = Letters("coordinator", kafka.epoch).letter(died, Undecodable("unknown_version", "test"), datetime.now(UTC))
+    writer.send(letter)
     assert writer.flush(FLUSH_S)
-    letter_id = f"requests-{record.partition.number}@1000000"
-    assert murmur("dlq", "replay", letter_id).returncode == 0
+    assert murmur("dlq", "replay", str(letter.key)).returncode == 0
     assert client.ended(str(job_id))["state"] == "SUCCESS"
+
+
+def test_a_letter_that_waits_and_one_at_the_same_place_after_a_restart_are_two(
+    settings_factory: Callable[..., Settings], tmp_path: Path
+) -> None:
+    settings = settings_factory()
+    with Dev(settings, only=("gateway", "intake")) as first:
+        first.wait_ready(READY_S)
+        produce(first, UPLOADS, b"before", key="same")
+        (before,) = waiting_over_http(first, 1)
+    with Dev(settings, only=("gateway", "intake")) as second:
+        second.wait_ready(READY_S)
+        produce(second, UPLOADS, b"after", key="same")
+        after, again = waiting_over_http(second, 2)
+        assert again == before
+        assert after["id"] != before["id"]
+        assert [after[name] for name in PLACE] == [before[name] for name in PLACE]
+        assert second.broker is not None
+        murmur = Murmur(tmp_path, {"MURMUR_KAFKA_BOOTSTRAP": second.broker.bootstrap})
+        assert murmur.raw("dlq", "show", before["id"], "--raw") == b"before"
+        shown = over_http(second, "GET", f"/by-id/{after['id']}")
+        assert DeadLetter.unwrap(shown["value"]) == b"after"
+        assert murmur("dlq", "drop", after["id"]).stdout == "dropped 1\n"
+        assert over_http(second, "POST", "/replay", ids=[before["id"]])["ids"] == [before["id"]]
+        (replayed,) = wait_until(lambda: [one for one in letters(murmur, "same") if one["id"] != before["id"]], "the new letter")
+        assert DeadLetter.unwrap(replayed["value"]) == b"before"
+
+
+def waiting_over_http(system: Dev, count: int) -> list[dict[str, Any]]:
+    """The newest first, once there are so many."""
+
+    def look() -> list[dict[str, Any]] | None:
+        found: list[dict[str, Any]] = over_http(system, "GET", "")["dead_letters"]
+        return found if len(found) == count else None
+
+    return wait_until(look, f"{count} dead letters") or []
+
+
+def over_http(system: Dev, method: str, path: str, **body: object) -> dict[str, Any]:
+    assert system.address is not None
+    content = json.dumps(body).encode() if body else None
+    answer = Client(system.address).request(method, f"/api/dead-letters{path}", content, {"Content-Type": "application/json"})
+    assert answer.status == 200, answer.body
+    return answer.json
 
 
 @pytest.mark.parametrize(

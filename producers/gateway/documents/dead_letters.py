@@ -14,7 +14,7 @@ BASE64: dict[str, JsonValue] = {"contentEncoding": "base64"}
 class DeadLetterRow(Document):
     """A record that a stage could not process."""
 
-    id: str = Field(description="where it was read: topic-partition@offset")
+    id: str = Field(description="where it was read: topic-partition@offset, in `murmur dev` with ~ and the start of its broker")
     state: LetterState
     topic: str = Field(description="without the prefix")
     partition: int

@@ -2,8 +2,10 @@
 
 It speaks the real protocol on a loopback port, also to other processes. All that is peculiar to it stays in this module:
 
-- It keeps 5 MiB per partition and nothing across restarts; older records vanish silently, compacted topics too. So
-  producers are held back (`backlog.py`), and a single record must stay below 5 MiB.
+- It keeps 5 MiB per partition; older records vanish silently, compacted topics too. So producers are held back
+  (`backlog.py`), and a single record must stay below 5 MiB.
+- It keeps nothing across restarts, and offsets begin at 0 again. So each start has a name of its own (`Kafka.epoch`), which is
+  part of the ids of dead letters.
 - A fetch is not woken by new records: an empty one always waits its full time. So consumers in this process pause what they
   have read to its end, and are woken by deliveries (`consumer.py`); for others the fetch wait is short.
 - It listens on any port; `listener.py` gives it the one that is wanted.
@@ -21,6 +23,7 @@ It speaks the real protocol on a loopback port, also to other processes. All tha
 
 import ctypes
 import ctypes.util
+import secrets
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,6 +41,7 @@ from schemas.topics import TOPICS, Topic
 FETCH_WAIT_MS = 10  # of clients that are not woken, in other processes
 SESSION_TIMEOUT_MS = 3_000  # the dead are replaced within about 5 s, and a machine busy with a model is borne
 HEARTBEAT_MS = 300
+EPOCH_BYTES = 4  # enough that no two starts whose dead letters are kept have the same
 _PRODUCER = 0  # RD_KAFKA_PRODUCER
 _BROKER = 1  # the id of the only one
 _MOMENT_S = 0.002  # many times what its thread needs to go back to waiting
@@ -72,6 +76,7 @@ class EmbeddedBroker:
             },
             transactions=False,
             backpressure=self._backlog,
+            epoch=secrets.token_hex(EPOCH_BYTES),
         )
         self._backlog.open(self._kafka.offsets)
         self._kafka.open()

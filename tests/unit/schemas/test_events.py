@@ -8,6 +8,7 @@ from schemas.deadletter import DeadLetter
 from schemas.options import DecodingOptions, ModelRef
 from schemas.record import ObjectRef
 from schemas.work import ChunkLost, ChunkReady, ChunkTranscribed, RunRevoked, WorkProgressed, WorkReported, speech_s
+from tests.letters import DIED_AT, dead_letter
 
 WORK_ID, SLICE_ID = "ab" * 32, "cd" * 32
 JOB_ID = UUID("00000000-0000-4000-8000-000000000001")
@@ -67,6 +68,15 @@ def test_events_of_a_work_are_about_the_work() -> None:
     revoked = RunRevoked(work_id=WORK_ID, run="0-1")
     assert {progress.subject, revoked.subject, chunk().subject} == {WORK_ID}
     assert len({progress.event_id, revoked.event_id}) == 2
+
+
+def test_letters_of_the_same_offset_differ_by_the_start_of_a_broker_that_counts_from_zero_again() -> None:
+    assert dead_letter(12).subject == "uploads-0@12"
+    assert dead_letter(12, epoch="1f2e").subject == "uploads-0@12~1f2e"
+    letters = [dead_letter(12), *(dead_letter(12, epoch=epoch) for epoch in ("1f2e", "2f2e"))]
+    marks = [dead.settle("dropped", DIED_AT) for dead in letters]
+    assert len({dead.event_id for dead in (*letters, *marks)}) == 6
+    assert [mark.subject for mark in marks] == [dead.subject for dead in letters]
 
 
 def test_a_dead_letter_keeps_the_exact_bytes_and_distinguishes_none_from_empty() -> None:
