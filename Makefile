@@ -8,6 +8,8 @@ STAMP := .venv/.locked
 # wait (tests/scheduling.py).
 TIERS := tests/speech tests/services tests/pipeline tests/contract tests/unit
 PYTESTS ?= 4
+# Our own modules are compiled once too (scripts/setup.sh).
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo dev wheel test models services services-stop chaos unit check fix generate lock bench clean
 

@@ -3,6 +3,7 @@
 import mimetypes
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,13 +12,14 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
-import httpx
 import orjson
 
 from runtime.backoff import Backoff
 from runtime.errors import MurmurError, UsageError
-from runtime.formats import FORMATS
 from runtime.masking import masked
+
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # its command line, optional: rich and pygments take 0.2 s
+import httpx  # noqa: E402
 
 ENDED = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
 PREFIX = "/api/transcribe/async"
@@ -106,6 +108,8 @@ class GatewayClient:
 
     def transcript(self, task_id: str, name: str) -> bytes:
         """`name`: of the format."""
+        from runtime.formats import FORMATS
+
         return self._request("GET", f"{PREFIX}/{_part(task_id)}/transcript.{FORMATS[name].ending}").content
 
     def watch(self, task_id: str, sleep: Callable[[float], None] = time.sleep) -> Iterator[dict[str, Any]]:

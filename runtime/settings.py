@@ -9,9 +9,10 @@ from typing import Annotated, Literal
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode
 
 from runtime.cache_settings import CacheSettings
+from runtime.client_settings import ClientSettings
 from runtime.correction_settings import CorrectionSettings
 from runtime.requested_options import FilterList, FormatList, Milliseconds, TemperatureList, TokenList
 from runtime.retention_settings import RetentionSettings
@@ -34,12 +35,8 @@ from schemas.options import (
 OWNER_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}"
 
 
-class Settings(CacheSettings, RetentionSettings, CorrectionSettings, BaseSettings):
+class Settings(CacheSettings, RetentionSettings, CorrectionSettings, ClientSettings):
     """Frozen once built. Units are in the names."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="MURMUR_", env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True, populate_by_name=True
-    )
 
     # Kafka
     kafka_bootstrap: str = Field("127.0.0.1:9092", description="host:port of one or more brokers, separated by commas")
@@ -243,8 +240,6 @@ class Settings(CacheSettings, RetentionSettings, CorrectionSettings, BaseSetting
     response_wait_s: float = Field(
         3600.0, gt=0, description="how long a response of /v1, /asr and /detect-language waits for its job"
     )
-    gateway_url: str = Field("http://127.0.0.1:8511", description="the gateway that `murmur submit`, `status` and so on use")
-    api_key: SecretStr | None = Field(None, description="the key that these commands send, if the gateway requires one")
     health_port: int | None = Field(
         None, ge=1, le=65535, description="port where a stage of `murmur run` serves /livez, /readyz and /metrics; unset: none"
     )

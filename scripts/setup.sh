@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Creates ./.venv and installs exactly requirements.lock. Safe to repeat: only differences are installed.
+# Creates ./.venv and installs exactly requirements.lock. Safe to repeat: only differences are installed. Packages are compiled once,
+# here: where PYTHONDONTWRITEBYTECODE is set, every process would compile what it imports.
 # Usage: scripts/setup.sh [python]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -18,5 +19,5 @@ if ! .venv/bin/uv --version 2>/dev/null | grep -q " ${uv_pin#uv==}\b"; then
     .venv/bin/python -m pip install --quiet --disable-pip-version-check "$uv_pin"
 fi
 echo "installing the locked packages (about a minute the first time)"
-.venv/bin/uv pip sync --quiet --require-hashes --python .venv/bin/python requirements.lock
+.venv/bin/uv pip sync --quiet --compile-bytecode --require-hashes --python .venv/bin/python requirements.lock
 .venv/bin/uv pip install --quiet --no-deps --python .venv/bin/python --editable .

@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
+from runtime.client_settings import ClientSettings
 from runtime.settings import Settings
 from tests.scheduling import in_turn, pytest_xdist_make_scheduler
 
@@ -65,5 +66,6 @@ def _clean_environment() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.upper().startswith("MURMUR_")]:
             patch.delenv(name)
-        patch.setitem(Settings.model_config, "env_file", None)
+        for kind in (Settings, ClientSettings):
+            patch.setitem(kind.model_config, "env_file", None)
         yield

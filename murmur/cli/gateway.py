@@ -24,7 +24,7 @@ def gateway_of(api_key: str | None, json: bool = False) -> "Iterator[GatewayClie
     from murmur.cli import load
     from murmur.gateway_client import GatewayClient, Refused
 
-    settings = load.settings(api_key=api_key)
+    settings = load.client_settings(api_key=api_key)
     key = settings.api_key.get_secret_value() if settings.api_key is not None else None
     with GatewayClient(settings.gateway_url, key) as gateway:
         try:

@@ -1,20 +1,35 @@
 """Settings for a command: values of the command line override environment, `.env` and defaults."""
 
+from collections.abc import Mapping
 from difflib import get_close_matches
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
+from runtime.client_settings import ClientSettings
 from runtime.errors import UsageError
-from runtime.logs import get_logger
-from runtime.settings import Settings, unknown_names
 
-log = get_logger(__name__)
+if TYPE_CHECKING:
+    from runtime.settings import Settings
+
+Kind = TypeVar("Kind", bound=ClientSettings)
 
 
-def settings(**options: object) -> Settings:
+def settings(**options: object) -> "Settings":
     """`options`: values of the command line; None means not given. Raises UsageError that names every invalid setting."""
+    from runtime.settings import Settings
+
+    return _read(Settings, options)
+
+
+def client_settings(**options: object) -> ClientSettings:
+    """As `settings()`, of those alone that a command for a running gateway needs."""
+    return _read(ClientSettings, options)
+
+
+def _read(kind: type[Kind], options: Mapping[str, object]) -> Kind:
     try:
-        return Settings(**{name: value for name, value in options.items() if value is not None})  # type: ignore[arg-type]
+        return kind(**{name: value for name, value in options.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
         problems = "; ".join(f"{_variable(e['loc'][0])}: {e['msg']}" for e in error.errors(include_url=False))
         raise UsageError(f"invalid settings: {problems}. Fix them on the command line, in the environment or in .env") from error
@@ -24,8 +39,11 @@ def settings(**options: object) -> Settings:
 
 def warn_of_misspelt() -> None:
     """One line if names are set that are not settings: they are ignored, and the defaults of the intended ones are used."""
+    from runtime.logs import get_logger  # structlog takes longer to import than most commands need in all
+
     if names := misspelt():
-        log.warning("settings.ignored", names=names, hint="these are not settings; `murmur config` lists all names")
+        hint = "these are not settings; `murmur config` lists all names"
+        get_logger(__name__).warning("settings.ignored", names=names, hint=hint)
 
 
 def _variable(place: int | str) -> str:
@@ -35,6 +53,8 @@ def _variable(place: int | str) -> str:
 
 def misspelt() -> str | None:
     """The names that are set but are not settings, each with the one that was probably intended; None if there are none."""
+    from runtime.settings import Settings, unknown_names
+
     known = [f"MURMUR_{field}".upper() for field in Settings.model_fields]
     return ", ".join(_with_suggestion(name, known) for name in unknown_names()) or None
 

@@ -47,6 +47,26 @@ def test_help_loads_nothing_heavy() -> None:
     assert set(done.stdout.split()).isdisjoint(HEAVY)
 
 
+@pytest.mark.parametrize("arguments", [("jobs",), ("webhooks", "list"), ("status", "an-id")], ids=" ".join)
+def test_a_command_for_a_gateway_loads_neither_all_settings_nor_logs_nor_what_draws_on_a_terminal(
+    arguments: tuple[str, ...],
+) -> None:
+    program = """
+import sys
+from murmur.cli import main
+try:
+    main()
+finally:
+    print(*sys.modules)
+"""
+    nobody = {**os.environ, "MURMUR_GATEWAY_URL": "http://127.0.0.1:1"}
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False, env=nobody)
+    assert "no gateway answers" in done.stderr
+    loaded = set(done.stdout.split())
+    assert "httpx" in loaded
+    assert loaded.isdisjoint({*HEAVY, "runtime.settings", "runtime.logs", "rich"} - {"httpx", "pydantic"})
+
+
 @pytest.mark.parametrize("name", [name for name, _ in commands()])
 def test_every_command_has_an_example_in_its_help(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
