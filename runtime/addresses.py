@@ -16,7 +16,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Reach(Enum):
-    """Kinds of addresses."""
+    """Kinds of addresses, the most open first."""
 
     PUBLIC = "public"
     PRIVATE = "private"  # loopback and private networks: a setting allows them
@@ -31,7 +31,7 @@ def networks(*texts: str) -> tuple[Network, ...]:
 METADATA = networks(  # services that hand a machine its credentials, outside of link-local
     "168.63.129.16/32", "100.100.100.200/32", "192.0.0.192/32", "fd00:ec2::254/128", "fd20:ce::254/128"
 )  # fmt: skip
-TUNNELS = networks("192.88.99.0/24", "2001::/32", "2002::/16", "64:ff9b:1::/48")  # 6to4, Teredo, local NAT64: hide an address
+TUNNELS = networks("192.88.99.0/24", "64:ff9b:1::/48")  # 6to4 relays, and local NAT64, which hides an address anywhere in it
 PRIVATE = networks(
     "127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "::1/128", "fc00::/7"
 )  # fmt: skip
@@ -47,13 +47,15 @@ class AddressRefused(OSError):
 
 
 def reach(address: Address) -> Reach:
-    """Pure. An address that embeds another one is classified by that, or forbidden."""
-    address = unwrapped(address)
+    """Pure. An address that embeds others is classified by the least open of these, or forbidden."""
+    if inner := embedded(address):
+        found = max(map(reach, inner), key=list(Reach).index)
+        return Reach.FORBIDDEN if _is_isatap(address) else found
     if any(address in network for network in METADATA + TUNNELS) or address.is_multicast:
         return Reach.FORBIDDEN
     if any(address in network for network in PRIVATE):
         return Reach.PRIVATE
-    if not address.is_global or (isinstance(address, ipaddress.IPv6Address) and not _is_plain(address)):
+    if not address.is_global or _is_isatap(address) or (address.version == 6 and address not in GLOBAL_UNICAST):
         return Reach.FORBIDDEN
     return Reach.PUBLIC
 
@@ -94,7 +96,7 @@ class Guard:
     def allows(self, text: str) -> bool:
         address = ipaddress.ip_address(text)
         found = reach(address)
-        if found is Reach.PUBLIC and is_own(address):
+        if found is Reach.PUBLIC and any(map(is_own, (address, *embedded(address)))):
             found = Reach.PRIVATE
         if found is Reach.PRIVATE:
             return opens(self._private, address)
@@ -102,10 +104,10 @@ class Guard:
 
 
 def opens(private: bool | Sequence[Network], address: Address) -> bool:
-    """Whether a setting opens this private address. Pure."""
+    """Whether a setting opens this private address, and all that it embeds. Pure."""
     if isinstance(private, bool):
         return private
-    return any(unwrapped(address) in network for network in private)
+    return all(any(each in network for network in private) for each in embedded(address) or (address,))
 
 
 def is_own(address: Address) -> bool:
@@ -118,14 +120,16 @@ def is_own(address: Address) -> bool:
     return True
 
 
-def unwrapped(address: Address) -> Address:
-    """The IPv4 address that a mapped or NAT64 address stands for; any other as it is. Pure."""
+def embedded(address: Address) -> tuple[ipaddress.IPv4Address, ...]:
+    """The IPv4 addresses to which packets for this one are sent, in a tunnel or translated: of a mapped, NAT64 or 6to4 address
+    the one in it, of a Teredo address its server and its client. Pure."""
     if isinstance(address, ipaddress.IPv4Address):
-        return address
-    if address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if address in NAT64 else address
+        return ()
+    if address in NAT64:
+        return (ipaddress.IPv4Address(int(address) & 0xFFFFFFFF),)
+    one = address.ipv4_mapped or address.sixtofour
+    return (one,) if one is not None else address.teredo or ()
 
 
-def _is_plain(address: ipaddress.IPv6Address) -> bool:
-    return address in GLOBAL_UNICAST and (int(address) >> 32) & 0xFFFFFFFF not in ISATAP
+def _is_isatap(address: Address) -> bool:
+    return address.version == 6 and (int(address) >> 32) & 0xFFFFFFFF in ISATAP

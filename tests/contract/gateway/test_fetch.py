@@ -115,7 +115,7 @@ def test_redirects_are_followed_up_to_a_number(store: DirectoryStore) -> None:
 
 @pytest.mark.parametrize(
     "location",
-    ["http://169.254.169.254/latest/meta-data", "http://[64:ff9b::169.254.169.254]/", "http://[2002:7f00:1::]/", "http://0/"],
+    ["http://169.254.169.254/latest/meta-data", "http://[64:ff9b::169.254.169.254]/", "http://[2002:a9fe:a9fe::]/", "http://0/"],
 )
 def test_a_redirect_to_a_forbidden_address_is_not_followed(store: DirectoryStore, location: str) -> None:
     assert refused(store, answering(status=301, Location=location)) == (400, "forbidden_address")
