@@ -1,7 +1,8 @@
 """Subtitles of a transcript: cues of a few short lines, each as long on the screen as its text needs. Pure.
 
-`rules.py` has the limits, `units.py` what a line can be made of, `lines.py` the lines of a cue, `splitting.py` the cues of a
-segment, `cues.py` their times, `direction.py` the marks of text that is written from right to left.
+`rules.py` has the limits, `units.py` what a line can be made of, `breaking.py` the same for text without blanks, `lines.py` the
+lines of a cue, `splitting.py` the cues of a segment, `cues.py` their times, `direction.py` the marks of text that is written from
+right to left.
 """
 
 from runtime.subtitles.cues import Cue, cues

@@ -22,7 +22,7 @@ class Cue:
 
 def cues(transcript: Transcript, rules: SubtitleRules) -> Iterator[Cue]:
     """All words, in order. A cue that would have less than its shortest time is joined with the next one if both fit together."""
-    segments = (units(segment) for segment in transcript.segments)
+    segments = (units(segment, rules.line_chars) for segment in transcript.segments)
     parts = [part for each in segments if each for part in split(each, rules)]
     whole = _joined(parts, rules)
     over_ms = milliseconds(transcript.duration_s)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
+from runtime.subtitles.breaking import has_no_blanks
 from runtime.subtitles.rules import SubtitleRules
 from runtime.subtitles.units import Unit, joined
 
@@ -14,7 +15,7 @@ NO_CLAUSE, NO_SENTENCE = 120, 40
 
 
 def lines(units: Sequence[Unit], rules: SubtitleRules) -> tuple[str, ...]:
-    """As many as needed, even if that is too many: no unit is cut."""
+    """As many as needed, even if that is too many."""
     count = needed(units, rules)
     if count == 1:
         return (joined(units),)
@@ -23,7 +24,7 @@ def lines(units: Sequence[Unit], rules: SubtitleRules) -> tuple[str, ...]:
 
 
 def needed(units: Sequence[Unit], rules: SubtitleRules) -> int:
-    """The least number of lines; a unit that is too wide has one of its own."""
+    """The least number of lines."""
     return max(count for _, count in filled(units, rules))
 
 
@@ -39,12 +40,14 @@ def filled(units: Sequence[Unit], rules: SubtitleRules) -> Iterator[tuple[int, i
         yield width, count
 
 
-def break_rank(unit: Unit) -> int:
-    """How well a line or a cue may end after this unit: 0 at the end of a sentence, 1 of a clause, 2 elsewhere."""
-    last = unit.text.rstrip(AFTER_CLOSING)[-1:]
+def break_rank(before: Unit, after: Unit) -> int:
+    """How well a line or a cue may end between two units: 0 at the end of a sentence, 1 of a clause, 2 elsewhere. Where
+    words have no blanks between them, a blank is the end of a clause."""
+    last = before.text.rstrip(AFTER_CLOSING)[-1:]
     if last and last in SENTENCE_ENDS:
         return 0
-    return 1 if last and last in CLAUSE_ENDS else 2
+    is_clause = (last and last in CLAUSE_ENDS) or (after.spaced and has_no_blanks(before.text) and has_no_blanks(after.text))
+    return 1 if is_clause else 2
 
 
 def _balanced(units: Sequence[Unit], count: int, rules: SubtitleRules) -> list[int]:
@@ -58,7 +61,7 @@ def _balanced(units: Sequence[Unit], count: int, rules: SubtitleRules) -> list[i
     def cost(begin: int, end: int) -> float:
         columns = width(begin, end)
         over = columns - rules.line_chars
-        rank = break_rank(units[end - 1]) if end < size else 0
+        rank = break_rank(units[end - 1], units[end]) if end < size else 0
         return columns**2 + (0, NO_SENTENCE, NO_CLAUSE)[rank] + (10_000 * over if over > 0 and end - begin > 1 else 0)
 
     best: list[tuple[float, list[int]]] = [(cost(0, end), []) for end in range(1, size + 1)]

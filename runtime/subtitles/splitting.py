@@ -16,7 +16,7 @@ TOO_LONG = 10.0  # for each further length of the longest cue: the text would va
 
 
 def split(units: Sequence[Unit], rules: SubtitleRules) -> list[Sequence[Unit]]:
-    """Parts of the units, in order; each fits into a cue, unless it is a single unit that does not."""
+    """Parts of the units, in order; each fits into a cue."""
     if _fits(units, rules):
         return [units]
     best: list[tuple[float, int]] = [(0.0, 0)]  # of the first n units: the cost of their cues, and where the last one begins
@@ -58,7 +58,7 @@ def _cost(units: Sequence[Unit], begin: int, end: int, chars: int, rules: Subtit
         cost += TOO_LONG * (long_ms / rules.max_ms - 1)
     if end < len(units):
         rest_ms = units[end].start_ms - units[end - 1].end_ms
-        cost += min(RANKS[break_rank(units[end - 1])], PAUSED if rest_ms >= PAUSE_MS else 1.0)
+        cost += min(RANKS[break_rank(units[end - 1], units[end])], PAUSED if rest_ms >= PAUSE_MS else 1.0)
         if units[end].start_ms - units[begin].start_ms < rules.min_ms:
             cost += TOO_SHORT
     elif long_ms < rules.min_ms:

@@ -1,8 +1,7 @@
 """What lines are made of: pieces of text between which a line may be broken, each with its time.
 
-Text with blanks is broken at blanks, never inside a word. Chinese and Japanese have none: they are broken between characters, but
-not before closing punctuation, small kana and marks of length or repetition, nor after an opening bracket (kinsoku). Korean is
-broken at its blanks.
+Text with blanks is broken at blanks, and inside a word only if that is longer than a line. Where text without blanks is broken:
+`breaking.py`.
 """
 
 import math
@@ -12,14 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from runtime.subtitles.breaking import has_no_blanks, pieces
 from schemas.segment import Segment
 
 INVISIBLE = dict.fromkeys([*range(32), *range(127, 160)], " ")
-SMALL_KANA = frozenset("ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶㇰㇱㇲㇳㇴㇵㇶㇷㇸㇹㇺㇻㇼㇽㇾㇿｧｨｩｪｫｬｭｮｯ")
-NOT_FIRST = frozenset({"Pe", "Pf", "Po", "Pd", "Lm", "Sk", "Mn", "Mc", "Me", "Cf"})  # categories of characters, see above
-NOT_LAST = frozenset({"Ps", "Pi", "Cf"})
-HANGUL = re.compile("[\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff]")
-WITHOUT_BLANKS = re.compile("[\u2e80-\u30ff\u31c0-\u9fff\uf900-\ufaff\uff00-\uffef\U0001f000-\U0003ffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +50,14 @@ def milliseconds(seconds: float) -> int:
     return max(0, round(seconds * 1000)) if math.isfinite(seconds) else 0
 
 
-def units(segment: Segment) -> list[Unit]:
-    """The text of a segment. Times are those of its words; without words, as if all characters took equally long."""
+def units(segment: Segment, line_chars: int) -> list[Unit]:
+    """The text of a segment; none is wider than a line. Times are those of its words; without words, as if all characters took
+    equally long."""
     text = one_line(segment.text)
     timed = _words(text, segment) or [_whole(text, segment)]
     made: list[Unit] = []
     at = 0
-    for begin, end in _breaks(text):
+    for begin, end in _breaks(text, line_chars):
         while timed[at].end <= begin and at + 1 < len(timed):
             at += 1
         last = at
@@ -106,28 +102,14 @@ def _words(text: str, segment: Segment) -> list[_Timed]:
     return found if not text[at:].strip() else []
 
 
-def _breaks(text: str) -> Iterator[tuple[int, int]]:
+def _breaks(text: str, line_chars: int) -> Iterator[tuple[int, int]]:
     """Begin and end of each unit."""
     for word in re.finditer(r"\S+", text):
-        begin = word.start()
-        if WITHOUT_BLANKS.search(word[0]):
-            for index in range(begin + 1, word.end()):
-                if _may_break(text[index - 1], text[index]):
-                    yield begin, index
-                    begin = index
-        yield begin, word.end()
-
-
-@lru_cache(4096)
-def _may_break(before: str, after: str) -> bool:
-    if not (_stands_alone(before) or _stands_alone(after)) or after in SMALL_KANA:
-        return False
-    return unicodedata.category(before) not in NOT_LAST and unicodedata.category(after) not in NOT_FIRST
-
-
-def _stands_alone(character: str) -> bool:
-    """A character of a script without blanks."""
-    return WITHOUT_BLANKS.match(character) is not None and HANGUL.match(character) is None
+        at = word.start()
+        is_broken = has_no_blanks(word[0]) or columns(word[0]) > line_chars
+        for piece in pieces(word[0], columns, line_chars) if is_broken else (word[0],):
+            yield at, at + len(piece)
+            at += len(piece)
 
 
 def joined(units: Sequence[Unit]) -> str:

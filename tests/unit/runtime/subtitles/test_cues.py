@@ -15,7 +15,7 @@ from runtime.settings import Settings
 from runtime.subtitles import Cue, SubtitleRules, cues
 from runtime.subtitles.units import columns
 from schemas.segment import Segment
-from tests.unit.runtime.subtitles.spoken import ARABIC, ENGLISH, HEBREW, JAPANESE, TEXTS, conversation, segment, with_words
+from tests.unit.runtime.subtitles.spoken import ARABIC, ENGLISH, HEBREW, JAPANESE, TEXTS, THAI, conversation, segment, with_words
 from tests.unit.runtime.test_formats import transcript
 
 RULES = SubtitleRules()
@@ -150,10 +150,11 @@ def test_a_word_in_a_long_segment_does_not_stay_for_all_of_it() -> None:
     assert cue.end_ms == RULES.max_ms
 
 
-def test_a_word_that_is_longer_than_a_line_is_not_split() -> None:
-    word = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerk"
-    assert columns(word) > 42
-    assert word in [line for cue in made(segment(f"Das ist das {word} von gestern.", 0.0, 6.0)) for line in cue.lines]
+def test_lines_of_thai_end_where_a_clause_does() -> None:
+    found = made(segment(THAI, 0.0, 20.0))
+    clauses = THAI.split(" ")
+    assert [line for cue in found for line in cue.lines][-1] == clauses[-1]
+    assert "".join(found[1].lines).endswith(clauses[1])
 
 
 def test_the_limits_are_settings() -> None:
