@@ -1,37 +1,37 @@
 """How long callers wait: an answer from the cache, a submit and a status while the model is busy, a lone short file.
 
-`python -m benchmarks.latency`. Everything over HTTP on loopback against the embedded system, with the demo model.
+`python -m benchmarks.latency`. Over HTTP on loopback against a `murmur dev` in a process of its own, with the demo model. The
+model is busy with one replica, which takes one core, and with as many as there are cores.
 """
 
 import logging
+import os
 import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from benchmarks import embedded
 from benchmarks.figures import conditions, latency_ms
-from murmur.gateway_client import ENDED, GatewayClient, Refused
+from benchmarks.http_load.server import server
+from murmur.gateway_client import ENDED, PREFIX, GatewayClient, Refused
 
 AUDIO = Path(__file__).parents[1] / "examples/audio"
 SHORT, LONG = AUDIO / "en-command.wav", AUDIO / "en-two-minutes.flac"
 HITS, LONE, BUSY_FILES, BUSY_S = 200, 20, 24, 15.0
-POLL_S = 0.002
+PAUSE_S = 0.02
+WAITED = "/api/transcribe"
 
 
-def until_end(gateway: GatewayClient, task_id: str) -> float:
-    """Seconds of waiting for the end, polled closely."""
+def timed(gateway: GatewayClient, path: str, fields: dict[str, str]) -> float:
+    """Seconds of one submission to an endpoint. Raises AssertionError where `WAITED` does not return the transcript."""
     began_s = time.perf_counter()
-    while gateway.status(task_id)["state"] not in ENDED:
-        time.sleep(POLL_S)
-    return time.perf_counter() - began_s
-
-
-def job(gateway: GatewayClient, path: Path, fields: dict[str, str]) -> float:
-    """Seconds from the submit to the end."""
-    began_s = time.perf_counter()
-    until_end(gateway, gateway.submit(path, fields)["task_id"])
-    return time.perf_counter() - began_s
+    answer: dict[str, Any] = gateway.json(
+        "POST", path, data=fields, files={"file": (SHORT.name, SHORT.read_bytes(), "audio/wav")}
+    )
+    took_s = time.perf_counter() - began_s
+    assert path != WAITED or answer["state"] == "SUCCESS", answer
+    return took_s
 
 
 def unique() -> dict[str, str]:
@@ -39,46 +39,43 @@ def unique() -> dict[str, str]:
     return {"prompt": uuid.uuid4().hex[:8]}
 
 
-def hits(gateway: GatewayClient) -> list[float]:
-    job(gateway, SHORT, {})
-    return [job(gateway, SHORT, {}) for _ in range(HITS)]
+def idle(gateway: GatewayClient) -> None:
+    timed(gateway, WAITED, {})
+    hits = [timed(gateway, WAITED, {}) for _ in range(HITS)]
+    print(f"nothing to do: transcript from the cache  {latency_ms(hits)}", flush=True)
+    lone = [timed(gateway, WAITED, unique()) for _ in range(LONE)]
+    print(f"nothing to do: transcript of 2.3 s        {latency_ms(lone)}", flush=True)
 
 
-def busy(gateway: GatewayClient) -> tuple[list[float], list[float], list[float]]:
-    """Submits, statuses and answers from the cache while every replica has more than enough to do."""
+def busy(gateway: GatewayClient, cores: int) -> None:
+    """Transcripts from the cache, submits and statuses while every replica has more than enough to do."""
+    timed(gateway, WAITED, {})
     tasks = [gateway.submit(LONG, unique())["task_id"] for _ in range(BUSY_FILES)]
-    submits, statuses, answers, until_s = [], [], [], time.perf_counter() + BUSY_S
+    hits, submits, statuses, until_s = [], [], [], time.perf_counter() + BUSY_S
     while time.perf_counter() < until_s:
-        began_s = time.perf_counter()
-        cached = gateway.submit(SHORT, {})["task_id"]
-        submitted_s = time.perf_counter()
-        until_end(gateway, cached)
+        hits.append(timed(gateway, WAITED, {}))
+        submits.append(timed(gateway, PREFIX, {}))
         asked_s = time.perf_counter()
         gateway.status(tasks[-1])
         statuses.append(time.perf_counter() - asked_s)
-        submits.append(submitted_s - began_s)
-        answers.append(asked_s - began_s)
-        time.sleep(POLL_S)
+        time.sleep(PAUSE_S)
     last = gateway.status(tasks[-1])
     assert last["state"] not in ENDED, f"the model was not busy to the end: {last}"
+    for what, figures in (("transcript from the cache", hits), ("submit of 74 kB", submits), ("status", statuses)):
+        print(f"{f'{cores} cores busy: {what}':<41} {latency_ms(figures)}", flush=True)
     for task in tasks:
         with suppress(Refused):  # the first ones may have ended
             gateway.cancel(task)
-    for task in tasks:
-        until_end(gateway, task)
-    return submits, statuses, answers
 
 
 def main() -> None:
     logging.disable(logging.WARNING)
-    with embedded.gateway() as gateway:
-        print(conditions(), flush=True)
-        print(f"answer from the cache, submit to end   {latency_ms(hits(gateway))}", flush=True)
-        print(f"lone file of 2.3 s, submit to end      {latency_ms([job(gateway, SHORT, unique()) for _ in range(LONE)])}")
-        submits, statuses, answers = busy(gateway)
-        print(f"answer from the cache while it is busy  {latency_ms(answers)}")
-        print(f"submit of 74 kB while the model is busy {latency_ms(submits)}")
-        print(f"status while the model is busy          {latency_ms(statuses)}")
+    print(conditions(), flush=True)
+    for replicas in sorted({1, os.cpu_count() or 1}):
+        with server("whole", model_replicas=replicas) as at, GatewayClient(f"http://127.0.0.1:{at.port}") as gateway:
+            if replicas == 1:
+                idle(gateway)
+            busy(gateway, replicas)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The server under load, in a process of its own: murmur's gateway, or a bare aiohttp application beside it.
 
-`python -m benchmarks.http_load.server KIND`: prints its port, and ends with its standard input.
+`python -m benchmarks.http_load.server KIND [SETTING=VALUE …]`: prints its port, and ends with its standard input.
 """
 
 import asyncio
@@ -46,9 +46,10 @@ def _cpu_s(process: psutil.Process) -> float:
 
 
 @contextlib.contextmanager
-def server(kind: Kind) -> Iterator[Server]:
-    """Ready, with empty stores."""
-    command = [sys.executable, "-m", "benchmarks.http_load.server", kind]
+def server(kind: Kind, **more: object) -> Iterator[Server]:
+    """Ready, with empty stores. `more`: settings."""
+    values = [f"{name}={value}" for name, value in more.items()]
+    command = [sys.executable, "-m", "benchmarks.http_load.server", kind, *values]
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert child.stdin is not None
     assert child.stdout is not None
@@ -82,13 +83,13 @@ async def _bare() -> None:
     await asyncio.to_thread(sys.stdin.read)
 
 
-def _murmur(only: tuple[str, ...]) -> None:
+def _murmur(only: tuple[str, ...], more: dict[str, str]) -> None:
     from murmur.dev import Dev
     from runtime import logs
     from runtime.settings import Settings
 
     with tempfile.TemporaryDirectory() as data:
-        values = {"model": "demo", "data_dir": Path(data), "gateway_port": 0, "log_level": "ERROR"}
+        values = {"model": "demo", "data_dir": Path(data), "gateway_port": 0, "log_level": "ERROR", **more}
         settings = Settings.model_validate(values)
         logs.set_up(settings)
         with Dev(settings, only) as dev:
@@ -97,16 +98,17 @@ def _murmur(only: tuple[str, ...]) -> None:
             sys.stdin.read()
 
 
-def main(kind: str) -> None:
+def main(kind: str, *more: str) -> None:
     assert kind in get_args(Kind)
     if kind == "bare":
         asyncio.run(_bare())
         return
     from murmur.stages import STAGES
 
-    _murmur(tuple(STAGES) if kind == "whole" else ("coordinator", "gateway"))
+    only = tuple(STAGES) if kind == "whole" else ("coordinator", "gateway")
+    _murmur(only, dict(setting.split("=", 1) for setting in more))
     os._exit(0)  # as `murmur dev` does
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])
