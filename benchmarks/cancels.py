@@ -15,7 +15,7 @@ from prometheus_client import REGISTRY
 
 from benchmarks import embedded
 from benchmarks.figures import conditions, latency_ms
-from benchmarks.latency import LONG, unique, until_end
+from benchmarks.latency import LONG, unique
 from murmur.gateway_client import GatewayClient, Refused
 
 JOBS = 100
@@ -56,7 +56,7 @@ def cancelled(gateway: GatewayClient, rng: random.Random) -> End:
             begun_s = time.perf_counter() - began_s
         time.sleep(POLL_S)
     free_s = time.perf_counter() - began_s
-    until_end(gateway, task)
+    embedded.until_end(gateway, task)
     return End(gateway.status(task)["state"], begun_s, free_s)
 
 

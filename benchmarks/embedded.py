@@ -1,16 +1,18 @@
 """A fresh `murmur dev` for one measurement: an empty cache, a gateway on a free port, the demo model or original weights."""
 
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from murmur.dev import Dev
-from murmur.gateway_client import GatewayClient
+from murmur.gateway_client import ENDED, GatewayClient
 from runtime.settings import Settings
 from scripts import models
 
 READY_S = 120.0
+POLL_S = 0.002
 
 
 @contextmanager
@@ -25,3 +27,9 @@ def gateway(model: str = "demo", **more: object) -> Iterator[GatewayClient]:
             assert dev.address is not None
             with GatewayClient(dev.address) as client:
                 yield client
+
+
+def until_end(gateway: GatewayClient, task_id: str) -> None:
+    """Blocks until the job has ended; polls closely."""
+    while gateway.status(task_id)["state"] not in ENDED:
+        time.sleep(POLL_S)

@@ -21,7 +21,7 @@ from prometheus_client import REGISTRY
 
 from benchmarks import embedded
 from benchmarks.figures import conditions, percentile, spread
-from benchmarks.latency import unique, until_end
+from benchmarks.latency import unique
 from benchmarks.speech import compose, files
 from benchmarks.speech.recordings import Recording
 from murmur.gateway_client import ENDED, GatewayClient
@@ -104,7 +104,7 @@ def behind(gateway: GatewayClient, long: Path, paths: Sequence[Path]) -> Round:
     state = gateway.status(task)["state"]
     assert state == "STARTED", f"the long file did not last: {state}"
     gateway.cancel(task)
-    until_end(gateway, task)
+    embedded.until_end(gateway, task)
     while sample("murmur_replicas_busy"):
         time.sleep(POLL_S)
     return measured
