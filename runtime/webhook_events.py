@@ -11,6 +11,7 @@ EventType = Literal[
     "transcription.failed",
     "transcription.revoked",
     "transcription.started",
+    "transcription.progress",
     "endpoint.disabled",
 ]
 EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)  # those that an endpoint can subscribe to
@@ -18,9 +19,12 @@ COMPLETED: EventType = "transcription.completed"
 FAILED: EventType = "transcription.failed"
 REVOKED: EventType = "transcription.revoked"
 STARTED: EventType = "transcription.started"
+PROGRESS: EventType = "transcription.progress"
 ENDPOINT_DISABLED: EventType = "endpoint.disabled"
 TEST = "webhook.test"  # only where the owner of an endpoint asks for it
 OF_STATE: Mapping[State, EventType] = {"SUCCESS": COMPLETED, "FAILURE": FAILED, "REVOKED": REVOKED, "STARTED": STARTED}
+# Attempted once: the next one or the end of the job says more, and whoever requests a test waits for its result.
+ONCE = frozenset({PROGRESS, TEST})
 ENDS: tuple[EventType, ...] = (COMPLETED, FAILED, REVOKED)  # of a job; an endpoint that names no types gets these
 
 
@@ -32,3 +36,8 @@ def webhook_id(event: JobChanged) -> str:
 def message_id(job_id: UUID, state: State) -> str:
     """Derived, so that a repeat has the same id. Without a dot, which separates the signed parts."""
     return f"msg_{job_id}_{state.lower()}"
+
+
+def progress_id(job_id: UUID, percent: int) -> str:
+    """Of the message that so much of a job is done."""
+    return f"msg_{job_id}_progress_{percent}"

@@ -121,7 +121,7 @@ PROGRESS = Topic(
     WorkProgressed,
     "delete",
     ("coordinator",),
-    ("gateway",),
+    ("gateway", "webhooks"),
     retention_ms=DAY_MS,
     transactional=True,
 )

@@ -97,6 +97,15 @@ class WebhookEndpoint(Record):
         return tuple(sorted(valid, key=lambda secret: secret.created_at, reverse=True))
 
 
+class JobProgress(Value):
+    """How far a job is, as its status shows it."""
+
+    fraction: float = Field(ge=0, le=1, description="of the speech that is done")
+    processed_s: float | None = Field(None, description="seconds of audio; None while the length is not known")
+    total_s: float | None = Field(None, description="length of the audio, as far as it is known")
+    eta_s: float | None = Field(None, description="seconds until the end at the speed so far; None while that is not known")
+
+
 class WebhookDelivery(Record):
     """`webhook-deliveries` and `webhook-retries.N`: an attempt to be made, from `due_at` on.
 
@@ -113,6 +122,9 @@ class WebhookDelivery(Record):
     job: JobChanged | None = None
     data: dict[str, str | int | float | bool | None] | None = Field(
         None, description="of events that are not about a job", exclude_if=lambda data: data is None
+    )
+    progress: JobProgress | None = Field(
+        None, description="of transcription.progress", exclude_if=lambda progress: progress is None
     )
     endpoint_id: str | None = None
     url: str | None = Field(None, repr=False)

@@ -23,8 +23,8 @@ Events = Annotated[
     str | None,
     typer.Option(
         metavar="TYPES",
-        help="types of events, separated by commas: transcription.completed, .failed, .revoked, .started, endpoint.disabled "
-        "[default: the three ends of a job]",
+        help="types of events, separated by commas: transcription.completed, .failed, .revoked, .started, .progress, "
+        "endpoint.disabled [default: the three ends of a job]",
     ),
 ]
 Secret = Annotated[

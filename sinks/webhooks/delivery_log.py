@@ -6,7 +6,7 @@ from datetime import datetime
 from runtime import metrics
 from runtime.kafka.messages import Output
 from runtime.logs import get_logger
-from runtime.webhook_events import TEST
+from runtime.webhook_events import ONCE, PROGRESS
 from runtime.webhooks import host_of
 from schemas.topics import WEBHOOK_ATTEMPTS
 from schemas.webhooks import DeliveryState, WebhookAttempted, WebhookDelivery
@@ -44,7 +44,7 @@ class DeliveryLog:
         return [Output(due.topic, later.recipient, later)]
 
     def _next(self, delivery: WebhookDelivery, answer: Answer, now: datetime) -> Due | None:
-        if answer.outcome == "delivered" or answer.outcome in FINAL or delivery.type == TEST:
+        if answer.outcome == "delivered" or answer.outcome in FINAL or delivery.type in ONCE:
             return None
         return self.schedule.after(delivery.attempt, now, answer.after_s or 0.0)
 
@@ -77,7 +77,7 @@ def _count(row: WebhookAttempted) -> None:
     if row.outcome not in NOT_SENT:
         metrics.WEBHOOK_ATTEMPTS.labels(row.outcome).inc()
         metrics.WEBHOOK_SECONDS.observe(row.took_s)
-    if row.state == "given_up":
+    if row.state == "given_up" and row.type != PROGRESS:  # of which nothing is missed: there will be another event
         metrics.WEBHOOKS_GIVEN_UP.labels(row.outcome).inc()
 
 

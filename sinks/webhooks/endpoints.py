@@ -14,6 +14,7 @@ from runtime.kafka.follower import Follower
 from runtime.kafka.follower_thread import FollowerThread
 from runtime.kafka.messages import Received
 from runtime.kafka.wakeup import Wakeup
+from runtime.webhook_events import PROGRESS
 from schemas.topics import WEBHOOK_ENDPOINT_STATES, WEBHOOK_ENDPOINTS
 from schemas.webhooks import EndReason, WebhookEndpoint, WebhookEndpointState
 
@@ -27,7 +28,13 @@ class Endpoints:
         self._endpoints: dict[str, WebhookEndpoint] = {}
         self._of_owner: dict[str, dict[str, WebhookEndpoint]] = {}
         self._states: dict[str, WebhookEndpointState] = {}
+        self._for_progress: set[str] = set()
         self._lock = threading.Lock()
+
+    @property
+    def want_progress(self) -> bool:
+        """Whether one of them is to receive events about the progress of jobs."""
+        return bool(self._for_progress)
 
     def get(self, endpoint_id: str) -> WebhookEndpoint | None:
         with self._lock:
@@ -51,12 +58,15 @@ class Endpoints:
         with self._lock:
             self._endpoints[endpoint.endpoint_id] = endpoint
             self._of_owner.setdefault(endpoint.owner, {})[endpoint.endpoint_id] = endpoint
+            wants_progress = endpoint.enabled and PROGRESS in endpoint.events
+            (self._for_progress.add if wants_progress else self._for_progress.discard)(endpoint.endpoint_id)
 
     def remove(self, endpoint_id: str) -> None:
         with self._lock:
             if endpoint := self._endpoints.pop(endpoint_id, None):
                 self._of_owner[endpoint.owner].pop(endpoint_id, None)
             self._states.pop(endpoint_id, None)
+            self._for_progress.discard(endpoint_id)
 
     def put_state(self, state: WebhookEndpointState) -> None:
         """Unless a newer one is there: what this process has written comes back from the topic later."""

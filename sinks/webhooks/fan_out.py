@@ -1,4 +1,4 @@
-"""From a job's state to the deliveries that follow from it: to the job's own URL, and to the endpoints of its owner."""
+"""From a job's state, or its progress, to the deliveries that follow: to the job's own URL, and to the endpoints of its owner."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from runtime import metrics
 from runtime.kafka.messages import Output
 from runtime.logs import get_logger
-from runtime.webhook_events import ENDS, OF_STATE, webhook_id
+from runtime.webhook_events import ENDS, OF_STATE, PROGRESS, progress_id, webhook_id
 from schemas.jobs import JobChanged
 from schemas.topics import WEBHOOK_DELIVERIES
 from schemas.webhooks import WebhookDelivery, WebhookEndpoint
 from sinks.webhooks.endpoints import Endpoints
 from sinks.webhooks.message import is_wanted
+from sinks.webhooks.progress import Progressed
 from sinks.webhooks.schedule import Schedule
 
 log = get_logger(__name__)
@@ -37,6 +38,18 @@ class FanOut:
             Output(WEBHOOK_DELIVERIES, delivery.recipient, delivery)
             for delivery in found
             if self._is_possible(delivery, job, now)
+        ]
+
+    @property
+    def wants_progress(self) -> bool:
+        return self._endpoints.want_progress
+
+    def progressed(self, progressed: Progressed, now: datetime) -> list[Output]:
+        """To the endpoints that ask for it."""
+        return [
+            Output(WEBHOOK_DELIVERIES, endpoint.endpoint_id, _of_progress(progressed, endpoint, now), may_be_lost=True)
+            for endpoint in self._endpoints.enabled_of(progressed.job.job.owner)
+            if PROGRESS in endpoint.events
         ]
 
     def _is_possible(self, delivery: WebhookDelivery, job: JobChanged, now: datetime) -> bool:
@@ -68,6 +81,21 @@ def deliveries(job: JobChanged, endpoints: Iterable[WebhookEndpoint], due_at: da
     for endpoint in endpoints:
         if event_type in (endpoint.events or ENDS) and endpoint.created_at <= job.changed_at:
             yield delivery.model_copy(update={"endpoint_id": endpoint.endpoint_id})
+
+
+def _of_progress(progressed: Progressed, endpoint: WebhookEndpoint, now: datetime) -> WebhookDelivery:
+    job = progressed.job
+    return WebhookDelivery(
+        webhook_id=progress_id(job.job.job_id, progressed.percent),
+        type=PROGRESS,
+        owner=job.job.owner,
+        created_at=progressed.at,
+        job=job,
+        progress=progressed.progress,
+        endpoint_id=endpoint.endpoint_id,
+        due_at=now,
+        trace=job.job.trace,
+    )
 
 
 def _not_sent(delivery: WebhookDelivery, outcome: str, why: str) -> bool:

@@ -17,6 +17,7 @@ from runtime.webhook_events import OF_STATE
 from schemas.jobs import TERMINAL, JobChanged
 from schemas.record import Failure
 from schemas.transcript import Transcript
+from schemas.webhooks import JobProgress
 
 CANCELLED = Failure(reason="cancelled", message="the job was cancelled")
 INCLUDED = ("transcription", "processing_time", "audio_info")  # of the status response
@@ -55,9 +56,10 @@ class Bodies:
             return body
         return orjson.dumps(document | {"transcription": self._linked(event, transcript)})
 
-    def unfinished(self, event_type: str, at: datetime, event: JobChanged) -> bytes:
+    def unfinished(self, event_type: str, at: datetime, event: JobChanged, progress: JobProgress | None = None) -> bytes:
         """Of a job that has not ended."""
-        return orjson.dumps(_job(event_type, at, event))
+        known = {"progress": progress.model_dump(include=set(JobProgress.model_fields))} if progress is not None else {}
+        return orjson.dumps(_job(event_type, at, event) | known)
 
     def other(self, event_type: str, at: datetime, data: Data) -> bytes:
         """Of an event that is about no job."""

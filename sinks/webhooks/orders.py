@@ -7,7 +7,7 @@ from yarl import URL
 from runtime.errors import UsageError
 from runtime.sealing import CannotOpen, Sealer
 from runtime.signing import Signer
-from runtime.webhook_events import TEST
+from runtime.webhook_events import ONCE, TEST
 from schemas.webhooks import WebhookDelivery, WebhookEndpoint
 from sinks.webhooks.attempt import Answer, Order
 from sinks.webhooks.endpoints import Endpoints
@@ -53,7 +53,7 @@ class Orders:
         """Postponed for twice the time of the schedule at most: what its receiver cannot take by then counts as failed."""
         is_test = delivery.type == TEST
         is_young = now - (delivery.requested_at or delivery.created_at) < timedelta(seconds=2 * self._schedule.horizon_s)
-        is_last = is_test or self._schedule.is_last(delivery.attempt)
+        is_last = is_test or (delivery.type not in ONCE and self._schedule.is_last(delivery.attempt))
         return Order(delivery, _key(delivery, url), url, signer, is_last, may_wait=is_young and not is_test)
 
 

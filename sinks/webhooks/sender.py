@@ -113,7 +113,7 @@ class Sender:
         if job is None:
             return self._bodies.other(delivery.type, at, delivery.data or {})
         if job.state not in TERMINAL:
-            return self._bodies.unfinished(delivery.type, at, job)
+            return self._bodies.unfinished(delivery.type, at, job, delivery.progress)
         transcript: Transcript | None = None
         if job.state == "SUCCESS":
             transcript = self._transcripts.read_result(job.work_id, job.result)

@@ -1,11 +1,12 @@
 """The sink's Kafka side: from a job's state to deliveries, from a delivery to an attempt, and what follows from that.
 
-Fed by `jobs`, by `webhook-deliveries` and by the retry topics. A record is settled when what follows from it is on the broker:
-what was in flight at a crash or a stop is attempted again after the restart, under the same `webhook-id`.
+Fed by `jobs`, by `webhook-deliveries` and by the retry topics, and by `progress` where an endpoint asks for that. A record is
+settled when what follows from it is on the broker: what was in flight at a crash or a stop is attempted again after the restart,
+under the same `webhook-id`.
 """
 
 import sys
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -31,6 +32,8 @@ from sinks.webhooks.endpoints import Endpoints, EndpointsFeed
 from sinks.webhooks.fan_out import FanOut
 from sinks.webhooks.message import Bodies
 from sinks.webhooks.orders import Orders
+from sinks.webhooks.progress import Progressed
+from sinks.webhooks.progress_feed import ProgressFeed
 from sinks.webhooks.results import Results
 from sinks.webhooks.schedule import Schedule
 from sinks.webhooks.sender import Finished, Sender
@@ -70,6 +73,30 @@ class Feed(Protocol):
     def close(self) -> None: ...
 
 
+class Progress(Protocol):
+    """The part of `ProgressFeed` that the handler uses."""
+
+    def follow(self, *, wanted: bool) -> None: ...
+
+    def assigned(self, partitions: Iterable[Partition]) -> None: ...
+
+    def revoked(self, partitions: Iterable[Partition]) -> None: ...
+
+    def new(self) -> Iterator[Progressed]: ...
+
+    def is_superseded(self, delivery: WebhookDelivery) -> bool: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Feeds:
+    """What is read beside the inputs."""
+
+    endpoints: Feed
+    progress: Progress
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What follows from a job's state, from a delivery, and from the result of its attempt."""
@@ -90,7 +117,7 @@ def build(resources: Resources) -> Stage:
     delayed: Delayed[Event] = Delayed(sys.maxsize if resources.local_state is not None else 1)
     handler = WebhookHandler(
         Sender(transcripts, Bodies.of(settings), poster, schedule.pauses, wakeup),
-        EndpointsFeed(resources.kafka, endpoints, wakeup),
+        Feeds(EndpointsFeed(resources.kafka, endpoints, wakeup), ProgressFeed(resources.kafka, wakeup)),
         Rules(
             FanOut(endpoints, schedule, can_sign=signer is not None),
             Orders(endpoints, schedule, signer, Sealer.of(settings)),
@@ -113,13 +140,14 @@ class WebhookHandler:
     def __init__(
         self,
         sender: Attempts,
-        feed: Feed,
+        feeds: Feeds,
         rules: Rules,
         delayed: Delayed[Event],
         clock: Callable[[], datetime],
     ) -> None:
         self._sender = sender
-        self._feed = feed
+        self._feed = feeds.endpoints
+        self._progress = feeds.progress
         self._rules = rules
         self._delayed = delayed
         self._clock = clock
@@ -154,11 +182,16 @@ class WebhookHandler:
             yield from self._take(record, record.event)
         for which, result in self._sender.finished():
             yield from self._end(which, result)
+        self._progress.follow(wanted=self._rules.fan_out.wants_progress)
+        for progressed in self._progress.new():
+            yield Step(self._rules.fan_out.progressed(progressed, now))
 
     def on_assign(self, partitions: Sequence[Partition]) -> None:
         self._feed.start()
+        self._progress.assigned(partitions)
 
     def on_revoke(self, partitions: Sequence[Partition]) -> None:
+        self._progress.revoked(partitions)
         gone = set(partitions)
         self._early = [record for record in self._early if record.partition not in gone]
         self._delayed.forget(gone)
@@ -172,11 +205,13 @@ class WebhookHandler:
         self._in_flight.clear()
         self._sender.close()
         self._feed.close()
+        self._progress.close()
 
     def _take(self, record: Received[Event], delivery: WebhookDelivery) -> Iterator[Step]:
         """Attempts it, unless it is clear without that what comes of it."""
         now, which = self._clock(), (record.partition, record.offset)
-        if delivery.requested_at is None and _identity(delivery) in self._delivered:
+        is_repeat = delivery.requested_at is None and _identity(delivery) in self._delivered
+        if is_repeat or self._progress.is_superseded(delivery):
             yield Step(settles=record)
             return
         order = self._rules.orders.order(delivery, now)

@@ -21,6 +21,7 @@ from runtime.formats import FORMATS, USUAL, answer, segment_document
 from runtime.gc_pause import gc_paused
 from runtime.objects import NotFound
 from runtime.objects.transcripts import Transcripts
+from runtime.progress import figures
 from runtime.subtitles import SubtitleRules
 from schemas.audio import ProbedAudio
 from schemas.codec import Undecodable
@@ -186,16 +187,11 @@ class Documents:
 
     def _figures(self, job: JobView, estimate: Estimate | None) -> dict[str, float | None]:
         """`eta_s` is by the speed of the work itself once that can be measured, before that by the speed of earlier ones."""
-        progress, total_s = self._progress(job), job.duration_s
+        progress = self._progress(job)
         is_known = job.state == "SUCCESS" or not job.ended or progress.version[1] > 0
-        fraction = progress.share if is_known else None
-        eta_s = estimate.likely_s if progress.left_s is None and estimate is not None else progress.left_s
-        return {
-            "fraction": fraction,
-            "processed_s": None if fraction is None or total_s is None else round(fraction * total_s, 3),
-            "total_s": total_s,
-            "eta_s": None if eta_s is None or job.state in ("FAILURE", "REVOKED") else round(eta_s, 1),
-        }
+        left_s = estimate.likely_s if progress.left_s is None and estimate is not None else progress.left_s
+        has_failed = job.state in ("FAILURE", "REVOKED")
+        return figures(progress.share if is_known else None, job.duration_s, None if has_failed else left_s)
 
     def _files(self, job: JobView) -> dict[str, str]:
         """Paths of the result files, of those formats that were asked for."""

@@ -10,6 +10,7 @@ from operator import itemgetter
 from cachetools import FIFOCache
 
 from producers.gateway.jobs.ordered_segments import Following, OrderedSegments, Position
+from runtime.progress import Pace
 from schemas.segment import Segment
 from schemas.work import Span, WorkProgressed
 
@@ -37,13 +38,10 @@ class ChunkLanguage:
 
 @dataclass(slots=True)
 class _Work:
-    """`ordered` has the segments of the first `in_order` chunks, and `ends` how many there are up to the end of each. `first`,
-    `last`: share and time of the first and last event. `in_doubt`: numbers of chunks that may be transcribed again."""
+    """`ordered` has the segments of the first `in_order` chunks, and `ends` how many there are up to the end of each.
+    `in_doubt`: numbers of chunks that may be transcribed again."""
 
-    run: str
-    first: tuple[float, float]
-    last: tuple[float, float]
-    share: float = 0.0
+    pace: Pace
     events: int = 0
     chunks: dict[Span, tuple[Segment, ...]] = field(default_factory=dict)
     spans: dict[int, Span] = field(default_factory=dict)
@@ -53,9 +51,9 @@ class _Work:
     in_doubt: set[int] = field(default_factory=set)
     languages: dict[Span, ChunkLanguage] = field(default_factory=dict)
 
-    def note(self, event: WorkProgressed) -> None:
+    def note(self, event: WorkProgressed, at_s: float) -> None:
         self.events += 1
-        self.share = max(self.share, event.share)
+        self.pace.note(event, at_s)
         if len(self.chunks) >= CHUNKS_MAX and event.span not in self.chunks:
             return
         is_other = self.chunks.get(event.span, event.segments) != event.segments
@@ -78,15 +76,9 @@ class _Work:
         return self.ordered.following(position, complete=False, until=self.ends[chunks - 1] if chunks else 0)
 
     @property
-    def left_s(self) -> float | None:
-        (share, since_s), (_, until_s) = self.first, self.last
-        done, took_s = self.share - share, until_s - since_s
-        return took_s * (1 - self.share) / done if done > 0 and took_s > 0 else None
-
-    @property
     def progress(self) -> Progress:
-        share = self.share if self.share or not self.chunks else None
-        return Progress(share, self.left_s, (self.run, self.events))
+        share = self.pace.share if self.pace.share or not self.chunks else None
+        return Progress(share, self.pace.left_s, (self.pace.run, self.events))
 
 
 class ProgressBook:
@@ -100,10 +92,9 @@ class ProgressBook:
         """A repeated chunk replaces the earlier one; a new run of the work starts from zero. `at_s`: when it was written."""
         with self._lock:
             work = self._works.get(event.work_id)
-            if work is None or work.run != event.run:
-                work = _Work(event.run, (event.share, at_s), (event.share, at_s))
-            work.note(event)
-            work.last = (event.share, at_s)
+            if work is None or work.pace.run != event.run:
+                work = _Work(Pace.since(event, at_s))
+            work.note(event, at_s)
             self._works[event.work_id] = work
 
     def of(self, work_id: str) -> Progress:

@@ -26,10 +26,11 @@ INSERT INTO webhook_endpoints (endpoint_id, seen, state) VALUES (?, ?, ?)
 ON CONFLICT (endpoint_id) DO UPDATE SET seen = excluded.seen, state = excluded.state
 """
 ATTEMPT = "INSERT OR REPLACE INTO webhook_attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-# Of each message the recipients with their last attempt: SQLite takes the other columns from the row of the one maximum.
+# Of each message the recipients with their last attempt: SQLite takes the other columns from the row of the one maximum. The
+# messages about its progress, one for each step, are in the log only.
 OF_JOB = """
 SELECT record, count(*), sum(state = 'delivered'), max(attempted_s) FROM webhook_attempts
-WHERE job_id = ? GROUP BY recipient, webhook_id LIMIT ?
+WHERE job_id = ? AND type != 'transcription.progress' GROUP BY recipient, webhook_id LIMIT ?
 """
 LAST_ATTEMPTS = """
 SELECT webhook_id, recipient, CASE state WHEN 'pending' THEN record END, max(attempted_s) FROM webhook_attempts

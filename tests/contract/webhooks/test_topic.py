@@ -2,11 +2,12 @@
 
 import os
 import signal
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import orjson
 import pytest
@@ -26,6 +27,7 @@ from schemas.record import Record
 from schemas.topics import (
     DEAD_LETTERS,
     JOBS,
+    PROGRESS,
     WEBHOOK_ATTEMPTS,
     WEBHOOK_DELIVERIES,
     WEBHOOK_ENDPOINT_STATES,
@@ -34,10 +36,11 @@ from schemas.topics import (
     Topic,
 )
 from schemas.webhooks import WebhookAttempted, WebhookDelivery, WebhookEndpoint, WebhookEndpointState
+from schemas.work import WorkProgressed
 from sinks.webhooks import build
 from tests.contract.brokers import running, whole, write
-from tests.contract.webhooks.receiver import Receiver
-from tests.ended import SECRET, ended
+from tests.contract.webhooks.receiver import Got, Receiver
+from tests.ended import SECRET, WORK_ID, ended
 from tests.processes import Process
 from tests.waiting import wait_until
 
@@ -304,3 +307,30 @@ def process(kafka: Kafka, work: Path, delays_s: tuple[float, ...] = SOON_S) -> P
     given = {"bootstrap": kafka.bootstrap, "prefix": kafka.prefix, "extra": dict(kafka.consumer_extra), "work": str(work)}
     arguments = orjson.dumps({**given, "delays_s": delays_s}).decode()
     return Process(["-m", "tests.contract.webhooks.child", arguments], {}, work.parent / f"sink-{uuid4()}.log")
+
+
+def test_the_progress_of_a_job_goes_to_the_endpoints_that_ask_for_it(
+    kafka: Kafka, receiver: Receiver, stage: Callable[..., Stage]
+) -> None:
+    register(kafka, receiver.url("/ok/ends"), "ep_1")
+    publish(kafka, ended(None, 1, "STARTED", duration_s=10.0), ended(None, 2, "STARTED"))
+    half = codec.encode(WorkProgressed(work_id=WORK_ID, run="0-1", span=(0, 1), share=0.5, segments=()))
+
+    def sent() -> list[Got]:
+        """Read from when the sink reads it: so it is written until then. A repeat has no event of its own."""
+        write(kafka, PROGRESS, [(WORK_ID.encode(), half)])
+        return receiver.at("/ok/progress")
+
+    with running(stage()):
+        wait_until(lambda: offset(kafka) == 2, "both jobs")
+        assert "webhooks-progress" not in {thread.name for thread in threading.enumerate()}
+        register(kafka, receiver.url("/ok/progress"), "ep_2", events=("transcription.progress",))
+        wait_until(lambda: len(sent()) == 2, "an event of each job")
+        publish(kafka, ended(None, 1), ended(None, 2))
+        receiver.wait("/ok/ends", 2)
+        assert {row.state for row in rows(kafka, 4)} == {"delivered"}
+
+    first, second = sorted(receiver.at("/ok/progress"), key=lambda got: got.webhook_id)
+    assert [got.webhook_id for got in (first, second)] == [f"msg_{UUID(int=number)}_progress_50" for number in (1, 2)]
+    assert first.document["progress"] == {"fraction": 0.5, "processed_s": 5.0, "total_s": 10.0, "eta_s": None}
+    assert (first.document["type"], first.document["state"]) == ("transcription.progress", "STARTED")

@@ -10,6 +10,7 @@ from runtime.settings import Settings
 from runtime.webhook_events import webhook_id
 from schemas.jobs import State
 from schemas.record import ObjectRef
+from schemas.webhooks import JobProgress
 from sinks.webhooks.message import Bodies, is_wanted
 from tests.ended import ended, transcript
 
@@ -112,3 +113,11 @@ def test_ids_of_other_jobs_and_states_differ_and_have_no_dot() -> None:
 )
 def test_only_the_end_of_a_job_with_a_url_is_delivered(url: str | None, state: State, wanted: bool) -> None:
     assert is_wanted(ended(url, state=state)) is wanted
+
+
+def test_the_progress_of_a_job_has_the_figures_of_its_status() -> None:
+    progress = JobProgress(fraction=0.42, processed_s=310.8, total_s=740.0, eta_s=51.3)
+    document = orjson.loads(BODIES.unfinished("transcription.progress", AT, ended(None, state="STARTED"), progress))
+    assert list(document) == [*COMMON, "progress"]
+    assert (document["type"], document["state"]) == ("transcription.progress", "STARTED")
+    assert document["progress"] == {"fraction": 0.42, "processed_s": 310.8, "total_s": 740.0, "eta_s": 51.3}

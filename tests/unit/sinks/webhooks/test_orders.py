@@ -104,3 +104,8 @@ def test_nothing_is_postponed_for_ever() -> None:
     assert sent(order(now=after(3 * DAY_S))).may_wait
     assert not sent(order(now=after(8 * DAY_S))).may_wait
     assert sent(order(now=after(8 * DAY_S), requested_at=after(8 * DAY_S))).may_wait
+
+
+def test_progress_waits_for_its_receiver_and_is_no_reason_to_try_one_that_keeps_failing() -> None:
+    found = sent(to_endpoint(registered(), type="transcription.progress", attempt=len(WEBHOOK_DELAYS_S)))
+    assert (found.may_wait, found.is_last) == (True, False)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from structlog.typing import EventDict
 
 from runtime.kafka.messages import Output
@@ -179,3 +180,12 @@ def test_a_state_that_comes_back_from_the_topic_does_not_undo_a_newer_one(scene:
     scene.endpoints.put_state(failing)
     (again,) = scene.states(DOWN, 30.0)
     assert again.failing_since == after(30.0)
+
+
+def test_progress_that_was_not_delivered_is_not_sent_again_and_does_not_count_as_given_up(scene: Scene) -> None:
+    before = REGISTRY.get_sample_value("murmur_webhooks_given_up_total", {"outcome": "failed"})
+    outputs = scene.end(DOWN, type="transcription.progress")
+    (row,) = of(WebhookAttempted, outputs)
+    assert (row.state, row.outcome, of(WebhookDelivery, outputs)) == ("given_up", "failed", [])
+    assert REGISTRY.get_sample_value("murmur_webhooks_given_up_total", {"outcome": "failed"}) == before
+    assert [state.failing_since for state in of(WebhookEndpointState, outputs)] == [NOW]

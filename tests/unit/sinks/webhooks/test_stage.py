@@ -12,16 +12,17 @@ from runtime.sealing import Sealer
 from runtime.setting_types import WEBHOOK_DELAYS_S
 from schemas.codec import Undecodable
 from schemas.topics import JOBS, WEBHOOK_DELIVERIES
-from schemas.webhooks import WebhookAttempted, WebhookDelivery
+from schemas.webhooks import JobProgress, WebhookAttempted, WebhookDelivery
 from sinks.webhooks.attempt import Answer, Order
 from sinks.webhooks.courier import Attempted, Postponed
 from sinks.webhooks.endpoints import Endpoints
 from sinks.webhooks.fan_out import FanOut
 from sinks.webhooks.orders import Orders
+from sinks.webhooks.progress import Progressed
 from sinks.webhooks.results import Results
 from sinks.webhooks.schedule import Schedule
 from sinks.webhooks.sender import Finished
-from sinks.webhooks.stage import IN_FLIGHT_MAX, LOOK_AGAIN, Event, Rules, WebhookHandler
+from sinks.webhooks.stage import IN_FLIGHT_MAX, LOOK_AGAIN, Event, Feeds, Rules, WebhookHandler
 from tests.ended import ended
 from tests.unit.sinks.webhooks.scene import NOW, SIGNER, URL, after, delivery, registered
 
@@ -62,15 +63,41 @@ class Feed:
     def close(self) -> None: ...
 
 
+class ProgressFeed:
+    def __init__(self) -> None:
+        self.is_wanted = False
+        self.own: set[Partition] = set()
+        self.found: list[Progressed] = []
+        self.superseded: set[str] = set()
+
+    def follow(self, *, wanted: bool) -> None:
+        self.is_wanted = wanted
+
+    def assigned(self, partitions: Iterable[Partition]) -> None:
+        self.own.update(partitions)
+
+    def revoked(self, partitions: Iterable[Partition]) -> None:
+        self.own.difference_update(partitions)
+
+    def new(self) -> Iterator[Progressed]:
+        found, self.found = self.found, []
+        return iter(found)
+
+    def is_superseded(self, delivery: WebhookDelivery) -> bool:
+        return delivery.webhook_id in self.superseded
+
+    def close(self) -> None: ...
+
+
 class Scene:
     def __init__(self) -> None:
         self.now: datetime = NOW
-        self.sending, self.feed, self.endpoints = Sending(), Feed(), Endpoints()
+        self.sending, self.feed, self.progress, self.endpoints = Sending(), Feed(), ProgressFeed(), Endpoints()
         self.delayed: Delayed[Event] = Delayed()
         schedule = Schedule(WEBHOOK_DELAYS_S)
         self.handler = WebhookHandler(
             self.sending,
-            self.feed,
+            Feeds(self.feed, self.progress),
             Rules(
                 FanOut(self.endpoints, schedule, can_sign=True),
                 Orders(self.endpoints, schedule, SIGNER, Sealer(None)),
@@ -218,3 +245,48 @@ def test_room_ends_when_the_window_is_full_for_jobs_earlier_than_for_deliveries(
     assert scene.handler.room(WEBHOOK_DELIVERIES.name) == 0
     scene.end(which(0), OK)
     assert (scene.handler.room(WEBHOOK_DELIVERIES.name), scene.handler.room(JOBS.name)) == (1, 0)
+
+
+def progressed(percent: int = 40) -> Progressed:
+    job = ended(None, state="STARTED", at=NOW)
+    return Progressed(job, 0, percent, NOW, JobProgress(fraction=percent / 100))
+
+
+def test_progress_is_read_only_while_an_endpoint_asks_for_it(scene: Scene) -> None:
+    scene.endpoints.put(registered("ep_1", events=("transcription.started",)))
+    scene.handle()
+    assert not scene.progress.is_wanted
+    scene.endpoints.put(registered("ep_2", events=("transcription.progress",)))
+    scene.handle()
+    assert scene.progress.is_wanted
+    scene.endpoints.put(registered("ep_2", events=("transcription.progress",), enabled=False))
+    scene.handle()
+    assert not scene.progress.is_wanted
+    scene.endpoints.put(registered("ep_2", events=("transcription.progress",)))
+    scene.endpoints.remove("ep_2")
+    scene.handle()
+    assert not scene.progress.is_wanted
+
+
+def test_what_is_new_goes_to_the_endpoints_of_the_owner_that_ask_for_it(scene: Scene) -> None:
+    asks = {"events": ("transcription.progress",)}
+    for endpoint in (registered("ep_1", **asks), registered("ep_2"), registered("ep_3", owner="somebody-else", **asks)):
+        scene.endpoints.put(endpoint)
+    scene.progress.found = [progressed()]
+    (found,) = written(scene.handle())
+    assert (found.endpoint_id, found.type, found.created_at, found.due_at) == ("ep_1", "transcription.progress", NOW, NOW)
+    assert found.webhook_id == "msg_00000000-0000-0000-0000-000000000001_progress_40"
+    assert found.progress.fraction == 0.4
+    assert scene.handle() == []
+
+
+def test_progress_that_is_superseded_is_settled_without_an_attempt(scene: Scene) -> None:
+    scene.progress.superseded = {"msg_1_failure"}
+    assert settled(scene.handle(record(delivery(1), 0), record(delivery(2), 1))) == [0]
+    assert list(scene.sending.sent) == [which(1)]
+
+
+def test_the_progress_of_a_job_is_sent_by_whoever_has_its_partition(scene: Scene) -> None:
+    scene.handler.on_assign([Partition(JOBS.name, 1), Partition(JOBS.name, 2)])
+    scene.handler.on_revoke([Partition(JOBS.name, 2)])
+    assert scene.progress.own == {Partition(JOBS.name, 1)}

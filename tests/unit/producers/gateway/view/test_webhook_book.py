@@ -134,6 +134,14 @@ def test_a_job_has_the_last_attempt_for_each_recipient(view: View) -> None:
     assert view.webhooks.of_job(str(uuid4())) == []
 
 
+def test_the_progress_of_a_job_is_in_the_log_and_not_among_its_deliveries(view: View) -> None:
+    job_id = uuid4()
+    progress = {"webhook_id": f"msg_{job_id}_progress_40", "type": "transcription.progress", "endpoint_id": "ep_1"}
+    apply(view, WEBHOOK_ATTEMPTS, attempted(job_id, 0, **progress), end := attempted(job_id, 1, endpoint_id="ep_1"))
+    assert [attempts.last for attempts in view.webhooks.of_job(str(job_id))] == [end]
+    assert len(view.webhooks.attempts(9, AttemptFilter(type="transcription.progress"))) == 1
+
+
 def test_the_last_attempt_of_a_message_is_that_of_the_recipient(view: View) -> None:
     apply(view, WEBHOOK_ATTEMPTS, attempted(1, 0, "pending"), mine := attempted(1, 1), attempted(1, 2, endpoint_id="ep_1"))
     assert view.webhooks.last_attempt("msg_1_success", "job") == mine
