@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 
-POLL_S = 0.5
+WAIT_S = 30
 
 
 async def submit(session: aiohttp.ClientSession, file: Path, language: str | None) -> str:
@@ -31,14 +31,14 @@ async def submit(session: aiohttp.ClientSession, file: Path, language: str | Non
 
 
 async def wait(session: aiohttp.ClientSession, status_url: str) -> dict[str, Any]:
-    """The final status. 503 means that the gateway cannot say now: ask again.
+    """The final status. Each answer comes when something has changed. 503 means that the gateway cannot say now: ask again.
 
     Segments arrive out of order: a file's chunks are transcribed side by side, and a new one may come before those that were
     shown. So each is compared with all that were shown, and has its time beside it.
     """
     shown: set[tuple[float, float, str]] = set()
     while True:
-        async with session.get(status_url) as answer:
+        async with session.get(status_url, params={"wait": WAIT_S}) as answer:
             if answer.status == 503:
                 await asyncio.sleep(int(answer.headers.get("Retry-After", "1")))
                 continue
@@ -51,7 +51,6 @@ async def wait(session: aiohttp.ClientSession, status_url: str) -> dict[str, Any
                 print(f"  {segment['start']:7.2f}  {segment['text']}", flush=True)
         if status["state"] in ("SUCCESS", "FAILURE", "REVOKED"):
             return status
-        await asyncio.sleep(POLL_S)
 
 
 def segments_of(status: dict[str, Any]) -> list[dict[str, Any]]:

@@ -132,7 +132,7 @@ def _routes(parts: Parts, origins: Origins, sessions: Sessions) -> list[Route]:
     """Of all groups."""
     resources, view = parts.resources, parts.view
     transcripts = Transcripts(resources.objects, resources.settings.work_bucket)
-    documents = Documents(view, transcripts, resources.settings.base_path, SubtitleRules.of(resources.settings))
+    documents = Documents(view, transcripts, SubtitleRules.of(resources.settings))
     lookup = JobLookup(view, parts.freshness)
     accepted = Accepted(origins, view.estimates)
     clearing = Clearing(resources.kafka, parts.producer, view)
@@ -146,7 +146,7 @@ def _routes(parts: Parts, origins: Origins, sessions: Sessions) -> list[Route]:
         Deliveries(parts, registry),
         Endpoints(registry, view, accepted, Reachable.for_webhooks(resources.settings)),
         Jobs(parts, lookup, documents, ended, accepted),
-        EventStreams(view, lookup, documents, parts.wakeups),
+        EventStreams(view, lookup, documents, parts.wakeups, origins),
         Downloads(lookup, documents),
         AudioDownloads(resources.objects, resources.settings.work_bucket, view, lookup),
         System(parts),

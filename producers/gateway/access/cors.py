@@ -2,18 +2,21 @@
 
 from aiohttp import hdrs, web
 
-from producers.gateway.access.caller import API_KEY_HEADER
 from runtime.setting_types import listed
 from runtime.settings import Settings
 
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
-ALLOWED_HEADERS = (
-    *("Authorization", API_KEY_HEADER, "Content-Type", "Idempotency-Key", "Last-Event-ID", "Prefer", "traceparent", "tracestate"),
-    *("Range", "If-Range", "If-None-Match", "If-Modified-Since"),
-)
 EXPOSED_HEADERS = (
     *("Location", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "WWW-Authenticate", "X-Request-ID"),
-    *("Accept-Ranges", "Content-Disposition", "Content-Encoding", "Content-Length", "Content-Range", "ETag"),
+    *(
+        "Accept-Ranges",
+        "Content-Disposition",
+        "Content-Encoding",
+        "Content-Length",
+        "Content-Range",
+        "ETag",
+        "Idempotent-Replayed",
+    ),
 )
 PREFLIGHT_S = 600  # how long a browser may remember the answer to a preflight
 
@@ -28,19 +31,18 @@ class Cors:
         return origin is not None and not self._origins.isdisjoint(("*", origin))
 
     def preflight(self, request: web.Request) -> web.Response | None:
-        """The answer to a browser that asks before it sends the request of an allowed page; None: it is none."""
+        """The answer to a browser that asks before it sends the request of an allowed page; None: it is none.
+
+        Every header is allowed: client libraries send some of their own, and a page that may use the API gains nothing by one.
+        """
         if request.method != hdrs.METH_OPTIONS or hdrs.ACCESS_CONTROL_REQUEST_METHOD not in request.headers:
             return None
         if not self.allows(request):
             return None
-        return web.Response(
-            status=204,
-            headers={
-                hdrs.ACCESS_CONTROL_ALLOW_METHODS: METHODS,
-                hdrs.ACCESS_CONTROL_ALLOW_HEADERS: ", ".join(ALLOWED_HEADERS),
-                hdrs.ACCESS_CONTROL_MAX_AGE: str(PREFLIGHT_S),
-            },
-        )
+        headers = {hdrs.ACCESS_CONTROL_ALLOW_METHODS: METHODS, hdrs.ACCESS_CONTROL_MAX_AGE: str(PREFLIGHT_S)}
+        if (wanted := request.headers.get(hdrs.ACCESS_CONTROL_REQUEST_HEADERS)) is not None:
+            headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = wanted
+        return web.Response(status=204, headers=headers)
 
     async def announce(self, request: web.Request, response: web.StreamResponse) -> None:
         """The CORS headers, before any response is sent, also that of an error: a page must be able to read it."""

@@ -88,6 +88,7 @@ REASONS = {  # of every problem, with its status
     "undecodable": 422,
     "rate_limited": 429,
     "too_many_jobs": 429,
+    "too_many_fetches": 429,
     "internal_error": 500,
     "job_failed": 500,
     "fetch_failed": 502,
@@ -122,6 +123,7 @@ class Problem(Exception):
         self.headers = dict(headers or {})
         self.document = {
             "type": "about:blank",
+            "success": False,
             "title": HTTPStatus(status).phrase,
             "status": status,
             "detail": detail,

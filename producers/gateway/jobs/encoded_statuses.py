@@ -14,7 +14,7 @@ OVERHEAD_BYTES = 500
 # The estimate of a job changes with every other job: so long it may be of before.
 FRESH_S = 0.25
 J = TypeVar("J")
-Key = tuple[UUID, bool]
+Key = tuple[UUID, str, bool]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from producers.gateway.jobs.ended import EndedJobs
 from producers.gateway.jobs.listing import ListQuery, cursor
 from producers.gateway.jobs.lookup import JobLookup
 from producers.gateway.jobs.status import PREFIX, Documents
-from producers.gateway.jobs.waiting import StatusQuery, Waiting
+from producers.gateway.jobs.waiting import WAIT_MAX_S, StatusQuery, Waiting
 from producers.gateway.parts import Parts
 from producers.gateway.submission.accepted import Accepted
 
@@ -82,8 +82,8 @@ class Jobs:
         query = query_of(request, StatusQuery)
         job = await self._lookup.find(request)
         if query.wait > 0:
-            job = await self._waiting.job(job, query.wait, query.until)
-        return encoded(await self._documents.status(job))
+            job = await self._waiting.job(job, min(query.wait, WAIT_MAX_S), query.until)
+        return encoded(await self._documents.status(job, self._accepted.prefix(request)))
 
     async def cancel(self, request: web.Request) -> web.Response:
         job = await self._lookup.find(request)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from producers.gateway.access.origin import Origins
 from producers.gateway.http.routes import Response, Route
 from producers.gateway.jobs.lookup import JobLookup
 from producers.gateway.jobs.ordered_segments import Position
@@ -48,11 +49,12 @@ class _Sent:
 
 
 class EventStreams:
-    def __init__(self, view: View, lookup: JobLookup, documents: Documents, wakeups: Wakeups) -> None:
+    def __init__(self, view: View, lookup: JobLookup, documents: Documents, wakeups: Wakeups, origins: Origins) -> None:
         self._view = view
         self._lookup = lookup
         self._documents = documents
         self._wakeups = wakeups
+        self._origins = origins
 
     def routes(self) -> list[Route]:
         events = Response("Server-sent events, until the job has ended", media_types=("text/event-stream",))
@@ -73,7 +75,8 @@ class EventStreams:
         following = metrics.FOLLOWING.labels("events").track_inprogress()
         with listening as changed, following, contextlib.suppress(ConnectionError):
             await response.write(b"retry: %d\n\n" % RETRY_MS)
-            await self._send_changes(response, job, await self._sent_before(request, response), changed)
+            sent = await self._sent_before(request, response)
+            await self._send_changes(response, job, sent, changed, self._origins.prefix(request))
             await response.write_eof()
         return response  # a client that has disconnected needs no end of stream
 
@@ -86,17 +89,19 @@ class EventStreams:
             await _send(response, "restart", b"{}", sent)
         return sent
 
-    async def _send_changes(self, response: web.StreamResponse, job: JobView, sent: _Sent, changed: asyncio.Event) -> None:
+    async def _send_changes(
+        self, response: web.StreamResponse, job: JobView, sent: _Sent, changed: asyncio.Event, prefix: str
+    ) -> None:
         while not self._wakeups.closed:
             changed.clear()
             job = self._view.get(job.job_id) or job
             if job.state != sent.state and not job.ended:
                 sent.state = job.state
-                await _send(response, "status", await self._documents.status(job, segments=False), sent)
+                await _send(response, "status", await self._documents.status(job, prefix, segments=False), sent)
             await self._send_progress(response, job, sent)
             if job.ended:
                 sent.state = job.state
-                await _send(response, "status", await self._documents.status(job), sent)
+                await _send(response, "status", await self._documents.status(job, prefix), sent)
                 return
             await _wait(changed, response)
 

@@ -46,24 +46,23 @@ class NewProgress:
 
 
 class Documents:
-    def __init__(self, view: View, transcripts: Transcripts, base_path: str = "", rules: SubtitleRules = USUAL) -> None:
-        """`base_path`: what precedes the paths of this server. `rules`: of the subtitles that it serves."""
+    def __init__(self, view: View, transcripts: Transcripts, rules: SubtitleRules = USUAL) -> None:
+        """`rules`: of the subtitles that this server serves."""
         self.rules = rules
-        self._base_path = base_path
         self._view = view
         self._transcripts = transcripts
         self._encoded = EncodedStatuses[JobView]()
 
-    async def status(self, job: JobView, *, segments: bool = True) -> bytes:
-        """As JSON. Raises StoreUnavailable. If the transcript is no longer in the store, the message says so. `segments`: with
-        those so far of a job that has not ended."""
-        key, version = (job.job_id, segments), self._view.progress.of(job.work_id).version
+    async def status(self, job: JobView, prefix: str, *, segments: bool = True) -> bytes:
+        """As JSON. Raises StoreUnavailable. If the transcript is no longer in the store, the message says so. `prefix`: what
+        precedes this server's paths as the client sees them. `segments`: with those so far of a job that has not ended."""
+        key, version = (job.job_id, prefix, segments), self._view.progress.of(job.work_id).version
         if (kept := self._encoded.get(key, job, version)) is not None:
             return kept
         if job.state in ("STARTED", "SUCCESS"):  # hours of segments: not in the event loop
-            body, is_final = await asyncio.to_thread(self._long_status, job, segments=segments)
+            body, is_final = await asyncio.to_thread(self._long_status, job, prefix, segments=segments)
         else:
-            body, is_final = self._encode(job, segments=segments)
+            body, is_final = self._encode(job, prefix, segments=segments)
         self._encoded.keep(key, job, version, body, is_final=is_final)
         return body
 
@@ -71,13 +70,13 @@ class Documents:
         """What is new to a client that has the segments up to `position`, and has seen `share`. Raises StoreUnavailable."""
         return await asyncio.to_thread(self._new_progress, job, position, share)
 
-    def _long_status(self, job: JobView, *, segments: bool) -> tuple[bytes, bool]:
+    def _long_status(self, job: JobView, prefix: str, *, segments: bool) -> tuple[bytes, bool]:
         with gc_paused():
-            return self._encode(job, segments=segments)
+            return self._encode(job, prefix, segments=segments)
 
-    def _encode(self, job: JobView, *, segments: bool) -> tuple[bytes, bool]:
+    def _encode(self, job: JobView, prefix: str, *, segments: bool) -> tuple[bytes, bool]:
         """And whether it stays as it is: a transcript that is missing may be written again."""
-        document = self._status(job, segments=segments)
+        document = self._status(job, prefix, segments=segments)
         return orjson.dumps(document), job.ended and (job.state != "SUCCESS" or "result" in document)
 
     def _new_progress(self, job: JobView, position: Position, share_before: float) -> NewProgress:
@@ -98,7 +97,7 @@ class Documents:
             return Following((), position)
         return OrderedSegments(transcript.segments).following(position, complete=True)
 
-    def _status(self, job: JobView, *, segments: bool) -> dict[str, Any]:
+    def _status(self, job: JobView, prefix: str, *, segments: bool) -> dict[str, Any]:
         shown = self._view.progress.segments(job.work_id) if segments and job.state != "SUCCESS" else ()
         estimate = self._estimate(job)
         progress = self._progress_document(job, estimate, shown)
@@ -125,7 +124,7 @@ class Documents:
                 document["result"] = self._result(job)
                 document["warnings"] = document["result"]["warnings"]
                 document["timings"] = None if job.cached else document["result"]["timings"]
-                document["files"] = self._files(job)
+                document["files"] = _files(job, prefix)
             except NotFound:
                 document["message"] = "finished, but the transcript is no longer in the store"
             except Undecodable:
@@ -193,11 +192,6 @@ class Documents:
         has_failed = job.state in ("FAILURE", "REVOKED")
         return figures(progress.share if is_known else None, job.duration_s, None if has_failed else left_s)
 
-    def _files(self, job: JobView) -> dict[str, str]:
-        """Paths of the result files, of those formats that were asked for."""
-        formats = [name for name in job.job.formats or FORMATS if name in FORMATS]  # a newer gateway may have others
-        return {name: self._base_path + links.transcript_path(job.job_id, name) for name in formats}
-
     def _result(self, job: JobView) -> dict[str, Any]:
         result = answer(self._transcript(job))
         result["transcription"]["segments"] = long_json.array(result["transcription"]["segments"])
@@ -215,6 +209,12 @@ def audio_document(audio: ProbedAudio | None) -> dict[str, Any] | None:
 def estimate_document(estimate: Estimate | None) -> dict[str, float] | None:
     """Seconds from now until the end of the job."""
     return None if estimate is None else {"min": estimate.min_s, "max": estimate.max_s}
+
+
+def _files(job: JobView, prefix: str) -> dict[str, str]:
+    """Paths of the result files, of those formats that were asked for."""
+    formats = [name for name in job.job.formats or FORMATS if name in FORMATS]  # a newer gateway may have others
+    return {name: prefix + links.transcript_path(job.job_id, name) for name in formats}
 
 
 def _times(job: JobView) -> dict[str, datetime | None]:

@@ -17,7 +17,9 @@ Until = Literal["change", "ended"]
 
 
 class StatusQuery(Query):
-    wait: float = Field(0.0, ge=0, le=WAIT_MAX_S, allow_inf_nan=False, description="seconds to wait at most; 0: answer at once")
+    wait: float = Field(
+        0.0, ge=0, allow_inf_nan=False, description=f"seconds to wait, at most {WAIT_MAX_S:.0f} of them; 0: answer at once"
+    )
     until: Until = Field(
         "change", description="what to wait for: the next change of state or progress, or only the end of the job"
     )

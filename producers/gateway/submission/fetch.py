@@ -15,6 +15,7 @@ import aiohttp
 from yarl import URL
 
 from producers.gateway.http.problems import Problem
+from producers.gateway.submission.fetch_places import FetchPlaces
 from producers.gateway.submission.upload import Content, Incoming, too_large
 from runtime.addresses import AddressRefused
 from runtime.reachable import Reachable
@@ -25,7 +26,6 @@ REDIRECTS = (301, 302, 303, 307, 308)
 CONNECT_S = 5.0
 STALLED_S = 30.0  # without a byte
 BLOCK_BYTES = 256 * 1024
-FETCHES_MAX = 16  # at a time; further ones wait
 NOT_TEXT = "has blanks, control characters or backslashes"
 
 
@@ -44,7 +44,7 @@ class Fetcher:
         self._reachable = reachable
         self._timeout_s = timeout_s
         self._max_bytes = max_bytes
-        self._places = asyncio.Semaphore(FETCHES_MAX)
+        self._places = FetchPlaces()
 
     def check(self, url: str) -> None:
         """Raises Problem 400 for a URL that can never be fetched."""
@@ -56,10 +56,14 @@ class Fetcher:
         if self._reachable.problem(url) is not None:
             raise _forbidden()
 
-    async def fetch(self, url: str, incoming: Incoming) -> Fetched:
-        """Raises Problem, and StoreUnavailable. The caller discards `incoming` then."""
+    async def fetch(self, url: str, incoming: Incoming, owner: str) -> Fetched:
+        """Waits for one of the owner's places. Raises Problem, and StoreUnavailable. The caller discards `incoming` then."""
+        async with self._places.held(owner):
+            return await self._fetched(url, incoming)
+
+    async def _fetched(self, url: str, incoming: Incoming) -> Fetched:
         try:
-            async with self._places, asyncio.timeout(self._timeout_s), self._session() as session:
+            async with asyncio.timeout(self._timeout_s), self._session() as session:
                 return await self._follow(session, url, incoming)
         except TimeoutError:
             detail = f"The URL did not deliver its file: {STALLED_S:.0f} s without data, or {self._timeout_s:.0f} s in all."

@@ -195,7 +195,7 @@ class Submissions:
         upload_id = uuid4()
         incoming = self._incoming(upload_id, self._resources.settings.max_upload_bytes)
         async with _discarded_on_error(incoming):
-            fetched = await self._fetcher.fetch(source.url, incoming)
+            fetched = await self._fetcher.fetch(source.url, incoming, caller.owner)
         return Audio(source.named(fetched.filename), fetched.content, upload_id, incoming)
 
     def _planned(self, audio: Audio, order: Order, promised: UUID | None) -> JobRequested:

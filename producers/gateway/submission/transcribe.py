@@ -30,7 +30,7 @@ FORM_PROBLEMS = (  # of a submission as a form
 PROBLEMS = (  # of any submission
     *FORM_PROBLEMS,
     *("forbidden_bucket", "unknown_object", "object_changed"),
-    *("bad_url", "forbidden_address", "fetch_refused", "fetch_failed", "fetch_timed_out"),
+    *("bad_url", "forbidden_address", "fetch_refused", "fetch_failed", "fetch_timed_out", "too_many_fetches"),
 )
 FORM = Body(SubmissionOptions, "multipart/form-data", files=("file",), required=("file",))
 JSON = Body(SubmissionDocument, JSON_TYPE)
@@ -110,7 +110,8 @@ class Doors:
             raise
         if job is None:
             return self._accepted.response(request, taken.requested, took_s, is_repeat=taken.is_repeat)
-        return encoded(await self._documents.status(job), headers={REPLAYED: "true"} if taken.is_repeat else None)
+        body = await self._documents.status(job, self._accepted.prefix(request))
+        return encoded(body, headers={REPLAYED: "true"} if taken.is_repeat else None)
 
     async def _ended(self, requested: JobRequested, wait_s: float) -> JobView | None:
         """The job when it has ended; None if that takes longer."""

@@ -274,7 +274,7 @@ def is_problem(answer: Answer, code: int) -> dict[str, Any]:
     assert answer.headers["Content-Type"] == "application/problem+json"
     document: dict[str, Any] = answer.json
     assert document["status"] == code
-    assert document["type"] == "about:blank"
+    assert (document["type"], document["success"]) == ("about:blank", False)
     assert document["title"]
     assert document["detail"]
     return document

@@ -7,14 +7,16 @@ import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from producers.gateway.http.problems import Problem
-from producers.gateway.submission import fetch
+from producers.gateway.submission import fetch, fetch_places
 from producers.gateway.submission.fetch import REDIRECTS_MAX, Fetcher
+from producers.gateway.submission.fetch_places import OWNER_MAX
 from producers.gateway.submission.json_body import Source
 from producers.gateway.submission.upload import Incoming, Memory, Stored
 from runtime.objects.directory import DirectoryStore
@@ -46,7 +48,7 @@ def named(
             settings = {"reachable": Reachable(private=True), "timeout_s": 60.0, "max_bytes": MAX_BYTES, **limits}
             incoming, url = Incoming(store, "work", "x", MAX_BYTES, Memory()), f"http://{host}:{server.port}{path}"
             try:
-                file = await Fetcher(**settings).fetch(url, incoming)
+                file = await Fetcher(**settings).fetch(url, incoming, "anna")
             except BaseException:
                 await incoming.discard()
                 raise
@@ -141,7 +143,7 @@ def test_a_name_that_leads_into_a_private_network_is_refused_where_it_is_connect
         fetcher = Fetcher(Reachable(), timeout_s=60.0, max_bytes=MAX_BYTES)
         monkeypatch.setattr(socket, "getaddrinfo", resolve)
         with pytest.raises(Problem) as problem:
-            await fetcher.fetch("http://rebound.example/a.wav", incoming)
+            await fetcher.fetch("http://rebound.example/a.wav", incoming, "anna")
         assert (problem.value.status, problem.value.document["reason"]) == (400, "forbidden_address")
 
     asyncio.run(scenario())
@@ -205,9 +207,47 @@ def test_a_server_that_cannot_be_reached_or_speaks_no_http_is_named_as_that(stor
         for url in (f"http://127.0.0.1:{port}/", "http://127.0.0.1:1/"):
             fetcher = Fetcher(Reachable(private=True), timeout_s=60.0, max_bytes=MAX_BYTES)
             with pytest.raises(Problem) as problem:
-                await fetcher.fetch(url, Incoming(store, "work", "x", MAX_BYTES, Memory()))
+                await fetcher.fetch(url, Incoming(store, "work", "x", MAX_BYTES, Memory()), "anna")
             reasons.append(str(problem.value.document["reason"]))
         server.close()
         return reasons
 
     assert asyncio.run(scenario()) == ["fetch_failed", "fetch_failed"]
+
+
+def test_slow_servers_of_one_owner_leave_places_to_others(store: DirectoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch_places, "WAIT_S", 0.1)
+    waiting, all_arrived = asyncio.Event(), asyncio.Event()
+    arrived: list[web.Request] = []
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        if request.path == "/slow":
+            arrived.append(request)
+            if len(arrived) == OWNER_MAX:
+                all_arrived.set()
+            await waiting.wait()
+        return web.Response(body=b"sound")
+
+    async def scenario() -> None:
+        app = web.Application()
+        app.router.add_get("/{path:.*}", handler)
+        async with TestServer(app, host="127.0.0.1") as server:
+            fetcher = Fetcher(Reachable(private=True), timeout_s=60.0, max_bytes=MAX_BYTES)
+
+            async def fetched_by(owner: str, path: str) -> None:
+                incoming = Incoming(store, "work", uuid4().hex, MAX_BYTES, Memory())
+                await fetcher.fetch(f"http://127.0.0.1:{server.port}{path}", incoming, owner)
+                await incoming.discard()
+
+            slow = [asyncio.create_task(fetched_by("anna", "/slow")) for _ in range(OWNER_MAX)]
+            await all_arrived.wait()
+            with pytest.raises(Problem) as problem:
+                await fetched_by("anna", "/quick")
+            assert (problem.value.status, problem.value.document["reason"]) == (429, "too_many_fetches")
+            assert problem.value.response().headers["Retry-After"]
+            await fetched_by("ben", "/quick")
+            waiting.set()
+            await asyncio.gather(*slow)
+            await fetched_by("anna", "/quick")
+
+    asyncio.run(scenario())

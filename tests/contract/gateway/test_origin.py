@@ -5,7 +5,16 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.contract.gateway.running_gateway import API, MULTIPART, RunningGateway, embedded, is_problem, multipart
+from tests.contract.gateway.running_gateway import (
+    API,
+    MULTIPART,
+    RunningGateway,
+    embedded,
+    finish,
+    is_problem,
+    multipart,
+    submitted,
+)
 
 ELSEWHERE = [
     {"Origin": "http://evil.example"},
@@ -120,6 +129,16 @@ def test_a_trusted_proxy_sets_the_prefix_and_the_host(proxied: RunningGateway, p
     assert submit(proxied, **forwarded)
     is_problem(proxied.request("GET", "/", headers={**forwarded, "X-Forwarded-Host": "evil.example"}), 421)
     is_problem(plain.request("GET", "/", headers={"X-Forwarded-Host": "speech.example", "Origin": "https://speech.example"}), 403)
+
+
+def test_the_paths_of_result_files_have_the_prefix_of_the_client_that_asks(proxied: RunningGateway) -> None:
+    submission = submitted(proxied)
+    finish(proxied, submission)
+    where = f"{API}/status/{submission.job.job_id}"
+    for headers, expected in (({"X-Forwarded-Prefix": "/speech"}, "/speech/api/"), ({}, "/murmur/api/")):
+        files = proxied.request("GET", where, headers=headers).json["files"]
+        assert files
+        assert all(path.startswith(expected) for path in files.values())
 
 
 @pytest.mark.parametrize("prefix", ["//evil.example", "speech", "/a b", "https://evil.example", "/a\\b", "/"])

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 
+from producers.gateway.jobs import endpoints
 from schemas.jobs import JobRequested
 from schemas.segment import Segment
 from tests.contract.gateway.running_gateway import (
@@ -88,9 +89,14 @@ def test_a_gateway_that_stops_answers_those_who_wait(gateway: RunningGateway, tm
     assert (answers[0].status, answers[0].json["state"]) == (200, "PENDING")
 
 
-@pytest.mark.parametrize(
-    "query", ["wait=61", "wait=-1", "wait=x", "wait=nan", "wait=inf", "wait=", "until=later", "wait=1&wait=2"]
-)
+def test_a_wait_beyond_the_most_is_answered_after_the_most(gateway: RunningGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoints, "WAIT_MAX_S", 0.05)
+    submission = submitted(gateway)
+    answer = gateway.get(f"{API}/status/{submission.job.job_id}?wait=1000000000000")
+    assert (answer.status, answer.json["state"]) == (200, "PENDING")
+
+
+@pytest.mark.parametrize("query", ["wait=-1", "wait=x", "wait=nan", "wait=inf", "wait=", "until=later", "wait=1&wait=2"])
 def test_a_wait_that_is_out_of_bounds_is_a_bad_request(gateway: RunningGateway, query: str) -> None:
     submission = submitted(gateway)
     problem = is_problem(gateway.get(f"{API}/status/{submission.job.job_id}?{query}"), 400)

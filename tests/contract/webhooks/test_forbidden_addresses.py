@@ -44,7 +44,7 @@ def test_nor_does_a_submission_that_names_it(objects: DirectoryStore) -> None:
 
     async def refusal(url: str) -> str:
         try:
-            await fetcher.fetch(url, None)  # type: ignore[arg-type]  # nothing arrives
+            await fetcher.fetch(url, None, "anna")  # type: ignore[arg-type]  # nothing arrives
         except Problem as problem:
             return str(problem.document["reason"])
         return "fetched"
