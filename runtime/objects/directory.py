@@ -2,16 +2,16 @@
 
 Half-written objects are hidden files in the same folder, locked by their writer and renamed when they are whole; so a
 writer may be killed at any moment. Nothing is flushed to the disk by force: a power cut may take the last seconds.
+
+Paths of objects are strings: pathlib interns every part of a path, and the interpreter's table of interned strings grows by that.
 """
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import io
 import mimetypes
 import os
-import secrets
 import stat
 import time
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ from cachetools import FIFOCache
 from typing_extensions import Buffer
 
 from runtime.logs import get_logger
-from runtime.objects import folders
+from runtime.objects import folders, half_written
 from runtime.objects.filenames import to_key, to_path
 from runtime.objects.store import (
     SEGMENT_BYTES_MAX,
@@ -39,7 +39,6 @@ from runtime.objects.store import (
 from schemas.record import ObjectRef
 
 log = get_logger(__name__)
-TEMP_PREFIX, TEMP_SUFFIX = ".murmur-", ".part"
 KEY_BYTES_MAX = 32 * 1024  # a folder may be deeper than any S3 store allows
 IGNORED_MAX = 10_000  # entries that were named in the log, so that each is named once
 LAST_TIME_S = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
@@ -62,10 +61,13 @@ class DirectoryStore:
 
     def folder(self, bucket: str) -> Path:
         """The bucket's folder, symlinks resolved. Raises NotFound: no such bucket; StoreUnavailable: the folder is missing."""
+        return Path(self._root(bucket))
+
+    def _root(self, bucket: str) -> str:
         if bucket not in self._buckets:
             raise NotFound(f"no bucket {bucket!r}")
-        folder = Path(os.path.realpath(self._buckets[bucket]))
-        if not folder.is_dir():
+        folder = os.path.realpath(self._buckets[bucket])
+        if not os.path.isdir(folder):
             raise StoreUnavailable(f"the folder {folder} of the bucket {bucket!r} is missing")
         return folder
 
@@ -75,19 +77,18 @@ class DirectoryStore:
         return sum(self.remove_unfinished(each) for bucket in buckets for each in self.unfinished(bucket))
 
     def unfinished(self, bucket: str) -> Iterator[Unfinished]:
-        for place, _folders, names in os.walk(root := self.folder(bucket)):
-            for path in (Path(place, name) for name in names if _is_temp(name)):
+        for place, _folders, names in os.walk(root := self._root(bucket)):
+            for path in (os.path.join(place, name) for name in names if half_written.is_one(name)):
                 with contextlib.suppress(OSError):
-                    found = path.stat()
+                    found = os.stat(path)
                     begun_at = datetime.fromtimestamp(found.st_mtime, UTC)
-                    yield Unfinished(bucket, str(path.relative_to(root)), str(path), begun_at, found.st_size)
+                    yield Unfinished(bucket, os.path.relpath(path, root), path, begun_at, found.st_size)
 
     def remove_unfinished(self, which: Unfinished) -> bool:
-        path = Path(which.handle)
         with _writing(which.bucket, which.key):
-            is_removed = _remove_abandoned(path)
+            is_removed = half_written.remove_abandoned(which.handle)
         if is_removed:
-            _prune(path.parent, self.folder(which.bucket))
+            folders.prune(os.path.dirname(which.handle), self._root(which.bucket))
         return is_removed
 
     def put(self, bucket: str, key: str, data: bytes, *, content_type: str | None = None) -> ObjectInfo:
@@ -101,9 +102,9 @@ class DirectoryStore:
     def upload(self, bucket: str, key: str, *, content_type: str | None = None) -> "DirectoryUpload":
         root, path = self._path(bucket, key)
         with _writing(bucket, key):
-            if path.is_dir():
+            if os.path.isdir(path):
                 raise BadKey(key, "a folder has this name")
-            return DirectoryUpload(bucket, key, root, path, _create_temp(path.parent))
+            return DirectoryUpload(bucket, key, root, path, half_written.create(os.path.dirname(path)))
 
     def get(self, bucket: str, key: str) -> bytes:
         with self.open(ObjectRef(bucket=bucket, key=key)) as file:
@@ -132,7 +133,7 @@ class DirectoryStore:
         return _info(bucket, key, found)
 
     def list(self, bucket: str, prefix: str = "") -> Iterator[ObjectInfo]:
-        root = self.folder(bucket)
+        root = self._root(bucket)
         parent = prefix.rpartition("/")[0]
         try:
             if parent:
@@ -152,7 +153,7 @@ class DirectoryStore:
                     with contextlib.suppress(OSError):  # deleted since: not in the list
                         yield _info(bucket, key, entry.stat(follow_symlinks=False))
 
-    def _entries(self, root: Path, folder: str) -> Iterator[os.DirEntry[str]]:
+    def _entries(self, root: str, folder: str) -> Iterator[os.DirEntry[str]]:
         """None of a folder below that is missing or cannot be entered: it must not hide the others."""
         try:
             yield from folders.entries(root, folder)
@@ -163,7 +164,7 @@ class DirectoryStore:
                 self._ignore(to_key(folder), error.strerror)
 
     def _is_object(self, bucket: str, key: str, entry: os.DirEntry[str]) -> bool:
-        if _is_temp(entry.name):
+        if half_written.is_one(entry.name):
             return False
         try:
             _check(key)
@@ -184,22 +185,23 @@ class DirectoryStore:
         root, path = self._path(bucket, key)
         with contextlib.suppress(NotFound), _writing(bucket, key):
             self.head(bucket, key)
-            path.unlink(missing_ok=True)
-            _prune(path.parent, root)
+            folders.unlink(path)
+            folders.prune(os.path.dirname(path), root)
 
     def form_upload(self, bucket: str, key: str, max_bytes: int, valid_s: int) -> None:
         return None
 
     def check(self, bucket: str) -> None:
-        with _writing(bucket, ""), os.scandir(self.folder(bucket)):
+        with _writing(bucket, ""), os.scandir(self._root(bucket)):
             return
 
-    def _path(self, bucket: str, key: str) -> tuple[Path, Path]:
+    def _path(self, bucket: str, key: str) -> tuple[str, str]:
         """The bucket's folder, and the object's file in it."""
-        root = self.folder(bucket)
+        root = self._root(bucket)
         _check(key)
-        path = root / to_path(key)
-        if os.path.realpath(path.parent) != str(path.parent):
+        path = os.path.join(root, to_path(key))
+        parent = os.path.dirname(path)
+        if os.path.realpath(parent) != parent:
             raise BadKey(key, "its path contains a symlink")
         return root, path
 
@@ -207,7 +209,7 @@ class DirectoryStore:
 class _File(io.FileIO):
     """An open file whose errors are the store's."""
 
-    def __init__(self, handle: int, ref: ObjectRef, root: Path) -> None:
+    def __init__(self, handle: int, ref: ObjectRef, root: str) -> None:
         super().__init__(handle, "rb")
         self._ref = ref
         self._root = root
@@ -224,7 +226,7 @@ class _File(io.FileIO):
 class DirectoryUpload:
     """See `Upload`. Its hidden file is locked while it is written, so that `sweep()` does not remove it."""
 
-    def __init__(self, bucket: str, key: str, root: Path, path: Path, file: BinaryIO) -> None:
+    def __init__(self, bucket: str, key: str, root: str, path: str, file: BinaryIO) -> None:
         self._bucket, self._key = bucket, key
         self._root, self._path = root, path
         self._file = file
@@ -240,7 +242,7 @@ class DirectoryUpload:
             self._file.flush()
             now_ns = time.time_ns()  # the file system's own clock may tick only every 4 ms: too coarse for an eTag
             os.utime(self._file.fileno(), ns=(now_ns, now_ns))
-            Path(self._file.name).replace(self._path)
+            os.replace(self._file.name, self._path)
             found = os.fstat(self._file.fileno())
             self._file.close()
         return _info(self._bucket, self._key, found, self._hash.hexdigest())
@@ -249,10 +251,10 @@ class DirectoryUpload:
         if self._file.closed:
             return
         with _writing(self._bucket, self._key):
-            Path(self._file.name).unlink(missing_ok=True)
+            folders.unlink(self._file.name)
             with contextlib.suppress(OSError):  # a failed write fails again
                 self._file.close()
-            _prune(self._path.parent, self._root)
+            folders.prune(os.path.dirname(self._path), self._root)
 
 
 def _check(key: str) -> None:
@@ -265,12 +267,8 @@ def _check(key: str) -> None:
             raise BadKey(key, "it has an empty segment")
         if len(os.fsencode(segment)) > SEGMENT_BYTES_MAX:
             raise BadKey(key, f"a segment of it is longer than {SEGMENT_BYTES_MAX} bytes")
-        if _is_temp(segment):
+        if half_written.is_one(segment):
             raise BadKey(key, "this name is reserved for unfinished objects")
-
-
-def _is_temp(name: str) -> bool:
-    return name.startswith(TEMP_PREFIX) and name.endswith(TEMP_SUFFIX)
 
 
 def _info(bucket: str, key: str, found: os.stat_result, sha256: str | None = None) -> ObjectInfo:
@@ -297,56 +295,8 @@ def _etag(found: os.stat_result) -> str:
     return f"{found.st_size:x}-{found.st_mtime_ns:x}"
 
 
-def _create_temp(folder: Path) -> BinaryIO:
-    """A new hidden file, locked. Retries if the empty folder or the file is removed in between."""
-    while True:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            file = (folder / f"{TEMP_PREFIX}{secrets.token_hex(8)}{TEMP_SUFFIX}").open("xb")
-        except FileNotFoundError:
-            continue
-        except FileExistsError:  # also when the folder existed and was removed in between
-            if any(_is_in_the_way(place) for place in (folder, *folder.parents)):
-                raise
-            continue
-        with contextlib.suppress(BlockingIOError):
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(file.fileno()).st_nlink:
-                return file
-        file.close()
-
-
-def _is_in_the_way(place: Path) -> bool:
-    """Exists, and is not a folder: one call, as it may be removed at any moment."""
-    try:
-        return not stat.S_ISDIR(place.lstat().st_mode)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-
-
-def _remove_abandoned(path: Path) -> bool:
-    """Only a running writer holds the lock."""
-    try:
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink(missing_ok=True)
-    except (BlockingIOError, FileNotFoundError):
-        return False
-    return True
-
-
-def _prune(folder: Path, root: Path) -> None:
-    """Removes the folder and its parents below the bucket's as far as they are empty."""
-    while folder != root:
-        try:
-            folder.rmdir()
-        except OSError:  # not empty, or removed already
-            return
-        folder = folder.parent
-
-
 @contextlib.contextmanager
-def _reading(bucket: str, key: str, root: Path) -> Iterator[None]:
+def _reading(bucket: str, key: str, root: str) -> Iterator[None]:
     """An unreadable file is not an object; waiting for it would block everything after it."""
     try:
         yield
@@ -362,7 +312,7 @@ def _reading(bucket: str, key: str, root: Path) -> Iterator[None]:
         raise StoreUnavailable(f"{bucket}/{key}: {error.strerror}") from error
 
 
-def _can_be_listed(root: Path) -> bool:
+def _can_be_listed(root: str) -> bool:
     try:
         with os.scandir(root) as entries:
             next(entries, None)
