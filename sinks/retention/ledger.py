@@ -5,11 +5,12 @@ both are joined without holding them in memory. Nothing is flushed: a crash leav
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from runtime import free_pages
 from runtime.kafka.messages import Received
 from runtime.objects import keys
 from runtime.retention import KindName
@@ -93,6 +94,7 @@ class Ledger:
         self._sql.execute("PRAGMA journal_mode = MEMORY")
         self._sql.execute("PRAGMA synchronous = OFF")
         if is_new:
+            self._sql.execute(free_pages.INCREMENTAL)
             self._sql.executescript(TABLES)
 
     def close(self) -> None:
@@ -185,6 +187,13 @@ class Ledger:
 
     def begin_listing(self) -> None:
         self.sql.execute("DELETE FROM objects")
+
+    def end_listing(self) -> Iterator[None]:
+        """In small steps: gives the space back that it has taken, on the disk and in memory."""
+        self.begin_listing()
+        while free_pages.release(self.sql):
+            yield
+        self.sql.execute("PRAGMA shrink_memory")
 
     def add(self, objects: Iterable[Stored]) -> None:
         self.sql.execute("BEGIN")

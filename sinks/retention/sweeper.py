@@ -65,6 +65,7 @@ class Round:
                 yield from self._by_size(kind, limits, limits.size_bytes)
             found = self.figures[kind.name]
             found.files, found.size_bytes, found.oldest_s = self.ledger.figures(kind.name)
+        yield from self.ledger.end_listing()
 
     @property
     def _now_s(self) -> float:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from runtime import free_pages
 from runtime.errors import Retry
 from runtime.logs import get_logger
 from schemas import codec
@@ -28,6 +29,7 @@ AWAY_CODES = {
 }
 SIDE_FILES = ("-wal", "-shm")
 PUT_ASIDE, BACKUP = ".damaged", ".backup"
+FREE_PAGES_MAX = 64  # of 4 KiB, which the next rows will need
 R = TypeVar("R", bound=Record)
 
 
@@ -119,6 +121,11 @@ class Database:
                 raise
             self.problem = None
 
+    def release(self) -> bool:
+        """Makes the file smaller by what was deleted, a few pages at a time. Whether there is more. Raises ViewUnavailable."""
+        with self._writing, self._translated():
+            return self._writer is not None and free_pages.release(self._writer, FREE_PAGES_MAX)
+
     def read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """A few rows by an index. Raises ViewUnavailable."""
         with self._reading:
@@ -183,6 +190,7 @@ class Database:
         connection = sqlite3.connect(place, timeout=10, isolation_level=None, check_same_thread=False)
         connection.create_function("casefold", 1, str.casefold, deterministic=True)  # SQLite's lower() is for ASCII
         try:
+            connection.execute(free_pages.INCREMENTAL)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")  # a power failure may lose the last rows, with their offsets
         except BaseException:

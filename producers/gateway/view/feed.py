@@ -45,6 +45,7 @@ class Feed:
         self._on_change = on_change
         self._embedded = embedded
         self._purge_at_s = 0.0
+        self._releasing = False
         self._backed_up_s = 0.0
         self._thread = FollowerThread("gateway-view", kafka, TOPICS, self._take, self._begin)
         self._stopping = threading.Event()
@@ -102,10 +103,17 @@ class Feed:
             self._on_change(touched | {ANY_CHANGE})
             if time.monotonic() - self._backed_up_s > BACKUP_S:
                 self.back_up()
-        if self._lag is None and time.monotonic() >= self._purge_at_s:
-            self._purge_at_s = time.monotonic() + PURGE_S
+        if self._lag is None:
             with contextlib.suppress(ViewUnavailable):
-                self._view.purge(datetime.now(UTC))
+                self._tidy()
+
+    def _tidy(self) -> None:
+        """Now and then. What was removed makes the file smaller in the turns that follow."""
+        if time.monotonic() >= self._purge_at_s:
+            self._purge_at_s, self._releasing = time.monotonic() + PURGE_S, True
+            self._view.purge(datetime.now(UTC))
+        elif self._releasing:
+            self._releasing = self._view.release()
 
     def _applied(self, records: list[Received]) -> set[str]:
         """The jobs and works that changed. Waits for space on the disk, so that no record is left out."""

@@ -183,6 +183,10 @@ class View:
         with self._file.write() as sql:
             self._notes.purge(sql, now)
 
+    def release(self) -> bool:
+        """Makes the file smaller by what was deleted, a few pages at a time. Whether there is more."""
+        return self._file.release()
+
     def remove_notes(self, job_ids: Iterable[UUID]) -> None:
         """Of deleted and forgotten jobs."""
         with self._file.write() as sql:

@@ -11,6 +11,7 @@ import pytest
 
 from processors.coordinator.stage import Coordinator
 from processors.coordinator.tables import Tables
+from producers.gateway.view.database import FREE_PAGES_MAX
 from producers.gateway.view.view import View
 from runtime.kafka.client import Kafka
 from runtime.kafka.messages import Output, Partition, Received
@@ -87,6 +88,8 @@ class Installation(Bench):
             self.expire()
             self.view.purge(self.now)
             self.sweep()
+        while self.view.release():
+            pass
 
     def run_job(self, number: int) -> None:
         """Of a file of its own, from its upload to its end; one in seven fails."""
@@ -140,7 +143,14 @@ def counts(installation: Installation) -> dict[str, int]:
     }
 
 
+def pages(installation: Installation) -> tuple[int, int]:
+    """Of the files of view and ledger, when what is in their logs has been copied into them."""
+    query = "PRAGMA page_count"
+    return installation.view._file.read(query)[0][0], installation.ledger.sql.execute(query).fetchone()[0]
+
+
 def test_many_jobs_leave_nothing(installation: Installation) -> None:
+    empty = pages(installation)
     installation.run_jobs(range(JOBS_COUNT // 2), JOBS_A_DAY)
     half = counts(installation)
     installation.run_jobs(range(JOBS_COUNT // 2, JOBS_COUNT), JOBS_A_DAY)
@@ -148,6 +158,10 @@ def test_many_jobs_leave_nothing(installation: Installation) -> None:
     assert full["view"] <= 33 * JOBS_A_DAY, "those of the last 30 days"
     assert full["files"] < 3 * JOBS_COUNT
     assert half["view"] == JOBS_COUNT // 2, "nothing goes before its time"
+    assert pages(installation)[0] > 2 * FREE_PAGES_MAX, "else the size of the file says nothing"
 
     installation.outlive_retention()
     assert counts(installation) == dict.fromkeys(full, 0)
+    view, ledger = pages(installation)
+    assert view <= empty[0] + FREE_PAGES_MAX
+    assert ledger <= empty[1]
