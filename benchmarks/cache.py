@@ -3,7 +3,6 @@
 `python -m benchmarks.cache [ENTRIES...]`; 100,000 and 1,000,000 unless given. No broker: `benchmarks.recovery` has one. CPU time.
 """
 
-import gc
 import multiprocessing
 import os
 import resource
@@ -17,6 +16,7 @@ from processors.coordinator.cache_policy import CachePolicy
 from processors.coordinator.cache_upkeep import CacheUpkeep
 from processors.coordinator.entries import Change
 from processors.coordinator.tables import Tables
+from runtime.gc_pause import collect_less_often, gc_paused
 from schemas.cache import CacheEntry
 from schemas.topics import CACHE_CHANGELOG
 
@@ -35,15 +35,15 @@ def main() -> None:
 
 
 def measure(entries: int) -> None:
+    collect_less_often()
     keys = [os.urandom(32).hex() for _ in range(entries)]
     raw = Change("cache", keys[0], CacheEntry(NOW, 5000, 12.34, "en", NOW, 3)).output(0).value
     assert isinstance(raw, bytes)
     tables = {number: Tables() for number in range(PARTITIONS)}
-    gc.disable()  # as while tables are restored
     before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    restored_s = _cpu_s(lambda number: _restore(tables[number % PARTITIONS], keys[number], raw), entries)
+    with gc_paused(keep_out=True):  # as the coordinator does it
+        restored_s = _cpu_s(lambda number: _restore(tables[number % PARTITIONS], keys[number], raw), entries)
     more_mib = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb) / 1024
-    gc.enable()
     print(f"{entries:,} entries: restored in {restored_s:.1f} s, {1e6 * restored_s / entries:.1f} µs each; {more_mib:.0f} MiB")
 
     lookup_s = _cpu_s(lambda number: tables[number % PARTITIONS].cache.get(keys[number]), CALLS)

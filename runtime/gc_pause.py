@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 YOUNG_MAX = 20_000  # objects made, less those freed, before the young ones are looked through; Python's default is 700
+_kept_out = False
 
 
 def collect_less_often() -> None:
@@ -14,17 +15,25 @@ def collect_less_often() -> None:
 
 
 @contextmanager
-def gc_paused() -> Iterator[None]:
+def gc_paused(*, keep_out: bool = False) -> Iterator[None]:
     """Of the whole process. Where two overlap, the first to end resumes it, which is harmless.
 
-    What was made meanwhile counts as old: else the next collection, due at once, would look through all of it.
+    What was made meanwhile counts as old: else the next collection, due at once, would look through all of it. `keep_out`: no
+    later collection looks through what the process has at the end; it is freed when nothing refers to it, unless in cycles.
+    Such a process does not have the former any more, since Python cannot do both.
     """
+    global _kept_out
     collects = gc.isenabled()
+    if keep_out:
+        gc.collect()  # of cycles that would stay
+        _kept_out = True
     gc.disable()
     try:
         yield
     finally:
-        if collects:
+        if keep_out or not _kept_out:
             gc.freeze()
+        if not _kept_out:
             gc.unfreeze()  # into the oldest generation
+        if collects:
             gc.enable()

@@ -41,6 +41,26 @@ def test_some_settings_are_also_known_without_the_prefix_which_wins(monkeypatch:
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "setting", "expected"),
+    [
+        ("ENABLE_CACHE", "false", "cache_enabled", False),
+        ("CACHE_SIZE", "12", "cache_entries", 12),
+        ("CACHE_TTL_SECONDS", "3600", "cache_ttl_s", 3600),
+    ],
+)
+def test_settings_of_the_cache_are_also_known_by_their_usual_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: str, setting: str, expected: object
+) -> None:
+    assert getattr(Settings(), setting) != expected
+    (file := tmp_path / ".env").write_text(f"{name}={value}\n")
+    assert getattr(Settings(_env_file=file), setting) == expected
+    monkeypatch.setenv(name, value)
+    assert getattr(Settings(), setting) == expected
+    monkeypatch.setenv(f"MURMUR_{setting.upper()}", "1")
+    assert getattr(Settings(), setting) == 1, "the name with the prefix wins"
+
+
+@pytest.mark.parametrize(
     ("name", "value"), [("GATEWAY_PORT", "eighty"), ("GATEWAY_PORT", "70000"), ("STORE", "tape"), ("BEAM_SIZE", "0")]
 )
 def test_a_wrong_value_is_refused_with_the_name_of_the_setting(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
