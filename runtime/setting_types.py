@@ -10,6 +10,9 @@ from runtime.requested_options import as_text, items
 
 DAY_S = 86_400
 HOUR_S = 3600.0
+ORIGIN = re.compile(  # of web pages, browser extensions, and applications that show pages of their own, such as app://obsidian.md
+    r"(?:https?|app|capacitor|tauri|chrome-extension|moz-extension)://(?:[a-z0-9._-]+|\[[0-9a-f:]+\])(?::\d{1,5})?"
+)
 WEBHOOK_DELAYS_S = (0.0, 5.0, 300.0, 1800.0, 2 * HOUR_S, 5 * HOUR_S, 10 * HOUR_S, 14 * HOUR_S, 20 * HOUR_S, 24 * HOUR_S)
 
 
@@ -46,7 +49,7 @@ def _networks(text: str) -> str:
 
 def _origins(text: str) -> str:
     for item in listed(text):
-        if item != "*" and not re.fullmatch(r"https?://[a-z0-9._-]+(:\d{1,5})?|https?://\[[0-9a-f:]+\](:\d{1,5})?", item):
+        if item != "*" and not ORIGIN.fullmatch(item):
             raise ValueError(f"{item!r} is not an origin such as https://app.example, in lower case and without a path")
     return text
 

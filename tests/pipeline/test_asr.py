@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import httpx
 import pytest
 
 from tests.clips import BY_NAME, word_errors
 from tests.pipeline.client import Answer, Client
-from tests.waiting import wait_until
+from tests.waiting import DEADLINE_S, wait_until
 
 COMMAND, PORTUGUESE = BY_NAME["en-command.wav"], BY_NAME["pt-command.wav"]
 BOUNDARY = "f1c2"
@@ -84,6 +85,32 @@ def test_only_the_file_is_required_and_the_text_is_the_default(client: Client) -
 def test_a_wav_file_may_say_that_it_is_not_to_be_encoded(client: Client) -> None:
     answer = post(client, "/asr", COMMAND.path.read_bytes(), {"encode": "false", "output": "tsv"}, "command.wav")
     assert answer.body == own_files(client, COMMAND.path)["tsv"]
+
+
+def test_the_body_of_obsidians_plugin_is_read_as_it_writes_it_by_hand(client: Client) -> None:
+    """Transcription for Obsidian: a media type in quotes, `blob` for a name, and neither a language nor an output."""
+    boundary = "----Boundaryk3x9"
+    head = 'Content-Disposition: form-data; name="audio_file"; filename="blob"\r\nContent-Type: "application/octet-stream"'
+    body = f"--{boundary}\r\n{head}\r\n\r\n".encode() + COMMAND.path.read_bytes() + f"\r\n--{boundary}--\r\n".encode()
+    answer = client.request("POST", "/asr?task=transcribe", body, {"Content-Type": f"multipart/form-data; boundary={boundary}"})
+    assert answer.body == own_files(client, COMMAND.path)["txt"]
+
+
+def test_speakr_gets_segments_from_its_http_client(client: Client) -> None:
+    parameters: dict[str, str | bool] = {
+        "encode": True,
+        "task": "transcribe",
+        "output": "json",
+        "diarize": True,
+        "enable_diarization": True,
+    }
+    files = {"audio_file": ("reunião.wav", COMMAND.path.read_bytes(), "audio/wav")}
+    answer = httpx.post(f"{client.address}/asr", params=parameters, files=files, timeout=DEADLINE_S).raise_for_status()
+    document = answer.json()
+    assert document["language"] == "en"
+    assert {"start", "end", "text"} <= document["segments"][0].keys()
+    models = httpx.get(f"{client.address}/v1/models", timeout=DEADLINE_S).raise_for_status()
+    assert {"id", "owned_by"} <= models.json()["data"][0].keys()
 
 
 def test_errors_are_problems(client: Client) -> None:

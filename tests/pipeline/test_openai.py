@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any, Literal
 
+import httpx
 import pytest
 from openai import AsyncOpenAI, BadRequestError, NotFoundError, OpenAI, omit
 from openai.types.audio import TranscriptionTextDeltaEvent, TranscriptionTextDoneEvent, TranscriptionVerbose, TranslationVerbose
@@ -14,6 +15,7 @@ from schemas.topics import REQUESTS
 from tests.clips import BY_NAME, without_samples, word_errors
 from tests.pipeline.client import Client
 from tests.pipeline.reading import events
+from tests.waiting import DEADLINE_S
 
 WHISPER = "whisper-1"
 COMMAND = BY_NAME["en-command.wav"]
@@ -157,3 +159,51 @@ def test_a_file_that_only_decoding_shows_to_be_unreadable_is_an_error_of_the_req
         openai.audio.transcriptions.create(model=WHISPER, file=("talk.wav", without_samples()))
     assert (caught.value.code, caught.value.param) == ("no_audio", "file")
     assert caught.value.response.headers["x-should-retry"] == "false"
+
+
+# Other clients
+
+
+FILE = ("whisper_audio.wav", COMMAND.path.read_bytes(), "audio/wav")
+REQUESTS_OF_OTHERS: dict[str, dict[str, Any]] = {
+    "Open WebUI": {"data": {"model": WHISPER}, "files": {"file": FILE}},
+    "Home Assistant, openai_stt": {
+        "files": {
+            "file": FILE,
+            "model": (None, WHISPER),
+            "language": (None, "en"),
+            "prompt": (None, ""),
+            "temperature": (None, "0"),
+            "response_format": (None, "json"),
+        }
+    },
+    "LiteLLM": {
+        "data": {"model": WHISPER, "response_format": "verbose_json", "timestamp_granularities[]": ["word", "segment"]},
+        "files": {"file": FILE},
+    },
+    "Dify": {
+        "data": {"model": WHISPER, "language": "en", "prompt": "convert the audio to text"},
+        "files": [("file", ("file", FILE[1]))],
+    },
+    "AI SDK of Vercel": {
+        "data": {"model": WHISPER, "temperature": "0", "timestamp_granularities": "segment"},
+        "files": {"file": ("audio", FILE[1], "audio/wav")},
+    },
+}
+
+
+@pytest.mark.parametrize("name", REQUESTS_OF_OTHERS)
+def test_the_requests_of_other_clients_are_answered_with_the_text(client: Client, name: str) -> None:
+    headers = {"Authorization": "Bearer anything"}
+    url = f"{client.address}/v1/audio/transcriptions"
+    answer = httpx.post(url, headers=headers, timeout=DEADLINE_S, **REQUESTS_OF_OTHERS[name]).raise_for_status()
+    assert word_errors(COMMAND.text, answer.json()["text"]) <= COMMAND.wer_max
+
+
+def test_a_body_of_unknown_length_is_read(client: Client) -> None:
+    """As LibreChat sends it: axios does not know the length of a stream."""
+    request = httpx.Request("POST", f"{client.address}/v1/audio/transcriptions", data={"model": WHISPER}, files={"file": FILE})
+    body, content_type = request.read(), request.headers["Content-Type"]
+    pieces = (body[at : at + 65_536] for at in range(0, len(body), 65_536))
+    answer = httpx.post(request.url, content=pieces, headers={"Content-Type": content_type}, timeout=DEADLINE_S)
+    assert word_errors(COMMAND.text, answer.raise_for_status().json()["text"]) <= COMMAND.wer_max

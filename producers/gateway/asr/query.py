@@ -16,6 +16,12 @@ def _not_empty(value: object) -> object:
     return None if value == "" else lower(value)
 
 
+def _output(value: object) -> object:
+    """`text`, which some clients send, is what the service has for any output that it does not know: txt."""
+    name = _not_empty(value)
+    return "txt" if name == "text" else name
+
+
 Flag = Annotated[bool | None, BeforeValidator(_not_empty)]
 
 
@@ -37,11 +43,10 @@ class AsrQuery(DetectQuery):
     task: Annotated[Task | None, BeforeValidator(_not_empty)] = Field(None, description="transcribe [default] or translate")
     language: str = Field("", description="a code, a tag or an English name [default: detected]")
     initial_prompt: str = Field("", description="text before the audio")
+    hotwords: str = Field("", description="words to expect; of a fork of the service")
     vad_filter: Flag = Field(None, description="false: every sound counts as speech [default: that of this installation]")
     word_timestamps: Flag = Field(None, description="include the time of every word in the output json")
-    output: Annotated[Output | None, BeforeValidator(_not_empty)] = Field(
-        None, description="format of the response [default: txt]"
-    )
+    output: Annotated[Output | None, BeforeValidator(_output)] = Field(None, description="format of the response [default: txt]")
 
     def submission(self) -> dict[str, str]:
         """As fields of a submission."""
@@ -51,5 +56,5 @@ class AsrQuery(DetectQuery):
             "vad": "" if self.vad_filter is None else str(self.vad_filter),
             "words": str(bool(self.word_timestamps)),
         }
-        prompt = self.initial_prompt.strip()[-HINT_LETTERS_MAX:]
-        return {**given, "initial_prompt": prompt} if prompt else given
+        hints = {"initial_prompt": self.initial_prompt.strip()[-HINT_LETTERS_MAX:], "hotwords": self.hotwords.strip()}
+        return given | {name: hint for name, hint in hints.items() if hint}

@@ -1,7 +1,7 @@
 """The fields of a request as OpenAI's clients send them, and what they mean in a submission. Pure."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Annotated, ClassVar, Literal, TypeVar
 
 import orjson
@@ -16,6 +16,7 @@ ResponseFormat = Literal["json", "text", "srt", "verbose_json", "vtt"]
 Granularity = Literal["word", "segment"]
 STREAMED: tuple[ResponseFormat, ...] = ("json", "text")  # the events of a stream carry text alone
 MEMBER = re.compile(r"(\w+)\[(\w+)\]")  # how the official client writes a member of an object
+GRANULARITIES = "timestamp_granularities"
 SHOWN_LETTERS = 40  # of a wrong value
 # Options of a submission that may be sent as well. The others have another name here, or another meaning.
 ALSO = SubmissionOptions.model_fields.keys() - {"language", "task", "words", "prompt", "initial_prompt", "temperature", "model"}
@@ -121,7 +122,7 @@ class TranscriptionFields(AudioFields):
 
     def check(self) -> None:
         if self.timestamp_granularities and self.response_format != "verbose_json":
-            raise refused("timestamp_granularities", "it needs response_format=verbose_json")
+            raise refused(GRANULARITIES, "it needs response_format=verbose_json")
         if self.stream and self.response_format not in STREAMED:
             raise refused("response_format", f"with stream=true it must be {' or '.join(STREAMED)}: events carry text alone")
         if self.include:
@@ -129,6 +130,16 @@ class TranscriptionFields(AudioFields):
 
 
 F = TypeVar("F", bound=AudioFields)
+
+
+def _with_plain_lists(given: Mapping[str, object], aliases: Container[str | None]) -> dict[str, object]:
+    """Lists that are sent without the brackets, as one text. Some clients always send granularities in that way, which OpenAI
+    ignores: they count only where they can."""
+    values = {name: value for name, value in given.items() if f"{name}[]" not in aliases}
+    for name in given.keys() - values.keys():
+        if name != GRANULARITIES or str(given.get("response_format", "")).lower() == "verbose_json":
+            values[f"{name}[]"] = [part.strip() for part in str(given[name]).split(",")]
+    return values
 
 
 def parse(model: type[F], fields: Mapping[str, str], lists: Mapping[str, Sequence[str]]) -> F:
@@ -142,8 +153,7 @@ def parse(model: type[F], fields: Mapping[str, str], lists: Mapping[str, Sequenc
         elif value.strip() or name == "prompt":
             given[name] = value
     aliases = {field.alias for field in model.model_fields.values()}
-    given = {(f"{name}[]" if f"{name}[]" in aliases else name): value for name, value in given.items()}
-    given = {name: [value] if name.endswith("[]") else value for name, value in given.items()}
+    given = _with_plain_lists(given, aliases)
     given |= {**members, **{name: [value for value in values if value] for name, values in lists.items()}}
     try:
         parsed = model.model_validate(given)

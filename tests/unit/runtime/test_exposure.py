@@ -48,5 +48,5 @@ def test_invalid_lines_are_all_named(tmp_path: Path) -> None:
 def test_all_origins_are_allowed_only_with_keys() -> None:
     with pytest.raises(UsageError, match="CORS"):
         exposure.check(Settings(cors_origins="*"))
-    exposure.check(Settings(cors_origins="https://app.example"))
+    exposure.check(Settings(cors_origins="https://app.example, app://obsidian.md, tauri://localhost"))
     exposure.check(Settings(cors_origins="*", api_keys=LINE))

@@ -29,6 +29,18 @@ def test_parameters_are_options_of_a_submission() -> None:
     assert given.requested() == {"task": "translate", "language": "pt", "prompt": "Ana", "vad": True, "words": True}
 
 
+def test_what_forks_of_the_service_have_is_used_or_ignored() -> None:
+    """As Speakr sends it."""
+    sent = {"encode": "True", "diarize": "True", "enable_diarization": "True", "min_speakers": "2", "model": "large-v3"}
+    assert query(**sent) == query(encode="true")
+    assert options(**sent, hotwords=" Tejo, Belém ").requested()["hotwords"] == "Tejo, Belém"
+    assert "hotwords" not in options(hotwords=" ").requested()
+
+
+def test_the_output_text_is_txt() -> None:
+    assert query(output="text").output == query(output="TXT").output == "txt"
+
+
 def test_speech_detection_is_switched_off_only_on_request() -> None:
     assert options(vad_filter="False").vad is False
     assert options(vad_filter="").vad is None

@@ -79,6 +79,23 @@ def test_granularities_need_the_verbose_response(response_format: str) -> None:
     assert "verbose_json" in str(problem)
 
 
+def test_granularities_without_brackets_count_where_they_can_and_are_ignored_elsewhere() -> None:
+    """As the AI SDK of Vercel sends them with every request."""
+    assert transcription(timestamp_granularities="segment") == transcription()
+    both = transcription(timestamp_granularities="word, segment", response_format="verbose_json")
+    assert both.timestamp_granularities == ("word", "segment")
+    assert field_of(refused(timestamp_granularities="sentence", response_format="verbose_json")) == "timestamp_granularities"
+
+
+def test_other_lists_may_be_one_text() -> None:
+    assert transcription(keywords="Ana, Belém", languages="pt").submission() == {
+        "task": "transcribe",
+        "language": "pt",
+        "hotwords": "Ana, Belém",
+    }
+    assert field_of(refused(include="logprobs")) == "include"
+
+
 @pytest.mark.parametrize("response_format", ["srt", "vtt", "verbose_json"])
 def test_a_stream_has_text_alone(response_format: str) -> None:
     assert field_of(refused(stream="true", response_format=response_format)) == "response_format"
