@@ -2,19 +2,24 @@
 
 import base64
 import re
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, date, datetime
 from typing import Annotated
 
 import orjson
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 LIMIT_DEFAULT, LIMIT_MAX = 50, 500
 DIGITS_MAX = 9
 
 
 def _time(text: object) -> object:
-    """A `+` that a client did not encode has become a blank."""
-    return re.sub(r" (?=\d\d:?\d\d$)", "+", text) if isinstance(text, str) else text
+    """Seconds since 1970 in any spelling of a number. A `+` that a client did not encode has become a blank."""
+    if not isinstance(text, str):
+        return text
+    with suppress(ValueError):
+        return float(text)
+    return re.sub(r" (?=\d\d:?\d\d$)", "+", text)
 
 
 def _utc(time: datetime) -> datetime:
@@ -40,7 +45,8 @@ def _place(text: object) -> object:
         raise ValueError("the next_cursor of an earlier response is expected") from None
 
 
-Time = Annotated[datetime, BeforeValidator(_time), AfterValidator(_utc)]
+Seconds = Annotated[float, Field(ge=-62_135_596_800_000, lt=253_402_300_800_000)]  # large ones are milliseconds
+Time = Annotated[datetime, BeforeValidator(_time, json_schema_input_type=datetime | date | Seconds), AfterValidator(_utc)]
 Limit = Annotated[int, BeforeValidator(_limit)]
 IsCursor = BeforeValidator(_place, json_schema_input_type=str)
 Cursor = Annotated[tuple[float, str] | None, IsCursor]

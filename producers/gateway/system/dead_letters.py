@@ -8,7 +8,7 @@ import threading
 from typing import Annotated, Any
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
 from producers.gateway.documents.dead_letters import DeadLetterDetails, DeadLetterList, DeadLettersSettled
 from producers.gateway.http import paging
@@ -61,8 +61,8 @@ class LetterSelection(BaseModel):
     reason: str | None = None
     since: Time | None = None
     until: Time | None = None
-    all: bool = Field(False, description="all that wait")
-    dry_run: bool = Field(False, description="only say which ones these are")
+    all: StrictBool = Field(False, description="all that wait")
+    dry_run: StrictBool = Field(False, description="only say which ones these are")
 
     @property
     def which(self) -> Selection:
