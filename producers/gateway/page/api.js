@@ -26,6 +26,7 @@ export function headers() {
 /** The response of a request that succeeded. Asks for a key if the server wants one. Throws Failed, or TypeError without a connection. */
 export async function send(path, options = {}) {
   for (;;) {
+    await asking;  // what would be refused like the request that has asked for a key
     const sent = sessionStorage.getItem(KEY);
     const response = await fetch(new URL(path, BASE), { ...options, headers: { ...headers(), ...options.headers } });
     if (response.ok) return response;

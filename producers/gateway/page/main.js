@@ -69,6 +69,7 @@ document.addEventListener("click", event => {
 });
 
 await beginSession();
+await options.update().catch(() => {});  // alone, since it asks for a key if one is needed
 choose();
 repeat(() => options.update(), 10000);
 repeat(showReady, 3000);

@@ -46,6 +46,21 @@ def test_a_key_is_asked_for_once_and_kept_for_this_tab_alone(locked: RunningGate
         assert KEY not in page.evaluate("JSON.stringify(localStorage) + document.cookie")
 
 
+def test_nothing_is_requested_until_there_is_a_key(locked: RunningGateway, browser: Browser) -> None:
+    with visiting(browser, f"http://{locked.netloc}/", expected=EXPECTED) as page:
+        dialog, refused = page.get_by_role("dialog"), list[str]()
+        expect(dialog).to_be_visible()
+        page.on("response", lambda response: refused.append(response.url) if response.status == 401 else None)
+        page.clock.install()
+        page.reload()
+        expect(dialog).to_be_visible()
+        page.clock.run_for(60_000)
+        page.get_by_label("Key", exact=True).fill(KEY)
+        page.get_by_role("button", name="Continue").click()
+        expect(page.get_by_label("The system")).to_contain_text("Queue")
+        assert len(refused) == 1
+
+
 def test_an_upload_with_a_key_that_was_removed_asks_again(locked: RunningGateway, browser: Browser) -> None:
     with visiting(browser, f"http://{locked.netloc}/", expected=EXPECTED) as page:
         page.get_by_label("Key", exact=True).fill(KEY)
