@@ -77,11 +77,12 @@ def test_tokens_that_are_no_words_do_not_break_one() -> None:
     ]
 
 
+@pytest.mark.parametrize("line_chars", range(10, 15))
 @pytest.mark.parametrize("text", ["ก็ก๋ำ" * 20, "e\u0301o\u0302" * 60, "ក្ម្ពុ" * 40, "👨‍👩‍👧‍👦🇵🇹👍🏽" * 12, "ǅ" * 99, "नि्क्षि" * 40])
-def test_what_is_too_long_without_any_word_is_broken_between_characters_as_a_reader_sees_them(text: str) -> None:
-    found = texts(text, 10)
+def test_what_is_too_long_without_any_word_is_broken_between_characters_as_a_reader_sees_them(text: str, line_chars: int) -> None:
+    found = texts(text, line_chars)
     assert "".join(found) == text
-    assert all(columns(piece) <= 10 for piece in found)
+    assert all(columns(piece) <= line_chars for piece in found)
     borders = {0}
     for character in grapheme_clusters(text):
         borders.add(max(borders) + len(character))
