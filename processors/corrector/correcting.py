@@ -23,7 +23,7 @@ from schemas.transcript import Transcript
 from schemas.work import CorrectionRequested, WorkCorrected
 
 log = get_logger(__name__)
-CORRECTION_VERSION = 1  # increment when the same rules and settings would give another text
+CORRECTION_VERSION = 2  # increment when the same rules and settings would give another text
 REPORT_SHARE = 0.2  # of the time that a request has left: kept for storing and reporting what there is
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 import regex
 
 UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"  # scripts without blanks between words
+BORDER = "\u2029"  # white space between the texts of two segments
 Replace = Callable[[str, float], str]  # a text, and the seconds that are left; raises TimeoutError
 
 
@@ -30,14 +31,14 @@ def by_pattern(pattern: str, replace: str, *, ignore_case: bool) -> Replace:
 
 
 def by_words(words: Mapping[str, str]) -> Replace:
-    """Whole words and phrases, the longest first. Blanks in a phrase are any white space. In scripts without blanks between words
-    a match may be anywhere."""
-    becomes = {_folded(word): replacement for word, replacement in words.items()}
+    """Whole words and phrases, the longest first. Blanks in a phrase are any white space; what a phrase with a border in it
+    becomes is before the border. In scripts without blanks between words a match may be anywhere."""
+    becomes = {_folded(word): replacement.replace(BORDER, " ") for word, replacement in words.items()}
     alternatives = "|".join(_whole(word) for word in sorted(words, key=len, reverse=True))
     compiled = regex.compile(alternatives, regex.IGNORECASE)
 
     def replacement(found: "regex.Match[str]") -> str:
-        return becomes.get(_folded(found[0]), found[0])
+        return becomes.get(_folded(found[0]), found[0]) + BORDER * found[0].count(BORDER)
 
     return lambda text, left_s: compiled.sub(replacement, text, timeout=left_s, concurrent=True)
 

@@ -4,8 +4,9 @@ A rule that takes too long, or lets a text grow beyond bounds, is left out: the 
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from processors.corrector import patterns, spelling
 from processors.corrector.rules_file import Rule
@@ -61,20 +62,32 @@ class Rules:
 
     def _apply(self, rule: Rule, apply: Apply, texts: list[str], languages: Sequence[str | None], owner: str) -> list[str]:
         until_s = self._clock() + RULE_S
-        new: list[str] = []
-        for number, (text, language) in enumerate(zip(texts, languages, strict=True)):
-            if not rule.is_for(owner, language) or not text:
-                new.append(text)
-                continue
-            place = Place(language, next((before for before in reversed(new) if before), ""), number == len(texts) - 1)
+        new = list(texts)
+        ours = [n for n, text in enumerate(texts) if text and rule.is_for(owner, languages[n])]
+        for run in _runs(ours) if rule.words is not None else [[number] for number in ours]:
+            first = run[0]
+            before = next((new[number] for number in range(first - 1, -1, -1) if new[number]), "")
+            place = Place(languages[first], before, first == len(texts) - 1)
             left_s = until_s - self._clock()
             if left_s <= 0:
                 raise TimeoutError
+            text = _joined(texts[first : run[-1] + 1])
             corrected = apply(text, place, left_s)
             if len(corrected) > GROWTH_MAX * len(text) + GROWTH_CHARS:
                 raise _Grown
-            new.append(corrected.strip())
+            for number, part in zip(run, corrected.split(patterns.BORDER) if len(run) > 1 else [corrected], strict=True):
+                new[number] = part.strip()
         return new
+
+
+def _runs(numbers: Sequence[int]) -> Iterator[list[int]]:
+    """Those that follow one another are together."""
+    for _, run in groupby(enumerate(numbers), lambda pair: pair[1] - pair[0]):
+        yield [number for _, number in run]
+
+
+def _joined(texts: Sequence[str]) -> str:
+    return texts[0] if len(texts) == 1 else patterns.BORDER.join(text.replace(patterns.BORDER, " ") for text in texts)
 
 
 class _Grown(Exception):

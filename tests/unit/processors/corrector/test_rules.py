@@ -62,6 +62,29 @@ def test_only_the_last_segment_gets_a_full_stop() -> None:
     assert corrected("{punctuation: tidy}", "we went to", "the sea") == ["we went to", "the sea."]
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (["we use mini", "o here", "and mini o"], ["we use MinIO", "here", "and MinIO"]),
+        (["the united", "states", "of america, and", "united"], ["the USA", "", ", and", "united"]),
+        (["mini", "", "o"], ["mini", "", "o"]),
+        (["gemini", "o mini", "oo"], ["gemini", "o mini", "oo"]),
+        (["mini\u2029o", "mini", "o"], ["MinIO", "MinIO", ""]),
+    ],
+)
+def test_what_a_phrase_of_two_segments_becomes_is_in_the_first(before: list[str], after: list[str]) -> None:
+    assert corrected("{words: {mini o: MinIO, united states of america: USA}}", *before) == after
+
+
+def test_a_phrase_does_not_reach_into_a_segment_that_the_rule_is_not_for() -> None:
+    rule = Rules(rules_file.parse("rules: [{words: {mini o: MinIO}, languages: [en]}]"))
+    assert rule.apply(["mini", "o", "mini", "o"], ["en", "pt", "en", "en"], HERE).texts == ("mini", "o", "MinIO", "")
+
+
+def test_a_pattern_sees_one_segment() -> None:
+    assert corrected(r"{pattern: '^(\w+)\s*(.*)$', replace: '\2 \1'}", "one two", "three") == ["two one", "three"]
+
+
 def test_rules_are_applied_in_their_order_to_their_languages_and_owners() -> None:
     yaml = """
     rules:
