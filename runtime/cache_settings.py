@@ -37,6 +37,6 @@ class CacheSettings(BaseModel):
     )
     cache_shared: bool = Field(
         False,
-        description="owners share the cache and work in progress: whoever submits what another owner has had transcribed gets "
-        "that transcript, and so finds out; all gateways and intakes need the same",
+        description="owners share the cache, work in progress, decoded audio and uploads: whoever submits what another owner has "
+        "had transcribed gets that transcript, and so finds out; all gateways and intakes need the same",
     )

@@ -23,19 +23,27 @@ def digest(value: object) -> str:
     return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def slice_id(audio_id: str, slicing: SlicingOptions) -> str:
-    return digest([audio_id, slicing.model_dump(), SLICER_VERSION])
+def content_id(audio_id: str, owner: str | None) -> str:
+    """Of a file as this owner has uploaded it; None: of all owners together."""
+    return audio_id if owner is None else digest([audio_id, owner])
+
+
+def slice_id(content: str, slicing: SlicingOptions) -> str:
+    """`content`: its `content_id()`."""
+    return digest([content, slicing.model_dump(), SLICER_VERSION])
 
 
 def plan(audio_id: str, audio: ObjectRef, options: EffectiveOptions, owner: str, *, shared: bool = False) -> Work:
-    """The work of this request. Owners do not share works, unless `shared`: no owner may find out what others have uploaded."""
+    """The work of this request. Owners share neither works nor decoded audio, unless `shared`: no owner may find out what others
+    have uploaded, and what was decoded before takes no time."""
+    apart = None if shared else owner
     model, decoding, slicing = options.model, options.decoding, options.slicing
     what = [audio_id, model.model_dump(), decoding.model_dump(), slicing.model_dump(), PIPELINE_VERSION]
-    what.append(None if shared else owner)
+    what.append(apart)
     return Work(
         work_id=digest(what),
         audio_id=audio_id,
-        slice_id=slice_id(audio_id, slicing),
+        slice_id=slice_id(content_id(audio_id, apart), slicing),
         audio=audio,
         model=model,
         decoding=decoding,

@@ -22,8 +22,8 @@ def upload_key(job_id: UUID) -> str:
     return f"{UPLOADS}{job_id}"
 
 
-def content_key(audio_id: str) -> str:
-    return f"{CONTENTS}{audio_id}"
+def content_key(content_id: str) -> str:
+    return f"{CONTENTS}{content_id}"
 
 
 def is_upload(key: str) -> bool:

@@ -41,9 +41,9 @@ class Audio:
         assert isinstance(self.content, Stored)
         return self.content.ref
 
-    def share(self, uploads: SharedUploads) -> ObjectRef:
+    def share(self, uploads: SharedUploads, content_id: str) -> ObjectRef:
         """As `store()`, but an upload of which the store has the content already is not stored again."""
-        return self.upload.share(uploads) if self.upload is not None else self.store()
+        return self.upload.share(uploads, content_id) if self.upload is not None else self.store()
 
     def announce(self) -> None:
         """After `share()`, once a job has it. Blocks."""

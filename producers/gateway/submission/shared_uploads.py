@@ -1,4 +1,4 @@
-"""One upload for each content, however often it is submitted: where a file that was uploaded a while ago is in the store.
+"""One upload for each content, however often its owner submits it: where a file that was uploaded a while ago is in the store.
 
 Used by a submission when its file is complete and can be transcribed. A small object, named by the content, tells other gateways
 the upload. An upload is used again only as long as it is certainly not being removed (`runtime/retention.py`).
@@ -41,46 +41,46 @@ class SharedUploads:
         self._locks = [threading.Lock() for _ in range(LOCKS)]
         self._remembering = threading.Lock()
 
-    def once(self, audio_id: str, store: Callable[[], ObjectRef]) -> ObjectRef:
+    def once(self, content_id: str, store: Callable[[], ObjectRef]) -> ObjectRef:
         """The upload that has this content; if there is none, what `store` makes. Blocks. Raises StoreUnavailable."""
-        with self._lock(audio_id):
-            ref = self._known(audio_id)
+        with self._lock(content_id):
+            ref = self._known(content_id)
             if ref is None:
                 ref = store()
-                self._remember(audio_id, _Upload(ref.key))
-            self._remembered(audio_id).uses += 1
+                self._remember(content_id, _Upload(ref.key))
+            self._remembered(content_id).uses += 1
             return ref
 
-    def announce(self, audio_id: str) -> None:
+    def announce(self, content_id: str) -> None:
         """To other gateways, once a job has it. Blocks. Without an answer of the store they store it once more."""
-        with self._lock(audio_id), contextlib.suppress(MurmurError):
-            upload = self._remembered(audio_id)
+        with self._lock(content_id), contextlib.suppress(MurmurError):
+            upload = self._remembered(content_id)
             if not upload.is_announced and upload.key:
-                self._objects.put(self._bucket, keys.content_key(audio_id), upload.key.encode())
+                self._objects.put(self._bucket, keys.content_key(content_id), upload.key.encode())
                 upload.is_announced = True
 
-    def give_up(self, audio_id: str, key: str) -> None:
+    def give_up(self, content_id: str, key: str) -> None:
         """No job was made of a submission that has this upload: deletes it if no other has it. As `once()`."""
-        with self._lock(audio_id):
-            upload = self._remembered(audio_id)
+        with self._lock(content_id):
+            upload = self._remembered(content_id)
             upload.uses -= 1
             if upload.key == key and not upload.uses and not upload.is_announced:
                 with self._remembering:
-                    del self._recent[audio_id]
+                    del self._recent[content_id]
                 self._objects.delete(self._bucket, key)
 
-    def _known(self, audio_id: str) -> ObjectRef | None:
-        if (ref := self._usable(self._remembered(audio_id).key)) is not None:
+    def _known(self, content_id: str) -> ObjectRef | None:
+        if (ref := self._usable(self._remembered(content_id).key)) is not None:
             return ref
         if self.is_alone:
             return None
         try:
-            key = self._objects.get(self._bucket, keys.content_key(audio_id)).decode()
+            key = self._objects.get(self._bucket, keys.content_key(content_id)).decode()
         except (NotFound, UnicodeDecodeError):
             return None
         ref = self._usable(key) if keys.is_upload(key) else None
         if ref is not None:
-            self._remember(audio_id, _Upload(key, is_announced=True))
+            self._remember(content_id, _Upload(key, is_announced=True))
         return ref
 
     def _usable(self, key: str) -> ObjectRef | None:
@@ -93,13 +93,13 @@ class SharedUploads:
         is_young = (datetime.now(UTC) - info.modified_at).total_seconds() < self._reuse_s
         return info.ref if is_young else None
 
-    def _remembered(self, audio_id: str) -> _Upload:
+    def _remembered(self, content_id: str) -> _Upload:
         with self._remembering:
-            return self._recent.get(audio_id) or _Upload("")
+            return self._recent.get(content_id) or _Upload("")
 
-    def _remember(self, audio_id: str, upload: _Upload) -> None:
+    def _remember(self, content_id: str, upload: _Upload) -> None:
         with self._remembering:
-            self._recent[audio_id] = upload
+            self._recent[content_id] = upload
 
-    def _lock(self, audio_id: str) -> threading.Lock:
-        return self._locks[hash(audio_id) % LOCKS]
+    def _lock(self, content_id: str) -> threading.Lock:
+        return self._locks[hash(content_id) % LOCKS]

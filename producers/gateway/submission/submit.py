@@ -208,7 +208,8 @@ class Submissions:
         derived = idempotency.job_id(order.idempotency, now) if order.idempotency is not None else None
         job_id = promised or derived or audio.upload_id or uuid4()
         probed = None if answer.result is not None else self._probed(audio, work)
-        ref = audio.share(self._shared)
+        content_id = identity.content_id(audio.content.audio_id, None if settings.cache_shared else order.owner)
+        ref = audio.share(self._shared, content_id)
         is_own = ref.key == keys.upload_key(job_id)
         job = order.job(job_id, audio.filename, now, audio=probed, stored=None if is_own else ref, files=_files(audio, order))
         work = work.model_copy(update={"audio": ref})

@@ -64,7 +64,7 @@ class Incoming:
         self._ref: ObjectRef | None = None
         self._storing = threading.Lock()
         self._discarded = False
-        self._shared: SharedUploads | None = None
+        self._shared: tuple[SharedUploads, str] | None = None  # with the content id
 
     @property
     def place(self) -> ObjectRef:
@@ -108,21 +108,22 @@ class Incoming:
                 self._ref = self._visible()
             return self._ref
 
-    def share(self, uploads: SharedUploads) -> ObjectRef:
+    def share(self, uploads: SharedUploads, content_id: str) -> ObjectRef:
         """As `store()`, unless the same content is in the store already. Other submissions may have it from now on."""
         with self._storing:
             if self._discarded:
                 raise asyncio.CancelledError
-            ref = uploads.once(self._hash.hexdigest(), lambda: self._ref or self._visible())
+            ref = uploads.once(content_id, lambda: self._ref or self._visible())
             if ref.key != self._key:
                 self._remove()
-            self._ref, self._shared = ref, uploads
+            self._ref, self._shared = ref, (uploads, content_id)
             return ref
 
     def announce(self) -> None:
         """After `share()`, once a job has it. Blocks."""
         if self._shared is not None:
-            self._shared.announce(self._hash.hexdigest())
+            uploads, content_id = self._shared
+            uploads.announce(content_id)
 
     def _visible(self) -> ObjectRef:
         if self._upload is not None:
@@ -160,7 +161,8 @@ class Incoming:
             self._discarded = True
             try:
                 if self._shared is not None and self._ref is not None:
-                    self._shared.give_up(self._hash.hexdigest(), self._ref.key)
+                    uploads, content_id = self._shared
+                    uploads.give_up(content_id, self._ref.key)
                 else:
                     self._remove()
                 self._shared = self._ref = None

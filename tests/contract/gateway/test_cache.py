@@ -99,7 +99,10 @@ def test_only_owners_of_a_job_of_a_work_and_those_who_see_all_may_clear_it(tmp_p
         alice, bob, ops = (keys.of(name) for name in ("alice", "bob", "ops"))
         mine = submitted(alice, b"the same audio")
         finish(alice, mine, Segment(start=0, end=1, text="Olá."))
-        assert submitted(bob, b"the same audio").work.work_id != mine.work.work_id
+        theirs = submitted(bob, b"the same audio")
+        assert theirs.work.work_id != mine.work.work_id
+        assert theirs.work.slice_id != mine.work.slice_id, "decoding that takes no time would tell that somebody has the file"
+        assert theirs.work.audio != mine.work.audio, "so would the time at which the audio was stored"
         path = f"/api/cache/{mine.work.work_id}"
         assert is_problem(bob.request("DELETE", path), 404)["reason"] == "unknown_work"
         assert is_problem(bob.request("DELETE", f"/api/jobs/{mine.job.job_id}/cache"), 404)["reason"] == "unknown_task"
@@ -113,7 +116,7 @@ def test_owners_that_share_the_cache_have_the_same_works_and_see_only_their_own_
         mine = submitted(alice, b"the same audio")
         finish(alice, mine, Segment(start=0, end=1, text="Olá."))
         theirs = submitted(bob, b"the same audio")
-        assert theirs.work.work_id == mine.work.work_id
+        assert theirs.work == mine.work
         assert theirs.result is not None
         assert bob.get(f"/api/transcribe/async/status/{mine.job.job_id}").status == 404
         assert bob.get(f"/api/jobs/{mine.job.job_id}/transcript.txt").status == 404

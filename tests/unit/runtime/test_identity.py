@@ -38,13 +38,15 @@ def test_all_that_changes_the_text_makes_another_work(options: EffectiveOptions)
     assert identity.plan(AUDIO_ID, AUDIO, options, "ada").work_id != identity.plan(AUDIO_ID, AUDIO, OPTIONS, "ada").work_id
 
 
-def test_owners_do_not_share_works_but_share_the_cut() -> None:
-    ada, bob = (identity.plan(AUDIO_ID, AUDIO, OPTIONS, owner) for owner in ("ada", "bob"))
-    assert ada.work_id != bob.work_id
-    assert ada.slice_id == bob.slice_id
+@pytest.mark.parametrize("shared", [False, True])
+def test_owners_share_works_decoded_audio_and_uploads_only_where_that_is_asked_for(shared: bool) -> None:
+    ada, bob = (identity.plan(AUDIO_ID, AUDIO, OPTIONS, owner, shared=shared) for owner in ("ada", "bob"))
+    assert (ada.work_id == bob.work_id) == (ada.slice_id == bob.slice_id) == shared
+    contents = [identity.content_id(AUDIO_ID, None if shared else owner) for owner in ("ada", "bob")]
+    assert (contents[0] == contents[1]) == shared
 
 
-def test_the_cut_depends_on_content_and_slicing_only() -> None:
+def test_the_cut_depends_on_content_owner_and_slicing_only() -> None:
     other = EffectiveOptions(ModelRef(name="other", revision="9"), DecodingOptions(language="pt"), OPTIONS.slicing)
     assert identity.plan(AUDIO_ID, AUDIO, other, "ada").slice_id == identity.plan(AUDIO_ID, AUDIO, OPTIONS, "ada").slice_id
     assert identity.slice_id(AUDIO_ID, SlicingOptions(max_chunk_s=10)) != identity.slice_id(AUDIO_ID, SlicingOptions())
