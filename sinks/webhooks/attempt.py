@@ -6,6 +6,7 @@ delivery log.
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -127,7 +128,7 @@ class Poster:
         except aiohttp.ClientConnectorError as error:
             if isinstance(error.os_error, AddressRefused):
                 return Answer("forbidden_address", str(error.os_error))
-            return Answer("unreachable", type(error.os_error).__name__)
+            return Answer("unreachable", _connection_problem(error.os_error))
         except (aiohttp.InvalidURL, ValueError) as error:  # ValueError: a host that cannot be written as IDNA, for one
             return Answer("bad_url", type(error).__name__)
         except (aiohttp.ClientError, OSError) as error:
@@ -147,6 +148,12 @@ def judge(status: int, retry_after: str | None, now: datetime, response: str = "
     if 400 <= status < 500 and status not in (408, 429):
         return Answer("refused", detail, status, response, after_s)
     return Answer("failed", detail, status, response, after_s)
+
+
+def _connection_problem(error: OSError) -> str:
+    """For people. Of a certificate also what is wrong with it."""
+    why = f": {error.verify_message}" if isinstance(error, ssl.SSLCertVerificationError) else ""
+    return f"{type(error).__name__}{why}"
 
 
 def _small(guard: Guard) -> Callable[[tuple[Any, ...]], socket.socket]:

@@ -1,15 +1,10 @@
 """Attempts and real receivers: what is sent, and what comes of it."""
 
-import contextlib
 import socket
-import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -82,13 +77,6 @@ def test_a_huge_answer_is_not_read(receiver: Receiver, objects: DirectoryStore) 
     answer = attempt(objects, receiver.url("/huge"))
     assert (answer.outcome, len(answer.response)) == ("delivered", PIECE_CHARACTERS)
     assert receiver.sent_bytes < 10_000_000  # what the buffers of two sockets take
-
-
-def test_an_untrusted_certificate_is_not_a_receiver(objects: DirectoryStore, tmp_path: Path) -> None:
-    with tls_server(tmp_path) as port:
-        answer = attempt(objects, f"https://127.0.0.1:{port}/")
-    assert answer.outcome == "unreachable"
-    assert answer.detail.startswith("SSLCertVerificationError")
 
 
 def test_a_server_without_tls_is_not_a_receiver(receiver: Receiver, objects: DirectoryStore) -> None:
@@ -190,29 +178,3 @@ def test_the_receiver_of_the_examples_accepts_what_is_sent_and_recognises_a_repe
     assert "  failed  " in failure
     assert "no_audio" in failure
     assert refused.startswith("rejected: ")
-
-
-@contextmanager
-def tls_server(folder: Path) -> Iterator[int]:
-    """A TLS server with a certificate of its own making; it only shakes hands."""
-    pem = str(folder / "own.pem")
-    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1", "-keyout", pem, "-out", pem]
-    subprocess.run(made, check=True, capture_output=True)  # the key and the certificate go into one file
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    with socket.create_server(("127.0.0.1", 0)) as plain, context.wrap_socket(plain, server_side=True) as server:
-        stopped = threading.Event()
-        thread = threading.Thread(target=_shake_hands, args=(server, stopped))
-        thread.start()
-        try:
-            yield server.getsockname()[1]
-        finally:
-            stopped.set()
-            socket.create_connection(server.getsockname()).close()
-            thread.join()
-
-
-def _shake_hands(server: ssl.SSLSocket, stopped: threading.Event) -> None:
-    while not stopped.is_set():
-        with contextlib.suppress(OSError):  # the sender breaks it off: that is the test
-            server.accept()[0].close()
