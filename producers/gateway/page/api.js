@@ -8,6 +8,7 @@ const KEY = "murmur-key";  // of sessionStorage: gone with the tab
 const SESSION = "api/browser-session";  // a cookie, with which the player and links may read
 const SESSION_MS = 30 * 60 * 1000;  // half of its life
 const UNAUTHORIZED = 401;
+const TIMEOUT_MS = 30000;  // a page whose requests never end shows what is long over
 let asking = null, renewing = 0;
 
 export class Failed extends Error {
@@ -23,20 +24,27 @@ export function headers() {
   return key ? { Authorization: "Bearer " + key } : {};
 }
 
-/** The response of a request that succeeded. Asks for a key if the server wants one. Throws Failed, or TypeError without a connection. */
-export async function send(path, options = {}) {
+/** The response of a request that succeeded. Asks for a key if the server wants one. `timeoutMs`: of each try, until its body has
+ *  arrived. Throws Failed, a TypeError without a connection, or a TimeoutError. */
+export async function send(path, { timeoutMs = null, ...options } = {}) {
   for (;;) {
     await asking;  // what would be refused like the request that has asked for a key
-    const sent = sessionStorage.getItem(KEY);
-    const response = await fetch(new URL(path, BASE), { ...options, headers: { ...headers(), ...options.headers } });
+    const sent = sessionStorage.getItem(KEY), signals = timeoutMs === null ? [] : [AbortSignal.timeout(timeoutMs)];
+    const signal = AbortSignal.any(options.signal ? [options.signal, ...signals] : signals);
+    const response = await fetch(new URL(path, BASE), { ...options, signal, headers: { ...headers(), ...options.headers } });
     if (response.ok) return response;
     if (response.status !== UNAUTHORIZED) throw new Failed(response.status, await problem(response));
     await signIn(sent);
   }
 }
 
-export async function request(path, options) {
-  return (await send(path, options)).json();
+/** The document of a response. Throws an error whose message is a sentence. */
+export async function request(path, { timeoutMs = TIMEOUT_MS, ...options } = {}) {
+  try { return await (await send(path, { timeoutMs, ...options })).json(); }
+  catch (error) {
+    if (error instanceof TypeError) throw new Error("The gateway cannot be reached.");
+    throw error.name === "TimeoutError" ? new Error("The gateway does not answer.") : error;
+  }
 }
 
 async function problem(response) {

@@ -29,6 +29,15 @@ export function setBar(outer, share) {
   if (outer.getAttribute("role") === "progressbar") outer.setAttribute("aria-valuenow", percent);
 }
 
+/** Downloads what is in memory. */
+export function saveAs(content, filename) {
+  const link = make("a");
+  link.href = URL.createObjectURL(content);
+  link.download = filename;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+}
+
 /** Sets text only if it differs, so that a live region announces changes alone. */
 export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;

@@ -10,25 +10,42 @@ import { Search } from "./search.js";
 import { Strip } from "./strip.js";
 import { Task } from "./task.js";
 import { Transcript } from "./transcript.js";
-import { Uploads } from "./upload.js";
+import { Uploads } from "./uploads.js";
+
+const READY_MS = 4000;
 
 const jobs = new JobList(go);
 const options = new Options();
-const uploads = new Uploads(options, go);
+const uploads = new Uploads(options, accepted);
 const player = new Player();
 const transcript = new Transcript(player, () => search.highlight());
 const search = new Search(transcript);
 const task = new Task({ player, transcript, search, uploads, onChoose: go, onChanged: () => refresh() });
 const strip = new Strip();
-new Recorder(file => uploads.send(file));
+const recorder = new Recorder(file => uploads.send([file], { isRecorded: true }));
+let isShownUnasked = false;  // the job of an upload, which nobody has touched since
 
 /** Chooses a job; the browser's own back button returns to the one before. */
 function go(id) {
-  history.pushState(null, "", id ? "#" + id : location.pathname + location.search);
+  show(id, "pushState");
+}
+
+/** A file has become a job: it is shown, unless that would take the reader away from something. */
+function accepted(id, { isSingle, isAsked }) {
+  if (isAsked) return go(id);
+  const isReading = location.hash !== "" && !isShownUnasked;
+  if (!isSingle || isReading || player.isPlaying || recorder.isRecording) return refresh();
+  show(id, isShownUnasked ? "replaceState" : "pushState");
+  isShownUnasked = true;
+}
+
+function show(id, change) {
+  history[change](null, "", id ? "#" + id : location.pathname + location.search);
   choose();
 }
 
 function choose() {
+  isShownUnasked = false;
   const id = location.hash.slice(1);
   document.body.classList.toggle("reading", id !== "");
   jobs.choose(id);
@@ -43,8 +60,8 @@ function refresh() {
 
 async function showReady() {
   let text = "ready", yes = true;
-  try { await request("readyz"); }
-  catch (error) { yes = false; text = error.status ? error.message : "the gateway cannot be reached"; }
+  try { await request("readyz", { timeoutMs: READY_MS }); }
+  catch (error) { yes = false; text = error.message; }
   $("ready").className = yes ? "ready yes" : "ready";
   say($("ready").querySelector("span"), text);
 }
@@ -56,6 +73,7 @@ async function repeat(work, everyMs) {
   }
 }
 
+for (const type of ["pointerdown", "keydown", "wheel"]) $("task").addEventListener(type, () => { isShownUnasked = false; }, { passive: true });
 $("back").onclick = () => go("");
 window.onpopstate = choose;
 document.addEventListener("keydown", event => {

@@ -15,8 +15,13 @@ export class Recorder {
         ? "This browser cannot record."
         : "Recording needs https, or this page at localhost: browsers give no other page the microphone.");
     }
-    $("record").onclick = () => this.recorder ? this.end(true) : this.begin();
+    $("record").onclick = () => this.isRecording ? this.end(true) : this.begin();
     $("discard").onclick = () => this.end(false);
+    addEventListener("beforeunload", event => { if (this.isRecording) event.preventDefault(); });
+  }
+
+  get isRecording() {
+    return this.recorder !== null;
   }
 
   async begin() {

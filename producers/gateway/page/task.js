@@ -2,7 +2,7 @@
 
 import { ASYNC, BASE, request, send } from "./api.js";
 import { ask } from "./dialog.js";
-import { $, button, make, say, setBar } from "./elements.js";
+import { $, button, make, saveAs, say, setBar } from "./elements.js";
 import { emptiness, linesOf, plainText, rawOf } from "./lines.js";
 import { watch } from "./live.js";
 import { fileName, forget, names, setFileName } from "./names.js";
@@ -84,7 +84,7 @@ export class Task {
   /** The same file once more, with the options of the form and another track. */
   async again(track) {
     const status = this.status, audio = await (await send(`api/jobs/${status.task_id}/audio`)).blob();
-    this.uploads.send(new File([audio], status.filename.split("/").pop()), { track: String(track.index) });
+    this.uploads.send([new File([audio], status.filename.split("/").pop())], { fields: { track: String(track.index) }, isAsked: true });
   }
 
   showNotes(warnings) {
@@ -194,17 +194,9 @@ function download(label, path, filename) {
   const item = link(label, path, filename);
   item.firstChild.onclick = event => {
     event.preventDefault();
-    save(path, filename).catch(error => say($("about"), error.message));
+    send(path).then(response => response.blob()).then(content => saveAs(content, filename)).catch(error => say($("about"), error.message));
   };
   return item;
-}
-
-async function save(path, filename) {
-  const link = make("a"), content = await (await send(path)).blob();
-  link.href = URL.createObjectURL(content);
-  link.download = filename;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
 }
 
 function act(label, kind, run) {

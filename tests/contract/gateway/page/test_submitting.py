@@ -61,7 +61,7 @@ def test_a_file_that_is_refused_is_said_with_the_reason(gateway: RunningGateway,
     with visiting(browser, home(gateway), expected=["400"]) as page:
         page.get_by_label("Choose audio or video files").set_input_files(empty)
         expect(page.get_by_text("is empty")).to_be_visible()
-        page.get_by_role("button", name="Stop sending empty.wav").click()
+        page.get_by_role("button", name="Dismiss empty.wav").click()
         expect(page.get_by_text("is empty")).to_have_count(0)
 
 
