@@ -12,7 +12,7 @@ from runtime.models.catalogue import Model
 from runtime.objects import ObjectStore, keys
 from runtime.probe import Probe
 from runtime.settings import Settings
-from runtime.work_folders import WorkFolders
+from runtime.work_folders import CHUNK_RESULTS, WorkFolders
 from schemas.record import ObjectRef
 
 
@@ -39,7 +39,7 @@ class Resources:
     @property
     def chunk_results(self) -> WorkFolders:
         """Of unfinished works; a real broker has them in its topics."""
-        return WorkFolders(self.local_state and self.local_state / "chunk-results")
+        return WorkFolders(self.local_state and self.local_state / CHUNK_RESULTS)
 
     def keep_large(self, name: str, value: bytes) -> ObjectRef:
         """Stores what is too large for a dead letter. Blocks; raises StoreUnavailable. Writing again overwrites with the same."""

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from runtime.objects import StoreUnavailable
 
+CHUNK_RESULTS = "chunk-results"  # below the data directory
+
 
 class WorkFolders:
     """From any thread; the root belongs to one process. Without a root there are no folders."""

@@ -8,12 +8,13 @@ lag. So are those of dropped files whose result files are missing, which are the
 that are not settled (`webhooks.py`).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from murmur.dev import last_day
 from murmur.dev.webhooks import undelivered
@@ -22,10 +23,11 @@ from runtime.kafka.embedded import EmbeddedBroker
 from runtime.kafka.messages import Output
 from runtime.kafka.writer import Writer
 from runtime.logs import get_logger
-from runtime.objects import NotFound, ObjectStore
+from runtime.objects import NotFound, ObjectStore, StoreUnavailable
 from runtime.objects.store import BadKey
 from runtime.objects.transcripts import Transcripts
 from runtime.settings import Settings
+from runtime.work_folders import CHUNK_RESULTS, WorkFolders
 from schemas.cache import CLEARED, CacheEntry
 from schemas.codec import Undecodable
 from schemas.jobs import TERMINAL, CancelRequested, JobChanged, JobRequested
@@ -52,11 +54,11 @@ class Remembered:
 
 def remember(broker: EmbeddedBroker, settings: Settings, objects: ObjectStore, served: Sequence[ModelRef]) -> Remembered:
     """Called before the stages start. Blocks. Unfinished jobs for models that are not `served` any more will fail."""
-    from producers.gateway.view.database import ViewDamaged
     from producers.gateway.view.view import View, view_path
     from sinks.retention import stage as retention
 
     if not _has_content(view_path(settings)):
+        _keep_results(settings, set())
         retention.fill(settings)
         return Remembered()
     kafka = broker.kafka()
@@ -64,14 +66,10 @@ def remember(broker: EmbeddedBroker, settings: Settings, objects: ObjectStore, s
     view = View(view_path(settings), embedded=True)
     try:
         _open(view)
-        try:
-            known, unfinished = list(view.jobs.records()), list(view.jobs.unfinished())
-        except ViewDamaged:
-            view.open()  # the last copy of it
-            known, unfinished = list(view.jobs.records()), list(view.jobs.unfinished())
+        known, unfinished = _jobs(view)
         endpoints = list(view.webhooks.registered())
         letters = list(view.letters.unsettled())
-        _forget(view, known, settings, objects)
+        forgotten = _forget(view, known, settings, objects)
         rewrites = list(_rewrites(view, known, settings, objects))
         webhooks = list(undelivered(view.webhooks, known))
         noted = {note.job.job_id for note in view.jobs.notes()}
@@ -79,6 +77,8 @@ def remember(broker: EmbeddedBroker, settings: Settings, objects: ObjectStore, s
         cleared_at = view.cache.all_cleared_at
     finally:
         view.close()
+    listed = [job.work_id for job in known if job.job.job_id not in forgotten]
+    _keep_results(settings, {*listed, *(requested.work.work_id for requested, _ in unfinished)})
     retention.fill(settings, known, [requested for requested, _ in unfinished], cached)
     ended = _send(writer, _memories(broker, known, settings.ended_jobs_s))
     _send(writer, _cache(broker, cached, cleared_at))
@@ -94,12 +94,31 @@ def remember(broker: EmbeddedBroker, settings: Settings, objects: ObjectStore, s
     return Remembered((*requests, *webhooks), tuple(job.dropped for job in jobs if job.dropped is not None))
 
 
-def _forget(view: "View", jobs: Sequence[JobChanged], settings: Settings, objects: ObjectStore) -> None:
-    """What the coordinator would forget at once, and the notes of drops whose files are no longer there."""
+def _jobs(view: "View") -> tuple[list[JobChanged], list[tuple[JobRequested, CancelRequested | None]]]:
+    """The last record of each, and the unfinished ones."""
+    from producers.gateway.view.database import ViewDamaged
+
+    try:
+        return list(view.jobs.records()), list(view.jobs.unfinished())
+    except ViewDamaged:
+        view.open()  # the last copy of it
+        return list(view.jobs.records()), list(view.jobs.unfinished())
+
+
+def _forget(view: "View", jobs: Sequence[JobChanged], settings: Settings, objects: ObjectStore) -> set[UUID]:
+    """What the coordinator would forget at once, which is returned, and the notes of drops whose files are no longer there."""
     before = datetime.now(UTC) - timedelta(seconds=settings.ended_jobs_s)
-    if settings.retention_jobs_s:
-        view.forget(str(job.job.job_id) for job in jobs if job.state in TERMINAL and job.changed_at < before)
+    old = {job.job.job_id for job in jobs if job.state in TERMINAL and job.changed_at < before}
+    forgotten = old if settings.retention_jobs_s else set[UUID]()
+    view.forget(map(str, forgotten))
     view.remove_notes(job.job.job_id for job in list(view.jobs.notes()) if not _is_there(objects, job.job.dropped))
+    return forgotten
+
+
+def _keep_results(settings: Settings, work_ids: Set[str]) -> None:
+    """Of the chunks of other works: their jobs are forgotten here, so that the coordinator has no occasion to delete them."""
+    with suppress(StoreUnavailable):  # the next start tries again
+        WorkFolders(settings.data_dir / CHUNK_RESULTS).keep_only(work_ids)
 
 
 def request_again(broker: EmbeddedBroker, outputs: Sequence[Output]) -> None:

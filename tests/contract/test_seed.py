@@ -16,6 +16,7 @@ from runtime.kafka.follower import Follower
 from runtime.kafka.messages import Partition, Received
 from runtime.objects.transcripts import Transcripts
 from runtime.settings import Settings
+from runtime.work_folders import CHUNK_RESULTS, WorkFolders
 from schemas import codec
 from schemas.cache import CLEARED, CacheCleared, CacheEntry
 from schemas.jobs import CancelRequested, JobRequested
@@ -173,3 +174,23 @@ def test_dead_letters_that_wait_are_on_their_topic_again(settings: Settings) -> 
     with EmbeddedBroker() as broker:
         seed.remember(broker, settings, objects, [SERVED])
         assert deadletters.read(broker.kafka()) == [waiting]
+
+
+def test_results_of_chunks_stay_only_as_long_as_a_job_of_their_work_is_listed(settings: Settings) -> None:
+    """Also when the jobs are forgotten while `murmur dev` does not run, and no coordinator deletes them."""
+    failed, old = (changed("FAILURE").model_copy(update={"work_id": each * 64}) for each in "ab")
+    old = old.model_copy(update={"changed_at": datetime.now(UTC) - timedelta(seconds=settings.ended_jobs_s + 60)})
+    with closing(View(view_path(settings))) as view:
+        view.open()
+        partition = Partition(JOBS.name, 0)
+        for place, job in enumerate((failed, old)):
+            view.apply([Received(partition, place, None, codec.encode(job), event=job)], {partition: place + 1})
+    kept = WorkFolders(settings.data_dir / CHUNK_RESULTS)
+    for work_id in (WORK_ID, failed.work_id, old.work_id, "f" * 64):
+        kept.open(work_id)
+        (settings.data_dir / CHUNK_RESULTS / work_id / "0-1.json").write_text("what was said")
+    objects = store_of(settings)
+    objects.create()
+    with EmbeddedBroker() as broker:
+        seed.remember(broker, settings, objects, [SERVED])
+    assert {folder.name for folder in (settings.data_dir / CHUNK_RESULTS).iterdir()} == {WORK_ID, failed.work_id}
