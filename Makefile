@@ -11,7 +11,7 @@ PYTESTS ?= 4
 # Our own modules are compiled once too (scripts/setup.sh).
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo dev wheel test models services services-stop chaos unit check fix generate lock bench clean
+.PHONY: help setup demo dev wheel test models services services-stop chaos unit check types lint rules fix generate lock bench clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,10 +53,17 @@ unit: setup ## only the fast tests
 	@$(BIN)/python -m pytest tests/unit
 
 check: setup ## ruff, format, mypy strict, dead code, import directions, limits, generated files
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync types lint rules
+
+types: setup
+	@$(BIN)/mypy
+
+lint: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
-	@$(BIN)/mypy
 	@$(BIN)/vulture
+
+rules: setup
 	@$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py tests/test_deployment.py tests/test_monitoring.py
 
 fix: setup ## let ruff fix what it can

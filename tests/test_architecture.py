@@ -8,7 +8,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -36,15 +36,19 @@ ALL_CODE = SOURCES + sorted(
 )
 
 
-@cache
-def tree(file: Path) -> ast.Module:
-    return ast.parse(file.read_text(), str(file))
-
-
 def name(file: Path) -> str:
     """The module's dotted name."""
     parts = file.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+BY_NAME = {name(file): file for file in SOURCES}
+WITHOUT_MODELS = [file for file in SOURCES if not name(file).startswith(("processors.slicer", "processors.transcriber"))]
+
+
+@cache
+def tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(), str(file))
 
 
 def imported(node: ast.AST) -> list[str]:
@@ -84,28 +88,33 @@ def top(dotted: str) -> str:
 
 def closure(start: str) -> set[str]:
     """Every module of ours and top-level package of others that importing `start` loads."""
-    files = {name(file): file for file in SOURCES}
     todo, seen, foreign = [start], set[str](), set[str]()
     while todo:
         module = todo.pop()
-        if module in seen or module not in files:
+        if module in seen or module not in BY_NAME:
             continue
         seen.add(module)
         parents = [module.rsplit(".", depth)[0] for depth in range(1, module.count(".") + 1)]
-        found = imports_at_load(files[module])
+        found = imports_at_load(BY_NAME[module])
         foreign |= {top(dotted) for dotted in found if top(dotted) not in MAY_IMPORT}
         todo += [*parents, *found]
     return seen | foreign
+
+
+def violations(files: Iterable[Path], found: Callable[[Path], set[str]]) -> dict[str, set[str]]:
+    """Of a rule, by module. One test for all files: one for each would be thousands, which take longer than what they check."""
+    return {name(file): wrong for file in files if (wrong := found(file))}
 
 
 def test_there_is_source_to_check() -> None:
     assert {name(file).partition(".")[0] for file in SOURCES} == set(MAY_IMPORT)
 
 
-@pytest.mark.parametrize("file", SOURCES, ids=name)
-def test_imports_run_one_way(file: Path) -> None:
-    ours = {dotted for dotted in imports(file) if top(dotted) in MAY_IMPORT}
-    assert {dotted for dotted in ours if top(dotted) not in MAY_IMPORT[top(name(file))]} == set()
+def test_imports_run_one_way() -> None:
+    def wrong(file: Path) -> set[str]:
+        return {dotted for dotted in imports(file) if top(dotted) in MAY_IMPORT.keys() - MAY_IMPORT[top(name(file))]}
+
+    assert violations(SOURCES, wrong) == {}
 
 
 @pytest.mark.parametrize("depth", [2, 9], ids=["packages", "modules"])
@@ -121,43 +130,47 @@ def test_nothing_imports_itself_through_others(depth: int) -> None:
     TopologicalSorter(arrows).prepare()  # raises CycleError, which names the circle
 
 
-@pytest.mark.parametrize("file", [file for file in SOURCES if top(name(file)) in ("schemas", "runtime")], ids=name)
-def test_shared_modules_do_not_refer_to_stages_by_name(file: Path) -> None:
-    strings = {node.value for node in ast.walk(tree(file)) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    assert {text for text in strings if re.fullmatch(r"(producers|processors|sinks|murmur)(\.\w+)+", text)} == set()
+def test_shared_modules_do_not_refer_to_stages_by_name() -> None:
+    def named(file: Path) -> set[str]:
+        strings = {node.value for node in ast.walk(tree(file)) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+        return {text for text in strings if re.fullmatch(r"(producers|processors|sinks|murmur)(\.\w+)+", text)}
+
+    assert violations([file for file in SOURCES if top(name(file)) in ("schemas", "runtime")], named) == {}
 
 
-@pytest.mark.parametrize("file", SOURCES, ids=name)
-def test_only_the_settings_read_the_environment(file: Path) -> None:
-    if name(file) in ("runtime.settings", "runtime.client_settings"):
-        return
-    reads = [node for node in ast.walk(tree(file)) if isinstance(node, ast.Attribute) and node.attr in ("environ", "environb")]
-    calls = [node for node in ast.walk(tree(file)) if isinstance(node, ast.Attribute) and node.attr in ("getenv", "putenv")]
-    assert [ast.unparse(node) for node in reads + calls] == []
-    assert imports(file).isdisjoint({"os.environ", "os.getenv", "pydantic_settings"})
+def test_only_the_settings_read_the_environment() -> None:
+    attributes, modules = {"environ", "environb", "getenv", "putenv"}, {"os.environ", "os.getenv", "pydantic_settings"}
+
+    def reads(file: Path) -> set[str]:
+        used = {node.attr for node in ast.walk(tree(file)) if isinstance(node, ast.Attribute)}
+        return (used & attributes) | (imports(file) & modules)
+
+    assert violations(SOURCES, reads).keys() == {"runtime.settings", "runtime.client_settings"}
 
 
-@pytest.mark.parametrize("file", SOURCES, ids=name)
-def test_model_libraries_are_imported_by_slicer_and_transcriber_only(file: Path) -> None:
-    if name(file).startswith(("processors.slicer", "processors.transcriber")):
-        return
-    assert {dotted for dotted in imports_at_load(file) if top(dotted) in ML} == set()
+def test_model_libraries_are_imported_by_slicer_and_transcriber_only() -> None:
+    def imports_ml(file: Path) -> set[str]:
+        return {dotted for dotted in imports_at_load(file) if top(dotted) in ML}
+
+    assert violations(WITHOUT_MODELS, imports_ml) == {}
 
 
-@pytest.mark.parametrize("file", SOURCES, ids=name)
-def test_importing_any_other_module_loads_no_model_library(file: Path) -> None:
-    if name(file).startswith(("processors.slicer", "processors.transcriber")):
-        return
-    assert closure(name(file)).isdisjoint(ML)
+def test_importing_any_other_module_loads_no_model_library() -> None:
+    assert violations(WITHOUT_MODELS, lambda file: closure(name(file)) & ML) == {}
 
 
-@pytest.mark.parametrize("file", SOURCES, ids=name)
-def test_kafka_and_s3_clients_stay_in_their_places(file: Path) -> None:
-    libraries = {top(dotted) for dotted in imports(file)}
-    if not name(file).startswith(("runtime.kafka", "sinks.metrics")):
-        assert libraries.isdisjoint({"confluent_kafka", "aiokafka", "faust"})
-    if not name(file).startswith("runtime.objects"):
-        assert libraries.isdisjoint({"boto3", "botocore"})
+@pytest.mark.parametrize(
+    ("places", "clients"),
+    [
+        (("runtime.kafka", "sinks.metrics"), {"confluent_kafka", "aiokafka", "faust"}),
+        (("runtime.objects",), {"boto3", "botocore"}),
+    ],
+    ids=["kafka", "s3"],
+)
+def test_clients_stay_in_their_places(places: tuple[str, ...], clients: set[str]) -> None:
+    users = violations(SOURCES, lambda file: {top(dotted) for dotted in imports(file)} & clients)
+    assert users
+    assert [module for module in users if not module.startswith(places)] == []
 
 
 def test_the_command_line_loads_nothing_slow() -> None:
@@ -169,17 +182,21 @@ def test_the_command_line_loads_nothing_slow() -> None:
     assert loaded.isdisjoint(SLOW_TO_IMPORT)
 
 
-@pytest.mark.parametrize("file", ALL_CODE, ids=name)
-def test_modules_have_a_docstring_and_are_short(file: Path) -> None:
-    assert ast.get_docstring(tree(file)), "a module opens with what it is, what feeds it, what it feeds"
-    assert len(file.read_text().splitlines()) <= MODULE_MAX_LINES
+def test_a_module_opens_with_what_it_is_what_feeds_it_and_what_it_feeds() -> None:
+    assert [name(file) for file in ALL_CODE if not ast.get_docstring(tree(file))] == []
 
 
-@pytest.mark.parametrize("file", ALL_CODE, ids=name)
-def test_functions_stay_short(file: Path) -> None:
-    functions = [node for node in ast.walk(tree(file)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    lengths = {node.name: (node.end_lineno or 0) - node.lineno + 1 for node in functions}
-    assert {function: length for function, length in lengths.items() if length > FUNCTION_MAX_LINES} == {}
+def test_modules_stay_short() -> None:
+    lengths = {name(file): len(file.read_text().splitlines()) for file in ALL_CODE}
+    assert {module: length for module, length in lengths.items() if length > MODULE_MAX_LINES} == {}
+
+
+def test_functions_stay_short() -> None:
+    def long(file: Path) -> set[str]:
+        functions = [node for node in ast.walk(tree(file)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+        return {node.name for node in functions if (node.end_lineno or 0) - node.lineno + 1 > FUNCTION_MAX_LINES}
+
+    assert violations(ALL_CODE, long) == {}
 
 
 def test_nothing_tracked_names_a_machine_or_a_package_mirror() -> None:
