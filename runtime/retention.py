@@ -121,6 +121,12 @@ def upload_reuse_s(settings: Settings) -> float:
     return min(REUSE_MAX_S, settings.retention_uploads_s / 2 or REUSE_MAX_S)
 
 
+def cache_bytes(settings: Settings) -> int:
+    """Most bytes of transcripts that the cache may keep; 0: no limit. Not more than of all transcripts together: those that the
+    cache names are not removed, so it is the cache that has to let the oldest go."""
+    return min(filter(None, (settings.cache_bytes, settings.retention_transcripts_bytes)), default=0)
+
+
 def promises_s(settings: Settings) -> int:
     """How long the promise of a direct upload is kept: until its file can neither be uploaded nor be found by the reconciler."""
     return settings.direct_upload_expiry_s + settings.reconcile_lookback_s

@@ -29,7 +29,10 @@ class RetentionSettings(BaseModel):
         30 * DAY_S, ge=0, description="how long a transcript is kept in the work bucket after its last use; 0: no limit"
     )
     retention_transcripts_bytes: int = Field(
-        0, ge=0, description="most bytes of transcripts, except of unfinished jobs and of the cache; 0: no limit"
+        0,
+        ge=0,
+        description="most bytes of transcripts, except of unfinished jobs: those that the cache does not have go first, and it "
+        "keeps no more than this either; 0: no limit",
     )
     retention_dead_letters_s: int = Field(
         30 * DAY_S, ge=0, description="how long values are kept that are too large for a dead letter; 0: no limit"
@@ -42,4 +45,10 @@ class RetentionSettings(BaseModel):
         ge=0,
         description="how long after its end a job is listed; then its records are deleted. Not before MURMUR_JOB_MEMORY_S; "
         "0: no limit",
+    )
+    retention_jobs_count: int = Field(
+        0,
+        ge=0,
+        description="most ended jobs that are listed: of more, the oldest go before MURMUR_RETENTION_JOBS_S, but not before "
+        "MURMUR_JOB_MEMORY_S; 0: no limit",
     )

@@ -8,6 +8,7 @@ from math import ceil, inf
 from typing import Literal
 
 from processors.coordinator.cache import CacheTable
+from runtime.retention import cache_bytes
 from runtime.settings import Settings
 from schemas.cache import CacheEntry
 from schemas.jobs import JobRequested
@@ -37,7 +38,7 @@ class CachePolicy:
             settings.cache_ttl_s,
             settings.cache_failures_s,
             settings.cache_entries,
-            settings.cache_bytes,
+            cache_bytes(settings),
         )
 
     def keeps(self, reason: str) -> bool:

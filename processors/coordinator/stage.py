@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from math import ceil
 
 from processors.coordinator import correction, forgetting, job_log
 from processors.coordinator.cache_policy import CachePolicy
@@ -106,7 +107,8 @@ class Coordinator:
     def _forget(self, partition: int, now: datetime) -> list[Output]:
         """Deletes a few jobs that ended long ago from the tables of a partition."""
         tables, settings = self._tables[partition], self._settings
-        changes = tables.forgotten(now, settings.ended_jobs_s)
+        most = ceil(settings.retention_jobs_count / (self._cache.partitions or len(self._tables)))
+        changes = tables.forgotten(now, settings.ended_jobs_s, most=most, least_s=settings.job_memory_s)
         outputs = list(forgetting.tombstones(tables, changes)) if settings.retention_jobs_s else []
         for output in outputs:
             if output.topic == REVOCATIONS:

@@ -107,10 +107,15 @@ class Tables:
     def jobs_waiting(self, work_id: str) -> Iterable[tuple[str, Job]]:
         return self.waiting.get(work_id, {}).items()
 
-    def forgotten(self, now: datetime, job_memory_s: float) -> list[Change]:
-        """Deletions of jobs that ended longer ago. A few at a time, since it is called for every event."""
-        oldest = islice(self.ended.items(), EXPIRED_MAX)
-        return [Change("jobs", job_id, None) for job_id, at in oldest if (now - at).total_seconds() > job_memory_s]
+    def forgotten(self, now: datetime, job_memory_s: float, *, most: int = 0, least_s: float = 0.0) -> list[Change]:
+        """Deletions of jobs that ended longer ago. A few at a time, since it is called for every event. `most`: of more than so
+        many the oldest go before that, but not before `least_s`; 0: no limit."""
+        surplus = len(self.ended) - most if most else 0
+        found: list[Change] = []
+        for place, (job_id, at) in enumerate(islice(self.ended.items(), EXPIRED_MAX)):
+            if (now - at).total_seconds() > (least_s if place < surplus else job_memory_s):
+                found.append(Change("jobs", job_id, None))
+        return found
 
 
 def _span(text: str) -> Span:

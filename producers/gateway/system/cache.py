@@ -23,6 +23,7 @@ from producers.gateway.jobs.lookup import JobLookup
 from producers.gateway.system.clearing import Clearing
 from producers.gateway.view.database import ViewUnavailable
 from producers.gateway.view.view import View
+from runtime.retention import cache_bytes
 from runtime.settings import Settings
 
 LATEST_S = 10.0  # the view counts its jobs for this, which takes tens of milliseconds where there are 100,000
@@ -55,7 +56,7 @@ class CacheFigures:
             "size": size.entries,
             "max_size": settings.cache_entries or None,
             "bytes": size.size_bytes,
-            "max_bytes": settings.cache_bytes or None,
+            "max_bytes": cache_bytes(settings) or None,
             "hits": hits,
             "misses": misses,
             "hit_rate": round(hits / (hits + misses), 4) if hits + misses else None,

@@ -124,7 +124,12 @@ class Database:
     def release(self) -> bool:
         """Makes the file smaller by what was deleted, a few pages at a time. Whether there is more. Raises ViewUnavailable."""
         with self._writing, self._translated():
-            return self._writer is not None and free_pages.release(self._writer, FREE_PAGES_MAX)
+            if self._writer is None:
+                return False
+            is_more = free_pages.release(self._writer, FREE_PAGES_MAX)
+            if not is_more:
+                self._writer.execute("PRAGMA wal_checkpoint")  # until then only the log says that the file is smaller
+            return is_more
 
     def read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """A few rows by an index. Raises ViewUnavailable."""

@@ -7,6 +7,7 @@ import pytest
 
 from processors.coordinator.cache import CacheTable
 from processors.coordinator.cache_policy import CachePolicy
+from runtime.settings import Settings
 from schemas.cache import CLEARED, CacheEntry
 from schemas.jobs import JobRequested
 from schemas.record import Failure
@@ -97,6 +98,11 @@ def test_the_least_recently_used_of_all_partitions_is_evicted_first() -> None:
 def test_bytes_are_limited_too() -> None:
     assert Partitions(2, 6).evicted(CachePolicy(size_bytes=350)) == [(0, 0), (1, 1), (0, 2)]
     assert Partitions(2, 6).evicted(CachePolicy(size_bytes=600)) == []
+
+
+@pytest.mark.parametrize(("cache", "transcripts", "limit"), [(0, 0, 0), (7, 0, 7), (0, 5, 5), (7, 5, 5), (5, 7, 5)])
+def test_the_cache_keeps_no_more_bytes_than_all_transcripts_may_have(cache: int, transcripts: int, limit: int) -> None:
+    assert CachePolicy.of(Settings(cache_bytes=cache, retention_transcripts_bytes=transcripts)).size_bytes == limit
 
 
 def test_a_process_with_half_of_the_partitions_has_half_of_the_limit() -> None:

@@ -9,6 +9,7 @@ from processors.coordinator.entries import JobState
 from processors.coordinator.forgetting import tombstones
 from processors.coordinator.tables import Tables
 from runtime.kafka.messages import Output
+from runtime.setting_types import DAY_S
 from runtime.settings import Settings
 from schemas.topics import JOBS, JOBS_CHANGELOG, REVOCATIONS
 from tests.unit.processors.coordinator.test_decide import SPANS, closed, requested, work
@@ -68,6 +69,27 @@ def age(stage: Stage, days: int) -> None:
     tables = stage.coordinator._tables[0]
     for job_id in tables.ended:
         tables.ended[job_id] -= timedelta(days=days)
+
+
+def test_of_too_many_jobs_the_oldest_are_forgotten_once_they_are_no_longer_remembered(stage: Stage) -> None:
+    stage.coordinator._settings = Settings(work_bucket="work", job_memory_s=14 * DAY_S, retention_jobs_count=1)
+    tables = ended(stage)
+    stage.see(requested("two"))
+    age(stage, 13)
+    assert idle(stage) == []
+    age(stage, 2)
+    assert [key for topic, key, _ in idle(stage) if topic == JOBS.name] == [JOB_ID]
+    assert list(tables.ended) == [str(requested("two").job.job_id)]
+    assert idle(stage) == []
+
+
+def test_each_partition_has_its_share_of_the_jobs(stage: Stage) -> None:
+    stage.coordinator._settings = Settings(work_bucket="work", retention_jobs_count=8)
+    stage.coordinator._cache.partitions = 8
+    ended(stage)
+    stage.see(requested("two"))
+    age(stage, 15)
+    assert [key for topic, key, _ in idle(stage) if topic == JOBS.name] == [JOB_ID]
 
 
 def test_results_of_chunks_that_wait_for_a_retry_go_with_their_job(stage: Stage) -> None:

@@ -33,8 +33,8 @@ SPAN = (0, 16_000)
 class Installation(Bench):
     """A coordinator with one partition, a gateway's view and the retention stage, on one clock."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        super().__init__(folder, **settings)
         self.view = View(folder / "view.sqlite3", notes_s=self.settings.ended_jobs_s)
         self.view.open()
         self.view.follow("cluster")
@@ -165,3 +165,22 @@ def test_many_jobs_leave_nothing(installation: Installation) -> None:
     view, ledger = pages(installation)
     assert view <= empty[0] + FREE_PAGES_MAX
     assert ledger <= empty[1]
+
+
+def test_a_limit_of_transcripts_makes_the_cache_let_the_oldest_go(tmp_path: Path) -> None:
+    first = Installation(tmp_path / "first")
+    first.run_jobs(range(1), 1)
+    (size_bytes,) = (info.size_bytes for info in first.store.list(first.settings.work_bucket, keys.TRANSCRIPTS))
+    installation = Installation(tmp_path / "second", retention_transcripts_bytes=3 * size_bytes)
+    installation.run_jobs(range(5), 24)
+    assert len(installation.tables.cache) == 5
+    installation.now += DAY
+    installation.expire()
+    installation.sweep()
+    kept = [digest(number) for number in (2, 3, 4)]
+    assert list(installation.tables.cache) == kept
+    found = {info.key for info in installation.store.list(installation.settings.work_bucket, keys.TRANSCRIPTS)}
+    assert found == {keys.transcript_key(work_id) for work_id in kept}
+    for each in (first, installation):
+        each.view.close()
+        each.close()
