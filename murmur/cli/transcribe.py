@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -65,18 +64,19 @@ def transcribe(
     from murmur.cli.plan import Plan
     from murmur.cli.results import Results, Written
     from murmur.cli.sources import Sources
+    from murmur.cli.working_folders import working_folder
 
     names = _formats(formats or ("txt" if out is None and files == [options.STDIN] else DEFAULT_FORMATS))
     if "words" in names:  # a file of words needs their times
         fields = {**fields, "words": "true"}
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        with tempfile.TemporaryDirectory(prefix="murmur-", ignore_cleanup_errors=True) as data, Written(_record()) as written:
+        with working_folder() as data, Written(_record()) as written:
             results = Results(written, names, force)
             plan = Plan(results, _ask if _can_ask(files) else None)
-            stdin = Path(data) / "stdin"
+            stdin = data / "stdin"
             plan.add(Sources(out, recursive, stdin, plan.refuse).find(files))
-            failed = _transcribe(plan, results, fields, _settings(Path(data), model, plan, stdin)) + len(plan.problems)
+            failed = _transcribe(plan, results, fields, _settings(data, model, plan, stdin)) + len(plan.problems)
             if written.error is not None:
                 typer.echo(f"the results cannot be recorded, so a later run will not recognise them: {written.error}", err=True)
     except KeyboardInterrupt:
