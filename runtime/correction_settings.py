@@ -43,7 +43,7 @@ class CorrectionSettings(BaseModel):
     )
     corrector_languages: str = Field("", description="languages that are sent to it: codes separated by commas; empty: all")
     corrector_owners: str = Field("", description="owners whose texts are sent to it, separated by commas; empty: all")
-    correction_cache_s: int = Field(30 * 86_400, ge=0, description="how long its answers are reused; 0: never")
+    correction_cache_s: int = Field(30 * 86_400, ge=0, description="how long its answers are kept and reused; 0: not at all")
 
     @property
     def corrects(self) -> bool:

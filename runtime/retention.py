@@ -22,7 +22,7 @@ MARGIN_S = 600.0  # nothing younger is removed, but temporary files: what names 
 class Kind:
     """`prefixes`: of keys in the work bucket. `age`, `size`: names of settings, 0 for no limit. `since`: what the age counts
     from. `failed_age`: the same for what a failed job can be retried with. `is_by_age_alone`: no job and no entry of the cache
-    keeps it longer, so a lifecycle rule of the store may remove it, too."""
+    keeps it longer, so a lifecycle rule of the store may remove it, too. `keeps_none_at_0`: an age of 0 is no age."""
 
     name: KindName
     what: str
@@ -32,6 +32,12 @@ class Kind:
     size: str | None = None
     failed_age: str | None = None
     is_by_age_alone: bool = False
+    keeps_none_at_0: bool = False
+
+    def age_s(self, settings: Settings) -> int | None:
+        """None: no limit."""
+        age_s: int = getattr(settings, self.age)
+        return age_s if age_s or self.keeps_none_at_0 else None
 
 
 KINDS: tuple[Kind, ...] = (
@@ -71,10 +77,12 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "corrections",
         "answers of the corrector's model",
-        "when it was written",
+        "when it was written; a setting of 0 keeps none",
         "correction_cache_s",
         (keys.CORRECTION_CACHE,),
+        "retention_corrections_bytes",
         is_by_age_alone=True,
+        keeps_none_at_0=True,
     ),
     Kind(
         "dead_letters",
@@ -107,7 +115,7 @@ class Limits:
         def limit(name: str | None) -> int | None:
             return (getattr(settings, name) or None) if name is not None else None
 
-        age_s = limit(kind.age)
+        age_s = kind.age_s(settings)
         failed_s = limit(kind.failed_age) if kind.failed_age is not None else age_s
         least_s = 0.0 if kind.name == "temporary" else MARGIN_S
         if kind.name == "uploads":
@@ -133,13 +141,13 @@ def promises_s(settings: Settings) -> int:
 
 
 def lifecycle_rules(settings: Settings) -> dict[str, list[Rule]]:
-    """What an S3 store may remove, too, by bucket. It counts whole days: no less than the retention stage. What is kept for
-    ever has no rule."""
+    """What an S3 store may remove, too, by bucket. It counts whole days, one at least: no less than the retention stage. What is
+    kept for ever has no rule."""
     found: dict[str, list[Rule]] = {name: [] for name in (settings.uploads_bucket, settings.work_bucket, settings.results_bucket)}
-    ages_s = {prefix: getattr(settings, kind.age) for kind in KINDS if kind.is_by_age_alone for prefix in kind.prefixes}
+    ages_s = {prefix: kind.age_s(settings) for kind in KINDS if kind.is_by_age_alone for prefix in kind.prefixes}
     for prefix, age_s in {**ages_s, keys.PROMISES: promises_s(settings)}.items():
-        if age_s:
-            found[settings.work_bucket].append(Rule(math.ceil(age_s / DAY_S), prefix))
+        if age_s is not None:
+            found[settings.work_bucket].append(Rule(max(1, math.ceil(age_s / DAY_S)), prefix))
     if settings.retention_temporary_s:
         for bucket in buckets_of_uploads(settings):
             found[bucket].append(Rule(math.ceil(settings.retention_temporary_s / DAY_S)))

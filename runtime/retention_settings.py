@@ -34,6 +34,9 @@ class RetentionSettings(BaseModel):
         description="most bytes of transcripts, except of unfinished jobs: those that the cache does not have go first, and it "
         "keeps no more than this either; 0: no limit",
     )
+    retention_corrections_bytes: int = Field(
+        0, ge=0, description="most bytes of answers of the corrector's model: the oldest go first; 0: no limit"
+    )
     retention_dead_letters_s: int = Field(
         30 * DAY_S, ge=0, description="how long values are kept that are too large for a dead letter; 0: no limit"
     )

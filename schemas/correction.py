@@ -13,5 +13,7 @@ class Correction(Value):
     model: str | None = Field(None, description="of the corrector; None: rules only")
     segments_changed: int = Field(ge=0)
     segments_rejected: int = Field(0, ge=0, description="whose text the corrector gave back is not used: it differs too much")
-    is_complete: bool = Field(True, description="false: a rule or the corrector failed, and a warning says so")
+    is_complete: bool = Field(
+        True, description="false: a rule failed, or the corrector, or a segment was rejected; a warning says so"
+    )
     seconds: float = Field(0.0, ge=0, description="time that the correction took")

@@ -45,6 +45,7 @@ def document(model: str, lines: str) -> dict[str, Any] | None:
         "fenced": completion(f"```text\n{answer_lines(lines)}\n```"),
         "talkative": completion("Sure! Here is the corrected text:\n\n" + answer_lines(lines)),
         "translating": completion(re.sub(r": .*", ": Isto é um texto inteiramente diferente", lines)),
+        "partly": completion(re.sub(r"(?m)^2: .*", "2: Isto é um texto diferente", answer_lines(lines))),
         "forgetful": completion(answer_lines(lines).rpartition("\n")[0]),
         "repeating": completion(answer_lines(lines) + "\n" + answer_lines(lines)),
         "silent": completion(re.sub(r": .*", ": ", lines)),

@@ -24,7 +24,7 @@ def corrected(raw: Transcript, applied: Applied, by_model: ModelCorrected, corre
         "rules": applied.changed,
         "segments_changed": changed,
         "segments_rejected": by_model.rejected,
-        "is_complete": not applied.failed and not by_model.failures,
+        "is_complete": not (applied.failed or by_model.failures or by_model.rejected),
     }
     return raw.model_copy(
         update={

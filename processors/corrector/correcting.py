@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from processors.corrector.answers import Origin
 from processors.corrector.corrected import corrected, texts
 from processors.corrector.model_correction import ModelCorrected, ModelCorrector
 from processors.corrector.rule_book import RuleBook
@@ -100,7 +101,7 @@ class Correcting:
         if self._model is not None and plan.uses_model:
             name = self._model.endpoint.model
             within_s = (1 - REPORT_SHARE) * self._left_s(request)
-            by_model = await self._model.correct(applied.texts, plan.languages, request.owner, within_s)
+            by_model = await self._model.correct(applied.texts, plan.languages, Origin(request.owner, raw.work_id), within_s)
         correction = Correction(version=version, model=name, segments_changed=0, seconds=round(time.monotonic() - began_s, 3))
         return await asyncio.to_thread(corrected, raw, applied, by_model, correction)
 

@@ -78,8 +78,32 @@ def is_corrected(key: str) -> bool:
     return key.startswith(CORRECTED)
 
 
-def correction_cache_key(digest: str) -> str:
-    return f"{CORRECTION_CACHE}{digest}.json"
+def answers_prefix(work_id: str) -> str:
+    return f"{CORRECTION_CACHE}works/{work_id}/"
+
+
+def answer_key(work_id: str, question: str) -> str:
+    """What the corrector's endpoint answered to a question, by its digest, about a text of this work."""
+    return f"{answers_prefix(work_id)}{question}.json"
+
+
+def answered_prefix(question: str) -> str:
+    return f"{CORRECTION_CACHE}questions/{question}/"
+
+
+def answered_key(question: str, work_id: str) -> str:
+    """An empty object: this work has an answer to the question, which serves other works with the same text, too."""
+    return f"{answered_prefix(question)}{work_id}"
+
+
+def answers_of(key: str) -> tuple[str, str] | None:
+    """Work and question of either of the two; None for another key."""
+    match key.removeprefix(CORRECTION_CACHE).split("/"):
+        case ["works", work_id, name]:
+            return work_id, name.removesuffix(".json")
+        case ["questions", question, work_id]:
+            return work_id, question
+    return None
 
 
 def dead_letter_key(subject: str) -> str:

@@ -83,11 +83,15 @@ class Transcripts:
         return transcript if is_usable else None
 
     def delete_corrected(self, work_id: str) -> None:
-        """All corrected texts of the work. Blocks."""
+        """All corrected texts of the work, and the answers of the corrector's model that are in them. Blocks."""
         for info in list(self._objects.list(self._bucket, keys.corrected_prefix(work_id))):
             self._objects.delete(self._bucket, info.key)
             with self._lock:
                 self._recent.pop(info.key, None)
+        for info in list(self._objects.list(self._bucket, keys.answers_prefix(work_id))):
+            if (found := keys.answers_of(info.key)) is not None:
+                self._objects.delete(self._bucket, keys.answered_key(found[1], work_id))
+            self._objects.delete(self._bucket, info.key)
 
     def read(self, work_id: str, not_before: datetime | None = None) -> Transcript:
         """`not_before`: when it was made; an earlier one in memory has been replaced in the store. Blocks. Raises NotFound,

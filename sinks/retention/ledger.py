@@ -34,7 +34,7 @@ CREATE TABLE objects (
 """
 PAGE = 500  # items at a time
 ENDED = "('SUCCESS', 'FAILURE', 'REVOKED')"
-COLUMNS: dict[KindName, str] = {"chunks": "slice_id", "uploads": "audio", "transcripts": "work_id"}
+COLUMNS: dict[KindName, str] = {"chunks": "slice_id", "uploads": "audio", "transcripts": "work_id", "corrections": "work_id"}
 REQUESTED = """
 INSERT INTO jobs VALUES (?, ?, ?, ?, '', ?)
 ON CONFLICT (job_id) DO UPDATE SET slice_id = excluded.slice_id, audio = excluded.audio

@@ -10,21 +10,23 @@ RELEASE_S = 60.0  # a job or an entry that named it may have been followed by an
 
 
 def used_s(kind: KindName, item: Item) -> float:
-    """When it was used last. A slicer that finds audio writes its index again, so the objects themselves tell."""
-    if kind == "chunks":
+    """When it was used last. A slicer that finds audio writes its index again, so the objects themselves tell; answers of a model
+    have an age of their own."""
+    if kind in ("chunks", "corrections"):
         return item.modified_s
     return max(item.modified_s, item.ended_s or 0.0, item.cached_s or 0.0)
 
 
-def is_held(item: Item, limits: Limits, now_s: float) -> bool:
-    """An unfinished job may need it, or it is so new that what names it may not be known yet."""
-    return item.unfinished or now_s - item.modified_s < limits.least_s
+def is_held(kind: KindName, item: Item, limits: Limits, now_s: float) -> bool:
+    """An unfinished job may need it, or it is so new that what names it may not be known yet. No job needs an answer of a model,
+    which is asked for again."""
+    return (item.unfinished and kind != "corrections") or now_s - item.modified_s < limits.least_s
 
 
 def due(kind: KindName, item: Item, limits: Limits, now_s: float) -> Reason | None:
     """Why it is to be removed now; None: it stays. What has been named as long as this process reads the topics and is no longer
     goes soon, anything else by its age: what was never named may belong to jobs that are not known here."""
-    if is_held(item, limits, now_s) or (kind == "transcripts" and item.cached_s is not None):
+    if is_held(kind, item, limits, now_s) or (kind == "transcripts" and item.cached_s is not None):
         return None  # an entry of the cache has an age of its own, and names its transcript until then
     if not item.is_named and item.released_s is not None and now_s - item.released_s > RELEASE_S:
         return "released" if item.modified_s <= item.released_s else None

@@ -115,7 +115,7 @@ class Round:
             again = self.ledger.item(kind.name, item.name)
             if surplus <= 0 or again is None:
                 break
-            if rules.is_held(again, limits, self._now_s) or again.cached_s is not None:
+            if rules.is_held(kind.name, again, limits, self._now_s) or again.cached_s is not None:
                 continue
             surplus -= again.size_bytes
             yield from self._remove(kind, again, "size")
@@ -173,4 +173,6 @@ def _name(kind: KindName, bucket: str, rest: str, key: str) -> str:
         return rest.partition("/")[0]
     if kind == "transcripts":
         return rest.partition("/")[0].partition(".")[0]  # a corrected text is in a folder of its work
+    if kind == "corrections" and (found := keys.answers_of(key)) is not None:
+        return found[0]
     return f"{bucket}/{key}"

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from processors.corrector.answers import Answers
+from processors.corrector.answers import Answers, Origin
 from processors.corrector.correcting import Correcting
 from processors.corrector.endpoint import FAILURES_MAX, Endpoint, EndpointFailed
 from processors.corrector.model_correction import ModelCorrected, ModelCorrector
 from processors.corrector.rule_book import RuleBook
 from runtime.errors import UsageError
+from runtime.objects import keys
 from runtime.objects.directory import DirectoryStore
 from runtime.objects.transcripts import Transcripts
 from runtime.settings import Settings
@@ -25,6 +26,7 @@ from tests import chat_server
 from tests.chat_server import KEY, RunningChatServer, good
 
 TEXTS = ("hello kafka", "how are you", "", "fine thank you")
+WORK_ID, OTHER_ID = "a" * 64, "b" * 64
 QUICK = {"corrector_timeout_s": 0.2}
 
 
@@ -49,10 +51,12 @@ def corrector(store: DirectoryStore, chosen: Settings, now: Any = lambda: dateti
     return ModelCorrector(Endpoint(chosen), Answers(store, "work", chosen.correction_cache_s, now), chosen)
 
 
-def correct(made: ModelCorrector, texts: tuple[str, ...] = TEXTS, owner: str = "default") -> ModelCorrected:
+def correct(
+    made: ModelCorrector, texts: tuple[str, ...] = TEXTS, owner: str = "default", work_id: str = WORK_ID
+) -> ModelCorrected:
     async def run() -> ModelCorrected:
         try:
-            return await made.correct(texts, ("en",) * len(texts), owner, 60.0)
+            return await made.correct(texts, ("en",) * len(texts), Origin(owner, work_id), 60.0)
         finally:
             await made.endpoint.close()
 
@@ -99,6 +103,19 @@ def test_no_answer_or_another_leaves_the_texts_and_says_why(
 @pytest.mark.parametrize("model", ["translating", "silent"])
 def test_segments_that_became_another_text_keep_theirs(store: DirectoryStore, chat: RunningChatServer, model: str) -> None:
     assert correct(corrector(store, settings(chat, model))) == ModelCorrected(TEXTS, rejected=3)
+    assert list(store.list("work")) == []
+
+
+def test_only_what_was_rejected_is_asked_for_again(store: DirectoryStore, chat: RunningChatServer) -> None:
+    made = corrector(store, settings(chat, "partly"))
+    expected = ModelCorrected((good(TEXTS[0]), TEXTS[1], "", good(TEXTS[3])), rejected=1)
+    assert correct(made) == expected
+    before = len(chat.asked())
+    assert correct(made).texts == (good(TEXTS[0]), good(TEXTS[1]), "", good(TEXTS[3]))  # its answer to a single line is good
+    (asked,) = chat.asked()[before:]
+    assert asked["messages"][-1]["content"] == "1: how are you"
+    assert correct(made) == ModelCorrected(tuple(good(text) if text else "" for text in TEXTS))
+    assert len(chat.asked()) == before + 1
 
 
 def test_an_unreachable_server_is_left_alone_after_some_failures(store: DirectoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,9 +179,27 @@ def test_the_same_text_is_asked_once_for_an_owner_until_it_is_too_old(store: Dir
     assert [again(correction_cache_s=0), again(correction_cache_s=0)] == [1, 1]
 
 
+def test_an_answer_serves_other_works_and_is_deleted_with_the_one_that_it_was_made_for(
+    store: DirectoryStore, chat: RunningChatServer
+) -> None:
+    made, transcripts = corrector(store, settings(chat, "good")), Transcripts(store, "work")
+
+    def asked(work_id: str) -> int:
+        before = len(chat.asked())
+        correct(made, work_id=work_id)
+        return len(chat.asked()) - before
+
+    assert [asked(WORK_ID), asked(OTHER_ID)] == [1, 0]
+    transcripts.delete_corrected(OTHER_ID)
+    assert asked(OTHER_ID) == 0
+    transcripts.delete_corrected(WORK_ID)
+    assert list(store.list("work")) == []
+    assert asked(OTHER_ID) == 1
+
+
 def test_answers_in_the_cache_that_are_damaged_are_asked_for_again(store: DirectoryStore, chat: RunningChatServer) -> None:
     correct(corrector(store, settings(chat, "good")))
-    (kept,) = store.list("work")
+    (kept,) = store.list("work", keys.answers_prefix(WORK_ID))
     for content in (b"", b"{}", b'{"at": "2026-01-01T00:00:00Z", "texts": ["one"]}', b"[]"):
         store.put("work", kept.key, content)
         assert correct(corrector(store, settings(chat, "good"))).failures == ()
@@ -224,7 +259,7 @@ class Corrections:
 def raw(at: datetime) -> Transcript:
     words = ("we use", "twenty one", "topics")
     return Transcript(
-        work_id="a" * 64,
+        work_id=WORK_ID,
         audio_id="b" * 64,
         model=ModelRef(name="demo", revision="1"),
         decoding=DecodingOptions(),
@@ -278,6 +313,20 @@ def test_a_model_that_fails_leaves_the_text_of_the_rules_and_is_asked_again_the_
     before = len(chat.asked())
     made.correct()
     assert len(chat.asked()) == before + 1
+
+
+def test_a_transcript_with_a_rejected_segment_is_not_complete_and_is_corrected_again(
+    store: DirectoryStore, chat: RunningChatServer, rules: Path
+) -> None:
+    made = Corrections(store, rules, corrector(store, settings(chat, "partly")))
+    first, second = made.correct(), made.correct()
+    assert first is not None
+    assert first.correction is not None
+    assert (first.correction.segments_rejected, first.correction.is_complete) == (1, False)
+    assert [warning.code for warning in first.warnings] == ["uncorrected"]
+    assert second is not None
+    assert second.correction is not None
+    assert (second.correction.segments_rejected, second.correction.is_complete) == (0, True)
 
 
 def test_what_was_corrected_before_by_the_same_rules_is_found(

@@ -51,13 +51,15 @@ def test_a_text_that_was_not_corrected_says_why(gateway: RunningGateway) -> None
     assert "raw_text" not in document["result"]["transcription"]
 
 
-def test_a_deleted_job_leaves_no_corrected_text(gateway: RunningGateway) -> None:
+def test_a_deleted_job_leaves_no_corrected_text_and_no_answer_of_the_model(gateway: RunningGateway) -> None:
     submission = submitted(gateway, initial_prompt="deleted")
     work_id, bucket = submission.work.work_id, gateway.settings.work_bucket
     finish(gateway, submission, *SEGMENTS, corrected=CORRECTED)
+    for key in (keys.answer_key(work_id, "question"), keys.answered_key("question", work_id)):
+        gateway.store.put(bucket, key, b"{}")
     assert list(gateway.store.list(bucket, keys.corrected_prefix(work_id)))
     assert gateway.request("DELETE", f"/api/jobs/{submission.job.job_id}").status == 200
-    assert list(gateway.store.list(bucket, keys.corrected_prefix(work_id))) == []
+    assert [info.key for info in gateway.store.list(bucket) if work_id in info.key] == []
 
 
 def test_a_submission_may_ask_for_the_raw_text(gateway: RunningGateway) -> None:

@@ -103,10 +103,10 @@ def test_days_are_rounded_up(age_s: int, days: int) -> None:
     assert rules["uploads"] == [Rule(days)]
 
 
-def test_what_is_kept_for_ever_has_no_rule() -> None:
+def test_what_is_kept_for_ever_has_no_rule_and_what_is_not_kept_has_the_shortest() -> None:
     ages = ("retention_uploads_s", "correction_cache_s", "retention_dead_letters_s", "retention_temporary_s")
     rules = lifecycle_rules(SETTINGS.model_copy(update=dict.fromkeys(ages, 0)))
-    assert rules == {"uploads": [], "work": [Rule(8, "promised-uploads/")], "results": []}
+    assert rules == {"uploads": [], "work": [Rule(1, "correction-cache/"), Rule(8, "promised-uploads/")], "results": []}
 
 
 def test_a_bucket_with_two_roles_has_the_rules_of_both() -> None:

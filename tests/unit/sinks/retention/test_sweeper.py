@@ -121,11 +121,14 @@ def test_a_transcript_stays_as_long_as_the_cache_answers_with_it(bench: Bench) -
     assert bench.stored() == {TRANSCRIPT}
 
 
+def answer(work: int) -> set[str]:
+    return {keys.answer_key(digest(work), digest(9)), keys.answered_key(digest(9), digest(work))}
+
+
 def test_corrected_texts_go_with_the_transcript_of_their_work_and_answers_of_the_model_by_their_age(bench: Bench) -> None:
     finished(bench)
     corrected = {keys.corrected_key(digest(1), version) for version in ("1", "2")}
-    answer = keys.correction_cache_key(digest(9))
-    for key in (*corrected, answer):
+    for key in (*corrected, *answer(1)):
         bench.put(key)
     bench.now += 40 * DAY
     bench.sweep()
@@ -133,6 +136,42 @@ def test_corrected_texts_go_with_the_transcript_of_their_work_and_answers_of_the
     bench.cache(1, None)
     bench.sweep()
     assert bench.stored() == set()
+
+
+def test_answers_of_the_model_go_soon_after_the_last_job_of_their_work(bench: Bench) -> None:
+    audio = finished(bench)
+    bench.change(bench.request(2, audio, work=2), "SUCCESS", work=2)
+    for key in answer(1) | answer(2):
+        bench.put(key)
+    bench.now += HOUR
+    bench.forget(bench.request(1, audio))
+    bench.cache(1, None)
+    bench.now += HOUR
+    bench.sweep()
+    assert {key for key in bench.stored() if key.startswith(keys.CORRECTION_CACHE)} == answer(2)
+
+
+def test_answers_that_are_not_to_be_kept_are_removed(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, correction_cache_s=0)
+    for key in answer(1):
+        bench.put(key)
+    bench.now += HOUR
+    bench.sweep()
+    assert bench.stored() == set()
+    bench.close()
+
+
+def test_answers_of_the_model_have_a_limit_of_bytes(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, retention_corrections_bytes=25)
+    for work in (1, 2):
+        later_s = (bench.now + work * HOUR).timestamp()
+        for key in answer(work):
+            bench.put(key)
+            os.utime(bench.store.folder(bench.settings.work_bucket) / key, (later_s, later_s))
+    bench.now += 3 * HOUR
+    bench.sweep()
+    assert bench.stored() == answer(2)
+    bench.close()
 
 
 def test_a_name_that_comes_back_holds_what_was_released(bench: Bench) -> None:
