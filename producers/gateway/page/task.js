@@ -6,6 +6,7 @@ import { $, button, make, saveAs, say, setBar } from "./elements.js";
 import { emptiness, linesOf, plainText, rawOf } from "./lines.js";
 import { watch } from "./live.js";
 import { fileName, forget, names, setFileName } from "./names.js";
+import { withSpeakers } from "./speakers.js";
 import { FORMATS, clock, languageName, length, moment, stretch } from "./wording.js";
 
 const NOTES_OPEN_MAX = 3;
@@ -169,7 +170,7 @@ function trackName(track) {
 function downloads(status) {
   const menu = make("details", undefined, "menu"), list = make("ul");
   const name = fileName(status).split("/").pop(), stem = name.replace(/(?<=[^.])\.[A-Za-z0-9]{1,5}$/, "");
-  for (const [format, label] of Object.entries(FORMATS)) list.append(download(label, `${ASYNC}/${status.task_id}/transcript.${format}`, `${stem}.${format}`));
+  for (const [format, label] of Object.entries(FORMATS)) list.append(download(label, status, format, `${stem}.${format}`));
   list.append(link("The file itself", `api/jobs/${status.task_id}/audio`, name));
   menu.append(make("summary", "Download", "act"), list);
   menu.addEventListener("keydown", event => {
@@ -189,14 +190,20 @@ function link(label, path, filename) {
   return item;
 }
 
-/** Under the name that the reader gave, where the server would send the file's own: the content is fetched first. */
-function download(label, path, filename) {
-  const item = link(label, path, filename);
+/** With the names that the reader gave to the file and to speakers, where the server would send its own: the content is fetched first. */
+function download(label, status, format, filename) {
+  const path = `${ASYNC}/${status.task_id}/transcript.${format}`, item = link(label, path, filename);
   item.firstChild.onclick = event => {
     event.preventDefault();
-    send(path).then(response => response.blob()).then(content => saveAs(content, filename)).catch(error => say($("about"), error.message));
+    save(path, status, format, filename).catch(error => say($("about"), error.message));
   };
   return item;
+}
+
+async function save(path, status, format, filename) {
+  const response = await send(path), { segments } = status.result.transcription;
+  const content = withSpeakers({ format, text: await response.text(), segments }, names(status.task_id).speakers);
+  saveAs(new Blob([content], { type: response.headers.get("Content-Type") }), filename);
 }
 
 function act(label, kind, run) {

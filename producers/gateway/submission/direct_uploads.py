@@ -29,6 +29,7 @@ from producers.gateway.submission.options import SubmissionOptions
 from producers.gateway.submission.submit import Door, Submissions
 from producers.gateway.submission.submitter import Submitter
 from producers.gateway.submission.upload import too_large
+from producers.gateway.view.job_view import JobView
 from runtime.objects import NotFound, keys
 from runtime.objects.store import FormUpload
 from runtime.retention import promises_s
@@ -182,7 +183,8 @@ class DirectUploads:
         return display_name(filename), size_bytes
 
     async def _find(self, request: web.Request) -> tuple[UUID, UploadPromised | None]:
-        """The job, and its promise while it has no file. Raises Problem 404, also for what the caller may not see."""
+        """The job, and its promise while it has no file. Raises Problem 404, also for what the caller may not see, and for a job
+        that was submitted in another way."""
         try:
             job_id = UUID(request.match_info["task_id"])
         except ValueError:
@@ -193,7 +195,7 @@ class DirectUploads:
         if job is None:
             await self._freshness.reached()
             job = self._view.get(job_id)
-        if job is not None and caller.may_see(job.job.owner):
+        if job is not None and caller.may_see(job.job.owner) and (promise is not None or _is_direct(job)):
             return job_id, None
         if job is not None or promise is None or not caller.may_see(promise.order.owner):
             raise Problem(404, "unknown_upload", f"There is no upload {job_id}.")
@@ -256,6 +258,11 @@ class DirectUploads:
         for info in self._objects.list(bucket, keys.PROMISES):
             if info.modified_at < oldest:
                 self._objects.delete(bucket, info.key)
+
+
+def _is_direct(job: JobView) -> bool:
+    """Known of a file that a store has received, also when its promise has been removed."""
+    return job.job.stored is not None and keys.is_direct_upload(job.job.stored.key)
 
 
 def _bad_option(field: str, expected: str) -> Problem:

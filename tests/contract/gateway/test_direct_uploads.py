@@ -21,6 +21,7 @@ from tests.contract.gateway.running_gateway import (
     is_problem,
     multipart,
     requested,
+    submitted,
 )
 from tests.contract.gateway.test_submissions import post as post_json
 from tests.waiting import wait_until
@@ -89,7 +90,8 @@ def test_what_could_never_become_a_job_is_not_promised(gateway: RunningGateway, 
 
 
 def test_an_upload_that_nobody_was_promised_is_unknown(gateway: RunningGateway) -> None:
-    for name in (uuid4(), "nonsense"):
+    submitted_in_another_way = submitted(gateway).job.job_id
+    for name in (uuid4(), "nonsense", submitted_in_another_way):
         assert is_problem(gateway.get(f"{UPLOADS}/{name}"), 404)["reason"] == "unknown_upload"
         answer = gateway.request("POST", f"{UPLOADS}/{name}", multipart([], b"x"), MULTIPART)
         assert is_problem(answer, 404)["reason"] == "unknown_upload"

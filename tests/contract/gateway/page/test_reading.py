@@ -1,6 +1,7 @@
 """Reading a transcript beside its player."""
 
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -110,7 +111,15 @@ def test_search_steps_through_the_matches_and_highlights_them(gateway: RunningGa
         assert page.evaluate(highlighted % "match") == []
 
 
-def test_names_are_kept_and_copied_with_the_text(gateway: RunningGateway, browser: Browser) -> None:
+def downloaded(page: Page, label: str) -> str:
+    page.get_by_text("Download", exact=True).click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name=label).click()
+    page.keyboard.press("Escape")
+    return Path(download.value.path()).read_text()
+
+
+def test_names_are_kept_and_are_in_what_is_copied_and_downloaded(gateway: RunningGateway, browser: Browser) -> None:
     task_id = finished(gateway, "interview.wav")
     with visiting(browser, address(gateway, task_id)) as page:
         for start, name in (("00:00", "Ana"), ("00:02", "Bo")):
@@ -129,6 +138,13 @@ def test_names_are_kept_and_copied_with_the_text(gateway: RunningGateway, browse
         assert page.evaluate("navigator.clipboard.readText()") == (
             "Ana: turn the lamp on and then turn it off again\n\nBo: the lamp is off"
         )
+        assert downloaded(page, "Text (.txt)") == "Ana: turn the lamp on and then turn it off again\n\nBo: the lamp is off\n"
+        srt, vtt = downloaded(page, "Subtitles (.srt)"), downloaded(page, "Web subtitles (.vtt)")
+        assert [line for line in srt.split("\n") if "lamp" in line] == ["Ana: turn the lamp on", "Bo: the lamp is off"]
+        assert [line for line in vtt.split("\n") if "lamp" in line] == ["<v Ana>turn the lamp on", "<v Bo>the lamp is off"]
+        assert srt.count(" --> ") == vtt.count(" --> ") == vtt.count("<v ") == 3
+        assert vtt.startswith("WEBVTT")
+        assert "Ana" not in downloaded(page, "Table of times and text (.tsv)")
 
 
 def test_a_file_in_which_nobody_speaks_is_said_to_be_one(gateway: RunningGateway, browser: Browser) -> None:
