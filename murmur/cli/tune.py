@@ -34,9 +34,12 @@ def tune(
     model: Annotated[str | None, typer.Option(help=options.MODEL_HELP)] = None,
     language: options.Language = None,
     minutes: Annotated[float, typer.Option(min=0.05, help="time to spend, after the model is loaded")] = 2.0,
+    write: Annotated[
+        Path | None, typer.Option(help="set what is recommended in this file, such as .env, and remove what is not")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="one JSON object with all figures")] = False,
 ) -> None:
-    """Measure speed and word differences on your own recordings, and print the settings to copy.
+    """Measure speed and word differences on your own recordings, and print or write the settings to use.
 
     Transcribes the same speech with the encoder windows full and fit, at several chunk limits, and with 1, 2 … replicas. As
     there is no reference text, texts are compared with those of full: a setting is recommended if at most 0.2 % of the words
@@ -45,11 +48,13 @@ def tune(
     """
     from murmur.cli import load
     from murmur.cli.progress import reporting
-    from murmur.cli.tuning import recordings, report
+    from murmur.cli.tuning import env_file, recordings, report
     from runtime import logs
     from runtime.models import catalogue
 
     files = recordings.files(audio)
+    if write is not None:
+        env_file.check(write)
     settings = load.settings(model=model, log_level="ERROR")
     logs.set_up(settings)
     chosen = catalogue.resolve(catalogue.chosen(settings) or catalogue.default_for(settings.device), settings.models_dir)
@@ -59,6 +64,8 @@ def tune(
             found = _report(settings, chosen, language, files, minutes * 60, reporter)
     except KeyboardInterrupt:  # no thread may keep the process running: neither the download's nor one that transcribes
         os._exit(INTERRUPTED)
+    if write is not None:
+        env_file.write(write, found.verdict.settings, found.unset)
     if json:
         import orjson
 

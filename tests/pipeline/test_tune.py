@@ -24,8 +24,11 @@ def test_speed_and_agreement_of_a_folder_and_what_to_set(murmur: Murmur) -> None
         shutil.copy(BY_NAME[name].path, folder)
     (folder / "en-command.txt").write_text("its transcript")
     (folder / "bad.mp3").write_text("this is no audio")
-    done = murmur("tune", "--audio", folder, "--minutes", MINUTES)
+    done = murmur("tune", "--audio", folder, "--minutes", MINUTES, "--write", "tuned.env")
     assert done.returncode == 0
+    recommended = done.stdout.partition("Settings to copy:\n")[2]
+    tuned = murmur.cwd / "tuned.env"
+    assert (tuned.read_text() if tuned.exists() else "") == recommended
     assert done.stdout.startswith("demo on ")
     for row in ("full (default)", "fit, 2 s", "fit, 5 s", "fit, 8 s"):
         assert f"\n{row} " in done.stdout

@@ -5,6 +5,7 @@ import { $, make, say } from "./elements.js";
 import { languageName } from "./wording.js";
 
 const LISTED = ["file", "prompt", "priority"];  // the last two are other names of initial_prompt and lane
+const AS_CONFIGURED = "as configured";
 
 export class Options {
   constructor() {
@@ -75,9 +76,18 @@ function resolved(whole, schema) {
   return schema.$ref.slice(2).split("/").reduce((place, name) => place[name], whole);
 }
 
+/** Choices where the description has them, else a text. */
+function fieldOf({ type, enum: values = [] }) {
+  const choices = type === "boolean" ? [["on", "true"], ["off", "false"]] : values.map(value => [value, value]);
+  const field = make(choices.length ? "select" : "input");
+  if (choices.length) field.append(...[[AS_CONFIGURED, ""], ...choices].map(([text, value]) => new Option(text, value)));
+  else Object.assign(field, { autocomplete: "off", placeholder: AS_CONFIGURED });
+  return field;
+}
+
 function described(name, property) {
-  const label = make("label"), field = make("input"), about = property.description || "";
-  Object.assign(field, { name, autocomplete: "off", title: about, placeholder: "as configured" });
+  const label = make("label"), about = property.description || "", field = fieldOf(property);
+  Object.assign(field, { name, title: about });
   label.append(name, field, make("span", about, "meaning"));
   return label;
 }
