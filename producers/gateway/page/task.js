@@ -114,8 +114,9 @@ export class Task {
   links(status) {
     const job = "api/jobs/" + status.task_id, shown = [];
     if (!status.ended_at) return [act("Cancel", "stop", () => request(`${ASYNC}/${status.task_id}`, { method: "DELETE" }))];
-    if (status.result) shown.push(downloads(status), act("Copy text", "", event => this.copy(event.target)));
-    else shown.push(act("Retry", "", async () => this.onChoose((await request(job + "/retry", { method: "POST" })).task_id)));
+    if (status.result) shown.push(downloads(status));
+    if (status.result?.transcription.segments.length) shown.push(act("Copy text", "", event => this.copy(event.target)));
+    if (!status.result) shown.push(act("Retry", "", async () => this.onChoose((await request(job + "/retry", { method: "POST" })).task_id)));
     shown.push(act("Delete", "stop", () => this.remove(status)));
     return shown;
   }

@@ -152,6 +152,7 @@ def test_a_file_in_which_nobody_speaks_is_said_to_be_one(gateway: RunningGateway
     finish(gateway, submission, language=None)
     with visiting(browser, address(gateway, str(submission.job.job_id))) as page:
         expect(page.get_by_text("Nobody speaks in this file.")).to_be_visible()
+        expect(page.get_by_role("button", name="Copy text")).to_have_count(0)
 
 
 @pytest.mark.parametrize(

@@ -29,11 +29,15 @@ def test_the_options_of_the_form_are_those_of_the_job(gateway: RunningGateway, b
         page.get_by_label("Words to expect").fill("Hendersen")
         page.get_by_role("combobox", name="Speech detection").select_option("false")
         page.get_by_role("combobox", name="Lane").select_option("bulk")
+        page.get_by_text("All options").click()
+        page.get_by_role("combobox", name="multilingual").select_option("on")
+        page.get_by_role("textbox", name="beam_size").fill("2")
         page.get_by_label("Choose audio or video files").set_input_files(CLIP.path)
         request = requested(gateway, chosen(page, CLIP.file))
 
     decoding = request.work.decoding
     assert (decoding.words, decoding.prompt, decoding.hotwords) == (True, "Margret speaks.", "Hendersen")
+    assert (decoding.multilingual, decoding.beam_size) == (True, 2)
     assert (request.work.slicing.vad, request.job.lane) == (False, "bulk")
 
 
