@@ -86,10 +86,10 @@ document.addEventListener("click", event => {
   for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(event.target)) menu.open = false;
 });
 
+repeat(showReady, 3000);
 await beginSession();
 await options.update().catch(() => {});  // alone, since it asks for a key if one is needed
 choose();
 repeat(() => options.update(), 10000);
-repeat(showReady, 3000);
 repeat(() => jobs.update(), 1500);
 repeat(() => strip.update(), 10000);
