@@ -143,7 +143,8 @@ RESULT_FILES = Counter("murmur_result_files", "result files written into the res
 WEBHOOK_ATTEMPTS = Counter("murmur_webhook_attempts", "POSTs to receivers of webhooks, by outcome", ("outcome",))
 WEBHOOK_SECONDS = Histogram("murmur_webhook_seconds", "time of one POST to a receiver of webhooks", buckets=STEP_S)
 WEBHOOKS_POSTPONED = Counter(
-    "murmur_webhooks_postponed", "attempts put off without a POST: the receiver asked for a pause, or is slower than what comes"
+    "murmur_webhooks_postponed",
+    "attempts put off without a POST: the receiver keeps failing, has a pause, or is too slow",
 )
 WEBHOOK_ENDPOINTS_DISABLED = Counter(
     "murmur_webhook_endpoints_disabled", "registered endpoints that were disabled: gone (410), or failing for days", ("reason",)

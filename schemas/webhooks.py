@@ -130,8 +130,15 @@ class WebhookDelivery(Record):
     url: str | None = Field(None, repr=False)
     attempt: int = Field(1, ge=1)
     due_at: Time
+    requeue_at: Time | None = Field(
+        None,
+        description="when it is written again, if that is before due_at: it does not hold up those behind it for longer",
+        exclude_if=lambda requeue_at: requeue_at is None,
+    )
     first_attempt_at: Time | None = None
-    postponed: int = Field(0, ge=0, description="how often in a row the attempt was put off, because the receiver is too slow")
+    postponed: int = Field(
+        0, ge=0, description="how often in a row the attempt was put off, because the receiver keeps failing or is too slow"
+    )
     requested_at: Time | None = Field(
         None, description="when a resend was asked for: it is sent although it may have been delivered before"
     )
@@ -146,6 +153,15 @@ class WebhookDelivery(Record):
     def postponed_until(self, due_at: Time) -> Self:
         """The same attempt, later."""
         return self.model_copy(update={"due_at": due_at, "postponed": self.postponed + 1})
+
+    def requeued(self, requeue_at: Time | None) -> Self:
+        """The same, to be looked at then. None: not before it is due."""
+        return self.model_copy(update={"requeue_at": requeue_at})
+
+    @property
+    def wakes_at(self) -> Time:
+        """When something is to be done about it."""
+        return self.due_at if self.requeue_at is None else min(self.due_at, self.requeue_at)
 
     @property
     def job_id(self) -> str | None:

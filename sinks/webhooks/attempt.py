@@ -43,6 +43,7 @@ Outcome = Literal[
 LOST: frozenset[Outcome] = frozenset({"transcript_gone", "endpoint_disabled", "endpoint_deleted"})
 FINAL = LOST | frozenset[Outcome]({"gone", "forbidden_address", "bad_url"})  # no further attempt
 NOT_SENT = LOST | frozenset[Outcome]({"not_signed", "circuit_open"})
+OVERLOADED = frozenset({429, 502, 503, 504})  # the receiver is to be left alone for a while, whether it says for how long or not
 CONNECT_S = 5.0
 KEEP_ALIVE_S = 4.0  # less than what most servers wait for another request on a connection
 READ_MAX_BYTES = 64 * 1024
@@ -54,15 +55,17 @@ PIECE_CHARACTERS = 500
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A delivery that is to be attempted. `key`: of the receiver. `is_last`: an open circuit does not prevent it. `may_wait`: it
-    may be postponed, which is no attempt."""
+    """A delivery that is to be attempted. `host`: shares no connection with another. `may_wait`: it may be postponed, which is no
+    attempt; `may_wait_for_probe`: also by an open circuit. `is_last`: an open circuit for which it may not wait does not prevent
+    it."""
 
     delivery: WebhookDelivery
-    key: str
+    host: str
     url: str = field(repr=False)
     signer: Signer
     is_last: bool = False
     may_wait: bool = True
+    may_wait_for_probe: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +145,9 @@ def judge(status: int, retry_after: str | None, now: datetime, response: str = "
         return Answer("delivered", detail, status, response)
     if status == 410:
         return Answer("gone", detail, status, response)
-    if 300 <= status < 400:
-        return Answer("redirected", detail, status, response)
     after_s = _seconds(retry_after, now)
+    if 300 <= status < 400:
+        return Answer("redirected", detail, status, response, after_s)
     if 400 <= status < 500 and status not in (408, 429):
         return Answer("refused", detail, status, response, after_s)
     return Answer("failed", detail, status, response, after_s)

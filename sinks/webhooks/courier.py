@@ -20,7 +20,7 @@ from runtime.webhooks import url_problem
 from schemas.codec import Undecodable
 from schemas.webhooks import WebhookDelivery
 from sinks.webhooks.attempt import Answer, Order
-from sinks.webhooks.recipients import Recipient, Recipients
+from sinks.webhooks.recipients import Receiver, Recipients
 
 log = get_logger(__name__)
 ATTEMPTS_MAX = 256  # at a time for receivers that take what they get, and as many for all others: these may hang
@@ -31,14 +31,17 @@ Sleep = Callable[[float], Awaitable[object]]
 
 @dataclass(frozen=True, slots=True)
 class Attempted:
+    """`pause_s`: for which the receiver had better be left alone."""
+
     answer: Answer
     at: datetime
     took_s: float
+    pause_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    """The receiver takes nothing now: it asked for a pause, or is too slow for all that is to be sent."""
+    """The receiver takes nothing now: it has kept failing, asked for a pause, or is too slow for all that is to be sent."""
 
     wait_s: float
 
@@ -72,51 +75,48 @@ class Courier:
         if problem := url_problem(order.url) or _unparsable(order.url):
             return self._unsent(Answer("bad_url", problem))
         backoff = store_backoff()
-        with self._recipients.use(order.key, tls=order.url.startswith("https:")) as recipient:
+        with self._recipients.use(order) as receiver:
             while True:
                 try:
-                    return await self._in_turn(order, recipient)
+                    return await self._in_turn(order, receiver)
                 except Retry as error:
                     self._outage.started(error)
                     pause_s = backoff.next_s(error.after_s)
                 await self._sleep(pause_s)
 
-    async def _in_turn(self, order: Order, recipient: Recipient) -> Result:
-        """When the receiver has a place. The circuit may have opened meanwhile."""
-        if order.may_wait:
-            await recipient.evidence()
-            if wait_s := recipient.overload_s(self._clock()):
-                return Postponed(wait_s)
-        async with recipient.turn():
-            if not recipient.is_tripped or order.is_last:
-                return await self._unless_asked(order, recipient)
-            async with recipient.probe:  # those behind it wait for its result
-                if open_s := recipient.open_s(self._clock()):
-                    return self._unsent(
-                        Answer("circuit_open", f"it has failed {recipient.failures} times; again in {open_s:.0f} s")
-                    )
-                return await self._unless_asked(order, recipient)
+    async def _in_turn(self, order: Order, receiver: Receiver) -> Result:
+        """When the receiver has a place. Looks again then: its circuit may have opened meanwhile, or it asked for a pause."""
+        if held := self._held(order, receiver):
+            return held
+        if order.may_wait and (wait_s := await receiver.backlog_s(self._clock)):
+            return Postponed(wait_s)
+        async with receiver.turn():
+            if held := self._held(order, receiver):
+                return held
+            async with self._places if receiver.recipient.is_proven else self._trials:
+                return await self._send(order, receiver)
 
-    async def _unless_asked(self, order: Order, recipient: Recipient) -> Result:
-        asked_s = recipient.asked_until_s - self._clock()
-        if order.may_wait and asked_s > 0:
-            return Postponed(asked_s)
-        async with self._places if recipient.is_proven else self._trials:
-            return await self._send(order, recipient)
+    def _held(self, order: Order, receiver: Receiver) -> Result | None:
+        """What comes of it without an attempt."""
+        now_s = self._clock()
+        open_s, paused_s = receiver.open_s(now_s), receiver.recipient.paused_s(now_s)
+        may_wait = order.may_wait_for_probe if open_s else order.may_wait
+        if may_wait and (open_s or paused_s):
+            return Postponed(max(open_s, paused_s))
+        if open_s and not order.is_last:
+            return self._unsent(Answer("circuit_open", f"it has kept failing; again in {open_s:.0f} s"))
+        return None
 
-    async def _send(self, order: Order, recipient: Recipient) -> Attempted:
+    async def _send(self, order: Order, receiver: Receiver) -> Attempted:
         body = await self._body(order.delivery)
         self._outage.ended()
         at, began_s = self._now(), self._clock()
-        assert recipient.session is not None
-        recipient.began_s.append(began_s)
-        try:
-            answer = await self._post(recipient.session, order, body)
-        finally:
-            recipient.began_s.remove(began_s)
+        assert receiver.host.session is not None
+        with receiver.sending(began_s):
+            answer = await self._post(receiver.host.session, order, body)
         ended_s = self._clock()
-        recipient.note(answer, ended_s - began_s, ended_s)
-        return Attempted(answer, at, ended_s - began_s)
+        receiver.note(answer, began_s, ended_s)
+        return Attempted(answer, at, ended_s - began_s, receiver.closed_s(ended_s))
 
     async def _body(self, delivery: WebhookDelivery) -> bytes:
         """Made for each attempt, so that waiting deliveries hold none."""

@@ -25,13 +25,12 @@ class DeliveryLog:
 
     def attempted(self, delivery: WebhookDelivery, url: str, result: Attempted, now: datetime) -> list[Output]:
         answer = result.answer
-        due = self._next(delivery, answer, now)
+        due = self._next(delivery, answer, result.pause_s, now)
         state: DeliveryState = "delivered" if answer.outcome == "delivered" else "pending" if due else "given_up"
         row = _row(delivery, url, result, state, due)
         outputs = [Output(WEBHOOK_ATTEMPTS, row.webhook_id, row)]
         if due is not None:
-            following = delivery.next_attempt(due.at, result.at)
-            outputs.append(Output(due.topic, following.recipient, following))
+            outputs.append(_waiting(delivery.next_attempt(due.at, result.at), due))
         _count(row)
         _write(row, now)
         return outputs
@@ -40,13 +39,20 @@ class DeliveryLog:
         """No attempt, so no row."""
         due = self.schedule.postponed(result.wait_s, delivery.postponed, now)
         metrics.WEBHOOKS_POSTPONED.inc()
-        later = delivery.postponed_until(due.at)
-        return [Output(due.topic, later.recipient, later)]
+        return [_waiting(delivery.postponed_until(due.at), due)]
 
-    def _next(self, delivery: WebhookDelivery, answer: Answer, now: datetime) -> Due | None:
+    def requeued(self, delivery: WebhookDelivery, now: datetime) -> list[Output]:
+        """What is to be looked at again before it is due."""
+        return [_waiting(delivery, self.schedule.requeued(delivery.due_at, now))]
+
+    def _next(self, delivery: WebhookDelivery, answer: Answer, pause_s: float, now: datetime) -> Due | None:
         if answer.outcome == "delivered" or answer.outcome in FINAL or delivery.type in ONCE:
             return None
-        return self.schedule.after(delivery.attempt, now, answer.after_s or 0.0)
+        return self.schedule.after(delivery.attempt, now, max(answer.after_s or 0.0, pause_s))
+
+
+def _waiting(delivery: WebhookDelivery, due: Due) -> Output:
+    return Output(due.topic, delivery.recipient, delivery.requeued(due.requeue_at))
 
 
 def _row(delivery: WebhookDelivery, url: str, result: Attempted, state: DeliveryState, due: Due | None) -> WebhookAttempted:

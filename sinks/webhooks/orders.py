@@ -11,7 +11,7 @@ from runtime.webhook_events import ONCE, TEST
 from schemas.webhooks import WebhookDelivery, WebhookEndpoint
 from sinks.webhooks.attempt import Answer, Order
 from sinks.webhooks.endpoints import Endpoints
-from sinks.webhooks.schedule import Schedule
+from sinks.webhooks.schedule import QUICK_POSTPONEMENTS, Schedule
 
 
 class Orders:
@@ -50,15 +50,18 @@ class Orders:
         return Signer(*(self._sealer.open(secret) for secret in endpoint.secrets_at(now)))
 
     def _to(self, delivery: WebhookDelivery, url: str, signer: Signer, now: datetime) -> Order:
-        """Postponed for twice the time of the schedule at most: what its receiver cannot take by then counts as failed."""
+        """Postponed for twice the time of the schedule at most: what its receiver cannot take by then counts as failed. An open
+        circuit postpones only some times in a row: then it counts as an attempt, which the delivery log shows."""
         is_test = delivery.type == TEST
         is_young = now - (delivery.requested_at or delivery.created_at) < timedelta(seconds=2 * self._schedule.horizon_s)
         is_last = is_test or (delivery.type not in ONCE and self._schedule.is_last(delivery.attempt))
-        return Order(delivery, _key(delivery, url), url, signer, is_last, may_wait=is_young and not is_test)
+        may_wait = is_young and not is_test
+        may_wait_for_probe = may_wait and delivery.postponed < QUICK_POSTPONEMENTS
+        return Order(delivery, _host(delivery, url), url, signer, is_last, may_wait, may_wait_for_probe)
 
 
-def _key(delivery: WebhookDelivery, url: str) -> str:
-    """Owners share no connection, nor do endpoints; jobs' own URLs do where owner and host are the same."""
+def _host(delivery: WebhookDelivery, url: str) -> str:
+    """Owners share no connection, nor do endpoints; jobs' own URLs do where owner and origin are the same."""
     try:
         parsed = URL(url)
         origin = f"{parsed.scheme}://{parsed.raw_host}:{parsed.port}"

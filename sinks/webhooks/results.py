@@ -25,6 +25,7 @@ class Results:
         self._health = Health(endpoints, disable_after_s)
         self._log = DeliveryLog(schedule)
         self.postponed = self._log.postponed
+        self.requeued = self._log.requeued
 
     def attempted(self, delivery: WebhookDelivery, url: str, result: Attempted, now: datetime) -> list[Output]:
         outputs = self._log.attempted(delivery, url, result, now)

@@ -17,9 +17,10 @@ from schemas.jobs import TERMINAL
 from schemas.transcript import Transcript
 from schemas.webhooks import WebhookDelivery
 from sinks.webhooks.attempt import Order, Poster
+from sinks.webhooks.circuit import USUAL, Pauses
 from sinks.webhooks.courier import Courier, Result
 from sinks.webhooks.message import Bodies
-from sinks.webhooks.recipients import PLACES, USUAL, Pauses, Recipients
+from sinks.webhooks.recipients import CONNECTIONS_MAX, Recipients
 
 READERS = 8  # threads that read transcripts
 RESOLVERS = 32  # threads for DNS; a lookup that hangs occupies one
@@ -103,7 +104,7 @@ class Sender:
             self._readers.shutdown(wait=False, cancel_futures=True)
 
     def _new_session(self, tls: bool) -> aiohttp.ClientSession:
-        return self._poster.session(PLACES, tls=tls)
+        return self._poster.session(CONNECTIONS_MAX, tls=tls)
 
     async def _read(self, delivery: WebhookDelivery) -> bytes:
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._body, delivery)

@@ -171,15 +171,13 @@ class WebhookHandler:
         records, self._early = self._early, []
         now = self._clock()
         for record in records:
-            if not isinstance(record.event, WebhookDelivery):
-                yield Step(self._rules.fan_out.outputs(record.event, now), settles=record)
-            elif record.event.due_at > now:
-                self._delayed.keep(record, record.event.due_at)
+            if isinstance(record.event, WebhookDelivery):
+                yield from self._received(record, record.event, now)
             else:
-                yield from self._take(record, record.event)
+                yield Step(self._rules.fan_out.outputs(record.event, now), settles=record)
         for record in self._delayed.due(now):
             assert isinstance(record.event, WebhookDelivery)
-            yield from self._take(record, record.event)
+            yield from self._received(record, record.event, now)
         for which, result in self._sender.finished():
             yield from self._end(which, result)
         self._progress.follow(wanted=self._rules.fan_out.wants_progress)
@@ -206,6 +204,15 @@ class WebhookHandler:
         self._sender.close()
         self._feed.close()
         self._progress.close()
+
+    def _received(self, record: Received[Event], delivery: WebhookDelivery, now: datetime) -> Iterator[Step]:
+        """Attempted if it is due, else kept, or written again where others wait behind it."""
+        if delivery.due_at <= now:
+            yield from self._take(record, delivery)
+        elif delivery.wakes_at > now:
+            self._delayed.keep(record, delivery.wakes_at)
+        else:
+            yield Step(self._rules.results.requeued(delivery, now), settles=record)
 
     def _take(self, record: Received[Event], delivery: WebhookDelivery) -> Iterator[Step]:
         """Attempts it, unless it is clear without that what comes of it."""

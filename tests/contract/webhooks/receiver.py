@@ -108,6 +108,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(503, Content_Length="13")
         self.wfile.write(b"out of\r\norder")
 
+    def _absent(self, got: Got, number: int) -> None:
+        self._answer(404)
+
     def _gone(self, got: Got, number: int) -> None:
         self._answer(410)
 

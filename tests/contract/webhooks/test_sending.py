@@ -12,7 +12,7 @@ import pytest
 from runtime.objects.directory import DirectoryStore
 from schemas.record import TraceContext
 from sinks.webhooks.attempt import PIECE_CHARACTERS
-from sinks.webhooks.recipients import PLACES
+from sinks.webhooks.recipients import UNPROVEN
 from tests.contract.webhooks.receiver import Receiver
 from tests.contract.webhooks.sending import attempt, listening, order, results, sending
 from tests.ended import SECRET, ended
@@ -99,7 +99,7 @@ def test_connections_are_used_again_for_one_receiver_and_shared_with_no_other(
         for number in range(5):
             results(sender, [ended(receiver.url("/ok"), number)])
         assert len(receiver.connections) == 1
-        another = replace(order(ended(receiver.url("/ok"))), key="of another owner")
+        another = replace(order(ended(receiver.url("/ok"))), host="of another owner")
         sender.send("another", another)
         wait_until(lambda: list(sender.finished()), "its end")
         assert len(receiver.connections) == 2
@@ -123,7 +123,7 @@ def test_a_receiver_that_hangs_delays_no_other(receiver: Receiver, objects: Dire
         for number, event in enumerate(arrived):
             sender.send(number, order(event))
         healthy.wait("/ok", 100)
-    assert len(receiver.at("/slow")) <= PLACES
+    assert len(receiver.at("/slow")) <= UNPROVEN.places
 
 
 def test_a_name_that_is_never_resolved_has_its_time_and_holds_up_neither_others_nor_the_end(

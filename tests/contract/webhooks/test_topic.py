@@ -38,6 +38,7 @@ from schemas.topics import (
 from schemas.webhooks import WebhookAttempted, WebhookDelivery, WebhookEndpoint, WebhookEndpointState
 from schemas.work import WorkProgressed
 from sinks.webhooks import build
+from sinks.webhooks.circuit import TRIPS_AFTER
 from tests.contract.brokers import running, whole, write
 from tests.contract.webhooks.receiver import Got, Receiver
 from tests.ended import SECRET, WORK_ID, ended
@@ -135,6 +136,22 @@ def test_what_waits_for_its_next_attempt_holds_up_nothing_and_outlives_the_proce
         write(kafka, WEBHOOK_RETRIES[1], [(waiting.recipient.encode(), codec.encode(due))])
         receiver.wait("/flaky", 4)
     assert len({(got.webhook_id, got.body) for got in receiver.at("/flaky")}) == 3
+
+
+def test_urls_that_are_not_there_or_hang_delay_no_other_at_the_same_host(
+    kafka: Kafka, receiver: Receiver, stage: Callable[..., Stage]
+) -> None:
+    """Many applications have their hooks at one host, and without API keys all jobs have one owner."""
+    others = [ended(receiver.url(path), number) for number, path in enumerate(("/absent", "/slow") * (TRIPS_AFTER + 1))]
+    publish(kafka, *others)
+    with running(stage(delays_s=NEVER_S)):
+        receiver.wait("/absent", TRIPS_AFTER)
+        receiver.wait("/slow", 1)
+        publish(
+            kafka, *(ended(receiver.url(f"/ok/{number}"), 100 + number) for number in range(3)), ended(receiver.url("/ok"), 99)
+        )
+        receiver.wait("/ok", 1)
+        wait_until(lambda: all(receiver.at(f"/ok/{number}") for number in range(3)), "the others")
 
 
 def test_a_sender_that_crashes_between_the_response_and_the_commit_repeats_the_same_id(

@@ -31,5 +31,5 @@ def registered(endpoint_id: str = "ep_1", **fields: Any) -> WebhookEndpoint:
     return WebhookEndpoint.model_validate({"endpoint_id": endpoint_id, **times, **usual, **fields})
 
 
-def order(number: int = 1, key: str = "receiver", **options: Any) -> Order:
-    return Order(delivery(number), key, URL, SIGNER, **options)
+def order(number: int = 1, host: str = "receiver", url: str = URL, **options: Any) -> Order:
+    return Order(delivery(number), host, url, SIGNER, **options)

@@ -51,7 +51,7 @@ def test_retry_after_is_seconds_or_a_date_and_nonsense_counts_as_none(header: st
     assert judge(429, header, NOW).after_s == after_s
 
 
-@pytest.mark.parametrize("status", [429, 500, 502, 503, 504, 404])
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504, 404, 302, 307])
 def test_retry_after_counts_with_every_failure(status: int) -> None:
     assert judge(status, "3", NOW).after_s == 3.0
 

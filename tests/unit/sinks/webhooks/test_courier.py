@@ -14,13 +14,16 @@ from runtime.objects import NotFound, StoreUnavailable
 from schemas.codec import Undecodable
 from schemas.webhooks import WebhookDelivery
 from sinks.webhooks.attempt import Answer, Order
+from sinks.webhooks.circuit import OPEN_S, TRIPS_AFTER
 from sinks.webhooks.courier import Attempted, Courier, Postponed, Result
-from sinks.webhooks.recipients import OPEN_S, QUEUE_MAX, TRIALS, TRIPS_AFTER, Recipients
+from sinks.webhooks.recipients import HOST, PROVEN, UNPROVEN, Recipients
 from tests.unit.sinks.webhooks.scene import NOW, SIGNER, URL, delivery, order
 from tests.waiting import DEADLINE_S
 
 OK = Answer("delivered", "status 200", 200)
 DOWN = Answer("failed", "status 500", 500)
+ABSENT = Answer("refused", "status 404", 404)
+UNREACHABLE = Answer("unreachable", "ConnectionRefusedError")
 T = TypeVar("T")
 
 
@@ -125,19 +128,22 @@ def test_a_missing_transcript_is_undecodable() -> None:
     assert error.value.reason == "transcript_gone"
 
 
-def test_a_receiver_that_keeps_failing_gets_nothing_but_a_probe_now_and_then() -> None:
+async def failing(sending: Courier, *, host: str = "receiver", urls: int = 1) -> None:
+    """So often that the circuit opens."""
+    for number in range(TRIPS_AFTER):
+        await sending.attempt(order(number, host, f"{URL}&{number % urls}"))
+
+
+def test_what_a_receiver_that_keeps_failing_gets_is_a_probe_now_and_then_and_the_rest_is_postponed() -> None:
     async def scene() -> None:
         receiver, clock = Receiver(DOWN), Clock()
         sending = courier(receiver, clock=clock)
-        for number in range(TRIPS_AFTER):
-            await sending.attempt(order(number))
-        assert outcome(await sending.attempt(order(99))) == "circuit_open"
+        await failing(sending)
+        assert await sending.attempt(order(99, url=f"{URL}&0")) == Postponed(OPEN_S)
         assert outcome(await sending.attempt(order(1, "another"))) == "failed"
         clock.now_s += OPEN_S
-        assert sorted([outcome(each) for each in await asyncio.gather(*(sending.attempt(order(n)) for n in range(20)))]) == [
-            *["circuit_open"] * 19,
-            "failed",
-        ]
+        results = await asyncio.gather(*(sending.attempt(order(number, url=f"{URL}&0")) for number in range(20)))
+        assert [result for result in results if not isinstance(result, Attempted)] == [Postponed(2 * OPEN_S)] * 19
         assert len(receiver.got) == TRIPS_AFTER + 2
 
     done(scene())
@@ -147,35 +153,67 @@ def test_the_rest_waits_for_the_result_of_a_probe_and_follows_a_success() -> Non
     async def scene() -> None:
         receiver, clock = Receiver(*[DOWN] * TRIPS_AFTER, OK), Clock()
         sending = courier(receiver, clock=clock)
-        for number in range(TRIPS_AFTER):
-            await sending.attempt(order(number))
+        await failing(sending)
         clock.now_s += OPEN_S
-        results = await asyncio.gather(*(sending.attempt(order(n)) for n in range(20)))
+        results = await asyncio.gather(*(sending.attempt(order(number, url=f"{URL}&0")) for number in range(20)))
         assert {outcome(result) for result in results} == {"delivered"}
 
     done(scene())
 
 
-def test_the_last_attempt_of_a_delivery_is_made_although_the_circuit_is_open() -> None:
+def test_what_an_open_circuit_has_postponed_often_enough_counts_as_an_attempt_but_the_last_one_is_made() -> None:
     async def scene() -> None:
         receiver = Receiver(DOWN)
         sending = courier(receiver)
-        for number in range(TRIPS_AFTER):
-            await sending.attempt(order(number))
-        assert outcome(await sending.attempt(order(99, is_last=True))) == "failed"
+        await failing(sending)
+        url = f"{URL}&0"
+        assert outcome(await sending.attempt(order(97, url=url, may_wait_for_probe=False))) == "circuit_open"
+        assert outcome(await sending.attempt(order(98, url=url, may_wait_for_probe=False, is_last=True))) == "failed"
+        assert isinstance(await sending.attempt(order(99, url=url, is_last=True)), Postponed)
 
     done(scene())
 
 
-def test_a_receiver_that_asked_for_a_pause_has_it() -> None:
+def test_a_url_that_is_not_there_delays_no_other_at_its_host() -> None:
+    async def scene() -> None:
+        receiver = Receiver(*[ABSENT] * TRIPS_AFTER, OK)
+        sending = courier(receiver)
+        await failing(sending)
+        assert outcome(await sending.attempt(order(9))) == "delivered"
+
+    done(scene())
+
+
+def test_several_urls_at_a_host_that_is_down_postpone_what_is_for_another_one_there() -> None:
+    async def scene() -> None:
+        sending = courier(Receiver(UNREACHABLE))
+        await failing(sending, urls=TRIPS_AFTER)
+        assert await sending.attempt(order(9)) == Postponed(OPEN_S)
+        await failing(sending, host="another", urls=TRIPS_AFTER - 1)
+        assert outcome(await sending.attempt(order(9, "another"))) == "unreachable"
+
+    done(scene())
+
+
+def test_a_receiver_that_asked_for_a_pause_has_it_and_so_has_the_attempt_that_failed() -> None:
     async def scene() -> None:
         receiver = Receiver(Answer("failed", "status 429", 429, after_s=60.0), OK)
-        clock = Clock()
-        sending = courier(receiver, clock=clock)
-        await sending.attempt(order(1))
+        sending = courier(receiver)
+        first = await sending.attempt(order(1))
+        assert isinstance(first, Attempted)
+        assert first.pause_s == 60.0
         assert await sending.attempt(order(2)) == Postponed(60.0)
         assert outcome(await sending.attempt(order(3, may_wait=False))) == "delivered"  # it has been postponed for long enough
         assert len(receiver.got) == 2
+
+    done(scene())
+
+
+def test_an_overloaded_receiver_has_a_pause_without_asking() -> None:
+    async def scene() -> None:
+        sending = courier(Receiver(Answer("failed", "status 429", 429)))
+        await sending.attempt(order(1))
+        assert await sending.attempt(order(2)) == Postponed(OPEN_S)
 
     done(scene())
 
@@ -190,7 +228,7 @@ class Stuck(Receiver):
 
     async def post(self, *arguments: Any, **options: Any) -> Answer:
         self.most += 1
-        if self.most == TRIALS:
+        if self.most == UNPROVEN.places:
             self.full.set()
         await self.let.wait()
         return OK
@@ -202,13 +240,13 @@ def test_a_receiver_has_its_places_and_others_have_theirs() -> None:
 
         class Both:
             async def post(self, session: Any, order: Order, body: bytes) -> Answer:
-                return await (healthy if order.key == "healthy" else dead).post(session, order, body)
+                return await (healthy if order.host == "healthy" else dead).post(session, order, body)
 
         sending = courier(Both())
-        waiting = [asyncio.ensure_future(sending.attempt(order(number, "dead"))) for number in range(QUEUE_MAX)]
+        waiting = [asyncio.ensure_future(sending.attempt(order(number, "dead"))) for number in range(PROVEN.count_max)]
         await asyncio.wait_for(dead.full.wait(), DEADLINE_S)
         assert outcome(await asyncio.wait_for(sending.attempt(order(999, "healthy")), DEADLINE_S)) == "delivered"
-        assert dead.most == TRIALS
+        assert dead.most == UNPROVEN.places
         dead.let.set()
         assert {outcome(result) for result in await asyncio.gather(*waiting)} == {"delivered"}
 
@@ -219,7 +257,7 @@ def test_what_a_receiver_that_hangs_cannot_take_is_postponed() -> None:
     async def scene() -> None:
         dead, clock = Stuck(), Clock()
         sending = courier(dead, clock=clock)
-        waiting = [asyncio.ensure_future(sending.attempt(order(number))) for number in range(QUEUE_MAX)]
+        waiting = [asyncio.ensure_future(sending.attempt(order(number))) for number in range(PROVEN.count_max)]
         await asyncio.wait_for(dead.full.wait(), DEADLINE_S)
         clock.now_s += 3.0
         assert isinstance(await asyncio.wait_for(sending.attempt(order(999)), DEADLINE_S), Postponed)
@@ -232,6 +270,43 @@ def test_what_a_receiver_that_hangs_cannot_take_is_postponed() -> None:
 def test_a_burst_for_a_receiver_that_answers_is_delivered_completely() -> None:
     async def scene() -> list[Result]:
         sending = courier(Receiver(OK))
-        return await asyncio.gather(*(sending.attempt(order(number)) for number in range(10 * QUEUE_MAX)))
+        return await asyncio.gather(*(sending.attempt(order(number)) for number in range(10 * PROVEN.count_max)))
 
     assert {outcome(result) for result in done(scene())} == {"delivered"}
+
+
+def test_urls_that_hang_leave_a_place_for_another_one_at_their_host() -> None:
+    async def scene() -> None:
+        hanging, healthy = Stuck(), Receiver(OK)
+
+        class Mixed:
+            async def post(self, session: Any, order: Order, body: bytes) -> Answer:
+                return await (healthy if order.url == URL else hanging).post(session, order, body)
+
+        sending = courier(Mixed())
+        numbers = range(PROVEN.count_max)
+        waiting = [asyncio.ensure_future(sending.attempt(order(number, url=f"{URL}&{number % 3}"))) for number in numbers]
+        await asyncio.wait_for(hanging.full.wait(), DEADLINE_S)
+        assert outcome(await asyncio.wait_for(sending.attempt(order(999)), DEADLINE_S)) == "delivered"
+        assert hanging.most == 3 * UNPROVEN.places
+        for one in waiting:
+            one.cancel()
+
+    done(scene())
+
+
+def test_of_a_host_that_hangs_with_every_url_only_some_deliveries_wait_in_memory() -> None:
+    async def scene() -> None:
+        dead, clock = Stuck(), Clock()
+        sending = courier(dead, clock=clock)
+        waiting = [
+            asyncio.ensure_future(sending.attempt(order(number, url=f"{URL}&{number}"))) for number in range(HOST.count_max)
+        ]
+        await asyncio.wait_for(dead.full.wait(), DEADLINE_S)
+        clock.now_s += 3.0
+        assert await asyncio.wait_for(sending.attempt(order(999)), DEADLINE_S) == Postponed(65 * 3.0 / HOST.places)
+        assert dead.most == HOST.places
+        for one in waiting:
+            one.cancel()
+
+    done(scene())

@@ -13,7 +13,7 @@ from schemas.webhooks import WebhookEndpoint, WebhookEndpointState
 from sinks.webhooks.attempt import Answer, Order
 from sinks.webhooks.endpoints import Endpoints
 from sinks.webhooks.orders import Orders
-from sinks.webhooks.schedule import Schedule
+from sinks.webhooks.schedule import QUICK_POSTPONEMENTS, Schedule
 from tests.ended import SECRET
 from tests.unit.sinks.webhooks.scene import NOW, SIGNER, URL, after, delivery, registered
 
@@ -83,7 +83,7 @@ def test_an_endpoint_that_was_deleted_or_disabled_meanwhile_gets_nothing() -> No
     assert sent(to_endpoint(endpoint, state=disabled, type="webhook.test")).is_last  # the owner asked for it
 
 
-def test_receivers_are_kept_apart_by_owner_endpoint_and_origin() -> None:
+def test_hosts_are_kept_apart_by_owner_endpoint_and_origin() -> None:
     orders = [
         order(),
         order(owner="somebody-else"),
@@ -92,8 +92,8 @@ def test_receivers_are_kept_apart_by_owner_endpoint_and_origin() -> None:
         to_endpoint(registered(url=URL)),
         to_endpoint(registered(url="https://moved.example/")),
     ]
-    assert len({sent(each).key for each in orders}) == len(orders)
-    assert sent(order(url="https://receiver.example/another")).key == sent(order()).key
+    assert len({sent(each).host for each in orders}) == len(orders)
+    assert sent(order(url="https://receiver.example/another")).host == sent(order()).host
 
 
 def test_the_last_attempt_is_made_whatever_is_known_of_the_receiver() -> None:
@@ -104,6 +104,12 @@ def test_nothing_is_postponed_for_ever() -> None:
     assert sent(order(now=after(3 * DAY_S))).may_wait
     assert not sent(order(now=after(8 * DAY_S))).may_wait
     assert sent(order(now=after(8 * DAY_S), requested_at=after(8 * DAY_S))).may_wait
+
+
+def test_an_open_circuit_postpones_only_some_times_in_a_row() -> None:
+    waits = [sent(order(postponed=times)).may_wait_for_probe for times in (0, QUICK_POSTPONEMENTS - 1, QUICK_POSTPONEMENTS)]
+    assert waits == [True, True, False]
+    assert sent(order(postponed=QUICK_POSTPONEMENTS)).may_wait
 
 
 def test_progress_waits_for_its_receiver_and_is_no_reason_to_try_one_that_keeps_failing() -> None:

@@ -1,74 +1,114 @@
-"""What is known of a receiver: its circuit, its pace, and the pause that it has asked for."""
+"""What is known of a receiver: its circuit and that of its host, and the pause that it wants."""
+
+import pytest
 
 from sinks.webhooks.attempt import Answer
-from sinks.webhooks.recipients import OPEN_MAX, OPEN_S, PLACES, QUEUE_MAX, TRIAL_QUEUE_MAX, TRIPS_AFTER, Pauses, Recipient
+from sinks.webhooks.circuit import OPEN_S, TRIPS_AFTER, Pauses
+from sinks.webhooks.recipients import UNPROVEN, Host, Recipient
 
 OK = Answer("delivered", "status 200", 200)
 DOWN = Answer("failed", "status 500", 500)
+BUSY = Answer("failed", "status 429", 429)
+ABSENT = Answer("refused", "status 404", 404)
+UNREACHABLE = Answer("unreachable", "ConnectionRefusedError")
+TIMED_OUT = Answer("timed_out", "no response")
 
 
-def failing(times: int, now_s: float = 0.0) -> Recipient:
+def later(after_s: float) -> Answer:
+    return Answer("failed", "status 429", 429, after_s=after_s)
+
+
+def failing(answer: Answer, urls: int, times: int = 1) -> Host:
+    """After so many failures at each of its URLs, at 0 s."""
+    host = Host()
+    for number in range(urls):
+        for _ in range(times):
+            host.note(f"https://receiver.example/{number}", answer, 0.0)
+    return host
+
+
+@pytest.mark.parametrize("answer", [DOWN, ABSENT, UNREACHABLE, TIMED_OUT, BUSY])
+def test_whatever_is_no_success_opens_the_circuit_of_a_url(answer: Answer) -> None:
     recipient = Recipient()
-    for _ in range(times):
-        recipient.note(DOWN, 0.1, now_s)
-    return recipient
-
-
-def test_a_few_failures_in_a_row_open_the_circuit() -> None:
-    assert not failing(TRIPS_AFTER - 1).is_tripped
-    recipient = failing(TRIPS_AFTER)
-    assert recipient.is_tripped
-    assert recipient.open_s(0.0) == OPEN_S
-    assert recipient.open_s(OPEN_S) == 0.0  # time for a probe
-
-
-def test_each_failed_probe_keeps_it_open_for_twice_as_long_up_to_a_limit() -> None:
-    assert failing(TRIPS_AFTER + 1).open_s(0.0) == 2 * OPEN_S
-    assert failing(TRIPS_AFTER + 2).open_s(0.0) == 4 * OPEN_S
-    assert failing(1000).open_s(0.0) == OPEN_MAX * OPEN_S
-
-
-def test_one_success_closes_it() -> None:
-    recipient = failing(1000)
+    for _ in range(TRIPS_AFTER):
+        recipient.note(answer, 0.1, 0.0)
+    assert recipient.circuit.open_s(0.0) == OPEN_S
     recipient.note(OK, 0.1, 1.0)
-    assert not recipient.is_tripped
-    assert recipient.open_s(1.0) == 0.0
+    assert recipient.circuit.open_s(1.0) == 0.0
 
 
-def test_a_pause_that_it_asks_for_is_kept_until_it_takes_something() -> None:
+@pytest.mark.parametrize("answer", [UNREACHABLE, TIMED_OUT, *(Answer("failed", "", status) for status in (429, 502, 503, 504))])
+def test_several_urls_without_an_answer_open_the_circuit_of_their_host(answer: Answer) -> None:
+    assert not failing(answer, TRIPS_AFTER - 1).circuit.is_tripped
+    assert failing(answer, TRIPS_AFTER).circuit.open_s(0.0) == OPEN_S
+
+
+def test_one_url_that_hangs_says_nothing_about_others_at_its_host() -> None:
+    assert not failing(TIMED_OUT, 1, times=100).circuit.is_tripped
+
+
+@pytest.mark.parametrize("answer", [DOWN, ABSENT, Answer("gone", "", 410), Answer("redirected", "", 302), OK])
+def test_a_host_that_answers_is_not_down(answer: Answer) -> None:
+    assert not failing(answer, 100).circuit.is_tripped
+    host = failing(UNREACHABLE, TRIPS_AFTER)
+    host.note("https://receiver.example/another", answer, OPEN_S)
+    assert not host.circuit.is_tripped
+
+
+def test_an_address_that_is_forbidden_says_nothing_about_its_host() -> None:
+    host = failing(UNREACHABLE, TRIPS_AFTER)
+    host.note("https://receiver.example/another", Answer("forbidden_address", ""), OPEN_S)
+    assert host.circuit.is_tripped
+
+
+def test_a_probe_that_fails_keeps_the_circuit_of_a_host_open_whichever_url_it_is() -> None:
+    host = failing(UNREACHABLE, TRIPS_AFTER)
+    host.note("https://receiver.example/0", UNREACHABLE, OPEN_S)
+    assert host.circuit.open_s(OPEN_S) == 2 * OPEN_S
+
+
+def test_a_pause_that_a_receiver_asks_for_is_kept_until_it_takes_something() -> None:
     recipient = Recipient()
-    recipient.note(Answer("failed", "status 429", 429, after_s=60.0), 0.1, 10.0)
-    assert recipient.overload_s(20.0) == 50.0
-    assert recipient.overload_s(70.0) == 0.0
+    recipient.note(later(60.0), 0.1, 10.0)
+    assert recipient.paused_s(20.0) == 50.0
+    assert recipient.paused_s(70.0) == 0.0
     recipient.note(OK, 0.1, 30.0)
-    assert recipient.overload_s(31.0) == 0.0
+    assert recipient.paused_s(31.0) == 0.0
 
 
-def test_a_pause_that_it_asks_for_has_a_limit() -> None:
+def test_a_pause_that_a_receiver_asks_for_has_a_limit() -> None:
     """One response with `Retry-After: 999999999` would else end all attempts for decades."""
     recipient = Recipient(Pauses(asked_max_s=100.0))
-    recipient.note(Answer("failed", "status 429", 429, after_s=1e9), 0.1, 10.0)
-    assert recipient.overload_s(10.0) == 100.0
+    recipient.note(later(1e9), 0.1, 10.0)
+    assert recipient.paused_s(10.0) == 100.0
 
 
-def test_a_long_queue_matters_only_where_it_takes_long() -> None:
-    fast = Recipient(in_flight=QUEUE_MAX + 1, average_s=0.02, is_proven=True)
-    slow = Recipient(in_flight=QUEUE_MAX + 1, average_s=2.0, is_proven=True)
-    assert fast.overload_s(0.0) == 0.0
-    assert slow.overload_s(0.0) == (QUEUE_MAX + 1) * 2.0 / PLACES
-    assert Recipient(in_flight=QUEUE_MAX, average_s=2.0, is_proven=True).overload_s(0.0) == 0.0
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_an_overloaded_receiver_has_a_pause_that_it_did_not_ask_for_each_time_a_longer_one(status: int) -> None:
+    recipient, answer = Recipient(), Answer("failed", "", status)
+    recipient.note(answer, 0.1, 0.0)
+    recipient.note(answer, 0.1, 0.1)  # sent at the same time
+    assert recipient.paused_s(0.1) == OPEN_S
+    recipient.note(answer, 0.1, 10.0)
+    assert recipient.paused_s(10.0) == 2 * OPEN_S
 
 
-def test_what_hangs_counts_as_slow_before_its_time_is_over() -> None:
-    hanging = Recipient(in_flight=QUEUE_MAX + 1, began_s=[0.0, 3.0], is_proven=True)
-    assert hanging.overload_s(0.1) == 0.0
-    assert hanging.overload_s(4.0) > 0.0
+@pytest.mark.parametrize("answer", [DOWN, ABSENT, UNREACHABLE])
+def test_another_failure_asks_for_no_pause(answer: Answer) -> None:
+    recipient = Recipient()
+    recipient.note(answer, 0.1, 0.0)
+    assert recipient.paused_s(0.0) == 0.0
 
 
 def test_a_receiver_without_a_success_keeps_only_a_few_waiting_while_it_hangs() -> None:
-    assert Recipient(in_flight=TRIAL_QUEUE_MAX, began_s=[0.0]).overload_s(9.0) == 0.0
-    assert Recipient(in_flight=TRIAL_QUEUE_MAX + 1, began_s=[0.0]).overload_s(9.0) > 0.0
-    assert Recipient(in_flight=TRIAL_QUEUE_MAX + 1, began_s=[0.0], is_proven=True).overload_s(9.0) == 0.0
+    recipient = Recipient()
+    recipient.backlog.began_s += [0.0] * UNPROVEN.places
+    recipient.backlog.in_flight = UNPROVEN.count_max
+    assert recipient.backlog.wait_s(recipient.limits, 9.0) == 0.0
+    recipient.backlog.in_flight += 1
+    assert recipient.backlog.wait_s(recipient.limits, 9.0) > 0.0
+    recipient.is_proven = True
+    assert recipient.backlog.wait_s(recipient.limits, 9.0) == 0.0
 
 
 def test_only_the_last_attempt_proves_a_receiver() -> None:

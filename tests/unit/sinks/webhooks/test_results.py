@@ -125,6 +125,12 @@ def test_what_is_postponed_keeps_its_number_and_has_no_row(scene: Scene) -> None
     assert (output.topic, output.value.attempt, output.value.due_at) == (WEBHOOK_RETRIES[0], 2, after(5))
 
 
+def test_the_next_attempt_is_not_made_before_the_receiver_is_to_be_tried_again(scene: Scene) -> None:
+    result = Attempted(DOWN, NOW, 0.25, pause_s=40.0)
+    (following,) = of(WebhookDelivery, scene.results.attempted(delivery(), URL, result, NOW))
+    assert (following.attempt, following.due_at) == (2, after(40))
+
+
 def test_the_first_failure_is_noted_once_and_a_success_ends_it(scene: Scene) -> None:
     (failing,) = scene.states(DOWN, 10.0)
     assert (failing.failing_since, failing.disabled_at) == (after(10.0), None)

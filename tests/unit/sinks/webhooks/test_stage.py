@@ -167,6 +167,22 @@ def test_a_delivery_that_is_not_due_waits_and_its_partition_is_paused(scene: Sce
     assert len(scene.delayed) == 0
 
 
+def test_what_is_due_later_than_its_topics_delay_is_written_again_so_that_it_holds_up_nothing(scene: Scene) -> None:
+    assert scene.handle(record(delivery(due_at=after(20), requeue_at=after(5)))) == []
+    scene.now = after(5)
+    (step,) = scene.handle()
+    (again,) = written([step])
+    assert (again.due_at, again.requeue_at, again.attempt, again.postponed) == (after(20), after(10), 1, 0)
+    assert settled([step]) == [0]
+    assert scene.sending.sent == {}
+
+
+def test_what_was_not_written_again_in_time_is_attempted_when_it_is_due(scene: Scene) -> None:
+    scene.now = after(20)
+    scene.handle(record(delivery(due_at=after(20), requeue_at=after(5))))
+    assert list(scene.sending.sent) == [which()]
+
+
 def test_what_is_postponed_is_settled_with_its_next_record(scene: Scene) -> None:
     scene.handle(record(delivery()))
     (step,) = scene.end(which(), Postponed(60.0))
