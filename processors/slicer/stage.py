@@ -166,7 +166,7 @@ class SlicerHandler:
                 message = f"the slicer crashed {attempts} times while decoding this file"
                 yield failed(record, request, Failure(reason="crashes_decoder", message=message))
                 continue
-            if self._is_running(request) or (attempts and self._has_suspect()):
+            if self._is_decoding(request.work.slice_id) or (attempts and self._has_suspect()):
                 continue
             work = FileWork(record, self._context, self._slots, self._emit, is_suspect=attempts > 0)
             if self._slots.acquire(work, short=self._is_short(record)):
@@ -187,8 +187,9 @@ class SlicerHandler:
         """Of files during which a process died, only one is decoded at a time: it is the cause of the next crash."""
         return any(work.is_suspect for work in self._running)
 
-    def _is_running(self, request: DecodeRequested) -> bool:
-        return any(work.request.event_id == request.event_id for work in self._running)
+    def _is_decoding(self, slice_id: str) -> bool:
+        """The same audio, for this work or for another, which then finds it cut."""
+        return any(work.request.work.slice_id == slice_id for work in self._running)
 
     def _remember(self, request: DecodeRequested) -> None:
         """All steps of the request have been handed to the loop."""

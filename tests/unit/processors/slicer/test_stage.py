@@ -6,15 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from processors.slicer.attempts import Attempts
 from processors.slicer.audio import Check, DecodeOptions, OpenAudio, Progress, Seekable, no_check
 from processors.slicer.decode import open_audio
 from processors.slicer.stage import WAITING_MAX, SlicerHandler
 from processors.slicer.worker import SMALL_BYTES
+from runtime.identity import digest
 from runtime.kafka.messages import Partition, Received, Step
+from schemas.options import ModelRef
 from schemas.work import DecodeRequested, SliceClosed, WorkFailed, WorkReported
 from tests.unit.processors.slicer.bench import SLICER, Bench
 
@@ -47,6 +51,13 @@ class NoDecoders:
     def close(self) -> None: ...
 
 
+def request(bench: Bench, clip: str = "en-parallel.flac", offset: int = 0, **more: Any) -> Received[DecodeRequested]:
+    """As the bench's, each of audio of its own."""
+    record = bench.request(clip, offset=offset, **more)
+    work = record.event.work.model_copy(update={"slice_id": digest(offset)})
+    return replace(record, event=record.event.model_copy(update={"work": work}))
+
+
 @pytest.fixture
 def handler(bench: Bench) -> Iterator[SlicerHandler]:
     made = SlicerHandler(bench.context, NoDecoders(), SLOTS, NoRevocations())
@@ -71,7 +82,7 @@ def begun(steps: list[Step]) -> list[int]:
 
 
 def test_files_are_begun_and_settled(handler: SlicerHandler, bench: Bench) -> None:
-    records = [bench.request("en-command.wav", offset=0), bench.request("pt-command.wav", offset=1)]
+    records = [request(bench, "en-command.wav", offset=0), request(bench, "pt-command.wav", offset=1)]
     steps = until_settled(handler, records)
     assert begun(steps) == [0, 1]
     assert steps[0].begins == [records[0]]
@@ -86,7 +97,7 @@ def test_files_are_begun_and_settled(handler: SlicerHandler, bench: Bench) -> No
 
 
 def test_a_file_that_killed_its_worker_three_times_fails_without_being_begun(handler: SlicerHandler, bench: Bench) -> None:
-    record = bench.request(attempts=3)
+    record = request(bench, attempts=3)
     (step,) = until_settled(handler, [record])
     assert step.begins == ()
     (output,) = step.outputs
@@ -97,8 +108,8 @@ def test_a_file_that_killed_its_worker_three_times_fails_without_being_begun(han
 
 def test_one_place_is_kept_for_small_files(handler: SlicerHandler, bench: Bench) -> None:
     """The loop has taken no step of a thread yet, so every file that began still has its slot."""
-    large = [bench.request("film.mp4", data=LARGE, offset=offset) for offset in range(SLOTS)]
-    small = [bench.request("en-command.wav", offset=offset) for offset in (10, 11)]
+    large = [request(bench, "film.mp4", data=LARGE, offset=offset) for offset in range(SLOTS)]
+    small = [request(bench, "en-command.wav", offset=offset) for offset in (10, 11)]
     assert begun(list(handler.handle([*large, *small]))) == [0, 1, 10]
 
 
@@ -122,13 +133,13 @@ def test_a_small_file_with_long_sound_gives_the_kept_place_to_a_short_one(bench:
     held = Held(short_bytes=2 << 20)
     context = replace(bench.context, slicer=replace(SLICER, decode=held))
     handler = SlicerHandler(context, NoDecoders(), SLOTS, NoRevocations())
-    large = [bench.request("film.mp4", data=LARGE, offset=offset) for offset in range(SLOTS - 1)]
-    long = bench.request("en-two-minutes.flac", offset=10)
+    large = [request(bench, "film.mp4", data=LARGE, offset=offset) for offset in range(SLOTS - 1)]
+    long = request(bench, "en-two-minutes.flac", offset=10)
     assert begun(list(handler.handle([*large, long]))) == [0, 1, 10]
-    steps = until_settled(handler, [bench.request("en-command.wav", offset=11)])
+    steps = until_settled(handler, [request(bench, "en-command.wav", offset=11)])
     assert {step.settles.offset for step in steps if step.settles} == {11}
     held.go.set()
-    steps = until_settled(handler, [bench.request("en-command.wav", offset=12 + n) for n in range(3)])
+    steps = until_settled(handler, [request(bench, "en-command.wav", offset=12 + n) for n in range(3)])
     settled = {step.settles.offset for step in steps if step.settles}
     while settled < {0, 1, 10, 12, 13, 14}:
         settled |= {step.settles.offset for step in handler.handle([]) if step.settles}
@@ -138,16 +149,16 @@ def test_a_small_file_with_long_sound_gives_the_kept_place_to_a_short_one(bench:
 def test_of_two_files_that_a_process_died_with_one_is_decoded_at_a_time(bench: Bench) -> None:
     held = Held(short_bytes=0)
     handler = SlicerHandler(replace(bench.context, slicer=replace(SLICER, decode=held)), NoDecoders(), SLOTS, NoRevocations())
-    suspects = [bench.request("en-command.wav", offset=offset, attempts=1) for offset in range(2)]
-    fresh = bench.request("en-command.wav", offset=2)
+    suspects = [request(bench, "en-command.wav", offset=offset, attempts=1) for offset in range(2)]
+    fresh = request(bench, "en-command.wav", offset=2)
     assert begun(list(handler.handle([*suspects, fresh]))) == [0, 2]
     held.go.set()
-    assert begun(until_settled(handler, [bench.request("en-command.wav", offset=3)]))[:1] == [3]
+    assert begun(until_settled(handler, [request(bench, "en-command.wav", offset=3)]))[:1] == [3]
     handler.close()
 
 
 def test_attempts_of_an_earlier_process_count_where_the_broker_has_not_kept_them(bench: Bench, tmp_path: Path) -> None:
-    folder, record = tmp_path / "decoding", bench.request()
+    folder, record = tmp_path / "decoding", request(bench)
     for _ in range(3):
         Attempts(folder).begin(record.event.work.slice_id)
     handler = SlicerHandler(replace(bench.context, attempts=Attempts(folder)), NoDecoders(), SLOTS, NoRevocations())
@@ -157,15 +168,15 @@ def test_attempts_of_an_earlier_process_count_where_the_broker_has_not_kept_them
 
 
 def test_a_waiting_file_begins_when_a_place_is_free(handler: SlicerHandler, bench: Bench) -> None:
-    records = [bench.request("en-command.wav", offset=offset) for offset in range(SLOTS + 4)]
+    records = [request(bench, "en-command.wav", offset=offset) for offset in range(SLOTS + 4)]
     assert begun(until_settled(handler, records)) == list(range(SLOTS + 4))
 
 
 def test_a_waiting_file_that_nobody_wants_any_more_needs_no_place(bench: Bench) -> None:
     held = Held(short_bytes=0)
     handler = SlicerHandler(replace(bench.context, slicer=replace(SLICER, decode=held)), NoDecoders(), SLOTS, NoRevocations())
-    running = [bench.request("en-command.wav", offset=offset) for offset in range(SLOTS)]
-    waiting = bench.request("en-command.wav", offset=SLOTS)
+    running = [request(bench, "en-command.wav", offset=offset) for offset in range(SLOTS)]
+    waiting = request(bench, "en-command.wav", offset=SLOTS)
     assert begun(list(handler.handle([*running, waiting]))) == list(range(SLOTS))
     bench.revoked.add((waiting.event.work.work_id, waiting.event.run))
     assert [step.settles for step in handler.handle([])] == [waiting]
@@ -175,15 +186,15 @@ def test_a_waiting_file_that_nobody_wants_any_more_needs_no_place(bench: Bench) 
 
 def test_there_is_no_room_when_enough_is_in_flight(handler: SlicerHandler, bench: Bench) -> None:
     assert handler.room("decodes") == SLOTS + WAITING_MAX
-    list(handler.handle([bench.request("en-command.wav", offset=offset) for offset in range(SLOTS + WAITING_MAX)]))
+    list(handler.handle([request(bench, "en-command.wav", offset=offset) for offset in range(SLOTS + WAITING_MAX)]))
     assert handler.room("decodes") == 0
 
 
 def test_files_of_a_revoked_partition_are_stopped(handler: SlicerHandler, bench: Bench) -> None:
-    gone = [bench.request("en-command.wav", offset=offset, partition=1) for offset in range(SLOTS + 1)]
+    gone = [request(bench, "en-command.wav", offset=offset, partition=1) for offset in range(SLOTS + 1)]
     list(handler.handle(gone))
     handler.on_revoke([Partition("decodes", 1)])
-    kept = bench.request("pt-command.wav", offset=50)
+    kept = request(bench, "pt-command.wav", offset=50)
     steps = until_settled(handler, [kept])
     assert handler.room("decodes") == SLOTS + WAITING_MAX
     assert {step.settles.offset for step in steps if step.settles} == {50}
@@ -198,7 +209,7 @@ def repeat(record: Received[DecodeRequested], **changes: object) -> Received[Dec
 
 
 def test_a_repeat_of_what_is_in_flight_is_settled_after_it_and_not_cut(handler: SlicerHandler, bench: Bench) -> None:
-    record = bench.request("en-command.wav")
+    record = request(bench, "en-command.wav")
     again = repeat(record)
     steps = until_settled(handler, [record, again, repeat(again)])
     assert begun(steps) == [0]
@@ -206,15 +217,25 @@ def test_a_repeat_of_what_is_in_flight_is_settled_after_it_and_not_cut(handler: 
     assert ends == [record, again, repeat(again)]
 
 
+def test_audio_that_two_models_want_at_once_is_decoded_once(handler: SlicerHandler, bench: Bench) -> None:
+    before = REGISTRY.get_sample_value("murmur_files_found_sliced_total") or 0.0
+    first, second = (bench.request("en-command.wav", offset=offset) for offset in (0, 1))
+    other = second.event.work.model_copy(update={"work_id": "c" * 64, "model": ModelRef(name="other", revision="r1")})
+    second = replace(second, event=second.event.model_copy(update={"work": other}))
+    steps = until_settled(handler, [first, second])
+    assert REGISTRY.get_sample_value("murmur_files_found_sliced_total") == before + 1
+    assert [step.settles.offset for step in steps if step.settles] == [0, 1]
+
+
 def test_a_repeat_of_what_was_done_is_settled_and_not_cut(handler: SlicerHandler, bench: Bench) -> None:
-    record = bench.request("en-command.wav")
+    record = request(bench, "en-command.wav")
     until_settled(handler, [record])
     late = repeat(record)
     assert list(handler.handle([late])) == [Step(settles=late)]
 
 
 def test_a_repeat_is_cut_when_the_first_went_to_another_slicer(handler: SlicerHandler, bench: Bench) -> None:
-    record = bench.request("en-two-minutes.flac")
+    record = request(bench, "en-two-minutes.flac")
     assert begun(list(handler.handle([record, repeat(record)]))) == [0]
     handler.on_revoke([record.partition])
     assert begun(list(handler.handle([]))) == [100]
@@ -224,12 +245,12 @@ def test_a_repeat_is_cut_when_the_first_went_to_another_slicer(handler: SlicerHa
 def test_a_file_that_is_requested_again_on_purpose_is_cut_again(
     handler: SlicerHandler, bench: Bench, changes: dict[str, object]
 ) -> None:
-    record = bench.request("en-command.wav")
+    record = request(bench, "en-command.wav")
     assert begun(until_settled(handler, [record, repeat(record, **changes)])) == [0, 100]
 
 
 def test_a_repeat_of_what_killed_three_workers_is_not_begun(handler: SlicerHandler, bench: Bench) -> None:
-    record = bench.request(attempts=3)
+    record = request(bench, attempts=3)
     assert begun(until_settled(handler, [record, replace(repeat(record), attempts=0)])) == []
 
 
@@ -243,7 +264,7 @@ def test_a_bug_in_a_thread_ends_the_stage(bench: Bench) -> None:
 
     handler = SlicerHandler(replace(bench.context, is_revoked=broken), NoDecoders(), SLOTS, NoRevocations())
     with pytest.raises(RuntimeError, match="a bug"):
-        until_settled(handler, [bench.request()])
+        until_settled(handler, [request(bench)])
     handler.close()
 
 
@@ -253,7 +274,7 @@ def test_closing_stops_the_threads_and_the_follower_and_may_be_repeated(bench: B
     handler = SlicerHandler(bench.context, NoDecoders(), SLOTS, follower)
     handler.on_assign([Partition("decodes", 0)])
     handler.on_assign([Partition("decodes", 1)])
-    list(handler.handle([bench.request("en-two-minutes.flac", offset=offset) for offset in range(SLOTS)]))
+    list(handler.handle([request(bench, "en-two-minutes.flac", offset=offset) for offset in range(SLOTS)]))
     handler.close()
     handler.close()
     assert follower.calls[:2] == ["start", "stop"]
