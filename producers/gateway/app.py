@@ -27,6 +27,7 @@ from producers.gateway.submission.accepted import Accepted
 from producers.gateway.submission.batches import Batches
 from producers.gateway.submission.direct_uploads import DirectUploads
 from producers.gateway.submission.form import MAX_BYTES, OVERHEAD_BYTES, expect_continue
+from producers.gateway.submission.shared_uploads import SharedUploads
 from producers.gateway.submission.submit import Submissions
 from producers.gateway.submission.transcribe import Doors
 from producers.gateway.system.cache import Cache
@@ -136,8 +137,9 @@ def _routes(parts: Parts, origins: Origins, sessions: Sessions) -> list[Route]:
     lookup = JobLookup(view, parts.freshness)
     accepted = Accepted(origins, view.estimates)
     clearing = Clearing(resources.kafka, parts.producer, view)
-    ended = EndedJobs(parts, transcripts, clearing)
-    submissions = Submissions(parts)
+    uploads = SharedUploads.of(resources)
+    ended = EndedJobs(parts, transcripts, clearing, uploads)
+    submissions = Submissions(parts, uploads)
     registry = Registry(parts.producer, view, parts.endpoints_freshness, Sealer.of(resources.settings))
     groups: tuple[Group, ...] = (
         Doors(parts, submissions, documents, accepted),

@@ -8,18 +8,20 @@ from uuid import uuid4
 from producers.gateway.http.problems import Problem
 from producers.gateway.parts import Parts
 from producers.gateway.submission.expected import expected
+from producers.gateway.submission.shared_uploads import SharedUploads
 from producers.gateway.system.clearing import Clearing
 from producers.gateway.view.database import ViewUnavailable
 from producers.gateway.view.job_view import JobView
 from runtime import identity
 from runtime.effective_options import again, for_file
+from runtime.errors import Retry
 from runtime.kafka.messages import Output
 from runtime.logs import get_logger
 from runtime.models import catalogue
 from runtime.objects import NotFound, keys
 from runtime.objects.transcripts import Transcripts
 from schemas.codec import Undecodable
-from schemas.jobs import CancelRequested, Job, JobRequested
+from schemas.jobs import CancelRequested, JobRequested
 from schemas.record import ObjectRef, TraceContext
 from schemas.topics import CANCELLATIONS
 
@@ -27,13 +29,15 @@ log = get_logger(__name__)
 
 
 class EndedJobs:
-    def __init__(self, parts: Parts, transcripts: Transcripts, clearing: Clearing) -> None:
+    def __init__(self, parts: Parts, transcripts: Transcripts, clearing: Clearing, uploads: SharedUploads) -> None:
         self._resources = parts.resources
         self._producer = parts.producer
         self._view = parts.view
         self._acceptances = parts.acceptances
         self._transcripts = transcripts
         self._clearing = clearing
+        self._uploads = uploads
+        self._freshness = parts.freshness
 
     async def delete(self, job: JobView) -> None:
         """Returns once the broker has acknowledged it, and transcript and upload are deleted, unless another job needs them.
@@ -44,10 +48,13 @@ class EndedJobs:
             job_id=job.job_id, work_id=job.work_id, requested_at=datetime.now(UTC), trace=job.job.trace, delete=True
         )
         is_shared = await asyncio.to_thread(self._view.jobs.is_shared, job)
+        request = await asyncio.to_thread(self._view.jobs.request, job.job_id)  # the view has it until it reads of the deletion
         await self._producer.send(Output(CANCELLATIONS, job.work_id, deletion))
         if not is_shared:
             await self._clearing.work(job.work_id)
             await asyncio.to_thread(self._delete_objects, job)
+            if job.job.source == "http" and job.job.retry_of is None:
+                await self._delete_upload(job, request)
         with contextlib.suppress(ViewUnavailable):  # the feed waits for space, and brings the deletion then
             await asyncio.to_thread(self._view.delete, job.job_id, job.work_id)
         log.info("job.deleted", job_id=str(job.job_id), work_id=job.work_id)
@@ -100,16 +107,31 @@ class EndedJobs:
         self._transcripts.forget(job.work_id)
         self._transcripts.delete_corrected(job.work_id)
         self._resources.chunk_results.delete(job.work_id)
-        if job.job.source == "http" and job.job.retry_of is None:
-            self._delete_upload(job.job)
 
-    def _delete_upload(self, job: Job) -> None:
-        """Unless another job has the same content. An object that was in the store before, and was only named, stays."""
+    async def _delete_upload(self, job: JobView, request: JobRequested | None) -> None:
+        """Unless another job has the same content. An object that was in the store before, and was only named, stays. What cannot
+        be deleted now is left to retention."""
         settings, objects = self._resources.settings, self._resources.objects
-        stored = job.stored or ObjectRef(bucket=settings.work_bucket, key=keys.upload_key(job.job_id))
+        stored = job.job.stored or ObjectRef(bucket=settings.work_bucket, key=keys.upload_key(job.job_id))
         if stored.bucket == settings.uploads_bucket and keys.is_direct_upload(stored.key):
-            objects.delete(settings.work_bucket, keys.promise_key(job.job_id))
-        elif stored.bucket != settings.work_bucket or not keys.is_upload(stored.key):
+            await asyncio.to_thread(objects.delete, settings.work_bucket, keys.promise_key(job.job_id))
+        elif (
+            stored.bucket != settings.work_bucket or not keys.is_upload(stored.key) or not await self._withdrawn(stored, request)
+        ):
             return
-        if not self._view.jobs.has_audio(stored, job.job_id):
-            objects.delete(stored.bucket, stored.key)
+        if not await asyncio.to_thread(self._view.jobs.has_audio, stored, job.job_id):
+            await asyncio.to_thread(objects.delete, stored.bucket, stored.key)
+
+    async def _withdrawn(self, upload: ObjectRef, request: JobRequested | None) -> bool:
+        """No submission gets this upload from now on, and the view has all that have got it."""
+        if request is not None:
+            owner = None if self._resources.settings.cache_shared else request.job.owner
+            content_id = identity.content_id(request.work.audio_id, owner)
+            if not await asyncio.to_thread(self._uploads.withdraw, content_id, upload.key):
+                return False
+        try:
+            if not self._uploads.is_alone:
+                await self._freshness.reached()
+        except Retry:
+            return False
+        return True

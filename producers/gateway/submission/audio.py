@@ -45,6 +45,11 @@ class Audio:
         """As `store()`, but an upload of which the store has the content already is not stored again."""
         return self.upload.share(uploads, content_id) if self.upload is not None else self.store()
 
+    def accepted(self) -> None:
+        """A job was made of it. Does not block."""
+        if self.upload is not None:
+            self.upload.accepted()
+
     def announce(self) -> None:
         """After `share()`, once a job has it. Blocks."""
         if self.upload is not None:

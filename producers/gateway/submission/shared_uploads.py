@@ -1,7 +1,8 @@
 """One upload for each content, however often its owner submits it: where a file that was uploaded a while ago is in the store.
 
-Used by a submission when its file is complete and can be transcribed. A small object, named by the content, tells other gateways
-the upload. An upload is used again only as long as it is certainly not being removed (`runtime/retention.py`).
+Used by a submission when its file is complete and can be transcribed, and by the deletion of a job. A small object, named by the
+content, tells other gateways the upload. An upload is used again only as long as it is certainly not being removed: by retention
+(`runtime/retention.py`), or with the last of its jobs.
 """
 
 import contextlib
@@ -14,6 +15,8 @@ from cachetools import LRUCache
 
 from runtime.errors import MurmurError
 from runtime.objects import NotFound, ObjectStore, keys
+from runtime.resources import Resources
+from runtime.retention import upload_reuse_s
 from schemas.record import ObjectRef
 
 RECENT_MAX = 4096
@@ -22,15 +25,23 @@ LOCKS = 64  # submissions of one content wait for each other, those of others ha
 
 @dataclass(slots=True)
 class _Upload:
-    """`uses`: submissions of this process that have it and were not given up. `is_announced`: other gateways may have it, too."""
+    """`pending`: submissions of this process that have it and are neither accepted nor given up. `has_job`: one was accepted.
+    `is_announced`: other gateways may have it, too."""
 
     key: str
-    uses: int = 0
+    pending: int = 0
+    has_job: bool = False
     is_announced: bool = False
 
 
 class SharedUploads:
     """From any thread. `reuse_s`: for how long after it was stored an upload is used again. `is_alone`: no other gateway."""
+
+    @classmethod
+    def of(cls, resources: Resources) -> "SharedUploads":
+        settings = resources.settings
+        is_alone = resources.local_state is not None
+        return cls(resources.objects, settings.work_bucket, upload_reuse_s(settings), is_alone=is_alone)
 
     def __init__(self, objects: ObjectStore, bucket: str, reuse_s: float, *, is_alone: bool = False) -> None:
         self._objects = objects
@@ -48,11 +59,20 @@ class SharedUploads:
             if ref is None:
                 ref = store()
                 self._remember(content_id, _Upload(ref.key))
-            self._remembered(content_id).uses += 1
+            with self._remembering:
+                self._of(content_id).pending += 1
             return ref
+
+    def accepted(self, content_id: str, key: str) -> None:
+        """A job was made of a submission that has this upload, and is in the view. Does not block."""
+        with self._remembering:
+            if (upload := self._of(content_id)).key == key:
+                upload.pending, upload.has_job = upload.pending - 1, True
 
     def announce(self, content_id: str) -> None:
         """To other gateways, once a job has it. Blocks. Without an answer of the store they store it once more."""
+        if self.is_alone:
+            return
         with self._lock(content_id), contextlib.suppress(MurmurError):
             upload = self._remembered(content_id)
             if not upload.is_announced and upload.key:
@@ -62,26 +82,46 @@ class SharedUploads:
     def give_up(self, content_id: str, key: str) -> None:
         """No job was made of a submission that has this upload: deletes it if no other has it. As `once()`."""
         with self._lock(content_id):
-            upload = self._remembered(content_id)
-            upload.uses -= 1
-            if upload.key == key and not upload.uses and not upload.is_announced:
-                with self._remembering:
+            with self._remembering:
+                if (upload := self._of(content_id)).key != key:
+                    return
+                upload.pending -= 1
+                is_unused = not upload.pending and not upload.has_job
+                if is_unused:
                     del self._recent[content_id]
+            if is_unused:
                 self._objects.delete(self._bucket, key)
 
+    def withdraw(self, content_id: str, key: str) -> bool:
+        """Before this upload is deleted with its last job: no later submission gets it, in other gateways neither. False: one
+        has it already, so it has to stay. Blocks. Raises StoreUnavailable."""
+        with self._lock(content_id):
+            with self._remembering:
+                if (upload := self._of(content_id)).key == key:
+                    if upload.pending:
+                        return False
+                    del self._recent[content_id]
+            if not self.is_alone and self._announced(content_id) == key:
+                self._objects.delete(self._bucket, keys.content_key(content_id))
+            return True
+
     def _known(self, content_id: str) -> ObjectRef | None:
-        if (ref := self._usable(self._remembered(content_id).key)) is not None:
-            return ref
-        if self.is_alone:
-            return None
+        """What is announced is looked for in the store each time: another gateway may have withdrawn it."""
+        upload = self._remembered(content_id)
+        if self.is_alone or (upload.key and not upload.is_announced):
+            return self._usable(upload.key)
+        ref = self._usable(self._announced(content_id))
+        if ref is not None and ref.key != upload.key:
+            self._remember(content_id, _Upload(ref.key, has_job=True, is_announced=True))
+        return ref
+
+    def _announced(self, content_id: str) -> str:
+        """The upload that other gateways find; empty: none."""
         try:
             key = self._objects.get(self._bucket, keys.content_key(content_id)).decode()
         except (NotFound, UnicodeDecodeError):
-            return None
-        ref = self._usable(key) if keys.is_upload(key) else None
-        if ref is not None:
-            self._remember(content_id, _Upload(key, is_announced=True))
-        return ref
+            return ""
+        return key if keys.is_upload(key) else ""
 
     def _usable(self, key: str) -> ObjectRef | None:
         if not key:
@@ -95,7 +135,10 @@ class SharedUploads:
 
     def _remembered(self, content_id: str) -> _Upload:
         with self._remembering:
-            return self._recent.get(content_id) or _Upload("")
+            return self._of(content_id)
+
+    def _of(self, content_id: str) -> _Upload:
+        return self._recent.get(content_id) or _Upload("")
 
     def _remember(self, content_id: str, upload: _Upload) -> None:
         with self._remembering:

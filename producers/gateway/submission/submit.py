@@ -39,7 +39,6 @@ from runtime.kafka.async_producer import Unacknowledged
 from runtime.logs import get_logger
 from runtime.objects import NotFound, keys, names
 from runtime.reachable import Reachable
-from runtime.retention import upload_reuse_s
 from schemas.audio import ProbedAudio
 from schemas.jobs import JobRequested, Work
 from schemas.order import Order
@@ -69,15 +68,14 @@ class Acceptance:
 class Submissions:
     """For one event loop. Whatever is not accepted is deleted from the store again."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, shared: SharedUploads) -> None:
         settings = parts.resources.settings
         self._resources = parts.resources
         self._producer = parts.producer
         self._view = parts.view
         self.unfinished = parts.unfinished
         self._memory = Memory()
-        is_alone = parts.resources.local_state is not None
-        self._shared = SharedUploads(parts.resources.objects, settings.work_bucket, upload_reuse_s(settings), is_alone=is_alone)
+        self._shared = shared
         self._acceptances = parts.acceptances
         self.keys = IdempotencyKeys(parts.view, parts.freshness)
         self._named = NamedObjects(parts.resources)
@@ -162,6 +160,7 @@ class Submissions:
             requested = await asyncio.to_thread(self._planned, audio, order, job_id)
             audio.release()
             await self._acceptances.accept(requested)
+        audio.accepted()
         if not self._shared.is_alone:
             asyncio.get_running_loop().run_in_executor(None, audio.announce)  # nothing waits for it
         _count(audio, requested)

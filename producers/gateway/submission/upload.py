@@ -119,6 +119,12 @@ class Incoming:
             self._ref, self._shared = ref, (uploads, content_id)
             return ref
 
+    def accepted(self) -> None:
+        """A job was made of it. Does not block."""
+        if self._shared is not None and self._ref is not None:
+            uploads, content_id = self._shared
+            uploads.accepted(content_id, self._ref.key)
+
     def announce(self) -> None:
         """After `share()`, once a job has it. Blocks."""
         if self._shared is not None:

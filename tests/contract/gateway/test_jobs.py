@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from producers.gateway.submission.shared_uploads import SharedUploads
 from runtime.kafka.follower import Follower
 from runtime.objects import NotFound
 from runtime.objects.keys import transcript_key
@@ -244,6 +245,26 @@ def test_an_ended_job_is_deleted_with_its_transcript_and_its_audio(gateway: Runn
     with pytest.raises(NotFound):
         gateway.store.head(gateway.settings.work_bucket, transcript_key(request.work.work_id))
     assert not (gateway.uploads / str(task_id)).exists()
+
+
+def test_a_file_that_is_submitted_again_after_the_deletion_of_its_last_job_is_stored_again(gateway: RunningGateway) -> None:
+    data = uuid4().bytes
+    first = submitted(gateway, data)
+    finish(gateway, first)
+    gateway.request("DELETE", f"/api/jobs/{first.job.job_id}")
+    again = submitted(gateway, data)
+    assert again.work.audio.key != first.work.audio.key
+    assert gateway.store.head(again.work.audio.bucket, again.work.audio.key)
+
+
+def test_an_upload_that_a_submission_has_just_got_is_not_deleted_with_its_last_job(
+    gateway: RunningGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = submitted(gateway)
+    finish(gateway, request)
+    monkeypatch.setattr(SharedUploads, "withdraw", lambda *_: False)
+    assert gateway.request("DELETE", f"/api/jobs/{request.job.job_id}").status == 200
+    assert (gateway.uploads / str(request.job.job_id)).exists()
 
 
 def test_a_transcript_that_another_job_has_too_is_not_deleted_with_the_first(gateway: RunningGateway) -> None:

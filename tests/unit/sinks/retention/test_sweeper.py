@@ -88,6 +88,19 @@ def test_an_upload_is_as_old_as_the_end_of_its_last_job(bench: Bench) -> None:
     assert bench.stored() == set()
 
 
+def test_copies_of_one_content_that_several_gateways_stored_go_each_with_its_own_jobs(bench: Bench) -> None:
+    first, second = (bench.request(number, bench.put(f"uploads/{number}"), work=1) for number in (1, 2))
+    bench.put(keys.content_key(digest(0)))
+    bench.change(first, "SUCCESS")
+    bench.now += 2 * DAY
+    bench.sweep()
+    assert bench.stored() == {"uploads/2"}, "its job is not finished"
+    bench.change(second, "SUCCESS")
+    bench.now += 2 * DAY
+    bench.sweep()
+    assert bench.stored() == set()
+
+
 def test_what_no_job_is_known_of_goes_by_age_alone(bench: Bench) -> None:
     """The jobs may be those of another installation, or of topics that were lost."""
     for key in ("uploads/a", TRANSCRIPT, chunk()):

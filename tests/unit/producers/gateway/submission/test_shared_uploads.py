@@ -59,10 +59,54 @@ def test_what_no_job_was_made_of_goes_unless_another_submission_has_it(store: Di
     assert stored(store) == [first.key]
     shared.give_up(AUDIO, first.key)
     assert stored(store) == []
-    second = once(shared, store)
-    shared.announce(AUDIO)
-    shared.give_up(AUDIO, second.key)
-    assert stored(store) == [second.key], "another gateway may have it"
+
+
+def test_an_upload_of_an_accepted_job_stays_when_another_submission_is_given_up(store: DirectoryStore) -> None:
+    shared = uploads(store)
+    first = once(shared, store)
+    shared.accepted(AUDIO, first.key)
+    assert once(shared, store) == first
+    shared.give_up(AUDIO, first.key)
+    assert stored(store) == [first.key]
+
+
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_an_upload_is_not_withdrawn_while_a_submission_has_it(store: DirectoryStore, is_alone: bool) -> None:
+    shared = SharedUploads(store, "work", 3600.0, is_alone=is_alone)
+    first = once(shared, store)
+    shared.accepted(AUDIO, first.key)
+    assert once(shared, store) == first
+    assert not shared.withdraw(AUDIO, first.key)
+    shared.accepted(AUDIO, first.key)
+    assert shared.withdraw(AUDIO, first.key)
+    assert once(shared, store) != first, "it is about to be deleted"
+
+
+def test_what_one_gateway_withdraws_no_other_uses_again(store: DirectoryStore) -> None:
+    one, other = uploads(store), uploads(store)
+    first = once(one, store)
+    one.accepted(AUDIO, first.key)
+    one.announce(AUDIO)
+    assert once(other, store) == first
+    other.accepted(AUDIO, first.key)
+    assert one.withdraw(AUDIO, first.key)
+    second = once(other, store)
+    assert second != first
+    other.accepted(AUDIO, second.key)
+    other.announce(AUDIO)
+    assert one.withdraw(AUDIO, first.key), "a repeat"
+    assert once(uploads(store), store) == second, "the announcement is of another upload"
+
+
+def test_gateways_that_store_one_content_at_once_each_keep_what_their_job_names(store: DirectoryStore) -> None:
+    one, other = uploads(store), uploads(store)
+    first, second = once(one, store), once(other, store)
+    for shared, ref in ((one, first), (other, second)):
+        shared.accepted(AUDIO, ref.key)
+        shared.announce(AUDIO)
+    assert {*stored(store)} == {first.key, second.key}
+    assert one.withdraw(AUDIO, first.key)
+    assert once(uploads(store), store) == second
 
 
 def test_another_gateway_finds_it_and_another_content_is_another_object(store: DirectoryStore) -> None:
