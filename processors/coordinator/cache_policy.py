@@ -23,13 +23,14 @@ PERMANENT = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class CachePolicy:
-    """`ttl_s`, `entries`, `size_bytes`: 0 is no limit. `failures_s`: 0 keeps no failures."""
+    """`ttl_s`, `unused_s` (since the last use), `entries`, `size_bytes`: 0 is no limit. `failures_s`: 0 keeps no failures."""
 
     enabled: bool = True
     ttl_s: float = 0.0
     failures_s: float = 0.0
     entries: int = 0
     size_bytes: int = 0
+    unused_s: float = 0.0
 
     @classmethod
     def of(cls, settings: Settings) -> "CachePolicy":
@@ -39,6 +40,7 @@ class CachePolicy:
             settings.cache_failures_s,
             settings.cache_entries,
             cache_bytes(settings),
+            settings.retention_transcripts_s,
         )
 
     def keeps(self, reason: str) -> bool:
@@ -72,13 +74,14 @@ class CachePolicy:
         surplus = _surplus(sum(map(len, tables.values())) - len(found), self.entries, share)
         left_bytes = sum(table.size_bytes for table in tables.values()) - sum(tables[n].size_of(work_id) for n, work_id in found)
         surplus_bytes = _surplus(left_bytes, self.size_bytes, share)
-        if surplus > 0 or surplus_bytes > 0:
-            for _, work_id, size_bytes, number in merge(*(_by_use(number, table) for number, table in tables.items())):
-                if len(found) >= at_most or (surplus <= 0 and surplus_bytes <= 0):
-                    break
-                if (number, work_id) not in found:
-                    found[number, work_id] = "evicted"
-                    surplus, surplus_bytes = surplus - 1, surplus_bytes - size_bytes
+        unused_until_s = now.timestamp() - self.unused_s if self.unused_s else -inf
+        for used_s, work_id, size_bytes, number in merge(*(_by_use(number, table) for number, table in tables.items())):
+            is_surplus = surplus > 0 or surplus_bytes > 0
+            if len(found) >= at_most or not (is_surplus or used_s <= unused_until_s):
+                break
+            if (number, work_id) not in found:
+                found[number, work_id] = "evicted" if is_surplus else "expired"
+                surplus, surplus_bytes = surplus - 1, surplus_bytes - size_bytes
         for number, table in tables.items():
             until_s, reason = self._outdated(table, now, self.failures_s)
             found |= {(number, work_id): reason for work_id in table.failed_until(until_s, at_most - len(found))}

@@ -124,3 +124,14 @@ def test_what_is_cleared_or_expired_goes_first_and_makes_room() -> None:
     ]
     expired = CachePolicy(ttl_s=3600).removals(cache.tables, 1.0, later(hours=1, seconds=3), 10)
     assert [(int(work_id, 16), reason) for (_, work_id), reason in expired.items()] == [(n, "expired") for n in range(4)]
+
+
+def test_a_transcript_that_was_not_used_for_long_goes_with_its_entry_whatever_the_ttl() -> None:
+    policy = CachePolicy.of(Settings(model="demo", cache_ttl_s=0, retention_transcripts_s=30 * 86400))
+    cache = table()
+    cache.put("f" * 64, CacheEntry(NOW))
+    cache.use("f" * 64, later(days=10))
+    assert policy.removals({0: cache}, 1.0, later(days=29), 10) == {}
+    assert policy.removals({0: cache}, 1.0, later(days=31), 10) == {(0, work().work_id): "expired"}
+    kept = CachePolicy.of(Settings(model="demo", cache_ttl_s=0, retention_transcripts_s=0))
+    assert kept.removals({0: cache}, 1.0, later(days=700), 10) == {}
