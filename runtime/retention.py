@@ -68,10 +68,10 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(
         "transcripts",
-        "the transcript of each work, and its corrected texts",
+        "the transcript of each work, its corrected texts, and the names that readers gave",
         "its last use: written, the end of a job with it, or an answer from the cache",
         "retention_transcripts_s",
-        (keys.TRANSCRIPTS, keys.CORRECTED),
+        (keys.TRANSCRIPTS, keys.CORRECTED, keys.NAMES),
         "retention_transcripts_bytes",
     ),
     Kind(

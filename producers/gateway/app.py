@@ -20,6 +20,7 @@ from producers.gateway.jobs.ended import EndedJobs
 from producers.gateway.jobs.endpoints import Jobs
 from producers.gateway.jobs.events import EventStreams
 from producers.gateway.jobs.lookup import JobLookup
+from producers.gateway.jobs.names import GivenNames, NamesOfJobs
 from producers.gateway.jobs.status import Documents
 from producers.gateway.page import Page
 from producers.gateway.parts import Parts
@@ -140,6 +141,7 @@ def _routes(parts: Parts, origins: Origins, sessions: Sessions) -> list[Route]:
     uploads = SharedUploads.of(resources)
     ended = EndedJobs(parts, transcripts, clearing, uploads)
     submissions = Submissions(parts, uploads)
+    names = GivenNames(resources.objects, resources.settings.work_bucket)
     registry = Registry(parts.producer, view, parts.endpoints_freshness, Sealer.of(resources.settings))
     groups: tuple[Group, ...] = (
         Doors(parts, submissions, documents, accepted),
@@ -149,7 +151,8 @@ def _routes(parts: Parts, origins: Origins, sessions: Sessions) -> list[Route]:
         Endpoints(registry, view, accepted, Reachable.for_webhooks(resources.settings)),
         Jobs(parts, lookup, documents, ended, accepted),
         EventStreams(view, lookup, documents, parts.wakeups, origins),
-        Downloads(lookup, documents),
+        Downloads(lookup, documents, names),
+        NamesOfJobs(lookup, names),
         AudioDownloads(resources.objects, resources.settings.work_bucket, view, lookup),
         System(parts),
         Health(parts),

@@ -14,6 +14,7 @@ SESSION_SECRET = "gateway/session-secret"  # noqa: S105 - the key of the object;
 CORRECTED = "corrected/"  # corrected transcripts, in a folder for each work
 CORRECTION_RULES = "correction/rules.json"  # whether the rules are in force, for the gateways
 CORRECTION_CACHE = "correction-cache/"  # answers of the corrector's endpoint, by what was asked
+NAMES = "names/"  # that a reader has given to a job's file and speakers, in a folder for each work
 PROMISES = "promised-uploads/"
 DIRECT_UPLOADS = "direct-uploads/"  # in the uploads bucket
 
@@ -72,6 +73,10 @@ def corrected_prefix(work_id: str) -> str:
 def corrected_key(work_id: str, version: str) -> str:
     """Of a work's text as corrected by one version of the rules and the corrector."""
     return f"{corrected_prefix(work_id)}{version}.json"
+
+
+def names_key(work_id: str, job_id: UUID) -> str:
+    return f"{NAMES}{work_id}/{job_id}.json"
 
 
 def is_corrected(key: str) -> bool:

@@ -172,7 +172,7 @@ def _name(kind: KindName, bucket: str, rest: str, key: str) -> str:
     if kind == "chunks":
         return rest.partition("/")[0]
     if kind == "transcripts":
-        return rest.partition("/")[0].partition(".")[0]  # a corrected text is in a folder of its work
+        return rest.partition("/")[0].partition(".")[0]  # corrected texts and names are in folders of their work
     if kind == "corrections" and (found := keys.answers_of(key)) is not None:
         return found[0]
     return f"{bucket}/{key}"

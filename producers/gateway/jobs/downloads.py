@@ -10,19 +10,23 @@ from producers.gateway.http.problems import Problem
 from producers.gateway.http.responses import content_etag
 from producers.gateway.http.routes import Response, Route
 from producers.gateway.jobs.lookup import JobLookup
+from producers.gateway.jobs.names import GivenNames
+from producers.gateway.jobs.speakers import with_speakers
 from producers.gateway.jobs.status import PREFIX, Documents, message
 from runtime.formats import BY_ENDING, FORMATS, Format
 from runtime.subtitles import SubtitleRules
 from schemas.transcript import Transcript
 
+WITH_SPEAKERS = ("txt", "srt", "vtt")  # the formats that people read
 CONDITIONS = ("Range", "If-Range", "If-None-Match")
 FIELDS = ("Accept-Ranges", "ETag", "Content-Disposition")
 
 
 class Downloads:
-    def __init__(self, lookup: JobLookup, documents: Documents) -> None:
+    def __init__(self, lookup: JobLookup, documents: Documents, names: GivenNames) -> None:
         self._lookup = lookup
         self._documents = documents
+        self._names = names
 
     def routes(self) -> list[Route]:
         media_types = tuple(dict.fromkeys(each.content_type for each in FORMATS.values()))
@@ -61,10 +65,13 @@ class Downloads:
             after_s = None if job.ended else 1.0
             raise Problem(409, "no_transcript", f"There is no transcript: {message(job, 0.0)}.", after_s=after_s, state=job.state)
         transcript = await self._documents.transcript(job)
+        names = await asyncio.to_thread(self._names.read, job)
+        if ending in WITH_SPEAKERS:
+            transcript = await asyncio.to_thread(with_speakers, transcript, names.speakers)
         body, etag = await asyncio.to_thread(_written, form, transcript, self._documents.rules)
         headers = {
             "Content-Type": f"{form.content_type}; charset=utf-8",
-            "Content-Disposition": content_disposition("inline", with_ending(job.filename, ending)),
+            "Content-Disposition": content_disposition("inline", with_ending(names.filename or job.filename, ending)),
             "Accept-Ranges": "bytes",
             "Cache-Control": "private, no-cache",
         }

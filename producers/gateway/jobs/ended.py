@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from producers.gateway.http.problems import Problem
+from producers.gateway.jobs.names import GivenNames
 from producers.gateway.parts import Parts
 from producers.gateway.submission.expected import expected
 from producers.gateway.submission.shared_uploads import SharedUploads
@@ -35,6 +36,7 @@ class EndedJobs:
         self._view = parts.view
         self._acceptances = parts.acceptances
         self._transcripts = transcripts
+        self._names = GivenNames(parts.resources.objects, parts.resources.settings.work_bucket)
         self._clearing = clearing
         self._uploads = uploads
         self._freshness = parts.freshness
@@ -50,6 +52,7 @@ class EndedJobs:
         is_shared = await asyncio.to_thread(self._view.jobs.is_shared, job)
         request = await asyncio.to_thread(self._view.jobs.request, job.job_id)  # the view has it until it reads of the deletion
         await self._producer.send(Output(CANCELLATIONS, job.work_id, deletion))
+        await asyncio.to_thread(self._names.delete, job)
         if not is_shared:
             await self._clearing.work(job.work_id)
             await asyncio.to_thread(self._delete_objects, job)

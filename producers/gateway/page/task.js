@@ -5,8 +5,7 @@ import { ask } from "./dialog.js";
 import { $, button, make, saveAs, say, setBar } from "./elements.js";
 import { emptiness, linesOf, plainText, rawOf } from "./lines.js";
 import { watch } from "./live.js";
-import { fileName, forget, names, setFileName } from "./names.js";
-import { withSpeakers } from "./speakers.js";
+import { fileName, forget, load, names, setFileName } from "./names.js";
 import { FORMATS, clock, languageName, length, moment, stretch } from "./wording.js";
 
 const NOTES_OPEN_MAX = 3;
@@ -17,7 +16,7 @@ export class Task {
     this.task = "";
     this.status = null;
     this.watching = new AbortController();
-    $("rename").onclick = () => this.rename();
+    $("rename").onclick = () => this.rename().catch(error => say($("about"), error.message));
     $("raw").onchange = () => this.showText(this.status);
   }
 
@@ -37,6 +36,7 @@ export class Task {
     watch(task, status => this.show(status), this.watching.signal).catch(error => {
       if (this.task === task) say($("pick"), error.message);
     });
+    load(task).then(isNew => { if (isNew && this.task === task) this.renamed(); }).catch(() => {});  // the copies of this browser remain
   }
 
   show(status) {
@@ -137,12 +137,17 @@ export class Task {
 
   async rename() {
     const task = this.task, fields = [{ name: "filename", label: "Name", value: fileName(this.status) }];
-    const text = "The name in this list and of downloads. It is kept in this browser only; the file keeps its own.";
+    const text = "The name on this page and of downloads. The file keeps its own.";
     const given = await ask({ title: "Rename", text, fields, ok: "Save" });
     if (given === null || task !== this.task) return;
     const filename = given.filename.trim();
-    setFileName(task, filename === this.status.filename ? "" : filename);
-    this.show(this.status);
+    await setFileName(task, filename === this.status.filename ? "" : filename);
+    if (task === this.task) this.renamed();
+  }
+
+  renamed() {
+    if (this.status) this.show(this.status);
+    this.transcript.renamed();
     this.onChanged();
   }
 }
@@ -171,7 +176,7 @@ function trackName(track) {
 function downloads(status) {
   const menu = make("details", undefined, "menu"), list = make("ul");
   const name = fileName(status).split("/").pop(), stem = name.replace(/(?<=[^.])\.[A-Za-z0-9]{1,5}$/, "");
-  for (const [format, label] of Object.entries(FORMATS)) list.append(download(label, status, format, `${stem}.${format}`));
+  for (const [format, label] of Object.entries(FORMATS)) list.append(download(label, `${ASYNC}/${status.task_id}/transcript.${format}`, `${stem}.${format}`));
   list.append(link("The file itself", `api/jobs/${status.task_id}/audio`, name));
   menu.append(make("summary", "Download", "act"), list);
   menu.addEventListener("keydown", event => {
@@ -191,20 +196,14 @@ function link(label, path, filename) {
   return item;
 }
 
-/** With the names that the reader gave to the file and to speakers, where the server would send its own: the content is fetched first. */
-function download(label, status, format, filename) {
-  const path = `${ASYNC}/${status.task_id}/transcript.${format}`, item = link(label, path, filename);
+/** The content is fetched first: a page that was opened with an API key shows why, if it cannot be had. */
+function download(label, path, filename) {
+  const item = link(label, path, filename);
   item.firstChild.onclick = event => {
     event.preventDefault();
-    save(path, status, format, filename).catch(error => say($("about"), error.message));
+    send(path).then(response => response.blob()).then(content => saveAs(content, filename)).catch(error => say($("about"), error.message));
   };
   return item;
-}
-
-async function save(path, status, format, filename) {
-  const response = await send(path), { segments } = status.result.transcription;
-  const content = withSpeakers({ format, text: await response.text(), segments }, names(status.task_id).speakers);
-  saveAs(new Blob([content], { type: response.headers.get("Content-Type") }), filename);
 }
 
 function act(label, kind, run) {

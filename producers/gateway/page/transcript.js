@@ -1,7 +1,7 @@
 // The transcript: its lines beside the player, the word being spoken marked, steps by the arrow keys.
 
 import { ask } from "./dialog.js";
-import { $, button, make } from "./elements.js";
+import { $, button, make, say } from "./elements.js";
 import { UNSURE_WORD, lineAt, wordAt } from "./lines.js";
 import { names, setSpeaker } from "./names.js";
 import { VirtualList } from "./virtual.js";
@@ -88,7 +88,7 @@ export class Transcript {
     if (!getSelection().isCollapsed) return;  // text is being selected
     const row = event.target.closest("li"), line = this.lines[row?.ariaPosInSet - 1];
     if (!line) return;
-    if (event.target.closest(".speaker, .name-speaker")) this.nameSpeaker(line);
+    if (event.target.closest(".speaker, .name-speaker")) this.nameSpeaker(line).catch(error => say($("about"), error.message));
     else this.playFrom(Number(event.target.closest(".word")?.dataset.start ?? line.start));
   }
 
@@ -171,10 +171,10 @@ export class Transcript {
     if (all.filter(name => name === before).length > 1) {
       fields.push({ name: "everywhere", label: `wherever ${before} is named`, type: "checkbox", value: true });
     }
-    const text = `Who speaks from ${clock(line.start)} on? An empty name removes it. Names are kept in this browser only.`;
-    const given = await ask({ title: "Speaker", text, fields, ok: "Save" });
+    const text = `Who speaks from ${clock(line.start)} on? An empty name removes it.`;
+    const task = this.task, given = await ask({ title: "Speaker", text, fields, ok: "Save" });
     if (given === null) return;
-    setSpeaker(this.task, line.start, given.name.trim(), { before, everywhere: given.everywhere });
+    await setSpeaker(task, line.start, given.name.trim(), { before, everywhere: given.everywhere });
     this.view.refresh();
   }
 }

@@ -6,7 +6,7 @@ Numbers, booleans and lists become the text that a form would have, so that one 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import orjson
@@ -21,6 +21,7 @@ from runtime.objects.store import KEY_BYTES_MAX
 
 JSON_BYTES_MAX = 1024 * 1024
 JSON_TYPE = "application/json"
+M = TypeVar("M", bound=BaseModel)
 
 
 class ObjectAddress(BaseModel):
@@ -87,6 +88,21 @@ async def read_object(request: web.Request) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise malformed("The body must be a JSON object.")
     return value
+
+
+async def read_model(request: web.Request, model: type[M], *, optional: bool = False) -> M:
+    """The body of a request as this model. `optional`: no body is an empty object. Raises Problem, which shows no value."""
+    body = {} if optional and not request.body_exists else await read_object(request)
+    check_names("field", body, tuple(model.model_fields))
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        field = str(first["loc"][0]) if first["loc"] else ""
+        message = str(first["ctx"]["error"]) if first["type"] == "value_error" else first["msg"]
+        expected = message[0].lower() + message[1:]
+        name = f"The field {field!r} is wrong" if field else "The body is wrong"
+        raise Problem(400, "bad_option", f"{name}: {expected}.", field=field, expected=expected) from error
 
 
 def parse_json(body: Mapping[str, Any]) -> JsonSubmission:

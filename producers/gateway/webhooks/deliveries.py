@@ -20,11 +20,12 @@ from producers.gateway.http.problems import Problem
 from producers.gateway.http.responses import json_response
 from producers.gateway.http.routes import Body, Query, Route, query_of
 from producers.gateway.parts import Parts
+from producers.gateway.submission.json_body import read_model
 from producers.gateway.view.webhook_filter import OF_THE_JOB, AttemptFilter
 from producers.gateway.webhooks import attempts
 from producers.gateway.webhooks.endpoints import BODIES, ONE, TAG
 from producers.gateway.webhooks.registry import Registry
-from producers.gateway.webhooks.requests import Resend, ResendOne, in_order, parsed
+from producers.gateway.webhooks.requests import Resend, ResendOne, in_order
 from producers.gateway.webhooks.resending import Resending, test_of
 from runtime.kafka.messages import Output
 from schemas.topics import WEBHOOK_DELIVERIES
@@ -107,14 +108,14 @@ class Deliveries:
     async def resend_one(self, request: web.Request) -> web.Response:
         caller = caller_of(request)
         event = await self._resending.ended(request.match_info["webhook_id"], caller)
-        body = await parsed(request, ResendOne, optional=True)
+        body = await read_model(request, ResendOne, optional=True)
         delivery = await self._resending.one(event, body.endpoint_id, caller)
         await self._send([delivery])
         return _resent(1, None)
 
     async def resend(self, request: web.Request) -> web.Response:
         endpoint = await self._resending.enabled(request.match_info["endpoint_id"], caller_of(request))
-        body, now = await parsed(request, Resend), datetime.now(UTC)
+        body, now = await read_model(request, Resend), datetime.now(UTC)
         span = in_order(body.since, min(body.until or now, now))
         batch = await self._resending.since(endpoint, span, delivered=body.delivered)
         await self._send(batch.deliveries)

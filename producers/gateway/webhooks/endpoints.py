@@ -15,10 +15,11 @@ from producers.gateway.http.problems import Problem
 from producers.gateway.http.responses import json_response
 from producers.gateway.http.routes import Body, Query, Response, Route, query_of
 from producers.gateway.submission.accepted import Accepted
+from producers.gateway.submission.json_body import read_model
 from producers.gateway.view.view import View
 from producers.gateway.view.webhook_book import EndpointView
 from producers.gateway.webhooks.registry import Change, Registry
-from producers.gateway.webhooks.requests import EndpointChanges, NewEndpoint, Rotation, parsed
+from producers.gateway.webhooks.requests import EndpointChanges, NewEndpoint, Rotation
 from runtime import signing
 from runtime.reachable import Reachable
 from runtime.webhook_events import ENDS
@@ -98,7 +99,7 @@ class Endpoints:
         ]
 
     async def create(self, request: web.Request) -> web.Response:
-        new = await parsed(request, NewEndpoint)
+        new = await read_model(request, NewEndpoint)
         self._check(new.url)
         found, key = await self._registry.create(new, caller_of(request).owner)
         where = f"{self._accepted.prefix(request)}{WEBHOOKS}/{found.endpoint.endpoint_id}"
@@ -118,7 +119,7 @@ class Endpoints:
 
     async def update(self, request: web.Request) -> web.Response:
         await self._registry.find(_id(request), caller_of(request))
-        changes = await parsed(request, EndpointChanges)
+        changes = await read_model(request, EndpointChanges)
         if changes.url is not None:
             self._check(changes.url)
         given = changes.model_dump(exclude_none=True)
@@ -135,7 +136,7 @@ class Endpoints:
 
     async def rotate(self, request: web.Request) -> web.Response:
         await self._registry.find(_id(request), caller_of(request))
-        rotation = await parsed(request, Rotation, optional=True)
+        rotation = await read_model(request, Rotation, optional=True)
         found, key = await self._registry.rotate(_id(request), caller_of(request), rotation)
         return json_response(self._with_secret(found, key))
 

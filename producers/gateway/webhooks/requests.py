@@ -1,22 +1,19 @@
 """The bodies of requests about registered endpoints: validated by models that `/openapi.json` describes."""
 
 from datetime import datetime
-from typing import Annotated, TypeVar
+from typing import Annotated
 
-from aiohttp import web
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from producers.gateway.documents.webhooks import Signature
 from producers.gateway.http.paging import Time
-from producers.gateway.http.problems import Problem, check_names
-from producers.gateway.submission.json_body import read_object
+from producers.gateway.http.problems import Problem
 from producers.gateway.submission.options import URL_MAX
 from runtime.signing import BadKey, Signer
 from runtime.webhook_events import EventType
 
 OVERLAP_S, OVERLAP_MAX_S = 24 * 3600, 30 * 24 * 3600
 SECRET_MAX = 200  # characters
-M = TypeVar("M", bound=BaseModel)
 
 
 def _secret(text: str | None) -> str | None:
@@ -86,21 +83,6 @@ class ResendOne(_Body):
     """Where to send it."""
 
     endpoint_id: str | None = Field(None, max_length=100, description="[default: the job's webhook_url]")
-
-
-async def parsed(request: web.Request, model: type[M], *, optional: bool = False) -> M:
-    """`optional`: no body is an empty object. Raises Problem, which shows no value."""
-    body = {} if optional and not request.body_exists else await read_object(request)
-    check_names("field", body, tuple(model.model_fields))
-    try:
-        return model.model_validate(body)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        field = str(first["loc"][0]) if first["loc"] else ""
-        message = str(first["ctx"]["error"]) if first["type"] == "value_error" else first["msg"]
-        expected = message[0].lower() + message[1:]
-        name = f"The field {field!r} is wrong" if field else "The body is wrong"
-        raise Problem(400, "bad_option", f"{name}: {expected}.", field=field, expected=expected) from error
 
 
 def in_order(since: datetime, until: datetime) -> tuple[datetime, datetime]:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -138,9 +139,11 @@ def answer(work: int) -> set[str]:
     return {keys.answer_key(digest(work), digest(9)), keys.answered_key(digest(9), digest(work))}
 
 
-def test_corrected_texts_go_with_the_transcript_of_their_work_and_answers_of_the_model_by_their_age(bench: Bench) -> None:
+def test_corrected_texts_and_names_go_with_the_transcript_of_their_work_and_answers_by_their_age(
+    bench: Bench,
+) -> None:
     finished(bench)
-    corrected = {keys.corrected_key(digest(1), version) for version in ("1", "2")}
+    corrected = {keys.corrected_key(digest(1), version) for version in ("1", "2")} | {keys.names_key(digest(1), UUID(int=1))}
     for key in (*corrected, *answer(1)):
         bench.put(key)
     bench.now += 40 * DAY
