@@ -6,9 +6,10 @@ from datetime import datetime
 from runtime import metrics
 from runtime.kafka.messages import Output
 from runtime.logs import get_logger
-from runtime.webhook_events import ENDPOINT_DISABLED, TEST
+from runtime.webhook_events import TEST
 from schemas.topics import WEBHOOK_DELIVERIES, WEBHOOK_ENDPOINT_STATES
 from schemas.webhooks import WebhookDelivery, WebhookEndpoint, WebhookEndpointState
+from sinks.webhooks import notices
 from sinks.webhooks.attempt import NOT_SENT
 from sinks.webhooks.courier import Attempted
 from sinks.webhooks.delivery_log import DeliveryLog
@@ -43,20 +44,5 @@ class Results:
         reason = state.reason or ""
         metrics.WEBHOOK_ENDPOINTS_DISABLED.labels(reason).inc()
         log.warning("webhook.endpoint_disabled", endpoint_id=endpoint.endpoint_id, reason=reason)
-        at = state.changed_at
-        for other in self._endpoints.enabled_of(endpoint.owner):
-            if ENDPOINT_DISABLED in other.events:
-                notice = WebhookDelivery(
-                    webhook_id=f"msg_{endpoint.endpoint_id}_disabled_{at:%Y%m%dT%H%M%S%f}",
-                    type=ENDPOINT_DISABLED,
-                    owner=endpoint.owner,
-                    created_at=at,
-                    data={"endpoint_id": endpoint.endpoint_id, "reason": reason, "failing_since": _iso(state.failing_since)},
-                    endpoint_id=other.endpoint_id,
-                    due_at=self._schedule.first(now),
-                )
-                yield Output(WEBHOOK_DELIVERIES, notice.recipient, notice)
-
-
-def _iso(at: datetime | None) -> str | None:
-    return at.isoformat() if at is not None else None
+        for notice in notices.disabled(state, self._endpoints.enabled_of(endpoint.owner), self._schedule.first(now)):
+            yield Output(WEBHOOK_DELIVERIES, notice.recipient, notice)

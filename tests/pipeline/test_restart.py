@@ -52,17 +52,25 @@ def test_ended_jobs_answer_as_before_and_ctrl_c_ends_it_in_order(tmp_path: Path)
         assert again["result"]["cached"] is True
 
 
-def test_a_webhook_that_was_not_delivered_is_sent_by_the_next_process(tmp_path: Path) -> None:
-    delays_s = "0,5,5,5,5,5,5,5,5,5"
+def test_a_webhook_that_was_not_delivered_or_is_to_be_sent_again_is_sent_by_the_next_process(tmp_path: Path) -> None:
+    """A receiver that has asked for a pause gets nothing more from the first process."""
+    delays_s = "0,5,5,5,5,5,5,5,5,86400"  # the longest is how long a receiver can ask for a pause
     settings = {"MURMUR_WEBHOOK_SECRET": SECRET, "MURMUR_WEBHOOK_ALLOW_PRIVATE": "true", "MURMUR_WEBHOOK_DELAYS_S": delays_s}
     with Receiver() as away:
         url = away.url("/ok")
-    with start(tmp_path / "data", tmp_path / "first.log", **settings) as first:
-        task = Client(address(first)).submit(BY_NAME["en-command.wav"].path, webhook_url=url)
-        wait_until(lambda: first.printed("webhook.failed"), "the first attempt, which nobody answers")
-        first.kill()
-    with Receiver(port=away.server_port) as back, start(tmp_path / "data", tmp_path / "second.log", **settings):
-        (got,) = back.wait("/ok", 1)
+    with Receiver() as pausing:
+        with start(tmp_path / "data", tmp_path / "first.log", **settings) as first:
+            client = Client(address(first))
+            task = client.submit(BY_NAME["en-command.wav"].path, webhook_url=url)
+            wait_until(lambda: first.printed("webhook.failed"), "the first attempt, which nobody answers")
+            client.submit(BY_NAME["en-command.wav"].path, webhook_url=pausing.url("/later"))
+            wait_until(lambda: first.output().count("outcome=failed") == 1, "the answer of the other receiver")
+            again = pausing.got[0].webhook_id
+            assert client.request("POST", f"/api/webhook-deliveries/{again}/resend").status == 202
+            first.kill()
+        with Receiver(port=away.server_port) as back, start(tmp_path / "data", tmp_path / "second.log", **settings):
+            (got,) = back.wait("/ok", 1)
+            assert [each.webhook_id for each in pausing.wait("/later", 2)] == [again, again]
     assert got.webhook_id == f"msg_{task}_success"
 
 

@@ -41,7 +41,10 @@ PATH_PARAMETERS: Mapping[str, Json] = {
         "description": "`msg_<task_id>_<state>`, as in the delivery log",
         "schema": {"type": "string", "pattern": "^msg_[0-9a-f-]{36}_(success|failure|revoked)$"},
     },
-    "letter_id": {"description": "topic-partition@offset", "schema": {"type": "string"}},
+    "letter_id": {
+        "description": "topic-partition@offset, and ~epoch in `murmur dev`",
+        "schema": {"type": "string"},
+    },
     "name": {"description": "a file of the page", "schema": {"type": "string"}},
     "model": {"description": "a model's name", "schema": {"type": "string"}},
     "format": {"description": "the ending says the format", "schema": {"type": "string", "enum": list(BY_ENDING)}},

@@ -1,9 +1,9 @@
 """The tables of the view's file: their definition, what brings an older file up to date, and what is written into them."""
 
 from producers.gateway.view.letter_book import LETTER_TABLES
-from producers.gateway.view.webhook_layout import WEBHOOK_TABLES
+from producers.gateway.view.webhook_layout import RESEND_TABLE, WEBHOOK_TABLES
 
-LAYOUT = 8  # of the tables below; an unknown one is rebuilt from the topics
+LAYOUT = 9  # of the tables below; an unknown one is rebuilt from the topics
 # Clusters are numbered as they appear: `seen` is the last one with a record of the job, `told` the one that its state is from.
 # `model`, `name` and `cached` repeat what the records say, for the list and the counts; `name` is the file's, in lower case.
 JOBS_INDEXES = """
@@ -33,8 +33,9 @@ CREATE TABLE jobs (
     model TEXT NOT NULL DEFAULT '', name TEXT NOT NULL DEFAULT '', cached INTEGER NOT NULL DEFAULT 0,
     batch_id TEXT, idempotency TEXT
 );
-{JOBS_INDEXES}{GROUP_INDEXES}{WEBHOOK_TABLES}{CACHE}{LETTER_TABLES}"""
-FROM_7 = LETTER_TABLES
+{JOBS_INDEXES}{GROUP_INDEXES}{WEBHOOK_TABLES}{CACHE}{LETTER_TABLES}{RESEND_TABLE}"""
+FROM_8 = RESEND_TABLE
+FROM_7 = LETTER_TABLES + FROM_8
 FROM_6 = CACHE + FROM_7
 FROM_5 = WEBHOOK_TABLES + FROM_6
 FROM_4 = f"""
@@ -58,7 +59,7 @@ DROP INDEX IF EXISTS jobs_by_work;
 {JOBS_INDEXES}{FROM_4}"""
 FROM_2 = "ALTER TABLE jobs ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0;" + FROM_3
 FROM_1 = "ALTER TABLE jobs ADD COLUMN cancelled BLOB;" + FROM_2
-UPGRADES = {1: FROM_1, 2: FROM_2, 3: FROM_3, 4: FROM_4, 5: FROM_5, 6: FROM_6, 7: FROM_7}
+UPGRADES = {1: FROM_1, 2: FROM_2, 3: FROM_3, 4: FROM_4, 5: FROM_5, 6: FROM_6, 7: FROM_7, 8: FROM_8}
 REQUESTED = """
 INSERT INTO jobs (job_id, work_id, state, owner, submitted_s, seen, requested, batch_id, idempotency, model, name)
 VALUES (?, ?, 'PENDING', ?, ?, ?, ?, ?, ?, ?, ?)

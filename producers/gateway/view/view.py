@@ -31,6 +31,7 @@ from schemas import codec
 from schemas.cache import CacheCleared
 from schemas.jobs import CancelRequested, JobChanged, JobRequested
 from schemas.topics import CACHE_CHANGELOG, CANCELLATIONS, DEAD_LETTERS, JOBS, REQUESTS, WORKERS
+from schemas.webhooks import WebhookDelivery
 from schemas.work import WorkProgressed
 from schemas.worker import WorkerReported
 
@@ -163,6 +164,11 @@ class View:
         """Stores a cancellation that the broker has acknowledged, for a successor of that broker."""
         with self._file.write() as sql:
             sql.execute("UPDATE jobs SET cancelled = ? WHERE job_id = ?", (codec.encode(cancellation), str(cancellation.job_id)))
+
+    def resend(self, deliveries: Iterable[WebhookDelivery]) -> None:
+        """Stores what the broker has acknowledged is to be sent again, for a successor of that broker."""
+        with self._file.write() as sql:
+            self.webhooks.resend(sql, deliveries)
 
     def delete(self, job_id: UUID, work_id: str) -> None:
         """Shows the job no longer. Safe to repeat."""

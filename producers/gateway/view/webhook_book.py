@@ -5,18 +5,27 @@ and by the status of a job. `murmur dev` fills its next broker with the register
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from producers.gateway.view.database import Database
 from producers.gateway.view.webhook_filter import OF_THE_JOB, AttemptFilter, AttemptPlace
-from producers.gateway.view.webhook_layout import ATTEMPT, ENDED_SINCE, ENDPOINT, LAST_ATTEMPTS, OF_JOB, STATE
+from producers.gateway.view.webhook_layout import (
+    ATTEMPT,
+    ENDED_SINCE,
+    ENDPOINT,
+    LAST_ATTEMPTS,
+    OF_JOB,
+    RESEND,
+    RESEND_ENDED,
+    STATE,
+)
 from runtime.kafka.messages import Received
 from runtime.webhook_events import OF_STATE
 from schemas.jobs import TERMINAL, JobChanged
 from schemas.topics import WEBHOOK_ATTEMPTS, WEBHOOK_ENDPOINT_STATES, WEBHOOK_ENDPOINTS
-from schemas.webhooks import WebhookAttempted, WebhookEndpoint, WebhookEndpointState
+from schemas.webhooks import WebhookAttempted, WebhookDelivery, WebhookEndpoint, WebhookEndpointState
 
 TOPICS = (WEBHOOK_ENDPOINTS, WEBHOOK_ENDPOINT_STATES, WEBHOOK_ATTEMPTS)
 NAMES = tuple(topic.name for topic in TOPICS)
@@ -135,6 +144,19 @@ class WebhookBook:
         )
         return [self._file.decoded(JobChanged, row[0]) for row in rows]
 
+    def resend(self, sql: sqlite3.Connection, deliveries: Iterable[WebhookDelivery]) -> None:
+        """Remembers what was to be sent again until that is settled, not longer than the log. Part of the view's writes."""
+        for each in deliveries:
+            if (at := each.requested_at) is not None:
+                names = dict(zip(("webhook_id", "recipient"), _key(each), strict=True))
+                sql.execute(RESEND, {**names, "requested_at": at.isoformat(), "requested_s": at.timestamp()})
+        sql.execute("DELETE FROM webhook_resends WHERE requested_s < ?", (datetime.now(UTC).timestamp() - KEPT_S,))
+
+    def resends(self) -> dict[tuple[str, str | None], datetime]:
+        """When it was requested, by message and endpoint (None: the job's own URL), of what is not settled."""
+        rows = self._file.read("SELECT webhook_id, recipient, requested_at FROM webhook_resends")
+        return {(name, None if to == OF_THE_JOB else to): datetime.fromisoformat(at) for name, to, at in rows}
+
     def registered(self) -> Iterator[tuple[WebhookEndpoint, WebhookEndpointState | None]]:
         """All endpoints, for a broker that begins empty."""
         for view in self.endpoints():
@@ -143,9 +165,10 @@ class WebhookBook:
     def _attempted(self, sql: sqlite3.Connection, event: WebhookAttempted, raw: bytes, cluster: int) -> None:
         """Also drops what is older than the topic keeps: `murmur dev` has no other log than this."""
         attempted_s = event.attempted_at.timestamp()
-        recipient = event.endpoint_id or OF_THE_JOB
-        row = (event.event_id, attempted_s, event.owner, event.webhook_id, recipient, event.job_id, event.type, event.state)
+        row = (event.event_id, attempted_s, event.owner, *_key(event), event.job_id, event.type, event.state)
         sql.execute(ATTEMPT, (*row, cluster, raw))
+        if event.requested_at is not None and event.state != "pending":
+            sql.execute(RESEND_ENDED, (*_key(event), event.requested_at.timestamp()))
         sql.execute("DELETE FROM webhook_attempts WHERE attempted_s < ?", (attempted_s - KEPT_S,))
 
     def _deleted(self, sql: sqlite3.Connection, topic: str, endpoint_id: str) -> set[str]:
@@ -160,3 +183,8 @@ class WebhookBook:
 
     def _decoded(self, record: bytes) -> WebhookAttempted:
         return self._file.decoded(WebhookAttempted, record)
+
+
+def _key(of: WebhookAttempted | WebhookDelivery) -> tuple[str, str]:
+    """Message and recipient."""
+    return of.webhook_id, of.endpoint_id or OF_THE_JOB

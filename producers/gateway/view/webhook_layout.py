@@ -16,6 +16,21 @@ CREATE INDEX webhook_attempts_listed ON webhook_attempts (attempted_s, attempt_i
 CREATE INDEX webhook_attempts_by_job ON webhook_attempts (job_id, recipient, type, state);
 CREATE INDEX webhook_attempts_by_message ON webhook_attempts (webhook_id, recipient);
 """
+# What was to be sent again and is not settled, for a successor of the embedded broker: its first attempt may have no row.
+RESEND_TABLE = """
+CREATE TABLE webhook_resends (
+    webhook_id TEXT NOT NULL, recipient TEXT NOT NULL, requested_at TEXT NOT NULL, requested_s REAL NOT NULL,
+    PRIMARY KEY (webhook_id, recipient)
+) WITHOUT ROWID;
+"""
+# Its only attempt may have been read already.
+RESEND = """
+INSERT OR REPLACE INTO webhook_resends SELECT :webhook_id, :recipient, :requested_at, :requested_s WHERE NOT EXISTS (
+    SELECT 1 FROM webhook_attempts
+    WHERE webhook_id = :webhook_id AND recipient = :recipient AND attempted_s >= :requested_s AND state != 'pending'
+)
+"""
+RESEND_ENDED = "DELETE FROM webhook_resends WHERE webhook_id = ? AND recipient = ? AND requested_s <= ?"
 ENDPOINT = """
 INSERT INTO webhook_endpoints (endpoint_id, owner, created_s, seen, endpoint) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (endpoint_id) DO UPDATE SET owner = excluded.owner, created_s = excluded.created_s, seen = excluded.seen,

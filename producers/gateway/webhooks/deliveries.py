@@ -4,6 +4,7 @@ A delivery is a record on `webhook-deliveries`; the webhook sink sends it, and w
 """
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +22,7 @@ from producers.gateway.http.responses import json_response
 from producers.gateway.http.routes import Body, Query, Route, query_of
 from producers.gateway.parts import Parts
 from producers.gateway.submission.json_body import read_model
+from producers.gateway.view.database import ViewUnavailable
 from producers.gateway.view.webhook_filter import OF_THE_JOB, AttemptFilter
 from producers.gateway.webhooks import attempts
 from producers.gateway.webhooks.endpoints import BODIES, ONE, TAG
@@ -110,7 +112,7 @@ class Deliveries:
         event = await self._resending.ended(request.match_info["webhook_id"], caller)
         body = await read_model(request, ResendOne, optional=True)
         delivery = await self._resending.one(event, body.endpoint_id, caller)
-        await self._send([delivery])
+        await self._resend([delivery])
         return _resent(1, None)
 
     async def resend(self, request: web.Request) -> web.Response:
@@ -118,7 +120,7 @@ class Deliveries:
         body, now = await read_model(request, Resend), datetime.now(UTC)
         span = in_order(body.since, min(body.until or now, now))
         batch = await self._resending.since(endpoint, span, delivered=body.delivered)
-        await self._send(batch.deliveries)
+        await self._resend(batch.deliveries)
         return _resent(len(batch.deliveries), batch.next_since)
 
     async def test(self, request: web.Request) -> web.Response:
@@ -143,6 +145,12 @@ class Deliveries:
             pass
         detail = "No attempt was made yet: is the webhook sink running? The delivery log will have it."
         raise Problem(504, "no_attempt", detail, webhook_id=delivery.webhook_id)
+
+    async def _resend(self, deliveries: Sequence[WebhookDelivery]) -> None:
+        """Raises Retry."""
+        await self._send(deliveries)
+        with contextlib.suppress(ViewUnavailable):  # only a successor of the embedded broker would read it
+            await asyncio.to_thread(self._view.resend, deliveries)
 
     async def _send(self, deliveries: Sequence[WebhookDelivery]) -> None:
         """Returns when the broker has them. Raises Retry."""

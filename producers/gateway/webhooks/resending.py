@@ -44,11 +44,11 @@ class Resending:
                 raise _unknown(webhook_id(event), "the job has no webhook_url: name an endpoint")
             if not self._can_sign:
                 raise Problem(400, "no_webhook_secret", "Webhooks to a webhook_url cannot be signed here.")
-            return _delivery(event, None, datetime.now(UTC))
+            return resent(event, None, datetime.now(UTC))
         endpoint = await self.enabled(endpoint_id, caller)
         if endpoint.owner != event.job.owner:
             raise unknown_endpoint(endpoint_id)
-        return _delivery(event, endpoint, datetime.now(UTC))
+        return resent(event, endpoint, datetime.now(UTC))
 
     async def since(self, endpoint: WebhookEndpoint, span: tuple[datetime, datetime], *, delivered: bool) -> Batch:
         """Those that the endpoint subscribes to and has not received; with `delivered` all of them."""
@@ -59,7 +59,7 @@ class Resending:
         )
         now = datetime.now(UTC)
         return Batch(
-            [_delivery(event, endpoint, now) for event in found[:BATCH_MAX]],
+            [resent(event, endpoint, now) for event in found[:BATCH_MAX]],
             found[BATCH_MAX].changed_at if len(found) > BATCH_MAX else None,
         )
 
@@ -97,8 +97,8 @@ def test_of(endpoint: WebhookEndpoint, message_id: str, now: datetime) -> Webhoo
     )
 
 
-def _delivery(event: JobChanged, endpoint: WebhookEndpoint | None, now: datetime) -> WebhookDelivery:
-    """With the id of the first delivery, so that the receiver recognises what it has."""
+def resent(event: JobChanged, endpoint: WebhookEndpoint | None, now: datetime) -> WebhookDelivery:
+    """Of a delivery that is requested now, with the id of the first one, so that the receiver recognises what it has."""
     return WebhookDelivery(
         webhook_id=webhook_id(event),
         type=OF_STATE[event.state],

@@ -10,15 +10,16 @@ import pytest
 
 from murmur.dev.webhooks import undelivered
 from producers.gateway.view.view import View
+from producers.gateway.webhooks.resending import resent
 from runtime.kafka.messages import Partition, Received
 from runtime.webhook_events import webhook_id
 from schemas import codec
 from schemas.jobs import JobChanged
 from schemas.record import Record
-from schemas.topics import WEBHOOK_ATTEMPTS, WEBHOOK_ENDPOINTS
+from schemas.topics import WEBHOOK_ATTEMPTS, WEBHOOK_ENDPOINT_STATES, WEBHOOK_ENDPOINTS
 from schemas.webhooks import WebhookDelivery
 from tests.ended import ended
-from tests.webhooks import attempted, endpoint
+from tests.webhooks import attempted, endpoint, endpoint_state
 
 ENDED = datetime.now(UTC) - timedelta(hours=1)
 URL = "https://receiver.example/"
@@ -38,6 +39,10 @@ class Scene:
     def attempted(self, of: JobChanged, state: str, **more: Any) -> None:
         fields = {"webhook_id": webhook_id(of), "attempted_at": ENDED, "first_attempt_at": ENDED, **more}
         self.write(WEBHOOK_ATTEMPTS, attempted(of.job.job_id, state=state, **fields))
+
+    def resend(self, of: JobChanged, at: datetime, endpoint_id: str | None = None) -> None:
+        to = endpoint(endpoint_id) if endpoint_id is not None else None
+        self._view.resend([resent(of, to, at)])
 
     def found(self, *jobs: JobChanged) -> list[WebhookDelivery]:
         outputs = undelivered(self._view.webhooks, jobs)
@@ -106,3 +111,66 @@ def test_a_new_key_or_url_takes_nothing_away_from_an_endpoint(scene: Scene) -> N
     times: dict[str, Any] = dict.fromkeys(("created_at", "enabled_at"), ENDED - timedelta(days=1))
     scene.write(WEBHOOK_ENDPOINTS, endpoint("ep_1", **times, changed_at=ENDED + timedelta(minutes=1)))
     assert [each.endpoint_id for each in scene.found(job(None))] == ["ep_1"]
+
+
+DAY = timedelta(days=1)
+OLD_TIMES: dict[str, Any] = dict.fromkeys(("created_at", "changed_at", "enabled_at"), ENDED - DAY)
+
+
+def test_what_was_to_be_sent_again_is_sent_although_it_was_delivered_before(scene: Scene) -> None:
+    scene.write(WEBHOOK_ENDPOINTS, endpoint("ep_1", **OLD_TIMES, events=("endpoint.disabled",)))
+    scene.attempted(job(), "delivered")
+    at = ENDED + timedelta(minutes=5)
+    scene.resend(job(), at)
+    scene.resend(job(), at, endpoint_id="ep_1")
+    found = {each.endpoint_id: each for each in scene.found(job())}
+    assert {name: (each.url, each.attempt, each.requested_at) for name, each in found.items()} == {
+        None: (URL, 1, at),
+        "ep_1": (None, 1, at),
+    }
+    assert {each.webhook_id for each in found.values()} == {webhook_id(job())}
+
+
+def test_one_whose_first_attempts_failed_goes_on_where_it_was(scene: Scene) -> None:
+    at, due = ENDED + timedelta(minutes=5), ENDED + timedelta(hours=5)
+    scene.resend(job(), at)
+    scene.attempted(job(), "pending", attempt=2, attempted_at=at, next_attempt_at=due, requested_at=at)
+    (delivery,) = scene.found(job())
+    assert (delivery.attempt, delivery.due_at, delivery.requested_at) == (3, due, at)
+
+
+def test_what_cannot_be_sent_again_any_more_is_left_out(scene: Scene) -> None:
+    scene.resend(job(), ENDED)
+    scene.resend(job(None, 2), ENDED, endpoint_id="ep_9")
+    assert scene.found(job(None, 2)) == []
+
+
+def test_that_an_endpoint_was_disabled_is_sent_to_the_others_that_want_to_know(scene: Scene) -> None:
+    failed = endpoint("ep_1", **OLD_TIMES)
+    for other in ("ep_2", "ep_3"):
+        scene.write(WEBHOOK_ENDPOINTS, endpoint(other, **OLD_TIMES, events=("endpoint.disabled",)))
+    scene.write(WEBHOOK_ENDPOINTS, failed)
+    state = endpoint_state(failed, changed_at=ENDED, failing_since=ENDED - DAY, disabled_at=ENDED, reason="failing")
+    scene.write(WEBHOOK_ENDPOINT_STATES, state)
+    notices = scene.found()
+    assert [(each.type, each.endpoint_id, each.data and each.data["endpoint_id"]) for each in notices] == [
+        ("endpoint.disabled", "ep_2", "ep_1"),
+        ("endpoint.disabled", "ep_3", "ep_1"),
+    ]
+    row: dict[str, Any] = {
+        "webhook_id": notices[0].webhook_id,
+        "type": "endpoint.disabled",
+        "attempted_at": ENDED,
+        "first_attempt_at": ENDED,
+    }
+    scene.write(WEBHOOK_ATTEMPTS, attempted(None, **row, endpoint_id="ep_2"))
+    scene.write(WEBHOOK_ATTEMPTS, attempted(None, state="pending", **row, endpoint_id="ep_3", next_attempt_at=ENDED))
+    assert [(each.endpoint_id, each.attempt) for each in scene.found()] == [("ep_3", 2)]
+
+
+def test_that_an_endpoint_was_disabled_before_it_was_enabled_again_is_not_sent(scene: Scene) -> None:
+    scene.write(WEBHOOK_ENDPOINTS, endpoint("ep_2", **OLD_TIMES, events=("endpoint.disabled",)))
+    scene.write(WEBHOOK_ENDPOINTS, again := endpoint("ep_1", **OLD_TIMES))
+    earlier = again.model_copy(update={"enabled_at": ENDED - 2 * DAY})
+    scene.write(WEBHOOK_ENDPOINT_STATES, endpoint_state(earlier, changed_at=ENDED, disabled_at=ENDED, reason="gone"))
+    assert scene.found() == []

@@ -283,6 +283,7 @@ def test_the_records_that_a_fresh_broker_is_seeded_from(view: View) -> None:
 
 
 # What later layouts have and the earlier one had not
+SINCE_9 = "DROP TABLE webhook_resends;"
 SINCE_8 = "DROP TABLE dead_letters;"
 SINCE_7 = "DROP TABLE cache;"
 SINCE_6 = "DROP TABLE webhook_endpoints; DROP TABLE webhook_attempts;"
@@ -298,7 +299,7 @@ CREATE INDEX jobs_by_time ON jobs (submitted_s);
 """
 SINCE_3 = "DROP INDEX jobs_by_work; ALTER TABLE jobs DROP COLUMN deleted;"
 SINCE_2 = "ALTER TABLE jobs DROP COLUMN cancelled;"
-SINCE = {8: SINCE_8, 7: SINCE_7, 6: SINCE_6, 5: SINCE_5, 4: SINCE_4, 3: SINCE_3, 2: SINCE_2}
+SINCE = {9: SINCE_9, 8: SINCE_8, 7: SINCE_7, 6: SINCE_6, 5: SINCE_5, 4: SINCE_4, 3: SINCE_3, 2: SINCE_2}
 
 
 @pytest.mark.parametrize("layout", range(1, LAYOUT))

@@ -1,8 +1,9 @@
 """Registered endpoints and the delivery log in the view's file."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -15,10 +16,12 @@ from runtime.webhook_events import ENDS
 from schemas import codec
 from schemas.record import Record
 from schemas.topics import JOBS, WEBHOOK_ATTEMPTS, WEBHOOK_ENDPOINT_STATES, WEBHOOK_ENDPOINTS, Topic
+from schemas.webhooks import WebhookAttempted, WebhookDelivery
 from tests.unit.producers.gateway.view.test_view import changed
 from tests.webhooks import NOON, attempted, endpoint, endpoint_state
 
 ALL = AttemptFilter()
+YESTERDAY = datetime.now(UTC) - timedelta(days=1)
 
 
 @pytest.fixture
@@ -132,6 +135,42 @@ def test_a_job_has_the_last_attempt_for_each_recipient(view: View) -> None:
     assert (to_url.last, to_url.count, to_url.is_delivered) == (own[1], 2, False)
     assert (to_endpoint.last, to_endpoint.count, to_endpoint.is_delivered) == (theirs[1], 2, True)
     assert view.webhooks.of_job(str(uuid4())) == []
+
+
+def test_what_was_to_be_sent_again_is_remembered_until_it_is_settled(view: View) -> None:
+    at, later = YESTERDAY, YESTERDAY + timedelta(minutes=5, microseconds=7)
+    view.resend([to(1, at), to(1, at, endpoint_id="ep_1"), to(2, at)])
+    message = "msg_1_success"
+    assert view.webhooks.resends() == {(message, None): at, (message, "ep_1"): at, ("msg_2_success", None): at}
+    apply(view, WEBHOOK_ATTEMPTS, after(1, at, "pending"), after(2, at))
+    assert set(view.webhooks.resends()) == {(message, None), (message, "ep_1")}
+    apply(view, WEBHOOK_ATTEMPTS, after(1, at, "given_up", attempt=2))
+    assert set(view.webhooks.resends()) == {(message, "ep_1")}
+    view.resend([to(1, later, endpoint_id="ep_1")])
+    apply(view, WEBHOOK_ATTEMPTS, after(1, at, endpoint_id="ep_1"))
+    assert view.webhooks.resends() == {(message, "ep_1"): later}
+
+
+def test_what_was_settled_before_it_is_remembered_is_not(view: View) -> None:
+    apply(view, WEBHOOK_ATTEMPTS, after(1, YESTERDAY))
+    view.resend([to(1, YESTERDAY), to(2, YESTERDAY)])
+    assert set(view.webhooks.resends()) == {("msg_2_success", None)}
+
+
+def after(number: int, requested_at: datetime, state: str = "delivered", **fields: Any) -> WebhookAttempted:
+    """An attempt of what was requested then."""
+    times: dict[str, Any] = {"attempted_at": requested_at + timedelta(seconds=1), "requested_at": requested_at}
+    return attempted(number, state=state, **times, **fields)
+
+
+def test_what_is_older_than_the_log_is_no_longer_to_be_sent_again(view: View) -> None:
+    view.resend([to(1, datetime.now(UTC) - timedelta(seconds=KEPT_S + 60)), to(2, datetime.now(UTC))])
+    assert set(view.webhooks.resends()) == {("msg_2_success", None)}
+
+
+def to(number: int, at: datetime, **fields: Any) -> WebhookDelivery:
+    usual = {"webhook_id": f"msg_{number}_success", "type": "transcription.completed", "owner": "default"}
+    return WebhookDelivery.model_validate({**usual, "created_at": NOON, "due_at": at, "requested_at": at, **fields})
 
 
 def test_the_progress_of_a_job_is_in_the_log_and_not_among_its_deliveries(view: View) -> None:
