@@ -251,7 +251,7 @@ class JobRow(Document):
     cached: bool
     model: str
     language: str | None
-    duration: float | None
+    duration: float | None = Field(description="seconds, before the end as the file states; null: not known")
     warnings: tuple[TranscriptWarning, ...]
 
 

@@ -83,7 +83,7 @@ class Jobs:
         job = await self._lookup.find(request)
         if query.wait > 0:
             job = await self._waiting.job(job, min(query.wait, WAIT_MAX_S), query.until)
-        return encoded(await self._documents.status(job, self._accepted.prefix(request)))
+        return encoded(await self._documents.status(job, self._accepted.prefix(request), segments=query.segments))
 
     async def cancel(self, request: web.Request) -> web.Response:
         job = await self._lookup.find(request)

@@ -162,7 +162,7 @@ class Documents:
             "cached": job.cached,
             "model": job.model.name,
             "language": job.result.language if job.result else None,
-            "duration": job.result.duration_s if job.result else None,
+            "duration": job.duration_s,
             "warnings": _warnings(job),
         }
 

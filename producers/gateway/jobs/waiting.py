@@ -23,6 +23,7 @@ class StatusQuery(Query):
     until: Until = Field(
         "change", description="what to wait for: the next change of state or progress, or only the end of the job"
     )
+    segments: bool = Field(True, description="false: without the segments so far; the result has its own")
 
 
 class Waiting:

@@ -12,8 +12,9 @@ const ROW_PX = 62;
 const FILTER_MS = 250;
 
 export class JobList {
-  constructor(onChoose) {
-    this.onChoose = onChoose;
+  /** `onCounts`: the numbers of jobs in each state are others. */
+  constructor(onChoose, onCounts) {
+    Object.assign(this, { onChoose, onCounts });
     this.chosen = "";
     this.state = "";
     this.text = "";
@@ -128,6 +129,7 @@ export class JobList {
     const as = JSON.stringify([counts, this.state]);
     if (as === this.countsAs) return;
     this.countsAs = as;
+    this.onCounts();
     const focused = document.activeElement?.dataset.state;
     $("counts").replaceChildren(...states.map(state => {
       const count = button(`${counts[state] || 0} ${STATES[state]}`, "count", () => this.filter(this.state === state ? "" : state));

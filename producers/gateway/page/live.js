@@ -11,8 +11,7 @@ export async function watch(task, show, signal) {
   while (!signal.aborted) {
     try {
       if (status === null) {
-        status = await request(`${ASYNC}/status/${id}`, { signal });
-        if (!status.ended_at) status.progress.segments = [];  // the stream has them
+        status = await request(`${ASYNC}/status/${id}?segments=false`, { signal });  // the stream has them
         show(status);
       }
       if (status.ended_at) return;

@@ -14,14 +14,14 @@ import { Uploads } from "./uploads.js";
 
 const READY_MS = 4000;
 
-const jobs = new JobList(go);
+const strip = new Strip();
+const jobs = new JobList(go, () => strip.updateQueue());
 const options = new Options();
 const uploads = new Uploads(options, accepted);
 const player = new Player();
 const transcript = new Transcript(player, () => search.highlight());
 const search = new Search(transcript);
 const task = new Task({ player, transcript, search, uploads, onChoose: go, onChanged: () => refresh() });
-const strip = new Strip();
 const recorder = new Recorder(file => uploads.send([file], { isRecorded: true }));
 let isShownUnasked = false;  // the job of an upload, which nobody has touched since
 

@@ -4,12 +4,40 @@ import { ASYNC, request } from "./api.js";
 import { $, make } from "./elements.js";
 import { length, size } from "./wording.js";
 
+const QUEUE = { jobs: "jobs?state=PENDING,STARTED&limit=1", health: "health" };
+const ALL = { ...QUEUE, stats: "stats", models: "models", gpus: "gpu-status", figures: "cache-stats" };
+
 export class Strip {
-  async update() {
-    const paths = ["jobs?state=PENDING&limit=1", "stats", "models", "gpu-status", "cache-stats", "health"];
-    const [jobs, stats, models, gpus, figures, health] = await Promise.all(paths.map(path => optional("api/" + path)));
-    const last = jobs?.jobs.length ? await optional(`${ASYNC}/status/${jobs.jobs[0].task_id}`) : null;
-    const items = [queue(jobs, health, last), workers(models, gpus, stats), cache(figures), letters(health)].filter(Boolean);
+  constructor() {
+    this.known = {};
+    this.reading = Promise.resolve();
+  }
+
+  update() {
+    return this.after(ALL);
+  }
+
+  /** When the list shows other numbers. */
+  updateQueue() {
+    return this.after(QUEUE);
+  }
+
+  /** One after the other, so that no older answer comes last. */
+  after(paths) {
+    this.reading = this.reading.then(() => this.read(paths));
+    return this.reading;
+  }
+
+  async read(paths) {
+    const answers = await Promise.all(Object.entries(paths).map(async ([name, path]) => [name, await optional("api/" + path)]));
+    Object.assign(this.known, Object.fromEntries(answers));
+    const newest = this.known.jobs?.jobs[0];
+    this.known.newest = newest ? await optional(`${ASYNC}/status/${newest.task_id}?segments=false`) : null;
+    this.show(this.known);
+  }
+
+  show({ jobs, health, newest, models, gpus, stats, figures }) {
+    const items = [queue(jobs, health, newest), workers(models, gpus, stats), cache(figures), letters(health)].filter(Boolean);
     const as = JSON.stringify(items);
     if (as === this.as) return;
     this.as = as;
@@ -26,15 +54,21 @@ async function optional(path) {
   try { return await request(path); } catch { return null; }
 }
 
-/** `health`: counts the audio of what waits; `last`: the status of the job that was submitted last, if it waits. */
-function queue(jobs, health, last) {
+/** `health`: counts the audio of what waits; `newest`: the status of the job that was submitted last of those that have not ended. */
+function queue(jobs, health, newest) {
   if (!jobs) return null;
   const files = (jobs.counts.PENDING || 0) + (jobs.counts.STARTED || 0);
   if (!files) return ["Queue", "empty"];
   const facts = [files === 1 ? "1 file" : `${files} files`];
   if (health?.queue.audio_s) facts.push(length(health.queue.audio_s) + " of audio");
-  if (last?.estimate) facts.push(`the last one ends in ${length(last.estimate.min)} to ${length(last.estimate.max)}`);
+  const wait = newest && expected(newest);
+  if (wait) facts.push((files === 1 ? "ends in " : "the newest ends in ") + wait);
   return ["Queue", ...facts];
+}
+
+function expected({ estimate, progress }) {
+  if (estimate) return `${length(estimate.min)} to ${length(estimate.max)}`;
+  return progress.eta_s == null ? null : "about " + length(progress.eta_s);
 }
 
 function workers(models, gpus, stats) {

@@ -80,6 +80,9 @@ def test_progress_has_the_share_and_the_segments_so_far(gateway: RunningGateway)
     assert [segment["text"] for segment in document["progress"]["segments"]] == ["Olá."]
     assert document["message"] == "transcribing, 25% done"
 
+    without = gateway.get(f"{API}/status/{submission.job.job_id}?segments=false").json
+    assert without == {**document, "progress": {**document["progress"], "segments": []}}
+
 
 @pytest.mark.parametrize(
     ("name", "content_type", "begins"),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from uuid import uuid4
 
 import pytest
@@ -69,6 +69,10 @@ def everything(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*") if path.is_file()}
 
 
+def rows(gateway: RunningGateway, task_id: str) -> list[dict[str, Any]]:
+    return [row for row in gateway.get("/api/jobs?limit=500").json["jobs"] if row["task_id"] == task_id]
+
+
 @pytest.mark.parametrize("content", [b"wrong", b"wrong" + LARGE], ids=["small", "large"])
 def test_what_cannot_be_transcribed_is_refused_and_its_upload_removed(probing: RunningGateway, content: bytes) -> None:
     before = everything(probing.uploads)
@@ -81,7 +85,7 @@ def test_what_cannot_be_transcribed_is_refused_and_its_upload_removed(probing: R
 
 
 @pytest.mark.parametrize("content", [b"found", LARGE], ids=["small", "large"])
-def test_what_was_found_is_in_the_answer_the_record_and_the_status(probing: RunningGateway, content: bytes) -> None:
+def test_what_was_found_is_in_the_answer_the_record_the_status_and_the_list(probing: RunningGateway, content: bytes) -> None:
     accepted = probing.submit(content)
     assert accepted.status == 202
     document = {"container": "wav", "codec": "pcm_s16le", "duration": 2.5, "tracks": []}
@@ -90,6 +94,7 @@ def test_what_was_found_is_in_the_answer_the_record_and_the_status(probing: Runn
     record = requested(probing, accepted.json["task_id"])
     assert record.job.audio == FOUND
     assert status(probing, record)["audio"] == document
+    assert [row["duration"] for row in rows(probing, accepted.json["task_id"])] == [2.5]
 
 
 def test_what_is_not_known_is_accepted(probing: RunningGateway) -> None:

@@ -54,6 +54,8 @@ def test_on_a_phone_choosing_a_job_shows_its_transcript_and_back_the_list(
         page.get_by_role("list", name="Jobs").get_by_text("talk.wav").first.click()
         expect(page.get_by_text("again", exact=True)).to_be_in_viewport()
         expect(page.get_by_role("list", name="Jobs")).to_be_hidden()
+        tops = [page.get_by_role("button", name=name).bounding_box() for name in ("← Jobs", "Rename")]
+        assert len({top and top["y"] for top in tops}) == 1  # one line
 
         page.get_by_role("button", name="← Jobs").click()
         expect(page.get_by_role("list", name="Jobs")).to_be_visible()

@@ -1,17 +1,18 @@
 """The strip with the state of the system: figures of the API, and nothing that it does not report."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from playwright.sync_api import Browser, expect
 
 from runtime.models import catalogue
+from schemas.jobs import ResultSummary
 from schemas.topics import DEAD_LETTERS, WORKERS
 from schemas.worker import WorkerModel, WorkerReported
 from tests.browsing import visiting
 from tests.contract.brokers import write
 from tests.contract.gateway.page.speech import finished, job
-from tests.contract.gateway.running_gateway import RunningGateway
+from tests.contract.gateway.running_gateway import API, RunningGateway, finish, publish_state, status
 from tests.letters import dead_letter, written
 from tests.waiting import wait_until
 
@@ -38,3 +39,30 @@ def test_queue_workers_cache_and_dead_letters_are_shown(gateway: RunningGateway,
         expect(strip.filter(has_text="Workers")).to_have_text("Workers1 × demo, 93 MBCPU")
         expect(strip.filter(has_text="Cache")).to_contain_text("answered 0 % of 1 job")
         expect(strip.filter(has_text="Dead letters")).to_contain_text("1")
+
+
+def test_the_expected_wait_is_that_of_the_newest_job_also_when_it_is_running(gateway: RunningGateway, browser: Browser) -> None:
+    earlier = job(gateway, "earlier.wav")  # from which the speed is known
+    result = ResultSummary(transcript=earlier.work.audio, language="en", duration_s=2, speech_s=2, inference_s=1)
+    publish_state(gateway, earlier, "SUCCESS", result=result, started_at=datetime.now(UTC) - timedelta(seconds=4))
+    running = job(gateway, "running.wav")
+    publish_state(gateway, running, "STARTED")
+    with visiting(browser, f"http://{gateway.netloc}/") as page:
+        queue = page.locator("#strip div").filter(has_text="Queue")
+        expect(queue).to_contain_text(re.compile(r"the newest ends in \d+ s to \d+ s"))
+
+    figures = {"share": 0.5, "eta_s": 240.2, "segments": []}
+    known = {**status(gateway, running), "estimate": None, "progress": figures}
+    with visiting(browser, f"http://{gateway.netloc}/", mocks=[(f"**{API}/status/*", known)]) as page:
+        expect(page.locator("#strip div").filter(has_text="Queue")).to_contain_text("the newest ends in about 4 min")
+
+
+def test_the_queue_is_that_of_the_list_whenever_that_changes(gateway: RunningGateway, browser: Browser) -> None:
+    submission = job(gateway, "ends.wav")
+    with visiting(browser, f"http://{gateway.netloc}/") as page:
+        page.add_init_script("const later = setTimeout; setTimeout = (work, ms) => ms < 10000 && later(work, ms);")
+        page.reload()  # from here on nothing is repeated every ten seconds
+        queue = page.locator("#strip div").filter(has_text="Queue")
+        expect(queue).to_contain_text("3 files")
+        finish(gateway, submission)
+        expect(queue).to_contain_text("2 files")

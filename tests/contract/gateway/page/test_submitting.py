@@ -108,6 +108,14 @@ def test_a_download_is_what_it_says(gateway: RunningGateway, browser: Browser, l
         assert Path(download.value.path()).read_text().startswith(begins)
 
 
+def test_a_job_that_has_not_ended_is_listed_with_the_length_of_its_file(gateway: RunningGateway, browser: Browser) -> None:
+    submission = job(gateway, "in work.wav")
+    publish_state(gateway, submission, "STARTED")
+    with visiting(browser, home(gateway)) as page:
+        row = page.get_by_role("list", name="Jobs").get_by_role("listitem").filter(has_text="in work.wav")
+        expect(row).to_contain_text(f"uploaded · 00:{int(CLIP.duration_s):02}")
+
+
 def test_jobs_are_filtered_by_their_state(gateway: RunningGateway, browser: Browser) -> None:
     submission = job(gateway, "waits.wav")
     finish(gateway, job(gateway, "ended.wav"))
@@ -126,7 +134,7 @@ def test_another_track_of_a_file_is_transcribed_from_its_page(gateway: RunningGa
     status = gateway.get(f"{API}/status/{task_id}").json
     tracks = [{"index": number, "channels": 1, "language": code, "title": None} for number, code in enumerate(("en", "pt"))]
     status["result"]["audio_info"] |= {"track": 0, "tracks": tracks}
-    with visiting(browser, home(gateway) + "#" + task_id, mocks=[(f"**{API}/status/{task_id}", status)]) as page:
+    with visiting(browser, home(gateway) + "#" + task_id, mocks=[(f"**{API}/status/{task_id}*", status)]) as page:
         expect(page.get_by_text("Of 2 audio tracks, track 0 (English) was transcribed.")).to_be_visible()
         page.get_by_role("button", name="Transcribe track 1 (Portuguese)").click()
         page.wait_for_url(lambda url: task_id not in url)
