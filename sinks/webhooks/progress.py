@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from uuid import UUID
 
 from cachetools import FIFOCache
 
@@ -45,7 +44,7 @@ class _Running:
 class _Work:
     """`jobs`: those that wait for it."""
 
-    jobs: dict[UUID, _Running] = field(default_factory=dict)
+    jobs: dict[str, _Running] = field(default_factory=dict)
     pace: Pace | None = None
 
 
@@ -54,19 +53,19 @@ class RunningJobs:
 
     def __init__(self) -> None:
         self._works: dict[str, _Work] = {}
-        self._work_of: dict[UUID, str] = {}
-        self._ended: FIFOCache[UUID, None] = FIFOCache(ENDED_MAX)
+        self._work_of: dict[str, str] = {}
+        self._ended: FIFOCache[str, None] = FIFOCache(ENDED_MAX)
         self._lock = threading.Lock()
 
     def changed(self, job: JobChanged, partition: int) -> None:
         """The newest state of a job."""
         with self._lock:
             if job.state in TERMINAL:
-                self._remove(job.job.job_id)
+                self._remove(job.subject)
             elif job.state == "STARTED":
                 self._add(job, partition)
 
-    def deleted(self, job_id: UUID) -> None:
+    def deleted(self, job_id: str) -> None:
         with self._lock:
             self._remove(job_id)
 
@@ -85,7 +84,7 @@ class RunningJobs:
         """The job has ended, or a later event says more."""
         if delivery.job is None or delivery.progress is None:
             return False
-        job_id = delivery.job.job.job_id
+        job_id = delivery.job.subject
         with self._lock:
             work = self._works.get(self._work_of.get(job_id, ""))
             if work is None:
@@ -94,11 +93,11 @@ class RunningJobs:
 
     def _add(self, job: JobChanged, partition: int) -> None:
         """Or what is new about it."""
-        self._work_of[job.job.job_id] = job.work_id
+        self._work_of[job.subject] = job.work_id
         jobs = self._works.setdefault(job.work_id, _Work()).jobs
-        jobs.setdefault(job.job.job_id, _Running(job, partition)).job = job
+        jobs.setdefault(job.subject, _Running(job, partition)).job = job
 
-    def _remove(self, job_id: UUID) -> None:
+    def _remove(self, job_id: str) -> None:
         self._ended[job_id] = None
         if (work_id := self._work_of.pop(job_id, None)) is not None:
             work = self._works[work_id]

@@ -7,7 +7,6 @@ is that of the newest record, and what was written while no sink ran is of no us
 import queue
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 from runtime.kafka.client import Kafka
 from runtime.kafka.follower import Follower, Start
@@ -87,4 +86,4 @@ class ProgressFeed:
             elif isinstance(record.event, JobChanged):
                 jobs.changed(record.event, record.partition.number)
             elif record.topic == JOBS.name and record.value is None and record.key is not None:
-                jobs.deleted(UUID(record.key.decode()))
+                jobs.deleted(record.key.decode(errors="replace"))

@@ -330,7 +330,8 @@ def test_the_progress_of_a_job_goes_to_the_endpoints_that_ask_for_it(
     kafka: Kafka, receiver: Receiver, stage: Callable[..., Stage]
 ) -> None:
     register(kafka, receiver.url("/ok/ends"), "ep_1")
-    publish(kafka, ended(None, 1, "STARTED", duration_s=10.0), ended(None, 2, "STARTED"))
+    publish(kafka, ended(None, 1, "STARTED", duration_s=10.0), ended(None, 2, "STARTED"), ended(None, 3, "STARTED"))
+    write(kafka, JOBS, [(str(UUID(int=3)).encode(), None)], partition=0)  # it was deleted
     half = codec.encode(WorkProgressed(work_id=WORK_ID, run="0-1", span=(0, 1), share=0.5, segments=()))
 
     def sent() -> list[Got]:
@@ -339,10 +340,10 @@ def test_the_progress_of_a_job_goes_to_the_endpoints_that_ask_for_it(
         return receiver.at("/ok/progress")
 
     with running(stage()):
-        wait_until(lambda: offset(kafka) == 2, "both jobs")
+        wait_until(lambda: offset(kafka) == 4, "the jobs")
         assert "webhooks-progress" not in {thread.name for thread in threading.enumerate()}
         register(kafka, receiver.url("/ok/progress"), "ep_2", events=("transcription.progress",))
-        wait_until(lambda: len(sent()) == 2, "an event of each job")
+        wait_until(lambda: len(sent()) == 2, "an event of each job that runs")
         publish(kafka, ended(None, 1), ended(None, 2))
         receiver.wait("/ok/ends", 2)
         assert {row.state for row in rows(kafka, 4)} == {"delivered"}

@@ -88,7 +88,7 @@ def test_a_job_that_has_ended_has_no_more(scene: Scene, state: State) -> None:
 
 
 def test_nor_has_one_that_was_deleted_or_has_not_started(scene: Scene) -> None:
-    scene.jobs.deleted(UUID(int=1))
+    scene.jobs.deleted(str(UUID(int=1)))
     scene.change(2, "PENDING")
     assert scene.event(0.1) == []
 
