@@ -51,7 +51,7 @@ function choose() {
   jobs.choose(id);
   task.choose(id);
   refresh();
-  if (id && matchMedia("(max-width: 820px)").matches) scrollTo(0, 0);
+  if (id && matchMedia("(max-width: 820px), (max-height: 600px)").matches) scrollTo(0, 0);
 }
 
 function refresh() {

@@ -36,11 +36,11 @@ export class Task {
     watch(task, status => this.show(status), this.watching.signal).catch(error => {
       if (this.task === task) say($("pick"), error.message);
     });
-    load(task).then(isNew => { if (isNew && this.task === task) this.renamed(); }).catch(() => {});  // the copies of this browser remain
   }
 
   show(status) {
     const ended = this.status && !this.status.ended_at && status.ended_at;
+    if (this.status === null) this.loadNames(status.task_id);
     this.status = status;
     $("pick").hidden = true;
     $("shown").hidden = $("rename").hidden = false;
@@ -145,6 +145,11 @@ export class Task {
     if (task === this.task) this.renamed();
   }
 
+  /** Without them the copies in this browser remain. */
+  loadNames(task) {
+    load(task).then(isNew => { if (isNew && this.task === task) this.renamed(); }).catch(() => {});
+  }
+
   renamed() {
     if (this.status) this.show(this.status);
     this.transcript.renamed();
@@ -153,7 +158,7 @@ export class Task {
 }
 
 function about(status) {
-  const facts = [status.message];
+  const { share } = status.progress, facts = [status.state === "STARTED" ? `transcribing, ${Math.round(share * 100)}% done` : status.message];
   if (status.result) {
     const { duration, language } = status.result.transcription;
     facts.push(clock(duration) + " of audio");

@@ -15,6 +15,7 @@ def mocks(count: int = JOBS) -> list[tuple[str, object]]:
     return [
         ("**/api/jobs?*", lambda route: route.fulfill(json=job_list(route.request.url, count))),
         (f"**{API}/status/*", long_status()),
+        ("**/api/jobs/*/names", {"filename": "", "speakers": [], "changed_at": None}),
         ("**/api/jobs/*/audio", lambda route: route.fulfill(status=410, json={"detail": "gone"})),
     ]
 

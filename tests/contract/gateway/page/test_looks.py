@@ -64,6 +64,15 @@ def test_on_a_phone_choosing_a_job_shows_its_transcript_and_back_the_list(
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+def test_on_a_phone_that_is_held_sideways_the_text_has_room(gateway: RunningGateway, browser: Browser, talk: str) -> None:
+    with visiting(browser, f"http://{gateway.netloc}/#{talk}", "phone") as page:
+        page.set_viewport_size({"width": 844, "height": 390})
+        expect(page.get_by_role("list", name="Jobs")).to_be_hidden()
+        page.get_by_text("again", exact=True).scroll_into_view_if_needed()
+        expect(page.get_by_text("again", exact=True)).to_be_in_viewport()
+        assert page.evaluate("document.querySelector('.task .scroll').clientHeight > innerHeight / 2")
+
+
 def test_nothing_that_a_file_or_a_model_says_becomes_markup(gateway: RunningGateway, browser: Browser) -> None:
     removed = REMOVED.model_copy(update={"text": HOSTILE})
     warning = UNHEARD.model_copy(update={"message": HOSTILE})

@@ -184,6 +184,7 @@ def test_text_appears_while_it_is_transcribed_in_order_of_time(gateway: RunningG
         for text in ("first", "second", "third"):
             expect(text_of(page).get_by_text(text)).to_be_visible()
         expect(page.get_by_role("progressbar", name="Speech transcribed")).to_have_attribute("aria-valuenow", "75")
+        expect(page.locator("#about")).to_contain_text("75% done")
         expect(text_of(page).locator(".said")).to_have_text(["first", "second", "third"])
 
         finish(gateway, submission)
