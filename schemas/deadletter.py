@@ -29,6 +29,12 @@ class DeadLetter(Record):
 
     TYPE: ClassVar[str] = "dead-letter"
 
+    id: str | None = Field(
+        None,
+        description="the record's key: where it was read, and the stage, since several may fail on the same record; None: of "
+        "an earlier release, whose key is topic-partition@offset",
+        exclude_if=lambda letter_id: letter_id is None,
+    )
     topic: str = Field(description="without the prefix")
     partition: int
     offset: int
@@ -63,7 +69,7 @@ class DeadLetter(Record):
 
     @property
     def subject(self) -> str:
-        return f"{self.topic}-{self.partition}@{self._place}"
+        return self.id or f"{self.topic}-{self.partition}@{self._place}"
 
     @property
     def _place(self) -> str:

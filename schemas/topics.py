@@ -125,9 +125,7 @@ PROGRESS = Topic(
     retention_ms=DAY_MS,
     transactional=True,
 )
-TRANSCRIPTS = Topic(
-    "transcripts", "job_id", TranscriptCompleted, "delete", ("coordinator",), ("store", "webhooks"), transactional=True
-)
+TRANSCRIPTS = Topic("transcripts", "job_id", TranscriptCompleted, "delete", ("coordinator",), ("store",), transactional=True)
 REVOCATIONS: Topic[RunRevoked | None] = Topic(
     "revocations",
     "work_id",
@@ -173,7 +171,7 @@ WEBHOOK_ATTEMPTS = Topic(
 )
 DEAD_LETTERS = Topic(
     "dead-letters",
-    "topic-partition@offset",
+    "topic-partition@offset~stage",
     DeadLetter,
     "delete",
     ("every stage", "gateway"),

@@ -32,6 +32,14 @@ class WebhookEndpointState(Record):
     endpoint_id: str
     enabled_at: Time = Field(description="of the endpoint's record that this is about")
     failing_since: Time | None = Field(None, description="the first failure since the last success; None: no failure since then")
+    failed_at: Time | None = Field(
+        None, description="the last failure but those of the next hours", exclude_if=lambda failed_at: failed_at is None
+    )
+    steady_since: Time | None = Field(
+        None,
+        description="the first failure since the last success or the last days without a failure",
+        exclude_if=lambda steady_since: steady_since is None,
+    )
     disabled_at: Time | None = None
     reason: EndReason | None = Field(
         None, description="why it was disabled: it answered 410, or it had failed for MURMUR_WEBHOOK_DISABLE_AFTER_S"

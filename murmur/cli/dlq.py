@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Dead letters: records that could not be processed.", rich_markup_mode=None)
 BROKER_S = 5.0
-LetterId = Annotated[str, typer.Argument(metavar="ID", help="as `murmur dlq list` prints it: topic-partition@offset")]
+LetterId = Annotated[str, typer.Argument(metavar="ID", help="as `murmur dlq list` prints it: topic-partition@offset~stage")]
 LetterIds = Annotated[list[str] | None, typer.Argument(metavar="ID...", help="ids as `murmur dlq list` prints them")]
 Everything = Annotated[bool, typer.Option("--all", help="every dead letter that waits")]
 Stage = Annotated[str | None, typer.Option(help="only those of this stage")]
@@ -53,7 +53,7 @@ def list_letters(
             typer.echo(f"{letter.subject}  {died}  {letter.stage}  {letter.reason}: {letter.message}{outcome}")
 
 
-@app.command("show", epilog="Example: murmur dlq show requests-3@17")
+@app.command("show", epilog="Example: murmur dlq show requests-3@17~coordinator")
 def show(letter_id: LetterId, raw: Annotated[bool, typer.Option("--raw", help="only the value's bytes")] = False) -> None:
     """Print one dead letter with its original bytes. Of one that was replayed or dropped, only where it came from is left."""
     letter = _one(letter_id)
@@ -95,7 +95,7 @@ def replay(
     _settle(which, "replayed", all_of_them=all_of_them, dry_run=dry_run)
 
 
-@app.command("drop", epilog="Example: murmur dlq drop requests-3@17")
+@app.command("drop", epilog="Example: murmur dlq drop requests-3@17~coordinator")
 def drop(
     letter_ids: LetterIds = None,
     all_of_them: Everything = False,

@@ -22,16 +22,19 @@ LastAttempts = Mapping[Key, WebhookAttempted | None]
 
 
 def undelivered(webhooks: "WebhookBook", jobs: Sequence[JobChanged]) -> Iterator[Output]:
-    """`jobs`: those that the view has. What has been delivered or given up is left out."""
+    """`jobs`: those that the view has. What has been delivered or given up is left out. Not so what waits for an endpoint that is
+    disabled now: the sink gives it up, or sends it if the endpoint is enabled again before it is due."""
     from sinks.webhooks.fan_out import OLDEST
 
     now = datetime.now(UTC)
     last, resends = webhooks.last_attempts(now - OLDEST), webhooks.resends()
-    endpoints = {view.endpoint.endpoint_id: view.endpoint for view in webhooks.endpoints() if view.is_enabled}
+    views = webhooks.endpoints()
+    endpoints = {view.endpoint.endpoint_id: view.endpoint for view in views}
+    since = {view.endpoint.endpoint_id: view.endpoint.receives_since for view in views if view.is_enabled}
     recent = [job for job in jobs if job.state in TERMINAL and now - job.changed_at <= OLDEST]
     for delivery in (*_of_jobs(recent, endpoints, now), *_notices(webhooks, endpoints, now)):
         key = delivery.webhook_id, delivery.endpoint_id
-        is_new = delivery.endpoint_id is None or endpoints[delivery.endpoint_id].receives_since <= delivery.created_at
+        is_new = delivery.endpoint_id is None or since.get(delivery.endpoint_id, now) <= delivery.created_at
         if key not in resends and (following := _following(delivery, last, is_new=is_new)) is not None:
             yield Output(WEBHOOK_DELIVERIES, following.recipient, following)
     for delivery in _resent(resends, jobs, endpoints):

@@ -28,7 +28,9 @@ class Letters:
 
     def letter(self, record: Received, why: Undecodable, now: datetime) -> Output:
         """The whole record with its provenance, as an output. Raises what `keep_large` raises."""
+        place = f"{record.topic}-{record.partition.number}@{record.offset}"
         dead = DeadLetter(
+            id="~".join([place, self.stage, *([self.epoch] if self.epoch is not None else [])]),
             topic=record.topic,
             partition=record.partition.number,
             offset=record.offset,

@@ -16,9 +16,11 @@ from runtime.kafka.messages import Received
 from runtime.kafka.wakeup import Wakeup
 from runtime.webhook_events import PROGRESS
 from schemas.topics import WEBHOOK_ENDPOINT_STATES, WEBHOOK_ENDPOINTS
-from schemas.webhooks import EndReason, WebhookEndpoint, WebhookEndpointState
+from schemas.webhooks import WebhookEndpoint, WebhookEndpointState
 
 TOPICS = (WEBHOOK_ENDPOINTS, WEBHOOK_ENDPOINT_STATES)
+QUIET = timedelta(days=2)  # longer than the longest delay between attempts; after so long without a failure the time begins anew
+NOTED_EACH = timedelta(hours=12)  # a failure has a record of its own only so long after the one before
 
 
 class Endpoints:
@@ -78,7 +80,8 @@ class Endpoints:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What the result of an attempt means for its endpoint. `disable_after_s`: of failure without a success in between."""
+    """What the result of an attempt means for its endpoint. `disable_after_s`: of failures without a success or a long pause in
+    between: that one failed a week ago and another fails now says little."""
 
     endpoints: Endpoints
     disable_after_s: float
@@ -96,16 +99,27 @@ class Health:
     ) -> WebhookEndpointState | None:
         if there is not None and there.disabled_at is not None:
             return None
-        since = there.failing_since if there is not None else None
+        known = there if there is not None and there.failing_since is not None else None
         state = WebhookEndpointState(endpoint_id=endpoint.endpoint_id, enabled_at=endpoint.enabled_at, changed_at=at)
         if outcome == "delivered":
-            return state if since is not None else None
-        reason: EndReason | None = "gone" if outcome == "gone" else None
-        if since is not None and at - since >= timedelta(seconds=self.disable_after_s):
-            reason = reason or "failing"
-        if reason is not None:
-            return state.model_copy(update={"failing_since": since or at, "disabled_at": at, "reason": reason})
-        return state.model_copy(update={"failing_since": at}) if since is None else None
+            return state if known is not None else None
+        failing = _failing(state, known)
+        if outcome == "gone":
+            return failing.model_copy(update={"disabled_at": at, "reason": "gone"})
+        if at - (failing.steady_since or at) >= timedelta(seconds=self.disable_after_s):
+            return failing.model_copy(update={"disabled_at": at, "reason": "failing"})
+        is_noted = known is not None and known.failed_at is not None and at - known.failed_at < NOTED_EACH
+        return None if is_noted else failing
+
+
+def _failing(state: WebhookEndpointState, known: WebhookEndpointState | None) -> WebhookEndpointState:
+    """After another failure at that time. `known`: None if there was none since the last success."""
+    at = state.changed_at
+    first = at if known is None else known.failing_since or at
+    steady = first if known is None else known.steady_since or first
+    last = at if known is None else known.failed_at or first
+    steady = at if at - last > QUIET else steady
+    return state.model_copy(update={"failing_since": first, "failed_at": at, "steady_since": steady})
 
 
 class EndpointsFeed:

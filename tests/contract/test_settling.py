@@ -9,8 +9,10 @@ from confluent_kafka import TopicPartition
 from runtime.errors import BrokerUnavailable
 from runtime.kafka import deadletters, settling
 from runtime.kafka.client import Kafka
-from runtime.kafka.deadletters import ALL, Selection
+from runtime.kafka.deadletters import ALL, Letters, Selection
 from runtime.kafka.follower import Follower
+from runtime.kafka.messages import Partition, Received
+from schemas.codec import Undecodable
 from schemas.deadletter import DeadLetter
 from schemas.topics import DEAD_LETTERS, UPLOADS
 from tests.contract.brokers import take, whole, write
@@ -87,6 +89,18 @@ def test_a_record_that_dies_again_at_its_new_place_is_a_letter_of_its_own(kafka:
     settling.settle(kafka, ALL, "replayed", value_of)
     died(kafka, dead_letter(7))
     assert [dead.subject for dead in settling.preview(kafka, ALL).now] == ["uploads-0@7"]
+
+
+def test_stages_that_fail_on_the_same_record_have_a_letter_each_which_are_settled_apart(kafka: Kafka) -> None:
+    record = Received(Partition(UPLOADS.name, 0), 1, b"key", b"value 1", None)
+    outputs = [Letters(stage).letter(record, Undecodable("not_json", "no JSON"), DIED_AT) for stage in ("store", "webhooks")]
+    letters = [output.value for output in outputs if isinstance(output.value, DeadLetter)]
+    assert [output.key for output in outputs] == ["uploads-0@1~store", "uploads-0@1~webhooks"]
+    died(kafka, *letters)
+    done = settling.settle(kafka, Selection(frozenset({"uploads-0@1~store"})), "dropped", value_of)
+    assert [dead.stage for dead in done.now] == ["store"]
+    assert [dead.stage for dead in settling.settle(kafka, ALL, "replayed", value_of).now] == ["webhooks"]
+    assert uploads(kafka) == [b"value 1"]
 
 
 def test_many_letters_are_settled_in_batches_with_their_progress(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:

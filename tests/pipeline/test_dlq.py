@@ -92,7 +92,7 @@ def test_a_dead_letter_is_listed_shown_and_printed_as_it_was(system: Dev, murmur
     assert letter["value"] == DeadLetter.wrap(value)
     assert letter["headers"] == [["from", DeadLetter.wrap(b"a test")]]
     letter_id = letter["id"]
-    assert letter_id == f"{letter['topic']}-{letter['partition']}@{letter['offset']}~{system.resources.kafka.epoch}"
+    assert letter_id == f"{letter['topic']}-{letter['partition']}@{letter['offset']}~coordinator~{system.resources.kafka.epoch}"
     shown = murmur("dlq", "show", letter_id)
     assert key in shown.stdout
     assert "\x1b" not in shown.stdout

@@ -42,7 +42,7 @@ PATH_PARAMETERS: Mapping[str, Json] = {
         "schema": {"type": "string", "pattern": "^msg_[0-9a-f-]{36}_(success|failure|revoked)$"},
     },
     "letter_id": {
-        "description": "topic-partition@offset, and ~epoch in `murmur dev`",
+        "description": "topic-partition@offset~stage, and ~epoch in `murmur dev`",
         "schema": {"type": "string"},
     },
     "name": {"description": "a file of the page", "schema": {"type": "string"}},

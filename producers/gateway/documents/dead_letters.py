@@ -14,7 +14,10 @@ BASE64: dict[str, JsonValue] = {"contentEncoding": "base64"}
 class DeadLetterRow(Document):
     """A record that a stage could not process."""
 
-    id: str = Field(description="where it was read: topic-partition@offset, in `murmur dev` with ~ and the start of its broker")
+    id: str = Field(
+        description="where it was read, and by which stage: topic-partition@offset~stage, in `murmur dev` with ~ and the start "
+        "of its broker; topic-partition@offset if an earlier release wrote it"
+    )
     state: LetterState
     topic: str = Field(description="without the prefix")
     partition: int

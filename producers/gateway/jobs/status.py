@@ -75,9 +75,10 @@ class Documents:
             return self._encode(job, prefix, segments=segments)
 
     def _encode(self, job: JobView, prefix: str, *, segments: bool) -> tuple[bytes, bool]:
-        """And whether it stays as it is: a transcript that is missing may be written again."""
+        """And whether it stays as it is: a transcript that is missing may be written again, an endpoint disabled."""
         document = self._status(job, prefix, segments=segments)
-        return orjson.dumps(document), job.ended and (job.state != "SUCCESS" or "result" in document)
+        is_complete = job.ended and (job.state != "SUCCESS" or "result" in document)
+        return orjson.dumps(document), is_complete and not attempts.has_expected_endpoints(document["webhooks"])
 
     def _new_progress(self, job: JobView, position: Position, share_before: float) -> NewProgress:
         following, share = self._following(job, position), self._progress(job).share or 0.0
@@ -96,6 +97,11 @@ class Documents:
         except (NotFound, Undecodable):  # which the status says
             return Following((), position)
         return OrderedSegments(transcript.segments).following(position, complete=True)
+
+    def _webhooks(self, job: JobView) -> list[dict[str, Any]]:
+        book = self._view.webhooks
+        endpoints = book.endpoints(job.job.owner) if job.ended else []
+        return attempts.of_job(job, book.of_job(str(job.job_id)), endpoints, datetime.now(UTC))
 
     def _status(self, job: JobView, prefix: str, *, segments: bool) -> dict[str, Any]:
         shown = self._view.progress.segments(job.work_id) if segments and job.state != "SUCCESS" else ()
@@ -116,7 +122,7 @@ class Documents:
             "estimate": estimate_document(estimate),
             "timings": None,
             "files": None,
-            "webhooks": attempts.of_job(job, self._view.webhooks.of_job(str(job.job_id)), datetime.now(UTC)),
+            "webhooks": self._webhooks(job),
             "progress": progress,
         }
         if job.state == "SUCCESS":

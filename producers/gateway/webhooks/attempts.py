@@ -6,9 +6,9 @@ from typing import Any
 
 from producers.gateway.documents.webhooks import DeliveryStateName
 from producers.gateway.view.job_view import JobView
-from producers.gateway.view.webhook_book import KEPT_S, Attempts
+from producers.gateway.view.webhook_book import KEPT_S, Attempts, EndpointView
 from producers.gateway.view.webhook_filter import AttemptPlace
-from runtime.webhook_events import OF_STATE, message_id
+from runtime.webhook_events import ENDS, OF_STATE, message_id
 from runtime.webhooks import host_of
 from schemas.webhooks import DeliveryState, WebhookAttempted
 
@@ -43,14 +43,32 @@ def document(row: WebhookAttempted) -> dict[str, Any]:
     }
 
 
-def of_job(job: JobView, known: Sequence[Attempts], now: datetime) -> list[dict[str, Any]]:
-    """What became of the events about a job. One for its own URL is there from the start."""
+def of_job(job: JobView, known: Sequence[Attempts], endpoints: Sequence[EndpointView], now: datetime) -> list[dict[str, Any]]:
+    """What became of the events about a job. One for its own URL is there from the start, those for `endpoints`, which are of its
+    owner, from its end."""
     shown = [_webhook(attempts) for attempts in known]
-    is_attempted = any(attempts.last.endpoint_id is None for attempts in known)
-    is_forgotten = job.ended_at is not None and now - job.ended_at > KEPT
-    if job.job.webhook_url is None or is_attempted or is_forgotten:
+    if job.ended_at is not None and now - job.ended_at > KEPT:
         return shown
-    return [_expected(job, job.job.webhook_url), *shown]
+    expected = []
+    if job.job.webhook_url is not None and not any(attempts.last.endpoint_id is None for attempts in known):
+        expected.append(_expected(job, None, job.job.webhook_url))
+    attempted = {(attempts.last.endpoint_id, attempts.last.type) for attempts in known}
+    for view in endpoints:
+        if _awaits(view, job) and (view.endpoint.endpoint_id, OF_STATE[job.state]) not in attempted:
+            expected.append(_expected(job, view.endpoint.endpoint_id, view.endpoint.url))
+    return [*expected, *shown]
+
+
+def has_expected_endpoints(shown: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether some of these go when an endpoint is changed."""
+    return any(webhook["endpoint_id"] is not None and not webhook["attempts"] for webhook in shown)
+
+
+def _awaits(view: EndpointView, job: JobView) -> bool:
+    """Whether the end of the job is sent to it."""
+    endpoint = view.endpoint
+    is_wanted = job.ended and OF_STATE[job.state] in (endpoint.events or ENDS)
+    return is_wanted and view.is_enabled and max(endpoint.created_at, endpoint.receives_since) <= job.changed_at
 
 
 def _webhook(attempts: Attempts) -> dict[str, Any]:
@@ -70,12 +88,12 @@ def _webhook(attempts: Attempts) -> dict[str, Any]:
     }
 
 
-def _expected(job: JobView, url: str) -> dict[str, Any]:
+def _expected(job: JobView, endpoint_id: str | None, url: str) -> dict[str, Any]:
     event_type = OF_STATE[job.state] if job.ended else None
     return {
         "webhook_id": message_id(job.job_id, job.state) if job.ended else None,
         "type": event_type,
-        "endpoint_id": None,
+        "endpoint_id": endpoint_id,
         "host": host_of(url),
         "state": "pending",
         "attempts": 0,

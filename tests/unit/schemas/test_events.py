@@ -4,6 +4,7 @@ from uuid import UUID
 
 import pytest
 
+from schemas import codec
 from schemas.deadletter import DeadLetter
 from schemas.options import DecodingOptions, ModelRef
 from schemas.record import ObjectRef
@@ -77,6 +78,12 @@ def test_letters_of_the_same_offset_differ_by_the_start_of_a_broker_that_counts_
     marks = [dead.settle("dropped", DIED_AT) for dead in letters]
     assert len({dead.event_id for dead in (*letters, *marks)}) == 6
     assert [mark.subject for mark in marks] == [dead.subject for dead in letters]
+
+
+def test_a_letter_of_an_earlier_release_keeps_the_id_that_is_its_key() -> None:
+    earlier = codec.encode(dead_letter(12))
+    assert b'"id"' not in earlier
+    assert codec.decode(DeadLetter, earlier).subject == "uploads-0@12"
 
 
 def test_a_dead_letter_keeps_the_exact_bytes_and_distinguishes_none_from_empty() -> None:

@@ -106,6 +106,14 @@ def test_an_endpoint_does_not_get_what_it_did_not_want_then(scene: Scene, change
     assert len(scene.found(job(None))) == 1
 
 
+def test_what_waits_for_a_disabled_endpoint_waits_on_and_what_is_new_is_not_sent_to_it(scene: Scene) -> None:
+    times: dict[str, Any] = dict.fromkeys(("created_at", "changed_at", "enabled_at"), ENDED - timedelta(days=1))
+    scene.write(WEBHOOK_ENDPOINTS, endpoint("ep_1", **times, enabled=False))
+    due = ENDED + timedelta(hours=5)
+    scene.attempted(job(None), "pending", endpoint_id="ep_1", next_attempt_at=due)
+    assert [(each.attempt, each.due_at) for each in scene.found(job(None), job(None, 2))] == [(2, due)]
+
+
 def test_a_new_key_or_url_takes_nothing_away_from_an_endpoint(scene: Scene) -> None:
     """What waits for its first attempt, since the receiver asked for a pause, has no row in the log."""
     times: dict[str, Any] = dict.fromkeys(("created_at", "enabled_at"), ENDED - timedelta(days=1))

@@ -1,5 +1,6 @@
 """What follows from the result of an attempt: the delivery log, the next attempt, the state of the endpoint."""
 
+import itertools
 from typing import Any
 
 import pytest
@@ -17,7 +18,8 @@ from sinks.webhooks.results import Results
 from sinks.webhooks.schedule import Schedule
 from tests.unit.sinks.webhooks.scene import NOW, URL, after, delivery, registered
 
-FIVE_DAYS_S = 5 * 86_400.0
+DAY_S = 86_400.0
+FIVE_DAYS_S = 5 * DAY_S
 OK = Answer("delivered", "status 200", 200, "thanks")
 DOWN = Answer("failed", "status 500", 500, "sorry")
 
@@ -143,8 +145,9 @@ def test_the_first_failure_is_noted_once_and_a_success_ends_it(scene: Scene) -> 
 def test_after_five_days_of_failure_an_endpoint_is_disabled_and_others_are_notified(
     scene: Scene, logged: list[EventDict]
 ) -> None:
-    scene.end(DOWN)
-    assert scene.states(DOWN, FIVE_DAYS_S - 1) == []
+    for day in range(5):
+        scene.end(DOWN, day * DAY_S)
+    assert scene.states(DOWN, FIVE_DAYS_S - 1)[0].disabled_at is None
     outputs = scene.end(DOWN, FIVE_DAYS_S)
 
     (state,) = of(WebhookEndpointState, outputs)
@@ -156,6 +159,38 @@ def test_after_five_days_of_failure_an_endpoint_is_disabled_and_others_are_notif
     assert not scene.endpoints.is_enabled(registered())
     assert "webhook.endpoint_disabled" in [line["event"] for line in logged]
     assert scene.states(DOWN, FIVE_DAYS_S + 1) == []  # once is enough
+
+
+def test_failures_long_apart_do_not_disable_an_endpoint(scene: Scene) -> None:
+    for week in range(5):
+        assert [state.disabled_at for state in scene.states(DOWN, week * 7 * DAY_S)] == [None]
+
+
+def test_after_a_pause_the_time_begins_anew(scene: Scene) -> None:
+    for day in (0, 1, 2, 9, 10, 11, 12, 13):
+        assert [state.disabled_at for state in scene.states(DOWN, day * DAY_S)] == [None]
+    (state,) = scene.states(DOWN, 14 * DAY_S)
+    assert (state.disabled_at, state.failing_since) == (after(14 * DAY_S), NOW)
+
+
+def test_the_attempts_of_one_delivery_are_no_pauses(scene: Scene) -> None:
+    times = list(itertools.accumulate(WEBHOOK_DELAYS_S))
+    for at_s in (*times, *(FIVE_DAYS_S - 40 * 3600 + at_s for at_s in times)):
+        scene.end(DOWN, 1.1 * at_s)
+    assert not scene.endpoints.is_enabled(registered())
+
+
+def test_a_failing_endpoint_has_a_state_for_some_hours_not_for_each_failure(scene: Scene) -> None:
+    assert sum(len(scene.states(DOWN, hour * 3600.0)) for hour in range(48)) == 4
+
+
+def test_a_state_of_an_earlier_release_that_says_less_has_its_time(scene: Scene) -> None:
+    endpoint = registered()
+    scene.endpoints.put_state(
+        WebhookEndpointState(endpoint_id="ep_1", enabled_at=endpoint.enabled_at, failing_since=NOW, changed_at=NOW)
+    )
+    (state,) = scene.states(DOWN, FIVE_DAYS_S)
+    assert (state.disabled_at, state.failing_since, state.steady_since) == (None, NOW, after(FIVE_DAYS_S))
 
 
 def test_410_disables_at_once(scene: Scene) -> None:
