@@ -49,14 +49,13 @@ def of_job(job: JobView, known: Sequence[Attempts], endpoints: Sequence[Endpoint
     shown = [_webhook(attempts) for attempts in known]
     if job.ended_at is not None and now - job.ended_at > KEPT:
         return shown
-    expected = []
     if job.job.webhook_url is not None and not any(attempts.last.endpoint_id is None for attempts in known):
-        expected.append(_expected(job, None, job.job.webhook_url))
+        shown.insert(0, _expected(job, None, job.job.webhook_url))
     attempted = {(attempts.last.endpoint_id, attempts.last.type) for attempts in known}
     for view in endpoints:
         if _awaits(view, job) and (view.endpoint.endpoint_id, OF_STATE[job.state]) not in attempted:
-            expected.append(_expected(job, view.endpoint.endpoint_id, view.endpoint.url))
-    return [*expected, *shown]
+            shown.append(_expected(job, view.endpoint.endpoint_id, view.endpoint.url))
+    return shown
 
 
 def has_expected_endpoints(shown: Sequence[Mapping[str, Any]]) -> bool:
