@@ -297,41 +297,30 @@ def webhook_id(job: JobRequested) -> str:
     return f"msg_{job.job.job_id}_failure"
 
 
-def own_webhooks(caller: RunningGateway, job: Any) -> list[dict[str, Any]]:
-    """What its status says of its own URL: the caller may have registered endpoints."""
-    return [webhook for webhook in status(caller, job)["webhooks"] if webhook["endpoint_id"] is None]
-
-
 def test_the_status_of_a_job_shows_its_deliveries_without_the_url(alice: RunningGateway) -> None:
-    job = submitted(alice, webhook_url=URL)
-    (pending,) = own_webhooks(alice, job)
+    endpoint_id, job = created(alice)["endpoint_id"], submitted(alice, webhook_url=URL)
+
+    def to(recipient: str | None) -> list[dict[str, Any]]:
+        return [webhook for webhook in status(alice, job)["webhooks"] if webhook["endpoint_id"] == recipient]
+
+    (pending,) = to(None)
     assert (pending["state"], pending["attempts"], pending["webhook_id"]) == ("pending", 0, None)
-    assert (pending["endpoint_id"], pending["host"]) == (None, "receiver.example:443")
+    assert (pending["host"], to(endpoint_id)) == ("receiver.example:443", [])
     publish_state(alice, job, "FAILURE", error=Failure(reason="corrupt", message="no"))
+    wait_until(lambda: [webhook["attempts"] for webhook in to(endpoint_id)] == [0], "the endpoint")
+    assert call(alice, "POST", f"/{endpoint_id}/disable").status == 200
+    wait_until(lambda: to(endpoint_id) == [], "no endpoint")
     facts: dict[str, Any] = {"webhook_id": webhook_id(job), "owner": "alice", "next_attempt_at": datetime.now(UTC)}
     first = attempted(job.job.job_id, 0, "pending", **facts)
     alice.publish(WEBHOOK_ATTEMPTS, first.webhook_id, first)
-    wait_until(lambda: own_webhooks(alice, job)[0]["attempts"] == 1, "the attempt")
-    (failed,) = own_webhooks(alice, job)
+    wait_until(lambda: to(None)[0]["attempts"] == 1, "the attempt")
+    (failed,) = to(None)
     assert (failed["state"], failed["status_code"], failed["webhook_id"]) == ("pending", 500, webhook_id(job))
     assert failed["next_attempt_at"] is not None
     second = attempted(job.job.job_id, 1, attempt=2, **facts)
     alice.publish(WEBHOOK_ATTEMPTS, second.webhook_id, second)
-    wait_until(lambda: own_webhooks(alice, job)[0]["state"] == "delivered", "the second attempt")
+    wait_until(lambda: to(None)[0]["state"] == "delivered", "the second attempt")
     assert "hidden" not in alice.get(f"/api/transcribe/async/status/{job.job.job_id}").body.decode()
-
-
-def test_the_status_of_a_job_shows_what_is_to_be_sent_to_an_endpoint_as_long_as_that_is_enabled(alice: RunningGateway) -> None:
-    endpoint_id, job = created(alice)["endpoint_id"], submitted(alice)
-    publish_state(alice, job, "FAILURE", error=Failure(reason="corrupt", message="no"))
-
-    def of_the_endpoint() -> list[tuple[str, int]]:
-        shown = [webhook for webhook in status(alice, job)["webhooks"] if webhook["endpoint_id"] == endpoint_id]
-        return [(webhook["state"], webhook["attempts"]) for webhook in shown]
-
-    wait_until(lambda: of_the_endpoint() == [("pending", 0)], "the endpoint")
-    assert call(alice, "POST", f"/{endpoint_id}/disable").status == 200
-    wait_until(lambda: of_the_endpoint() == [], "no endpoint")
 
 
 def test_the_log_is_filtered_paged_and_of_the_owner(gateway: Keyed) -> None:
