@@ -24,7 +24,7 @@ def corrected(raw: Transcript, applied: Applied, by_model: ModelCorrected, corre
         "rules": applied.changed,
         "segments_changed": changed,
         "segments_rejected": by_model.rejected,
-        "is_complete": not (applied.failed or by_model.failures or by_model.rejected),
+        "is_complete": not (applied.failed or applied.left_out or by_model.failures or by_model.rejected),
     }
     return raw.model_copy(
         update={
@@ -47,6 +47,10 @@ def _segment(segment: Segment, text: str) -> Segment:
 def _warnings(applied: Applied, by_model: ModelCorrected) -> Iterator[TranscriptWarning]:
     for name, why in applied.failed.items():
         yield TranscriptWarning(code="rule_failed", message=f"the correction rule {name!r} was left out: {why}")
+    if applied.left_out:
+        yield TranscriptWarning(
+            code="rule_failed", message=f"{applied.left_out} correction rules were left out: no time was left"
+        )
     for why in by_model.failures:
         yield TranscriptWarning(code="uncorrected", message=f"the corrector failed, and text stays as it was: {why}")
     if by_model.rejected:

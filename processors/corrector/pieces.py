@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import regex
 from rapidfuzz.distance import Levenshtein
 
-FREE_CHARS = 3  # so many may differ in any segment: of a single short word a share says little
 LINE = regex.compile(r"\s*(\d+)\s*:[ \t]?(.*)")
 FENCE = regex.compile(r"\s*```\w*\s*\n?|\n?\s*```\s*\Z")
 
@@ -67,9 +66,10 @@ def parse(answer: str, count: int) -> list[str]:
 
 
 def is_plausible(before: str, after: str, max_change: float) -> bool:
-    """Whether it is a correction of this text. Case, marks and blanks do not count."""
+    """Whether it is a correction of this text. Case, marks and blanks do not count. Of a single short word hardly a letter may
+    differ: `yes` is no correction of `no`."""
     one, other = _letters(before), _letters(after)
-    allowed = max(FREE_CHARS, int(max_change * max(len(one), len(other))))
+    allowed = int(max_change * max(len(one), len(other)))
     if not other and one:
         return False
     return Levenshtein.distance(one, other, score_cutoff=allowed) <= allowed

@@ -1,6 +1,8 @@
 """The corrector with a server of the chat API over HTTP, also one that hangs, fails, or answers nonsense."""
 
 import asyncio
+import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +15,7 @@ from processors.corrector.correcting import Correcting
 from processors.corrector.endpoint import FAILURES_MAX, Endpoint, EndpointFailed
 from processors.corrector.model_correction import ModelCorrected, ModelCorrector
 from processors.corrector.rule_book import RuleBook
+from processors.corrector.rules import Applied, Rules
 from runtime.errors import UsageError
 from runtime.objects import keys
 from runtime.objects.directory import DirectoryStore
@@ -361,6 +364,22 @@ def test_without_a_rule_for_it_the_raw_text_is_the_result(store: DirectoryStore,
     rules.write_text("rules: [{languages: [pt], casing: upper}]")
     assert Corrections(store, rules).correct() is None
     assert list(store.list("work", "corrected/")) == []
+
+
+def test_rules_have_threads_of_their_own_and_the_time_of_the_request(
+    store: DirectoryStore, rules: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, apply, calls = Corrections(store, rules), Rules.apply, []
+
+    def recorded(self: Rules, texts: list[str], languages: list[str], owner: str, until_s: float) -> Applied:
+        calls.append((threading.current_thread().name, until_s))
+        return apply(self, texts, languages, owner, until_s)
+
+    monkeypatch.setattr(Rules, "apply", recorded)
+    assert made.correct() is not None
+    ((thread, until_s),) = calls
+    assert thread.startswith("corrector-rules")
+    assert until_s < time.monotonic() + 60.0
 
 
 def test_a_request_whose_time_is_over_has_no_report(store: DirectoryStore, rules: Path) -> None:

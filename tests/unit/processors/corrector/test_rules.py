@@ -35,6 +35,16 @@ def corrected(rule: str, *texts: str, language: str | None = "en") -> list[str]:
         ("{numbers: digits}", "ja", "twenty one", "twenty one"),
         ("{numbers: digits}", None, "twenty one", "twenty one"),
         ("{casing: sentences}", "en", "hello there. is it me? “yes.” it is", "Hello there. Is it me? “Yes.” It is"),
+        (
+            "{casing: sentences}",
+            "en",
+            "at 5 p.m. today mr. smith came. e.g. he ate.",
+            "At 5 p.m. today mr. smith came. E.g. he ate.",
+        ),
+        ("{casing: sentences}", "en", "so i said, i'm here (i) i.e. i", "So I said, I'm here (i) i.e. I"),
+        ("{casing: sentences}", "it", "i gatti e i cani", "I gatti e i cani"),
+        ("{casing: sentences}", "de", "am 21. mai z. B. war es. gut", "Am 21. mai z. B. war es. Gut"),
+        ("{casing: sentences}", "en", "it was 21. then we left", "It was 21. Then we left"),
         ("{casing: sentences}", "es", "¿qué? ¡nada!", "¿Qué? ¡Nada!"),
         ("{casing: lower}", "en", "HELLO", "hello"),
         ("{casing: upper}", "de", "straße", "STRASSE"),
@@ -58,8 +68,17 @@ def test_a_segment_that_continues_a_sentence_begins_small() -> None:
     ]
 
 
+def test_a_segment_after_an_abbreviation_begins_small() -> None:
+    assert corrected("{casing: sentences}", "we meet at 5 p.m.", "today.", "fine") == ["We meet at 5 p.m.", "today.", "Fine"]
+
+
+def test_a_number_that_may_go_on_in_the_next_segment_stays_words() -> None:
+    texts = ["it was nineteen", "ninety nine", "", "people. twenty", "came"]
+    assert corrected("{numbers: digits}", *texts) == ["it was nineteen", "ninety nine", "", "people. 20", "came"]
+
+
 def test_only_the_last_segment_gets_a_full_stop() -> None:
-    assert corrected("{punctuation: tidy}", "we went to", "the sea") == ["we went to", "the sea."]
+    assert corrected("{punctuation: tidy}", "we went to", "the sea", "") == ["we went to", "the sea.", ""]
 
 
 @pytest.mark.parametrize(
@@ -114,6 +133,27 @@ def test_time_is_limited_over_all_segments() -> None:
     clock = itertools.count(0, rules.RULE_S / 2)
     result = Rules(rules_file.parse("rules: [{casing: upper}]"), lambda: next(clock)).apply(["a"] * 4, ["en"] * 4, HERE)
     assert (result.texts, list(result.failed)) == (("a",) * 4, ["rule 1"])
+
+
+def test_time_is_limited_over_all_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "RULES_S", 0.1)
+    bad = "".join(f"  - {{name: bad {number}, pattern: '(a|aa)+$', replace: b}}\n" for number in range(1000))
+    result = applied(f"rules:\n{bad[:-1]}", "a" * 100 + "!")
+    assert list(result.failed) == ["bad 0"]
+    assert result.left_out == 999
+
+
+def test_rules_end_with_the_time_of_the_request() -> None:
+    clock = itertools.count(0.0, 0.1)
+    made = Rules(rules_file.parse("rules: [{casing: upper}, {casing: lower}]"), lambda: next(clock))
+    assert made.apply(["a"], ["en"], HERE, until_s=0.25) == Applied(("A",), ("rule 1",), {}, left_out=1)
+
+
+def test_a_long_text_has_more_time() -> None:
+    clock = itertools.count(0, rules.RULE_S / 2)
+    texts = ["a" * rules.LONG_CHARS] * 4
+    result = Rules(rules_file.parse("rules: [{casing: upper}]"), lambda: next(clock)).apply(texts, ["en"] * 4, HERE)
+    assert result.failed == {}
 
 
 def test_a_rule_that_lets_a_text_grow_is_left_out() -> None:
