@@ -14,6 +14,7 @@ import faust
 from aiokafka.errors import IllegalStateError
 from faust.types import TP
 
+from runtime.errors import BrokerUnavailable, KafkaFault
 from runtime.kafka.client import Kafka
 from runtime.kafka.messages import Partition
 from runtime.kafka.per_topic import group_of
@@ -22,11 +23,13 @@ from schemas import codec
 from schemas.stats import JobFigures, JobSeries
 from schemas.topics import JOBS
 from sinks.metrics.folding import folded
-from sinks.metrics.transport import Transport, consumer_settings
+from sinks.metrics.transport import STOP_S, Transport, consumer_settings
+from sinks.metrics.watchdog import Watchdog
 from sinks.metrics.windows import DAY_S, PartitionJobs
 
 log = get_logger(__name__)
 GROUP = group_of("metrics", JOBS)
+ANSWER_S = 5.0
 
 
 class App(faust.App):
@@ -35,18 +38,19 @@ class App(faust.App):
     class BootStrategy(faust.app.BootStrategy):
         enable_kafka_producer = False
 
-    def _create_directories(self) -> None:
-        """Creates none: there is nothing to store in them, and a killed process would not remove them."""
+    async def on_first_start(self) -> None:
+        """Creates no directories: there is nothing to store in them, and a killed process would not remove them."""
 
 
 class Counter:
-    """For one event loop: `start()`, `figures()` periodically, `stop()`, `close()`."""
+    """For one event loop: `start()`, `figures()` and `check()` periodically, `close()`."""
 
     def __init__(self, kafka: Kafka) -> None:
         self._kafka = kafka
         self._jobs: dict[int, PartitionJobs] = {}
         self._behind: dict[Partition, int] = {}  # the end of each partition, until it has been read to there for the first time
-        self.failure: BaseException | None = None
+        self._watchdog = Watchdog()
+        self._failure: BaseException | None = None
         self.app: Any = App(
             kafka.group(GROUP),
             broker=[f"kafka://{address.strip()}" for address in kafka.bootstrap.split(",")],
@@ -64,16 +68,21 @@ class Counter:
         self.app.agent(self.app.topic(kafka.name(JOBS), acks=False, **raw), name="metrics")(self._read)
 
     async def start(self) -> None:
-        """Returns when the app consumes. Raises what Faust raises when there is no broker."""
-        await self.app.start()
-
-    async def stop(self) -> None:
-        """After a crash inside Faust this may block without end."""
-        await self.app.stop()
+        """Returns when the app consumes. Raises KafkaFault when it cannot, usually since the broker is unavailable."""
+        try:
+            await self.app.start()
+        except Exception as error:
+            raise KafkaFault(f"Faust does not start: {error!r}") from error
 
     async def close(self) -> None:
-        """After `stop()`, whether it has returned or not: leaves the group, and ends Faust's thread."""
-        await self.app.consumer.close_thread()
+        """Takes no longer than twice `STOP_S`: after a crash inside Faust, its own stop may not return."""
+        stopping = asyncio.ensure_future(self.app.stop())
+        stopped, _ = await asyncio.wait({stopping}, timeout=STOP_S)
+        if not stopped:
+            log.warning("faust.left", wait_s=STOP_S)
+        elif error := stopping.exception():
+            log.warning("faust.failed", error=repr(error))
+        await self.app.consumer.leave()
 
     async def _begin(self, assigned: Set[TP]) -> Mapping[TP, int]:
         """At the next record, in a partition that was assigned before; in a new one a day ago."""
@@ -95,7 +104,7 @@ class Counter:
             try:
                 self._count(event.message)
             except Exception as error:
-                self.failure = self.failure or error
+                self._failure = self._failure or error
 
     def _count(self, message: Any) -> None:
         jobs = self._jobs.get(message.partition)
@@ -118,6 +127,15 @@ class Counter:
         except IllegalStateError:  # no longer assigned
             return None
         return None if self.app.rebalancing else dict(zip(map(_place, assigned), positions, strict=True))
+
+    async def check(self) -> None:
+        """Every few seconds. Raises FaustFault when Faust no longer reads."""
+        positions = await self.positions()
+        try:
+            ends = await asyncio.to_thread(self._kafka.offsets.ends, (JOBS,), ANSWER_S)
+        except BrokerUnavailable:  # Faust waits for it as well
+            return
+        self._watchdog.check(positions, ends, time.monotonic())
 
     async def has_caught_up(self) -> bool:
         """All that was there at the start has been counted. Until then the figures are incomplete."""
@@ -142,8 +160,8 @@ class Counter:
     @property
     def crash(self) -> BaseException | None:
         """What ended Faust, or our agent in it. It is not raised anywhere, since `start()` has returned."""
-        if self.failure is not None:
-            return self.failure
+        if self._failure is not None:
+            return self._failure
         if self.app.crashed or self.app.should_stop:
             return self.app.crash_reason or RuntimeError("Faust has stopped unexpectedly")
         return None

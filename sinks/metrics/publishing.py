@@ -3,11 +3,11 @@
 Fed by the stage every few seconds.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from runtime.errors import Retry
-from runtime.kafka.async_producer import AsyncProducer
 from runtime.kafka.messages import Output
 from runtime.logs import get_logger
 from schemas.stats import JobFigures, QueueFigures, StatsPublished
@@ -18,36 +18,29 @@ AT_LEAST_EVERY = timedelta(seconds=60)
 Figures = JobFigures | QueueFigures
 
 
+class Producer(Protocol):
+    """Raises Retry."""
+
+    async def send(self, output: Output) -> None: ...
+
+
 def name_of(figures: Figures) -> str:
     return f"jobs/{figures.partition}" if isinstance(figures, JobFigures) else "queue"
 
 
-class Changes:
-    """Selects the figures that have to be published, by what was published last under each name. Pure."""
-
-    def __init__(self) -> None:
-        self._published: dict[str, StatsPublished] = {}
-
-    def among(self, figures: Iterable[Figures], now: datetime) -> Iterator[StatsPublished]:
-        for one in figures:
-            last = self._published.get(name_of(one))
-            if last is None or last.figures != one or now - last.at >= AT_LEAST_EVERY:
-                yield StatsPublished(name=name_of(one), at=now, figures=one)
-
-    def published(self, published: StatsPublished) -> None:
-        self._published[published.name] = published
-
-
 class Publisher:
-    def __init__(self, producer: AsyncProducer) -> None:
+    def __init__(self, producer: Producer) -> None:
         self._producer = producer
-        self._changes = Changes()
+        self._published: dict[str, StatsPublished] = {}
 
     async def publish(self, figures: Iterable[Figures], now: datetime) -> None:
         """Does not fail while the broker is unavailable: the next call publishes again."""
         try:
-            for published in self._changes.among(figures, now):
-                await self._producer.send(Output(STATS, published.name, published))
-                self._changes.published(published)
+            for one in figures:
+                new = StatsPublished(name=name_of(one), at=now, figures=one)
+                last = self._published.get(new.name)
+                if last is None or last.figures != one or now - last.at >= AT_LEAST_EVERY:
+                    await self._producer.send(Output(STATS, new.name, new))
+                    self._published[new.name] = new
         except Retry as error:
             log.warning("stats.waiting", error=error)

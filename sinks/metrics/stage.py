@@ -9,22 +9,21 @@ import time
 from collections.abc import Coroutine
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from logging import CRITICAL
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from prometheus_client import CollectorRegistry
 
-from runtime.errors import BrokerUnavailable, KafkaFault
 from runtime.kafka.async_producer import AsyncProducer
 from runtime.kafka.client import Kafka
 from runtime.kafka.start import wait_for_broker
-from runtime.logs import get_logger
+from runtime.logs import get_logger, hide
 from runtime.outage import Outage
 from schemas.topics import JOBS, STATS
 from sinks.metrics.gauges import Gauges
-from sinks.metrics.log_throttle import throttle_logs
-from sinks.metrics.publishing import Figures, Publisher
+from sinks.metrics.publishing import Publisher
 from sinks.metrics.waiting import Waiting
-from sinks.metrics.watchdog import FaustFault, Watchdog
+from sinks.metrics.watchdog import FaustFault
 
 if TYPE_CHECKING:
     from sinks.metrics.app import Counter
@@ -37,7 +36,9 @@ CHECK_S = 10.0
 START_S = 60.0
 ANSWER_S = 5.0
 HANGS_S = 30.0  # for an answer of Faust's thread, which does nothing but reading
-STOP_S = 1.5  # for an orderly stop of Faust; after a crash it may hang
+STOP_S = 1.5
+# Without a broker they write thousands of lines a minute, where `Outage` writes one. A crash is the cause of a FaustFault.
+SILENT = ("aiokafka", "faust", "mode")
 
 
 class MetricsSink:
@@ -80,54 +81,34 @@ class MetricsSink:
     async def _main(self, gauges: Gauges, waiting: Waiting) -> None:
         from sinks.metrics.app import Counter
 
-        throttle_logs()
+        hide(*SILENT, below=CRITICAL)
         counter = Counter(self._kafka)
         producer = AsyncProducer(self._kafka, "metrics", "metrics")
         producer.open()
         try:
-            await self._start(counter)
+            await self._answer(counter, counter.start(), START_S)
+            log.info("faust.started")
             await self._watch(counter, Publisher(producer), gauges, waiting)
         except _Stopped:
             pass
         finally:
-            await _within(counter.stop(), STOP_S)
-            await _within(counter.close(), STOP_S)
+            await counter.close()
             producer.close()
-
-    async def _start(self, counter: "Counter") -> None:
-        """Raises KafkaFault when Faust cannot start, usually since the broker is unavailable."""
-        try:
-            await self._answer(counter, counter.start(), START_S)
-        except _Stopped:
-            raise
-        except Exception as error:
-            raise KafkaFault(f"Faust does not start: {error!r}") from error
-        log.info("faust.started")
 
     async def _watch(self, counter: "Counter", publisher: Publisher, gauges: Gauges, waiting: Waiting) -> None:
         """Until `stop()`. Raises FaustFault when Faust no longer works."""
-        watchdog = Watchdog()
         check_s = 0.0
         while True:
             waiting.check()
             if time.monotonic() >= check_s:
                 check_s = time.monotonic() + CHECK_S
-                await self._check(counter, watchdog)
+                await self._answer(counter, counter.check(), HANGS_S)
             caught_up = await self._answer(counter, counter.has_caught_up(), HANGS_S)
             self._set_not_ready(None if caught_up else "the last day of jobs is being read")
             if caught_up:
                 gauges.jobs, gauges.queue, gauges.lag = tuple(counter.figures(_now())), waiting.figures, waiting.lag
-                figures: list[Figures] = [*gauges.jobs, *([gauges.queue] if gauges.queue else [])]
-                await publisher.publish(figures, _now())
+                await publisher.publish([*gauges.jobs, *([gauges.queue] if gauges.queue else [])], _now())
             await self._answer(counter, asyncio.sleep(SNAPSHOT_S if caught_up else LOOK_S), HANGS_S)
-
-    async def _check(self, counter: "Counter", watchdog: Watchdog) -> None:
-        positions = await self._answer(counter, counter.positions(), HANGS_S)
-        try:
-            ends = await self._answer(counter, asyncio.to_thread(self._kafka.offsets.ends, (JOBS,), ANSWER_S), HANGS_S)
-        except BrokerUnavailable:  # Faust waits for it as well
-            return
-        watchdog.check(positions, ends, time.monotonic())
 
     async def _answer(self, counter: "Counter", work: Coroutine[Any, Any, Answer], timeout_s: float) -> Answer:
         """Of Faust. Raises FaustFault when it crashes meanwhile or does not return in time, and _Stopped after `stop()`."""
@@ -174,13 +155,3 @@ def _run_to_completion(main: Coroutine[Any, Any, None]) -> None:
             loop.run_until_complete(asyncio.wait(left, timeout=LOOK_S))
         asyncio.set_event_loop(None)
         loop.close()
-
-
-async def _within(work: Coroutine[Any, Any, None], timeout_s: float) -> None:
-    """Waits no longer than that; logs what `work` raises, since the reason for the end is more important."""
-    task = asyncio.ensure_future(work)
-    done, _ = await asyncio.wait({task}, timeout=timeout_s)
-    if not done:
-        log.warning("faust.left", wait_s=timeout_s)
-    elif error := task.exception():
-        log.warning("faust.failed", error=repr(error))

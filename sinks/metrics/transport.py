@@ -1,4 +1,4 @@
-"""Faust's Kafka transport as murmur needs it: no loss after a rebalance, committed records only, a thread that cannot block the
+"""Faust's Kafka transport as murmur needs it: it begins a day ago, reads committed records only, and its thread cannot block the
 end of the process.
 
 Used by `app.py`. What is overridden here, and why: docs/decisions/0005.
@@ -19,13 +19,13 @@ from runtime.logs import get_logger
 
 log = get_logger(__name__)
 FETCH_WAIT_MS = 500  # of an idle topic: with the embedded broker, whose fetches are not woken, a job is counted that much later
-STOP_S = 1.0
+STOP_S = 1.5
 
 Begin = Callable[[Set[TP]], Awaitable[Mapping[TP, int]]]
 
 
 class DaemonWorkerThread(WorkerThread):
-    """Does not keep the process alive: after a crash, a thread that hangs is waited for only briefly."""
+    """Does not keep the process alive: a thread that hangs is waited for only briefly."""
 
     def __init__(self, service: Any, **kwargs: Any) -> None:
         super().__init__(service, **kwargs)
@@ -41,7 +41,6 @@ class DaemonWorkerThread(WorkerThread):
 
     def stop(self) -> None:
         """Called on the event loop's thread, which it blocks."""
-        self.is_stopped.wait(STOP_S)
         self.join(STOP_S)
 
 
@@ -70,7 +69,7 @@ class Consumer(driver.Consumer):
         await self.seek_wait(offsets)
         return offsets
 
-    async def close_thread(self) -> None:
+    async def leave(self) -> None:
         """After a Faust that could not start or could not stop. A thread that kept running would keep sending heartbeats, and so
         keep partitions that are not read. When cancelled, it leaves the group and ends."""
         loop = self.thread.thread_loop

@@ -227,11 +227,11 @@ def test_after_a_crash_a_restarted_stage_keeps_counting_in_the_same_process(
 
 
 def test_a_faust_that_does_not_stop_is_left_behind_and_out_of_the_group(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def never(_counter: object) -> None:
+    async def never(_app: object) -> None:
         await asyncio.Event().wait()
 
     with monkeypatch.context() as patch, running(kafka) as first:
-        patch.setattr("sinks.metrics.app.Counter.stop", never)
+        patch.setattr("sinks.metrics.app.App.stop", never)
         first.sink.stop()
         assert first.over.wait(DEADLINE_S)
     with running(kafka) as second:

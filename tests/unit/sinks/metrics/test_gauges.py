@@ -1,13 +1,11 @@
 """What Prometheus sees, and the loggers that are kept quiet."""
 
-import logging
 from datetime import UTC, datetime, timedelta
 
 from prometheus_client import CollectorRegistry, generate_latest
 
 from schemas.stats import JobFigures, JobSeries, QueueFigures
 from sinks.metrics.gauges import Gauges
-from sinks.metrics.log_throttle import REPEAT_S, Throttle
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 
@@ -67,14 +65,3 @@ def test_owners_are_not_among_the_labels() -> None:
     registry = CollectorRegistry()
     registry.register(gauges)
     assert "somebody" not in generate_latest(registry).decode()
-
-
-def test_a_line_that_repeats_is_written_once_a_minute() -> None:
-    def line(number: int) -> logging.LogRecord:
-        return logging.LogRecord("aiokafka.conn", logging.WARNING, "conn.py", number, "no broker %d", (1,), None)
-
-    throttle = Throttle()
-    assert throttle.passes(line(10), 0.0)
-    assert not throttle.passes(line(10), 30.0)
-    assert throttle.passes(line(20), 30.0)
-    assert throttle.passes(line(10), REPEAT_S)
