@@ -31,7 +31,9 @@ class ListQuery(Query):
     model: str | None = Field(None, description="only jobs with the model of this name")
     since: Time | None = Field(None, description="only jobs that were submitted at this time or later; without a zone: UTC")
     until: Time | None = Field(None, description="only jobs that were submitted before this time")
-    text: str | None = Field(None, min_length=1, max_length=200, description="only jobs whose file name has this text")
+    text: str | None = Field(
+        None, min_length=1, max_length=200, description="only jobs whose file name has this text; transcripts are not searched"
+    )
     limit: Limit = Field(LIMIT_DEFAULT, ge=1, description=LIMIT_TEXT, json_schema_extra={**LIMIT_SCHEMA})
     cursor: Annotated[Place | None, IsCursor] = Field(
         None, description="`next_cursor` of an earlier response: the jobs that follow"

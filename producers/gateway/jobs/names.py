@@ -18,7 +18,7 @@ from producers.gateway.view.job_view import JobView
 from runtime.objects import NotFound, ObjectStore, keys
 
 PATH = "/api/jobs/{task_id}/names"
-BODY_PROBLEMS = ("bad_request", "bad_option", "unknown_field", "too_large", "too_slow", "unsupported_encoding", "store_full")
+BODY_PROBLEMS = ("bad_request", "bad_option", "unknown_field", "too_large", "too_slow", "unsupported_encoding", "disconnected")
 
 
 class GivenNames:
