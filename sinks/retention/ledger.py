@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from runtime import free_pages
+from runtime import free_pages, memory
 from runtime.kafka.messages import Received
 from runtime.objects import keys
 from runtime.retention import KindName
@@ -194,6 +194,7 @@ class Ledger:
         while free_pages.release(self.sql):
             yield
         self.sql.execute("PRAGMA shrink_memory")
+        memory.trim()
 
     def add(self, objects: Iterable[Stored]) -> None:
         self.sql.execute("BEGIN")
