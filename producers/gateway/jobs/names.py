@@ -18,7 +18,16 @@ from producers.gateway.view.job_view import JobView
 from runtime.objects import NotFound, ObjectStore, keys
 
 PATH = "/api/jobs/{task_id}/names"
-BODY_PROBLEMS = ("bad_request", "bad_option", "unknown_field", "too_large", "too_slow", "unsupported_encoding", "disconnected")
+BODY_PROBLEMS = (
+    "bad_request",
+    "bad_option",
+    "unknown_field",
+    "too_large",
+    "too_slow",
+    "unsupported_encoding",
+    "disconnected",
+    "store_full",
+)
 
 
 class GivenNames:
