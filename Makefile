@@ -8,6 +8,8 @@ STAMP := .venv/.locked
 # wait (tests/scheduling.py).
 TIERS := tests/speech tests/services tests/pipeline tests/contract tests/unit
 PYTESTS ?= 4
+# macOS has a make that lacks it.
+SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 # Our own modules are compiled once too (scripts/setup.sh).
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -53,7 +55,7 @@ unit: setup ## only the fast tests
 	@$(BIN)/python -m pytest tests/unit
 
 check: setup ## ruff, format, mypy strict, dead code, import directions, limits, generated files
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync types lint rules
+	@$(MAKE) --no-print-directory --jobs=2 $(SYNC) types lint rules
 
 types: setup
 	@$(BIN)/mypy
