@@ -21,7 +21,7 @@ const uploads = new Uploads(options, accepted);
 const player = new Player();
 const transcript = new Transcript(player, () => search.highlight());
 const search = new Search(transcript);
-const task = new Task({ player, transcript, search, uploads, onChoose: go, onChanged: () => refresh() });
+const task = new Task({ options, player, transcript, search, uploads, onChoose: go, onChanged: () => refresh() });
 const recorder = new Recorder(file => uploads.send([file], { isRecorded: true }));
 let isShownUnasked = false;  // the job of an upload, which nobody has touched since
 

@@ -48,6 +48,11 @@ export class Options {
     this.showLanguages(model.languages);
   }
 
+  /** Whether the page says this of a model already. */
+  warns(code) {
+    return this.models.some(model => model.warnings.some(warning => warning.code === code));
+  }
+
   showLanguages(codes) {
     const names = codes.map(code => [languageName(code), code]).sort(([a], [b]) => a.localeCompare(b, "en"));
     const one = names.length === 1;

@@ -11,8 +11,8 @@ import { FORMATS, clock, languageName, length, moment, stretch } from "./wording
 const NOTES_OPEN_MAX = 3;
 
 export class Task {
-  constructor({ player, transcript, search, uploads, onChoose, onChanged }) {
-    Object.assign(this, { player, transcript, search, uploads, onChoose, onChanged });
+  constructor({ options, player, transcript, search, uploads, onChoose, onChanged }) {
+    Object.assign(this, { options, player, transcript, search, uploads, onChoose, onChanged });
     this.task = "";
     this.status = null;
     this.watching = new AbortController();
@@ -99,7 +99,7 @@ export class Task {
       return line;
     });
     $("notes").hidden = !lines.length;
-    $("notes").open = lines.length <= NOTES_OPEN_MAX;
+    $("notes").open = lines.length <= NOTES_OPEN_MAX && !warnings.every(warning => this.options.warns(warning.code));
     $("notes").querySelector("summary").textContent = lines.length === 1 ? "A note on this transcript" : `${lines.length} notes on this transcript`;
     $("notes").querySelector("ul").replaceChildren(...lines);
   }

@@ -20,7 +20,7 @@ export class Transcript {
     this.isFollowing = true;
     this.list = $("text");
     this.view = new VirtualList(this.list, {
-      rowPx: ROW_PX, key: line => line.key, render: line => this.row(line), onRender: () => { this.mark(); onRender(); },
+      rowPx: ROW_PX, key: line => line.key, render: line => this.row(line), finish: addWords, onRender: () => { this.mark(); onRender(); },
     });
     const { box } = this.view;
     box.addEventListener("click", event => this.clicked(event));
@@ -63,7 +63,7 @@ export class Transcript {
       old.classList.remove("now");
       old.removeAttribute("aria-current");
     }
-    const row = this.view.element(this.line);
+    const row = this.view.finishedElement(this.line);
     if (!row) return;
     row.classList.add("now");
     row.setAttribute("aria-current", "true");
@@ -149,15 +149,13 @@ export class Transcript {
   }
 
   fill(row, line) {
-    const speaker = this.speakerOf(line), text = make("p", undefined, "said");
+    const speaker = this.speakerOf(line), text = make("p", line.text, "said");
     if (speaker) row.prepend(button(speaker, "speaker", null));
     else row.append(nameButton(line));
     if (line.isUnsure) {
       text.classList.add("unsure");
       text.title = "The model is unsure of this line.";
     }
-    if (line.words) text.append(...line.words.flatMap(word => [word.before, wordElement(word)]));
-    else text.textContent = line.text;
     row.insertBefore(text, row.querySelector(".time").nextSibling);
   }
 
@@ -177,6 +175,11 @@ export class Transcript {
     await setSpeaker(task, line.start, given.name.trim(), { before, everywhere: given.everywhere });
     this.view.refresh();
   }
+}
+
+/** Elements of the words in place of the text. A fast scroll has no time for thousands of them. */
+function addWords(row, { words }) {
+  if (words) row.querySelector(".said").replaceChildren(...words.flatMap(word => [word.before, wordElement(word)]));
 }
 
 function wordElement(word) {

@@ -3,11 +3,13 @@
 import { prefersStill } from "./elements.js";
 
 const MARGIN_PX = 300;  // rows beyond the visible part that are elements, too
+const SETTLED_MS = 100;  // without a scroll event: the list has come to rest
 
 export class VirtualList {
-  /** The parent of `list` scrolls. `key(item)` tells rows apart, `render(item)` makes one, `version(item)` changes when it must be made anew. */
-  constructor(list, { rowPx, key, render, version = item => item, onRender = () => {} }) {
-    Object.assign(this, { list, rowPx, key, render, version, onRender });
+  /** The parent of `list` scrolls. `key(item)` tells rows apart, `render(item)` makes one, `version(item)` changes when it must be made anew.
+   *  `finish(element, item)` adds what a row need not have while the list is scrolled, and leaves its height as it is. */
+  constructor(list, { rowPx, key, render, version = item => item, finish = () => {}, onRender = () => {} }) {
+    Object.assign(this, { list, rowPx, key, render, version, finish, onRender });
     this.items = [];
     this.heights = new Map();
     this.offsets = [0];
@@ -56,7 +58,7 @@ export class VirtualList {
   schedule() {
     if (this.scheduled) return;
     this.scheduled = true;
-    requestAnimationFrame(() => { this.scheduled = false; this.show(); });
+    requestAnimationFrame(() => { this.scheduled = false; this.show(SETTLED_MS); });
   }
 
   resized() {
@@ -67,7 +69,9 @@ export class VirtualList {
     this.schedule();
   }
 
-  show() {
+  /** `restMs`: after which the rows are finished. */
+  show(restMs = 0) {
+    clearTimeout(this.resting);
     if (!this.box.clientHeight) return;
     const top = this.box.scrollTop - MARGIN_PX, bottom = this.box.scrollTop + this.box.clientHeight + MARGIN_PX;
     const first = this.at(top), last = Math.min(this.items.length, this.at(bottom) + 1);
@@ -79,7 +83,26 @@ export class VirtualList {
       this.pad(first, last);
       this.restore(anchor);
     }
+    if (restMs) this.resting = setTimeout(() => { this.finishAll(); this.onRender(first, last); }, restMs);
+    else this.finishAll();
     this.onRender(first, last);
+  }
+
+  finishAll() {
+    if (!getSelection().isCollapsed) return;  // text is being selected, and would be replaced
+    for (const row of this.rows.values()) this.finished(row);
+  }
+
+  finished(row) {
+    if (!row.isFinished) this.finish(row.element, row.item);
+    row.isFinished = true;
+    return row.element;
+  }
+
+  /** The element of a row that is shown, finished; else undefined. */
+  finishedElement(index) {
+    const item = this.items[index], row = item === undefined ? undefined : this.rows.get(this.key(item));
+    return row && this.finished(row);
   }
 
   /** Makes the elements of these rows, and of no others, the children of the list. */
@@ -88,7 +111,7 @@ export class VirtualList {
     for (let index = first; index < last; index++) {
       const item = this.items[index], key = this.key(item), version = this.version(item);
       let row = this.rows.get(key);
-      if (row === undefined || row.version !== version) row = { element: this.render(item), version, isMeasured: false };
+      if (row === undefined || row.version !== version) row = { element: this.render(item), item, version, isMeasured: false, isFinished: false };
       number(row.element, index, this.items.length);
       wanted.set(key, row);
     }

@@ -72,6 +72,24 @@ def test_of_three_hours_of_words_only_the_visible_ones_are_elements(gateway: Run
         assert elements(page) < ELEMENTS_MAX
 
 
+def test_words_become_elements_when_the_text_has_come_to_rest(gateway: RunningGateway, browser: Browser) -> None:
+    with visiting(browser, f"http://{gateway.netloc}/#{job_row(0)['task_id']}", mocks=mocks(3), expected=GONE) as page:
+        text = page.get_by_role("list", name="Transcript with times")
+        expect(text.locator(".word").first).to_be_visible()
+        shown = page.evaluate(
+            """async () => {
+                const list = document.getElementById("text"), frame = () => new Promise(requestAnimationFrame), timers = [];
+                window.setTimeout = work => timers.push(work);
+                list.parentElement.scrollTop = 40000;
+                for (let frames = 0; frames < 4; frames++) await frame();
+                const scrolled = [list.querySelectorAll(".said").length > 0, list.querySelectorAll(".word").length];
+                timers.forEach(work => work());
+                return [...scrolled, list.querySelectorAll(".word").length > 0];
+            }"""
+        )
+    assert shown == [True, 0, True]
+
+
 def test_the_search_finds_what_is_not_shown(gateway: RunningGateway, browser: Browser) -> None:
     status = long_status()
     segments = status["result"]["transcription"]["segments"]

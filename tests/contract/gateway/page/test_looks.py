@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import Browser, expect
 
+from runtime.models.catalogue import DEMO_WARNING
 from schemas.jobs import JobRequested
 from schemas.record import Failure
 from tests.browsing import Device, Scheme, violations, visiting
@@ -71,6 +72,16 @@ def test_on_a_phone_that_is_held_sideways_the_text_has_room(gateway: RunningGate
         page.get_by_text("again", exact=True).scroll_into_view_if_needed()
         expect(page.get_by_text("again", exact=True)).to_be_in_viewport()
         assert page.evaluate("document.querySelector('.task .scroll').clientHeight > innerHeight / 2")
+
+
+def test_a_note_that_is_about_the_model_is_folded(gateway: RunningGateway, browser: Browser, talk: str) -> None:
+    """The page has it above the list already."""
+    demo = finished(gateway, "demo.wav", warnings=(DEMO_WARNING,))
+    with visiting(browser, f"http://{gateway.netloc}/#{demo}", "phone") as page:
+        expect(page.get_by_text("A note on this transcript")).to_be_visible()
+        expect(page.locator("#notes")).not_to_have_attribute("open", "")
+    with visiting(browser, f"http://{gateway.netloc}/#{talk}", "phone") as page:
+        expect(page.locator("#notes").get_by_text(UNHEARD.message)).to_be_visible()
 
 
 def test_nothing_that_a_file_or_a_model_says_becomes_markup(gateway: RunningGateway, browser: Browser) -> None:
