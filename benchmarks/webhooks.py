@@ -1,7 +1,8 @@
 """How long webhooks take for healthy receivers while another one hangs: from the end of a job to the arrival.
 
-`python -m benchmarks.webhooks [JOBS]`. A sink on the embedded broker; JOBS (1000) jobs, each of which is sent to one of 100
-healthy endpoints and, in the second round, also to a receiver that accepts connections and never answers. They have 100 owners.
+`python -m benchmarks.webhooks [JOBS] [--kafka]`. A sink on the embedded broker, with --kafka on the real one of `make services`;
+JOBS (1000) jobs, each of which is sent to one of 100 healthy endpoints and, in the second round, also to a receiver that accepts
+connections and never answers. They have 100 owners.
 """
 
 import socket
@@ -9,12 +10,17 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import closing
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import quantiles
+from typing import NamedTuple
 
 from benchmarks.figures import conditions
+from runtime.kafka import topics
+from runtime.kafka.client import Kafka
 from runtime.kafka.embedded import EmbeddedBroker
 from runtime.kafka.messages import Output
 from runtime.kafka.writer import Writer
@@ -26,26 +32,56 @@ from runtime.signing import new_secret
 from schemas.jobs import JobChanged
 from schemas.topics import JOBS, WEBHOOK_ENDPOINTS
 from schemas.webhooks import WebhookEndpoint, WebhookSecret
+from scripts.services import supervisor
 from sinks.webhooks import build
 from tests.contract.webhooks.receiver import Got, Receiver
 from tests.ended import SECRET, ended
 
 HEALTHY = 100
 RATE_PER_S = 100.0
+PARTITIONS = 12  # of the topics of a real broker
 PATIENCE_S = 120.0
 
 
 def main() -> None:
-    jobs = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    words = [word for word in sys.argv[1:] if word != "--kafka"]
+    jobs, broker = int(words[0]) if words else 1000, real if "--kafka" in sys.argv else embedded
     print(conditions())
     for hanging in (False, True):
-        waits_s = sorted(measure(jobs, hanging=hanging))
+        with broker() as running:
+            waits_s = sorted(measure(running, jobs, hanging=hanging))
         cuts = quantiles(waits_s, n=100)
         beside = "beside one that hangs" if hanging else "alone"
-        print(f"{len(waits_s)} webhooks to {HEALTHY} receivers {beside}: p50 {cuts[49]:.3f} s, p99 {cuts[98]:.3f} s")
+        figures = f"p50 {cuts[49]:.3f} s, p99 {cuts[98]:.3f} s"
+        print(f"{broker.__name__} broker: {len(waits_s)} webhooks to {HEALTHY} receivers {beside}: {figures}")
 
 
-def measure(jobs: int, *, hanging: bool) -> list[float]:
+class Broker(NamedTuple):
+    """`local_state`: only beside the embedded one. `release`: before a sink is stopped."""
+
+    kafka: Kafka
+    local_state: Path | None = None
+    release: Callable[[], None] = lambda: None
+
+
+@contextmanager
+def embedded() -> Iterator[Broker]:
+    with tempfile.TemporaryDirectory() as folder, EmbeddedBroker() as broker:
+        yield Broker(broker.kafka(), Path(folder), broker.release)
+
+
+@contextmanager
+def real() -> Iterator[Broker]:
+    with supervisor.borrowed() as services:
+        kafka = Kafka(services.kafka.bootstrap, f"webhooks-{uuid.uuid4().hex[:8]}.")
+        topics.apply(kafka, Settings(kafka_bootstrap=kafka.bootstrap, topic_prefix=kafka.prefix, topic_partitions=PARTITIONS))
+        try:
+            yield Broker(kafka)
+        finally:
+            services.kafka.drop(kafka.prefix)
+
+
+def measure(broker: Broker, jobs: int, *, hanging: bool) -> list[float]:
     """Seconds from the end of each job to its arrival at the healthy receiver."""
     arrived: dict[str, float] = {}
 
@@ -54,18 +90,17 @@ def measure(jobs: int, *, hanging: bool) -> list[float]:
 
     with (
         tempfile.TemporaryDirectory() as folder,
-        EmbeddedBroker() as broker,
         Receiver(on_ok=take) as healthy,
         closing(socket.create_server(("127.0.0.1", 0), backlog=4096)) as dead,
     ):
-        kafka = broker.kafka()
+        kafka = broker.kafka
         writer = Writer(kafka, kafka.producer("benchmark"), "benchmark")
         for number in range(HEALTHY):
             registered = endpoint(number, healthy.url("/ok"))
             writer.send(Output(WEBHOOK_ENDPOINTS, registered.endpoint_id, registered))
         settings = Settings(webhook_secret=new_secret(), webhook_allow_private=True)
         objects = DirectoryStore({"work": Path(folder)})
-        stage = build(Resources(settings, kafka, objects, catalogue.resolve("demo"), local_state=Path(folder)))
+        stage = build(Resources(settings, kafka, objects, catalogue.resolve("demo"), local_state=broker.local_state))
         thread = threading.Thread(target=stage.run)
         thread.start()
         ends: dict[str, float] = {}

@@ -154,6 +154,36 @@ def test_urls_that_are_not_there_or_hang_delay_no_other_at_the_same_host(
         wait_until(lambda: all(receiver.at(f"/ok/{number}") for number in range(3)), "the others")
 
 
+def test_while_receivers_hang_on_a_real_broker_all_others_get_theirs(
+    real_kafka: Kafka, receiver: Receiver, objects: DirectoryStore
+) -> None:
+    """Endpoints and jobs' own URLs, all at one host: some hang, some are not there."""
+    register(real_kafka, receiver.url("/slow"), "ep_hangs")
+    healthy = [f"/ok/{number}" for number in range(10)]
+    for number, path in enumerate(healthy):
+        register(real_kafka, receiver.url(path), f"ep_{number}")
+    own = [f"/ok/own-{number}" if number % 3 == 0 else ("/slow", "/absent")[number % 2] for number in range(30)]
+    publish(real_kafka, *(ended(receiver.url(path), number) for number, path in enumerate(own)))
+    with running(build(Resources(settings(NEVER_S), real_kafka, objects, catalogue.resolve("demo")))):
+        expected = {path: len(own) for path in healthy} | {path: 1 for path in own if path.startswith("/ok")}
+        wait_until(lambda: {path: len(receiver.at(path)) for path in expected} == expected, "all but what hangs")
+    assert receiver.at("/slow")
+    assert not receiver.release.is_set()
+
+
+def test_a_pause_between_two_delays_goes_through_the_topic_of_the_shorter_one(
+    kafka: Kafka, receiver: Receiver, stage: Callable[..., Stage]
+) -> None:
+    publish(kafka, ended(receiver.url("/busy")))  # 429, again after 1 s
+    with running(stage(delays_s=(0.0, 0.3, 600.0))):
+        found = rows(kafka, 2)
+        waited = all_of(kafka, WEBHOOK_RETRIES[0], WebhookDelivery, 3)
+    assert [row.state for row in found] == ["pending", "delivered"]
+    assert found[0].next_attempt_at is not None
+    assert found[1].attempted_at >= found[0].next_attempt_at
+    assert {(each.attempt, each.due_at) for each in waited} == {(2, found[0].next_attempt_at)}
+
+
 def test_a_sender_that_crashes_between_the_response_and_the_commit_repeats_the_same_id(
     kafka: Kafka, objects: DirectoryStore, tmp_path: Path, stage: Callable[..., Stage]
 ) -> None:
