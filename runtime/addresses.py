@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Sequence
 from enum import Enum
 from typing import Any
+from urllib.parse import unquote
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -61,9 +62,9 @@ def reach(address: Address) -> Reach:
 
 
 def literal(host: str) -> Address | None:
-    """The address that a URL's host spells, as a resolver would read it: also `127.1`, `0x7f000001`, full-width digits. None
-    for a name. Pure."""
-    host = unicodedata.normalize("NFKC", host).replace("\u3002", ".").rstrip(".").lower()
+    """The address that a URL's host spells, as a resolver would read it: also `127.1`, `0x7f000001`, full-width digits,
+    `%31`. None for a name. Pure."""
+    host = unicodedata.normalize("NFKC", unquote(host)).replace("\u3002", ".").rstrip(".").lower()
     if host == "localhost" or host.endswith(".localhost"):
         return LOOPBACK
     try:

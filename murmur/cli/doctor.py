@@ -140,7 +140,17 @@ def examine_cluster(settings: "Settings") -> Iterator[Check]:
         yield _guarded("topics", "run `murmur topics apply`", lambda: _topics(settings))
     else:
         yield Check("topics", "cannot be checked without a broker", "run `murmur topics apply`", needed_by="run")
+    if settings.webhook_secret is not None:
+        yield _links(settings)
     yield _guarded("store", "set MURMUR_S3_ENDPOINT and the keys, then run `murmur buckets apply`", lambda: _store(settings))
+
+
+def _links(settings: "Settings") -> Check:
+    """Of webhooks, in the place of texts that are too long."""
+    if settings.public_url is not None:
+        return Check("links", f"webhooks link to {settings.public_url}", needed_by="run")
+    advice = "set MURMUR_PUBLIC_URL to the gateway's address, else webhooks of long texts link to a path alone"
+    return Check("links", "MURMUR_PUBLIC_URL is not set", needed_by="run", advice=advice)
 
 
 def has_cluster(settings: "Settings") -> bool:

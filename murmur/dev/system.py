@@ -142,14 +142,22 @@ class Dev:
 
 
 def with_folders(settings: Settings) -> Settings:
-    """The settings with absolute paths for inbox, outbox and data, the directory store, and a model chosen by device."""
+    """The settings with absolute paths for inbox, outbox and data, the directory store, a model chosen by device, and the URL
+    of the gateway where that can be known."""
     data_dir = settings.data_dir.absolute()
     inbox = (settings.inbox or data_dir / "inbox").absolute()
     outbox = (settings.outbox or inbox.parent / "transcripts").absolute()
     model = catalogue.chosen(settings) or catalogue.default_for(settings.device)
-    return settings.model_copy(
-        update={"data_dir": data_dir, "inbox": inbox, "outbox": outbox, "model": model, "store": "directory"}
-    )
+    chosen = {"data_dir": data_dir, "inbox": inbox, "outbox": outbox, "model": model, "store": "directory"}
+    return settings.model_copy(update={**chosen, "public_url": settings.public_url or _own_url(settings)})
+
+
+def _own_url(settings: Settings) -> str | None:
+    """As it is reached from this machine; None: at a port that is not known before it is used, or at an address of all."""
+    if not settings.gateway_port or settings.gateway_host in ("", "0.0.0.0", "::"):
+        return None
+    host = f"[{settings.gateway_host}]" if ":" in settings.gateway_host else settings.gateway_host
+    return f"http://{host}:{settings.gateway_port}{settings.base_path}"
 
 
 def store_of(settings: Settings) -> DirectoryStore:

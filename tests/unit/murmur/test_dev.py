@@ -16,6 +16,23 @@ def test_the_outbox_is_beside_the_inbox_unless_it_is_set(tmp_path: Path) -> None
     assert folders(everything) == (tmp_path / "data" / "inbox", tmp_path / "data" / "transcripts")
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, "http://127.0.0.1:8511"),
+        ({"gateway_port": 9000, "base_path": "/murmur"}, "http://127.0.0.1:9000/murmur"),
+        ({"gateway_host": "::1"}, "http://[::1]:8511"),
+        ({"public_url": "https://speech.example"}, "https://speech.example"),
+        ({"gateway_port": 0}, None),
+        ({"gateway_host": "0.0.0.0"}, None),
+    ],
+)
+def test_links_lead_to_the_gateway_of_this_machine_where_its_address_is_known(
+    given: dict[str, object], expected: str | None
+) -> None:
+    assert with_folders(Settings.model_validate({"model": "demo", **given})).public_url == expected
+
+
 @pytest.mark.parametrize(("inbox", "outbox"), [("a", "a"), ("a", "a/b"), ("a/b", "a"), ("a", "b/../a/c")])
 def test_inbox_and_outbox_inside_each_other_are_refused(tmp_path: Path, inbox: str, outbox: str) -> None:
     chosen = with_folders(Settings(model="demo", inbox=tmp_path / inbox, outbox=tmp_path / outbox))

@@ -80,7 +80,7 @@ def test_the_guard_makes_no_socket_for_a_refused_address() -> None:
 @pytest.mark.parametrize(
     "host",
     ["127.0.0.1", "127.0.0.1.", "127.1", "2130706433", "0x7f.1", "0x7f000001", "017700000001", "localhost", "LOCALHOST",
-     "app.localhost", "\uff11\uff12\uff17.0.0.1", "127\u30020.0.1"],
+     "app.localhost", "\uff11\uff12\uff17.0.0.1", "127\u30020.0.1", "%31%32%37.0.0.1", "%6cocalhost"],
 )  # fmt: skip
 def test_an_address_is_recognised_in_every_spelling(host: str) -> None:
     assert literal(host) == ipaddress.ip_address("127.0.0.1")

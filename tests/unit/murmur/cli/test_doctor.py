@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from murmur.cli.doctor import Check, confinement, examine, examine_dev, has_cluster, summary
+from murmur.cli.doctor import Check, confinement, examine, examine_cluster, examine_dev, has_cluster, summary
 from runtime import api_keys
 from runtime.models.catalogue import DEMO_DIR
 from runtime.settings import Settings
+from tests.ended import SECRET
 
 
 def names(tmp_path: Path) -> tuple[str, str | None]:
@@ -118,3 +119,11 @@ def test_the_rules_of_corrected_text_are_checked_where_there_are_any(tmp_path: P
     file.write_text("rules: [{casing: loud}]")
     ((_, fix),) = correction(correction_rules_file=file)
     assert "line 1, rule 1" in str(fix)
+
+
+@pytest.mark.parametrize(("url", "advice"), [(None, "MURMUR_PUBLIC_URL"), ("https://speech.example", "")])
+def test_links_in_webhooks_that_nobody_could_follow_are_reported(tmp_path: Path, url: str | None, advice: str) -> None:
+    values = {"data_dir": tmp_path, "webhook_secret": SECRET, "public_url": url, "kafka_bootstrap": "127.0.0.1:1"}
+    (links,) = (check for check in examine_cluster(Settings.model_validate(values)) if check.name == "links")
+    assert links.fix is None
+    assert advice in (links.advice or "")
