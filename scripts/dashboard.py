@@ -114,8 +114,11 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         Panel(
             "Dead letters",
             "short",
-            [("sum by (stage, reason) (murmur_dead_letters_total)", "{{stage}} {{reason}}")],
-            "Since the processes started: the first one of a kind would be in no rate.",
+            [
+                ("max(murmur_dead_letters_waiting)", "waiting"),
+                ("sum by (stage, reason) (murmur_dead_letters_total)", "{{stage}} {{reason}}"),
+            ],
+            "Those that wait, and those of each kind since the processes started: the first one would be in no rate.",
         ),
         Panel("Records offered again per minute", "cpm", [per_minute("murmur_retries_total", "stage")]),
     ),

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 from producers.gateway.view.database import Database
+from runtime import metrics
 from runtime.kafka.messages import Received
 from schemas.deadletter import DeadLetter
 from schemas.topics import DEAD_LETTERS
@@ -25,6 +26,7 @@ CREATE TABLE dead_letters (
 );
 CREATE INDEX dead_letters_listed ON dead_letters (state, died_s, letter_id, stage, topic, reason);
 """
+WAITING = "SELECT count(*) FROM dead_letters WHERE state = 'waiting'"
 LETTER = "INSERT OR REPLACE INTO dead_letters VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -79,15 +81,21 @@ class LetterBook:
             row = (dead.subject, died_s, state_of(dead), dead.stage, dead.topic, dead.reason, cluster, record.value)
             sql.execute(LETTER, row)
             sql.execute("DELETE FROM dead_letters WHERE died_s < ?", (died_s - KEPT_S,))
+            self._count(sql)
         return set()
 
     def settled(self, sql: sqlite3.Connection, cluster: int) -> None:
         """Drops what only another cluster had."""
         sql.execute("DELETE FROM dead_letters WHERE seen < ?", (cluster,))
+        self._count(sql)
+
+    def open(self) -> None:
+        """What the last process left. Raises ViewUnavailable."""
+        metrics.DEAD_LETTERS_WAITING.set(self.waiting())
 
     def waiting(self) -> int:
         """How many wait."""
-        ((count,),) = self._file.read("SELECT count(*) FROM dead_letters WHERE state = 'waiting'")
+        ((count,),) = self._file.read(WAITING)
         return int(count)
 
     def get(self, letter_id: str) -> DeadLetter | None:
@@ -104,3 +112,7 @@ class LetterBook:
         query = "SELECT record FROM dead_letters WHERE state = 'waiting' ORDER BY died_s, letter_id"
         for (record,) in self._file.scan(query):
             yield self._file.decoded(DeadLetter, record)
+
+    def _count(self, sql: sqlite3.Connection) -> None:
+        ((count,),) = sql.execute(WAITING)
+        metrics.DEAD_LETTERS_WAITING.set(count)

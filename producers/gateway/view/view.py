@@ -76,6 +76,7 @@ class View:
         self._reached = self.offsets()
         self._cluster = int(self._meta("clusters_seen") or 0)
         self.cache.open()
+        self.letters.open()
         for last in self.jobs.ended_recently():
             self.estimates.ended(last)
         for requested, _ in self.jobs.unfinished():

@@ -6,9 +6,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 
 from producers.gateway.view.letter_book import KEPT_S, LetterFilter, LetterPlace
 from producers.gateway.view.view import View
+from runtime import metrics
 from runtime.kafka.messages import Partition, Received
 from schemas import codec
 from schemas.deadletter import DeadLetter
@@ -64,3 +66,16 @@ def test_another_cluster_has_other_letters(view: View) -> None:
     apply(view, dead_letter(2))
     view.settled()
     assert ids(view.letters.newest(9, LetterFilter())) == [2]
+
+
+def test_how_many_wait_is_a_metric_also_after_a_restart(view: View, tmp_path: Path) -> None:
+    one, two = dead_letter(1), dead_letter(2)
+    apply(view, one, two)
+    assert REGISTRY.get_sample_value("murmur_dead_letters_waiting") == 2
+    apply(view, one.settle("dropped", DIED_AT))
+    assert REGISTRY.get_sample_value("murmur_dead_letters_waiting") == 1
+    metrics.DEAD_LETTERS_WAITING.set(0)
+    view.close()
+    with closing(View(tmp_path / "view.sqlite3")) as again:
+        again.open()
+        assert REGISTRY.get_sample_value("murmur_dead_letters_waiting") == 1
