@@ -17,17 +17,20 @@ from runtime.kafka.client import Kafka
 from runtime.kafka.messages import Output, Partition, Received
 from runtime.objects import keys
 from runtime.objects.transcripts import Transcripts
+from runtime.work_folders import CHUNK_RESULTS as CHUNK_RESULTS_FOLDER
+from runtime.work_folders import WorkFolders
 from schemas import codec
-from schemas.jobs import Job, JobRequested, Work
-from schemas.record import ObjectRef, Record
-from schemas.topics import CHUNK_RESULTS, JOBS, REQUESTS, REVOCATIONS
-from schemas.work import WorkReported
+from schemas.jobs import CancelRequested, Job, JobRequested, Work
+from schemas.record import Failure, ObjectRef, Record
+from schemas.topics import CANCELLATIONS, CHUNK_RESULTS, JOBS, REQUESTS, REVOCATIONS
+from schemas.work import WorkFailed, WorkReported
 from tests.unit.processors.coordinator.test_decide import closed, text
 from tests.unit.sinks.retention.bench import DAY, MODEL, Bench, digest
 
 JOBS_COUNT = 480  # more of them take longer; `python -m benchmarks.leaks` runs 10,000, and measures memory
 JOBS_A_DAY = 12  # 40 days
 SPAN = (0, 16_000)
+FAILED, CANCELLED, DELETED = 4, 5, 6  # of seven
 
 
 class Installation(Bench):
@@ -39,7 +42,9 @@ class Installation(Bench):
         self.view.open()
         self.view.follow("cluster")
         transcripts = Transcripts(self.store, self.settings.work_bucket)
+        self.folder = folder
         self.coordinator = Coordinator(Kafka("127.0.0.1:1"), transcripts, self.settings)
+        self.coordinator.chunk_results = WorkFolders(folder / CHUNK_RESULTS_FOLDER)
         self.tables = self.coordinator._tables[0] = Tables()
         self.revoked: set[str] = set()  # what a follower of `revocations` holds
         self._offsets: dict[str, int] = {}
@@ -92,7 +97,8 @@ class Installation(Bench):
             pass
 
     def run_job(self, number: int) -> None:
-        """Of a file of its own, from its upload to its end; one in seven fails."""
+        """Of a file of its own, from its upload to its end. Of seven one fails, one is cancelled, and one is deleted when it has
+        ended."""
         audio = self.written(keys.upload_key(UUID(int=number)))
         work = Work(work_id=digest(number), audio_id=digest(number), slice_id=digest(number), audio=audio, model=MODEL)
         job = Job(job_id=UUID(int=number), source="http", filename="a.wav", submitted_at=self.now)
@@ -104,10 +110,23 @@ class Installation(Bench):
         self._read(self.coordinator._outputs(record, self.now))
         run = self.tables.works[work.work_id].run
         self.written(keys.chunk_key(work.slice_id, run, SPAN))
-        events = [closed((SPAN,)), text(SPAN, "Hello.")]
+        self.result_of_chunk(work.work_id)
+        cancelled = CancelRequested(job_id=job.job_id, work_id=work.work_id, requested_at=self.now)
+        if number % 7 == CANCELLED:
+            self.decide(CANCELLATIONS.name, cancelled)
+            return
+        failed = WorkFailed(failure=Failure(reason="corrupt", message="damaged"))
+        events = [closed((SPAN,)), text(SPAN, "Hello.") if number % 7 != FAILED else failed]
         for event in events:
             self.decide(CHUNK_RESULTS.name, WorkReported(work_id=work.work_id, run=run, event=event))
-        self.aged(keys.transcript_key(work.work_id))
+        if number % 7 != FAILED:
+            self.aged(keys.transcript_key(work.work_id))
+        if number % 7 == DELETED:
+            self.decide(CANCELLATIONS.name, cancelled.model_copy(update={"delete": True}))
+
+    def result_of_chunk(self, work_id: str) -> None:
+        """As the transcriber of `murmur dev` keeps it."""
+        (self.folder / CHUNK_RESULTS_FOLDER / work_id / "0-1.json").write_text("Hello.")
 
     def written(self, key: str) -> ObjectRef:
         self.put(key)
@@ -132,9 +151,13 @@ def counts(installation: Installation) -> dict[str, int]:
     """Everything that may grow."""
     tables, sql = installation.tables, installation.ledger.sql
     rows = {name: sql.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in ("jobs", "cached", "released", "objects")}
+    below = [
+        (place, folders, files) for place, folders, files in os.walk(installation.folder) if Path(place) != installation.folder
+    ]
+    buckets = set(map(str, (installation.store.folder(name) for name in installation.store._buckets)))
     return {
-        "files": len(installation.stored()),
-        "folders": sum(len(below) for _, below, _ in os.walk(installation.store.folder(installation.settings.work_bucket))),
+        "files": sum(len(files) for _, _, files in below),
+        "folders": sum(f"{place}/{name}" not in buckets for place, folders, _ in below for name in folders),
         "view": installation.view._file.read("SELECT count(*) FROM jobs")[0][0],
         "jobs": len(tables.jobs) + len(tables.works) + len(tables.chunks) + len(tables.ended) + len(tables.waiting),
         "cache": len(tables.cache),
@@ -157,7 +180,8 @@ def test_many_jobs_leave_nothing(installation: Installation) -> None:
     full = counts(installation)
     assert full["view"] <= 33 * JOBS_A_DAY, "those of the last 30 days"
     assert full["files"] < 3 * JOBS_COUNT
-    assert half["view"] == JOBS_COUNT // 2, "nothing goes before its time"
+    listed = [number for number in range(JOBS_COUNT // 2) if number % 7 != DELETED]
+    assert half["view"] == len(listed), "nothing goes before its time"
     assert pages(installation)[0] > 2 * FREE_PAGES_MAX, "else the size of the file says nothing"
 
     installation.outlive_retention()
@@ -172,12 +196,12 @@ def test_a_limit_of_transcripts_makes_the_cache_let_the_oldest_go(tmp_path: Path
     first.run_jobs(range(1), 1)
     (size_bytes,) = (info.size_bytes for info in first.store.list(first.settings.work_bucket, keys.TRANSCRIPTS))
     installation = Installation(tmp_path / "second", retention_transcripts_bytes=3 * size_bytes)
-    installation.run_jobs(range(5), 24)
+    installation.run_jobs(range(0, 35, 7), 24)  # all succeed
     assert len(installation.tables.cache) == 5
     installation.now += DAY
     installation.expire()
     installation.sweep()
-    kept = [digest(number) for number in (2, 3, 4)]
+    kept = [digest(number) for number in (14, 21, 28)]
     assert list(installation.tables.cache) == kept
     found = {info.key for info in installation.store.list(installation.settings.work_bucket, keys.TRANSCRIPTS)}
     assert found == {keys.transcript_key(work_id) for work_id in kept}
