@@ -14,6 +14,8 @@ from schemas.topics import DEAD_LETTERS
 
 POLL_S = 0.2
 INLINE_MAX_BYTES = 1024 * 1024  # of a value: in base64, with its provenance, it fits into the topic's 2 MiB
+# Headers of a record that was replayed: the id of its letter, and the stage whose letter it was, the only one that processes it.
+REPLAYED, REPLAYED_FOR = "murmur-replayed", "murmur-replayed-for"
 KeepLarge = Callable[[str, bytes], ObjectRef]
 
 
@@ -46,6 +48,13 @@ class Letters:
         if self.keep_large is not None and record.value is not None and len(record.value) > INLINE_MAX_BYTES:
             dead = dead.model_copy(update={"value": None, "value_at": self.keep_large(dead.subject, record.value)})
         return Output(DEAD_LETTERS, dead.subject, dead)
+
+
+def is_for_another(record: Received, stage: str) -> bool:
+    """Whether it was replayed for another stage. Each stage that fails on a record has a letter of its own, and each letter that
+    is replayed is one record more."""
+    wanted = dict(record.headers).get(REPLAYED_FOR)
+    return wanted is not None and wanted != stage.encode()
 
 
 @dataclass(frozen=True, slots=True)

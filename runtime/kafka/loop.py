@@ -18,7 +18,7 @@ from runtime.kafka.acked import AckedCommits
 from runtime.kafka.client import Kafka, received
 from runtime.kafka.client_errors import ClientErrors
 from runtime.kafka.commits import Commits
-from runtime.kafka.deadletters import KeepLarge, Letters
+from runtime.kafka.deadletters import KeepLarge, Letters, is_for_another
 from runtime.kafka.delayed import Delayed
 from runtime.kafka.loop_metrics import LoopMetrics
 from runtime.kafka.messages import E, Handler, Output, Partition, Received, Step
@@ -150,9 +150,12 @@ class Loop(Generic[E]):
         return self._commits.in_flight > len(self.options.delayed)
 
     def _receive(self, message: Message) -> Received[E] | None:
-        """None: it cannot be decoded, and its dead letter is written."""
+        """None: it was replayed for another stage, or cannot be decoded, and its dead letter is written."""
         record = self._spans.began(received(message, self._kafka.prefix))
         attempts, checkpoint = self._commits.receive(record.partition, record.offset)
+        if is_for_another(record, self.name):
+            self._commits.write(self._completed(Step(settles=record)))
+            return None
         try:
             event = self._topics[record.topic].decode(record.value)
         except Undecodable as undecodable:

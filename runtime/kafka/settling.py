@@ -19,7 +19,7 @@ from confluent_kafka import KafkaError, KafkaException
 from runtime.errors import BrokerUnavailable, KafkaFault
 from runtime.kafka import deadletters
 from runtime.kafka.client import Kafka
-from runtime.kafka.deadletters import Selection
+from runtime.kafka.deadletters import REPLAYED, REPLAYED_FOR, Selection
 from runtime.kafka.messages import Output
 from runtime.kafka.writer import Writer
 from runtime.logs import get_logger
@@ -30,7 +30,6 @@ log = get_logger(__name__)
 ANSWER_S = 60.0
 BATCH = 200  # letters in one transaction
 REPLAY_MAX_BYTES = 64 * 1024 * 1024  # of a record; the topic's own limit decides
-REPLAYED = "murmur-replayed"  # header of a record that was replayed: the id of its letter
 OVERTAKEN = "another replay of dead letters has begun, or the broker was away"
 T = TypeVar("T")
 ValueOf = Callable[[DeadLetter], bytes | None]
@@ -114,10 +113,12 @@ class _Settling:
             self._writer.close()
 
     def _replay(self, dead: DeadLetter, value: bytes | None) -> None:
-        """Byte for byte; a header says which letter it was."""
+        """Byte for byte; headers say which letter it was, and of which stage, unless it is of an earlier release."""
         headers: list[tuple[str, str | bytes | None]]
-        headers = [(name, DeadLetter.unwrap(content)) for name, content in dead.headers if name != REPLAYED]
+        headers = [(name, DeadLetter.unwrap(content)) for name, content in dead.headers if name not in (REPLAYED, REPLAYED_FOR)]
         headers.append((REPLAYED, dead.subject.encode()))
+        if dead.id is not None:
+            headers.append((REPLAYED_FOR, dead.stage.encode()))
         topic, key = self._kafka.prefix + dead.topic, DeadLetter.unwrap(dead.key)
         _call(lambda: self._producer.produce(topic, key=key, value=value, headers=headers, on_delivery=self._delivered))
         _call(lambda: self._producer.poll(0))

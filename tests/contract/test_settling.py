@@ -10,14 +10,16 @@ from runtime.errors import BrokerUnavailable
 from runtime.kafka import deadletters, settling
 from runtime.kafka.client import Kafka
 from runtime.kafka.deadletters import ALL, Letters, Selection
+from runtime.kafka.each import EachRecord
 from runtime.kafka.follower import Follower
-from runtime.kafka.messages import Partition, Received
+from runtime.kafka.loop import Loop
+from runtime.kafka.messages import Output, Partition, Received
 from schemas.codec import Undecodable
 from schemas.deadletter import DeadLetter
 from schemas.topics import DEAD_LETTERS, UPLOADS
-from tests.contract.brokers import take, whole, write
+from tests.contract.brokers import committed, running, take, whole, write
 from tests.letters import DIED_AT, dead_letter, written
-from tests.waiting import DEADLINE_S
+from tests.waiting import DEADLINE_S, wait_until
 
 
 def value_of(dead: DeadLetter) -> bytes | None:
@@ -93,14 +95,46 @@ def test_a_record_that_dies_again_at_its_new_place_is_a_letter_of_its_own(kafka:
 
 def test_stages_that_fail_on_the_same_record_have_a_letter_each_which_are_settled_apart(kafka: Kafka) -> None:
     record = Received(Partition(UPLOADS.name, 0), 1, b"key", b"value 1", None)
-    outputs = [Letters(stage).letter(record, Undecodable("not_json", "no JSON"), DIED_AT) for stage in ("store", "webhooks")]
-    letters = [output.value for output in outputs if isinstance(output.value, DeadLetter)]
-    assert [output.key for output in outputs] == ["uploads-0@1~store", "uploads-0@1~webhooks"]
+    letters = [letter_of(record, stage) for stage in ("store", "webhooks")]
+    assert [dead.subject for dead in letters] == ["uploads-0@1~store", "uploads-0@1~webhooks"]
     died(kafka, *letters)
     done = settling.settle(kafka, Selection(frozenset({"uploads-0@1~store"})), "dropped", value_of)
     assert [dead.stage for dead in done.now] == ["store"]
     assert [dead.stage for dead in settling.settle(kafka, ALL, "replayed", value_of).now] == ["webhooks"]
     assert uploads(kafka) == [b"value 1"]
+
+
+def test_a_replayed_record_is_processed_only_by_the_stage_whose_letter_it_was(kafka: Kafka) -> None:
+    """Otherwise each replay of all letters would double them, as long as the stages fail."""
+    record = Received(Partition(UPLOADS.name, 0), 1, b"key", b"value 1", None)
+    stages = ("store", "webhooks")
+    for stage in stages:
+        write(kafka, DEAD_LETTERS, written(letter_of(record, stage)))
+    assert len(settling.settle(kafka, ALL, "replayed", value_of).now) == 2
+    assert uploads(kafka) == [b"value 1", b"value 1"]
+    for stage in stages:
+        assert [dict(each.headers)["murmur-replayed"] for each in read_by(kafka, stage)] == [f"uploads-0@1~{stage}".encode()]
+
+
+def read_by(kafka: Kafka, stage: str) -> list[Received]:
+    """What the stage processes of the two records of `uploads`."""
+    seen: list[Received] = []
+
+    def process(record: Received) -> tuple[Output, ...]:
+        seen.append(record)
+        return ()
+
+    last = max(whole(kafka, UPLOADS, 2), key=lambda message: message.offset() or 0)
+    with running(Loop(stage, kafka, [UPLOADS], EachRecord(process))):
+        done = (last.offset() or 0) + 1  # a mark of the transaction follows, which is not counted
+        wait_until(lambda: committed(kafka, stage, UPLOADS, last.partition() or 0).offset == done, "the whole topic")
+    return seen
+
+
+def letter_of(record: Received, stage: str) -> DeadLetter:
+    letter = Letters(stage).letter(record, Undecodable("not_json", "no JSON"), DIED_AT).value
+    assert isinstance(letter, DeadLetter)
+    return letter
 
 
 def test_many_letters_are_settled_in_batches_with_their_progress(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
