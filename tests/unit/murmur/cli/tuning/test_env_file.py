@@ -29,3 +29,16 @@ def test_a_place_that_cannot_be_written_is_refused_first(tmp_path: Path) -> None
             env_file.check(place)
     with pytest.raises(UsageError, match="cannot be written"):
         env_file.write(tmp_path, {"MURMUR_MODEL_REPLICAS": "2"}, [])
+
+
+def test_a_line_for_the_shell_stays_one(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("export MURMUR_MODEL_REPLICAS=1\nMURMUR_MAX_CHUNK_S=20\n")
+    env_file.write(file, {"MURMUR_MODEL_REPLICAS": "2", "MURMUR_MAX_CHUNK_S": "5"}, [])
+    assert file.read_text() == "export MURMUR_MODEL_REPLICAS=2\nMURMUR_MAX_CHUNK_S=5\n"
+
+
+def test_a_file_that_is_no_text_is_refused_before_anything_is_measured(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"MURMUR_MODEL=caf\xe9\n")
+    with pytest.raises(UsageError, match="UTF-8"):
+        env_file.check(tmp_path / ".env")
