@@ -40,4 +40,4 @@ def _text(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not text in UTF-8: name another file") from error
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+        raise UsageError(f"{path} cannot be read, so it cannot be written: {error.strerror}") from error
