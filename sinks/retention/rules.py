@@ -28,7 +28,8 @@ def due(kind: KindName, item: Item, limits: Limits, now_s: float) -> Reason | No
     goes soon, anything else by its age: what was never named may belong to jobs that are not known here."""
     if is_held(kind, item, limits, now_s) or (kind == "transcripts" and item.cached_s is not None):
         return None  # an entry of the cache has an age of its own, and names its transcript until then
-    if not item.is_named and item.released_s is not None and now_s - item.released_s > RELEASE_S:
-        return "released" if item.modified_s <= item.released_s else None
+    is_released = not item.is_named and item.released_s is not None and item.modified_s <= item.released_s
+    if is_released and now_s - (item.released_s or 0.0) > RELEASE_S:
+        return "released"
     age_s = limits.failed_age_s if item.failed else limits.age_s
     return "age" if age_s is not None and now_s - used_s(kind, item) > age_s else None

@@ -49,17 +49,17 @@ class EndedJobs:
         deletion = CancelRequested(
             job_id=job.job_id, work_id=job.work_id, requested_at=datetime.now(UTC), trace=job.job.trace, delete=True
         )
-        is_shared = await asyncio.to_thread(self._view.jobs.is_shared, job)
         request = await asyncio.to_thread(self._view.jobs.request, job.job_id)  # the view has it until it reads of the deletion
         await self._producer.send(Output(CANCELLATIONS, job.work_id, deletion))
-        await asyncio.to_thread(self._names.delete, job)
-        if not is_shared:
-            await self._clearing.work(job.work_id)
-            await asyncio.to_thread(self._delete_objects, job)
-            if job.job.source == "http" and job.job.retry_of is None:
-                await self._delete_upload(job, request)
         with contextlib.suppress(ViewUnavailable):  # the feed waits for space, and brings the deletion then
             await asyncio.to_thread(self._view.delete, job.job_id, job.work_id)
+        # Only now: of two deletions at once neither finds the other's job, and what is named later finds none.
+        await asyncio.to_thread(self._names.delete, job)
+        if not await asyncio.to_thread(self._view.jobs.is_shared, job):
+            await self._clearing.work(job.work_id)
+            await asyncio.to_thread(self._delete_objects, job)
+        if job.job.source == "http":
+            await self._delete_upload(job, request)
         log.info("job.deleted", job_id=str(job.job_id), work_id=job.work_id)
 
     async def retry(self, job: JobView, trace: TraceContext | None = None) -> JobRequested:
@@ -112,29 +112,40 @@ class EndedJobs:
         self._resources.chunk_results.delete(job.work_id)
 
     async def _delete_upload(self, job: JobView, request: JobRequested | None) -> None:
-        """Unless another job has the same content. An object that was in the store before, and was only named, stays. What cannot
-        be deleted now is left to retention."""
+        """Unless another job has the same content, whatever work it needs. An object that was in the store before, and was only
+        named, stays. What cannot be deleted now is left to retention."""
         settings, objects = self._resources.settings, self._resources.objects
-        stored = job.job.stored or ObjectRef(bucket=settings.work_bucket, key=keys.upload_key(job.job_id))
+        first = ObjectRef(bucket=settings.work_bucket, key=keys.upload_key(job.job.retry_of or job.job_id))
+        stored = request.work.audio if request is not None else job.job.stored or first
         if stored.bucket == settings.uploads_bucket and keys.is_direct_upload(stored.key):
             await asyncio.to_thread(objects.delete, settings.work_bucket, keys.promise_key(job.job_id))
-        elif (
-            stored.bucket != settings.work_bucket or not keys.is_upload(stored.key) or not await self._withdrawn(stored, request)
-        ):
+        elif stored.bucket != settings.work_bucket or not keys.is_upload(stored.key):
             return
-        if not await asyncio.to_thread(self._view.jobs.has_audio, stored, job.job_id):
+        if await self._is_unused(stored, job, request):
             await asyncio.to_thread(objects.delete, stored.bucket, stored.key)
 
-    async def _withdrawn(self, upload: ObjectRef, request: JobRequested | None) -> bool:
-        """No submission gets this upload from now on, and the view has all that have got it."""
-        if request is not None:
-            owner = None if self._resources.settings.cache_shared else request.job.owner
-            content_id = identity.content_id(request.work.audio_id, owner)
-            if not await asyncio.to_thread(self._uploads.withdraw, content_id, upload.key):
-                return False
-        try:
-            if not self._uploads.is_alone:
-                await self._freshness.reached()
-        except Retry:
+    async def _is_unused(self, stored: ObjectRef, job: JobView, request: JobRequested | None) -> bool:
+        """No job has it, and no submission gets it from now on. It is withdrawn only where no job is known to have it: an upload
+        in use stays the one of its content. Other gateways may accept a job until it is withdrawn, so the view is read again."""
+
+        def is_used() -> bool:
+            return self._view.jobs.has_audio(stored, job.job_id)
+
+        if not await self._is_up_to_date():
             return False
+        if request is None:
+            return not await asyncio.to_thread(is_used)
+        owner = None if self._resources.settings.cache_shared else request.job.owner
+        content_id = identity.content_id(request.work.audio_id, owner)
+        if not await asyncio.to_thread(self._uploads.withdraw, content_id, stored.key, is_used):
+            return False
+        return self._uploads.is_alone or (await self._is_up_to_date() and not await asyncio.to_thread(is_used))
+
+    async def _is_up_to_date(self) -> bool:
+        """Whether the view has all that other gateways have accepted and deleted."""
+        if not self._uploads.is_alone:
+            try:
+                await self._freshness.reached()
+            except Retry:
+                return False
         return True

@@ -10,6 +10,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from producers.gateway.documents.names import JobNames, Names
+from producers.gateway.http.problems import Problem
 from producers.gateway.http.responses import json_response
 from producers.gateway.http.routes import Route
 from producers.gateway.jobs.lookup import JobLookup
@@ -93,9 +94,15 @@ class NamesOfJobs:
         return await asyncio.to_thread(self._response, job)
 
     async def replace(self, request: web.Request) -> web.Response:
+        """The job may be deleted until its names are written: then they are deleted, too."""
         job = await self._lookup.find(request)
         names = await read_model(request, Names)
         await asyncio.to_thread(self._given.write, job, names)
+        try:
+            await self._lookup.find(request, is_fresh=True)
+        except Problem:
+            await asyncio.to_thread(self._given.delete, job)
+            raise
         return await asyncio.to_thread(self._response, job)
 
     def _response(self, job: JobView) -> web.Response:

@@ -25,12 +25,12 @@ LOCKS = 64  # submissions of one content wait for each other, those of others ha
 
 @dataclass(slots=True)
 class _Upload:
-    """`pending`: submissions of this process that have it and are neither accepted nor given up. `has_job`: one was accepted.
-    `is_announced`: other gateways may have it, too."""
+    """`pending`: submissions of this process that have it and are neither accepted nor given up. `jobs`: how many were accepted
+    and may have it still. `is_announced`: other gateways may have it, too."""
 
     key: str
     pending: int = 0
-    has_job: bool = False
+    jobs: int = 0
     is_announced: bool = False
 
 
@@ -67,7 +67,7 @@ class SharedUploads:
         """A job was made of a submission that has this upload, and is in the view. Does not block."""
         with self._remembering:
             if (upload := self._of(content_id)).key == key:
-                upload.pending, upload.has_job = upload.pending - 1, True
+                upload.pending, upload.jobs = upload.pending - 1, upload.jobs + 1
 
     def announce(self, content_id: str) -> None:
         """To other gateways, once a job has it. Blocks. Without an answer of the store they store it once more."""
@@ -86,21 +86,28 @@ class SharedUploads:
                 if (upload := self._of(content_id)).key != key:
                     return
                 upload.pending -= 1
-                is_unused = not upload.pending and not upload.has_job
+                is_unused = not upload.pending and not upload.jobs
                 if is_unused:
                     del self._recent[content_id]
             if is_unused:
                 self._objects.delete(self._bucket, key)
 
-    def withdraw(self, content_id: str, key: str) -> bool:
-        """Before this upload is deleted with its last job: no later submission gets it, in other gateways neither. False: one
-        has it already, so it has to stay. Blocks. Raises StoreUnavailable."""
+    def withdraw(self, content_id: str, key: str, is_used: Callable[[], bool]) -> bool:
+        """Before this upload is deleted with its last job: no later submission gets it, in other gateways neither. False: it has
+        to stay, since a submission has it or, as `is_used` says from the view, another job. Blocks. Raises StoreUnavailable."""
         with self._lock(content_id):
+            upload = self._remembered(content_id)
+            jobs = upload.jobs
+            if is_used():
+                return False
             with self._remembering:
-                if (upload := self._of(content_id)).key == key:
+                if upload.key == key:
+                    if upload.jobs != jobs:  # accepted in the meantime
+                        return False
+                    upload.jobs = 0
                     if upload.pending:
                         return False
-                    del self._recent[content_id]
+                    self._recent.pop(content_id, None)
             if not self.is_alone and self._announced(content_id) == key:
                 self._objects.delete(self._bucket, keys.content_key(content_id))
             return True
@@ -112,7 +119,7 @@ class SharedUploads:
             return self._usable(upload.key)
         ref = self._usable(self._announced(content_id))
         if ref is not None and ref.key != upload.key:
-            self._remember(content_id, _Upload(ref.key, has_job=True, is_announced=True))
+            self._remember(content_id, _Upload(ref.key, jobs=1, is_announced=True))
         return ref
 
     def _announced(self, content_id: str) -> str:

@@ -82,9 +82,11 @@ class JobBook:
         return bool(self._file.read(query, job.work_id, str(job.job_id)))
 
     def has_audio(self, ref: ObjectRef, but: UUID) -> bool:
-        """Whether any other job names this object. Looks at all jobs: for rare calls."""
-        query = "SELECT 1 FROM jobs WHERE deleted = 0 AND job_id <> ? AND instr(coalesce(requested, changed), ?) LIMIT 1"
-        return bool(self._file.scan(query, str(but), f'"{ref.key}"'.encode()))
+        """Whether any other job names this object, or stored it under its own id. Looks at all jobs: for rare calls."""
+        query = """SELECT 1 FROM jobs WHERE deleted = 0 AND job_id <> ?
+            AND (instr(coalesce(requested, changed), ?) OR (requested IS NULL AND instr(changed, ?))) LIMIT 1"""
+        own = ref.key.rpartition("/")[2]
+        return bool(self._file.scan(query, str(but), f'"{ref.key}"'.encode(), f'"{own}"'.encode()))
 
     def batch(self, batch_id: UUID, owner: str | None = None) -> list[JobView]:
         """The jobs of one owner, or of any, that were submitted together, in the order in which they were accepted."""

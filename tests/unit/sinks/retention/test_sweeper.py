@@ -201,6 +201,20 @@ def test_a_name_that_comes_back_holds_what_was_released(bench: Bench) -> None:
     assert bench.stored() == {"uploads/a", chunk(), TRANSCRIPT}
 
 
+def test_what_was_written_after_its_release_goes_by_its_age(bench: Bench) -> None:
+    audio = finished(bench)
+    bench.cache(1, None)
+    bench.forget(bench.request(1, audio))
+    names = keys.names_key(digest(1), UUID(int=1))
+    bench.put(names)
+    bench.now += HOUR
+    bench.sweep()
+    assert bench.stored() == {"uploads/a", chunk(), TRANSCRIPT, names}
+    bench.now += 31 * DAY
+    bench.sweep()
+    assert bench.stored() == set()
+
+
 def test_a_request_that_arrives_during_the_sweep_keeps_everything(bench: Bench) -> None:
     audio = finished(bench)
     bench.now += 2 * DAY

@@ -30,6 +30,10 @@ def uploads(store: DirectoryStore, reuse_s: float = 3600.0) -> SharedUploads:
     return SharedUploads(store, "work", reuse_s)
 
 
+def unused() -> bool:
+    return False
+
+
 def stored(store: DirectoryStore) -> list[str]:
     return [info.key for info in store.list("work", keys.UPLOADS)]
 
@@ -76,10 +80,44 @@ def test_an_upload_is_not_withdrawn_while_a_submission_has_it(store: DirectorySt
     first = once(shared, store)
     shared.accepted(AUDIO, first.key)
     assert once(shared, store) == first
-    assert not shared.withdraw(AUDIO, first.key)
+    assert not shared.withdraw(AUDIO, first.key, unused)
     shared.accepted(AUDIO, first.key)
-    assert shared.withdraw(AUDIO, first.key)
+    assert shared.withdraw(AUDIO, first.key, unused)
     assert once(shared, store) != first, "it is about to be deleted"
+
+
+def test_an_upload_that_a_job_has_is_not_withdrawn_and_remains_the_one_of_its_content(store: DirectoryStore) -> None:
+    shared = uploads(store)
+    first = once(shared, store)
+    shared.accepted(AUDIO, first.key)
+    shared.announce(AUDIO)
+    assert not shared.withdraw(AUDIO, first.key, lambda: True)
+    assert once(shared, store) == once(uploads(store), store) == first
+    shared.give_up(AUDIO, first.key)
+    assert stored(store) == [first.key]
+
+
+def test_a_job_that_is_accepted_while_others_are_looked_for_keeps_the_upload(store: DirectoryStore) -> None:
+    shared = uploads(store)
+    first = once(shared, store)
+
+    def accepted_meanwhile() -> bool:
+        shared.accepted(AUDIO, first.key)
+        return False
+
+    assert not shared.withdraw(AUDIO, first.key, accepted_meanwhile)
+    assert once(shared, store) == first
+
+
+def test_an_upload_whose_jobs_were_deleted_goes_with_the_last_submission_that_is_given_up(store: DirectoryStore) -> None:
+    shared = uploads(store)
+    first = once(shared, store)
+    shared.accepted(AUDIO, first.key)
+    assert once(shared, store) == first
+    assert not shared.withdraw(AUDIO, first.key, unused)
+    assert stored(store) == [first.key]
+    shared.give_up(AUDIO, first.key)
+    assert stored(store) == []
 
 
 def test_what_one_gateway_withdraws_no_other_uses_again(store: DirectoryStore) -> None:
@@ -89,12 +127,12 @@ def test_what_one_gateway_withdraws_no_other_uses_again(store: DirectoryStore) -
     one.announce(AUDIO)
     assert once(other, store) == first
     other.accepted(AUDIO, first.key)
-    assert one.withdraw(AUDIO, first.key)
+    assert one.withdraw(AUDIO, first.key, unused)
     second = once(other, store)
     assert second != first
     other.accepted(AUDIO, second.key)
     other.announce(AUDIO)
-    assert one.withdraw(AUDIO, first.key), "a repeat"
+    assert one.withdraw(AUDIO, first.key, unused), "a repeat"
     assert once(uploads(store), store) == second, "the announcement is of another upload"
 
 
@@ -105,7 +143,7 @@ def test_gateways_that_store_one_content_at_once_each_keep_what_their_job_names(
         shared.accepted(AUDIO, ref.key)
         shared.announce(AUDIO)
     assert {*stored(store)} == {first.key, second.key}
-    assert one.withdraw(AUDIO, first.key)
+    assert one.withdraw(AUDIO, first.key, unused)
     assert once(uploads(store), store) == second
 
 
