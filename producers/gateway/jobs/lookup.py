@@ -17,8 +17,8 @@ class JobLookup:
         self._freshness = freshness
 
     async def find(self, request: web.Request, *, is_fresh: bool = False) -> JobView:
-        """`is_fresh`: as every gateway has it at the time of the call. Raises Problem 404 only when every gateway would, or for a job that the caller may not see; Retry while this one's view
-        is not up to date."""
+        """`is_fresh`: as of this call, whichever gateway changed it. Raises Problem 404 only when every gateway would, or for a
+        job that the caller may not see; Retry while this one's view is not up to date."""
         text = request.match_info["task_id"]
         try:
             job_id = UUID(text)

@@ -5,6 +5,9 @@ from collections.abc import Iterator
 import orjson
 import pytest
 
+from producers.gateway.documents.names import Names
+from producers.gateway.jobs.names import GivenNames
+from producers.gateway.view.job_view import JobView
 from runtime.objects.keys import names_key
 from schemas.jobs import JobRequested
 from schemas.segment import Segment
@@ -90,3 +93,17 @@ def test_they_go_with_their_job_and_others_of_the_work_have_their_own(gateway: R
     assert gateway.get(where(other)).json["filename"] == "two"
     left = [info.key for info in gateway.store.list("work", f"names/{talk.work.work_id}/")]
     assert left == [names_key(other.work.work_id, other.job.job_id)]
+
+
+def test_names_that_are_written_after_the_deletion_of_their_job_do_not_stay(
+    gateway: RunningGateway, talk: JobRequested, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = GivenNames.write
+
+    def written_late(given: GivenNames, job: JobView, names: Names) -> None:
+        assert gateway.request("DELETE", f"/api/jobs/{job.job_id}").status == 200
+        write(given, job, names)
+
+    monkeypatch.setattr(GivenNames, "write", written_late)
+    assert is_problem(named(gateway, talk, filename="late"), 404)["reason"] == "unknown_task"
+    assert list(gateway.store.list("work", f"names/{talk.work.work_id}/")) == []
