@@ -25,7 +25,7 @@ from schemas.transcript import Transcript
 from schemas.work import CorrectionRequested, WorkCorrected
 
 log = get_logger(__name__)
-CORRECTION_VERSION = 3  # increment when the same rules and settings would give another text
+CORRECTION_VERSION = 4  # increment when the same rules and settings would give another text
 RULE_THREADS = 4  # of their own: slow patterns occupy none that read and write
 REPORT_SHARE = 0.2  # of the time that a request has left: kept for storing and reporting what there is
 

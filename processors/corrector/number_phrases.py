@@ -71,6 +71,7 @@ class Phrases:
         self.names: NumberWords = LANGUAGES[language]
         self.words = _words(text, self.names)
         self.runs = list(self._runs())
+        self._by_end = {run[-1].last: run for run in self.runs}
 
     def contents(self, number: Number) -> list[str]:
         return [word.content for word in self.words[number.first : number.last]]
@@ -84,6 +85,10 @@ class Phrases:
 
     def after(self, run: Sequence[Number], distance: int = 1) -> str:
         return self._word(run[-1].last + distance - 1, range(run[-1].last, run[-1].last + distance))
+
+    def run_ending_before(self, place: int) -> Sequence[Number]:
+        """Empty: the word before it is no number."""
+        return self._by_end.get(place, [])
 
     def is_hour(self, run: Sequence[Number]) -> bool:
         """English, with `a.m.` or `p.m.` after it."""
@@ -121,15 +126,6 @@ class Phrases:
         return sorted(found, key=lambda number: number.first)
 
 
-def ends_with_number(text: str, language: str) -> bool:
-    """And with no mark after it: the number may go on."""
-    return regex.search(r"\w\s*\Z", text) is not None and _is_number(_words(text, LANGUAGES[language])[-1:], language)
-
-
-def begins_with_number(text: str, language: str) -> bool:
-    return _is_number(_words(text, LANGUAGES[language])[:1], language)
-
-
 def _words(text: str, names: NumberWords) -> list[Word]:
     words: list[Word] = []
     end = 0
@@ -138,7 +134,3 @@ def _words(text: str, names: NumberWords) -> list[Word]:
         words.append(Word(content, match.start(), match.end(), is_apart, content in names.stand_ins))
         end = match.end()
     return words
-
-
-def _is_number(words: Sequence[Word], language: str) -> bool:
-    return bool(words) and (words[0].content[:1].isdecimal() or bool(find_numbers(words, language, threshold=0.0)))

@@ -7,9 +7,19 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from processors.corrector.number_phrases import Number, Phrases
-from processors.corrector.number_words import AFTER_OTHERS, BEFORE_CODES, BEFORE_OTHERS, BEFORE_YEARS
+from processors.corrector.number_words import (
+    AFTER_OTHERS,
+    AFTER_PRICES,
+    AROUND_OTHERS,
+    BEFORE_CODES,
+    BEFORE_OTHERS,
+    BEFORE_YEARS,
+    BEFORE_YEARS_OR_TIMES,
+    OF_YEARS,
+)
 
 DIGITS_MIN = 4  # so many single digits in a row are a code; three are one after a word such as `room`
+NEAR = 4  # so many words before it, a word can say what a number is
 PHONE_MIN = 8  # digits of a telephone number that is read in groups
 
 
@@ -51,16 +61,38 @@ def _time(phrases: Phrases, run: Sequence[Number]) -> str | None:
 
 
 def _year(phrases: Phrases, run: Sequence[Number]) -> str | None:
-    """`nineteen ninety nine`, `twenty twenty four`, `nineteen oh five`; in doubt only after such a word as `in` or `March`."""
+    """`in nineteen ninety nine`, `May twenty twenty four`; not without such a word before it: it may be a price, too."""
     century, rest = run[0], _two_digits(run[1:])
-    if rest is None or not 13 <= century.value <= 20:
+    if rest is None or not 13 <= century.value <= 20 or _is_amount(phrases, run):
         return None
-    before, after = phrases.before(run), phrases.after(run)
-    if before in BEFORE_OTHERS or after in AFTER_OTHERS:
-        return None
-    is_minute, is_round = int(rest) < 60, rest[0] != "0" and rest[1] == "0"  # `twenty thirty` may be a range
-    is_certain = not is_minute or (century.value >= 19 and not is_round)
-    return century.digits + rest if is_certain or before in BEFORE_YEARS else None
+    is_certain = _is_named_year(phrases, run, is_minute=int(rest) < 60) or (int(rest) >= 60 and _is_after_year(phrases, run))
+    return century.digits + rest if is_certain else None
+
+
+def _is_named_year(phrases: Phrases, run: Sequence[Number], is_minute: bool) -> bool:
+    """`in`, `summer of`; `by nineteen thirty` may be a time."""
+    before = phrases.before(run)
+    is_of = before == "of" and phrases.before(run, 2) in OF_YEARS
+    return is_of or before in BEFORE_YEARS or (before in BEFORE_YEARS_OR_TIMES and not is_minute)
+
+
+def _is_amount(phrases: Phrases, run: Sequence[Number]) -> bool:
+    """A price, a time, a measure, an age: `at nineteen ninety nine`, `priced from …`, `… a month`."""
+    after = phrases.after(run)
+    near = {phrases.before(run, distance) for distance in range(1, NEAR + 1)}
+    return (
+        phrases.before(run) in BEFORE_OTHERS
+        or not AROUND_OTHERS.isdisjoint(near)
+        or after in AFTER_OTHERS
+        or (after in phrases.names.articles and phrases.after(run, 2) in AFTER_PRICES)
+    )
+
+
+def _is_after_year(phrases: Phrases, run: Sequence[Number]) -> bool:
+    """`from nineteen eighty one to nineteen ninety nine`."""
+    earlier = phrases.run_ending_before(run[0].first - 1)
+    is_range = phrases.before(run) in phrases.names.links | phrases.names.ranges and phrases.before(run, 2) != ""
+    return is_range and len(earlier) > 1 and _is_named_year(phrases, earlier, is_minute=False)
 
 
 def _two_digits(run: Sequence[Number]) -> str | None:

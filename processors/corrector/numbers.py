@@ -7,16 +7,17 @@ transcribed: words are never wrong.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import regex
 
-from processors.corrector import number_sequences
-from processors.corrector.number_phrases import Number, Phrases, begins_with_number, ends_with_number
-from processors.corrector.number_words import DECADES, LANGUAGES, REPEATS
+from processors.corrector import number_ranges, number_sequences
+from processors.corrector.number_phrases import Number, Phrases
+from processors.corrector.number_words import DECADES, LANGUAGES
 
+CONTEXT_WORDS = 8  # of what is before and after
 SMALL_MAX = 3  # single numbers up to this stay words
 ORDINAL_MIN = 13  # ordinals below stay words: they are fractions, weekdays, intervals, rooms, too
+MILLION = 1_000_000
 DECIMAL = regex.compile(r"\d+[.,]\d+")
 
 
@@ -30,29 +31,25 @@ class Written:
 
 
 def digits(text: str, language: str | None, before: str = "", after: str = "") -> str:
-    """The text with digits. `before` and `after`: what was said next to it: a number that may go on there stays."""
+    """The text with digits. `before` and `after`: what was said next to it. A number that goes on there stays."""
     if language is None or language not in LANGUAGES:
         return text
-    phrases = Phrases(text, language)
-    goes_on = ends_with_number(before, language), begins_with_number(after, language) and ends_with_number(text, language)
-    parts, end = [], 0
-    for each in _certain(phrases, goes_on):
-        parts += [text[end : phrases.words[each.first].start], each.digits]
-        end = phrases.words[each.last - 1].end
-    return "".join([*parts, text[end:]])
+    head, tail = before.split()[-CONTEXT_WORDS:], after.split()[:CONTEXT_WORDS]
+    end = sum(len(word) + 1 for word in head)
+    phrases = Phrases(" ".join([*head, text, *tail]), language)
+    parts, until = [], end + len(text)
+    for each in _certain(phrases):
+        first, last = phrases.words[each.first].start, phrases.words[each.last - 1].end
+        if end <= first and last <= until:
+            parts += [phrases.text[end:first], each.digits]
+            end = last
+    return "".join([*parts, phrases.text[end:until]])
 
 
-def _certain(phrases: Phrases, goes_on: tuple[bool, bool]) -> list[Written]:
-    """In order. `goes_on`: whether a number at the beginning, or the end, may go on beyond."""
-    runs = phrases.runs
-    written = [_written(phrases, run) for run in runs]
-    if goes_on[0] and runs and runs[0][0].first == 0:
-        written[0] = None
-    if goes_on[1] and runs:
-        written[-1] = None
-    for place, (run, other) in enumerate(pairwise(runs)):
-        if _may_be_one(phrases, run, other):
-            written[place] = written[place + 1] = None
+def _certain(phrases: Phrases) -> list[Written]:
+    """In order."""
+    runs, doubtful = phrases.runs, number_ranges.doubtful(phrases)
+    written = [_written(phrases, run) if doubtful.isdisjoint((run[0], run[-1])) else None for run in runs]
     return [
         each
         for place, each in enumerate(written)
@@ -79,8 +76,15 @@ def _is_part_of_more(phrases: Phrases, run: Sequence[Number]) -> bool:
         or _is_in_fraction(phrases, run)
         or before in names.stand_ins
         or (after in names.stand_ins and after != "o")  # of `5 o'clock`
-        or (phrases.language == "en" and (before in REPEATS or after in DECADES))
+        or before in names.repeats
+        or (after in names.repeats and _is_digit(phrases, run[-1].last + 1))
+        or (phrases.language == "en" and after in DECADES)
     )
+
+
+def _is_digit(phrases: Phrases, place: int) -> bool:
+    """`double five`, `double oh`; not `double beds`."""
+    return any(word.is_stand_in for word in phrases.words[place : place + 1]) or bool(phrases.numbers(place, place + 1))
 
 
 def _is_in_fraction(phrases: Phrases, run: Sequence[Number]) -> bool:
@@ -89,13 +93,6 @@ def _is_in_fraction(phrases: Phrases, run: Sequence[Number]) -> bool:
     if following[0] in names.fractions or (phrases.language == "de" and following[0].endswith("tel")):
         return True
     return following[0] in names.links and not names.fractions.isdisjoint(following[1:])
-
-
-def _may_be_one(phrases: Phrases, run: Sequence[Number], other: Sequence[Number]) -> bool:
-    """`veinte y uno`: 21, or 20 and 1."""
-    is_linked = other[0].first == run[-1].last + 1 and phrases.after(run) in phrases.names.links and phrases.after(run, 2) != ""
-    has_room = run[-1].is_integer and other[0].is_integer and run[-1].value % 10 ** len(other[0].digits) == 0
-    return is_linked and has_room and phrases.language != "en"
 
 
 def _is_scaled_decimal(phrases: Phrases, run: Sequence[Number]) -> bool:
@@ -109,7 +106,7 @@ def _single(phrases: Phrases, number: Number) -> Written | None:
     contents = phrases.contents(number)
     if number.is_ordinal:
         return _ordinal(phrases, number, contents)
-    if _is_plural(phrases, contents) or not _is_one_number(phrases, number, contents):
+    if _is_plural(phrases, contents) or _is_elliptical(number) or not _is_one_number(phrases, number, contents):
         return None
     if len(contents) == 1 and contents[0] in phrases.names.ambiguous:
         return None
@@ -133,6 +130,13 @@ def _ordinal(phrases: Phrases, number: Number, contents: Sequence[str]) -> Writt
 def _is_plural(phrases: Phrases, contents: Sequence[str]) -> bool:
     """`hundreds`, `tens of thousands`."""
     return phrases.language == "en" and contents[-1].endswith("s")
+
+
+def _is_elliptical(number: Number) -> bool:
+    """`three million two` may be 3.2 million, `zero thirty` a time."""
+    is_short = number.value >= MILLION and 0 < number.value % MILLION < 1000
+    is_time = number.is_integer and number.digits[0] == "0" and not number.is_digit_by_digit
+    return is_short or (is_time and len(number.digits) != len("0600"))
 
 
 def _is_one_number(phrases: Phrases, number: Number, contents: Sequence[str]) -> bool:

@@ -30,12 +30,11 @@ three point five million dollars | 3.5 million dollars
 one point five billion | 1.5 billion
 two hundred million people | 200 million people
 Three Million | 3 Million
-twenty twenty four | 2024
-nineteen ninety nine | 1999
-nineteen eighty-four | 1984
-nineteen oh five | 1905
+in twenty twenty four | in 2024
+in nineteen ninety nine | in 1999
+in nineteen eighty-four | in 1984
+in nineteen oh five | in 1905
 nineteen hundred | 1900
-fourteen ninety two | 1492
 in eighteen twelve | in 1812
 in twenty thirty | in 2030
 two thousand twelve | 2012
@@ -54,6 +53,13 @@ zero zero seven | 007
 five five five oh one two three | 5550123
 five five five one two three four | 5551234
 one nine eight four | 1984
+March nineteen ninety nine | March 1999
+by nineteen ninety nine | by 1999
+the summer of nineteen sixty nine | the summer of 1969
+from nineteen eighty one to nineteen ninety nine | from 1981 to 1999
+in nineteen ninety nine a man came | in 1999 a man came
+zero six hundred hours | 0600 hours
+nine double beds | 9 double beds
 """
 ENGLISH_WORDS = """
 one of them
@@ -115,6 +121,24 @@ three point five million two
 3 million
 3.5 million
 twenty twenty first
+nine double oh one
+nine double five one two
+zero thirty pm
+zero thirty hours
+nineteen ninety nine
+nineteen oh five
+twenty twenty four
+it's nineteen ninety nine a month
+nineteen ninety nine each
+price of nineteen ninety nine
+prices start from nineteen ninety nine
+from nineteen ninety nine a month
+in nineteen ninety nine dollars
+by nineteen thirty
+aged nineteen twenty five
+weighs eighteen seventy five
+in seventeen sixty one kilograms
+seventeen sixty one kilograms
 """
 GERMAN = """
 dreiundzwanzig | 23
@@ -152,6 +176,8 @@ gib acht
 der dritte
 zwischen fünf und zwanzig
 zwanzig vierundzwanzig
+null dreißig Uhr
+neun doppel null eins
 """
 SPANISH = """
 ciento uno | 101
@@ -179,6 +205,8 @@ dos tercios
 veinte y uno
 diez y seis
 el cuarto de baño
+dieciséis avos
+cero treinta
 """
 FRENCH = """
 quatre-vingt-dix-neuf | 99
@@ -208,6 +236,8 @@ deux et demi
 un livre neuf
 le premier
 entre vingt et un
+zéro trente
+neuf double zéro un
 """
 ITALIAN = """
 trecentocinque | 305
@@ -228,6 +258,7 @@ due terzi
 due centesimi
 cinque e mezzo
 cento
+zero trenta
 """
 DUTCH = """
 driehonderdvijf | 305
@@ -249,6 +280,7 @@ acht slaan op
 vijf en twintig
 tien en een half
 negentien negenennegentig
+nul dertig
 """
 PORTUGUESE = """
 trinta e um | 31
@@ -275,6 +307,8 @@ segunda-feira
 o quarto
 três ponto cinco
 nove meia
+zero trinta
+dezasseis avos
 """
 CHANGED = {"de": GERMAN, "en": ENGLISH, "es": SPANISH, "fr": FRENCH, "it": ITALIAN, "nl": DUTCH, "pt": PORTUGUESE}
 UNCHANGED = {
@@ -327,6 +361,11 @@ def test_other_languages_stay_as_they_are(language: str | None) -> None:
 )
 def test_a_number_that_may_go_on_in_the_next_segment_stays_words(before: str, text: str, after: str, expected: str) -> None:
     assert digits(text, "en", before, after) == expected
+
+
+def test_only_the_text_itself_is_returned() -> None:
+    words = " ".join(["word"] * 20)
+    assert digits(" twenty dogs ", "en", f"{words} thirty cats,", f"and forty birds {words}") == " 20 dogs "
 
 
 def test_all_numbers_of_a_text_are_written_and_nothing_else_changes() -> None:
