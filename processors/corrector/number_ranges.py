@@ -11,7 +11,9 @@ from processors.corrector.number_phrases import Number, Phrases
 
 HUNDRED, THOUSAND = 100, 1000
 UNITS = (HUNDRED, *(THOUSAND**power for power in range(1, 5)))
+BETWEEN_MAX = 3  # words: `two or maybe even three hundred`
 IN_DIGITS = regex.compile(r"\d+(?:[.,]\d+)?")
+GROUPED = regex.compile(r"\d{1,3}[.,]\d{3}")  # `6,000`
 GAP = regex.compile(r"[\s,'’\p{Pd}…]*")  # between words: no end of a sentence
 
 
@@ -34,18 +36,24 @@ def doubtful(phrases: Phrases) -> set[Number]:
 def _groups(phrases: Phrases) -> list[Sequence[Number]]:
     """The runs, and the numbers that are in digits already."""
     in_digits = [
-        [Number(place, place + 1, word.content, float(word.content.replace(",", ".")))]
+        [Number(place, place + 1, word.content, _value(word.content))]
         for place, word in enumerate(phrases.words)
         if IN_DIGITS.fullmatch(word.content)
     ]
     return sorted([*phrases.runs, *in_digits], key=lambda run: run[0].first)
 
 
+def _value(content: str) -> float:
+    return float(regex.sub("[.,]", "" if GROUPED.fullmatch(content) else ".", content))
+
+
 def _between(phrases: Phrases, number: Number, other: Number) -> list[str] | None:
     """The words between them. None: too many, the end of a sentence, or nothing but a blank."""
+    if other.first - number.last > BETWEEN_MAX:
+        return None
     words = phrases.words[number.last - 1 : other.first + 1]
     gaps = [phrases.text[word.end : following.start] for word, following in pairwise(words)]
-    if len(words) > 4 or not all(GAP.fullmatch(gap) for gap in gaps) or (len(words) == 2 and not gaps[0].strip()):
+    if not all(GAP.fullmatch(gap) for gap in gaps) or (len(words) == 2 and not gaps[0].strip()):
         return None
     return [word.content for word in words[1:-1]]
 

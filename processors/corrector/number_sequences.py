@@ -89,7 +89,7 @@ def _is_amount(phrases: Phrases, run: Sequence[Number]) -> bool:
 
 
 def _is_after_year(phrases: Phrases, run: Sequence[Number]) -> bool:
-    """`from nineteen eighty one to nineteen ninety nine`."""
+    """`in nineteen eighty one or nineteen eighty two`."""
     earlier = phrases.run_ending_before(run[0].first - 1)
     is_range = phrases.before(run) in phrases.names.links | phrases.names.ranges and phrases.before(run, 2) != ""
     return is_range and len(earlier) > 1 and _is_named_year(phrases, earlier, is_minute=False)

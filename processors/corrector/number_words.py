@@ -126,7 +126,7 @@ BEFORE_YEARS = _set(
     "in since until year early late mid circa born dated copyright spring summer autumn fall winter january february march"
     " april may june july august september october november december"
 )
-BEFORE_YEARS_OR_TIMES = _set("by from before after till through during")
+BEFORE_YEARS_OR_TIMES = _set("by before after till through during")
 OF_YEARS = _set("class end beginning start middle turn crash war election revolution constitution") | BEFORE_YEARS
 BEFORE_OTHERS = _set("at for only just")  # a time of day, or an amount
 AROUND_OTHERS = _set(  # near to it

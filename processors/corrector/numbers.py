@@ -106,7 +106,7 @@ def _single(phrases: Phrases, number: Number) -> Written | None:
     contents = phrases.contents(number)
     if number.is_ordinal:
         return _ordinal(phrases, number, contents)
-    if _is_plural(phrases, contents) or _is_elliptical(number) or not _is_one_number(phrases, number, contents):
+    if _is_plural(phrases, contents) or _is_elliptical(number, contents) or not _is_one_number(phrases, number, contents):
         return None
     if len(contents) == 1 and contents[0] in phrases.names.ambiguous:
         return None
@@ -132,11 +132,11 @@ def _is_plural(phrases: Phrases, contents: Sequence[str]) -> bool:
     return phrases.language == "en" and contents[-1].endswith("s")
 
 
-def _is_elliptical(number: Number) -> bool:
-    """`three million two` may be 3.2 million, `zero thirty` a time."""
+def _is_elliptical(number: Number, contents: Sequence[str]) -> bool:
+    """`three million two` may be 3.2 million, `zero thirty` a time; `zero six hundred` is one and is written so."""
     is_short = number.value >= MILLION and 0 < number.value % MILLION < 1000
     is_time = number.is_integer and number.digits[0] == "0" and not number.is_digit_by_digit
-    return is_short or (is_time and len(number.digits) != len("0600"))
+    return is_short or (is_time and contents[-1] != "hundred")
 
 
 def _is_one_number(phrases: Phrases, number: Number, contents: Sequence[str]) -> bool:

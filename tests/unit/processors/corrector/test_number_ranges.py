@@ -49,6 +49,9 @@ en | between one and two hundred
 en | twenty or thirty thousand
 en | twenty, or thirty thousand
 en | five or even six thousand
+en | two or maybe even three hundred
+en | five to 6,000
+en | five or 600
 en | five up to six thousand
 en | one point five to two thousand
 en | two, three hundred

@@ -56,7 +56,7 @@ one nine eight four | 1984
 March nineteen ninety nine | March 1999
 by nineteen ninety nine | by 1999
 the summer of nineteen sixty nine | the summer of 1969
-from nineteen eighty one to nineteen ninety nine | from 1981 to 1999
+in nineteen eighty one or nineteen eighty two | in 1981 or 1982
 in nineteen ninety nine a man came | in 1999 a man came
 zero six hundred hours | 0600 hours
 nine double beds | 9 double beds
@@ -133,6 +133,8 @@ nineteen ninety nine each
 price of nineteen ninety nine
 prices start from nineteen ninety nine
 from nineteen ninety nine a month
+from nineteen ninety nine to twenty nine ninety nine
+between nineteen ninety nine and twenty four ninety nine
 in nineteen ninety nine dollars
 by nineteen thirty
 aged nineteen twenty five
@@ -237,6 +239,7 @@ un livre neuf
 le premier
 entre vingt et un
 zéro trente
+zéro cent vingt
 neuf double zéro un
 """
 ITALIAN = """
