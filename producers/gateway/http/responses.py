@@ -18,6 +18,8 @@ def encoded(body: bytes, status: int = 200, headers: Mapping[str, str] | None = 
     return response
 
 
-def content_etag(body: bytes) -> str:
-    """The value of a strong ETag."""
-    return hashlib.sha256(body).hexdigest()[:32]
+def content_etag(body: bytes, name: str = "") -> str:
+    """The value of a strong ETag. `name`: that the content is saved under, where that may change."""
+    digest = hashlib.sha256(body)
+    digest.update(name.encode())
+    return digest.hexdigest()[:32]

@@ -5,7 +5,7 @@ import asyncio
 from aiohttp import web
 
 from producers.gateway.documents.jobs import TranscriptFile
-from producers.gateway.http.filenames import content_disposition, with_ending
+from producers.gateway.http.filenames import content_disposition, title_with_ending, with_ending
 from producers.gateway.http.problems import Problem
 from producers.gateway.http.responses import content_etag
 from producers.gateway.http.routes import Response, Route
@@ -68,10 +68,11 @@ class Downloads:
         names = await asyncio.to_thread(self._names.read, job)
         if ending in WITH_SPEAKERS:
             transcript = await asyncio.to_thread(with_speakers, transcript, names.speakers)
-        body, etag = await asyncio.to_thread(_written, form, transcript, self._documents.rules)
+        name = title_with_ending(names.filename, ending) if names.filename else with_ending(job.filename, ending)
+        body, etag = await asyncio.to_thread(_written, form, transcript, self._documents.rules, name)
         headers = {
             "Content-Type": f"{form.content_type}; charset=utf-8",
-            "Content-Disposition": content_disposition("inline", with_ending(names.filename or job.filename, ending)),
+            "Content-Disposition": content_disposition("inline", name),
             "Accept-Ranges": "bytes",
             "Cache-Control": "private, no-cache",
         }
@@ -80,7 +81,7 @@ class Downloads:
         return response
 
 
-def _written(form: Format, transcript: Transcript, rules: SubtitleRules) -> tuple[bytes, str]:
-    """The file, and what identifies its content."""
+def _written(form: Format, transcript: Transcript, rules: SubtitleRules, name: str) -> tuple[bytes, str]:
+    """The file, and what identifies its content and its name."""
     body = form.write(transcript, rules)
-    return body, content_etag(body)
+    return body, content_etag(body, name)

@@ -16,7 +16,7 @@ def with_speakers(transcript: Transcript, speakers: Sequence[Speaker]) -> Transc
 
 
 def _named(segments: Sequence[Segment], speakers: Sequence[Speaker]) -> Iterator[Segment]:
-    following, speaking = sorted(speakers, key=lambda speaker: -speaker.start), ""
+    following, speaking = sorted(speakers, key=lambda speaker: speaker.start)[::-1], ""
     for segment in segments:
         before = speaking
         while following and following[-1].start <= segment.start + ROUNDING_S:

@@ -34,6 +34,7 @@ export class Task {
     if (!task) return;
     this.search.clear();
     watch(task, status => this.show(status), this.watching.signal).catch(error => {
+      if (error.status === 404) forget(task);
       if (this.task === task) say($("pick"), error.message);
     });
   }
@@ -180,9 +181,8 @@ function trackName(track) {
 
 function downloads(status) {
   const menu = make("details", undefined, "menu"), list = make("ul");
-  const name = fileName(status).split("/").pop(), stem = name.replace(/(?<=[^.])\.[A-Za-z0-9]{1,5}$/, "");
-  for (const [format, label] of Object.entries(FORMATS)) list.append(download(label, `${ASYNC}/${status.task_id}/transcript.${format}`, `${stem}.${format}`));
-  list.append(link("The file itself", `api/jobs/${status.task_id}/audio`, name));
+  for (const [format, label] of Object.entries(FORMATS)) list.append(download(label, `${ASYNC}/${status.task_id}/transcript.${format}`));
+  list.append(link("The file itself", `api/jobs/${status.task_id}/audio`));
   menu.append(make("summary", "Download", "act"), list);
   menu.addEventListener("keydown", event => {
     if (event.key !== "Escape") return;
@@ -193,22 +193,28 @@ function downloads(status) {
   return menu;
 }
 
-function link(label, path, filename) {
+/** The response names the file. */
+function link(label, path) {
   const item = make("li"), made = make("a", label);
   made.href = new URL(path, BASE);
-  made.download = filename;
+  made.download = "";
   item.append(made);
   return item;
 }
 
 /** The content is fetched first: a page that was opened with an API key shows why, if it cannot be had. */
-function download(label, path, filename) {
-  const item = link(label, path, filename);
+function download(label, path) {
+  const item = link(label, path);
   item.firstChild.onclick = event => {
     event.preventDefault();
-    send(path).then(response => response.blob()).then(content => saveAs(content, filename)).catch(error => say($("about"), error.message));
+    send(path).then(async response => saveAs(await response.blob(), savedAs(response))).catch(error => say($("about"), error.message));
   };
   return item;
+}
+
+function savedAs(response) {
+  const header = response.headers.get("Content-Disposition"), whole = /filename\*=UTF-8''([^;]+)/.exec(header);
+  return whole ? decodeURIComponent(whole[1]) : /filename="([^"]*)"/.exec(header)[1];
 }
 
 function act(label, kind, run) {

@@ -73,6 +73,8 @@ def test_downloads_for_people_have_the_names(gateway: RunningGateway, talk: JobR
         {"filename": "a" * 256},
         {"speakers": [{"start": -1, "name": "a"}]},
         {"speakers": [{"start": 0}]},
+        {"speakers": [{"start": True, "name": "a"}]},
+        {"speakers": [{"start": "1", "name": "a"}]},
         {"speakers": [{"start": 0, "name": "a", "end": 1}]},
         {"speakers": [{"start": 0, "name": "a"}] * 2001},
     ],
@@ -107,3 +109,12 @@ def test_names_that_are_written_after_the_deletion_of_their_job_do_not_stay(
     monkeypatch.setattr(GivenNames, "write", written_late)
     assert is_problem(named(gateway, talk, filename="late"), 404)["reason"] == "unknown_task"
     assert list(gateway.store.list("work", f"names/{talk.work.work_id}/")) == []
+
+
+def test_a_download_that_was_renamed_is_another_one_to_a_client_that_has_it(gateway: RunningGateway, talk: JobRequested) -> None:
+    path = f"{API}/{talk.job.job_id}/transcript.json"
+    condition = {"If-None-Match": gateway.get(path).headers["ETag"]}
+    assert gateway.request("GET", path, headers=condition).status == 304
+    named(gateway, talk, filename="AC/DC 26.11")
+    renamed = gateway.request("GET", path, headers=condition)
+    assert (renamed.status, renamed.headers["Content-Disposition"]) == (200, 'inline; filename="AC-DC 26.11.json"')

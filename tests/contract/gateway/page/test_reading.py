@@ -127,7 +127,7 @@ def test_names_are_kept_and_are_in_what_is_copied_and_downloaded(gateway: Runnin
             page.get_by_label("Name", exact=True).fill(name)
             page.get_by_role("button", name="Save").click()
         page.get_by_role("button", name="Rename").click()
-        page.get_by_label("Name", exact=True).fill("Interview with Ana")
+        page.get_by_label("Name", exact=True).fill("Interview with Ana 26.11")
         page.get_by_role("button", name="Save").click()
 
         expect(page.get_by_role("heading", name="Interview with Ana")).to_be_visible()
@@ -140,10 +140,32 @@ def test_names_are_kept_and_are_in_what_is_copied_and_downloaded(gateway: Runnin
         assert page.evaluate("navigator.clipboard.readText()") == (
             "Ana: turn the lamp on and then turn it off again\n\nBo: the lamp is off"
         )
+        page.get_by_text("Download", exact=True).click()
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Text (.txt)").click()
+        assert download.value.suggested_filename == "Interview with Ana 26.11.txt"
+        page.keyboard.press("Escape")
         assert downloaded(page, "Text (.txt)") == "Ana: turn the lamp on\nand then turn it off again\nBo: the lamp is off\n"
         srt, vtt = downloaded(page, "Subtitles (.srt)"), downloaded(page, "Web subtitles (.vtt)")
         assert [line for line in srt.split("\n") if "lamp" in line] == ["Ana: turn the lamp on", "Bo: the lamp is off"]
         assert [line for line in vtt.split("\n") if "lamp" in line] == ["Ana: turn the lamp on", "Bo: the lamp is off"]
+
+
+def test_the_names_of_a_job_that_was_deleted_elsewhere_do_not_stay_in_the_browser(
+    gateway: RunningGateway, browser: Browser
+) -> None:
+    task_id = finished(gateway, "interview.wav")
+    with visiting(browser, address(gateway, task_id), expected=["404 (Not Found)"]) as page:
+        page.get_by_role("button", name="Rename").click()
+        page.get_by_label("Name", exact=True).fill("Ana")
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("heading", name="Ana")).to_be_visible()
+        kept = f"localStorage.getItem('murmur-names {task_id}')"
+        assert "Ana" in page.evaluate(kept)
+        assert gateway.request("DELETE", f"/api/jobs/{task_id}").status == 200
+        page.reload()
+        expect(page.get_by_text("There is no task")).to_be_visible()
+        assert page.evaluate(kept) is None
 
 
 def test_a_file_in_which_nobody_speaks_is_said_to_be_one(gateway: RunningGateway, browser: Browser) -> None:
