@@ -18,6 +18,7 @@ CONTEXT_WORDS = 8  # of what is before and after
 SMALL_MAX = 3  # single numbers up to this stay words
 ORDINAL_MIN = 13  # ordinals below stay words: they are fractions, weekdays, intervals, rooms, too
 MILLION = 1_000_000
+MULTIPLIED_MIN = 10**15  # from here on a scale multiplies another: `one million five billion`
 DECIMAL = regex.compile(r"\d+[.,]\d+")
 
 
@@ -159,9 +160,12 @@ def _beginning_with_scale(phrases: Phrases, number: Number, contents: Sequence[s
 
 
 def _ending_with_scale(phrases: Phrases, number: Number, contents: Sequence[str]) -> Written | None:
-    """`3 million`, `3,5 millions`, `3,5`: the scale stays a word. `one million` stays as a whole."""
+    """`3 million`, `3,5 millions`, `3,5`: the scale stays a word. `one million` stays as a whole.
+    Of two scales neither stays a word."""
     has_scale = contents[-1] in phrases.names.scales
     last = number.last - has_scale
+    if number.is_integer and not phrases.names.large_scales.isdisjoint(contents[:-1]):
+        return Written(number.first, number.last, number.digits) if number.value < MULTIPLIED_MIN else None
     head = phrases.numbers(number.first, last)
     if [(each.first, each.last) for each in head] != [(number.first, last)]:
         return None

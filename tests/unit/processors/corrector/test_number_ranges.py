@@ -6,6 +6,8 @@ from processors.corrector.number_words import LANGUAGES
 from processors.corrector.numbers import digits
 
 DIGITS = """
+de | zwei Milliarden fünf Millionen | 2005000000
+fr | deux milliards cinq millions | 2005000000
 de | fünf oder sechs Millionen | 5 oder 6 Millionen
 de | fünf Hunde und dreihundert Katzen | 5 Hunde und 300 Katzen
 de | zwei Millionen fünftausend | 2005000
@@ -20,6 +22,7 @@ en | twelve people and three hundred dogs | 12 people and 300 dogs
 en | it was five. Six hundred came | it was 5. 600 came
 en | three million two hundred thousand | 3200000
 en | two thousand five | 2005
+en | two billion five million | 2005000000
 es | dos o tres millones | 2 o 3 millones
 es | cinco perros y trescientos gatos | 5 perros y 300 gatos
 es | dos millones quinientos mil | 2500000
@@ -65,6 +68,7 @@ en | three million, two hundred thousand
 en | three thousand, two hundred
 en | twenty and five thousand
 en | three million two
+en | one million five billion
 en | three million and two
 en | three million two hundred
 en | a million two
