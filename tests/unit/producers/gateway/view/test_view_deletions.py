@@ -9,6 +9,7 @@ import pytest
 
 from producers.gateway.view.view import View
 from runtime.kafka.messages import Partition, Received
+from runtime.objects.keys import upload_key
 from schemas.jobs import CancelRequested, JobChanged
 from schemas.record import ObjectRef
 from schemas.topics import JOBS
@@ -113,3 +114,16 @@ def test_notes_are_purged_by_age_with_requests_whose_jobs_were_forgotten_before(
     assert {row[0] for row in rows(view)} == {str(deleted), str(waiting), str(running)}
     view.purge(datetime.now(UTC) + timedelta(days=1))
     assert {row[0] for row in rows(view)} == {str(running)}
+
+
+def test_an_upload_is_found_in_its_first_job_also_where_the_request_of_that_is_not_known(view: View) -> None:
+    first, other, gone = uuid4(), uuid4(), uuid4()
+    apply(view, changed(first, "SUCCESS"), changed(gone, "SUCCESS"))
+    apply(view, CancelRequested(job_id=gone, work_id=WORK_ID, requested_at=datetime.now(UTC), delete=True))
+
+    def has_audio(job_id: UUID, but: UUID) -> bool:
+        return view.jobs.has_audio(ObjectRef(bucket="work", key=upload_key(job_id)), but)
+
+    assert has_audio(first, other)
+    assert not has_audio(first, first)
+    assert not has_audio(gone, other)
