@@ -50,25 +50,6 @@ def test_jobs_that_are_deleted_at_once_leave_no_upload_and_no_transcript(gateway
             gateway.store.head(gateway.settings.work_bucket, transcript_key(request.work.work_id))
 
 
-def test_submissions_and_deletions_at_once_leave_every_job_its_audio_and_nothing_else(gateway: RunningGateway) -> None:
-    data = uuid4().bytes
-
-    def submit_and_delete(number: int) -> JobRequested:
-        request = submitted(gateway, data, words="true" if number % 2 else "false")
-        publish_state(gateway, request, "REVOKED")
-        if number % 3:
-            deleted(gateway, request)
-        return request
-
-    with ThreadPoolExecutor(8) as threads:
-        requests = list(threads.map(submit_and_delete, range(24)))
-    kept = requests[::3]
-    assert set(uploads_of(gateway, data)) == {request.work.audio.key for request in kept}
-    for request in kept:
-        deleted(gateway, request)
-    assert uploads_of(gateway, data) == []
-
-
 def test_the_audio_of_a_job_that_was_retried_is_deleted_with_the_last_of_the_two(gateway: RunningGateway) -> None:
     data = uuid4().bytes
     first = submitted(gateway, data)
