@@ -29,9 +29,7 @@ COMMIT_SECONDS = Histogram(
 )
 RETRIES = Counter("murmur_retries", "records offered again later, because the store or the broker was unavailable", ("stage",))
 DEAD_LETTERS = Counter("murmur_dead_letters", "records that became dead letters", ("stage", "reason"))
-DEAD_LETTERS_WAITING = Gauge(
-    "murmur_dead_letters_waiting", "dead letters that were neither replayed nor dropped, as a gateway knows"
-)
+DEAD_LETTERS_WAITING = Gauge("murmur_dead_letters_waiting", "dead letters that were neither replayed nor dropped")
 STAGE_RESTARTS = Counter("murmur_stage_restarts", "`murmur dev`: restarts of a stage that failed", ("stage",))
 
 # Files on their way in

@@ -142,7 +142,7 @@ def promises_s(settings: Settings) -> int:
 
 def lifecycle_rules(settings: Settings) -> dict[str, list[Rule]]:
     """What an S3 store may remove, too, by bucket. It counts whole days, one at least: no less than the retention stage. What is
-    kept for ever has no rule."""
+    kept without a limit has no rule."""
     found: dict[str, list[Rule]] = {name: [] for name in (settings.uploads_bucket, settings.work_bucket, settings.results_bucket)}
     ages_s = {prefix: kind.age_s(settings) for kind in KINDS if kind.is_by_age_alone for prefix in kind.prefixes}
     for prefix, age_s in {**ages_s, keys.PROMISES: promises_s(settings)}.items():

@@ -58,7 +58,7 @@ class Host:
 
 @dataclass(slots=True)
 class Recipient:
-    """`is_proven`: its last attempt was delivered. `paused_until_s`: until when it wants nothing. `pauses_asked`: how often in a
+    """`is_proven`: its last attempt was delivered. `paused_until_s`: until when nothing is sent to it. `pauses_asked`: how often in a
     row it has wanted that."""
 
     pauses: Pauses = USUAL

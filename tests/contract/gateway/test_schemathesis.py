@@ -59,7 +59,7 @@ BEYOND = {*BEYOND_A_SCHEMA, *(route.path for route in routes() if route.submits)
 
 
 def excluded(case: Case[Any]) -> list[CheckFunction]:
-    """Server errors have a list of their own. A header that cannot be parsed is ignored, as HTTP wants it."""
+    """Server errors have a list of their own. A header that cannot be parsed is ignored, as RFC 9110 says."""
     checks: list[CheckFunction] = [not_a_server_error]
     assert case.meta is not None
     if case.path in BEYOND:

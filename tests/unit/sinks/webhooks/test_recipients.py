@@ -1,4 +1,4 @@
-"""What is known of a receiver: its circuit and that of its host, and the pause that it wants."""
+"""What is known of a receiver: its circuit and that of its host, and the pause that it has asked for."""
 
 import pytest
 
