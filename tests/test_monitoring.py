@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from scripts import dashboard, metrics_page
-from tests.monitored import MONITORING, expressions, names, rules
+from tests.monitored import MONITORING, UNMOVED, expressions, names, rules
 from tests.test_deployment import compose_stages, services, settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -99,3 +99,8 @@ def test_compose_mounts_what_prometheus_and_grafana_load() -> None:
     (source,) = yaml.safe_load((MONITORING / "grafana/provisioning/datasources/prometheus.yml").read_text())["datasources"]
     assert source["url"] == "http://prometheus:9090"
     assert source["isDefault"]
+
+
+def test_a_metric_that_the_whole_system_does_not_move_is_in_the_test_that_is_named_for_it() -> None:
+    for name, test in UNMOVED.items():
+        assert f'"{name.removesuffix("_bucket")}' in (ROOT / test).read_text(), name

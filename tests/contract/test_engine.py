@@ -26,6 +26,7 @@ from schemas.options import DecodingOptions
 from schemas.segment import Segment
 from tests.clips import AUDIO, CLIPS, Clip, word_errors, words
 from tests.contract.reading import RATE, chunks, read, waveform
+from tests.samples import sample
 from tests.waiting import DEADLINE_S
 
 STALE = "parallel_for failed: cudaErrorInvalidDevice: invalid device ordinal"
@@ -284,9 +285,11 @@ def cramped(engine: WhisperEngine, holds: int) -> Cramped:
 
 
 def test_a_batch_that_does_not_fit_is_halved_until_it_does(engine: WhisperEngine) -> None:
+    before = sample("murmur_gpu_faults_total", fault="out_of_memory")
     small, together = cramped(engine, holds=2), batch(DecodingOptions())[:5]
     assert all(map(agree, small.transcribe(together), engine.transcribe(together)))
     assert small.batch_size == 2
+    assert sample("murmur_gpu_faults_total", fault="out_of_memory") == before + 2, "five do not fit, nor three"
 
 
 def test_a_window_that_does_not_fit_alone_is_an_error_of_the_device(engine: WhisperEngine) -> None:

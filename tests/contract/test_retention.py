@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
+import pytest
+
 from runtime.kafka.client import Kafka
 from runtime.models import catalogue
 from runtime.objects import keys
@@ -18,6 +20,7 @@ from schemas.options import ModelRef
 from schemas.topics import CACHE_CHANGELOG, JOBS, REQUESTS
 from sinks.retention.stage import Retention, sweep_once
 from tests.contract.brokers import write
+from tests.samples import sample
 
 MODEL = ModelRef(name="demo", revision="1")
 
@@ -55,8 +58,12 @@ def test_each_round_knows_what_was_written_since_the_last(kafka: Kafka, tmp_path
         old = changed.model_copy(update={"changed_at": now - timedelta(days=31 if changed is jobs[0] else 2)})
         write(kafka, JOBS, [(str(changed.job.job_id).encode(), codec.encode(old))])
     write(kafka, CACHE_CHANGELOG, [(b"b" * 64, b"{}")])
+    removed = sample("murmur_stored_removed_total", kind="uploads")
     retention._publish(retention.round(pause_s=0.0))
 
+    assert sample("murmur_stored_removed_total", kind="uploads") == removed + 2
+    assert sample("murmur_stored_bytes", kind="transcripts") == len(b"{}")
+    assert sample("murmur_stored_oldest_timestamp_seconds", kind="transcripts") == pytest.approx(long_ago_s, abs=1.0)
     assert stored() == {keys.transcript_key("b" * 64)}
     published = json.loads(store.get(settings.work_bucket, keys.STORED_FIGURES))["kinds"]
     assert published["transcripts"]["files"] == 1

@@ -12,33 +12,13 @@ from runtime.kafka.writer import Writer
 from schemas.topics import UPLOADS
 from tests.clips import BY_NAME
 from tests.contract.webhooks.receiver import Receiver
-from tests.monitored import expressions, names
+from tests.monitored import UNMOVED, expressions, names
 from tests.pipeline.client import ENDED, Client
 from tests.scraped import Scrape
 from tests.waiting import wait_until
 
 FLUSH_S = 30.0
 STANDING = {"murmur_replicas", "murmur_model_memory_bytes"}  # as large as they are from the start on
-UNMOVED = {  # and why not here; the reconciler's repairs, a label of a metric that moves, are in tests/contract/test_inbox.py
-    "murmur_gpu_memory_used_ratio": "needs a GPU; tests/contract/test_gpu.py",
-    "murmur_gpu_faults_total": "needs a GPU; as above",
-    "murmur_model_load_failures_total": "needs a model that is broken; tests/pipeline/test_models.py",
-    "murmur_retries_total": "needs an outage of store or broker; tests/contract/test_loop_metrics.py",
-    "murmur_webhooks_postponed_total": "needs a receiver that asks for a pause; tests/contract/webhooks",
-    "murmur_webhook_endpoints_disabled_total": "needs a registered endpoint; tests/contract/webhooks",
-    **dict.fromkeys(
-        ("murmur_corrections_total", "murmur_correction_seconds_bucket", "murmur_corrector_requests_total"),
-        "need the corrector, which is off by default; tests/pipeline/test_correction.py",
-    ),
-    "murmur_correction_rules_broken": "needs a broken rules file; tests/unit/processors/corrector/test_rules_file.py",
-    **dict.fromkeys(
-        ("murmur_stored_bytes", "murmur_stored_removed_total", "murmur_stored_oldest_timestamp_seconds"),
-        "need a sweep, a minute after the start; tests/contract/test_retention.py",
-    ),
-    "murmur_fallbacks_total": "needs text of low confidence; tests/contract/test_engine.py",
-    "murmur_windows_refitted_total": "needs original weights, whose windows are fitted; tests/speech",
-    "murmur_segments_removed_total": "needs text that nobody spoke; tests/speech",
-}
 
 
 def test_every_metric_of_the_dashboard_and_of_the_alerts_moves(system: Dev, client: Client, inbox: Path) -> None:

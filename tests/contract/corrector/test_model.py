@@ -27,6 +27,7 @@ from schemas.transcript import Transcript
 from schemas.work import AudioInfo, CorrectionRequested
 from tests import chat_server
 from tests.chat_server import KEY, RunningChatServer, good
+from tests.samples import sample
 
 TEXTS = ("hello kafka", "how are you", "", "fine thank you")
 WORK_ID, OTHER_ID = "a" * 64, "b" * 64
@@ -285,12 +286,23 @@ def rules(tmp_path: Path) -> Path:
     return file
 
 
+def counted() -> list[float]:
+    """Corrected transcripts, those of which the time was measured, and answers that were used."""
+    return [
+        sample("murmur_corrections_total", outcome="corrected"),
+        sample("murmur_correction_seconds_count"),
+        sample("murmur_corrector_requests_total", outcome="ok"),
+    ]
+
+
 def test_rules_and_then_the_model_make_one_text_beside_the_raw_one(
     store: DirectoryStore, chat: RunningChatServer, rules: Path
 ) -> None:
+    before = counted()
     made = Corrections(store, rules, corrector(store, settings(chat, "good")))
     found = made.correct()
     assert found is not None
+    assert counted() == [count + 1 for count in before]
     assert [(segment.text, segment.raw_text) for segment in found.segments] == [
         ("We use!", "we use"),
         ("21!", "twenty one"),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from processors.transcriber.decoding import Decoded, with_fallback
 from schemas.options import TEMPERATURES, DecodingOptions
+from tests.samples import sample
 
 
 def decoded(avg_logprob: float = -0.2, compression_ratio: float = 1.2, no_speech_prob: float = 0.0) -> Decoded:
@@ -30,10 +31,12 @@ def test_good_text_is_decoded_once() -> None:
 
 
 def test_only_the_window_that_reads_badly_is_tried_again() -> None:
+    before = sample("murmur_fallbacks_total")
     loop, better = decoded(compression_ratio=9), decoded(-0.4)
     script = Script([decoded()], [loop, decoded(-1.5), better])
     assert with_fallback([DecodingOptions()] * 2, script, TEMPERATURES) == [decoded(), better]
     assert script.calls == [([0, 1], 0.0), ([1], 0.2), ([1], 0.4)]
+    assert sample("murmur_fallbacks_total") == before + 2
 
 
 def test_the_temperatures_are_those_of_the_job_in_its_order() -> None:

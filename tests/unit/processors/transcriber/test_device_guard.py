@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from prometheus_client import REGISTRY
 from structlog.typing import EventDict
 
 from processors.transcriber.device_faults import typed
@@ -14,12 +13,15 @@ from processors.transcriber.eviction import CacheLimits
 from processors.transcriber.memory_policy import CALM_READINGS, Reading
 from runtime.errors import DeviceLost
 from schemas.options import ModelRef
+from tests.samples import sample
 from tests.unit.processors.transcriber.bench import StandIn, System
 
 A, B = MODELS = [ModelRef(name=name, revision="1") for name in "ab"]
 OUT_OF_MEMORY = "CUDA failed with error out of memory"
 ILLEGAL_ACCESS = "CUDA failed with error an illegal memory access was encountered"
 MODEL_BYTES = 30
+
+THRESHOLD = 0.9
 
 
 class Gpu:
@@ -57,7 +59,7 @@ class Guarded:
     def __init__(self, folder: Path) -> None:
         self.gpu = Gpu()
         self.system = System(folder, StandIn(), MODELS, self.gpu.load, CacheLimits(2))
-        self.system.residents.guard = DeviceGuard(0.9, 4, self.gpu.read, lambda: self.system.now_s)
+        self.system.residents.guard = DeviceGuard(THRESHOLD, 4, self.gpu.read, lambda: self.system.now_s)
 
     def transcribed(self, model: ModelRef = A) -> None:
         """One chunk more."""
@@ -78,7 +80,7 @@ def guarded(tmp_path: Path) -> Iterator[Guarded]:
 
 
 def steps(step: str) -> float:
-    return REGISTRY.get_sample_value("murmur_gpu_memory_steps_total", {"step": step}) or 0.0
+    return sample("murmur_gpu_memory_steps_total", step=step)
 
 
 def test_a_window_for_which_the_gpu_has_no_memory_is_transcribed_on_the_cpu(guarded: Guarded, logged: list[EventDict]) -> None:
@@ -138,6 +140,7 @@ def test_above_the_threshold_batches_shrink_then_idle_models_go_then_the_cpu_tak
     for _ in range(2):
         guarded.readings(1)
         sizes.append([engine.batch_size for engine in guarded.gpu.engines])
+    assert sample("murmur_gpu_memory_used_ratio") > THRESHOLD
     assert sizes == [[2, 2], [1, 1]]
     guarded.system.turn(held := guarded.system.chunk(model=A))
     guarded.readings(1)

@@ -16,6 +16,7 @@ from sinks.webhooks.courier import Attempted, Postponed
 from sinks.webhooks.endpoints import Endpoints
 from sinks.webhooks.results import Results
 from sinks.webhooks.schedule import Schedule
+from tests.samples import sample
 from tests.unit.sinks.webhooks.scene import NOW, URL, after, delivery, registered
 
 DAY_S = 86_400.0
@@ -122,9 +123,11 @@ def test_an_attempt_has_one_line_in_the_log_without_the_urls_secret(scene: Scene
 
 
 def test_what_is_postponed_keeps_its_number_and_has_no_row(scene: Scene) -> None:
+    before = sample("murmur_webhooks_postponed_total")
     (output,) = scene.results.postponed(delivery(attempt=2), Postponed(1.0), NOW)
     assert isinstance(output.value, WebhookDelivery)
     assert (output.topic, output.value.attempt, output.value.due_at) == (WEBHOOK_RETRIES[0], 2, after(5))
+    assert sample("murmur_webhooks_postponed_total") == before + 1
 
 
 def test_the_next_attempt_is_not_made_before_the_receiver_is_to_be_tried_again(scene: Scene) -> None:
@@ -194,8 +197,10 @@ def test_a_state_of_an_earlier_release_that_says_less_has_its_time(scene: Scene)
 
 
 def test_410_disables_at_once(scene: Scene) -> None:
+    before = sample("murmur_webhook_endpoints_disabled_total", reason="gone")
     (state,) = scene.states(Answer("gone", "status 410", 410))
     assert (state.disabled_at, state.reason) == (NOW, "gone")
+    assert sample("murmur_webhook_endpoints_disabled_total", reason="gone") == before + 1
 
 
 def test_an_endpoint_that_was_enabled_again_has_all_its_time_again(scene: Scene) -> None:
