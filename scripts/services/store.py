@@ -12,7 +12,7 @@ from pathlib import Path
 
 from confluent_kafka import Consumer, TopicPartition
 
-from runtime.objects import buckets
+from runtime.objects import StoreUnavailable, buckets
 from runtime.objects.s3 import S3Store
 from runtime.settings import Settings
 from schemas.topics import UPLOADS
@@ -124,10 +124,8 @@ class Store:
 
         The first events after a start can be lost: a store may answer before it is connected to Kafka.
         """
-        settings = self.settings()
-        buckets.apply(settings)
-        buckets.apply(settings.model_copy(update={"uploads_bucket": PROBES}))
-        store = S3Store(settings)
+        self.process.wait_until(self._has_buckets, "its buckets")
+        store = S3Store(self.settings())
         listener = _Listener(self._kafka, self._place.topic)
         until = time.monotonic() + LIMIT_S
         try:
@@ -142,6 +140,16 @@ class Store:
         finally:
             listener.close()
         raise self.process.failed(f"announced none of its uploads on {self._place.topic} within {LIMIT_S:.0f} s")
+
+    def _has_buckets(self) -> bool:
+        """Makes them. Raises ServiceError while the store is not ready for that, though it answers already."""
+        settings = self.settings()
+        try:
+            buckets.apply(settings)
+            buckets.apply(settings.model_copy(update={"uploads_bucket": PROBES}))
+        except StoreUnavailable as error:
+            raise ServiceError(f"{self.flavour.name}: {error}") from error
+        return True
 
 
 class _Listener:

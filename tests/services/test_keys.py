@@ -158,8 +158,10 @@ def test_a_form_upload_is_a_job_also_where_its_event_names_no_object(system: Ins
     assert answer.status in (200, 204), answer.body
     system.transcript(key)
     assert ends(system, key) == ["SUCCESS"]
-    (post,) = [m.value for m in system.reader(UPLOADS).all() if "ObjectCreated:Post" in json.dumps(m.value)]
-    assert (post["Records"][0]["s3"]["object"]["key"] == "") == (system.name == "versitygw")
+    posts = [m.value for m in system.reader(UPLOADS).all() if "ObjectCreated:Post" in json.dumps(m.value)]
+    assert posts, "a store may announce it more than once"
+    for post in posts:
+        assert (post["Records"][0]["s3"]["object"]["key"] == "") == (system.name == "versitygw")
 
 
 def test_tags_and_removals_make_no_job(system: Installation) -> None:
