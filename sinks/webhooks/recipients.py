@@ -58,8 +58,8 @@ class Host:
 
 @dataclass(slots=True)
 class Recipient:
-    """`is_proven`: its last attempt was delivered. `paused_until_s`: until when nothing is sent to it. `pauses_asked`: how often in a
-    row it has wanted that."""
+    """`is_proven`: its last attempt was delivered. `paused_until_s`: until when nothing is sent to it. `pauses_asked`: how
+    often in a row it has asked for that."""
 
     pauses: Pauses = USUAL
     places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PROVEN.places))
