@@ -7,6 +7,8 @@ two polls of a job's status.
 import random
 from collections.abc import Callable
 
+_UNIFORM = random.SystemRandom().uniform  # not the module's: that state belongs to whoever seeds it, as property tests do
+
 
 class Backoff:
     """`first_s`, then `factor` times as long each time, up to `longest_s`.
@@ -22,7 +24,7 @@ class Backoff:
         *,
         factor: float = 2.0,
         jitter: float = 0.0,
-        uniform: Callable[[float, float], float] = random.uniform,
+        uniform: Callable[[float, float], float] = _UNIFORM,
     ) -> None:
         self._first_s = first_s
         self._longest_s = longest_s

@@ -15,6 +15,7 @@ from schemas.webhooks import WebhookDelivery
 from sinks.webhooks.circuit import OPEN_S, Pauses
 
 JITTER = 0.1  # of a delay, longer or shorter: receivers that came back are not met by all senders at once
+_UNIFORM = random.SystemRandom().uniform  # not the module's: that state belongs to whoever seeds it, as property tests do
 ONLY_DELAY_S = 5.0  # of what is postponed where no attempt has a delay
 QUICK_POSTPONEMENTS = 10  # in a row, after the shortest delay; further ones wait for the next longer one
 
@@ -31,7 +32,7 @@ class Due:
 class Schedule:
     """`delays_s`: before each attempt, the shortest first, from the event or the attempt before."""
 
-    def __init__(self, delays_s: Sequence[float], uniform: Callable[[float, float], float] = random.uniform) -> None:
+    def __init__(self, delays_s: Sequence[float], uniform: Callable[[float, float], float] = _UNIFORM) -> None:
         self._delays_s = tuple(delays_s)
         self._uniform = uniform
 
