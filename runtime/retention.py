@@ -15,7 +15,8 @@ from runtime.settings import Settings
 
 KindName = Literal["chunks", "uploads", "contents", "transcripts", "corrections", "dead_letters", "temporary"]
 REUSE_MAX_S = 3600.0
-MARGIN_S = 600.0  # nothing younger is removed, but temporary files: what names it may not have been written yet
+MARGIN_S = 600.0  # nothing younger is removed: what names it may not have been written yet
+UPLOAD_PAUSE_S = 3600.0  # between two parts of an upload, each of some MiB, over a slow line
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,8 @@ class Kind:
     what: str
     since: str
     age: str
+    size: str
     prefixes: tuple[str, ...] = ()
-    size: str | None = None
     failed_age: str | None = None
     is_by_age_alone: bool = False
     keeps_none_at_0: bool = False
@@ -46,16 +47,16 @@ KINDS: tuple[Kind, ...] = (
         "decoded audio, cut into chunks",
         "its last use by a slicer; never while an unfinished job may need it",
         "retention_chunks_s",
-        (keys.CHUNKS,),
         "retention_chunks_bytes",
+        (keys.CHUNKS,),
     ),
     Kind(
         "uploads",
         "files uploaded over HTTP, and direct uploads",
         "the end of its last job",
         "retention_uploads_s",
-        (keys.UPLOADS,),
         "retention_uploads_bytes",
+        (keys.UPLOADS,),
         "retention_failed_uploads_s",
     ),
     Kind(
@@ -63,6 +64,7 @@ KINDS: tuple[Kind, ...] = (
         "which upload has which content",
         "when it was written",
         "retention_uploads_s",
+        "retention_contents_bytes",
         (keys.CONTENTS,),
         is_by_age_alone=True,
     ),
@@ -71,16 +73,16 @@ KINDS: tuple[Kind, ...] = (
         "the transcript of each work, its corrected texts, and the names that readers gave",
         "its last use: written, the end of a job with it, or an answer from the cache",
         "retention_transcripts_s",
-        (keys.TRANSCRIPTS, keys.CORRECTED, keys.NAMES),
         "retention_transcripts_bytes",
+        (keys.TRANSCRIPTS, keys.CORRECTED, keys.NAMES),
     ),
     Kind(
         "corrections",
         "answers of the corrector's model",
         "when it was written; a setting of 0 keeps none",
         "correction_cache_s",
-        (keys.CORRECTION_CACHE,),
         "retention_corrections_bytes",
+        (keys.CORRECTION_CACHE,),
         is_by_age_alone=True,
         keeps_none_at_0=True,
     ),
@@ -89,14 +91,16 @@ KINDS: tuple[Kind, ...] = (
         "values that are too large for a dead letter",
         "when it was written",
         "retention_dead_letters_s",
+        "retention_dead_letters_bytes",
         (keys.DEAD_LETTERS,),
         is_by_age_alone=True,
     ),
     Kind(
         "temporary",
         "half-written files of writers that have died, unfinished multipart uploads",
-        "when it was begun",
+        "when it was written last",
         "retention_temporary_s",
+        "retention_temporary_bytes",
     ),
 )
 
@@ -112,12 +116,12 @@ class Limits:
 
     @classmethod
     def of(cls, kind: Kind, settings: Settings) -> "Limits":
-        def limit(name: str | None) -> int | None:
-            return (getattr(settings, name) or None) if name is not None else None
+        def limit(name: str) -> int | None:
+            return getattr(settings, name) or None
 
         age_s = kind.age_s(settings)
         failed_s = limit(kind.failed_age) if kind.failed_age is not None else age_s
-        least_s = 0.0 if kind.name == "temporary" else MARGIN_S
+        least_s = UPLOAD_PAUSE_S if kind.name == "temporary" else MARGIN_S
         if kind.name == "uploads":
             least_s += upload_reuse_s(settings)
         return cls(age_s, failed_s, limit(kind.size), least_s)

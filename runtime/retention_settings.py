@@ -25,6 +25,12 @@ class RetentionSettings(BaseModel):
         7 * DAY_S, ge=0, description="the same if a job of it has failed, which can be retried; 0: no limit"
     )
     retention_uploads_bytes: int = Field(0, ge=0, description="most bytes of uploads, except of unfinished jobs; 0: no limit")
+    retention_contents_bytes: int = Field(
+        0,
+        ge=0,
+        description="most bytes of the notes which upload has which content, as old as uploads at most: the oldest go first; 0: "
+        "no limit",
+    )
     retention_transcripts_s: int = Field(
         30 * DAY_S, ge=0, description="how long a transcript is kept in the work bucket after its last use; 0: no limit"
     )
@@ -40,8 +46,22 @@ class RetentionSettings(BaseModel):
     retention_dead_letters_s: int = Field(
         30 * DAY_S, ge=0, description="how long values are kept that are too large for a dead letter; 0: no limit"
     )
+    retention_dead_letters_bytes: int = Field(
+        0,
+        ge=0,
+        description="most bytes of these values: the oldest go first, and their letters, if they still wait, cannot be replayed "
+        "any more; 0: no limit",
+    )
     retention_temporary_s: int = Field(
-        DAY_S, ge=0, description="how long half-written files and multipart uploads are kept; 0: no limit"
+        DAY_S,
+        ge=0,
+        description="how long half-written files and multipart uploads are kept after their last write; not less than an hour; "
+        "0: no limit",
+    )
+    retention_temporary_bytes: int = Field(
+        0,
+        ge=0,
+        description="most bytes of them: the oldest go first, but none that was written in the last hour; 0: no limit",
     )
     retention_jobs_s: int = Field(
         30 * DAY_S,

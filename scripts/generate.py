@@ -198,10 +198,8 @@ def _retention_row(kind: Kind) -> str:
     ages = [name for name in (kind.age, kind.failed_age) if name is not None]
     settings = "<br>".join(f"`MURMUR_{name.upper()}`" for name in ages)
     defaults = "<br>".join(_duration(Settings.model_fields[name].default) for name in ages)
-    size = (
-        (f"`MURMUR_{kind.size.upper()}`", _size(Settings.model_fields[kind.size].default)) if kind.size is not None else ("", "")
-    )
-    return f"| `{kind.name}` | {kind.what} | {kind.since} | {settings} | {defaults} | {' | '.join(size)} |"
+    size = f"`MURMUR_{kind.size.upper()}` | {_size(Settings.model_fields[kind.size].default)}"
+    return f"| `{kind.name}` | {kind.what} | {kind.since} | {settings} | {defaults} | {size} |"
 
 
 def _duration(seconds: int) -> str:

@@ -81,8 +81,8 @@ class DirectoryStore:
             for path in (os.path.join(place, name) for name in names if half_written.is_one(name)):
                 with contextlib.suppress(OSError):
                     found = os.stat(path)
-                    begun_at = datetime.fromtimestamp(found.st_mtime, UTC)
-                    yield Unfinished(bucket, os.path.relpath(path, root), path, begun_at, found.st_size)
+                    written_at = datetime.fromtimestamp(found.st_mtime, UTC)
+                    yield Unfinished(bucket, os.path.relpath(path, root), path, written_at, found.st_size)
 
     def remove_unfinished(self, which: Unfinished) -> bool:
         with _writing(which.bucket, which.key):

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from runtime.errors import MurmurError, UsageError
 from runtime.logs import get_logger
-from runtime.objects.s3_errors import absent_is_fine, has_detail, is_denied, is_gone, may_be_its_folder, translated
+from runtime.objects import s3_leftovers
+from runtime.objects.s3_errors import absent_is_fine, has_detail, may_be_its_folder, translated
 from runtime.objects.s3_ranges import ObjectRanges, last_modified
 from runtime.objects.store import FormUpload, ObjectInfo, StoreUnavailable, Unfinished, checked_key
 from runtime.settings import Settings
@@ -143,35 +144,10 @@ class S3Store:
             self.client.delete_object(Bucket=bucket, Key=checked_key(key))
 
     def unfinished(self, bucket: str) -> Iterator[Unfinished]:
-        """None of a store that does not list multipart uploads, at all or to this access key."""
-        from botocore.exceptions import ClientError
-
-        pages = iter(self.client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket))
-        while True:
-            try:
-                with translated(bucket):
-                    page = next(pages, None)
-            except ClientError:
-                return
-            except StoreUnavailable as error:
-                if not is_denied(error):
-                    raise
-                log.warning("uploads.unlisted", bucket=bucket, error=error)
-                return
-            if page is None:
-                return
-            for each in page.get("Uploads", []):
-                yield Unfinished(bucket, each["Key"], each["UploadId"], each["Initiated"])
+        return s3_leftovers.unfinished(self.client, bucket)
 
     def remove_unfinished(self, which: Unfinished) -> bool:
-        try:
-            with absent_is_fine(), translated(which.bucket, which.key):
-                self.client.abort_multipart_upload(Bucket=which.bucket, Key=which.key, UploadId=which.handle)
-                return True
-        except StoreUnavailable as error:
-            if not (is_denied(error) or is_gone(error)):
-                raise
-        return False
+        return s3_leftovers.remove_unfinished(self.client, which)
 
     def form_upload(self, bucket: str, key: str, max_bytes: int, valid_s: int) -> FormUpload:
         conditions = [["content-length-range", 1, max_bytes]]

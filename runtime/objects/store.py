@@ -114,12 +114,13 @@ class FormUpload:
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """What a writer has begun and not completed. `handle`: the store's own. `size_bytes`: 0 where the store does not say."""
+    """What a writer has begun and not completed. `handle`: the store's own. `written_at`: of its last part; where the store does
+    not say that, when it was begun, and `size_bytes` is 0."""
 
     bucket: str
     key: str
     handle: str
-    begun_at: datetime
+    written_at: datetime
     size_bytes: int = 0
 
 

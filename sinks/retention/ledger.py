@@ -1,25 +1,24 @@
 """Which jobs, works and cached answers name what is in the store: a SQLite file, filled from the topics anew by each process.
 
-Fed by `requests`, `jobs` and the changelog of the cache; read by the sweeper. It also has the listing of the sweep in progress:
-both are joined without holding them in memory. Nothing is flushed: a crash leaves a file that is not used again.
+Fed by `requests`, `jobs` and the changelog of the cache; read by the sweeper. The file also has the listing of the sweep in
+progress (`listing.py`). Nothing is flushed: a crash leaves a file that is not used again.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
-from runtime import free_pages, memory
+from runtime import free_pages
 from runtime.kafka.messages import Received
 from runtime.objects import keys
-from runtime.retention import KindName
 from schemas.jobs import Job, JobChanged, JobRequested
 from schemas.record import ObjectRef
 from schemas.topics import CACHE_CHANGELOG, JOBS
+from sinks.retention.listing import TABLE as LISTED
+from sinks.retention.listing import Listing
 
 TABLES = """
-DROP TABLE IF EXISTS jobs; DROP TABLE IF EXISTS cached; DROP TABLE IF EXISTS released; DROP TABLE IF EXISTS objects;
+DROP TABLE IF EXISTS jobs; DROP TABLE IF EXISTS cached; DROP TABLE IF EXISTS released;
 CREATE TABLE jobs (
     job_id TEXT PRIMARY KEY, work_id TEXT NOT NULL, slice_id TEXT, audio TEXT, state TEXT NOT NULL, at_s REAL NOT NULL
 ) WITHOUT ROWID;
@@ -28,13 +27,7 @@ CREATE INDEX jobs_by_slice ON jobs (slice_id, state, at_s) WHERE slice_id IS NOT
 CREATE INDEX jobs_by_audio ON jobs (audio, state, at_s) WHERE audio IS NOT NULL;
 CREATE TABLE cached (work_id TEXT PRIMARY KEY, used_s REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE released (name TEXT PRIMARY KEY, at_s REAL NOT NULL) WITHOUT ROWID;
-CREATE TABLE objects (
-    kind TEXT, name TEXT, bucket TEXT, key TEXT, size_bytes INTEGER, modified_s REAL, PRIMARY KEY (kind, name, bucket, key)
-) WITHOUT ROWID;
 """
-PAGE = 500  # items at a time
-ENDED = "('SUCCESS', 'FAILURE', 'REVOKED')"
-COLUMNS: dict[KindName, str] = {"chunks": "slice_id", "uploads": "audio", "transcripts": "work_id", "corrections": "work_id"}
 REQUESTED = """
 INSERT INTO jobs VALUES (?, ?, ?, ?, '', ?)
 ON CONFLICT (job_id) DO UPDATE SET slice_id = excluded.slice_id, audio = excluded.audio
@@ -43,37 +36,6 @@ CHANGED = """
 INSERT INTO jobs VALUES (?, ?, NULL, ?, ?, ?)
 ON CONFLICT (job_id) DO UPDATE SET state = excluded.state, at_s = excluded.at_s, audio = coalesce(audio, excluded.audio)
 """
-
-
-class Stored(NamedTuple):
-    """An object of the listing. `name`: what it is found by in the table of jobs."""
-
-    kind: KindName
-    name: str
-    bucket: str
-    key: str
-    size_bytes: int
-    modified_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """All objects with one name, and who uses them. Times are None where there was none: `ended_s` of the last job, `cached_s`
-    of the last use of the cache's entry, `released_s` of the last job or entry that no longer names it."""
-
-    name: str
-    files: int
-    size_bytes: int
-    modified_s: float
-    unfinished: bool = False
-    failed: bool = False
-    ended_s: float | None = None
-    cached_s: float | None = None
-    released_s: float | None = None
-
-    @property
-    def is_named(self) -> bool:
-        return self.unfinished or self.ended_s is not None or self.cached_s is not None
 
 
 class Ledger:
@@ -95,7 +57,7 @@ class Ledger:
         self._sql.execute("PRAGMA synchronous = OFF")
         if is_new:
             self._sql.execute(free_pages.INCREMENTAL)
-            self._sql.executescript(TABLES)
+            self._sql.executescript(TABLES + LISTED)
 
     def close(self) -> None:
         """Idempotent."""
@@ -119,6 +81,10 @@ class Ledger:
     def sql(self) -> sqlite3.Connection:
         assert self._sql is not None
         return self._sql
+
+    @property
+    def listing(self) -> Listing:
+        return Listing(self.sql)
 
     def apply(self, records: Iterable[Received]) -> None:
         """Safe to repeat, in the order of their topics."""
@@ -182,62 +148,3 @@ class Ledger:
     @staticmethod
     def _place(audio: ObjectRef) -> str:
         return f"{audio.bucket}/{audio.key}"
-
-    # The listing
-
-    def begin_listing(self) -> None:
-        self.sql.execute("DELETE FROM objects")
-
-    def end_listing(self) -> Iterator[None]:
-        """In small steps: gives the space back that it has taken, on the disk and in memory."""
-        self.begin_listing()
-        while free_pages.release(self.sql):
-            yield
-        self.sql.execute("PRAGMA shrink_memory")
-        memory.trim()
-
-    def add(self, objects: Iterable[Stored]) -> None:
-        self.sql.execute("BEGIN")
-        self.sql.executemany("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?)", objects)
-        self.sql.execute("COMMIT")
-
-    def figures(self, kind: KindName) -> tuple[int, int, float | None]:
-        """Files, bytes, and when the oldest was modified."""
-        query = "SELECT count(*), coalesce(sum(size_bytes), 0), min(modified_s) FROM objects WHERE kind = ?"
-        files, size_bytes, oldest_s = self.sql.execute(query, (kind,)).fetchone()
-        return int(files), int(size_bytes), oldest_s
-
-    def items(self, kind: KindName, after: str = "") -> list[Item]:
-        """The first of those whose names follow, in the order of names."""
-        return self._items(kind, "name > ? GROUP BY name ORDER BY name LIMIT ?", after, PAGE)
-
-    def item(self, kind: KindName, name: str) -> Item | None:
-        """As it is now."""
-        return next(iter(self._items(kind, "name = ? GROUP BY name", name)), None)
-
-    def _items(self, kind: KindName, which: str, *values: object) -> list[Item]:
-        of = COLUMNS.get(kind)
-        jobs = f"(SELECT {{}} FROM jobs WHERE {of} = name {{}})" if of is not None else "NULL"
-        columns = (
-            jobs.format("1", f"AND state NOT IN {ENDED} LIMIT 1"),
-            jobs.format("1", "AND state = 'FAILURE' LIMIT 1"),
-            jobs.format("max(at_s)", f"AND state IN {ENDED}"),
-            "(SELECT used_s FROM cached WHERE work_id = name)" if kind == "transcripts" else "NULL",
-            "(SELECT at_s FROM released WHERE released.name = objects.name)",
-        )
-        grouped = f"SELECT name, count(*), sum(size_bytes), max(modified_s), {', '.join(columns)}"
-        rows = self.sql.execute(f"{grouped} FROM objects WHERE kind = ? AND {which}", (kind, *values)).fetchall()
-        return [
-            Item(name, files, size_bytes, modified_s, bool(unfinished), bool(failed), ended_s, cached_s, released_s)
-            for name, files, size_bytes, modified_s, unfinished, failed, ended_s, cached_s, released_s in rows
-        ]
-
-    def objects(self, kind: KindName, name: str) -> list[Stored]:
-        query = (
-            "SELECT kind, name, bucket, key, size_bytes, modified_s FROM objects WHERE kind = ? AND name = ? ORDER BY key DESC"
-        )
-        return [Stored(*row) for row in self.sql.execute(query, (kind, name)).fetchall()]
-
-    def removed(self, each: Stored) -> None:
-        where = "kind = ? AND name = ? AND bucket = ? AND key = ?"
-        self.sql.execute(f"DELETE FROM objects WHERE {where}", (each.kind, each.name, each.bucket, each.key))

@@ -15,8 +15,9 @@ from runtime.objects.store import Unfinished
 from runtime.retention import KINDS, Kind, KindName, Limits, buckets_of_uploads
 from runtime.settings import Settings
 from schemas.topics import REQUESTS
-from sinks.retention import rules
-from sinks.retention.ledger import Item, Ledger, Stored
+from sinks.retention import rules, slices
+from sinks.retention.ledger import Ledger
+from sinks.retention.listing import Item, Listing, Stored
 
 log = get_logger(__name__)
 LISTED_AT_A_TIME = 1000
@@ -51,21 +52,23 @@ class Round:
     figures: dict[KindName, Figures] = field(default_factory=lambda: {kind.name: Figures() for kind in KINDS})
 
     def steps(self) -> Iterator[None]:
-        self.ledger.begin_listing()
+        self.listing.clear()
         yield from self._list()
+        yield from slices.split(self.objects, self.settings.work_bucket, self.listing)
         self.catch_up()
         self.ledger.prune(self._now_s - max(self.settings.ended_jobs_s, REQUESTS.retention_ms / 1000))
         for kind in KINDS:
-            limits = Limits.of(kind, self.settings)
-            if kind.name == "temporary":
-                yield from self._remove_unfinished(limits)
-                continue
+            found, limits = self.figures[kind.name], Limits.of(kind, self.settings)
+            before = self.listing.figures(kind.name)
             yield from self._by_age(kind, limits)
             if limits.size_bytes is not None:
                 yield from self._by_size(kind, limits, limits.size_bytes)
-            found = self.figures[kind.name]
-            found.files, found.size_bytes, found.oldest_s = self.ledger.figures(kind.name)
-        yield from self.ledger.end_listing()
+            found.files, found.size_bytes, found.oldest_s = before if self.is_dry else self.listing.figures(kind.name)
+        yield from self.listing.close()
+
+    @property
+    def listing(self) -> Listing:
+        return self.ledger.listing
 
     @property
     def _now_s(self) -> float:
@@ -76,10 +79,10 @@ class Round:
         for each in self._listed():
             found.append(each)
             if len(found) >= LISTED_AT_A_TIME:
-                self.ledger.add(found)
+                self.listing.add(found)
                 found.clear()
                 yield
-        self.ledger.add(found)
+        self.listing.add(found)
 
     def _listed(self) -> Iterator[Stored]:
         work, uploads = self.settings.work_bucket, self.settings.uploads_bucket
@@ -89,90 +92,86 @@ class Round:
                 places.append((uploads, keys.DIRECT_UPLOADS))
             for bucket, prefix in places:
                 for info in self.objects.list(bucket, prefix):
-                    name = _name(kind.name, bucket, info.key.removeprefix(prefix), info.key)
-                    yield Stored(kind.name, name, bucket, info.key, info.size_bytes, info.modified_at.timestamp())
+                    name, part = _item(kind.name, bucket, info.key.removeprefix(prefix), info.key)
+                    yield Stored(kind.name, name, bucket, info.key, info.size_bytes, info.modified_at.timestamp(), part)
+        for bucket in buckets_of_uploads(self.settings):
+            for each in self.objects.unfinished(bucket):
+                name = f"{bucket}/{each.key}/{each.handle}"
+                yield Stored("temporary", name, bucket, each.key, each.size_bytes, each.written_at.timestamp(), each.handle)
 
     def _by_age(self, kind: Kind, limits: Limits) -> Iterator[None]:
         name = ""
-        while items := self.ledger.items(kind.name, name):
+        while items := self.listing.items(kind.name, name):
             name = items[-1].name
             candidates = [item for item in items if rules.due(kind.name, item, limits, self._now_s)]
             if candidates:
                 self.catch_up()
             for item in candidates:
-                again = self.ledger.item(kind.name, item.name)
+                again = self.listing.item(kind.name, item.name)
                 if again is not None and (reason := rules.due(kind.name, again, limits, self._now_s)) is not None:
                     yield from self._remove(kind, again, reason)
             yield
 
     def _by_size(self, kind: Kind, limits: Limits, most_bytes: int) -> Iterator[None]:
         """What was used longest ago first, as long as there is too much."""
-        surplus = self.ledger.figures(kind.name)[1] - self.figures[kind.name].removed_bytes * self.is_dry - most_bytes
-        if surplus <= 0:
+        found = self.figures[kind.name]
+        enough = found.removed_bytes + self.listing.figures(kind.name)[1] - most_bytes
+        if found.removed_bytes >= enough:
             return
         self.catch_up()
         for item in self._by_use(kind):
-            again = self.ledger.item(kind.name, item.name)
-            if surplus <= 0 or again is None:
+            again = self.listing.item(kind.name, item.name)
+            if found.removed_bytes >= enough:
                 break
-            if rules.is_held(kind.name, again, limits, self._now_s) or again.cached_s is not None:
-                continue
-            surplus -= again.size_bytes
-            yield from self._remove(kind, again, "size")
+            if again is not None and rules.may_go(kind.name, again, limits, self._now_s):
+                yield from self._remove(kind, again, "size")
 
     def _by_use(self, kind: Kind) -> list[Item]:
         found: list[Item] = []
-        while items := self.ledger.items(kind.name, found[-1].name if found else ""):
+        while items := self.listing.items(kind.name, found[-1].name if found else ""):
             found += items
         return sorted(found, key=lambda item: rules.used_s(kind.name, item))
 
     def _remove(self, kind: Kind, item: Item, reason: rules.Reason) -> Iterator[None]:
+        if kind.name == "chunks" and slices.is_indexed(self.objects, self.settings.work_bucket, item.name):
+            return
         if not self.is_dry:
             log.debug("stored.removed", object=f"{kind.name} {item.name}", size_bytes=item.size_bytes, reason=reason)
-        for each in self.ledger.objects(kind.name, item.name):  # the index of a slice before its chunks
+        for each in self.listing.objects(kind.name, item.name):  # the index of a slice before its chunks
             if not (self.is_dry or self._delete(each)):
                 return
-            self.figures[kind.name].remove(1, each.size_bytes)
+            self._removed(each)
             yield
 
     def _delete(self, each: Stored) -> bool:
-        """False: it has been written again since it was listed, so it is in use, with all that has its name."""
+        """False: it is still in use, with all that has its name."""
+        if each.kind == "temporary":
+            written_at = datetime.fromtimestamp(each.modified_s, UTC)
+            return self.objects.remove_unfinished(Unfinished(each.bucket, each.key, each.part, written_at, each.size_bytes))
         try:
             if self.objects.head(each.bucket, each.key).modified_at.timestamp() > each.modified_s:
-                return False
+                return False  # it has been written again since it was listed
         except NotFound:
             pass  # another replica was faster
         self.objects.delete(each.bucket, each.key)
-        self.ledger.removed(each)
-        metrics.STORED_REMOVED.labels(each.kind).inc()
-        metrics.STORED_REMOVED_BYTES.labels(each.kind).inc(each.size_bytes)
         return True
 
-    def _remove_unfinished(self, limits: Limits) -> Iterator[None]:
-        found = self.figures["temporary"]
-        for bucket in buckets_of_uploads(self.settings):
-            for each in self.objects.unfinished(bucket):
-                if self._is_abandoned(each, limits):
-                    found.remove(1, each.size_bytes)
-                else:
-                    found.files += 1
-                    found.size_bytes += each.size_bytes
-                    found.oldest_s = min(found.oldest_s or each.begun_at.timestamp(), each.begun_at.timestamp())
-                yield
-
-    def _is_abandoned(self, each: Unfinished, limits: Limits) -> bool:
-        """Whether it was removed, or would be."""
-        if limits.age_s is None or self._now_s - each.begun_at.timestamp() <= limits.age_s:
-            return False
-        return self.is_dry or self.objects.remove_unfinished(each)
+    def _removed(self, each: Stored) -> None:
+        """Or it would be."""
+        self.listing.removed(each)
+        self.figures[each.kind].remove(1, each.size_bytes)
+        if not self.is_dry:
+            metrics.STORED_REMOVED.labels(each.kind).inc()
+            metrics.STORED_REMOVED_BYTES.labels(each.kind).inc(each.size_bytes)
 
 
-def _name(kind: KindName, bucket: str, rest: str, key: str) -> str:
-    """What an object belongs to: a slice, an upload, a work."""
+def _item(kind: KindName, bucket: str, rest: str, key: str) -> tuple[str, str]:
+    """What an object belongs to: a slice, an upload, a work; and which part of that it is, if several have chunks of a slice."""
+    name, _, below = rest.partition("/")
     if kind == "chunks":
-        return rest.partition("/")[0]
+        return name, below.rpartition("/")[0]
     if kind == "transcripts":
-        return rest.partition("/")[0].partition(".")[0]  # corrected texts and names are in folders of their work
+        return name.partition(".")[0], ""  # corrected texts and names are in folders of their work
     if kind == "corrections" and (found := keys.answers_of(key)) is not None:
-        return found[0]
-    return f"{bucket}/{key}"
+        return found[0], ""
+    return f"{bucket}/{key}", ""

@@ -1,5 +1,6 @@
 """A store in a folder, a ledger, and a clock that the tests move: what the retention stage works with, without Kafka."""
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -46,6 +47,11 @@ class Bench:
         """Written now, by the clock of the file system."""
         return self.store.put(bucket or self.settings.work_bucket, key, b"x" * size_bytes).ref
 
+    def age(self, key: str, age: timedelta) -> None:
+        """Makes an object in the work bucket this old."""
+        written_s = (self.now - age).timestamp()
+        os.utime(self.store.folder(self.settings.work_bucket) / key, (written_s, written_s))
+
     def stored(self, bucket: str | None = None) -> set[str]:
         return {info.key for info in self.store.list(bucket or self.settings.work_bucket)}
 
@@ -82,3 +88,8 @@ class Bench:
 
 def chunk(slices: int = 1, run: str = "0-0", number: int = 0) -> str:
     return keys.chunk_key(digest(slices), run, (number, number + 1))
+
+
+def answer(work: int) -> set[str]:
+    """The keys of an answer of the corrector's model."""
+    return {keys.answer_key(digest(work), digest(9)), keys.answered_key(digest(9), digest(work))}

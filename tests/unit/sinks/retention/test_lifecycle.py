@@ -7,7 +7,7 @@ import pytest
 from runtime.retention import KINDS, Limits, buckets_of_uploads, lifecycle_rules
 from runtime.settings import Settings
 from sinks.retention import rules
-from sinks.retention.ledger import COLUMNS, Item
+from sinks.retention.listing import COLUMNS, Item
 
 DAY_S = timedelta(days=1).total_seconds()
 

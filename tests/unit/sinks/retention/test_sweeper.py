@@ -3,7 +3,6 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -12,7 +11,7 @@ import pytest
 from runtime.objects import keys
 from schemas.record import ObjectRef
 from sinks.retention.sweeper import Figures
-from tests.unit.sinks.retention.bench import DAY, HOUR, Bench, chunk, digest
+from tests.unit.sinks.retention.bench import DAY, HOUR, Bench, answer, chunk, digest
 
 TRANSCRIPT = keys.transcript_key(digest(1))
 
@@ -135,10 +134,6 @@ def test_a_transcript_stays_as_long_as_the_cache_answers_with_it(bench: Bench) -
     assert bench.stored() == {TRANSCRIPT}
 
 
-def answer(work: int) -> set[str]:
-    return {keys.answer_key(digest(work), digest(9)), keys.answered_key(digest(9), digest(work))}
-
-
 def test_corrected_texts_and_names_go_with_the_transcript_of_their_work_and_answers_by_their_age(
     bench: Bench,
 ) -> None:
@@ -174,19 +169,6 @@ def test_answers_that_are_not_to_be_kept_are_removed(tmp_path: Path) -> None:
     bench.now += HOUR
     bench.sweep()
     assert bench.stored() == set()
-    bench.close()
-
-
-def test_answers_of_the_model_have_a_limit_of_bytes(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, retention_corrections_bytes=25)
-    for work in (1, 2):
-        later_s = (bench.now + work * HOUR).timestamp()
-        for key in answer(work):
-            bench.put(key)
-            os.utime(bench.store.folder(bench.settings.work_bucket) / key, (later_s, later_s))
-    bench.now += 3 * HOUR
-    bench.sweep()
-    assert bench.stored() == answer(2)
     bench.close()
 
 
@@ -248,40 +230,6 @@ def test_audio_that_a_slicer_has_found_is_as_old_as_its_index(bench: Bench) -> N
     assert bench.stored() == set()
 
 
-def test_what_is_younger_than_the_margin_stays_whatever_its_size(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, retention_chunks_bytes=1)
-    bench.put(chunk(), 1000)
-    bench.now += timedelta(minutes=5)
-    bench.sweep()
-    assert bench.stored() == {chunk()}
-    bench.close()
-
-
-def test_beyond_the_limit_what_was_used_longest_ago_goes_first(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, retention_chunks_bytes=250, retention_chunks_s=0)
-    needed = bench.request(1, bench.put("uploads/a"), slices=1)
-    for number in (1, 2, 3, 4):
-        bench.put(chunk(slices=number), 100)
-    bench.now += HOUR
-    bench.sweep()
-    assert bench.stored() == {"uploads/a", chunk(slices=1), chunk(slices=4)}, "that of the unfinished job is the oldest"
-    bench.change(needed, "SUCCESS")
-    bench.sweep()
-    assert bench.stored() == {"uploads/a", chunk(slices=1), chunk(slices=4)}, "it is within the limit"
-    bench.close()
-
-
-def test_the_limit_of_transcripts_spares_those_of_the_cache(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, retention_transcripts_bytes=1)
-    bench.cache(1)
-    for number in (1, 2):
-        bench.put(keys.transcript_key(digest(number)))
-    bench.now += HOUR
-    bench.sweep()
-    assert bench.stored() == {TRANSCRIPT}
-    bench.close()
-
-
 def test_zero_keeps_for_ever(tmp_path: Path) -> None:
     ages = ("chunks", "uploads", "failed_uploads", "transcripts", "dead_letters", "temporary")
     bench = Bench(tmp_path, **{f"retention_{name}_s": 0 for name in ages}, retention_chunks_bytes=0)
@@ -341,6 +289,17 @@ def test_a_dry_round_says_what_it_would_remove_and_removes_nothing(bench: Bench)
     assert {name: found.removed_bytes for name, found in figures.items() if found.removed_bytes} == {"uploads": 10, "chunks": 10}
 
 
+def test_a_dry_round_counts_what_is_too_old_and_beyond_the_limit_once(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, retention_chunks_bytes=15)
+    for number, age in enumerate((25 * HOUR, 3 * HOUR, 2 * HOUR)):
+        bench.put(chunk(slices=number))
+        bench.age(chunk(slices=number), age)
+    dry, figures = (bench.sweep(is_dry=is_dry).figures["chunks"] for is_dry in (True, False))
+    assert (dry.files, dry.removed_files, dry.removed_bytes) == (3, 2, 20)
+    assert (figures.files, figures.removed_files, figures.removed_bytes) == (1, 2, 20)
+    bench.close()
+
+
 def test_figures_say_what_is_stored_after_the_round(bench: Bench) -> None:
     finished(bench)
     bench.now += 2 * DAY
@@ -351,7 +310,7 @@ def test_figures_say_what_is_stored_after_the_round(bench: Bench) -> None:
 
 
 def test_more_items_than_a_page_are_all_looked_at(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sinks.retention.ledger.PAGE", 3)
+    monkeypatch.setattr("sinks.retention.listing.PAGE", 3)
     monkeypatch.setattr("sinks.retention.sweeper.LISTED_AT_A_TIME", 4)
     for number in range(10):
         bench.put(chunk(slices=number))

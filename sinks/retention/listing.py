@@ -1,0 +1,133 @@
+"""What the sweep in progress has found in the store: a table in the ledger's file, joined there with the jobs and cached answers
+that name it. So neither is held in memory.
+
+Filled and read by the sweeper.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from runtime import free_pages, memory
+from runtime.retention import KindName
+
+TABLE = """
+DROP TABLE IF EXISTS objects;
+CREATE TABLE objects (
+    kind TEXT, name TEXT, bucket TEXT, key TEXT, size_bytes INTEGER, modified_s REAL, part TEXT,
+    PRIMARY KEY (kind, name, bucket, key, part)
+) WITHOUT ROWID;
+"""
+PAGE = 500  # items at a time
+ENDED = "('SUCCESS', 'FAILURE', 'REVOKED')"
+COLUMNS: dict[KindName, str] = {"chunks": "slice_id", "uploads": "audio", "transcripts": "work_id", "corrections": "work_id"}
+NAMED = "objects.name"  # what jobs name
+SLICE = "substr(objects.name, 1, instr(objects.name || '/', '/') - 1)"  # also of a run of it
+
+
+class Stored(NamedTuple):
+    """What can be deleted with one request. `name`: of the item that it belongs to. `part`: which one of several under one key:
+    the store's handle of an unfinished upload; of chunk audio, the run."""
+
+    kind: KindName
+    name: str
+    bucket: str
+    key: str
+    size_bytes: int
+    modified_s: float
+    part: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """All that has one name, and who uses it. Times are None where there was none: `ended_s` of the last job, `cached_s` of
+    the last use of the cache's entry, `released_s` of the last job or entry that no longer names it."""
+
+    name: str
+    files: int
+    size_bytes: int
+    modified_s: float
+    unfinished: bool = False
+    failed: bool = False
+    ended_s: float | None = None
+    cached_s: float | None = None
+    released_s: float | None = None
+
+    @property
+    def is_named(self) -> bool:
+        return self.unfinished or self.ended_s is not None or self.cached_s is not None
+
+
+class Listing:
+    """For one thread."""
+
+    def __init__(self, sql: sqlite3.Connection) -> None:
+        self._sql = sql
+
+    def clear(self) -> None:
+        self._sql.execute("DELETE FROM objects")
+
+    def close(self) -> Iterator[None]:
+        """In small steps: gives the space back that it has taken, on the disk and in memory."""
+        self.clear()
+        while free_pages.release(self._sql):
+            yield
+        self._sql.execute("PRAGMA shrink_memory")
+        memory.trim()
+
+    def add(self, objects: Iterable[Stored]) -> None:
+        self._sql.execute("BEGIN")
+        self._sql.executemany("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?)", objects)
+        self._sql.execute("COMMIT")
+
+    def split(self, kind: KindName, name: str, kept: str) -> None:
+        """Makes each part an item of its own, called `name/part`, but the one that is `kept` and what has no part."""
+        query = "UPDATE objects SET name = name || '/' || part WHERE kind = ? AND name = ? AND part NOT IN ('', ?)"
+        self._sql.execute(query, (kind, name, kept))
+
+    def names_of_several_parts(self, kind: KindName, after: str = "") -> list[str]:
+        """The first of those that follow."""
+        query = """SELECT name FROM objects WHERE kind = ? AND name > ? AND part != ''
+            GROUP BY name HAVING count(DISTINCT part) > 1 ORDER BY name LIMIT ?"""
+        return [name for (name,) in self._sql.execute(query, (kind, after, PAGE)).fetchall()]
+
+    def figures(self, kind: KindName) -> tuple[int, int, float | None]:
+        """Files, bytes, and when the oldest was modified."""
+        query = "SELECT count(*), coalesce(sum(size_bytes), 0), min(modified_s) FROM objects WHERE kind = ?"
+        files, size_bytes, oldest_s = self._sql.execute(query, (kind,)).fetchone()
+        return int(files), int(size_bytes), oldest_s
+
+    def items(self, kind: KindName, after: str = "") -> list[Item]:
+        """The first of those whose names follow, in the order of names."""
+        return self._items(kind, "name > ? GROUP BY name ORDER BY name LIMIT ?", after, PAGE)
+
+    def item(self, kind: KindName, name: str) -> Item | None:
+        """As it is now."""
+        return next(iter(self._items(kind, "name = ? GROUP BY name", name)), None)
+
+    def _items(self, kind: KindName, which: str, *values: object) -> list[Item]:
+        of, name = COLUMNS.get(kind), SLICE if kind == "chunks" else NAMED
+        jobs = f"(SELECT {{}} FROM jobs WHERE {of} = {name} {{}})" if of is not None else "NULL"
+        columns = (
+            jobs.format("1", f"AND state NOT IN {ENDED} LIMIT 1"),
+            jobs.format("1", "AND state = 'FAILURE' LIMIT 1"),
+            jobs.format("max(at_s)", f"AND state IN {ENDED}"),
+            "(SELECT used_s FROM cached WHERE work_id = name)" if kind == "transcripts" else "NULL",
+            f"(SELECT at_s FROM released WHERE released.name = {name})",
+        )
+        grouped = f"SELECT name, count(*), sum(size_bytes), max(modified_s), {', '.join(columns)}"
+        rows = self._sql.execute(f"{grouped} FROM objects WHERE kind = ? AND {which}", (kind, *values)).fetchall()
+        return [
+            Item(name, files, size_bytes, modified_s, bool(unfinished), bool(failed), ended_s, cached_s, released_s)
+            for name, files, size_bytes, modified_s, unfinished, failed, ended_s, cached_s, released_s in rows
+        ]
+
+    def objects(self, kind: KindName, name: str) -> list[Stored]:
+        query = """SELECT kind, name, bucket, key, size_bytes, modified_s, part FROM objects WHERE kind = ? AND name = ?
+            ORDER BY key DESC"""
+        return [Stored(*row) for row in self._sql.execute(query, (kind, name)).fetchall()]
+
+    def removed(self, each: Stored) -> None:
+        where = "kind = ? AND name = ? AND bucket = ? AND key = ? AND part = ?"
+        self._sql.execute(f"DELETE FROM objects WHERE {where}", (each.kind, each.name, each.bucket, each.key, each.part))

@@ -1,0 +1,87 @@
+"""Limits of bytes: what goes first, and what stays whatever its size."""
+
+import fcntl
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from runtime.objects import keys
+from runtime.retention import KINDS
+from runtime.settings import Settings
+from tests.unit.sinks.retention.bench import HOUR, Bench, answer, chunk, digest
+
+TRANSCRIPT = keys.transcript_key(digest(1))
+BY_AGE_ALONE = {
+    "contents": [{keys.content_key(digest(number))} for number in (1, 2)],
+    "corrections": [answer(number) for number in (1, 2)],
+    "dead_letters": [{keys.dead_letter_key(f"jobs-0@{number}~store")} for number in (1, 2)],
+}
+
+
+def test_every_kind_has_an_age_and_a_limit_of_bytes() -> None:
+    names = {name for kind in KINDS for name in (kind.age, kind.size)}
+    assert names <= Settings.model_fields.keys()
+
+
+@pytest.mark.parametrize("kind", BY_AGE_ALONE)
+def test_of_too_many_bytes_the_oldest_go_first(tmp_path: Path, kind: str) -> None:
+    older, newer = BY_AGE_ALONE[kind]
+    bench = Bench(tmp_path, **{f"retention_{kind}_bytes": 25})
+    for keys_of_one, age in ((newer, HOUR), (older, 2 * HOUR)):
+        for key in keys_of_one:
+            bench.put(key, 20 // len(older))
+            bench.age(key, age)
+    bench.sweep()
+    assert bench.stored() == newer
+    bench.close()
+
+
+def test_of_too_many_half_written_files_the_oldest_go_unless_somebody_writes_them(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, retention_temporary_bytes=25)
+    folder = bench.store.folder(bench.settings.work_bucket)
+    for name, age in {"alive": 5 * HOUR, "oldest": 4 * HOUR, "older": 3 * HOUR, "old": 2 * HOUR, "new": HOUR / 2}.items():
+        (folder / f".murmur-{name}.part").write_bytes(b"half" * 2)
+        bench.age(f".murmur-{name}.part", age)
+    with (folder / ".murmur-alive.part").open("rb") as writer:
+        fcntl.flock(writer, fcntl.LOCK_EX)
+        bench.sweep()
+    assert {path.name for path in folder.iterdir()} == {f".murmur-{name}.part" for name in ("alive", "old", "new")}
+    bench.settings = bench.settings.model_copy(update={"retention_temporary_bytes": 1})
+    bench.sweep()
+    assert {path.name for path in folder.iterdir()} == {".murmur-new.part"}
+    bench.close()
+
+
+def test_what_is_younger_than_the_margin_stays_whatever_its_size(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, retention_chunks_bytes=1)
+    bench.put(chunk(), 1000)
+    bench.now += timedelta(minutes=5)
+    bench.sweep()
+    assert bench.stored() == {chunk()}
+    bench.close()
+
+
+def test_beyond_the_limit_what_was_used_longest_ago_goes_first(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, retention_chunks_bytes=250, retention_chunks_s=0)
+    needed = bench.request(1, bench.put("uploads/a"), slices=1)
+    for number in (1, 2, 3, 4):
+        bench.put(chunk(slices=number), 100)
+    bench.now += HOUR
+    bench.sweep()
+    assert bench.stored() == {"uploads/a", chunk(slices=1), chunk(slices=4)}, "that of the unfinished job is the oldest"
+    bench.change(needed, "SUCCESS")
+    bench.sweep()
+    assert bench.stored() == {"uploads/a", chunk(slices=1), chunk(slices=4)}, "it is within the limit"
+    bench.close()
+
+
+def test_the_limit_of_transcripts_spares_those_of_the_cache(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, retention_transcripts_bytes=1)
+    bench.cache(1)
+    for number in (1, 2):
+        bench.put(keys.transcript_key(digest(number)))
+    bench.now += HOUR
+    bench.sweep()
+    assert bench.stored() == {TRANSCRIPT}
+    bench.close()
