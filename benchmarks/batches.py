@@ -33,7 +33,7 @@ from runtime import gpus
 from runtime.models import catalogue
 from runtime.settings import Settings
 from schemas.options import DecodingOptions, EncoderWindow, SlicingOptions
-from schemas.work import SAMPLE_RATE_HZ
+from schemas.sound import SAMPLE_RATE_HZ
 from scripts import models
 
 FILES = ("talk", "pauses", "unbroken", "noise", "music", "telephone", "quiet", "fast")

@@ -18,8 +18,8 @@ from schemas.jobs import Job, JobRequested, Work
 from schemas.options import DecodingOptions, ModelRef
 from schemas.record import ObjectRef
 from schemas.segment import Segment
+from schemas.sound import SAMPLE_RATE_HZ
 from schemas.work import (
-    SAMPLE_RATE_HZ,
     AudioInfo,
     ChunkTranscribed,
     SliceClosed,

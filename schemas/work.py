@@ -9,12 +9,11 @@ from schemas.jobs import Work
 from schemas.options import DecodingOptions, ModelRef
 from schemas.record import Failure, Lane, ObjectRef, Record, Sha256, Time, Trace, TraceContext, Value
 from schemas.segment import RemovedSegment, Segment
+from schemas.sound import SAMPLE_RATE_HZ
 from schemas.warning import TranscriptWarning
 
 Span = Annotated[tuple[int, int], Field(description="start and end in samples at 16 kHz, of the file's own time")]
 
-
-SAMPLE_RATE_HZ = 16_000
 ChunkIndex = Annotated[
     int | None,
     Field(

@@ -182,6 +182,20 @@ def test_the_command_line_loads_nothing_slow() -> None:
     assert loaded.isdisjoint(SLOW_TO_IMPORT)
 
 
+def test_a_decoder_process_loads_what_it_needs_to_decode_and_nothing_else() -> None:
+    """Each hostile file costs the start of one: pydantic, the schemas and the settings would double it."""
+    program = """
+import json, sys, av, numpy
+needed = {*sys.modules}
+import processors.slicer.sandbox.child
+print(json.dumps([*sys.modules.keys() - needed]))
+"""
+    answer = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True)
+    loaded = {module for module in json.loads(answer.stdout) if top(module) not in sys.stdlib_module_names}
+    assert {top(module) for module in loaded} <= {"av", "numpy", "processors", "runtime", "schemas"}
+    assert {module for module in loaded if module.startswith(("runtime.", "schemas."))} == {"runtime.errors", "schemas.sound"}
+
+
 def test_a_module_opens_with_what_it_is_what_feeds_it_and_what_it_feeds() -> None:
     assert [name(file) for file in ALL_CODE if not ast.get_docstring(tree(file))] == []
 

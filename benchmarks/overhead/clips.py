@@ -14,7 +14,7 @@ from benchmarks.speech.recordings import recording
 from processors.slicer.audio import DecodeOptions, Samples
 from processors.slicer.decode import open_audio
 from runtime.models.catalogue import DEMO
-from schemas.work import SAMPLE_RATE_HZ
+from schemas.sound import SAMPLE_RATE_HZ
 
 AUDIO = Path(__file__).parents[2] / "examples/audio"
 NO_SPEECH = ("silence.flac", "noise.flac", "tones.flac", "manifest.json")

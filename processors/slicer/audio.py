@@ -3,16 +3,21 @@
 Implemented by `decode.py` in the calling process, and by `sandbox` in a separate process, which is what a slicer uses.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.options import RawFormat
-from schemas.work import AudioInfo
+from processors.slicer.media_info import MediaInfo
+from runtime.errors import Invalid
+
+if TYPE_CHECKING:  # validated by pydantic, which a decoder process does without
+    from schemas.options import RawFormat
 
 Samples = NDArray[np.int16]  # mono, 16 kHz
 BLOCK_SAMPLES = 32 * 512  # about a second, and a whole number of the detector's windows
@@ -39,7 +44,7 @@ class OpenAudio(Protocol):
     """A file whose first samples have been decoded."""
 
     @property
-    def info(self) -> AudioInfo:
+    def info(self) -> MediaInfo:
         """As stated by the container; `duration_s` and `warnings` are complete after the last block."""
 
     @property
@@ -75,6 +80,10 @@ Check = Callable[[Progress], None]
 
 def no_check(_progress: Progress) -> None:
     """For a file that is never cancelled."""
+
+
+def too_long(max_audio_s: float) -> Invalid:
+    return Invalid("too_long", f"the audio is longer than {max_audio_s:.0f} s, which is the limit here (MURMUR_MAX_AUDIO_S)")
 
 
 class Decoder(Protocol):

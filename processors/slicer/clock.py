@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from av.container import InputContainer
 
 from processors.slicer.faults import Faults, tenths
-from schemas.warning import TranscriptWarning
+from processors.slicer.media_info import MediaWarning
 
 MIN_GAP_S = 0.04
 MAX_JUMP_S = 5_400.0  # a meeting's microphone may be off for an hour; a jump by a day is a broken clock
@@ -107,7 +107,7 @@ class Clock:
         gap_s = time_s - self._zero_s - self.position_s
         return self.position_s + gap_s if gap_s > 0 and self._is_plausible(gap_s) else self.position_s
 
-    def warnings(self) -> list[TranscriptWarning]:
+    def warnings(self) -> list[MediaWarning]:
         return self._losses.warnings() + self._breaks.warnings()
 
     def _is_plausible(self, gap_s: float) -> bool:

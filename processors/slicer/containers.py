@@ -3,8 +3,11 @@
 Fed by `decode`; the open container feeds `track`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import av
 from av.audio.codeccontext import AudioCodecContext
@@ -12,10 +15,12 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition
 
+from processors.slicer.media_info import MediaTrack
 from processors.slicer.reader import Reader
 from runtime.errors import Invalid
-from schemas.audio import AudioTrack
-from schemas.options import RawFormat
+
+if TYPE_CHECKING:  # validated by pydantic, which a decoder process does without
+    from schemas.options import RawFormat
 
 # Demuxers that read one file and nothing else. Excluded: those that open other files or sockets (concat, hls, dash, sdp, …).
 FORMATS = (
@@ -89,7 +94,7 @@ def check_sound(rate_hz: int, channels: int) -> None:
         raise Invalid("corrupt", f"{channels} audio channels are out of range")
 
 
-def tracks_of(container: InputContainer) -> tuple[AudioTrack, ...]:
+def tracks_of(container: InputContainer) -> tuple[MediaTrack, ...]:
     return tuple(_track(index, stream) for index, stream in enumerate(container.streams.audio[:_LISTED_MAX]))
 
 
@@ -106,10 +111,10 @@ def track_order(container: InputContainer, track: int | None) -> list[int]:
     return [track]
 
 
-def _track(index: int, stream: AudioStream) -> AudioTrack:
+def _track(index: int, stream: AudioStream) -> MediaTrack:
     language = stream.metadata.get("language")
     title = stream.metadata.get("title")
-    return AudioTrack(
+    return MediaTrack(
         index=index,
         channels=stream.codec_context.channels if stream.codec_context else 0,
         language=language[:40] if language and language != "und" else None,
@@ -122,6 +127,6 @@ def _is_default(stream: AudioStream) -> bool:
     return bool(stream.disposition & Disposition.default)
 
 
-def _described(track: AudioTrack) -> str:
+def _described(track: MediaTrack) -> str:
     details = [track.language, track.title, f"{track.channels} channel{'s' * (track.channels != 1)}"]
     return f"{track.index} ({', '.join(detail for detail in details if detail)})"

@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING
 from processors.slicer.audio import Check, DecodeOptions, OpenAudio, Seekable, no_check
 from processors.slicer.choice import first_with_sound
 from processors.slicer.containers import open_container, track_order
+from processors.slicer.media_info import MediaInfo
 from processors.slicer.preparation import Preparation
 from processors.slicer.reader import Reader
 from processors.slicer.track import Track
 from runtime.errors import Invalid
-from schemas.work import AudioInfo
 
 
 @contextmanager
@@ -48,7 +48,7 @@ def open_audio(file: Seekable, options: DecodeOptions, check: Check = no_check) 
         yield audio
 
 
-def probe(file: Seekable, options: DecodeOptions, check: Check = no_check) -> AudioInfo:
+def probe(file: Seekable, options: DecodeOptions, check: Check = no_check) -> MediaInfo:
     """What the header states; decodes nothing. Raises Invalid if `open_audio` would certainly raise it, for whatever track."""
     _check_content(file)
     reader = Reader(file, check)

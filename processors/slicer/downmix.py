@@ -12,7 +12,7 @@ from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
 from processors.slicer.audio import Samples
-from schemas.work import SAMPLE_RATE_HZ
+from schemas.sound import SAMPLE_RATE_HZ
 
 Gains = NDArray[np.float32]  # one for each channel
 LEAST_ENERGY = 0.55  # of the loudest channel's: a little over half, since gains fade in

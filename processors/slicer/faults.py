@@ -3,15 +3,15 @@
 Fed by `clock` (missing audio, broken times) and `track` (packets); read when the track has ended. Their number is bounded.
 """
 
-from schemas.warning import TranscriptWarning
+from processors.slicer.media_info import MediaWarning
 
 NAMED_MAX = 20  # a bad recording has thousands
 
 
-def warning(code: str, message: str, start_s: float, end_s: float | None = None) -> TranscriptWarning:
+def warning(code: str, message: str, start_s: float, end_s: float | None = None) -> MediaWarning:
     """Without `end_s`: from there to the end of the file."""
     end = None if end_s is None else round(end_s, 3)
-    return TranscriptWarning(code=code, message=message, start=round(start_s, 3), end=end)
+    return MediaWarning(code=code, message=message, start=round(start_s, 3), end=end)
 
 
 class Faults:
@@ -22,7 +22,7 @@ class Faults:
 
     def __init__(self, code: str, others: str) -> None:
         self._code, self._others = code, others
-        self._named: list[TranscriptWarning] = []
+        self._named: list[MediaWarning] = []
         self._count, self._total_s = 0, 0.0  # of the others
         self._first_s, self._last_s = 0.0, 0.0
 
@@ -35,7 +35,7 @@ class Faults:
         self._count += 1
         self._total_s += self._last_s - start_s
 
-    def warnings(self) -> list[TranscriptWarning]:
+    def warnings(self) -> list[MediaWarning]:
         if not self._count:
             return self._named
         message = self._others.format(self._count, tenths(self._total_s))
@@ -54,7 +54,7 @@ class BadPackets:
         self._start_s = min(self._start_s, start_s)
         self._end_s = max(self._end_s, start_s + length_s)
 
-    def warnings(self, duration_s: float) -> list[TranscriptWarning]:
+    def warnings(self, duration_s: float) -> list[MediaWarning]:
         """With times within the track: it may end before its last packet would have."""
         if not self.count:
             return []

@@ -15,7 +15,7 @@ from av.audio.frame import AudioFrame
 from av.filter import Graph
 
 from processors.slicer.audio import Samples
-from schemas.work import SAMPLE_RATE_HZ
+from schemas.sound import SAMPLE_RATE_HZ
 
 _HIGHPASS = ("highpass", "f=80")
 _LOUDNESS = ("loudnorm", "I=-16:TP=-1.5:LRA=11")

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from processors.slicer.stretches import Stretches
 from processors.slicer.vad import WINDOW_SAMPLES
 from schemas.options import SlicingOptions
-from schemas.work import SAMPLE_RATE_HZ, Span
+from schemas.sound import SAMPLE_RATE_HZ
+from schemas.work import Span
 
 HYSTERESIS = 0.15  # speech ends below threshold - HYSTERESIS
 SHORT_SILENCE_SAMPLES = SAMPLE_RATE_HZ * 98 / 1000  # where speech that becomes too long may be cut

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from processors.slicer.audio import Samples
 from processors.slicer.containers import check_sound
 from processors.slicer.downmix import Downmix
-from schemas.work import SAMPLE_RATE_HZ
+from schemas.sound import SAMPLE_RATE_HZ
 
 MIX_SAMPLES = SAMPLE_RATE_HZ // 2  # the length that a downmix is chosen for: several syllables
 

@@ -5,17 +5,19 @@ Fed by a reader; its events feed `worker`. Keeps only the speech of the chunk un
 
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
 from processors.slicer.audio import Check, DecodeOptions, Decoder, DecoderUsage, OpenAudio, Samples, Seekable, no_check
 from processors.slicer.cutter import Chunk, Cutter
+from processors.slicer.media_info import MediaInfo
 from processors.slicer.region_source import RegionSource, region_source
 from processors.slicer.vad import Session
 from runtime.errors import Invalid
 from schemas.options import SlicingOptions
-from schemas.work import SAMPLE_RATE_HZ, AudioInfo, Span
+from schemas.sound import SAMPLE_RATE_HZ
+from schemas.work import AudioInfo, Span
 
 OTHER_TRACKS_MAX = 8  # each is a pass over the file
 
@@ -60,7 +62,7 @@ class Slicer:
         If the track that the decoder chose has no speech, the others are tried.
         """
         with self.decode(file, self._decoding(options, options.track), check) as audio:
-            yield Opened(audio.info)
+            yield Opened(_audio_info(audio.info))
             closed = yield from self._cut(audio, options, [])
         tried = [closed]
         if not closed.chunks and options.track is None:
@@ -95,7 +97,11 @@ class Slicer:
         for cut in cuts(audio.blocks(), source, options.max_chunk_s):
             chunks.append(cut.chunk)
             yield cut
-        return Closed(audio.info, tuple(chunks), source.cpu_s, audio.usage)
+        return Closed(_audio_info(audio.info), tuple(chunks), source.cpu_s, audio.usage)
+
+
+def _audio_info(info: MediaInfo) -> AudioInfo:
+    return AudioInfo.model_validate(asdict(info))
 
 
 def _total(usages: Sequence[DecoderUsage | None]) -> DecoderUsage | None:

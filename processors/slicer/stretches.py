@@ -3,7 +3,8 @@
 Fed by `regions` with the same probabilities; used for the times of words, and to find speech without text.
 """
 
-from schemas.work import SAMPLE_RATE_HZ, Span
+from schemas.sound import SAMPLE_RATE_HZ
+from schemas.work import Span
 
 SILENCE_SAMPLES = int(0.16 * SAMPLE_RATE_HZ)  # longer than the closure of any consonant
 # A stretch begins and ends where its probability passes half of its peak: the low threshold needed for weak speech would add a

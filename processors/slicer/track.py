@@ -4,6 +4,7 @@ Fed by `decode`; feeds `slicing`. After the first good sample, damage causes a w
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import av
 import numpy as np
@@ -11,17 +12,17 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
-from processors.slicer.audio import BLOCK_SAMPLES, Samples
+from processors.slicer.audio import BLOCK_SAMPLES, Samples, too_long
 from processors.slicer.clock import Clock, origin_of
 from processors.slicer.containers import BAD_INPUT, decoder_of, tracks_of
 from processors.slicer.declared import declared_if_short, expected_end_s, is_too_long
 from processors.slicer.faults import BadPackets, warning
+from processors.slicer.media_info import MediaInfo, MediaWarning
 from processors.slicer.preparation import Preparation
 from processors.slicer.reader import Reader
 from processors.slicer.resample import Resampler
 from runtime.errors import Invalid
-from schemas.warning import TranscriptWarning
-from schemas.work import SAMPLE_RATE_HZ, AudioInfo
+from schemas.sound import SAMPLE_RATE_HZ
 
 _SILENCE: Samples = np.zeros(BLOCK_SAMPLES, np.int16)
 _SILENCE.setflags(write=False)
@@ -55,7 +56,7 @@ class Track:
         self._bad_packets = BadPackets()
         self._bad_until_s: float | None = None
         self._cut_short = False
-        self._opened = AudioInfo(
+        self._opened = MediaInfo(
             container=container.format.name,
             codec=self._decoder.name,
             sample_rate_hz=self._decoder.sample_rate,
@@ -68,8 +69,8 @@ class Track:
     def begin(self) -> bool:
         """Decodes up to the first sample; False when there is none."""
         self._first = next(self._pieces, None)
-        kind = {"sample_rate_hz": self._decoder.sample_rate, "channels": self._decoder.channels}
-        self._opened = self._opened.model_copy(update=kind)  # with some containers known only after the first frame
+        decoder = self._decoder  # with some containers its numbers are known only after the first frame
+        self._opened = replace(self._opened, sample_rate_hz=decoder.sample_rate, channels=decoder.channels)
         return self._first is not None
 
     @property
@@ -79,10 +80,10 @@ class Track:
         return Invalid("corrupt", "the audio is damaged: nothing can be decoded") if damaged else None
 
     @property
-    def info(self) -> AudioInfo:
-        duration_s = self._decoded / SAMPLE_RATE_HZ
-        found = {"duration_s": duration_s, "start_s": self._clock.start_s or 0.0}
-        return self._opened.model_copy(update=found | {"warnings": tuple(self._warnings()) if self._ended else ()})
+    def info(self) -> MediaInfo:
+        warnings = tuple(self._warnings()) if self._ended else ()
+        start_s = self._clock.start_s or 0.0
+        return replace(self._opened, duration_s=self._decoded / SAMPLE_RATE_HZ, start_s=start_s, warnings=warnings)
 
     def blocks(self) -> Iterator[Samples]:
         held: list[Samples] = []
@@ -176,7 +177,7 @@ class Track:
                 self._bad_packets.add(self._clock.position_of(start_s), _length_s(packet))
                 self._bad_until_s = start_s  # not to its end: the last one of a cut file is cut, too
 
-    def _warnings(self) -> Iterator[TranscriptWarning]:
+    def _warnings(self) -> Iterator[MediaWarning]:
         duration_s = self._decoded / SAMPLE_RATE_HZ
         if self._declared_s is not None:
             message = f"{self._sound_s:.1f} s of {self._declared_s:.1f} s declared could be decoded"
@@ -185,10 +186,6 @@ class Track:
             yield warning("damaged", "the rest of the file could not be read", duration_s)
         yield from self._bad_packets.warnings(duration_s)
         yield from self._clock.warnings()
-
-
-def too_long(max_audio_s: float) -> Invalid:
-    return Invalid("too_long", f"the audio is longer than {max_audio_s:.0f} s, which is the limit here (MURMUR_MAX_AUDIO_S)")
 
 
 def _sample(time_s: float | None) -> int:

@@ -11,7 +11,8 @@ from processors.slicer.audio import Samples
 from processors.slicer.regions import Region
 from processors.slicer.vad import QUIET_PEAK
 from schemas.options import SlicingOptions
-from schemas.work import SAMPLE_RATE_HZ, Span
+from schemas.sound import SAMPLE_RATE_HZ
+from schemas.work import Span
 
 FRAME_SAMPLES = 160
 FRAMES_PER_S = SAMPLE_RATE_HZ // FRAME_SAMPLES

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from processors.slicer.attempts import Attempts
-from processors.slicer.audio import Progress
+from processors.slicer.audio import Progress, too_long
 from processors.slicer.cutter import Chunk
 from processors.slicer.kept_slices import KeptChunk, KeptSlices, SliceIndex, kept
 from processors.slicer.named import NamedContent
 from processors.slicer.sandbox.process import DecoderDied
 from processors.slicer.slicing import Closed, Cut, Event, Opened, Slicer
 from processors.slicer.slots import Slots
-from processors.slicer.track import too_long
 from runtime import metrics
 from runtime.backoff import store_backoff
 from runtime.errors import Invalid, Retry
@@ -29,9 +28,9 @@ from runtime.objects import NotFound, ObjectStore, StoreUnavailable
 from runtime.objects.keys import chunk_key
 from runtime.objects.store import Replaced
 from schemas.record import Failure, Lane, ObjectRef
+from schemas.sound import SAMPLE_RATE_HZ
 from schemas.topics import CHUNK_RESULTS, CHUNKS_BULK, CHUNKS_INTERACTIVE
 from schemas.work import (
-    SAMPLE_RATE_HZ,
     AudioInfo,
     ChunkReady,
     DecodeRequested,

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from schemas.options import DecodingOptions
 from schemas.segment import Segment
+from schemas.sound import SAMPLE_RATE_HZ
 from schemas.warning import TranscriptWarning
-from schemas.work import SAMPLE_RATE_HZ
 
 Samples = NDArray[np.int16] | NDArray[np.float32]
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from processors.transcriber.engine import Samples
 from runtime.errors import Invalid
 from schemas.options import DecodingOptions
-from schemas.work import SAMPLE_RATE_HZ
+from schemas.sound import SAMPLE_RATE_HZ
 
 WINDOW_S = 30.0
 FRAMES_PER_S = 100

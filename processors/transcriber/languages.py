@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 from processors.transcriber.engine import LanguagePart
-from schemas.work import SAMPLE_RATE_HZ
+from schemas.sound import SAMPLE_RATE_HZ
 
 SECTION_S = 3.0  # detection is unreliable on shorter stretches
 SURE = 0.9  # minimum probability; less certain sections get their neighbour's language

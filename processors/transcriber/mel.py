@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.work import SAMPLE_RATE_HZ
+from schemas.sound import SAMPLE_RATE_HZ
 
 FFT_SAMPLES, HOP_SAMPLES = 400, 160  # of every Whisper model
 LOWEST, RANGE = 1e-10, 8.0  # of an energy; of its logarithm below the loudest

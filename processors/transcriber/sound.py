@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from processors.transcriber.engine import Samples
 from processors.transcriber.features import LOUDEST
 from processors.transcriber.spoken import Stretch, clipped, total_s
-from schemas.work import SAMPLE_RATE_HZ
+from schemas.sound import SAMPLE_RATE_HZ
 
 FRAME_S = 0.05  # shorter than a syllable
 BACKGROUND_PERCENTILE = 20  # even fluent speech is as quiet as its background for so much of the time

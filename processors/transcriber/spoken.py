@@ -6,7 +6,8 @@ Fed by the slicer's regions (`ChunkReady.pieces` and `.speech`, in samples of th
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
 
-from schemas.work import SAMPLE_RATE_HZ, Span
+from schemas.sound import SAMPLE_RATE_HZ
+from schemas.work import Span
 
 Stretch = tuple[float, float]  # start and end in seconds
 USUAL_PAD_S = 0.4  # at both ends of a piece, if a record has no `speech`

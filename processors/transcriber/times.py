@@ -9,7 +9,8 @@ from itertools import accumulate
 
 from processors.transcriber.spoken import Stretch
 from schemas.segment import Segment, Word
-from schemas.work import SAMPLE_RATE_HZ, Span
+from schemas.sound import SAMPLE_RATE_HZ
+from schemas.work import Span
 
 
 def shifted(segment: Segment, by_s: float) -> Segment:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from processors.transcriber.mel import FFT_SAMPLES, HOP_SAMPLES, LOWEST, RANGE, LogMel, Mel
-from schemas.work import SAMPLE_RATE_HZ
+from schemas.sound import SAMPLE_RATE_HZ
 
 
 class TorchLogMel:

@@ -26,7 +26,7 @@ from runtime.errors import Invalid
 from runtime.logs import get_logger
 from schemas.options import DecodingOptions
 from schemas.segment import Segment, Word
-from schemas.work import SAMPLE_RATE_HZ
+from schemas.sound import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel

@@ -16,8 +16,9 @@ from processors.transcriber.spoken import Stretch
 from processors.transcriber.times import shifted
 from schemas.options import DecodingOptions
 from schemas.segment import RemovedSegment, Segment
+from schemas.sound import SAMPLE_RATE_HZ
 from schemas.warning import TranscriptWarning
-from schemas.work import SAMPLE_RATE_HZ, Span
+from schemas.work import Span
 
 REST_S = 0.2  # so little speech after the last timestamp is the end of a word that was decoded
 PROGRESS_S = 0.2  # a window that was decoded less far than this is not continued from there

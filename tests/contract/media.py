@@ -17,8 +17,9 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from processors.slicer.audio import DecodeOptions, Samples
+from processors.slicer.media_info import MediaInfo
 from schemas.options import RawFormat
-from schemas.work import SAMPLE_RATE_HZ, AudioInfo
+from schemas.sound import SAMPLE_RATE_HZ
 from tests.contract.sandboxed import open_audio
 
 SPEECH = Path(__file__).parents[2] / "examples" / "audio" / "en-meeting-opus.ogg"
@@ -52,7 +53,7 @@ def speech(length_s: float = 16.0) -> Samples:
 
 def decoded(
     data: bytes, max_audio_s: float = 600, track: int | None = None, raw_format: RawFormat | None = None
-) -> tuple[Samples, AudioInfo]:
+) -> tuple[Samples, MediaInfo]:
     with open_audio(io.BytesIO(data), DecodeOptions(max_audio_s, track, raw_format)) as audio:
         return np.concatenate(list(audio.blocks())), audio.info
 

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from processors.slicer.audio import BLOCK_SAMPLES, Check, DecodeOptions, Samples, Seekable, no_check
+from processors.slicer.media_info import MediaInfo
 from processors.slicer.slicing import Closed, Cut, Slicer
 from processors.slicer.vad import Probabilities, Session, load_session
 from schemas.options import SlicingOptions
-from schemas.work import AudioInfo, Span
+from schemas.work import Span
 from tests.contract.clips import samples_of
 
 TALK = "talk.opus"
@@ -22,7 +23,7 @@ TALK = "talk.opus"
 class Decoded:
     """The talk, without decoding it for every option."""
 
-    info = AudioInfo(container="ogg", codec="opus", sample_rate_hz=48_000, channels=1)
+    info = MediaInfo(container="ogg", codec="opus", sample_rate_hz=48_000, channels=1)
     usage = None
 
     def blocks(self) -> Iterator[Samples]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from schemas.work import SAMPLE_RATE_HZ
+from schemas.sound import SAMPLE_RATE_HZ
 from scripts.services.kafka import Kafka
 from tests.contract.clips import samples_of
 from tests.contract.media import Sound, media

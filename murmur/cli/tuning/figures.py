@@ -6,7 +6,8 @@ from typing import Protocol
 
 from murmur.word_errors import Score
 from schemas.options import DecodingOptions, EncoderWindow
-from schemas.work import SAMPLE_RATE_HZ, Span
+from schemas.sound import SAMPLE_RATE_HZ
+from schemas.work import Span
 
 SAMPLE_BYTES = 2
 

@@ -13,7 +13,7 @@ from murmur.cli.tuning.figures import Chunk
 from runtime.errors import Invalid, UsageError
 from runtime.formats import BY_ENDING
 from schemas.options import SlicingOptions
-from schemas.work import SAMPLE_RATE_HZ
+from schemas.sound import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
     from processors.slicer.audio import Decoder, Samples

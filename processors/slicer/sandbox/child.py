@@ -16,11 +16,25 @@ import wave
 
 from processors.slicer.audio import BLOCK_SAMPLES, DecodeOptions, Samples
 from processors.slicer.decode import open_audio, probe
+from processors.slicer.media_info import MediaInfo
 from processors.slicer.sandbox.confinement import confine
-from processors.slicer.sandbox.frames import Ended, Kind, Receiver, Refusal, Request, count_of, range_of, read_count, send
+from processors.slicer.sandbox.frames import (
+    MESSAGE_MAX_CHARACTERS,
+    Ended,
+    Kind,
+    Receiver,
+    Refusal,
+    Request,
+    count_of,
+    json_of,
+    range_of,
+    read_count,
+    read_request,
+    send,
+)
 from processors.slicer.sandbox.memory import AREA_SAMPLES, AREAS, FILE_BYTES, SharedMemory
 from runtime.errors import Invalid
-from schemas.work import SAMPLE_RATE_HZ, AudioInfo
+from schemas.sound import SAMPLE_RATE_HZ
 
 IN, OUT = 0, 1
 SMALLEST_READ_BYTES = 32 << 10
@@ -115,7 +129,7 @@ def main(memory_bytes: int, memory_fd: int) -> None:
     receiver = Receiver(IN)
     while (message := receiver.next()) is not None:
         if message[0] is Kind.OPEN:
-            _decode(Exchange(receiver, memory), Request.model_validate_json(bytes(message[1])))
+            _decode(Exchange(receiver, memory), read_request(message[1]))
 
 
 def _decode(exchange: Exchange, request: Request) -> None:
@@ -123,8 +137,7 @@ def _decode(exchange: Exchange, request: Request) -> None:
     file = RemoteFile(exchange, request.size_bytes)
     try:
         info = probe(file, request.options) if request.probe else _give_samples(exchange, file, request.options)
-        ended = Ended(info=info, cpu_s=time.process_time() - began_s)
-        send(OUT, Kind.ENDED, ended.model_dump_json().encode())
+        send(OUT, Kind.ENDED, json_of(Ended(info, cpu_s=time.process_time() - began_s)))
     except Invalid as error:
         _refuse(error.reason, str(error))
     except MemoryError:
@@ -133,9 +146,9 @@ def _decode(exchange: Exchange, request: Request) -> None:
         send(OUT, Kind.BROKEN, traceback.format_exc().encode()[-4000:])
 
 
-def _give_samples(exchange: Exchange, file: RemoteFile, options: DecodeOptions) -> AudioInfo:
+def _give_samples(exchange: Exchange, file: RemoteFile, options: DecodeOptions) -> MediaInfo:
     with open_audio(file, options) as audio:
-        send(OUT, Kind.OPENED, audio.info.model_dump_json().encode())
+        send(OUT, Kind.OPENED, json_of(audio.info))
         for block in audio.blocks():
             exchange.give(block)
         exchange.flush()
@@ -143,7 +156,7 @@ def _give_samples(exchange: Exchange, file: RemoteFile, options: DecodeOptions) 
 
 
 def _refuse(reason: str, message: str) -> None:
-    send(OUT, Kind.FAILED, Refusal(reason=reason, message=message[:20_000]).model_dump_json().encode())
+    send(OUT, Kind.FAILED, json_of(Refusal(reason, message[:MESSAGE_MAX_CHARACTERS])))
 
 
 def _warm_up() -> None:
@@ -156,15 +169,14 @@ def _warm_up() -> None:
     with open_audio(file, DecodeOptions(max_audio_s=10, highpass=True)) as audio:
         samples = sum(map(len, audio.blocks()))
         assert samples == SAMPLE_RATE_HZ
-        Ended(info=audio.info, cpu_s=time.process_time()).model_dump_json()
+        json_of(Ended(audio.info, time.process_time()))
     with contextlib.suppress(Invalid), open_audio(io.BytesIO(b"no audio"), DecodeOptions(max_audio_s=10)):
         pass
     try:
         raise LookupError("loads the code that formats a traceback")
     except LookupError:
         traceback.format_exc()
-    Refusal.model_validate_json(Refusal(reason="warm", message="up").model_dump_json())
-    Request.model_validate_json(Request(size_bytes=0, options=DecodeOptions(max_audio_s=1, raw_format="gsm")).model_dump_json())
+    read_request(memoryview(json_of(Request(size_bytes=0, options=DecodeOptions(max_audio_s=1)))))
 
 
 if __name__ == "__main__":

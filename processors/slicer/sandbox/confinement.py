@@ -9,9 +9,8 @@ import contextlib
 import errno
 import resource
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
-
-import psutil
 
 if TYPE_CHECKING:
     from pyseccomp import SyscallFilter
@@ -63,7 +62,7 @@ ALLOWED_CALLS = (
 
 def confine(memory_bytes: int) -> list[str]:
     """`memory_bytes`: by how much the address space may still grow. Returns the names of what is enforced."""
-    address_space_bytes = int(psutil.Process().memory_info().vms) + memory_bytes
+    address_space_bytes = _address_space_bytes() + memory_bytes
     calls = (
         _allowed_calls()
     )  # loads libraries, which nothing does after the limits; setting limits is not allowed after the filter
@@ -73,6 +72,14 @@ def confine(memory_bytes: int) -> list[str]:
             calls.load()  # sets no_new_privs, too
             enforced.append(SECCOMP)
     return enforced
+
+
+def _address_space_bytes() -> int:
+    """That of this process; 0 where it is not known: there, the limit is refused, too."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    except OSError:
+        return 0
 
 
 def _limits(address_space_bytes: int) -> Iterator[str]:

@@ -9,17 +9,19 @@ import time
 from collections.abc import Iterator
 from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from processors.slicer.audio import Check, DecodeOptions, DecoderUsage, Progress, Samples, Seekable
-from processors.slicer.sandbox.frames import Ended, Kind, Message, Refusal, Request, count_of, read_count, read_range
+from processors.slicer.media_info import MediaInfo
+from processors.slicer.sandbox.frames import Ended, Kind, Message, Refusal, Request, count_of, json_of, read_count, read_range
 from processors.slicer.sandbox.memory import AREA_SAMPLES
 from processors.slicer.sandbox.process import CHECK_EVERY_S, DecoderDied, DecoderProcess, Limits, protocol
 from runtime.errors import Invalid
-from schemas.work import SAMPLE_RATE_HZ, AudioInfo
+from schemas.sound import SAMPLE_RATE_HZ
 
 SILENT_S = 120.0  # without a message and without using CPU time: it hangs
-Sent = TypeVar("Sent", AudioInfo, Ended, Refusal)
+Sent = TypeVar("Sent")
+_INFO, _ENDED, _REFUSAL = TypeAdapter(MediaInfo), TypeAdapter(Ended), TypeAdapter(Refusal)
 _PART_BYTES = 256 << 10  # read at once: `check` is called in between, and a part is copied while it is in the CPU's cache
 
 
@@ -37,12 +39,12 @@ class Decoding:
         self._areas = 0  # that were copied
         self._began_cpu_s = 0.0
         self._checked_s = 0.0
-        self._info: AudioInfo | None = None
+        self._info: MediaInfo | None = None
         self.usage: DecoderUsage | None = None
         self.is_answered = False  # before that, the child has had no byte of the file: its end has another cause
         self.is_complete = False  # the child is ready for its next file
 
-    def probe(self) -> AudioInfo:
+    def probe(self) -> MediaInfo:
         """Blocks until the file has been opened; instead of `begin()`. Raises what that raises."""
         self.child.wait_ready(self._check)
         self._request(probe=True)
@@ -50,7 +52,7 @@ class Decoding:
         if kind is not Kind.ENDED:
             raise DecoderDied("the decoder process sent samples of a file that it had only to open")
         self.is_complete = True
-        return _valid(Ended, payload).info
+        return _valid(_ENDED, payload).info
 
     def begin(self) -> None:
         """Blocks until the first samples. `check` is called every quarter of a second from now until the last sample. Raises
@@ -61,15 +63,15 @@ class Decoding:
         kind, payload = self._next()
         if kind is not Kind.OPENED:
             raise DecoderDied("the decoder process sent samples before the file was opened")
-        self._info = _valid(AudioInfo, payload)
+        self._info = _valid(_INFO, payload)
 
     def _request(self, *, probe: bool) -> None:
         self._began_cpu_s, self._checked_s = self.child.cpu_s(), time.monotonic()
         request = Request(size_bytes=self._file.seek(0, io.SEEK_END), options=self._options, probe=probe)
-        self.child.send(Kind.OPEN, request.model_dump_json().encode())
+        self.child.send(Kind.OPEN, json_of(request))
 
     @property
-    def info(self) -> AudioInfo:
+    def info(self) -> MediaInfo:
         assert self._info is not None
         return self._info
 
@@ -77,7 +79,7 @@ class Decoding:
         while True:
             kind, payload = self._next()
             if kind is Kind.ENDED:
-                ended = _valid(Ended, payload)
+                ended = _valid(_ENDED, payload)
                 self._info, self.usage = ended.info, DecoderUsage(ended.cpu_s, self.child.peak_memory_bytes())
                 self.is_complete = True
                 return
@@ -112,7 +114,7 @@ class Decoding:
                     self._serve(payload)
                 case Kind.FAILED:
                     self.is_complete = True
-                    refusal = _valid(Refusal, payload)
+                    refusal = _valid(_REFUSAL, payload)
                     raise Invalid(refusal.reason, refusal.message)
                 case Kind.BROKEN:
                     raise DecoderDied(f"the decoder failed:\n{bytes(payload).decode(errors='replace')}")
@@ -148,8 +150,8 @@ class Decoding:
             raise Invalid("too_slow", f"the decoder sent nothing for {silent_s:.0f} s")
 
 
-def _valid(kind: type[Sent], payload: memoryview) -> Sent:
+def _valid(kind: TypeAdapter[Sent], payload: memoryview) -> Sent:
     try:
-        return kind.model_validate_json(bytes(payload))
+        return kind.validate_json(bytes(payload))
     except ValidationError as error:
-        raise DecoderDied(f"the decoder process sent a {kind.__name__} that is not valid") from error
+        raise DecoderDied("the decoder process sent a message that is not valid") from error

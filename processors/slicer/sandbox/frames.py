@@ -4,21 +4,25 @@ The file's bytes and its samples are in `memory`; messages state how many.
 The slicer does not trust what it receives: a message that is too large or of no known kind raises `ProtocolError`.
 """
 
+import json
+import math
 import os
+import re
 import struct
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from enum import IntEnum
 
-from pydantic import BaseModel, Field
-
 from processors.slicer.audio import DecodeOptions
+from processors.slicer.media_info import MediaInfo
 from processors.slicer.sandbox.memory import FILE_BYTES
-from schemas.work import AudioInfo
 
 PAYLOAD_MAX_BYTES = 1 << 20  # a description with every track and warning is far smaller
 _HEADER = struct.Struct("<BI")
 _RANGE = struct.Struct("<QI")
 _COUNT = struct.Struct("<I")
+MESSAGE_MAX_CHARACTERS = 20_000
+_REASON = re.compile("[a-z_]{1,40}")
 
 
 class Kind(IntEnum):
@@ -30,7 +34,7 @@ class Kind(IntEnum):
 
     READY = 17  # confined, and waiting for a file; the payload names what is enforced
     READ = 18  # where and how many bytes (`read_range`)
-    OPENED = 19  # AudioInfo as JSON
+    OPENED = 19  # a MediaInfo as JSON
     SAMPLES = 20  # how many samples (s16 native byte order, mono, 16 kHz) are in the next area of the memory
     ENDED = 21  # an Ended as JSON; after the last samples
     FAILED = 22  # a Refusal as JSON; the child is ready for the next file
@@ -40,28 +44,49 @@ class Kind(IntEnum):
 Message = tuple[Kind, memoryview]
 
 
-class Request(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Request:
     size_bytes: int
     options: DecodeOptions
     probe: bool = False  # only open it: the answer is ENDED, or FAILED
 
 
-class Refusal(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Refusal:
     """An `Invalid` raised in the child."""
 
-    reason: str = Field(max_length=40, pattern=r"^[a-z_]+$")
-    message: str = Field(max_length=20_000)
+    reason: str
+    message: str
+
+    def __post_init__(self) -> None:
+        if not _REASON.fullmatch(self.reason) or len(self.message) > MESSAGE_MAX_CHARACTERS:
+            raise ValueError("not a reason and a message")
 
 
-class Ended(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Ended:
     """`cpu_s`: the CPU time of the child for this file."""
 
-    info: AudioInfo
-    cpu_s: float = Field(ge=0)
+    info: MediaInfo
+    cpu_s: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.cpu_s < math.inf:
+            raise ValueError("not a time")
 
 
 class ProtocolError(Exception):
     """The other side violates the protocol."""
+
+
+def json_of(payload: Request | MediaInfo | Ended | Refusal) -> bytes:
+    return json.dumps(asdict(payload)).encode()
+
+
+def read_request(payload: memoryview) -> Request:
+    """For the child, which trusts the slicer."""
+    values = json.loads(bytes(payload))
+    return Request(values["size_bytes"], DecodeOptions(**values["options"]), values["probe"])
 
 
 def read_range(payload: memoryview) -> tuple[int, int]:

@@ -9,17 +9,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, BinaryIO
 
 from processors.slicer.audio import DecodeOptions, Progress
+from processors.slicer.media_info import MediaInfo
 from processors.slicer.sandbox.decoding import Decoding
 from processors.slicer.sandbox.probe_budget import ProbeBudget
 from processors.slicer.sandbox.process import DecoderProcess, Limits
 from runtime.errors import Invalid, MurmurError
 from runtime.logs import get_logger
-from schemas.audio import ProbedAudio
+from schemas.audio import AudioTrack, ProbedAudio
 from schemas.options import SlicingOptions
-from schemas.work import AudioInfo
 
 log = get_logger(__name__)
 PROCESSES_MAX = 2
@@ -83,7 +84,7 @@ class Prober:
         finally:
             self._free.release()
 
-    def _probe(self, file: BinaryIO, options: SlicingOptions) -> AudioInfo:
+    def _probe(self, file: BinaryIO, options: SlicingOptions) -> MediaInfo:
         with self._child() as child:
             until_s = self._clock() + PROBED_WITHIN_S
 
@@ -152,8 +153,9 @@ class _Bounded:
         return self._file.tell()
 
 
-def _summary(info: AudioInfo) -> ProbedAudio:
-    return ProbedAudio(container=info.container, codec=info.codec, duration_s=info.declared_duration_s, tracks=info.tracks)
+def _summary(info: MediaInfo) -> ProbedAudio:
+    tracks = tuple(AudioTrack(**asdict(track)) for track in info.tracks)
+    return ProbedAudio(container=info.container, codec=info.codec, duration_s=info.declared_duration_s, tracks=tracks)
 
 
 if TYPE_CHECKING:

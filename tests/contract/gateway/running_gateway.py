@@ -30,9 +30,10 @@ from schemas.correction import Correction
 from schemas.jobs import CancelRequested, JobChanged, JobRequested, ResultSummary, State
 from schemas.record import Record
 from schemas.segment import Segment
+from schemas.sound import SAMPLE_RATE_HZ
 from schemas.topics import CACHE_CHANGELOG, CANCELLATIONS, JOBS, PROGRESS, REQUESTS, Topic
 from schemas.transcript import Transcript
-from schemas.work import SAMPLE_RATE_HZ, AudioInfo, WorkProgressed
+from schemas.work import AudioInfo, WorkProgressed
 from tests.waiting import DEADLINE_S, wait_until
 
 API = "/api/transcribe/async"

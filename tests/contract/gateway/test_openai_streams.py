@@ -14,8 +14,9 @@ from producers.gateway.submission import attended
 from schemas.jobs import JobRequested
 from schemas.record import Failure
 from schemas.segment import Segment
+from schemas.sound import SAMPLE_RATE_HZ
 from schemas.topics import PROGRESS
-from schemas.work import SAMPLE_RATE_HZ, WorkProgressed
+from schemas.work import WorkProgressed
 from tests.contract.gateway.running_gateway import (
     RunningGateway,
     cancelled,

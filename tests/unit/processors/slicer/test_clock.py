@@ -4,7 +4,7 @@ import pytest
 
 from processors.slicer.clock import MAX_JUMP_S, MAX_UNDECLARED_S, Clock, Origin
 from processors.slicer.faults import NAMED_MAX
-from schemas.warning import TranscriptWarning
+from processors.slicer.media_info import MediaWarning
 
 FRAME_S = 0.02
 
@@ -32,13 +32,13 @@ def test_less_than_40_ms_is_nothing() -> None:
 def test_a_gap_is_silence_and_a_warning() -> None:
     clock = Clock(Origin())
     assert shown(clock, *(index * FRAME_S for index in range(10)), 5.2)[-1] == 5.2
-    assert clock.warnings() == [TranscriptWarning(code="lost", message="5.0 s of audio are missing", start=0.2, end=5.2)]
+    assert clock.warnings() == [MediaWarning(code="lost", message="5.0 s of audio are missing", start=0.2, end=5.2)]
 
 
 def test_the_shortest_gap_is_not_called_nothing() -> None:
     clock = Clock(Origin())
     shown(clock, *(index * FRAME_S for index in range(10)), 0.252)
-    assert clock.warnings() == [TranscriptWarning(code="lost", message="0.05 s of audio are missing", start=0.2, end=0.252)]
+    assert clock.warnings() == [MediaWarning(code="lost", message="0.05 s of audio are missing", start=0.2, end=0.252)]
 
 
 def test_what_comes_late_lost_nothing() -> None:

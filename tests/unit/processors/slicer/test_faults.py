@@ -1,12 +1,12 @@
 """Packets that could not be decoded, as one warning."""
 
 from processors.slicer.faults import BadPackets
-from schemas.warning import TranscriptWarning
+from processors.slicer.media_info import MediaWarning
 
 
-def damaged(count: int, start: float, end: float) -> list[TranscriptWarning]:
+def damaged(count: int, start: float, end: float) -> list[MediaWarning]:
     message = f"packets that could not be decoded: {count}"
-    return [TranscriptWarning(code="damaged", message=message, start=start, end=end)]
+    return [MediaWarning(code="damaged", message=message, start=start, end=end)]
 
 
 def test_without_a_bad_packet_there_is_no_warning() -> None:

@@ -11,7 +11,7 @@ from processors.transcriber.spoken import Stretch
 from processors.transcriber.windows import ChunkText, ChunkWindows, read
 from schemas.options import DecodingOptions
 from schemas.segment import Segment
-from schemas.work import SAMPLE_RATE_HZ
+from schemas.sound import SAMPLE_RATE_HZ
 
 CALLS_MAX = 200  # a loop that asks more often does not come to an end
 INFERENCE_S = 0.125

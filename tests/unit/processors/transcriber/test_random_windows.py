@@ -10,7 +10,7 @@ from processors.transcriber.spoken import Stretch, clipped
 from processors.transcriber.windows import PROMPT_DROPPED, WINDOWS_MAX, ChunkText
 from schemas.options import DecodingOptions
 from schemas.segment import Segment
-from schemas.work import SAMPLE_RATE_HZ
+from schemas.sound import SAMPLE_RATE_HZ
 from tests.unit.processors.transcriber.scripted import Model, part, place, read_chunk, segment, texts, wrote
 
 SEEDS = range(300)

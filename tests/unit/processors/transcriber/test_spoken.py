@@ -3,7 +3,8 @@
 import pytest
 
 from processors.transcriber.spoken import Stretch, clipped, in_chunk, pauses, total_s, unread
-from schemas.work import SAMPLE_RATE_HZ, Span
+from schemas.sound import SAMPLE_RATE_HZ
+from schemas.work import Span
 
 
 def spans(*seconds: tuple[float, float]) -> tuple[Span, ...]:

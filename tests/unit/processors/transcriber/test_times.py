@@ -10,7 +10,8 @@ from processors.transcriber.edges import ONSET_S, REACH_S, RELEASE_S, snapped
 from processors.transcriber.spoken import Stretch, clipped
 from processors.transcriber.times import restore, restore_stretch, shifted
 from schemas.segment import Segment, Word
-from schemas.work import SAMPLE_RATE_HZ, Span
+from schemas.sound import SAMPLE_RATE_HZ
+from schemas.work import Span
 
 
 def spans(*seconds: tuple[float, float]) -> tuple[Span, ...]:

@@ -8,8 +8,8 @@ from processors.transcriber.engine import LanguagePart, Window, WindowText
 from processors.transcriber.windows import PROMPT_DROPPED, WINDOWS_MAX, ChunkText
 from schemas.options import DecodingOptions
 from schemas.segment import Segment
+from schemas.sound import SAMPLE_RATE_HZ
 from schemas.warning import TranscriptWarning
-from schemas.work import SAMPLE_RATE_HZ
 from tests.unit.processors.transcriber.scripted import (
     INFERENCE_S,
     Model,

@@ -7,7 +7,7 @@ from murmur.cli.tuning.figures import Chunk, EncoderChoice, Figure, Reading
 from murmur.cli.tuning.measuring import Budget, Clock, Measuring
 from murmur.word_errors import Score
 from schemas.options import DecodingOptions
-from schemas.work import SAMPLE_RATE_HZ
+from schemas.sound import SAMPLE_RATE_HZ
 
 TEXT = "one two three four five"
 Write = Callable[[DecodingOptions], str]

@@ -17,7 +17,7 @@ from processors.slicer.decode import open_audio
 from processors.slicer.sandbox.process import DecoderDied
 from runtime.errors import UsageError
 from schemas.options import SlicingOptions
-from schemas.work import SAMPLE_RATE_HZ
+from schemas.sound import SAMPLE_RATE_HZ
 from tests.clips import BY_NAME
 
 MAX_AUDIO_S = 3600.0
