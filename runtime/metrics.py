@@ -174,7 +174,7 @@ UPLOADS_ABORTED = Counter("murmur_uploads_aborted", "uploads that ended without 
 JOBS = Gauge("murmur_jobs", "jobs in this gateway's view, by state", ("state",))
 
 # Retention
-STORED_FILES = Gauge("murmur_stored_files", "objects that murmur has in the store, by kind, as of the last sweep", ("kind",))
+STORED_FILES = Gauge("murmur_stored_files", "objects in the store, and records of jobs, by kind, as of the last sweep", ("kind",))
 STORED_BYTES = Gauge("murmur_stored_bytes", "their size", ("kind",))
 STORED_OLDEST = Gauge(
     "murmur_stored_oldest_timestamp_seconds",

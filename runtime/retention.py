@@ -1,4 +1,5 @@
-"""The retention policy: what is kept in the object store, since when, and how long. One table; docs/retention.md shows it.
+"""The retention policy: what is kept in the object store and of the jobs, since when, and how long. One table, which
+docs/retention.md shows.
 
 Used by the retention stage, `murmur clean`, `murmur buckets apply`, and by the gateway, which uses an upload again only while it
 is certainly not being removed.
@@ -12,8 +13,10 @@ from runtime.objects import keys
 from runtime.objects.lifecycle import Rule
 from runtime.setting_types import DAY_S
 from runtime.settings import Settings
+from schemas import codec
+from schemas.jobs import JobChanged
 
-KindName = Literal["chunks", "uploads", "contents", "transcripts", "corrections", "dead_letters", "temporary"]
+KindName = Literal["chunks", "uploads", "contents", "transcripts", "corrections", "dead_letters", "temporary", "jobs"]
 REUSE_MAX_S = 3600.0
 MARGIN_S = 600.0  # nothing younger is removed: what names it may not have been written yet
 UPLOAD_PAUSE_S = 3600.0  # between two parts of an upload, each of some MiB, over a slow line
@@ -102,6 +105,7 @@ KINDS: tuple[Kind, ...] = (
         "retention_temporary_s",
         "retention_temporary_bytes",
     ),
+    Kind("jobs", "records of jobs on the topic `jobs`", "the job's end", "retention_jobs_s", "retention_jobs_bytes"),
 )
 
 
@@ -125,6 +129,11 @@ class Limits:
         if kind.name == "uploads":
             least_s += upload_reuse_s(settings)
         return cls(age_s, failed_s, limit(kind.size), least_s)
+
+
+def job_bytes(changed: JobChanged) -> int:
+    """Of its record on `jobs`, as a client counts it: key and value, uncompressed, of the newest record only."""
+    return len(changed.subject) + len(codec.encode(changed))
 
 
 def upload_reuse_s(settings: Settings) -> float:

@@ -75,3 +75,6 @@ class RetentionSettings(BaseModel):
         description="most ended jobs that are listed: of more, the oldest go before MURMUR_RETENTION_JOBS_S, but not before "
         "MURMUR_JOB_MEMORY_S; 0: no limit",
     )
+    retention_jobs_bytes: int = Field(
+        0, ge=0, description="most bytes of the records of ended jobs on `jobs`, in the same way; 0: no limit"
+    )

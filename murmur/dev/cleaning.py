@@ -23,7 +23,9 @@ def sweep_data(settings: Settings, *, is_dry: bool) -> Mapping[KindName, Figures
         try:
             unfinished = [requested for requested, _ in view.jobs.unfinished()]
             answering = view.cache.entries(view.cache.since(settings.cache_ttl_s, datetime.now(UTC)))
-            fill(settings, view.jobs.records(), unfinished, answering if settings.cache_enabled else ())
+            noted = {note.job.job_id for note in view.jobs.notes()}
+            known = (changed for changed in view.jobs.records() if changed.job.job_id not in noted)
+            fill(settings, known, unfinished, answering if settings.cache_enabled else ())
         finally:
             view.close()
         ledger = Ledger(ledger_path(settings), settings.work_bucket)

@@ -26,6 +26,7 @@ from runtime.logs import get_logger
 from runtime.objects import NotFound, ObjectStore, StoreUnavailable
 from runtime.objects.store import BadKey
 from runtime.objects.transcripts import Transcripts
+from runtime.retention import job_bytes
 from runtime.settings import Settings
 from runtime.work_folders import CHUNK_RESULTS, WorkFolders
 from schemas.cache import CLEARED, CacheEntry
@@ -77,9 +78,11 @@ def remember(broker: EmbeddedBroker, settings: Settings, objects: ObjectStore, s
         cleared_at = view.cache.all_cleared_at
     finally:
         view.close()
-    listed = [job.work_id for job in known if job.job.job_id not in forgotten]
-    _keep_results(settings, {*listed, *(requested.work.work_id for requested, _ in unfinished)})
-    retention.fill(settings, known, [requested for requested, _ in unfinished], cached)
+    listed = [job for job in known if job.job.job_id not in forgotten]
+    _keep_results(settings, {*(job.work_id for job in listed), *(requested.work.work_id for requested, _ in unfinished)})
+    retention.fill(
+        settings, (job for job in listed if job.job.job_id not in noted), [requested for requested, _ in unfinished], cached
+    )
     ended = _send(writer, _memories(broker, known, settings.ended_jobs_s))
     _send(writer, _cache(broker, cached, cleared_at))
     _send(writer, _endpoints(endpoints))
@@ -231,7 +234,7 @@ def _memories(broker: EmbeddedBroker, jobs: Iterable[JobChanged], job_memory_s: 
     now = datetime.now(UTC)
     for job in jobs:
         if job.state in TERMINAL and (now - job.changed_at).total_seconds() < job_memory_s:
-            memory = JobState(work_id=job.work_id, state=job.state, ended_at=job.changed_at)
+            memory = JobState(job.work_id, job.state, ended_at=job.changed_at, record_bytes=job_bytes(job))
             yield Change("jobs", str(job.job.job_id), memory).output(broker.partition(job.work_id))
 
 

@@ -61,7 +61,8 @@ class WorkState(Value):
 class JobState:
     """A job that waits (`job` is set) or has ended (`ended_at` is set).
 
-    `unannounced`: it was cancelled before its request arrived; the request will announce that.
+    `unannounced`: it was cancelled before its request arrived; the request will announce that. `record_bytes`: size of its record
+    on `jobs`; 0 if there is none, and of entries of earlier versions.
     """
 
     work_id: str
@@ -69,6 +70,7 @@ class JobState:
     job: Job | None = None
     ended_at: datetime | None = None
     unannounced: bool = False
+    record_bytes: int = 0
 
     @classmethod
     def read(cls, raw: bytes) -> "JobState":
@@ -76,7 +78,7 @@ class JobState:
         data = orjson.loads(raw)
         job = None if data["job"] is None else Job.model_validate(data["job"])
         ended_at = None if data["ended_at"] is None else datetime.fromisoformat(data["ended_at"])
-        return cls(data["work_id"], STATES[data["state"]], job, ended_at, data["unannounced"])
+        return cls(data["work_id"], STATES[data["state"]], job, ended_at, data["unannounced"], data.get("record_bytes", 0))
 
 
 class ChunkState(Value):

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from math import ceil
 
 from processors.coordinator import correction, forgetting, job_log
 from processors.coordinator.cache_policy import CachePolicy
@@ -15,7 +14,7 @@ from processors.coordinator.cache_upkeep import CacheUpkeep
 from processors.coordinator.context import Context
 from processors.coordinator.decide import Decision, Event, decide
 from processors.coordinator.entries import CHANGELOGS, Change, WorkState
-from processors.coordinator.tables import Tables
+from processors.coordinator.tables import JobLimits, Tables
 from runtime.gc_pause import gc_paused
 from runtime.kafka import changelog, topics
 from runtime.kafka.client import Kafka
@@ -80,7 +79,7 @@ class Coordinator:
         tables = self._tables[number]
         context = self._context(tables, record, now)
         decision = decide(tables, event, context)
-        changes: Sequence[Change] = decision.changes
+        changes = forgetting.sized(decision.changes, decision.outputs)
         if decision.transcript is not None:
             size_bytes = self._transcripts.write(decision.transcript).size_bytes or 0
             changes = [_sized(change, size_bytes) for change in changes]
@@ -107,8 +106,7 @@ class Coordinator:
     def _forget(self, partition: int, now: datetime) -> list[Output]:
         """Deletes a few jobs that ended long ago from the tables of a partition."""
         tables, settings = self._tables[partition], self._settings
-        most = ceil(settings.retention_jobs_count / (self._cache.partitions or len(self._tables)))
-        changes = tables.forgotten(now, settings.ended_jobs_s, most=most, least_s=settings.job_memory_s)
+        changes = tables.forgotten(now, JobLimits.of(settings, self._cache.partitions or len(self._tables)))
         outputs = list(forgetting.tombstones(tables, changes)) if settings.retention_jobs_s else []
         for output in outputs:
             if output.topic == REVOCATIONS:

@@ -9,11 +9,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice, takewhile
+from math import ceil
 from typing import Any
 
 from processors.coordinator.cache import CacheTable
 from processors.coordinator.entries import UNREADABLE, Change, ChunkState, JobState, WorkState, unreadable
 from processors.coordinator.tally import Tally
+from runtime.settings import Settings
 from schemas.jobs import Job
 from schemas.topics import CACHE_CHANGELOG, JOBS_CHANGELOG
 from schemas.work import Span
@@ -21,12 +23,30 @@ from schemas.work import Span
 EXPIRED_MAX = 20  # entries of a table that one event may delete: each is a record in its transaction
 
 
+@dataclass(frozen=True, slots=True)
+class JobLimits:
+    """How long ended jobs stay in the table of one partition. Of more than `count`, or with more than `size_bytes` of records,
+    the oldest go before `age_s`, but not before `least_s`. 0: no limit."""
+
+    age_s: float
+    least_s: float = 0.0
+    count: int = 0
+    size_bytes: int = 0
+
+    @classmethod
+    def of(cls, settings: Settings, partitions: int) -> "JobLimits":
+        """Each of the partitions has its share."""
+        shares = (ceil(limit / partitions) for limit in (settings.retention_jobs_count, settings.retention_jobs_bytes))
+        return cls(settings.ended_jobs_s, settings.job_memory_s, *shares)
+
+
 @dataclass(slots=True)
 class Tables:
     """The entries of one partition, and two indexes of `jobs`: those that wait, by work, and those that have ended.
 
-    `ended` begins with the oldest. `tallies` are made when a work is first asked for. `correcting`: when the time of corrections
-    is over, the first ones first; without those that `take_overdue` has returned.
+    `ended` begins with the oldest; `ended_bytes` is the size of their records on `jobs`. `tallies` are made when a work is
+    first asked for. `correcting`: when the time of corrections is over, the first ones first; without those that `take_overdue`
+    has returned.
     """
 
     works: dict[str, WorkState] = field(default_factory=dict)
@@ -35,6 +55,7 @@ class Tables:
     cache: CacheTable = field(default_factory=CacheTable)
     waiting: dict[str, dict[str, Job]] = field(default_factory=dict)
     ended: OrderedDict[str, datetime] = field(default_factory=OrderedDict)
+    ended_bytes: int = 0
     tallies: dict[str, Tally] = field(default_factory=dict, compare=False, repr=False)
     correcting: OrderedDict[str, datetime] = field(default_factory=OrderedDict, compare=False, repr=False)
 
@@ -78,7 +99,8 @@ class Tables:
     def _apply_job(self, job_id: str, state: JobState | None) -> None:
         if (old := self.jobs.get(job_id)) is not None:
             _set_of(self.waiting, old.work_id, job_id, None)
-            self.ended.pop(job_id, None)
+            if self.ended.pop(job_id, None) is not None:
+                self.ended_bytes -= old.record_bytes
         if state is None:
             self.jobs.pop(job_id, None)
         else:
@@ -90,6 +112,7 @@ class Tables:
             _set_of(self.waiting, state.work_id, job_id, state.job)
         elif state.ended_at is not None:
             self.ended[job_id] = state.ended_at
+            self.ended_bytes += state.record_bytes
 
     def take_overdue(self, now: datetime) -> list[str]:
         """Works whose correction should have ended, each once: until they change, or the tables are restored."""
@@ -107,14 +130,16 @@ class Tables:
     def jobs_waiting(self, work_id: str) -> Iterable[tuple[str, Job]]:
         return self.waiting.get(work_id, {}).items()
 
-    def forgotten(self, now: datetime, job_memory_s: float, *, most: int = 0, least_s: float = 0.0) -> list[Change]:
-        """Deletions of jobs that ended longer ago. A few at a time, since it is called for every event. `most`: of more than so
-        many the oldest go before that, but not before `least_s`; 0: no limit."""
-        surplus = len(self.ended) - most if most else 0
+    def forgotten(self, now: datetime, limits: JobLimits) -> list[Change]:
+        """Deletions of jobs that are beyond the limits. A few at a time, since it is called for every event."""
+        surplus = len(self.ended) - limits.count if limits.count else 0
+        surplus_bytes = self.ended_bytes - limits.size_bytes if limits.size_bytes else 0
         found: list[Change] = []
         for place, (job_id, at) in enumerate(islice(self.ended.items(), EXPIRED_MAX)):
-            if (now - at).total_seconds() > (least_s if place < surplus else job_memory_s):
+            is_surplus = place < surplus or surplus_bytes > 0
+            if (now - at).total_seconds() > (limits.least_s if is_surplus else limits.age_s):
                 found.append(Change("jobs", job_id, None))
+                surplus_bytes -= self.jobs[job_id].record_bytes
         return found
 
 

@@ -15,12 +15,13 @@ from schemas.jobs import Job, JobChanged, JobRequested
 from schemas.record import ObjectRef
 from schemas.topics import CACHE_CHANGELOG, JOBS
 from sinks.retention.listing import TABLE as LISTED
-from sinks.retention.listing import Listing
+from sinks.retention.listing import Amount, Listing
 
 TABLES = """
 DROP TABLE IF EXISTS jobs; DROP TABLE IF EXISTS cached; DROP TABLE IF EXISTS released;
 CREATE TABLE jobs (
-    job_id TEXT PRIMARY KEY, work_id TEXT NOT NULL, slice_id TEXT, audio TEXT, state TEXT NOT NULL, at_s REAL NOT NULL
+    job_id TEXT PRIMARY KEY, work_id TEXT NOT NULL, slice_id TEXT, audio TEXT, state TEXT NOT NULL, at_s REAL NOT NULL,
+    record_bytes INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX jobs_by_work ON jobs (work_id, state, at_s);
 CREATE INDEX jobs_by_slice ON jobs (slice_id, state, at_s) WHERE slice_id IS NOT NULL;
@@ -29,12 +30,13 @@ CREATE TABLE cached (work_id TEXT PRIMARY KEY, used_s REAL NOT NULL) WITHOUT ROW
 CREATE TABLE released (name TEXT PRIMARY KEY, at_s REAL NOT NULL) WITHOUT ROWID;
 """
 REQUESTED = """
-INSERT INTO jobs VALUES (?, ?, ?, ?, '', ?)
+INSERT INTO jobs VALUES (?, ?, ?, ?, '', ?, 0)
 ON CONFLICT (job_id) DO UPDATE SET slice_id = excluded.slice_id, audio = excluded.audio
 """
 CHANGED = """
-INSERT INTO jobs VALUES (?, ?, NULL, ?, ?, ?)
-ON CONFLICT (job_id) DO UPDATE SET state = excluded.state, at_s = excluded.at_s, audio = coalesce(audio, excluded.audio)
+INSERT INTO jobs VALUES (?, ?, NULL, ?, ?, ?, ?)
+ON CONFLICT (job_id) DO UPDATE SET state = excluded.state, at_s = excluded.at_s, audio = coalesce(audio, excluded.audio),
+    record_bytes = excluded.record_bytes
 """
 
 
@@ -98,7 +100,7 @@ class Ledger:
         if isinstance(event, JobRequested):
             self.requested(event, now_s)
         elif isinstance(event, JobChanged):
-            self.changed(event)
+            self.changed(event, len(record.key or b"") + len(record.value or b""))
         elif record.key is None:
             return
         elif record.topic == JOBS.name and record.value is None:
@@ -111,9 +113,9 @@ class Ledger:
         work = event.work
         self.sql.execute(REQUESTED, (str(event.job.job_id), work.work_id, work.slice_id, self._place(work.audio), now_s))
 
-    def changed(self, event: JobChanged) -> None:
-        audio = self._audio(event.job)
-        self.sql.execute(CHANGED, (str(event.job.job_id), event.work_id, audio, event.state, event.changed_at.timestamp()))
+    def changed(self, event: JobChanged, record_bytes: int) -> None:
+        row = (event.subject, event.work_id, self._audio(event.job), event.state, event.changed_at.timestamp())
+        self.sql.execute(CHANGED, (*row, record_bytes))
 
     def cached(self, work_id: str, used_s: float) -> None:
         self.sql.execute("INSERT OR REPLACE INTO cached VALUES (?, ?)", (work_id, used_s))
@@ -122,6 +124,11 @@ class Ledger:
         """Jobs that were requested before and have no state: the coordinator has forgotten them. Notes of releases as old."""
         self.sql.execute("DELETE FROM jobs WHERE state = '' AND at_s < ?", (before_s,))
         self.sql.execute("DELETE FROM released WHERE at_s < ?", (before_s,))
+
+    def job_records(self) -> Amount:
+        """What a compacted `jobs` has: the newest record of each job."""
+        query = "SELECT count(*), coalesce(sum(record_bytes), 0), min(at_s) FROM jobs WHERE record_bytes > 0"
+        return Amount(*self.sql.execute(query).fetchone())
 
     def _forget(self, job_id: str, now_s: float) -> None:
         row = self.sql.execute("SELECT work_id, slice_id, audio FROM jobs WHERE job_id = ?", (job_id,)).fetchone()

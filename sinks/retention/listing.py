@@ -39,6 +39,17 @@ class Stored(NamedTuple):
     part: str = ""
 
 
+class Amount(NamedTuple):
+    """`oldest_s`: when the oldest was written; None: there is none."""
+
+    files: int = 0
+    size_bytes: int = 0
+    oldest_s: float | None = None
+
+
+NOTHING = Amount()
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """All that has one name, and who uses it. Times are None where there was none: `ended_s` of the last job, `cached_s` of
@@ -92,11 +103,9 @@ class Listing:
             GROUP BY name HAVING count(DISTINCT part) > 1 ORDER BY name LIMIT ?"""
         return [name for (name,) in self._sql.execute(query, (kind, after, PAGE)).fetchall()]
 
-    def figures(self, kind: KindName) -> tuple[int, int, float | None]:
-        """Files, bytes, and when the oldest was modified."""
+    def stored(self, kind: KindName) -> Amount:
         query = "SELECT count(*), coalesce(sum(size_bytes), 0), min(modified_s) FROM objects WHERE kind = ?"
-        files, size_bytes, oldest_s = self._sql.execute(query, (kind,)).fetchone()
-        return int(files), int(size_bytes), oldest_s
+        return Amount(*self._sql.execute(query, (kind,)).fetchone())
 
     def items(self, kind: KindName, after: str = "") -> list[Item]:
         """The first of those whose names follow, in the order of names."""

@@ -21,12 +21,13 @@ from runtime.logs import get_logger
 from runtime.objects import keys
 from runtime.outage import Outage
 from runtime.resources import Resources, Stage
-from runtime.retention import KindName
+from runtime.retention import KindName, job_bytes
 from runtime.settings import Settings
 from schemas.cache import CacheEntry
 from schemas.jobs import JobChanged, JobRequested
 from schemas.topics import CACHE_CHANGELOG, JOBS, REQUESTS
 from sinks.retention.ledger import Ledger
+from sinks.retention.listing import Amount
 from sinks.retention.sweeper import Figures, Round
 
 log = get_logger(__name__)
@@ -73,7 +74,7 @@ def _fill(
     now_s = time.time()
     ledger.sql.execute("BEGIN")
     for changed in known:
-        ledger.changed(changed)
+        ledger.changed(changed, job_bytes(changed))
     for requested in unfinished:
         ledger.requested(requested, now_s)
     for work_id, entry in cached:
@@ -179,15 +180,15 @@ class Retention:
     def _publish(self, figures: Mapping[KindName, Figures]) -> None:
         """To this process's metrics, and to all gateways."""
         for name, found in figures.items():
-            metrics.STORED_FILES.labels(name).set(found.files)
-            metrics.STORED_BYTES.labels(name).set(found.size_bytes)
-            metrics.STORED_OLDEST.labels(name).set(found.oldest_s or 0.0)
-        document = {"at": datetime.now(UTC), "kinds": {name: _document(found) for name, found in figures.items()}}
+            metrics.STORED_FILES.labels(name).set(found.stored.files)
+            metrics.STORED_BYTES.labels(name).set(found.stored.size_bytes)
+            metrics.STORED_OLDEST.labels(name).set(found.stored.oldest_s or 0.0)
+        document = {"at": datetime.now(UTC), "kinds": {name: _document(found.stored) for name, found in figures.items()}}
         self._objects.put(
             self._settings.work_bucket, keys.STORED_FIGURES, orjson.dumps(document), content_type="application/json"
         )
 
 
-def _document(found: Figures) -> dict[str, object]:
-    oldest_at = None if found.oldest_s is None else datetime.fromtimestamp(found.oldest_s, UTC)
-    return {"files": found.files, "bytes": found.size_bytes, "oldest_at": oldest_at}
+def _document(stored: Amount) -> dict[str, object]:
+    oldest_at = None if stored.oldest_s is None else datetime.fromtimestamp(stored.oldest_s, UTC)
+    return {"files": stored.files, "bytes": stored.size_bytes, "oldest_at": oldest_at}

@@ -17,7 +17,7 @@ from runtime.settings import Settings
 from schemas.topics import REQUESTS
 from sinks.retention import rules, slices
 from sinks.retention.ledger import Ledger
-from sinks.retention.listing import Item, Listing, Stored
+from sinks.retention.listing import NOTHING, Amount, Item, Listing, Stored
 
 log = get_logger(__name__)
 LISTED_AT_A_TIME = 1000
@@ -25,11 +25,9 @@ LISTED_AT_A_TIME = 1000
 
 @dataclass(slots=True)
 class Figures:
-    """Of one kind: what is stored, and what was removed in this round, or would be."""
+    """Of one kind: what is stored, and what was removed in this round, or would be, which a dry round counts as stored, too."""
 
-    files: int = 0
-    size_bytes: int = 0
-    oldest_s: float | None = None
+    stored: Amount = NOTHING
     removed_files: int = 0
     removed_bytes: int = 0
 
@@ -58,13 +56,19 @@ class Round:
         self.catch_up()
         self.ledger.prune(self._now_s - max(self.settings.ended_jobs_s, REQUESTS.retention_ms / 1000))
         for kind in KINDS:
-            found, limits = self.figures[kind.name], Limits.of(kind, self.settings)
-            before = self.listing.figures(kind.name)
-            yield from self._by_age(kind, limits)
-            if limits.size_bytes is not None:
-                yield from self._by_size(kind, limits, limits.size_bytes)
-            found.files, found.size_bytes, found.oldest_s = before if self.is_dry else self.listing.figures(kind.name)
+            if kind.name != "jobs":  # which the coordinator deletes
+                yield from self._sweep(kind)
+        self.figures["jobs"].stored = self.ledger.job_records()
         yield from self.listing.close()
+
+    def _sweep(self, kind: Kind) -> Iterator[None]:
+        limits, found = Limits.of(kind, self.settings), self.figures[kind.name]
+        found.stored = self.listing.stored(kind.name)
+        yield from self._by_age(kind, limits)
+        if limits.size_bytes is not None:
+            yield from self._by_size(kind, limits, limits.size_bytes)
+        if not self.is_dry:
+            found.stored = self.listing.stored(kind.name)
 
     @property
     def listing(self) -> Listing:
@@ -115,7 +119,7 @@ class Round:
     def _by_size(self, kind: Kind, limits: Limits, most_bytes: int) -> Iterator[None]:
         """What was used longest ago first, as long as there is too much."""
         found = self.figures[kind.name]
-        enough = found.removed_bytes + self.listing.figures(kind.name)[1] - most_bytes
+        enough = found.removed_bytes + self.listing.stored(kind.name).size_bytes - most_bytes
         if found.removed_bytes >= enough:
             return
         self.catch_up()

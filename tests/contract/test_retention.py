@@ -67,8 +67,11 @@ def test_each_round_knows_what_was_written_since_the_last(kafka: Kafka, tmp_path
     assert stored() == {keys.transcript_key("b" * 64)}
     published = json.loads(store.get(settings.work_bucket, keys.STORED_FIGURES))["kinds"]
     assert published["transcripts"]["files"] == 1
+    kept = codec.encode(jobs[1].model_copy(update={"changed_at": now - timedelta(days=2)}))
+    assert (published["jobs"]["files"], published["jobs"]["bytes"]) == (2, 2 * (len(str(jobs[1].job.job_id)) + len(kept)))
+    assert sample("murmur_stored_bytes", kind="jobs") == published["jobs"]["bytes"]
     assert published["uploads"] == {"files": 0, "bytes": 0, "oldest_at": None}
     retention.close()
 
     again = sweep_once(resources, tmp_path, is_dry=True)
-    assert (again["transcripts"].files, again["transcripts"].removed_files) == (1, 0)
+    assert (again["transcripts"].stored.files, again["transcripts"].removed_files) == (1, 0)

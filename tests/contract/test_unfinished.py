@@ -55,9 +55,9 @@ def test_what_a_dead_writer_left_is_removed_after_its_time_and_nothing_else(obje
     assert sorted(each.key.rpartition("/")[0] for each in store.unfinished(bucket)) == ["", "folder"]
 
     young, dry = swept_after(timedelta(hours=23)), swept_after(timedelta(hours=25), is_dry=True)
-    assert (young.files, young.removed_files) == (2, 0)
-    assert (dry.files, dry.removed_files) == (2, 2)
-    assert dry.size_bytes >= 2 * PART_BYTES, "the parts that have arrived"
+    assert (young.stored.files, young.removed_files) == (2, 0)
+    assert (dry.stored.files, dry.removed_files) == (2, 2)
+    assert dry.stored.size_bytes >= 2 * PART_BYTES, "the parts that have arrived"
     assert len(list(store.unfinished(bucket))) == 2
 
     half = list(store.unfinished(bucket))

@@ -71,10 +71,10 @@ class RamPart(SpacePart):
 
 
 class StoredKind(Document):
-    """Objects of one kind that murmur has in the store."""
+    """Objects of one kind that murmur has in the store; of the kind `jobs`, records on the topic."""
 
-    files: int
-    bytes: int
+    files: int = Field(description="of `jobs`: jobs that have a record")
+    bytes: int = Field(description="of `jobs`: key and value of the newest record of each, uncompressed")
     oldest_at: AwareDatetime | None = Field(description="when the oldest was written; null: there is none")
 
 

@@ -10,7 +10,7 @@ import pytest
 from processors.coordinator.context import Context
 from processors.coordinator.decide import Decision, decide
 from processors.coordinator.entries import Change
-from processors.coordinator.tables import Tables
+from processors.coordinator.tables import JobLimits, Tables
 from schemas.jobs import CancelRequested, Job, JobChanged, JobRequested, Work
 from schemas.options import DecodingOptions, ModelRef
 from schemas.record import Failure, ObjectRef
@@ -318,8 +318,8 @@ def test_ended_jobs_expire(world: World) -> None:
     world.report(closed(()))
     world.see(requested("two", of=work("d")))
     world.report(closed(()), run="0-2", of=work("d"))
-    assert world.tables.forgotten(world.now, job_memory_s=3600) == []
-    forgotten = world.tables.forgotten(world.now + timedelta(days=1), job_memory_s=3600)
+    assert world.tables.forgotten(world.now, JobLimits(3600)) == []
+    forgotten = world.tables.forgotten(world.now + timedelta(days=1), JobLimits(3600))
     assert [(change.table, change.value) for change in forgotten] == [("jobs", None), ("jobs", None)]
 
 

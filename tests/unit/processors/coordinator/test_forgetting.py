@@ -7,12 +7,14 @@ import pytest
 
 from processors.coordinator.entries import JobState
 from processors.coordinator.forgetting import tombstones
-from processors.coordinator.tables import Tables
+from processors.coordinator.tables import JobLimits, Tables
 from runtime.kafka.messages import Output
 from runtime.setting_types import DAY_S
 from runtime.settings import Settings
+from schemas import codec
+from schemas.jobs import JobChanged
 from schemas.topics import JOBS, JOBS_CHANGELOG, REVOCATIONS
-from tests.unit.processors.coordinator.test_decide import SPANS, closed, requested, work
+from tests.unit.processors.coordinator.test_decide import SPANS, closed, only, requested, work
 from tests.unit.processors.coordinator.test_no_cache import Stage, runs
 
 MEMORY_S = 3600
@@ -20,7 +22,7 @@ JOB_ID = str(requested("one").job.job_id)
 
 
 def forgotten(tables: Tables, now: datetime) -> list[Output]:
-    return list(tombstones(tables, tables.forgotten(now, MEMORY_S)))
+    return list(tombstones(tables, tables.forgotten(now, JobLimits(MEMORY_S))))
 
 
 def ended(stage: Stage) -> Tables:
@@ -81,6 +83,20 @@ def test_of_too_many_jobs_the_oldest_are_forgotten_once_they_are_no_longer_remem
     assert [key for topic, key, _ in idle(stage) if topic == JOBS.name] == [JOB_ID]
     assert list(tables.ended) == [str(requested("two").job.job_id)]
     assert idle(stage) == []
+
+
+def test_a_job_that_ends_is_as_large_as_its_record(stage: Stage) -> None:
+    (run,) = runs(stage.see(requested("one")))
+    (ended,) = only(JobChanged, stage.transcribe(run, "Hello."))
+    assert stage.coordinator._tables[0].ended_bytes == len(JOB_ID) + len(codec.encode(ended))
+
+
+@pytest.mark.parametrize(("most_bytes", "gone"), [(1, [JOB_ID]), (10_000, []), (0, [])])
+def test_of_too_many_bytes_of_records_the_oldest_are_forgotten(stage: Stage, most_bytes: int, gone: list[str]) -> None:
+    stage.coordinator._settings = Settings(work_bucket="work", retention_jobs_bytes=most_bytes)
+    ended(stage)
+    age(stage, 15)
+    assert [key for topic, key, _ in idle(stage) if topic == JOBS.name] == gone
 
 
 def test_each_partition_has_its_share_of_the_jobs(stage: Stage) -> None:

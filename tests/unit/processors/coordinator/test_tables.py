@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from processors.coordinator.entries import CHANGELOGS, Change, JobState, TableName
-from processors.coordinator.tables import EXPIRED_MAX, Tables
+from processors.coordinator.tables import EXPIRED_MAX, JobLimits, Tables
 from runtime.errors import MurmurError
 from schemas.jobs import Job
 
@@ -36,13 +36,13 @@ def tables(*changes: Change) -> Tables:
     return made
 
 
-def test_an_ended_job_is_written_as_earlier_versions_wrote_it() -> None:
-    assert raw("jobs", ENDED).decode() == (
-        f'{{"work_id":"{WORK}","state":"SUCCESS","job":null,"ended_at":"2026-11-21T12:00:00.000120Z","unannounced":false}}'
-    )
+def test_an_ended_job_is_written_as_earlier_versions_wrote_it_with_the_size_of_its_record() -> None:
+    earlier = f'{{"work_id":"{WORK}","state":"SUCCESS","job":null,"ended_at":"2026-11-21T12:00:00.000120Z","unannounced":false'
+    assert raw("jobs", ENDED).decode() == f'{earlier},"record_bytes":0}}'
+    assert read("jobs", f"{earlier}}}".encode()) == ENDED
 
 
-@pytest.mark.parametrize("state", [WAITING, ENDED, JobState(WORK, "REVOKED", ended_at=NOW, unannounced=True)])
+@pytest.mark.parametrize("state", [WAITING, ENDED, JobState(WORK, "REVOKED", None, NOW, True, 900)])
 def test_a_job_is_read_as_it_was_written(state: JobState) -> None:
     assert read("jobs", raw("jobs", state)) == state
 
@@ -83,9 +83,9 @@ def test_a_job_waits_until_it_has_ended() -> None:
 def test_what_may_expire_is_returned_and_not_yet_deleted() -> None:
     found = tables(Change("jobs", "one", ENDED))
     later = NOW + timedelta(days=1)
-    expired = found.forgotten(later, job_memory_s=3600)
+    expired = found.forgotten(later, JobLimits(3600))
     assert [(change.table, change.key, change.value) for change in expired] == [("jobs", "one", None)]
-    assert found.forgotten(later, job_memory_s=3600) == expired
+    assert found.forgotten(later, JobLimits(3600)) == expired
     for change in expired:
         found.apply(change)
     assert (found.jobs, list(found.ended)) == ({}, [])
@@ -93,9 +93,37 @@ def test_what_may_expire_is_returned_and_not_yet_deleted() -> None:
 
 def test_a_job_that_expired_and_is_requested_again_does_not_expire_while_it_waits() -> None:
     found = tables(Change("jobs", "one", ENDED), Change("jobs", "one", None), Change("jobs", "one", WAITING))
-    assert found.forgotten(NOW + timedelta(days=30), job_memory_s=3600) == []
+    assert found.forgotten(NOW + timedelta(days=30), JobLimits(3600)) == []
+
+
+def sized(size_bytes: int) -> JobState:
+    return JobState(WORK, "SUCCESS", ended_at=NOW, record_bytes=size_bytes)
+
+
+def test_the_size_of_records_is_that_of_the_jobs_that_are_there() -> None:
+    found = tables(Change("jobs", "one", sized(900)), Change("jobs", "two", sized(800)), Change("jobs", "three", WAITING))
+    assert found.ended_bytes == 1700
+    restored = Tables()
+    for key in ("one", "two"):
+        restored.restore(CHANGELOGS["jobs"].name, key.encode(), raw("jobs", found.jobs[key]))
+    assert restored.ended_bytes == 1700
+    for change in (Change("jobs", "one", None), Change("jobs", "two", sized(700))):
+        found.apply(change)
+    assert found.ended_bytes == 700
+
+
+@pytest.mark.parametrize(
+    ("most_bytes", "gone"), [(0, []), (300, []), (299, ["0"]), (200, ["0"]), (199, ["0", "1"]), (1, ["0", "1", "2"])]
+)
+def test_of_records_that_are_too_large_together_the_oldest_expire_but_none_that_is_remembered(
+    most_bytes: int, gone: list[str]
+) -> None:
+    found = tables(*(Change("jobs", str(number), sized(100)) for number in range(3)))
+    limits = JobLimits(7200, 3600, size_bytes=most_bytes)
+    assert found.forgotten(NOW + timedelta(seconds=3600), limits) == []
+    assert [change.key for change in found.forgotten(NOW + timedelta(seconds=3601), limits)] == gone
 
 
 def test_one_event_expires_a_bounded_number() -> None:
     found = tables(*(Change("jobs", str(n), ENDED) for n in range(EXPIRED_MAX + 1)))
-    assert len(found.forgotten(NOW + timedelta(days=1), job_memory_s=3600)) == EXPIRED_MAX
+    assert len(found.forgotten(NOW + timedelta(days=1), JobLimits(3600))) == EXPIRED_MAX

@@ -11,6 +11,7 @@ from runtime.kafka.messages import Partition, Received
 from runtime.objects import keys
 from runtime.objects.directory import DirectoryStore
 from runtime.settings import Settings
+from schemas import codec
 from schemas.jobs import Job, JobChanged, JobRequested, State, Work
 from schemas.options import ModelRef
 from schemas.record import ObjectRef
@@ -63,7 +64,8 @@ class Bench:
 
     def change(self, job: Job, state: State, work: int = 1) -> None:
         facts = {"work_id": digest(work), "audio_id": digest(0), "model": MODEL, "state": state, "changed_at": self.now}
-        self._apply(JOBS.name, str(job.job_id).encode(), JobChanged.model_validate({"job": job, **facts}))
+        changed = JobChanged.model_validate({"job": job, **facts})
+        self._apply(JOBS.name, changed.subject.encode(), changed, codec.encode(changed))
 
     def forget(self, job: Job) -> None:
         self._apply(JOBS.name, str(job.job_id).encode(), None)

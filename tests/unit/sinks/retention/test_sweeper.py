@@ -10,6 +10,7 @@ import pytest
 
 from runtime.objects import keys
 from schemas.record import ObjectRef
+from sinks.retention.listing import Amount
 from sinks.retention.sweeper import Figures
 from tests.unit.sinks.retention.bench import DAY, HOUR, Bench, answer, chunk, digest
 
@@ -276,7 +277,7 @@ def test_half_written_files_of_dead_writers_go_after_a_day(bench: Bench) -> None
         bench.now += 2 * DAY
         found = bench.sweep().figures["temporary"]
         assert (dead.exists(), alive.exists()) == (False, True)
-    assert (found.files, found.size_bytes, found.removed_files, found.removed_bytes) == (1, 4, 1, 4)
+    assert (found.stored.files, found.stored.size_bytes, found.removed_files, found.removed_bytes) == (1, 4, 1, 4)
 
 
 def test_a_dry_round_says_what_it_would_remove_and_removes_nothing(bench: Bench) -> None:
@@ -295,8 +296,8 @@ def test_a_dry_round_counts_what_is_too_old_and_beyond_the_limit_once(tmp_path: 
         bench.put(chunk(slices=number))
         bench.age(chunk(slices=number), age)
     dry, figures = (bench.sweep(is_dry=is_dry).figures["chunks"] for is_dry in (True, False))
-    assert (dry.files, dry.removed_files, dry.removed_bytes) == (3, 2, 20)
-    assert (figures.files, figures.removed_files, figures.removed_bytes) == (1, 2, 20)
+    assert (dry.stored.files, dry.removed_files, dry.removed_bytes) == (3, 2, 20)
+    assert (figures.stored.files, figures.removed_files, figures.removed_bytes) == (1, 2, 20)
     bench.close()
 
 
@@ -305,8 +306,25 @@ def test_figures_say_what_is_stored_after_the_round(bench: Bench) -> None:
     bench.now += 2 * DAY
     figures = bench.sweep().figures
     oldest_s = bench.store.head(bench.settings.work_bucket, TRANSCRIPT).modified_at.timestamp()
-    assert figures["transcripts"] == Figures(1, 10, oldest_s)
-    assert figures["uploads"] == Figures(0, 0, None, 1, 10)
+    assert figures["transcripts"] == Figures(Amount(1, 10, oldest_s))
+    assert figures["uploads"] == Figures(Amount(), 1, 10)
+
+
+def test_jobs_are_counted_as_the_newest_record_of_each(bench: Bench) -> None:
+    first, second, waiting = (bench.request(number, bench.put("uploads/a")) for number in (1, 2, 3))
+    bench.change(first, "STARTED")
+    bench.change(first, "SUCCESS")
+    oldest_s = bench.now.timestamp()
+    bench.now += HOUR
+    bench.change(second, "FAILURE")
+    found = bench.sweep().figures["jobs"]
+    assert (found.stored.files, found.stored.oldest_s) == (2, oldest_s), f"{waiting} has no record yet"
+    bench.forget(second)
+    left = bench.sweep().figures["jobs"]
+    assert left.stored.files == 1
+    assert found.stored.size_bytes == 2 * left.stored.size_bytes > 0, "SUCCESS and FAILURE are of the same length"
+    bench.forget(first)
+    assert bench.sweep(is_dry=True).figures["jobs"] == Figures()
 
 
 def test_more_items_than_a_page_are_all_looked_at(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
