@@ -240,6 +240,12 @@ class Settings(CacheSettings, RetentionSettings, CorrectionSettings, ClientSetti
     response_wait_s: float = Field(
         3600.0, gt=0, description="how long a response of /v1, /asr and /detect-language waits for its job"
     )
+    search_index_bytes: int = Field(
+        512 * 1024**2,
+        ge=0,
+        description="most bytes of the words of transcripts that each gateway keeps on its disk, to find jobs by them: the "
+        " oldest transcripts are left out; 0: only file names are searched",
+    )
     health_port: int | None = Field(
         None, ge=1, le=65535, description="port where a stage of `murmur run` serves /livez, /readyz and /metrics; unset: none"
     )

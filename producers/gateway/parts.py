@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from producers.gateway.access.keyring import Keyring
 from producers.gateway.access.rates import Rates
 from producers.gateway.access.unfinished import UnfinishedJobs
+from producers.gateway.search.indexing import Indexing
 from producers.gateway.submission.acceptances import Acceptances
 from producers.gateway.system.cache import CacheFigures
 from producers.gateway.system.readings import Readings
@@ -37,3 +38,4 @@ class Parts:
     readings: Readings
     acceptances: Acceptances
     cache: CacheFigures
+    search: Indexing

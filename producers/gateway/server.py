@@ -19,6 +19,7 @@ from producers.gateway.http.connections import Connections
 from producers.gateway.http.problems import guarded
 from producers.gateway.openai.envelope import renderer
 from producers.gateway.parts import Parts, Readiness
+from producers.gateway.search.indexing import Indexing
 from producers.gateway.submission.acceptances import Acceptances
 from producers.gateway.submission.admission import Admission
 from producers.gateway.system.cache import CacheFigures
@@ -96,7 +97,8 @@ class Gateway:
         self._stopped = asyncio.Event()
         if self._stopping.is_set():
             return
-        wakeups = Wakeups(asyncio.get_running_loop())
+        search = Indexing.of(self._resources, self._view, lambda: self._feed is not None and self._feed.not_ready is None)
+        wakeups = Wakeups(asyncio.get_running_loop(), search.note)
         self._producer.open()
         if self._resources.probe is not None:
             self._resources.probe.start()
@@ -123,12 +125,13 @@ class Gateway:
             self._readings,
             Acceptances(self._producer, self._view, Admission(self._resources.settings, self._view.estimates)),
             cache,
+            search,
         )
         api = Api(parts)
         try:
             feed.start()
             stats.start()
-            async with self._listening(api.application()), self._watching(feed, stats, api.gate, cache):
+            async with self._listening(api.application()), self._watching(feed, stats, api.gate, cache, search):
                 await self._stopped.wait()
                 wakeups.close()
         finally:
@@ -140,6 +143,7 @@ class Gateway:
             if ended:
                 feed.back_up()
                 self._view.close()
+            await asyncio.to_thread(search.close)
 
     @contextlib.asynccontextmanager
     async def _listening(self, app: web.Application) -> AsyncIterator[None]:
@@ -172,8 +176,8 @@ class Gateway:
             await runner.cleanup()
 
     @contextlib.asynccontextmanager
-    async def _watching(self, feed: Feed, stats: Stats, gate: Gate, cache: CacheFigures) -> AsyncIterator[None]:
-        work = (self._watch(feed, stats), self._reload_keys(gate), _count(cache))
+    async def _watching(self, feed: Feed, stats: Stats, gate: Gate, cache: CacheFigures, search: Indexing) -> AsyncIterator[None]:
+        work = (self._watch(feed, stats), self._reload_keys(gate), _count(cache), search.run())
         tasks = [asyncio.create_task(each) for each in work]
         try:
             yield

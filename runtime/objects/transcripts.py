@@ -68,6 +68,17 @@ class Transcripts:
         except NotFound:
             return self.read(work_id, made_at).with_warning(CORRECTED_GONE)
 
+    def read_text(self, work_id: str, result: ResultSummary | None) -> str:
+        """The text alone of what `read_result()` returns, which is not remembered. Raises as `read()`."""
+        corrected = result.corrected if result is not None else None
+        try:
+            raw = self._objects.get(self._bucket, corrected.key if corrected is not None else keys.transcript_key(work_id))
+        except NotFound:
+            if corrected is None:
+                raise
+            raw = self._objects.get(self._bucket, keys.transcript_key(work_id))
+        return _text(raw, work_id)
+
     def read_at(self, ref: ObjectRef, work_id: str, not_before: datetime | None = None) -> Transcript:
         """The corrected transcript at this address. Raises as `read()`."""
         return self._read_known(ref.key, work_id, not_before)
@@ -154,3 +165,14 @@ def _decoded(raw: bytes) -> Transcript:
     except (ValueError, TypeError, RecursionError) as error:  # pydantic's ValidationError is a ValueError
         raise codec.Undecodable("wrong_schema", str(error)) from error
     return codec.decode(Transcript, rest).model_copy(update={"segments": tuple(segments)})
+
+
+def _text(raw: bytes, work_id: str) -> str:
+    try:
+        fields, _ = long_json.read(raw, "segments", lambda _: None)
+        text, of_work = fields["text"], fields["work_id"]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise codec.Undecodable("wrong_schema", str(error)) from error
+    if of_work != work_id or not isinstance(text, str):
+        raise codec.Undecodable("wrong_work", f"the transcript of {of_work} is in the place of that of {work_id}")
+    return text

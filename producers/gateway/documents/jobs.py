@@ -261,6 +261,10 @@ class JobList(Document):
     jobs: tuple[JobRow, ...]
     next_cursor: str | None = Field(description="null at the end of the list")
     counts: dict[State, int]
+    transcripts_searched: bool | None = Field(
+        description="false: this gateway has not read all transcripts yet, or has no room for them, so that jobs may be missing; "
+        "null: no `text` was given"
+    )
 
 
 class Cancelled(Document):

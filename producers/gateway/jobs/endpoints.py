@@ -31,6 +31,7 @@ class Jobs:
         self._documents = documents
         self._ended = ended
         self._accepted = accepted
+        self._search = parts.search
         self._waiting = Waiting(parts.view, parts.wakeups)
 
     def routes(self) -> list[Route]:
@@ -100,12 +101,14 @@ class Jobs:
         page, scope = query_of(request, ListQuery), caller_of(request).scope
         owner = page.owner or scope
         if scope not in (None, owner):  # the caller may not see the jobs of that owner
-            return json_response({"jobs": [], "next_cursor": None, "counts": {}})
-        which = replace(page.which, owner=owner)
+            is_all = True if page.text is not None else None
+            return json_response({"jobs": [], "next_cursor": None, "counts": {}, "transcripts_searched": is_all})
+        found, is_all = await self._search.find(page.text, owner) if page.text is not None else ([], None)
+        which = replace(page.which, owner=owner, found=tuple(found))
         jobs = await asyncio.to_thread(self._view.jobs.newest, page.limit, which, after=page.cursor)
         counts = await asyncio.to_thread(self._view.jobs.counts, owner)
         rows = [self._documents.row(job) for job in jobs]
-        return json_response({"jobs": rows, "next_cursor": cursor(jobs, page), "counts": counts})
+        return json_response({"jobs": rows, "next_cursor": cursor(jobs, page), "counts": counts, "transcripts_searched": is_all})
 
     async def delete(self, request: web.Request) -> web.Response:
         job = await self._lookup.find(request)

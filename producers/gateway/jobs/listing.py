@@ -32,7 +32,11 @@ class ListQuery(Query):
     since: Time | None = Field(None, description="only jobs that were submitted at this time or later; without a zone: UTC")
     until: Time | None = Field(None, description="only jobs that were submitted before this time")
     text: str | None = Field(
-        None, min_length=1, max_length=200, description="only jobs whose file name has this text; transcripts are not searched"
+        None,
+        min_length=1,
+        max_length=200,
+        description="only jobs whose file name has this text, or whose transcript has all its words: each as the beginning of a "
+        "word, what is in quotation marks word for word",
     )
     limit: Limit = Field(LIMIT_DEFAULT, ge=1, description=LIMIT_TEXT, json_schema_extra={**LIMIT_SCHEMA})
     cursor: Annotated[Place | None, IsCursor] = Field(

@@ -56,6 +56,7 @@ export class JobList {
     const generation = this.generation, newest = await this.page(null, PAGE_JOBS);
     if (generation !== this.generation) return;
     this.counts(newest.counts);
+    $("partly").hidden = newest.transcripts_searched !== false;
     let page = newest, after = null;
     while (this.merge(page, after) && page.next_cursor) {  // more new jobs than fit on a page: up to a known one
       after = page.jobs.at(-1);

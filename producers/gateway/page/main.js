@@ -49,7 +49,7 @@ function choose() {
   const id = location.hash.slice(1);
   document.body.classList.toggle("reading", id !== "");
   jobs.choose(id);
-  task.choose(id);
+  task.choose(id, jobs.text);
   refresh();
   if (id && matchMedia("(max-width: 820px), (max-height: 600px)").matches) scrollTo(0, 0);
 }

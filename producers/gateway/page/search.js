@@ -9,7 +9,11 @@ export class Search {
     this.transcript = transcript;
     this.matches = [];
     this.current = -1;
-    $("query").addEventListener("input", () => this.run(true));
+    this.sought = "";
+    $("query").addEventListener("input", () => {
+      this.sought = "";
+      this.run(true);
+    });
     $("query").addEventListener("keydown", event => {
       if (event.key === "Enter") this.step(event.shiftKey ? -1 : 1);
       if (event.key === "Escape") this.clear();
@@ -19,14 +23,30 @@ export class Search {
   }
 
   clear() {
-    $("query").value = "";
+    this.begin("");
+  }
+
+  /** Of another transcript. `sought` is searched in it once it is there, unless it has none of that. */
+  begin(sought) {
+    $("query").value = this.sought = "";
     this.run(false);
+    this.sought = sought;
+  }
+
+  /** All of what was sought if it is there like this, else the first of its words that is. */
+  suggest(lines) {
+    const whole = this.sought.replaceAll('"', " ").trim(), words = whole.split(/\s+/);
+    const first = whole && [whole, ...words].find(text => found(lines, text).length);
+    if (!first) return;
+    this.sought = "";
+    $("query").value = first;
   }
 
   /** Searches again, also when the lines have changed. `moves`: to the first match that follows what is shown. */
   run(moves) {
-    const query = $("query").value.trim().replace(/\s+/g, " ");
-    const lines = this.transcript.lines, here = this.matches[this.current];
+    const lines = this.transcript.lines;
+    if (this.sought && !$("query").value) this.suggest(lines);
+    const query = $("query").value.trim().replace(/\s+/g, " "), here = this.matches[this.current];
     moves ||= !this.matches.length;  // the text may come after the question
     this.matches = query ? found(lines, query) : [];
     const from = moves ? this.transcript.view.first : here?.line ?? 0;
@@ -67,14 +87,20 @@ export class Search {
   }
 }
 
-/** { line, start, end } of every match, in order; upper and lower case are the same. */
+/** { line, start, end } of every match, in order; upper and lower case are the same, with accents or without. */
 function found(lines, query) {
-  const pattern = new RegExp(query.split(" ").map(RegExp.escape ?? escape).join("\\s+"), "giu"), matches = [];
+  const pattern = new RegExp(plain(query).split(" ").map(RegExp.escape ?? escape).join("\\s+"), "giu"), matches = [];
   lines.forEach((line, index) => {
     if (line.kind !== "segment") return;
-    for (const match of line.text.matchAll(pattern)) matches.push({ line: index, start: match.index, end: match.index + match[0].length });
+    for (const match of plain(line.text).matchAll(pattern)) matches.push({ line: index, start: match.index, end: match.index + match[0].length });
   });
   return matches;
+}
+
+/** Without accents, where places in the text stay the same. */
+function plain(text) {
+  const bare = text.normalize("NFD").replace(/[\u0300-\u036f]/g, "");
+  return bare.length === text.length ? bare : text;
 }
 
 function escape(text) {

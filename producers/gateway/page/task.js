@@ -20,7 +20,8 @@ export class Task {
     $("raw").onchange = () => this.showText(this.status);
   }
 
-  choose(task) {
+  /** `sought`: what the job was found by, if it was. */
+  choose(task, sought = "") {
     this.watching.abort();
     this.watching = new AbortController();
     this.task = task;
@@ -32,7 +33,7 @@ export class Task {
     say($("pick"), task ? "Loading …" : "Choose a job to read its transcript.");
     say($("task-title"), "Transcript");
     if (!task) return;
-    this.search.clear();
+    this.search.begin(sought);
     watch(task, status => this.show(status), this.watching.signal).catch(error => {
       if (error.status === 404) forget(task);
       if (this.task === task) say($("pick"), error.message);

@@ -42,14 +42,15 @@ class ViewDamaged(ViewUnavailable):
 
 
 class Database:
-    """`tables` fills an empty file; `upgrades`: number of an older layout -> what changes it to `layout`. Safe from any thread;
-    one write at a time."""
+    """`tables` fills an empty file; `upgrades`: number of an older layout -> what changes it to `layout`. `keeps_damaged`: for
+    examination. Safe from any thread; one write at a time."""
 
-    def __init__(self, path: Path, layout: int, tables: str, upgrades: dict[int, str]) -> None:
+    def __init__(self, path: Path, layout: int, tables: str, upgrades: dict[int, str], *, keeps_damaged: bool = True) -> None:
         self._path = path
         self._layout = layout
         self._tables = tables
         self._upgrades = upgrades
+        self._keeps_damaged = keeps_damaged
         self._writing = threading.Lock()
         self._reading = threading.Lock()
         self._scanning = threading.Lock()
@@ -213,11 +214,15 @@ class Database:
         writer.executescript(f"BEGIN; {change} PRAGMA user_version = {self._layout}; COMMIT;")
 
     def _put_aside(self) -> None:
-        """The damaged file is kept for examination; an earlier one is replaced."""
+        """An earlier damaged file is replaced."""
         self.close()
-        log.warning("view.rebuilt", file=str(self._path), error=self.problem, hint=f"the damaged file has the ending {PUT_ASIDE}")
+        hint = f"the damaged file has the ending {PUT_ASIDE}" if self._keeps_damaged else "it is filled again"
+        log.warning("view.rebuilt", file=str(self._path), error=self.problem, hint=hint)
         with contextlib.suppress(FileNotFoundError):
-            self._path.replace(self._path.with_name(self._path.name + PUT_ASIDE))
+            if self._keeps_damaged:
+                self._path.replace(self._path.with_name(self._path.name + PUT_ASIDE))
+            else:
+                self._path.unlink()
         for ending in SIDE_FILES:
             self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
         with contextlib.suppress(FileNotFoundError):  # moved, not copied: it is used once, should it be damaged too

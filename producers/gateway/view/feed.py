@@ -136,10 +136,11 @@ class Feed:
 
 class Wakeups:
     """Events that are set when a job or work changes. For the event loop; only `notify` may be called from other threads.
-    `closed`: the gateway stops, and whoever waits answers with what there is."""
+    `closed`: the gateway stops, and whoever waits answers with what there is. `also` is called with all that changes."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, also: Callable[[Set[str]], None] = lambda _: None) -> None:
         self._loop = loop
+        self._also = also
         self._waiting: dict[str, set[asyncio.Event]] = {}
         self.closed = False
 
@@ -169,6 +170,7 @@ class Wakeups:
                     del self._waiting[key]
 
     def _wake(self, keys: Set[str]) -> None:
+        self._also(keys)
         for key in keys & self._waiting.keys():
             for event in self._waiting[key]:
                 event.set()

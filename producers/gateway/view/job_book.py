@@ -3,7 +3,8 @@
 `job_rows.py` writes the rows.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -129,6 +130,17 @@ class JobBook:
         query = "SELECT changed FROM jobs WHERE state = 'SUCCESS' AND deleted = 0 ORDER BY submitted_s DESC LIMIT ?"
         for (changed,) in reversed(self._file.read(query, LOOKED_AT)):
             yield self._file.decoded(JobChanged, changed)
+
+    def succeeded(self) -> list[str]:
+        """The ids of all of them, the newest first."""
+        query = "SELECT job_id FROM jobs WHERE state = 'SUCCESS' AND deleted = 0 ORDER BY submitted_s DESC"
+        return [job_id for (job_id,) in self._file.scan(query)]
+
+    def succeeded_of(self, job_ids: Iterable[str]) -> list[JobView]:
+        """Those of these jobs that have succeeded."""
+        query = """SELECT work_id, requested, changed FROM jobs
+            WHERE job_id IN (SELECT value FROM json_each(?)) AND state = 'SUCCESS' AND deleted = 0"""
+        return [self._view(*row) for row in self._file.read(query, json.dumps(list(job_ids)))]
 
     def _view(self, work_id: str, requested: bytes | None, changed: bytes | None) -> JobView:
         if changed is not None:

@@ -1,5 +1,6 @@
 """Which jobs of the view to list, as conditions on its columns. Pure."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,7 +25,7 @@ class Place(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class JobFilter:
     """Every field that is set must match. `states`: any of them. `since` and `until`: when it was submitted, from and before.
-    `text`: in the name of the file, in any case."""
+    `text`: in the name of the file, in any case; or the job is one of `found`, which have it elsewhere."""
 
     states: tuple[State, ...] = ()
     owner: str | None = None
@@ -32,6 +33,7 @@ class JobFilter:
     since: datetime | None = None
     until: datetime | None = None
     text: str | None = None
+    found: tuple[str, ...] = ()
 
     def query(self, limit: int, after: Place | None) -> tuple[str, list[object]]:
         conditions = [*self._conditions(after)]
@@ -50,6 +52,7 @@ class JobFilter:
         if self.until is not None:
             yield "submitted_s < ?", (self.until.timestamp(),)
         if self.text is not None:
-            yield "instr(name, ?)", (self.text.casefold(),)
+            named = "instr(name, ?) OR job_id IN (SELECT value FROM json_each(?))"
+            yield f"({named})", (self.text.casefold(), json.dumps(self.found))
         if after is not None:
             yield "(submitted_s, job_id) < (?, ?)", after

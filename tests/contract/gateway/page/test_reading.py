@@ -229,3 +229,19 @@ def test_a_finished_clip_is_played_to_its_end(gateway: RunningGateway, browser: 
     with visiting(browser, address(gateway, talk)) as page:
         playable(page)
         assert page.evaluate("document.getElementById('player').duration") == pytest.approx(CLIP.duration_s, abs=0.1)
+
+
+def test_a_job_is_found_by_what_was_said_and_opened_there(gateway: RunningGateway, browser: Browser) -> None:
+    finished(gateway, "monday.wav", "Nothing of interest.")
+    finished(gateway, "tuesday.wav", "Good morning.", "O or\u00e7amento foi aprovado.", words=False)
+    with visiting(browser, f"http://{gateway.netloc}/") as page:
+        jobs = page.get_by_role("list", name="Jobs")
+        expect(jobs.get_by_text("monday.wav")).to_be_visible()
+        page.get_by_label("Search file names and transcripts").fill("aprovado orcamento")
+        expect(jobs.get_by_role("listitem")).to_have_count(1)
+        expect(page.get_by_text("Not all transcripts could be searched.")).to_be_hidden()
+        jobs.get_by_text("tuesday.wav").click()
+        expect(page.get_by_label("Search in the transcript").and_(page.get_by_role("searchbox"))).to_have_value("aprovado")
+        expect(page.locator("#found")).to_have_text("1 of 1")
+        page.get_by_role("searchbox", name="Search in the transcript").fill("orcamento foi")
+        expect(page.locator("#found")).to_have_text("1 of 1")
