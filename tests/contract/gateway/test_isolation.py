@@ -203,7 +203,7 @@ def test_a_list_has_the_jobs_of_the_owner_and_an_administrator_selects(gateway: 
     assert [job["task_id"] for job in mine["jobs"]] == [str(bobs.job.job_id)]
     assert mine["counts"] == {"PENDING": 1}
     assert gateway.of("bob").get("/api/jobs?owner=bob").json["counts"] == {"PENDING": 1}
-    nothing = {"jobs": [], "next_cursor": None, "counts": {}, "transcripts_searched": None}
+    nothing: dict[str, object] = {"jobs": [], "next_cursor": None, "counts": {}, "transcripts_searched": None}
     assert gateway.of("bob").get("/api/jobs?owner=alice").json == nothing
     every = {job["task_id"] for job in gateway.of("ops").get("/api/jobs").json["jobs"]}
     assert every == {str(job.job.job_id) for job in (*jobs.values(), bobs)}
