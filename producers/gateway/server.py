@@ -212,7 +212,7 @@ class Gateway:
 
 
 async def _count(cache: CacheFigures) -> None:
-    """By itself: counting many jobs takes longer than most of what is read in the background."""
+    """By itself: broker and store may take long to answer."""
     while True:
         await asyncio.to_thread(cache.refresh)
         await asyncio.sleep(WATCH_S)

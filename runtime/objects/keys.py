@@ -5,6 +5,7 @@ Chunk audio is of one run: a run whose file turns out to have been changed must 
 
 from uuid import UUID
 
+from schemas.jobs import Job
 from schemas.work import Span
 
 UPLOADS, TRANSCRIPTS, CHUNKS, DEAD_LETTERS = "uploads/", "results/", "chunks/", "dead-letters/"
@@ -21,6 +22,11 @@ DIRECT_UPLOADS = "direct-uploads/"  # in the uploads bucket
 
 def upload_key(job_id: UUID) -> str:
     return f"{UPLOADS}{job_id}"
+
+
+def own_upload_key(job: Job) -> str:
+    """Where the file of a job is that is neither dropped nor stored elsewhere: a retry has that of the first attempt."""
+    return upload_key(job.retry_of or job.job_id)
 
 
 def content_key(content_id: str) -> str:

@@ -149,7 +149,7 @@ class Ledger:
         """Of a job whose request was not read."""
         if job.dropped is not None:
             return None
-        own = ObjectRef(bucket=self._work_bucket, key=keys.upload_key(job.retry_of or job.job_id))
+        own = ObjectRef(bucket=self._work_bucket, key=keys.own_upload_key(job))
         return self._place(job.stored or own)
 
     @staticmethod

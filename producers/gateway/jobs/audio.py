@@ -118,7 +118,7 @@ class AudioDownloads:
 
     def _ref(self, job: JobView) -> ObjectRef:
         """Of a job whose request is no longer on the topic."""
-        own = ObjectRef(bucket=self._work_bucket, key=keys.upload_key(job.job.retry_of or job.job_id))
+        own = ObjectRef(bucket=self._work_bucket, key=keys.own_upload_key(job.job))
         return job.job.dropped or job.job.stored or own
 
 

@@ -115,7 +115,7 @@ class EndedJobs:
         """Unless another job has the same content, whatever work it needs. An object that was in the store before, and was only
         named, stays. What cannot be deleted now is left to retention."""
         settings, objects = self._resources.settings, self._resources.objects
-        first = ObjectRef(bucket=settings.work_bucket, key=keys.upload_key(job.job.retry_of or job.job_id))
+        first = ObjectRef(bucket=settings.work_bucket, key=keys.own_upload_key(job.job))
         stored = request.work.audio if request is not None else job.job.stored or first
         if stored.bucket == settings.uploads_bucket and keys.is_direct_upload(stored.key):
             await asyncio.to_thread(objects.delete, settings.work_bucket, keys.promise_key(job.job_id))
@@ -129,7 +129,7 @@ class EndedJobs:
         in use stays the one of its content. Other gateways may accept a job until it is withdrawn, so the view is read again."""
 
         def is_used() -> bool:
-            return self._view.jobs.has_audio(stored, job.job_id)
+            return self._view.jobs.has_audio(stored.key, job.job_id)
 
         if not await self._is_up_to_date():
             return False

@@ -1,6 +1,6 @@
 """The list of jobs: the parameters of a request for it, and the cursor that leads to the next page. Pure."""
 
-from typing import Annotated, get_args
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
@@ -10,8 +10,6 @@ from producers.gateway.http.routes import Query
 from producers.gateway.view.job_filter import JobFilter, Place
 from producers.gateway.view.job_view import JobView
 from schemas.jobs import State
-
-STATES: tuple[State, ...] = get_args(State)
 
 
 def _states(texts: object) -> object:

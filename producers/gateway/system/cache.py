@@ -7,7 +7,6 @@ submission, and keeps its transcript for its jobs.
 import asyncio
 import contextlib
 import re
-import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -26,30 +25,27 @@ from producers.gateway.view.view import View
 from runtime.retention import cache_bytes
 from runtime.settings import Settings
 
-LATEST_S = 10.0  # the view counts its jobs for this, which takes tens of milliseconds where there are 100,000
 WORK_ID = re.compile(r"[0-9a-f]{64}")
 
 
 class CacheFigures:
-    """From any thread, except `refresh()`."""
+    """From any thread."""
 
     def __init__(self, settings: Settings, view: View) -> None:
         self._settings = settings
         self._view = view
-        self._due_s = 0.0
         self.latest: Mapping[str, Any] = {}
 
     def refresh(self) -> None:
-        """Blocks for some milliseconds. `latest` is at most a few seconds old then."""
-        if self._view.is_readable and time.monotonic() >= self._due_s:
-            self._due_s = time.monotonic() + LATEST_S
+        """Blocks, as `document()`."""
+        if self._view.is_readable:
             with contextlib.suppress(ViewUnavailable):
                 self.latest = self.document()
 
     def document(self, owner: str | None = None) -> dict[str, Any]:
-        """`hits` and `misses` of this owner. Blocks for some milliseconds. Raises ViewUnavailable."""
+        """`hits` and `misses` of this owner. Blocks for less than a millisecond. Raises ViewUnavailable."""
         settings, cache = self._settings, self._view.cache
-        hits, misses = self._view.jobs.cache_uses(cache.all_cleared_at, owner)
+        hits, misses = self._view.jobs.cache_uses(owner)
         size = cache.size(cache.since(settings.cache_ttl_s, datetime.now(UTC)))
         return {
             "cache_enabled": settings.cache_enabled,

@@ -10,9 +10,9 @@ from producers.gateway.documents.system import FormatList, GpuStatus, ModelList,
 from producers.gateway.http.problems import Problem
 from producers.gateway.http.responses import json_response
 from producers.gateway.http.routes import Access, AnyParameters, Handler, Response, Route
-from producers.gateway.jobs.listing import STATES
 from producers.gateway.parts import Parts
 from producers.gateway.system.models import models_document
+from producers.gateway.view.job_filter import STATES
 from producers.gateway.view.workers import gpu_document
 from runtime import metrics
 from runtime.formats import FORMATS

@@ -23,7 +23,6 @@ from runtime.kafka.async_producer import AsyncProducer
 from runtime.objects import keys
 from runtime.resources import Resources
 
-JOBS_EVERY_S = 10.0  # their counts take tens of milliseconds where there are 100,000
 RULES_EVERY_S = 10.0
 STORED_EVERY_S = 30.0
 
@@ -79,7 +78,6 @@ class Readings:
         self._view = view
         self._clock = clock
         self._process = psutil.Process()
-        self._jobs_due_s = 0.0
         self._jobs = JobFigures()
         self._stored_due_s = 0.0
         self._stored: dict[str, Any] | None = None
@@ -119,8 +117,7 @@ class Readings:
         return None, self._clock() - began_s
 
     def _job_figures(self) -> JobFigures:
-        if self._view.is_readable and self._clock() >= self._jobs_due_s:
-            self._jobs_due_s = self._clock() + JOBS_EVERY_S
+        if self._view.is_readable:
             with suppress(ViewUnavailable):
                 self._jobs = JobFigures(self._view.jobs.counts(), self._view.jobs.oldest_submitted_at())
         return self._jobs

@@ -10,12 +10,26 @@ from datetime import UTC, datetime
 
 from cachetools import LRUCache
 
+from producers.gateway.view import counts
+from producers.gateway.view.counts import AGE_BUCKET_S
 from producers.gateway.view.database import Database
 from runtime.logs import get_logger
 from schemas.cache import CLEARED, CacheCleared, CacheEntry
 
 log = get_logger(__name__)
 WORKS_CLEARED_MAX = 1000  # works that were cleared alone: of interest until the coordinator has read of it
+# Those of later buckets as they are counted, of the first bucket one by one.
+SIZE = """
+SELECT coalesce(sum(entries), 0), coalesce(sum(size_bytes), 0) FROM (
+    SELECT entries, size_bytes FROM cache_counts WHERE bucket > ?
+    UNION ALL SELECT count(*), sum(size_bytes) FROM cache INDEXED BY cache_by_age WHERE finished_s > ? AND finished_s < ?
+)
+"""
+PUT = """
+INSERT INTO cache VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+    finished_s = excluded.finished_s, size_bytes = excluded.size_bytes, duration_s = excluded.duration_s,
+    language = excluded.language, used_s = excluded.used_s, hits = excluded.hits
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +67,9 @@ class CachedWorks:
 
     def size(self, since: datetime | None) -> CacheSize:
         """Of the transcripts that were made later than `since`."""
-        query = "SELECT count(*), coalesce(sum(size_bytes), 0) FROM cache INDEXED BY cache_by_age WHERE finished_s > ?"
-        ((entries, size_bytes),) = self._file.scan(query, since.timestamp() if since is not None else 0.0)
+        since_s = since.timestamp() if since is not None else -1.0
+        bucket = int(since_s // AGE_BUCKET_S)
+        ((entries, size_bytes),) = self._file.read(SIZE, bucket, since_s, (bucket + 1) * AGE_BUCKET_S)
         return CacheSize(entries, size_bytes)
 
     def entries(self, since: datetime | None) -> Iterator[tuple[str, CacheEntry]]:
@@ -83,7 +98,7 @@ class CachedWorks:
             return
         used_s = entry.used_at.timestamp() if entry.used_at is not None else None
         row = (entry.finished_at.timestamp(), entry.size_bytes, entry.duration_s, entry.language, used_s, entry.hits)
-        sql.execute("INSERT OR REPLACE INTO cache VALUES (?, ?, ?, ?, ?, ?, ?)", (work_id, *row))
+        sql.execute(PUT, (work_id, *row))
 
     def clear(self, sql: sqlite3.Connection, cleared: CacheCleared) -> None:
         """Safe to repeat; an earlier clearing changes nothing."""
@@ -93,6 +108,7 @@ class CachedWorks:
             sql.execute("DELETE FROM cache WHERE work_id = ? AND finished_s <= ?", (bytes.fromhex(work_id), at.timestamp()))
         elif self.all_cleared_at is None or self.all_cleared_at < at:
             sql.execute("INSERT OR REPLACE INTO meta VALUES ('cache_cleared_at', ?)", (at.isoformat(),))
+            counts.cleared(sql, at.timestamp())
             self.all_cleared_at = at
 
     def prune(self, sql: sqlite3.Connection, since: datetime | None) -> None:

@@ -8,6 +8,7 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -195,6 +196,7 @@ class Database:
     def _connect(self, place: str) -> sqlite3.Connection:
         connection = sqlite3.connect(place, timeout=10, isolation_level=None, check_same_thread=False)
         connection.create_function("casefold", 1, str.casefold, deterministic=True)  # SQLite's lower() is for ASCII
+        connection.create_function("timestamp", 1, _timestamp, deterministic=True)  # SQLite's julianday() is of milliseconds
         try:
             connection.execute(free_pages.INCREMENTAL)
             connection.execute("PRAGMA journal_mode = WAL")
@@ -244,6 +246,11 @@ class Database:
     def _unavailable(self, why: str) -> ViewUnavailable:
         self.problem = f"the view {self._path} cannot be written: {why}"
         return ViewUnavailable(self.problem)
+
+
+def _timestamp(text: str | None) -> float | None:
+    """Of a time in a record."""
+    return None if text is None else datetime.fromisoformat(text).timestamp()
 
 
 def _layout_of(connection: sqlite3.Connection) -> int:

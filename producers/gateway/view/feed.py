@@ -45,7 +45,7 @@ class Feed:
         self._on_change = on_change
         self._embedded = embedded
         self._purge_at_s = 0.0
-        self._releasing = False
+        self._purging = self._releasing = False
         self._backed_up_s = 0.0
         self._thread = FollowerThread("gateway-view", kafka, TOPICS, self._take, self._begin)
         self._stopping = threading.Event()
@@ -108,10 +108,12 @@ class Feed:
                 self._tidy()
 
     def _tidy(self) -> None:
-        """Now and then. What was removed makes the file smaller in the turns that follow."""
+        """Now and then, a step in each turn. What was removed makes the file smaller in the turns that follow."""
         if time.monotonic() >= self._purge_at_s:
-            self._purge_at_s, self._releasing = time.monotonic() + PURGE_S, True
-            self._view.purge(datetime.now(UTC))
+            self._purge_at_s = time.monotonic() + PURGE_S
+            self._purging = self._releasing = True
+        if self._purging:
+            self._purging = self._view.purge(datetime.now(UTC))
         elif self._releasing:
             self._releasing = self._view.release()
 

@@ -10,13 +10,16 @@ from uuid import UUID
 
 from producers.gateway.view.database import Database
 from producers.gateway.view.estimates import RECENT
-from producers.gateway.view.job_filter import JobFilter, Place
+from producers.gateway.view.job_filter import STATES, JobFilter, Place
 from producers.gateway.view.job_view import JobView, KeyUse
-from schemas.jobs import CancelRequested, JobChanged, JobRequested
-from schemas.record import ObjectRef
+from schemas.jobs import CancelRequested, JobChanged, JobRequested, State
 
 ALL = JobFilter()
 LOOKED_AT = 20 * RECENT  # of the ended jobs: many may have been answered from the cache and say nothing of the speed
+OLDEST = "SELECT submitted_s, job_id FROM jobs INDEXED BY {} WHERE {} state = ? AND deleted = 0 ORDER BY submitted_s LIMIT 1"
+OLDEST_OF_ALL = OLDEST.format("jobs_listed", "")
+OLDEST_OF_OWNER = OLDEST.format("jobs_of_owner", "owner = ? AND")
+UNFINISHED: tuple[State, ...] = ("PENDING", "STARTED")
 
 
 class JobBook:
@@ -37,28 +40,26 @@ class JobBook:
 
     def counts(self, owner: str | None = None) -> dict[str, int]:
         """How many jobs are in each state that occurs; of all owners unless one is given."""
-        where, values = ("owner = ? AND deleted = 0", (owner,)) if owner is not None else ("deleted = 0", ())
-        query = f"SELECT state, count(*) FROM jobs INDEXED BY jobs_counted WHERE {where} GROUP BY state"
-        return dict(self._file.scan(query, *values))
+        where, values = ("WHERE owner = ?", (owner,)) if owner is not None else ("", ())
+        return dict(self._file.read(f"SELECT state, sum(jobs) FROM job_counts {where} GROUP BY state", *values))
 
     def unfinished_of(self, owner: str) -> tuple[int, UUID | None]:
         """How many jobs of an owner have not ended, and the oldest of them."""
-        where = "owner = ? AND state IN ('PENDING', 'STARTED') AND deleted = 0"
-        query = f"SELECT count(*), job_id, min(submitted_s) FROM jobs INDEXED BY jobs_counted WHERE {where}"
-        ((count, oldest, _),) = self._file.scan(query, owner)  # SQLite takes job_id from the row of the minimum
-        return count, UUID(oldest) if oldest is not None else None
+        counts = self.counts(owner)
+        oldest = [row for state in UNFINISHED for row in self._file.read(OLDEST_OF_OWNER, owner, state)]
+        return sum(counts.get(state, 0) for state in UNFINISHED), UUID(min(oldest)[1]) if oldest else None
 
     def oldest_submitted_at(self) -> datetime | None:
         """Of the jobs that are listed."""
-        query = "SELECT submitted_s FROM jobs INDEXED BY jobs_listed WHERE deleted = 0 ORDER BY submitted_s LIMIT 1"
-        rows = self._file.scan(query)
-        return datetime.fromtimestamp(rows[0][0], UTC) if rows else None
+        oldest = [row for state in STATES for row in self._file.read(OLDEST_OF_ALL, state)]
+        return datetime.fromtimestamp(min(oldest)[0], UTC) if oldest else None
 
-    def cache_uses(self, since: datetime | None, owner: str | None = None) -> tuple[int, int]:
-        """How many of the succeeded jobs that were submitted later than `since` needed no transcription, and how many did."""
-        where = "state = 'SUCCESS' AND deleted = 0 AND submitted_s > ? AND coalesce(? = owner, 1)"
-        query = f"SELECT cached, count(*) FROM jobs INDEXED BY jobs_counted WHERE {where} GROUP BY cached"
-        counts = dict(self._file.scan(query, since.timestamp() if since is not None else 0.0, owner))
+    def cache_uses(self, owner: str | None = None) -> tuple[int, int]:
+        """How many of the succeeded jobs that were submitted after the last clearing of the cache needed no transcription, and
+        how many did."""
+        query = """SELECT cached, sum(jobs) FROM job_counts
+            WHERE state = 'SUCCESS' AND since_clearing AND coalesce(? = owner, 1) GROUP BY cached"""
+        counts = dict(self._file.read(query, owner))
         return counts.get(1, 0), counts.get(0, 0)
 
     def request(self, job_id: UUID) -> JobRequested | None:
@@ -82,12 +83,10 @@ class JobBook:
         query = "SELECT 1 FROM jobs WHERE work_id = ? AND job_id <> ? AND deleted = 0 LIMIT 1"
         return bool(self._file.read(query, job.work_id, str(job.job_id)))
 
-    def has_audio(self, ref: ObjectRef, but: UUID) -> bool:
-        """Whether any other job names this object, or stored it under its own id. Looks at all jobs: for rare calls."""
-        query = """SELECT 1 FROM jobs WHERE deleted = 0 AND job_id <> ?
-            AND (instr(coalesce(requested, changed), ?) OR (requested IS NULL AND instr(changed, ?))) LIMIT 1"""
-        own = ref.key.rpartition("/")[2]
-        return bool(self._file.scan(query, str(but), f'"{ref.key}"'.encode(), f'"{own}"'.encode()))
+    def has_audio(self, key: str, but: UUID) -> bool:
+        """Whether any other job has this upload."""
+        query = "SELECT 1 FROM jobs WHERE audio = ? AND job_id <> ? AND deleted = 0 LIMIT 1"
+        return bool(self._file.read(query, key, str(but)))
 
     def batch(self, batch_id: UUID, owner: str | None = None) -> list[JobView]:
         """The jobs of one owner, or of any, that were submitted together, in the order in which they were accepted."""

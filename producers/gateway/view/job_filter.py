@@ -4,15 +4,20 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from schemas.jobs import State
 
+# In each state the newest jobs, then the newest of these. The indexes have all columns of the conditions: only the rows of one
+# page are read.
+LISTED = "SELECT * FROM (SELECT job_id, submitted_s FROM jobs INDEXED BY {index} WHERE {where} {order} LIMIT ?)"
 NEWEST = """
 SELECT jobs.work_id, jobs.requested, jobs.changed FROM (
-    SELECT job_id FROM jobs INDEXED BY jobs_listed WHERE {where} ORDER BY submitted_s DESC, job_id DESC LIMIT ?
+    SELECT job_id FROM ({listed}) {order} LIMIT ?
 ) AS listed CROSS JOIN jobs USING (job_id) ORDER BY jobs.submitted_s DESC, jobs.job_id DESC
-"""  # the index has all columns of the conditions: only the rows of one page are read
+"""
+ORDER = "ORDER BY submitted_s DESC, job_id DESC"
+STATES: tuple[State, ...] = get_args(State)
 
 
 class Place(NamedTuple):
@@ -36,14 +41,16 @@ class JobFilter:
     found: tuple[str, ...] = ()
 
     def query(self, limit: int, after: Place | None) -> tuple[str, list[object]]:
+        index = "jobs_listed" if self.owner is None else "jobs_of_owner"
         conditions = [*self._conditions(after)]
-        where = " AND ".join(condition for condition, _ in conditions)
-        return NEWEST.format(where=where), [*(value for _, values in conditions for value in values), limit]
+        where = " AND ".join(["deleted = 0", "state = ?", *(condition for condition, _ in conditions)])
+        listed = LISTED.format(index=index, where=where, order=ORDER)
+        states = dict.fromkeys(self.states or STATES)
+        values = [value for _, values in conditions for value in values]
+        query = NEWEST.format(listed=" UNION ALL ".join([listed] * len(states)), order=ORDER)
+        return query, [*(value for state in states for value in (state, *values, limit)), limit]
 
     def _conditions(self, after: Place | None) -> Iterator[tuple[str, tuple[object, ...]]]:
-        yield "deleted = 0", ()
-        if self.states:
-            yield f"state IN ({', '.join('?' for _ in self.states)})", self.states
         for column, value in (("owner", self.owner), ("model", self.model)):
             if value is not None:
                 yield f"{column} = ?", (value,)

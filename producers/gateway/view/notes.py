@@ -13,7 +13,10 @@ from schemas import codec
 from schemas.jobs import Job, JobChanged
 from schemas.topics import REQUESTS
 
-LOST = "OR (state = 'PENDING' AND changed IS NULL AND deleted = 0 AND submitted_s < :lost)"
+PURGED_MAX = 500  # in one step: some milliseconds, for which submissions wait
+OLD = "SELECT rowid FROM jobs INDEXED BY jobs_noted WHERE deleted > 0 AND deleted < ? AND changed IS NULL LIMIT ?"
+LOST = """SELECT rowid FROM jobs INDEXED BY jobs_listed
+    WHERE state = 'PENDING' AND deleted = 0 AND submitted_s < ? AND changed IS NULL LIMIT ?"""
 
 
 class Notes:
@@ -40,15 +43,17 @@ class Notes:
             else:
                 sql.execute("DELETE FROM jobs WHERE job_id = ?", (job_id,))
 
-    def purge(self, sql: sqlite3.Connection, now: datetime) -> None:
-        """Removes old notes; of a cluster also jobs whose requests are no longer on their topic and that have no state: they were
-        forgotten before this view was filled."""
+    def purge(self, sql: sqlite3.Connection, now: datetime) -> bool:
+        """Removes a few old notes; of a cluster also jobs whose requests are no longer on their topic and that have no state:
+        they were forgotten before this view was filled. Whether there may be more."""
         if self._kept_s is None:
-            return
+            return False
         before_s = now.timestamp() - self._kept_s
-        lost_s = min(before_s, now.timestamp() - REQUESTS.retention_ms / 1000)
-        which = f"(deleted > 0 AND deleted < :before AND changed IS NULL) {'' if self._embedded else LOST}"
-        sql.execute(f"DELETE FROM jobs WHERE {which}", {"before": before_s, "lost": lost_s})
+        steps = [(OLD, before_s)]
+        if not self._embedded:
+            steps.append((LOST, min(before_s, now.timestamp() - REQUESTS.retention_ms / 1000)))
+        removals = [sql.execute(f"DELETE FROM jobs WHERE rowid IN ({which})", (until_s, PURGED_MAX)) for which, until_s in steps]
+        return any(removed.rowcount == PURGED_MAX for removed in removals)
 
     def remove(self, sql: sqlite3.Connection, job_ids: Iterable[UUID]) -> None:
         sql.executemany("DELETE FROM jobs WHERE job_id = ? AND deleted > 0", [(str(job_id),) for job_id in job_ids])

@@ -132,11 +132,14 @@ class View:
         return self.offsets()
 
     def settled(self) -> None:
-        """The cluster was read to its end: drops jobs that only another cluster had."""
+        """The cluster was read to its end: drops jobs that only another cluster had. Once, since it looks at all rows."""
+        if self._meta("settled_cluster") == str(self._cluster):
+            return
         with self._file.write() as sql:
             sql.execute("DELETE FROM jobs WHERE seen < ?", (self._cluster,))
             self.webhooks.settled(sql, self._cluster)
             self.letters.settled(sql, self._cluster)
+            sql.execute("INSERT OR REPLACE INTO meta VALUES ('settled_cluster', ?)", (str(self._cluster),))
         self._recent.clear()
 
     def apply(self, records: Sequence[Received], positions: Mapping[Partition, int]) -> set[str]:
@@ -185,10 +188,10 @@ class View:
                 self._notes.forget(sql, job_id, self._cluster)
         self._recent.drop(forgotten)
 
-    def purge(self, now: datetime) -> None:
-        """Once the view is up to date: see `Notes`. Safe to repeat."""
+    def purge(self, now: datetime) -> bool:
+        """A step, once the view is up to date: see `Notes`. Whether there may be more. Safe to repeat."""
         with self._file.write() as sql:
-            self._notes.purge(sql, now)
+            return self._notes.purge(sql, now)
 
     def release(self) -> bool:
         """Makes the file smaller by what was deleted, a few pages at a time. Whether there is more."""

@@ -135,12 +135,14 @@ class WebhookBook:
         self, endpoint: WebhookEndpoint, events: Sequence[str], span: tuple[datetime, datetime], limit: int, *, delivered: bool
     ) -> list[JobChanged]:
         """Jobs of the endpoint's owner that ended within `span`, in the order of their ends, and whose end is one of `events`.
-        `delivered`: also those of which it was told. Reads all jobs of the owner."""
+        `delivered`: also those that were delivered to it."""
         types = {OF_STATE[state]: state for state in TERMINAL if OF_STATE[state] in events}
+        if not types:
+            return []
         query = ENDED_SINCE.format(states=", ".join("?" * len(types)), types=", ".join("?" * len(types)))
-        since, until = (time.astimezone(UTC).isoformat() for time in span)
+        since_s, until_s = (time.timestamp() for time in span)
         rows = self._file.scan(
-            query, endpoint.owner, *types.values(), since, until, delivered, endpoint.endpoint_id, *types.keys(), limit
+            query, endpoint.owner, since_s, until_s, *types.values(), delivered, endpoint.endpoint_id, *types.keys(), limit
         )
         return [self._file.decoded(JobChanged, row[0]) for row in rows]
 

@@ -51,14 +51,12 @@ LAST_ATTEMPTS = """
 SELECT webhook_id, recipient, CASE state WHEN 'pending' THEN record END, max(attempted_s) FROM webhook_attempts
 WHERE attempted_s >= ? GROUP BY webhook_id, recipient
 """
-# SQLite reads times to the millisecond, those of the parameters in the same way as those of the records.
 ENDED_SINCE = """
 SELECT changed FROM (
-    SELECT job_id, state, changed, julianday(json_extract(CAST(changed AS TEXT), '$.changed_at')) AS ended
-    FROM jobs WHERE owner = ? AND state IN ({states}) AND deleted = 0 AND changed IS NOT NULL
-) AS ended_jobs
-WHERE ended >= julianday(?) AND ended < julianday(?) AND (? OR NOT EXISTS (
-    SELECT 1 FROM webhook_attempts AS attempts
-    WHERE attempts.job_id = ended_jobs.job_id AND recipient = ? AND type IN ({types}) AND attempts.state = 'delivered'
-)) ORDER BY ended, job_id LIMIT ?
+    SELECT job_id, ended_s FROM jobs AS ended INDEXED BY jobs_by_end
+    WHERE owner = ? AND ended_s >= ? AND ended_s < ? AND state IN ({states}) AND (? OR NOT EXISTS (
+        SELECT 1 FROM webhook_attempts AS attempts
+        WHERE attempts.job_id = ended.job_id AND recipient = ? AND type IN ({types}) AND attempts.state = 'delivered'
+    )) ORDER BY ended_s, job_id LIMIT ?
+) AS found CROSS JOIN jobs USING (job_id) ORDER BY found.ended_s, job_id
 """

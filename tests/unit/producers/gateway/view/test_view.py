@@ -283,6 +283,17 @@ def test_the_records_that_a_fresh_broker_is_seeded_from(view: View) -> None:
 
 
 # What later layouts have and the earlier one had not
+SINCE_10 = """
+DROP TRIGGER job_added; DROP TRIGGER job_removed; DROP TRIGGER job_hidden; DROP TRIGGER job_changed;
+DROP TRIGGER entry_added; DROP TRIGGER entry_removed; DROP TRIGGER entry_changed;
+DROP TABLE cache_clearing; DROP TABLE job_counts; DROP TABLE cache_counts;
+DROP INDEX jobs_by_audio; ALTER TABLE jobs DROP COLUMN audio;
+DROP INDEX jobs_by_end; ALTER TABLE jobs DROP COLUMN ended_s;
+DROP INDEX jobs_listed; DROP INDEX jobs_of_owner; DROP INDEX jobs_noted;
+CREATE INDEX jobs_by_state ON jobs (state, submitted_s);
+CREATE INDEX jobs_listed ON jobs (submitted_s, job_id, state, owner, model, name, deleted);
+CREATE INDEX jobs_counted ON jobs (owner, state, cached, submitted_s, deleted);
+"""
 SINCE_9 = "DROP TABLE webhook_resends;"
 SINCE_8 = "DROP TABLE dead_letters;"
 SINCE_7 = "DROP TABLE cache;"
@@ -299,7 +310,7 @@ CREATE INDEX jobs_by_time ON jobs (submitted_s);
 """
 SINCE_3 = "DROP INDEX jobs_by_work; ALTER TABLE jobs DROP COLUMN deleted;"
 SINCE_2 = "ALTER TABLE jobs DROP COLUMN cancelled;"
-SINCE = {9: SINCE_9, 8: SINCE_8, 7: SINCE_7, 6: SINCE_6, 5: SINCE_5, 4: SINCE_4, 3: SINCE_3, 2: SINCE_2}
+SINCE = {10: SINCE_10, 9: SINCE_9, 8: SINCE_8, 7: SINCE_7, 6: SINCE_6, 5: SINCE_5, 4: SINCE_4, 3: SINCE_3, 2: SINCE_2}
 
 
 @pytest.mark.parametrize("layout", range(1, LAYOUT))

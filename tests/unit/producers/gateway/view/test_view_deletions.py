@@ -122,8 +122,17 @@ def test_an_upload_is_found_in_its_first_job_also_where_the_request_of_that_is_n
     apply(view, CancelRequested(job_id=gone, work_id=WORK_ID, requested_at=datetime.now(UTC), delete=True))
 
     def has_audio(job_id: UUID, but: UUID) -> bool:
-        return view.jobs.has_audio(ObjectRef(bucket="work", key=upload_key(job_id)), but)
+        return view.jobs.has_audio(upload_key(job_id), but)
 
     assert has_audio(first, other)
     assert not has_audio(first, first)
     assert not has_audio(gone, other)
+
+
+def test_notes_are_purged_a_few_at_a_time(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("producers.gateway.view.notes.PURGED_MAX", 2)
+    for _ in range(3):
+        view.delete(uuid4(), WORK_ID)
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    assert [view.purge(tomorrow), len(rows(view))] == [True, 1]
+    assert [view.purge(tomorrow), rows(view)] == [False, []]
