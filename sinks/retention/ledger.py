@@ -5,7 +5,7 @@ progress (`listing.py`). Nothing is flushed: a crash leaves a file that is not u
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from runtime import free_pages
@@ -14,8 +14,8 @@ from runtime.objects import keys
 from schemas.jobs import Job, JobChanged, JobRequested
 from schemas.record import ObjectRef
 from schemas.topics import CACHE_CHANGELOG, JOBS
+from sinks.retention.listing import PAGE, Amount, Listing
 from sinks.retention.listing import TABLE as LISTED
-from sinks.retention.listing import Amount, Listing
 
 TABLES = """
 DROP TABLE IF EXISTS jobs; DROP TABLE IF EXISTS cached; DROP TABLE IF EXISTS released;
@@ -26,9 +26,20 @@ CREATE TABLE jobs (
 CREATE INDEX jobs_by_work ON jobs (work_id, state, at_s);
 CREATE INDEX jobs_by_slice ON jobs (slice_id, state, at_s) WHERE slice_id IS NOT NULL;
 CREATE INDEX jobs_by_audio ON jobs (audio, state, at_s) WHERE audio IS NOT NULL;
+CREATE INDEX jobs_without_state ON jobs (at_s) WHERE state = '';
 CREATE TABLE cached (work_id TEXT PRIMARY KEY, used_s REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE released (name TEXT PRIMARY KEY, at_s REAL NOT NULL) WITHOUT ROWID;
+CREATE INDEX released_by_time ON released (at_s);
 """
+RECORDS = """
+SELECT
+    coalesce(sum(record_bytes > 0), 0), coalesce(sum(record_bytes), 0), min(CASE WHEN record_bytes > 0 THEN at_s END), max(job_id)
+FROM (SELECT job_id, record_bytes, at_s FROM jobs WHERE job_id > ? ORDER BY job_id LIMIT ?)
+"""
+PRUNED = (
+    "DELETE FROM jobs WHERE job_id IN (SELECT job_id FROM jobs WHERE state = '' AND at_s < ? LIMIT ?)",
+    "DELETE FROM released WHERE name IN (SELECT name FROM released WHERE at_s < ? LIMIT ?)",
+)
 REQUESTED = """
 INSERT INTO jobs VALUES (?, ?, ?, ?, '', ?, 0)
 ON CONFLICT (job_id) DO UPDATE SET slice_id = excluded.slice_id, audio = excluded.audio
@@ -120,15 +131,18 @@ class Ledger:
     def cached(self, work_id: str, used_s: float) -> None:
         self.sql.execute("INSERT OR REPLACE INTO cached VALUES (?, ?)", (work_id, used_s))
 
-    def prune(self, before_s: float) -> None:
+    def prune(self, before_s: float) -> Iterator[None]:
         """Jobs that were requested before and have no state: the coordinator has forgotten them. Notes of releases as old."""
-        self.sql.execute("DELETE FROM jobs WHERE state = '' AND at_s < ?", (before_s,))
-        self.sql.execute("DELETE FROM released WHERE at_s < ?", (before_s,))
+        for statement in PRUNED:
+            while self.sql.execute(statement, (before_s, PAGE)).rowcount:
+                yield
 
-    def job_records(self) -> Amount:
-        """What a compacted `jobs` has: the newest record of each job."""
-        query = "SELECT count(*), coalesce(sum(record_bytes), 0), min(at_s) FROM jobs WHERE record_bytes > 0"
-        return Amount(*self.sql.execute(query).fetchone())
+    def job_records(self) -> Iterator[Amount]:
+        """What a compacted `jobs` has, the newest record of each job: of a page at a time."""
+        after: str | None = ""
+        while after is not None:
+            *amount, after = self.sql.execute(RECORDS, (after, PAGE)).fetchone()
+            yield Amount(*amount)
 
     def _forget(self, job_id: str, now_s: float) -> None:
         row = self.sql.execute("SELECT work_id, slice_id, audio FROM jobs WHERE job_id = ?", (job_id,)).fetchone()

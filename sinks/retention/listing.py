@@ -13,13 +13,20 @@ from runtime import free_pages, memory
 from runtime.retention import KindName
 
 TABLE = """
-DROP TABLE IF EXISTS objects;
+DROP TABLE IF EXISTS objects; DROP TABLE IF EXISTS uses;
 CREATE TABLE objects (
     kind TEXT, name TEXT, bucket TEXT, key TEXT, size_bytes INTEGER, modified_s REAL, part TEXT,
     PRIMARY KEY (kind, name, bucket, key, part)
 ) WITHOUT ROWID;
+CREATE TABLE uses (used_s REAL, name TEXT, PRIMARY KEY (used_s, name)) WITHOUT ROWID;
 """
 PAGE = 500  # items at a time
+STORED = """
+SELECT count(*), coalesce(sum(size_bytes), 0), min(modified_s), max(name) FROM objects
+WHERE kind = :kind AND name > :after AND name <= coalesce(
+    (SELECT name FROM objects WHERE kind = :kind AND name > :after ORDER BY name LIMIT 1 OFFSET :page), char(0x10FFFF)
+)
+"""
 ENDED = "('SUCCESS', 'FAILURE', 'REVOKED')"
 COLUMNS: dict[KindName, str] = {"chunks": "slice_id", "uploads": "audio", "transcripts": "work_id", "corrections": "work_id"}
 NAMED = "objects.name"  # what jobs name
@@ -45,6 +52,10 @@ class Amount(NamedTuple):
     files: int = 0
     size_bytes: int = 0
     oldest_s: float | None = None
+
+    def plus(self, other: "Amount") -> "Amount":
+        oldest_s = min((at_s for at_s in (self.oldest_s, other.oldest_s) if at_s is not None), default=None)
+        return Amount(self.files + other.files, self.size_bytes + other.size_bytes, oldest_s)
 
 
 NOTHING = Amount()
@@ -78,6 +89,7 @@ class Listing:
 
     def clear(self) -> None:
         self._sql.execute("DELETE FROM objects")
+        self._sql.execute("DELETE FROM uses")
 
     def close(self) -> Iterator[None]:
         """In small steps: gives the space back that it has taken, on the disk and in memory."""
@@ -103,9 +115,13 @@ class Listing:
             GROUP BY name HAVING count(DISTINCT part) > 1 ORDER BY name LIMIT ?"""
         return [name for (name,) in self._sql.execute(query, (kind, after, PAGE)).fetchall()]
 
-    def stored(self, kind: KindName) -> Amount:
-        query = "SELECT count(*), coalesce(sum(size_bytes), 0), min(modified_s) FROM objects WHERE kind = ?"
-        return Amount(*self._sql.execute(query, (kind,)).fetchone())
+    def stored(self, kind: KindName) -> Iterator[Amount]:
+        """Of the items of a page at a time."""
+        after: str | None = ""
+        while after is not None:
+            values = {"kind": kind, "after": after, "page": PAGE}
+            *amount, after = self._sql.execute(STORED, values).fetchone()
+            yield Amount(*amount)
 
     def items(self, kind: KindName, after: str = "") -> list[Item]:
         """The first of those whose names follow, in the order of names."""
@@ -131,6 +147,23 @@ class Listing:
             Item(name, files, size_bytes, modified_s, bool(unfinished), bool(failed), ended_s, cached_s, released_s)
             for name, files, size_bytes, modified_s, unfinished, failed, ended_s, cached_s, released_s in rows
         ]
+
+    def rank(self, uses: Iterable[tuple[float, str]]) -> None:
+        """Adds items, each with its last use, to those that `least_used()` returns. Of one kind at a time."""
+        self._sql.execute("BEGIN")
+        self._sql.executemany("INSERT INTO uses VALUES (?, ?)", uses)
+        self._sql.execute("COMMIT")
+
+    def least_used(self) -> list[str]:
+        """The names of a few that were used longest ago; the next call returns the next ones."""
+        rows = self._sql.execute("SELECT used_s, name FROM uses ORDER BY used_s, name LIMIT ?", (PAGE,)).fetchall()
+        if rows:
+            self._sql.execute("DELETE FROM uses WHERE (used_s, name) <= (?, ?)", rows[-1])
+        return [name for _, name in rows]
+
+    def unrank(self) -> None:
+        """Forgets the rest of them."""
+        self._sql.execute("DELETE FROM uses")
 
     def objects(self, kind: KindName, name: str) -> list[Stored]:
         query = """SELECT kind, name, bucket, key, size_bytes, modified_s, part FROM objects WHERE kind = ? AND name = ?

@@ -54,21 +54,22 @@ class Round:
         yield from self._list()
         yield from slices.split(self.objects, self.settings.work_bucket, self.listing)
         self.catch_up()
-        self.ledger.prune(self._now_s - max(self.settings.ended_jobs_s, REQUESTS.retention_ms / 1000))
+        yield from self.ledger.prune(self._now_s - max(self.settings.ended_jobs_s, REQUESTS.retention_ms / 1000))
         for kind in KINDS:
             if kind.name != "jobs":  # which the coordinator deletes
                 yield from self._sweep(kind)
-        self.figures["jobs"].stored = self.ledger.job_records()
+            else:
+                yield from self._count(kind, self.ledger.job_records())
         yield from self.listing.close()
 
     def _sweep(self, kind: Kind) -> Iterator[None]:
         limits, found = Limits.of(kind, self.settings), self.figures[kind.name]
-        found.stored = self.listing.stored(kind.name)
+        yield from self._count(kind, self.listing.stored(kind.name))
         yield from self._by_age(kind, limits)
         if limits.size_bytes is not None:
-            yield from self._by_size(kind, limits, limits.size_bytes)
-        if not self.is_dry:
-            found.stored = self.listing.stored(kind.name)
+            yield from self._by_size(kind, limits, found.stored.size_bytes - limits.size_bytes)
+        if found.removed_files and not self.is_dry:
+            yield from self._count(kind, self.listing.stored(kind.name))
 
     @property
     def listing(self) -> Listing:
@@ -116,25 +117,36 @@ class Round:
                     yield from self._remove(kind, again, reason)
             yield
 
-    def _by_size(self, kind: Kind, limits: Limits, most_bytes: int) -> Iterator[None]:
-        """What was used longest ago first, as long as there is too much."""
+    def _by_size(self, kind: Kind, limits: Limits, surplus_bytes: int) -> Iterator[None]:
+        """What was used longest ago first, until so many bytes are removed."""
         found = self.figures[kind.name]
-        enough = found.removed_bytes + self.listing.stored(kind.name).size_bytes - most_bytes
-        if found.removed_bytes >= enough:
+        if found.removed_bytes >= surplus_bytes:
             return
         self.catch_up()
-        for item in self._by_use(kind):
-            again = self.listing.item(kind.name, item.name)
-            if found.removed_bytes >= enough:
-                break
-            if again is not None and rules.may_go(kind.name, again, limits, self._now_s):
-                yield from self._remove(kind, again, "size")
+        yield from self._rank(kind, limits)
+        while found.removed_bytes < surplus_bytes and (names := self.listing.least_used()):
+            for name in names:
+                item = self.listing.item(kind.name, name) if found.removed_bytes < surplus_bytes else None
+                if item is not None and rules.may_go(kind.name, item, limits, self._now_s):
+                    yield from self._remove(kind, item, "size")
+            yield
+        self.listing.unrank()
 
-    def _by_use(self, kind: Kind) -> list[Item]:
-        found: list[Item] = []
-        while items := self.listing.items(kind.name, found[-1].name if found else ""):
-            found += items
-        return sorted(found, key=lambda item: rules.used_s(kind.name, item))
+    def _rank(self, kind: Kind, limits: Limits) -> Iterator[None]:
+        """Those that may go, by their last use."""
+        name = ""
+        while items := self.listing.items(kind.name, name):
+            name, now_s = items[-1].name, self._now_s
+            spare = [item for item in items if rules.may_go(kind.name, item, limits, now_s)]
+            self.listing.rank((rules.used_s(kind.name, item), item.name) for item in spare)
+            yield
+
+    def _count(self, kind: Kind, pages: Iterator[Amount]) -> Iterator[None]:
+        found = self.figures[kind.name]
+        found.stored = NOTHING
+        for amount in pages:
+            found.stored = found.stored.plus(amount)
+            yield
 
     def _remove(self, kind: Kind, item: Item, reason: rules.Reason) -> Iterator[None]:
         if kind.name == "chunks" and slices.is_indexed(self.objects, self.settings.work_bucket, item.name):

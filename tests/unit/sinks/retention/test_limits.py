@@ -1,6 +1,7 @@
 """Limits of bytes: what goes first, and what stays whatever its size."""
 
 import fcntl
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -84,4 +85,17 @@ def test_the_limit_of_transcripts_spares_those_of_the_cache(tmp_path: Path) -> N
     bench.now += HOUR
     bench.sweep()
     assert bench.stored() == {TRANSCRIPT}
+    bench.close()
+
+
+def test_more_than_a_page_goes_in_the_order_of_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sinks.retention.listing.PAGE", 2)
+    bench = Bench(tmp_path, retention_transcripts_bytes=20, retention_transcripts_s=0)
+    order = [4, 1, 5, 3, 2, 6, 7]
+    for place, work in enumerate(order):
+        bench.put(keys.transcript_key(digest(work)), 10)
+        os.utime(tmp_path / "store" / "work" / keys.transcript_key(digest(work)), (1000.0 + place,) * 2)
+    found = bench.sweep().figures["transcripts"]
+    assert bench.stored() == {keys.transcript_key(digest(work)) for work in order[-2:]}
+    assert (found.stored, found.removed_files) == ((2, 20, 1005.0), 5)
     bench.close()
