@@ -16,7 +16,7 @@ from runtime.settings import Settings
 from schemas import codec
 from schemas.jobs import JobChanged
 
-KindName = Literal["chunks", "uploads", "contents", "transcripts", "corrections", "dead_letters", "temporary", "jobs"]
+KindName = Literal["chunks", "uploads", "contents", "transcripts", "corrections", "dead_letters", "temporary", "versions", "jobs"]
 REUSE_MAX_S = 3600.0
 MARGIN_S = 600.0  # nothing younger is removed: what names it may not have been written yet
 UPLOAD_PAUSE_S = 3600.0  # between two parts of an upload, each of some MiB, over a slow line
@@ -105,6 +105,13 @@ KINDS: tuple[Kind, ...] = (
         "retention_temporary_s",
         "retention_temporary_bytes",
     ),
+    Kind(
+        "versions",
+        "earlier versions of all of these objects, and delete markers that are left of them, in buckets with versions",
+        "when it was replaced or deleted",
+        "retention_versions_s",
+        "retention_versions_bytes",
+    ),
     Kind("jobs", "records of jobs on the topic `jobs`", "the job's end", "retention_jobs_s", "retention_jobs_bytes"),
 )
 
@@ -161,6 +168,8 @@ def lifecycle_rules(settings: Settings) -> dict[str, list[Rule]]:
     for prefix, age_s in {**ages_s, keys.PROMISES: promises_s(settings)}.items():
         if age_s is not None:
             found[settings.work_bucket].append(Rule(max(1, math.ceil(age_s / DAY_S)), prefix))
+    if settings.retention_versions_s:
+        found[settings.work_bucket].append(Rule(math.ceil(settings.retention_versions_s / DAY_S), versions_of=keys.OURS))
     if settings.retention_temporary_s:
         for bucket in buckets_of_uploads(settings):
             found[bucket].append(Rule(math.ceil(settings.retention_temporary_s / DAY_S)))

@@ -63,6 +63,15 @@ class RetentionSettings(BaseModel):
         ge=0,
         description="most bytes of them: the oldest go first, but none that was written in the last hour; 0: no limit",
     )
+    retention_versions_s: int = Field(
+        DAY_S,
+        ge=0,
+        description="how long the earlier version of an object of murmur is kept after it was replaced or deleted, in S3 buckets "
+        "with versions; 0: no limit",
+    )
+    retention_versions_bytes: int = Field(
+        0, ge=0, description="most bytes of earlier versions: what was replaced or deleted first goes first; 0: no limit"
+    )
     retention_jobs_s: int = Field(
         30 * DAY_S,
         ge=0,

@@ -40,7 +40,9 @@ def clean(
 
 
 def lines(found: Mapping["KindName", "Figures"], *, is_dry: bool) -> Iterator[str]:
-    """A table. What a dry run would remove is also counted as stored."""
+    """A table, and what the store did not permit. What a dry run would remove is also counted as stored."""
     yield f"{'kind':<14}{'stored':>10}{'bytes':>16}{'to remove' if is_dry else 'removed':>12}{'bytes':>16}"
     for name, each in found.items():
         yield f"{name:<14}{each.stored.files:>10,}{each.stored.size_bytes:>16,}{each.removed_files:>12,}{each.removed_bytes:>16,}"
+    if found["versions"].left_files:
+        yield "versions: not all could be removed, since the store does not permit it to this access key or protects them"

@@ -14,7 +14,7 @@ import mimetypes
 import os
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -28,6 +28,7 @@ from runtime.objects.filenames import to_key, to_path
 from runtime.objects.store import (
     SEGMENT_BYTES_MAX,
     BadKey,
+    EarlierVersion,
     NotFound,
     ObjectInfo,
     Replaced,
@@ -187,6 +188,12 @@ class DirectoryStore:
             self.head(bucket, key)
             folders.unlink(path)
             folders.prune(os.path.dirname(path), root)
+
+    def earlier_versions(self, bucket: str, prefixes: Sequence[str]) -> Iterator[EarlierVersion]:
+        return iter(())
+
+    def remove_version(self, which: EarlierVersion) -> bool:
+        return False
 
     def form_upload(self, bucket: str, key: str, max_bytes: int, valid_s: int) -> None:
         return None

@@ -20,6 +20,13 @@ PROMISES = "promised-uploads/"
 DIRECT_UPLOADS = "direct-uploads/"  # in the uploads bucket
 
 
+# How all of them begin. Others' objects in the bucket are left alone.
+OURS = (
+    *(UPLOADS, CONTENTS, PROMISES, CHUNKS, TRANSCRIPTS, CORRECTED, NAMES),
+    *(CORRECTION_CACHE, DEAD_LETTERS, STORED_FIGURES, CORRECTION_RULES, SESSION_SECRET),
+)
+
+
 def upload_key(job_id: UUID) -> str:
     return f"{UPLOADS}{job_id}"
 

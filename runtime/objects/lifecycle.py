@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
+from runtime.objects import s3_versions
 from runtime.objects.s3 import connect
 from runtime.objects.s3_errors import code_of, is_denied, status_of, translated
 from runtime.objects.store import StoreUnavailable
@@ -29,27 +30,39 @@ REFUSED = NO_SUCH_API | {HTTPStatus.BAD_REQUEST}
 @dataclass(frozen=True, slots=True)
 class Rule:
     """Removes the objects whose keys begin with `prefix`, so many days after they were written; without a prefix the unfinished
-    multipart uploads, so many days after they were begun."""
+    multipart uploads, so many days after they were begun. Or, in a bucket with versions, the earlier ones of keys that begin with
+    one of `versions_of`, so many days after they were replaced or deleted, and then the delete markers."""
 
     days: int
     prefix: str = ""
+    versions_of: tuple[str, ...] = ()
 
     @property
     def what(self) -> str:
-        return self.prefix or "unfinished uploads"
+        return self.prefix or ("earlier versions" if self.versions_of else "unfinished uploads")
 
     def __str__(self) -> str:
         return f"{self.what} after {self.days} {'day' if self.days == 1 else 'days'}"
 
-    def document(self) -> "LifecycleRuleTypeDef":
-        rule: LifecycleRuleTypeDef = {
-            "ID": OURS + self.what.rstrip("/").replace(" ", "-"),
-            "Status": "Enabled",
-            "Filter": {"Prefix": self.prefix},
-        }
+    def documents(self) -> "Iterator[LifecycleRuleTypeDef]":
+        for prefix in self.versions_of:
+            yield {
+                **_filtered(f"earlier-{prefix}", prefix),
+                "NoncurrentVersionExpiration": {"NoncurrentDays": self.days},
+                "Expiration": {"ExpiredObjectDeleteMarker": True},
+            }
         if self.prefix:
-            return {**rule, "Expiration": {"Days": self.days}}
-        return {**rule, "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": self.days}}
+            yield {**_filtered(self.prefix, self.prefix), "Expiration": {"Days": self.days}}
+        elif not self.versions_of:
+            yield {**_filtered(self.what, ""), "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": self.days}}
+
+
+def _filtered(name: str, prefix: str) -> "LifecycleRuleTypeDef":
+    return {
+        "ID": OURS + name.rstrip("/").replace(" ", "-").replace("/", "-"),
+        "Status": "Enabled",
+        "Filter": {"Prefix": prefix},
+    }
 
 
 def apply(settings: Settings, wanted: Mapping[str, Sequence[Rule]]) -> list[str]:
@@ -68,6 +81,8 @@ def apply_to(client: "S3Client", bucket: str, rules: Sequence[Rule]) -> Iterator
         if configuration is None:
             yield f"no lifecycle rules in {bucket}: the store does not support them"
             return
+        if not s3_versions.is_versioned(client, bucket):
+            rules = [rule for rule in rules if not rule.versions_of]
         is_new, accepted = configuration.change(rules)
     except StoreUnavailable as error:
         if not is_denied(error):
@@ -126,8 +141,7 @@ class _Configuration:
         return not self._has(rules), rules
 
     def _has(self, rules: Iterable[Rule]) -> bool:
-        documents = (rule.document() for rule in rules)
-        return {rule["ID"]: rule for rule in documents} == {rule["ID"]: rule for rule in self.ours}
+        return {rule["ID"]: rule for rule in _documents(rules)} == {rule["ID"]: rule for rule in self.ours}
 
     def _write(self, rules: Sequence[Rule]) -> bool:
         """False: the store refuses them."""
@@ -142,7 +156,7 @@ class _Configuration:
             with _hook(self.client, "before-call.s3.PutBucketLifecycleConfiguration", add_others), translated(self.bucket):
                 if rules or self.others:
                     self.client.put_bucket_lifecycle_configuration(
-                        Bucket=self.bucket, LifecycleConfiguration={"Rules": [rule.document() for rule in rules]}
+                        Bucket=self.bucket, LifecycleConfiguration={"Rules": [*_documents(rules)]}
                     )
                 else:
                     self.client.delete_bucket_lifecycle(Bucket=self.bucket)  # one without rules is refused
@@ -151,6 +165,11 @@ class _Configuration:
                 raise
             return False
         return True
+
+
+def _documents(rules: Iterable[Rule]) -> "Iterator[LifecycleRuleTypeDef]":
+    for rule in rules:
+        yield from rule.documents()
 
 
 def _others(body: bytes) -> Iterator[ElementTree.Element]:

@@ -7,17 +7,17 @@ import base64
 import hashlib
 import io
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from runtime.errors import MurmurError, UsageError
 from runtime.logs import get_logger
-from runtime.objects import s3_leftovers
+from runtime.objects import s3_leftovers, s3_versions
 from runtime.objects.s3_errors import absent_is_fine, has_detail, may_be_its_folder, translated
 from runtime.objects.s3_ranges import ObjectRanges, last_modified
-from runtime.objects.store import FormUpload, ObjectInfo, StoreUnavailable, Unfinished, checked_key
+from runtime.objects.store import EarlierVersion, FormUpload, ObjectInfo, StoreUnavailable, Unfinished, checked_key
 from runtime.settings import Settings
 from schemas.record import ObjectRef
 
@@ -148,6 +148,12 @@ class S3Store:
 
     def remove_unfinished(self, which: Unfinished) -> bool:
         return s3_leftovers.remove_unfinished(self.client, which)
+
+    def earlier_versions(self, bucket: str, prefixes: Sequence[str]) -> Iterator[EarlierVersion]:
+        return s3_versions.earlier(self.client, bucket, prefixes)
+
+    def remove_version(self, which: EarlierVersion) -> bool:
+        return s3_versions.remove(self.client, which)
 
     def form_upload(self, bucket: str, key: str, max_bytes: int, valid_s: int) -> FormUpload:
         conditions = [["content-length-range", 1, max_bytes]]

@@ -3,7 +3,7 @@
 `tests/contract/test_objects.py` is the other half of this contract.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO, Protocol
@@ -124,6 +124,18 @@ class Unfinished:
     size_bytes: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class EarlierVersion:
+    """What an object was before it was replaced or deleted at that time, in a bucket with versions; or, without a size, a delete
+    marker that is all that is left of it."""
+
+    bucket: str
+    key: str
+    version_id: str
+    replaced_at: datetime
+    size_bytes: int = 0
+
+
 class ObjectStore(Protocol):
     """All calls block, and are safe from many threads. They raise NotFound, StoreUnavailable or BadKey."""
 
@@ -158,6 +170,12 @@ class ObjectStore(Protocol):
 
     def remove_unfinished(self, which: Unfinished) -> bool:
         """False: it is gone, or its writer is certainly alive, or it may not be removed with this access key."""
+
+    def earlier_versions(self, bucket: str, prefixes: Sequence[str]) -> Iterator[EarlierVersion]:
+        """Of keys that begin with one of these. None where the store keeps no versions."""
+
+    def remove_version(self, which: EarlierVersion) -> bool:
+        """False: it may not be removed with this access key, or is protected."""
 
     def form_upload(self, bucket: str, key: str, max_bytes: int, valid_s: int) -> FormUpload | None:
         """A signed form with which a client without credentials may write this object, once or again, for so long. Makes no

@@ -28,9 +28,18 @@ WHERE kind = :kind AND name > :after AND name <= coalesce(
 )
 """
 ENDED = "('SUCCESS', 'FAILURE', 'REVOKED')"
-COLUMNS: dict[KindName, str] = {"chunks": "slice_id", "uploads": "audio", "transcripts": "work_id", "corrections": "work_id"}
-NAMED = "objects.name"  # what jobs name
-SLICE = "substr(objects.name, 1, instr(objects.name || '/', '/') - 1)"  # also of a run of it
+COLUMNS: dict[KindName, str] = {
+    "chunks": "slice_id",
+    "uploads": "audio",
+    "transcripts": "work_id",
+    "corrections": "work_id",
+    "versions": "audio",
+}
+# What jobs name, if that is not the item.
+NAMED: dict[KindName, str] = {
+    "chunks": "substr(objects.name, 1, instr(objects.name || '/', '/') - 1)",  # the slice, also of a run
+    "versions": "objects.bucket || '/' || objects.key",
+}
 
 
 class Stored(NamedTuple):
@@ -132,14 +141,14 @@ class Listing:
         return next(iter(self._items(kind, "name = ? GROUP BY name", name)), None)
 
     def _items(self, kind: KindName, which: str, *values: object) -> list[Item]:
-        of, name = COLUMNS.get(kind), SLICE if kind == "chunks" else NAMED
+        of, name = COLUMNS.get(kind), NAMED.get(kind, "objects.name")
         jobs = f"(SELECT {{}} FROM jobs WHERE {of} = {name} {{}})" if of is not None else "NULL"
         columns = (
             jobs.format("1", f"AND state NOT IN {ENDED} LIMIT 1"),
             jobs.format("1", "AND state = 'FAILURE' LIMIT 1"),
             jobs.format("max(at_s)", f"AND state IN {ENDED}"),
             "(SELECT used_s FROM cached WHERE work_id = name)" if kind == "transcripts" else "NULL",
-            f"(SELECT at_s FROM released WHERE released.name = {name})",
+            f"(SELECT at_s FROM released WHERE released.name = {name})" if kind != "versions" else "NULL",
         )
         grouped = f"SELECT name, count(*), sum(size_bytes), max(modified_s), {', '.join(columns)}"
         rows = self._sql.execute(f"{grouped} FROM objects WHERE kind = ? AND {which}", (kind, *values)).fetchall()

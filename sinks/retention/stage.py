@@ -167,6 +167,8 @@ class Retention:
         if files := sum(found.removed_files for found in each.figures.values()):
             removed_bytes = sum(found.removed_bytes for found in each.figures.values())
             log.info("store.swept", objects=files, size_bytes=removed_bytes, processing_s=time.monotonic() - began_s)
+        if left := each.figures["versions"].left_files:
+            log.warning("versions.kept", objects=left)
         return each.figures
 
     def _catch_up(self, follower: Follower) -> None:

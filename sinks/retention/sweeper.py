@@ -10,26 +10,28 @@ from datetime import UTC, datetime
 
 from runtime import metrics
 from runtime.logs import get_logger
-from runtime.objects import NotFound, ObjectStore, keys
-from runtime.objects.store import Unfinished
-from runtime.retention import KINDS, Kind, KindName, Limits, buckets_of_uploads
+from runtime.objects import ObjectStore
+from runtime.retention import KINDS, Kind, KindName, Limits
 from runtime.settings import Settings
 from schemas.topics import REQUESTS
-from sinks.retention import rules, slices
+from sinks.retention import rules, slices, stored
 from sinks.retention.ledger import Ledger
 from sinks.retention.listing import NOTHING, Amount, Item, Listing, Stored
 
 log = get_logger(__name__)
 LISTED_AT_A_TIME = 1000
+REFUSED_MAX = 100  # then the others will be, too
 
 
 @dataclass(slots=True)
 class Figures:
-    """Of one kind: what is stored, and what was removed in this round, or would be, which a dry round counts as stored, too."""
+    """Of one kind: what is stored, and what was removed in this round, or would be, which a dry round counts as stored, too.
+    `left_files`: what was to be removed and could not be."""
 
     stored: Amount = NOTHING
     removed_files: int = 0
     removed_bytes: int = 0
+    left_files: int = 0
 
     def remove(self, files: int, size_bytes: int) -> None:
         self.removed_files += files
@@ -81,28 +83,13 @@ class Round:
 
     def _list(self) -> Iterator[None]:
         found: list[Stored] = []
-        for each in self._listed():
+        for each in stored.listed(self.objects, self.settings):
             found.append(each)
             if len(found) >= LISTED_AT_A_TIME:
                 self.listing.add(found)
                 found.clear()
                 yield
         self.listing.add(found)
-
-    def _listed(self) -> Iterator[Stored]:
-        work, uploads = self.settings.work_bucket, self.settings.uploads_bucket
-        for kind in KINDS:
-            places = [(work, prefix) for prefix in kind.prefixes]
-            if kind.name == "uploads":
-                places.append((uploads, keys.DIRECT_UPLOADS))
-            for bucket, prefix in places:
-                for info in self.objects.list(bucket, prefix):
-                    name, part = _item(kind.name, bucket, info.key.removeprefix(prefix), info.key)
-                    yield Stored(kind.name, name, bucket, info.key, info.size_bytes, info.modified_at.timestamp(), part)
-        for bucket in buckets_of_uploads(self.settings):
-            for each in self.objects.unfinished(bucket):
-                name = f"{bucket}/{each.key}/{each.handle}"
-                yield Stored("temporary", name, bucket, each.key, each.size_bytes, each.written_at.timestamp(), each.handle)
 
     def _by_age(self, kind: Kind, limits: Limits) -> Iterator[None]:
         name = ""
@@ -149,28 +136,19 @@ class Round:
             yield
 
     def _remove(self, kind: Kind, item: Item, reason: rules.Reason) -> Iterator[None]:
+        found = self.figures[kind.name]
+        if kind.name == "versions" and found.left_files >= REFUSED_MAX:
+            return
         if kind.name == "chunks" and slices.is_indexed(self.objects, self.settings.work_bucket, item.name):
             return
         if not self.is_dry:
             log.debug("stored.removed", object=f"{kind.name} {item.name}", size_bytes=item.size_bytes, reason=reason)
         for each in self.listing.objects(kind.name, item.name):  # the index of a slice before its chunks
-            if not (self.is_dry or self._delete(each)):
+            if not (self.is_dry or stored.remove(self.objects, each)):
+                found.left_files += 1
                 return
             self._removed(each)
             yield
-
-    def _delete(self, each: Stored) -> bool:
-        """False: it is still in use, with all that has its name."""
-        if each.kind == "temporary":
-            written_at = datetime.fromtimestamp(each.modified_s, UTC)
-            return self.objects.remove_unfinished(Unfinished(each.bucket, each.key, each.part, written_at, each.size_bytes))
-        try:
-            if self.objects.head(each.bucket, each.key).modified_at.timestamp() > each.modified_s:
-                return False  # it has been written again since it was listed
-        except NotFound:
-            pass  # another replica was faster
-        self.objects.delete(each.bucket, each.key)
-        return True
 
     def _removed(self, each: Stored) -> None:
         """Or it would be."""
@@ -179,15 +157,3 @@ class Round:
         if not self.is_dry:
             metrics.STORED_REMOVED.labels(each.kind).inc()
             metrics.STORED_REMOVED_BYTES.labels(each.kind).inc(each.size_bytes)
-
-
-def _item(kind: KindName, bucket: str, rest: str, key: str) -> tuple[str, str]:
-    """What an object belongs to: a slice, an upload, a work; and which part of that it is, if several have chunks of a slice."""
-    name, _, below = rest.partition("/")
-    if kind == "chunks":
-        return name, below.rpartition("/")[0]
-    if kind == "transcripts":
-        return name.partition(".")[0], ""  # corrected texts and names are in folders of their work
-    if kind == "corrections" and (found := keys.answers_of(key)) is not None:
-        return found[0], ""
-    return f"{bucket}/{key}", ""

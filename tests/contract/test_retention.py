@@ -7,11 +7,12 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from structlog.typing import EventDict
 
 from runtime.kafka.client import Kafka
 from runtime.models import catalogue
 from runtime.objects import keys
-from runtime.objects.directory import DirectoryStore
+from runtime.objects.store import EarlierVersion
 from runtime.resources import Resources
 from runtime.settings import Settings
 from schemas import codec
@@ -21,16 +22,30 @@ from schemas.topics import CACHE_CHANGELOG, JOBS, REQUESTS
 from sinks.retention.stage import Retention, sweep_once
 from tests.contract.brokers import write
 from tests.samples import sample
+from tests.unit.sinks.retention.test_limits import Refusing
 
 MODEL = ModelRef(name="demo", revision="1")
 
 
-def test_each_round_knows_what_was_written_since_the_last(kafka: Kafka, tmp_path: Path) -> None:
-    settings = Settings(data_dir=tmp_path, retention_jobs_s=1, job_memory_s=1)
-    names = (settings.work_bucket, settings.uploads_bucket, settings.results_bucket)
-    store = DirectoryStore({name: tmp_path / name for name in names})
+def on_a_folder(kafka: Kafka, folder: Path, **settings: int) -> tuple[Resources, Refusing]:
+    made = Settings(data_dir=folder, **settings)  # type: ignore[arg-type]
+    store = Refusing({name: folder / name for name in (made.work_bucket, made.uploads_bucket, made.results_bucket)})
     store.create()
-    resources = Resources(settings, kafka, store, catalogue.resolve("demo"))
+    return Resources(made, kafka, store, catalogue.resolve("demo")), store
+
+
+def test_versions_that_the_store_does_not_let_go_are_logged(kafka: Kafka, tmp_path: Path, logged: list[EventDict]) -> None:
+    resources, store = on_a_folder(kafka, tmp_path)
+    sweep_once(resources, tmp_path, is_dry=False)
+    replaced_at = datetime.now(UTC) - timedelta(days=2)
+    store.versions = [EarlierVersion(resources.settings.work_bucket, keys.STORED_FIGURES, "1", replaced_at)]
+    sweep_once(resources, tmp_path, is_dry=False)
+    assert [line["objects"] for line in logged if line["event"] == "versions.kept"] == [1]
+
+
+def test_each_round_knows_what_was_written_since_the_last(kafka: Kafka, tmp_path: Path) -> None:
+    resources, store = on_a_folder(kafka, tmp_path, retention_jobs_s=1, job_memory_s=1)
+    settings = resources.settings
     retention = Retention(resources, tmp_path / "ledger")
     retention.open()
 

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from runtime.objects import buckets, lifecycle
+from runtime.objects import buckets, keys, lifecycle
 from runtime.objects.s3 import S3Store
 from runtime.retention import lifecycle_rules
 from runtime.settings import Settings
@@ -88,6 +88,36 @@ def test_rules_of_others_stay_as_they_are_and_ours_go_with_their_settings(on_min
     apply(on_minio.model_copy(update=none))
     assert work.rules().keys() == {*before, "murmur-correction-cache", "murmur-promised-uploads"}  # of which 0 keeps none
     assert {name: rule for name, rule in work.rules().items() if name in before} == before
+
+
+def test_a_bucket_with_versions_has_rules_for_the_earlier_ones_beside_those_of_others(on_minio: Settings) -> None:
+    client = S3Store(on_minio).client
+    client.create_bucket(Bucket=on_minio.work_bucket)
+    client.put_bucket_versioning(Bucket=on_minio.work_bucket, VersioningConfiguration={"Status": "Enabled"})
+    work = Lifecycle(on_minio, on_minio.work_bucket)
+    theirs = (
+        *THEIRS,
+        "<Rule><ID>noncurrent</ID><Status>Enabled</Status><Filter><Prefix>chunks/</Prefix></Filter><NoncurrentVersionExpiration>"
+        "<NoncurrentDays>90</NoncurrentDays><NewerNoncurrentVersions>3</NewerNoncurrentVersions></NoncurrentVersionExpiration></Rule>",
+    )
+    work.put(*theirs)
+    first, second = apply(on_minio), apply(on_minio)
+    assert f"{LACKING.format(on_minio.work_bucket)}" in first, "MinIO has no rules for multipart uploads, in any bucket"
+    assert [
+        line
+        for line in first
+        if ": set: " in line and line.endswith("promised-uploads/ after 8 days, earlier versions after 1 day")
+    ]
+    assert second == [line.replace(": set: ", ": exist: ") for line in first]
+    there = work.rules()
+    assert [there[name] for name in ("theirs", "older", "versions", "noncurrent")] == list(theirs)
+    assert "<Prefix>chunks/</Prefix>" in there["murmur-earlier-chunks"]
+    assert "<NoncurrentDays>1</NoncurrentDays>" in there["murmur-earlier-chunks"]
+    assert "<ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker>" in there["murmur-earlier-chunks"]
+    assert sum(name.startswith("murmur-earlier-") for name in there) == len(keys.OURS)
+
+    apply(on_minio.model_copy(update={"retention_versions_s": 0}))
+    assert not [name for name in work.rules() if name.startswith("murmur-earlier-")]
 
 
 def test_a_store_without_lifecycle_rules_is_reported(on_versitygw: Settings) -> None:

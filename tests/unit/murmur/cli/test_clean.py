@@ -14,9 +14,11 @@ from producers.gateway.view.view import View, view_path
 from runtime.errors import UsageError
 from runtime.kafka.messages import Partition, Received
 from runtime.objects.keys import transcript_key
+from runtime.retention import KINDS
 from runtime.settings import Settings
 from schemas.cache import CacheEntry
 from schemas.topics import CACHE_CHANGELOG
+from sinks.retention.sweeper import Figures
 
 
 @pytest.fixture
@@ -37,6 +39,13 @@ def test_a_dry_run_says_what_a_run_removes(settings: Settings) -> None:
     table = list(lines(found[0], is_dry=True))
     assert table[0].split() == ["kind", "stored", "bytes", "to", "remove", "bytes"]
     assert [line.split() for line in table if line.startswith("uploads")] == [["uploads", "1", "5", "1", "5"]]
+
+
+def test_versions_that_the_store_does_not_let_go_are_mentioned() -> None:
+    found = {kind.name: Figures() for kind in KINDS}
+    assert len(list(lines(found, is_dry=False))) == 1 + len(KINDS)
+    found["versions"].left_files = 1
+    assert list(lines(found, is_dry=False))[-1].startswith("versions: not all could be removed")
 
 
 def test_a_transcript_that_the_cache_answers_with_stays(settings: Settings, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 
+from runtime.objects import keys
 from runtime.objects.lifecycle import Rule, apply_to
 from runtime.objects.s3 import connect
 from runtime.objects.store import StoreUnavailable
@@ -27,6 +28,7 @@ WORK = [
     Rule(30, "correction-cache/"),
     Rule(30, "dead-letters/"),
     Rule(8, "promised-uploads/"),
+    Rule(1, versions_of=keys.OURS),
     Rule(1),
 ]
 THEIRS = (
@@ -38,18 +40,24 @@ THEIRS = (
 
 
 class FakeStore:
-    """Answers the requests of one boto3 client, as AWS does. `status`: that of every answer, with the code `code`."""
+    """Answers the requests of one boto3 client, as AWS does. `status`: that of every answer, with the code `code`. `versioned`:
+    buckets with versions."""
 
     def __init__(self) -> None:
+        self.versioned: set[str] = set()
         self.rules: dict[str, bytes] = {}
         self.requests: list[tuple[str, str]] = []
         self.status, self.code = 200, ""
 
     def __call__(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
-        bucket, method = urlsplit(request.url).path.strip("/"), str(request.method)
+        url = urlsplit(request.url)
+        bucket, method = url.path.strip("/"), str(request.method)
         self.requests.append((method, bucket))
         if self.code:
             return self._answer(request, self.status, f"<Error><Code>{self.code}</Code></Error>".encode())
+        if url.query == "versioning":
+            status = "<Status>Enabled</Status>" if bucket in self.versioned else ""
+            return self._answer(request, 200, f"<VersioningConfiguration>{status}</VersioningConfiguration>".encode())
         if method == "PUT":
             assert isinstance(request.body, bytes)
             self.rules[bucket] = request.body
@@ -91,6 +99,11 @@ def apply(client: "S3Client", **settings: int) -> list[str]:
     return [line for bucket, rules in wanted.items() for line in apply_to(client, bucket, rules)]
 
 
+def ids(rules: list[Rule], *, versions: bool = False) -> list[str]:
+    """Of these rules; those about versions only if asked for."""
+    return [each["ID"] for rule in rules if versions or not rule.versions_of for each in rule.documents()]
+
+
 def test_what_has_an_age_alone_has_a_rule_and_unfinished_uploads_have_one_in_each_bucket() -> None:
     assert lifecycle_rules(SETTINGS) == {"uploads": [Rule(1)], "work": WORK, "results": [Rule(1)]}
 
@@ -104,9 +117,29 @@ def test_days_are_rounded_up(age_s: int, days: int) -> None:
 
 
 def test_what_is_kept_for_ever_has_no_rule_and_what_is_not_kept_has_the_shortest() -> None:
-    ages = ("retention_uploads_s", "correction_cache_s", "retention_dead_letters_s", "retention_temporary_s")
+    names = ("uploads", "dead_letters", "temporary", "versions")
+    ages = ("correction_cache_s", *(f"retention_{name}_s" for name in names))
     rules = lifecycle_rules(SETTINGS.model_copy(update=dict.fromkeys(ages, 0)))
     assert rules == {"uploads": [], "work": [Rule(1, "correction-cache/"), Rule(8, "promised-uploads/")], "results": []}
+
+
+def test_earlier_versions_have_rules_only_where_there_are_any(store: FakeStore, client: "S3Client") -> None:
+    store.versioned = {"work"}
+    store.put("work", THEIRS)
+    first, second = apply(client), apply(client)
+    assert first[1].endswith("promised-uploads/ after 8 days, earlier versions after 1 day, unfinished uploads after 1 day")
+    assert second == [line.replace("set", "exist", 1) for line in first]
+    assert store.ids("work") == [*ids(WORK, versions=True), "theirs", "older"]
+    chunks = next(
+        rule for rule in ElementTree.fromstring(store.rules["work"]) if "earlier-chunks" in ElementTree.tostring(rule).decode()
+    )
+    assert chunks.findtext(f"{{{NAMESPACE}}}NoncurrentVersionExpiration/{{{NAMESPACE}}}NoncurrentDays") == "1"
+    assert chunks.findtext(f"{{{NAMESPACE}}}Expiration/{{{NAMESPACE}}}ExpiredObjectDeleteMarker") == "true"
+    assert chunks.findtext(f"{{{NAMESPACE}}}Filter/{{{NAMESPACE}}}Prefix") == "chunks/"
+
+    store.versioned = set()
+    apply(client)
+    assert store.ids("work") == [*ids(WORK), "theirs", "older"]
 
 
 def test_a_bucket_with_two_roles_has_the_rules_of_both() -> None:
@@ -118,7 +151,7 @@ def test_rules_are_set_once(store: FakeStore, client: "S3Client") -> None:
     first = apply(client)
     assert first[0] == "lifecycle rules of uploads: set: unfinished uploads after 1 day"
     assert first[1].startswith("lifecycle rules of work: set: uploads-by-content/ after 1 day, correction-cache/ after 30 days, ")
-    assert store.ids("work") == [rule.document()["ID"] for rule in WORK]
+    assert store.ids("work") == ids(WORK)
     store.requests.clear()
     assert [line.replace("exist", "set", 1) for line in apply(client)] == first
     assert {method for method, _ in store.requests} == {"GET"}
@@ -131,7 +164,7 @@ def test_rules_of_others_are_written_back_as_they_were(store: FakeStore, client:
         store.rules["work"] = store.rules["work"].replace(f' xmlns="{NAMESPACE}"'.encode(), b"")
     apply(client)
     assert THEIRS.encode() in store.rules["work"]
-    assert store.ids("work") == [*(rule.document()["ID"] for rule in WORK), "theirs", "older"]
+    assert store.ids("work") == [*ids(WORK), "theirs", "older"]
 
 
 def test_only_ours_are_removed_when_the_settings_ask_for_none(store: FakeStore, client: "S3Client") -> None:
@@ -141,7 +174,7 @@ def test_only_ours_are_removed_when_the_settings_ask_for_none(store: FakeStore, 
     assert lines[0] == "lifecycle rules of uploads: set: none"
     assert store.ids("uploads") == ["theirs", "older"]
     assert "results" not in store.rules
-    assert store.ids("work") == [rule.document()["ID"] for rule in WORK[:-1]]
+    assert store.ids("work") == ids(WORK[:-1])
 
 
 def test_an_access_key_without_the_permission_is_reported_and_the_rest_goes_on(store: FakeStore, client: "S3Client") -> None:

@@ -25,6 +25,15 @@ def test_what_a_rule_removes_is_due_in_the_retention_stage(age_s: int) -> None:
         assert rules.due(kind.name, item, Limits.of(kind, settings), rule.days * DAY_S + 1) == "age"
 
 
+@pytest.mark.parametrize("age_s", [1, 86_400, 86_401])
+def test_earlier_versions_that_a_rule_removes_are_due_in_the_retention_stage(age_s: int) -> None:
+    settings = Settings(_env_file=None, store="s3", retention_versions_s=age_s)
+    (rule,) = (rule for rule in lifecycle_rules(settings)["work"] if rule.versions_of)
+    (kind,) = (kind for kind in KINDS if kind.name == "versions")
+    item = Item("work/retention/figures.json/1", 1, 1, modified_s=0.0)
+    assert rules.due("versions", item, Limits.of(kind, settings), rule.days * DAY_S + 1) == "age"
+
+
 def test_a_rule_for_unfinished_uploads_is_where_the_retention_stage_removes_them() -> None:
     settings = Settings(_env_file=None, store="s3")
     found = [name for name, rules in lifecycle_rules(settings).items() if any(not rule.prefix for rule in rules)]

@@ -2,15 +2,19 @@
 
 import fcntl
 import os
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from runtime.objects import keys
+from runtime.objects.directory import DirectoryStore
+from runtime.objects.store import EarlierVersion
 from runtime.retention import KINDS
 from runtime.settings import Settings
-from tests.unit.sinks.retention.bench import HOUR, Bench, answer, chunk, digest
+from sinks.retention.sweeper import REFUSED_MAX
+from tests.unit.sinks.retention.bench import DAY, HOUR, Bench, answer, chunk, digest
 
 TRANSCRIPT = keys.transcript_key(digest(1))
 BY_AGE_ALONE = {
@@ -18,6 +22,13 @@ BY_AGE_ALONE = {
     "corrections": [answer(number) for number in (1, 2)],
     "dead_letters": [{keys.dead_letter_key(f"jobs-0@{number}~store")} for number in (1, 2)],
 }
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path)
+    yield bench
+    bench.close()
 
 
 def test_every_kind_has_an_age_and_a_limit_of_bytes() -> None:
@@ -52,6 +63,31 @@ def test_of_too_many_half_written_files_the_oldest_go_unless_somebody_writes_the
     bench.sweep()
     assert {path.name for path in folder.iterdir()} == {".murmur-new.part"}
     bench.close()
+
+
+class Refusing(DirectoryStore):
+    """A store with earlier versions, of which it lets none go."""
+
+    versions: Sequence[EarlierVersion] = ()
+    asked = 0
+
+    def earlier_versions(self, bucket: str, prefixes: Sequence[str]) -> Iterator[EarlierVersion]:
+        return (each for each in self.versions if each.bucket == bucket and each.key.startswith(tuple(prefixes)))
+
+    def remove_version(self, which: EarlierVersion) -> bool:
+        self.asked += 1
+        return False
+
+
+def test_a_store_that_lets_no_version_go_is_asked_a_few_times_and_they_are_counted(bench: Bench) -> None:
+    store = Refusing({name: bench.store.folder(name) for name in ("work", "uploads", "results")})
+    bench.store = store
+    names = [keys.transcript_key(digest(number)) for number in range(REFUSED_MAX + 5)]
+    store.versions = [EarlierVersion("work", key, "v", bench.now - 2 * DAY, 3) for key in (*names, "others")]
+    found = bench.sweep().figures["versions"]
+    assert (found.stored.files, found.removed_files, found.left_files) == (len(names), 0, REFUSED_MAX)
+    assert store.asked == REFUSED_MAX
+    assert bench.sweep(is_dry=True).figures["versions"].removed_files == len(names)
 
 
 def test_what_is_younger_than_the_margin_stays_whatever_its_size(tmp_path: Path) -> None:
