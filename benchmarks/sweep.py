@@ -7,7 +7,7 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,9 @@ class MadeUpStore:
         pass
 
     def unfinished(self, bucket: str) -> Iterator[Any]:
+        return iter(())
+
+    def earlier_versions(self, bucket: str, prefixes: Sequence[str]) -> Iterator[Any]:
         return iter(())
 
 

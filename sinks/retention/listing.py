@@ -21,12 +21,13 @@ CREATE TABLE objects (
 CREATE TABLE uses (used_s REAL, name TEXT, PRIMARY KEY (used_s, name)) WITHOUT ROWID;
 """
 PAGE = 500  # items at a time
-STORED = """
-SELECT count(*), coalesce(sum(size_bytes), 0), min(modified_s), max(name) FROM objects
-WHERE kind = :kind AND name > :after AND name <= coalesce(
+OF_A_PAGE = """
+FROM objects WHERE kind = :kind AND name > :after AND name <= coalesce(
     (SELECT name FROM objects WHERE kind = :kind AND name > :after ORDER BY name LIMIT 1 OFFSET :page), char(0x10FFFF)
 )
 """
+STORED = f"SELECT count(*), coalesce(sum(size_bytes), 0), min(modified_s), max(name) {OF_A_PAGE}"
+SEVERAL = f"SELECT name {OF_A_PAGE} AND part != '' GROUP BY name HAVING count(DISTINCT part) > 1"
 ENDED = "('SUCCESS', 'FAILURE', 'REVOKED')"
 COLUMNS: dict[KindName, str] = {
     "chunks": "slice_id",
@@ -118,19 +119,23 @@ class Listing:
         query = "UPDATE objects SET name = name || '/' || part WHERE kind = ? AND name = ? AND part NOT IN ('', ?)"
         self._sql.execute(query, (kind, name, kept))
 
-    def names_of_several_parts(self, kind: KindName, after: str = "") -> list[str]:
-        """The first of those that follow."""
-        query = """SELECT name FROM objects WHERE kind = ? AND name > ? AND part != ''
-            GROUP BY name HAVING count(DISTINCT part) > 1 ORDER BY name LIMIT ?"""
-        return [name for (name,) in self._sql.execute(query, (kind, after, PAGE)).fetchall()]
+    def of_several_parts(self, kind: KindName) -> Iterator[list[str]]:
+        """The names of such items, of a page at a time."""
+        for page in self._pages(kind):
+            yield [name for (name,) in self._sql.execute(SEVERAL, page).fetchall()]
 
     def stored(self, kind: KindName) -> Iterator[Amount]:
         """Of the items of a page at a time."""
+        for page in self._pages(kind):
+            *amount, _ = self._sql.execute(STORED, page).fetchone()
+            yield Amount(*amount)
+
+    def _pages(self, kind: KindName) -> Iterator[dict[str, str | int]]:
         after: str | None = ""
         while after is not None:
-            values = {"kind": kind, "after": after, "page": PAGE}
-            *amount, after = self._sql.execute(STORED, values).fetchone()
-            yield Amount(*amount)
+            page: dict[str, str | int] = {"kind": kind, "after": after, "page": PAGE}
+            (after,) = self._sql.execute(f"SELECT max(name) {OF_A_PAGE}", page).fetchone()
+            yield page
 
     def items(self, kind: KindName, after: str = "") -> list[Item]:
         """The first of those whose names follow, in the order of names."""

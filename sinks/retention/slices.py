@@ -14,11 +14,11 @@ from sinks.retention.listing import Listing
 
 def split(objects: ObjectStore, bucket: str, listing: Listing) -> Iterator[None]:
     """In the listing; one request to the store for each slice that has several. Raises StoreUnavailable."""
-    slice_id = ""
-    while found := listing.names_of_several_parts("chunks", slice_id):
-        for slice_id in found:
+    for slice_ids in listing.of_several_parts("chunks"):
+        for slice_id in slice_ids:
             listing.split("chunks", slice_id, _indexed_run(objects, bucket, slice_id))
             yield
+        yield
 
 
 def is_indexed(objects: ObjectStore, bucket: str, name: str) -> bool:
