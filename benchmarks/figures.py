@@ -12,7 +12,7 @@ PACKAGES = ("murmur", "confluent-kafka", "faster-whisper", "ctranslate2", "av")
 
 def conditions() -> str:
     """Hardware, load and versions, for the line above the figures."""
-    cpu = next((line.split(":")[1].strip() for line in _cpuinfo() if line.startswith("model name")), platform.machine())
+    cpu, *_ = processor()
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return (
         f"{cpu}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {platform.system()}, "
@@ -20,9 +20,12 @@ def conditions() -> str:
     )
 
 
-def _cpuinfo() -> list[str]:
+def processor() -> list[str]:
+    """Its name, and its instruction sets where the system lists them."""
     path = Path("/proc/cpuinfo")
-    return path.read_text().splitlines() if path.exists() else []
+    lines = path.read_text().splitlines() if path.exists() else []
+    found = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    return [found.get("model name", platform.machine()), found.get("flags", "")]
 
 
 def spread(values: Sequence[float], digits: int = 2) -> str:

@@ -13,7 +13,7 @@ from functools import partial
 
 from benchmarks.figures import conditions
 from benchmarks.speech import compose, files, inventions, recordings, sounds
-from benchmarks.speech.faster_whisper_reader import FasterWhisperReader, default_cache
+from benchmarks.speech.faster_whisper_reader import FasterWhisperReader
 from benchmarks.speech.inventions import Inventions
 from benchmarks.speech.murmur_reader import MurmurReader
 from benchmarks.speech.reading import Way, read
@@ -56,7 +56,7 @@ def silent(name: str, duration_s: float) -> SpeechFile:
 
 def rows(options: argparse.Namespace, model: str) -> Iterator[tuple[str, ...]]:
     folder = models.path(model)
-    murmur, other = MurmurReader(folder), FasterWhisperReader(folder, cache=default_cache())
+    murmur, other = MurmurReader(folder), FasterWhisperReader(folder)
     for detection in options.detection:
         total = Inventions()
         theirs = 0

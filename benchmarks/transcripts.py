@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.figures import conditions
 from benchmarks.speech import comparison, files
 from benchmarks.speech.comparison import Row
-from benchmarks.speech.faster_whisper_reader import FasterWhisperReader, default_cache
+from benchmarks.speech.faster_whisper_reader import FasterWhisperReader
 from benchmarks.speech.murmur_reader import MurmurReader
 from benchmarks.speech.reading import Way, beside, read
 from benchmarks.speech.recordings import Part, SpeechFile
@@ -58,7 +58,7 @@ def rows(options: argparse.Namespace, speech: Sequence[SpeechFile]) -> Iterator[
     for model in options.model:
         folder = Path(model) if Path(model).is_dir() else models.path(model)
         murmur = MurmurReader(folder, options.compute_type)
-        reference = FasterWhisperReader(folder, options.compute_type, default_cache())
+        reference = FasterWhisperReader(folder, options.compute_type)
         for file in speech:
             if not is_readable(folder.name, file.language):
                 continue

@@ -1,17 +1,27 @@
-"""faster-whisper's sequential transcription, which murmur is compared with. Results are kept, on disk if requested."""
+"""faster-whisper's sequential transcription, which murmur is compared with.
+
+Its results take as long as murmur's own, and are kept in a folder outside the checkout: each under a name made from everything
+that could change it.
+"""
 
 import hashlib
+import inspect
 import io
 import json
 import os
+import sys
 import time
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from functools import cached_property
+from importlib import metadata
 from pathlib import Path
 
 import ctranslate2
 from faster_whisper import WhisperModel
 
+from benchmarks import figures
+
+PACKAGES = ("faster-whisper", "ctranslate2", "onnxruntime", "av", "numpy", "tokenizers")  # detector, decoder, features, tokens
 SILENCE_THRESHOLD_S = 2.0  # of faster-whisper's filter for hallucinations, which needs the times of words
 
 
@@ -27,37 +37,38 @@ def default_cache() -> Path:
 
 
 class FasterWhisperReader:
-    """One model, on one thread of the CPU, as murmur's engine has it. Loaded when it is first needed."""
+    """One model, on one thread of the CPU, as murmur's engine has it. Loaded when it is first needed. `cache`: a folder."""
 
     def __init__(self, model: Path, compute_type: str = "int8", cache: Path | None = None) -> None:
         self._folder = model
         self._compute_type = compute_type
-        self._cache = cache
+        self._cache = cache or default_cache()
         self._model: WhisperModel | None = None
-        self._known: dict[str, Reference] = {}
 
     def transcribe(self, data: bytes, language: str | None, beam_size: int = 5, *, vad: bool = True) -> Reference:
         """With the speech detector, without the text before as a prompt; without the detector with its filter for hallucinations.
         The same question costs nothing the second time."""
-        key = [hashlib.sha256(data).hexdigest(), self._folder.name, self._compute_type, language, beam_size]
-        key += [] if vad else ["no vad"]
-        name = hashlib.sha256(json.dumps([*key, version("faster-whisper"), version("ctranslate2")]).encode()).hexdigest()
-        if name not in self._known:
-            self._known[name] = self._from_disk(name) or self._transcribe(data, language, beam_size, vad)
-            self._to_disk(name, self._known[name])
-        return self._known[name]
+        file = self._cache / f"{self._name(data, language, beam_size, vad)}.json"
+        if not file.exists():
+            reference = self._transcribe(data, language, beam_size, vad)
+            self._cache.mkdir(parents=True, exist_ok=True)
+            partial = file.with_suffix(f".{os.getpid()}")
+            partial.write_text(json.dumps(asdict(reference)))
+            partial.rename(file)
+        return Reference(**json.loads(file.read_text()))
 
-    def _from_disk(self, name: str) -> Reference | None:
-        kept = self._cache / f"{name}.json" if self._cache else None
-        return Reference(**json.loads(kept.read_text())) if kept and kept.exists() else None
+    def _name(self, *question: object) -> str:
+        """Of the result's file."""
+        parts = [hashlib.sha256(part).hexdigest() if isinstance(part, bytes) else part for part in question]
+        return hashlib.sha256(json.dumps([*parts, self._compute_type, *self._conditions]).encode()).hexdigest()
 
-    def _to_disk(self, name: str, reference: Reference) -> None:
-        if self._cache is None:
-            return
-        self._cache.mkdir(parents=True, exist_ok=True)
-        partial = self._cache / f"{name}.{os.getpid()}"
-        partial.write_text(json.dumps(asdict(reference)))
-        partial.rename(self._cache / f"{name}.json")
+    @cached_property
+    def _conditions(self) -> list[str]:
+        """What a result depends on besides the question: weights, code, versions, and the CPU, by which CTranslate2 chooses its
+        arithmetic."""
+        files = sorted(path for path in self._folder.iterdir() if path.is_file())
+        weights = [f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in files]
+        return [*weights, inspect.getsource(sys.modules[__name__]), *map(metadata.version, PACKAGES), *figures.processor()]
 
     def _transcribe(self, data: bytes, language: str | None, beam_size: int, vad: bool) -> Reference:
         if self._model is None:
