@@ -10,12 +10,14 @@ from collections.abc import MutableMapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TextIO
 
-import structlog
-from structlog.dev import Column, ConsoleRenderer, KeyValueColumnFormatter, plain_traceback
-from structlog.stdlib import BoundLogger, ProcessorFormatter
-from structlog.typing import Processor
-
+from runtime.imports import without
 from runtime.masking import masked
+
+with without("rich"):  # structlog would import it for tracebacks that are not written here: a fifth of a stage's start
+    import structlog
+    from structlog.dev import Column, ConsoleRenderer, KeyValueColumnFormatter, plain_traceback
+    from structlog.stdlib import BoundLogger, ProcessorFormatter
+    from structlog.typing import Processor
 
 if TYPE_CHECKING:
     from runtime.settings import Settings
