@@ -200,6 +200,7 @@ class Database:
         try:
             connection.execute(free_pages.INCREMENTAL)
             connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA temp_store = MEMORY")  # where a statement has triggers, SQLite begins a journal for it
             connection.execute("PRAGMA synchronous = NORMAL")  # a power failure may lose the last rows, with their offsets
         except BaseException:
             connection.close()

@@ -12,6 +12,7 @@ from producers.gateway.view.database import Database
 from producers.gateway.view.estimates import RECENT
 from producers.gateway.view.job_filter import STATES, JobFilter, Place
 from producers.gateway.view.job_view import JobView, KeyUse
+from runtime.objects import keys
 from schemas.jobs import CancelRequested, JobChanged, JobRequested, State
 
 ALL = JobFilter()
@@ -41,7 +42,9 @@ class JobBook:
     def counts(self, owner: str | None = None) -> dict[str, int]:
         """How many jobs are in each state that occurs; of all owners unless one is given."""
         where, values = ("WHERE owner = ?", (owner,)) if owner is not None else ("", ())
-        return dict(self._file.read(f"SELECT state, sum(jobs) FROM job_counts {where} GROUP BY state", *values))
+        return dict(
+            self._file.read(f"SELECT state, sum(jobs) FROM job_counts {where} GROUP BY state HAVING sum(jobs) > 0", *values)
+        )
 
     def unfinished_of(self, owner: str) -> tuple[int, UUID | None]:
         """How many jobs of an owner have not ended, and the oldest of them."""
@@ -85,8 +88,9 @@ class JobBook:
 
     def has_audio(self, key: str, but: UUID) -> bool:
         """Whether any other job has this upload."""
-        query = "SELECT 1 FROM jobs WHERE audio = ? AND job_id <> ? AND deleted = 0 LIMIT 1"
-        return bool(self._file.read(query, key, str(but)))
+        own = key.removeprefix(keys.UPLOADS)
+        query = "SELECT 1 FROM jobs WHERE (audio = ? OR (job_id = ? AND audio IS NULL)) AND job_id <> ? AND deleted = 0 LIMIT 1"
+        return bool(self._file.read(query, key, own, str(but)))
 
     def batch(self, batch_id: UUID, owner: str | None = None) -> list[JobView]:
         """The jobs of one owner, or of any, that were submitted together, in the order in which they were accepted."""

@@ -10,7 +10,7 @@ from producers.gateway.view.layout import CHANGED, REQUESTED
 from producers.gateway.view.notes import Notes
 from producers.gateway.view.progress import ProgressBook
 from runtime.objects import keys
-from schemas.jobs import TERMINAL, JobChanged, JobRequested
+from schemas.jobs import TERMINAL, Job, JobChanged, JobRequested
 from schemas.record import ObjectRef
 
 
@@ -25,7 +25,9 @@ class JobRows:
     def requested(self, sql: sqlite3.Connection, event: JobRequested, raw: bytes, cluster: int) -> None:
         job = event.job
         row = (str(job.job_id), event.work.work_id, job.owner, job.submitted_at.timestamp(), cluster, raw)
-        sql.execute(REQUESTED, (*row, *groups(job), event.work.model.name, shown_name(job).casefold(), _upload(event.work.audio)))
+        sql.execute(
+            REQUESTED, (*row, *groups(job), event.work.model.name, shown_name(job).casefold(), _shared(event.work.audio, job))
+        )
         (state,) = sql.execute("SELECT state FROM jobs WHERE job_id = ?", (str(job.job_id),)).fetchone()
         if state not in TERMINAL:  # its end may have been read before
             self._estimates.accepted(event)
@@ -41,10 +43,9 @@ class JobRows:
             sql.execute("UPDATE jobs SET seen = ? WHERE job_id = ?", (cluster, str(job.job_id)))
             return  # ended: only another cluster may have another end
         row = (str(job.job_id), event.work_id, event.state, job.owner, job.submitted_at.timestamp(), cluster, cluster, raw)
-        audio = job.dropped or job.stored
-        uploaded = _upload(audio) if audio is not None else keys.own_upload_key(job)
+        audio = _shared(job.dropped or job.stored or ObjectRef(bucket="", key=keys.own_upload_key(job)), job)
         ended_s = event.changed_at.timestamp() if event.state in TERMINAL else None
-        sql.execute(CHANGED, (*row, *groups(job), event.model.name, shown_name(job).casefold(), event.cached, uploaded, ended_s))
+        sql.execute(CHANGED, (*row, *groups(job), event.model.name, shown_name(job).casefold(), event.cached, audio, ended_s))
         if event.state in TERMINAL:
             self._estimates.ended(event)
         if event.state in ("SUCCESS", "FAILURE"):  # a revoked job's work may continue for other jobs
@@ -55,6 +56,7 @@ class JobRows:
         self._notes.delete(sql, job_id, work_id, cluster, at)
 
 
-def _upload(audio: ObjectRef) -> str | None:
-    """What is deleted with the last job that has it."""
-    return audio.key if keys.is_upload(audio.key) or keys.is_direct_upload(audio.key) else None
+def _shared(audio: ObjectRef, job: Job) -> str | None:
+    """An upload that does not have the id of this job, and is deleted with the last job that has it."""
+    is_upload = keys.is_upload(audio.key) or keys.is_direct_upload(audio.key)
+    return audio.key if is_upload and audio.key != keys.upload_key(job.job_id) else None

@@ -8,7 +8,7 @@ from runtime.objects import keys
 LAYOUT = 10  # of the tables below; an unknown one is rebuilt from the topics
 # Clusters are numbered as they appear: `seen` is the last one with a record of the job, `told` the one that its state is from.
 # `model`, `name` and `cached` repeat what the records say, for the list and the counts; `name` is the file's, in lower case.
-# `audio`: the key of the upload that the job has; `ended_s`: when it ended.
+# `audio`: the key of the upload that the job has, unless it has the job's id; `ended_s`: when it ended.
 JOBS_INDEXES = """
 CREATE INDEX jobs_by_work ON jobs (work_id);
 CREATE INDEX jobs_by_audio ON jobs (audio) WHERE audio IS NOT NULL;
@@ -53,7 +53,8 @@ UPDATE jobs SET
     ),
     ended_s = CASE WHEN state IN ('SUCCESS', 'FAILURE', 'REVOKED') THEN timestamp(json_extract(last, '$.changed_at')) END
 FROM records WHERE records.job_id = jobs.job_id AND json_valid(coalesce(first, '{{}}')) AND json_valid(coalesce(last, '{{}}'));
-UPDATE jobs SET audio = NULL WHERE NOT (audio LIKE '{keys.UPLOADS}%' OR audio LIKE '{keys.DIRECT_UPLOADS}%');
+UPDATE jobs SET audio = NULL
+    WHERE audio = '{keys.UPLOADS}' || job_id OR NOT (audio LIKE '{keys.UPLOADS}%' OR audio LIKE '{keys.DIRECT_UPLOADS}%');
 {JOBS_INDEXES}{COUNTS}{COUNT_ROWS}"""
 FROM_8 = RESEND_TABLE + FROM_9
 FROM_7 = LETTER_TABLES + FROM_8
@@ -80,9 +81,7 @@ UPGRADES = {1: FROM_1, 2: FROM_2, 3: FROM_3, 4: FROM_4, 5: FROM_5, 6: FROM_6, 7:
 REQUESTED = """
 INSERT INTO jobs (job_id, work_id, state, owner, submitted_s, seen, requested, batch_id, idempotency, model, name, audio)
 VALUES (?, ?, 'PENDING', ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (job_id) DO UPDATE SET seen = excluded.seen,
-    requested = CASE WHEN deleted THEN NULL ELSE excluded.requested END,
-    audio = CASE WHEN deleted THEN NULL ELSE excluded.audio END
+ON CONFLICT (job_id) DO UPDATE SET seen = excluded.seen, requested = CASE WHEN deleted THEN NULL ELSE excluded.requested END
 """
 CHANGED = """
 INSERT INTO jobs (
@@ -90,7 +89,7 @@ INSERT INTO jobs (
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (job_id) DO UPDATE SET
     work_id = excluded.work_id, state = excluded.state, seen = excluded.seen, told = excluded.told, changed = excluded.changed,
-    cached = excluded.cached, audio = coalesce(audio, excluded.audio), ended_s = excluded.ended_s
+    cached = excluded.cached, ended_s = excluded.ended_s
 """
 # `deleted`: when, in seconds since 1970 (1 in files of an earlier version), or 0. A deletion may be read before the job.
 DELETED = """
