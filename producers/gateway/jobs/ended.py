@@ -85,7 +85,8 @@ class EndedJobs:
             work.audio_id, work.audio, for_file(options, job.filename), job.owner, shared=settings.cache_shared
         )
         changes = {"job_id": uuid4(), "submitted_at": datetime.now(UTC), "retry_of": job.job_id, "trace": trace}
-        new = job.model_copy(update={**changes, "idempotency": None, "batch_id": None})
+        stored = work.audio if job.dropped is None else None
+        new = job.model_copy(update={**changes, "stored": stored, "idempotency": None, "batch_id": None})
         answer = expected(self._view, settings, planned.work_id, no_cache=earlier.no_cache)
         known = {"result": answer.result, "cache_cleared_at": answer.cleared_at}
         return JobRequested.model_validate({"job": new, "work": planned, "no_cache": earlier.no_cache, **known})

@@ -57,6 +57,7 @@ def test_the_audio_of_a_job_that_was_retried_is_deleted_with_the_last_of_the_two
     again = requested(gateway, gateway.request("POST", f"/api/jobs/{first.job.job_id}/retry").json["task_id"])
     deleted(gateway, first)
     assert uploads_of(gateway, data) == [again.work.audio.key]
+    assert again.job.stored == again.work.audio == first.work.audio, "its records name it, too, without the request"
     publish_state(gateway, again, "REVOKED")
     deleted(gateway, again)
     assert uploads_of(gateway, data) == []
