@@ -3,7 +3,6 @@
 Fed by the store sink, the gateway and the command line.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +10,11 @@ from typing import Any
 import orjson
 
 from runtime import long_json, verbose
-from runtime.subtitles import SubtitleRules, cues, embedded, marked
+from runtime.subtitles import SubtitleFormat, SubtitleRules, SubtitleText
 from runtime.subtitles.units import milliseconds, one_line
 from schemas.segment import Segment, Word
 from schemas.transcript import Transcript
 
-ARROW = re.compile(r"-{2,}>")  # between the times of a cue; a parser may take one inside the text for another cue
 TRANSCRIPTION = ("text", "raw_text", "segments", "language", "duration")  # of an answer; `raw_text` of a corrected text
 USUAL = SubtitleRules()
 Writer = Callable[[Transcript, SubtitleRules], bytes]
@@ -131,19 +129,16 @@ def txt(transcript: Transcript) -> bytes:
 
 
 def srt(transcript: Transcript, rules: SubtitleRules = USUAL) -> bytes:
-    blocks = (
-        f"{number}\n{_clock(cue.start_ms, ',')} --> {_clock(cue.end_ms, ',')}\n{_srt_text(cue.lines)}\n"
-        for number, cue in enumerate(cues(transcript, rules), start=1)
-    )
-    return "\n".join(blocks).encode()
+    return _subtitles("srt", transcript, rules)
 
 
 def vtt(transcript: Transcript, rules: SubtitleRules = USUAL) -> bytes:
-    blocks = (
-        f"\n{_clock(cue.start_ms, '.')} --> {_clock(cue.end_ms, '.')}\n{_vtt_text(cue.lines)}\n"
-        for cue in cues(transcript, rules)
-    )
-    return ("WEBVTT\n" + "".join(blocks)).encode()
+    return _subtitles("vtt", transcript, rules)
+
+
+def _subtitles(form: SubtitleFormat, transcript: Transcript, rules: SubtitleRules) -> bytes:
+    text = SubtitleText(form, rules)
+    return (text.add(transcript.segments) + text.end(transcript.duration_s)).encode()
 
 
 def tsv(transcript: Transcript) -> bytes:
@@ -185,23 +180,3 @@ BY_ENDING = {each.ending: each for each in FORMATS.values()}
 
 def _word(word: Word) -> dict[str, Any]:
     return {"start": word.start, "end": word.end, "word": word.word, "probability": word.probability}
-
-
-def _srt_text(lines: tuple[str, ...]) -> str:
-    return "\n".join(embedded(tuple(ARROW.sub("->", line) for line in lines)))
-
-
-def _vtt_text(lines: tuple[str, ...]) -> str:
-    return "\n".join(map(_escaped, marked(lines)))
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _clock(milliseconds: int, point: str) -> str:
-    """Hours take as many digits as they need, two at least."""
-    seconds, milliseconds = divmod(milliseconds, 1000)
-    minutes, seconds = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:02}:{minutes:02}:{seconds:02}{point}{milliseconds:03}"

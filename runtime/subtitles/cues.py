@@ -1,14 +1,13 @@
 """The cues of a transcript with their times: each begins when it is spoken and stays as long as it takes to read it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from runtime.subtitles.lines import lines, needed
 from runtime.subtitles.rules import SubtitleRules
 from runtime.subtitles.splitting import split
 from runtime.subtitles.units import Unit, milliseconds, units
-from schemas.transcript import Transcript
+from schemas.segment import Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,29 +19,44 @@ class Cue:
     lines: tuple[str, ...]
 
 
-def cues(transcript: Transcript, rules: SubtitleRules) -> Iterator[Cue]:
-    """All words, in order. A cue that would have less than its shortest time is joined with the next one if both fit together."""
-    segments = (units(segment, rules.line_chars) for segment in transcript.segments)
-    parts = [part for each in segments if each for part in split(each, rules)]
-    whole = _joined(parts, rules)
-    over_ms = milliseconds(transcript.duration_s)
-    for part, following in pairwise([*whole, None]):
-        assert part is not None
-        end_ms = _end_ms(part, following[0].start_ms if following else None, over_ms, rules)
-        yield Cue(part[0].start_ms, end_ms, lines(part, rules))
+class Cues:
+    """All words, in order, as their segments come: a cue is complete once it is known when the next one begins. One that would
+    have less than its shortest time is joined with the next one if both fit together."""
+
+    def __init__(self, rules: SubtitleRules) -> None:
+        self._rules = rules
+        self._last: Sequence[Unit] = ()  # not complete; empty: there is none
+
+    def add(self, segment: Segment) -> Iterator[Cue]:
+        """Those that are complete with this segment, which follows all before."""
+        rules = self._rules
+        made = units(segment, rules.line_chars)
+        for part in split(made, rules) if made else ():
+            if not self._last or (joined := _joined(self._last, part, rules)) is None:
+                yield from self._complete(part[0].start_ms)
+                self._last = part
+            else:
+                self._last = joined
+
+    def end(self, duration_s: float) -> Iterator[Cue]:
+        """The last one, in a file with sound of this length."""
+        yield from self._complete(None, milliseconds(duration_s))
+        self._last = ()
+
+    def _complete(self, next_ms: int | None, over_ms: int = 0) -> Iterator[Cue]:
+        last, rules = self._last, self._rules
+        if last:
+            yield Cue(last[0].start_ms, _end_ms(last, next_ms, over_ms, rules), lines(last, rules))
 
 
-def _joined(parts: Iterable[Sequence[Unit]], rules: SubtitleRules) -> list[Sequence[Unit]]:
-    whole: list[Sequence[Unit]] = []
-    for part in parts:
-        if whole and part[0].start_ms - rules.gap_ms - whole[-1][0].start_ms < rules.min_ms:
-            first = part[0]
-            both = [*whole[-1], Unit(first.text, first.chars, first.start_ms, first.end_ms, spaced=True), *part[1:]]
-            if needed(both, rules) <= rules.lines and both[-1].end_ms - both[0].start_ms <= rules.max_ms:
-                whole[-1] = both
-                continue
-        whole.append(part)
-    return whole
+def _joined(part: Sequence[Unit], following: Sequence[Unit], rules: SubtitleRules) -> Sequence[Unit] | None:
+    """Both as one cue; None: the first is long enough, or they do not fit together."""
+    first = following[0]
+    if first.start_ms - rules.gap_ms - part[0].start_ms >= rules.min_ms:
+        return None
+    both = [*part, Unit(first.text, first.chars, first.start_ms, first.end_ms, spaced=True), *following[1:]]
+    fits = needed(both, rules) <= rules.lines and both[-1].end_ms - both[0].start_ms <= rules.max_ms
+    return both if fits else None
 
 
 def _end_ms(part: Sequence[Unit], next_ms: int | None, over_ms: int, rules: SubtitleRules) -> int:

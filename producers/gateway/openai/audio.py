@@ -74,9 +74,10 @@ class OpenAiAudio:
     async def _respond(self, request: web.Request, door: AudioDoor) -> web.StreamResponse:
         requested = (await self._submissions.take(request, door)).requested
         fields = door.parsed
-        is_stream = isinstance(fields, TranscriptionFields) and fields.stream
-        work = self._streams.stream(request, requested) if is_stream else self._whole(request, requested, fields)
-        return await self._attended.while_connected(request, requested, work)
+        if isinstance(fields, TranscriptionFields) and fields.stream:
+            stream = self._streams.stream(request, requested, fields.response_format)
+            return await self._attended.while_connected(request, requested, stream)
+        return await self._attended.while_connected(request, requested, self._whole(request, requested, fields))
 
     async def _whole(self, request: web.Request, requested: JobRequested, fields: AudioFields) -> web.StreamResponse:
         job = await self._attended.ended(request, requested)

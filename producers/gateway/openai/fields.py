@@ -14,7 +14,7 @@ from schemas.options import HINT_LETTERS_MAX, TEMPERATURES, Task
 
 ResponseFormat = Literal["json", "text", "srt", "verbose_json", "vtt"]
 Granularity = Literal["word", "segment"]
-STREAMED: tuple[ResponseFormat, ...] = ("json", "text")  # the events of a stream carry text alone
+STREAMED: tuple[ResponseFormat, ...] = ("json", "text", "srt", "vtt")  # the events of a stream carry text alone
 MEMBER = re.compile(r"(\w+)\[(\w+)\]")  # how the official client writes a member of an object
 GRANULARITIES = "timestamp_granularities"
 SHOWN_LETTERS = 40  # of a wrong value
@@ -124,7 +124,7 @@ class TranscriptionFields(AudioFields):
         if self.timestamp_granularities and self.response_format != "verbose_json":
             raise refused(GRANULARITIES, "it needs response_format=verbose_json")
         if self.stream and self.response_format not in STREAMED:
-            raise refused("response_format", f"with stream=true it must be {' or '.join(STREAMED)}: events carry text alone")
+            raise refused("response_format", f"with stream=true it must be one of {', '.join(STREAMED)}: events carry text alone")
         if self.include:
             raise refused("include", "log probabilities of tokens are not available")
 

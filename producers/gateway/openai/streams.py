@@ -1,7 +1,11 @@
-"""The text of a job as OpenAI's server-sent events: `transcript.text.delta` in order of time, then `transcript.text.done`."""
+"""The text of a job as OpenAI's server-sent events: `transcript.text.delta` in order of time, then `transcript.text.done`.
+
+With `response_format` srt or vtt it is the text of the subtitles, cue by cue.
+"""
 
 import asyncio
 from collections.abc import Iterable
+from typing import Protocol
 
 import orjson
 from aiohttp import web
@@ -11,13 +15,17 @@ from producers.gateway.jobs.events import HEADERS
 from producers.gateway.jobs.ordered_segments import Position
 from producers.gateway.jobs.status import Documents
 from producers.gateway.openai import envelope
+from producers.gateway.openai.fields import ResponseFormat
 from producers.gateway.submission.attended import AttendedJobs
 from producers.gateway.view.feed import Wakeups
 from producers.gateway.view.job_view import JobView
 from producers.gateway.view.view import View
 from runtime.errors import Retry
+from runtime.formats import FORMATS
+from runtime.subtitles import SubtitleRules, SubtitleText
 from schemas.jobs import JobRequested
 from schemas.segment import Segment
+from schemas.transcript import Transcript
 
 HEARTBEAT_S = 15.0
 
@@ -29,14 +37,16 @@ class TextStreams:
         self._documents = documents
         self._attended = attended
 
-    async def stream(self, request: web.Request, requested: JobRequested) -> web.StreamResponse:
+    async def stream(self, request: web.Request, requested: JobRequested, form: ResponseFormat) -> web.StreamResponse:
         """The response begins with the first text, or after a while without any: until then an error is a response of its own."""
-        stream = _Stream(request, str(requested.job.job_id))
+        rules = self._documents.rules
+        growing = SubtitleText(form, rules) if form in ("srt", "vtt") else _PlainText()
+        stream = _Stream(request, str(requested.job.job_id), growing)
         ended = asyncio.ensure_future(self._attended.ended(request, requested))
         try:
             await self._send_segments(stream, requested.work.work_id, ended)
             transcript = await self._documents.transcript(ended.result())
-            await stream.end(transcript.text)
+            await stream.end(await asyncio.to_thread(_whole, form, transcript, rules))
         except (Problem, Retry) as error:
             if not stream.has_begun:
                 raise
@@ -63,9 +73,34 @@ class TextStreams:
                     await stream.keep_alive()
 
 
+class _Growing(Protocol):
+    """The text of segments, each following all before."""
+
+    def add(self, segments: Iterable[Segment], /) -> str: ...
+
+
+class _PlainText:
+    """With blanks between segments, as in the text of the whole."""
+
+    def __init__(self) -> None:
+        self._blank = ""
+
+    def add(self, segments: Iterable[Segment], /) -> str:
+        text = " ".join(segment.text for segment in segments if segment.text)
+        if not text:
+            return ""
+        blank, self._blank = self._blank, " "
+        return blank + text
+
+
+def _whole(form: ResponseFormat, transcript: Transcript, rules: SubtitleRules) -> str:
+    return FORMATS[form].write(transcript, rules).decode() if form in ("srt", "vtt") else transcript.text
+
+
 class _Stream:
-    def __init__(self, request: web.Request, request_id: str) -> None:
+    def __init__(self, request: web.Request, request_id: str, growing: _Growing) -> None:
         self._request = request
+        self._growing = growing
         self.response = web.StreamResponse(headers={**HEADERS, envelope.REQUEST_ID: request_id})
         self._text = ""
 
@@ -74,9 +109,7 @@ class _Stream:
         return self.response.prepared
 
     async def add(self, segments: Iterable[Segment]) -> None:
-        """With the blanks that are between segments in the text of the whole."""
-        delta = "".join(f" {segment.text}" for segment in segments if segment.text)
-        await self._delta(delta if self._text else delta[1:])
+        await self._delta(self._growing.add(segments))
 
     async def end(self, text: str) -> None:
         """What is missing, and the text of the whole."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import count
 from queue import Queue
+from typing import Literal
 
 import openai
 import pytest
@@ -18,6 +19,7 @@ from schemas.sound import SAMPLE_RATE_HZ
 from schemas.topics import PROGRESS
 from schemas.work import WorkProgressed
 from tests.contract.gateway.running_gateway import (
+    API,
     RunningGateway,
     cancelled,
     embedded,
@@ -28,6 +30,7 @@ from tests.contract.gateway.running_gateway import (
 )
 from tests.waiting import DEADLINE_S, wait_until
 
+Form = Literal["json", "srt", "vtt"]
 NAMES = (f"file {number}.wav" for number in count())
 
 
@@ -40,8 +43,11 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway
 class Reading:
     """A client that reads a stream in a thread, to its end or to its first delta."""
 
-    def __init__(self, gateway: RunningGateway, pool: ThreadPoolExecutor, *, to_the_end: bool = True) -> None:
+    def __init__(
+        self, gateway: RunningGateway, pool: ThreadPoolExecutor, form: Form = "json", *, to_the_end: bool = True
+    ) -> None:
         self._gateway = gateway
+        self._form = form
         self._to_the_end = to_the_end
         self.name = next(NAMES)
         self.deltas: Queue[str] = Queue()
@@ -51,7 +57,9 @@ class Reading:
     def _read(self) -> str:
         with (
             OpenAI(base_url=f"http://{self._gateway.netloc}/v1", api_key="none", max_retries=0, timeout=DEADLINE_S) as client,
-            client.audio.transcriptions.create(model="whisper-1", file=(self.name, self.name.encode()), stream=True) as stream,
+            client.audio.transcriptions.create(
+                model="whisper-1", file=(self.name, self.name.encode()), stream=True, response_format=self._form
+            ) as stream,
         ):
             for event in stream:
                 if isinstance(event, TranscriptionTextDeltaEvent):
@@ -98,6 +106,20 @@ def test_text_is_sent_in_order_of_time_as_soon_as_what_is_before_it_is_there(gat
 
     finish(gateway, reading.job, *(segment(index, text) for index, text in enumerate(("one", "two", "three"))))
     assert reading.text.result(DEADLINE_S) == first + reading.all_deltas() == "one two three"
+
+
+@pytest.mark.parametrize("form", ["srt", "vtt"])
+def test_subtitles_are_sent_cue_by_cue_and_whole_at_the_end(gateway: RunningGateway, form: Form) -> None:
+    with ThreadPoolExecutor() as pool:
+        reading = Reading(gateway, pool, form)
+        for index, text in enumerate(("one", "two")):
+            progressed(gateway, reading.job, index, text)
+        first = reading.deltas.get(timeout=DEADLINE_S)
+        finish(gateway, reading.job, *(segment(index, text) for index, text in enumerate(("one", "two", "three"))))
+        whole = gateway.get(f"{API}/{reading.job.job.job_id}/transcript.{form}").body.decode()
+        assert reading.text.result(DEADLINE_S) == first + reading.all_deltas() == whole
+    assert "one" in first
+    assert "two" not in first  # when it ends depends on what follows
 
 
 def test_text_that_may_still_change_is_held_back(gateway: RunningGateway, reading: Reading) -> None:

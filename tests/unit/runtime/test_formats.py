@@ -6,12 +6,13 @@ import orjson
 import pytest
 
 from runtime.formats import FORMATS, answer, timed_texts
-from runtime.subtitles import SubtitleRules, cues
+from runtime.subtitles import SubtitleRules
 from schemas.options import DecodingOptions, ModelRef
 from schemas.segment import RemovedSegment, Segment, Word
 from schemas.transcript import Transcript
 from schemas.warning import TranscriptWarning
 from schemas.work import AudioInfo
+from tests.unit.runtime.subtitles.spoken import all_cues
 
 
 def transcript(*segments: Segment) -> Transcript:
@@ -106,7 +107,7 @@ def test_rounding_carries_into_the_minute() -> None:
 )
 def test_a_cue_never_ends_before_or_when_it_begins(start: float, end: float) -> None:
     of = transcript(segment("x", start, end))
-    (text,), (cue,) = timed_texts(of), cues(of, SubtitleRules())
+    (text,), (cue,) = timed_texts(of), all_cues(of, SubtitleRules())
     assert 0 <= text.start_ms < text.end_ms
     assert 0 <= cue.start_ms < cue.end_ms
 

@@ -2,7 +2,9 @@
 
 import random
 
+from runtime.subtitles import Cue, Cues, SubtitleRules
 from schemas.segment import Segment, Word
+from schemas.transcript import Transcript
 
 ENGLISH = (
     "And so, my fellow Americans, ask not what your country can do for you: ask what you can do for your country, and then, "
@@ -81,3 +83,8 @@ def conversation(seed: int) -> list[Segment]:
         segments.append(make(part, round(at, 3), round(at + long_s, 3)))
         at += long_s + chosen.choice((0.0, 0.01, 0.3, 4.0))
     return segments
+
+
+def all_cues(transcript: Transcript, rules: SubtitleRules) -> list[Cue]:
+    made = Cues(rules)
+    return [*(cue for segment in transcript.segments for cue in made.add(segment)), *made.end(transcript.duration_s)]

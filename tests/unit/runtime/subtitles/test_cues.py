@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Literal
 
 import pysubs2
 import pytest
@@ -12,10 +13,21 @@ import webvtt
 
 from runtime.formats import FORMATS
 from runtime.settings import Settings
-from runtime.subtitles import Cue, SubtitleRules, cues
+from runtime.subtitles import Cue, SubtitleRules, SubtitleText
 from runtime.subtitles.units import columns
 from schemas.segment import Segment
-from tests.unit.runtime.subtitles.spoken import ARABIC, ENGLISH, HEBREW, JAPANESE, TEXTS, THAI, conversation, segment, with_words
+from tests.unit.runtime.subtitles.spoken import (
+    ARABIC,
+    ENGLISH,
+    HEBREW,
+    JAPANESE,
+    TEXTS,
+    THAI,
+    all_cues,
+    conversation,
+    segment,
+    with_words,
+)
 from tests.unit.runtime.test_formats import transcript
 
 RULES = SubtitleRules()
@@ -26,7 +38,7 @@ Parsed = list[tuple[int, int, str]]
 
 def made(*segments: Segment, rules: SubtitleRules = RULES) -> list[Cue]:
     last_s = max(each.end for each in segments)
-    return list(cues(transcript(*segments).model_copy(update={"duration_s": last_s}), rules))
+    return all_cues(transcript(*segments).model_copy(update={"duration_s": last_s}), rules)
 
 
 def letters(text: str) -> str:
@@ -81,7 +93,7 @@ def test_whatever_is_said_the_words_are_all_there_and_no_cue_overlaps_another(se
 def test_independent_parsers_read_what_was_written(name: str, parse: Callable[[str], Parsed], seed: int) -> None:
     segments = conversation(seed)
     file = FORMATS[name].write(transcript(*segments)).decode()
-    expected = [(cue.start_ms, cue.end_ms, letters("".join(cue.lines))) for cue in cues(transcript(*segments), RULES)]
+    expected = [(cue.start_ms, cue.end_ms, letters("".join(cue.lines))) for cue in all_cues(transcript(*segments), RULES)]
     assert [(start, end, letters(text)) for start, end, text in parse(file)] == expected
 
 
@@ -194,3 +206,13 @@ def test_markup_and_arrows_stay_text_for_a_parser() -> None:
     tricky = [segment("a --> b <i>c</i> & d", 0.0, 2.0), segment("-->", 3.0, 4.0)]
     assert [text for _, _, text in with_webvtt(written(tricky, "vtt"))] == ["a --&gt; b &lt;i&gt;c&lt;/i&gt; &amp; d", "--&gt;"]
     assert [text for _, _, text in with_srt(written(tricky, "srt"))] == ["a -> b <i>c</i> & d", "->"]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("name", ["srt", "vtt"])
+def test_a_file_that_grows_is_the_file_of_the_whole(name: Literal["srt", "vtt"], seed: int) -> None:
+    segments, text = conversation(seed), SubtitleText(name, RULES)
+    parts = [*(text.add([each]) for each in segments), text.end(transcript(*segments).duration_s)]
+
+    assert "".join(parts).encode() == FORMATS[name].write(transcript(*segments))
+    assert sum(" --> " in part for part in parts[:-1]) > len(segments) / 2
