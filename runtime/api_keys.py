@@ -20,7 +20,7 @@ PREFIX = "mur_"
 RANDOM_BYTES = 32
 KEY = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
 LINE = re.compile(rf"(?P<owner>{OWNER_PATTERN}):sha256:(?P<digest>[0-9a-f]{{64}})(?P<words>(?:\s+\S+)*)")
-LIMIT = re.compile(r"(requests|submissions|unfinished)=(\d{1,9})")
+LIMIT = re.compile(r"(requests|submissions|unfinished|waiting)=(\d{1,9})")
 FILE_BYTES_MAX = 1 << 20
 WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
@@ -32,6 +32,7 @@ class Limits:
     requests_per_minute: int = 0
     submissions_per_minute: int = 0
     unfinished_jobs: int = 0
+    waiting_requests: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def digest(key: str) -> bytes:
 
 
 def line(owner: str, key: str, limits: Mapping[str, int | None] | None = None, *, is_admin: bool = False) -> str:
-    """What an installation keeps of a key. `limits`: requests, submissions, unfinished; None or left out: the settings'."""
+    """What an installation keeps of a key. `limits`: requests, submissions, unfinished, waiting; None: the settings'."""
     own = [f"{name}={value}" for name, value in (limits or {}).items() if value is not None]
     words = [*(["admin"] if is_admin else []), *own]
     return " ".join([f"{owner}:sha256:{digest(key).hex()}", *words])
@@ -78,7 +79,12 @@ def are_configured(settings: Settings) -> bool:
 
 
 def default_limits(settings: Settings) -> Limits:
-    return Limits(settings.key_requests_per_minute, settings.key_submissions_per_minute, settings.owner_unfinished_jobs)
+    return Limits(
+        settings.key_requests_per_minute,
+        settings.key_submissions_per_minute,
+        settings.owner_unfinished_jobs,
+        settings.key_waiting_requests,
+    )
 
 
 def read(settings: Settings) -> Lines:
@@ -132,12 +138,12 @@ def _parsed(text: str, defaults: Limits) -> ApiKey | str:
         elif limit is not None:
             limits = replace(limits, **{_field(limit[1]): int(limit[2])})
         else:
-            return "after the hash only admin, requests=N, submissions=N and unfinished=N are allowed"
+            return "after the hash only admin, requests=N, submissions=N, unfinished=N and waiting=N are allowed"
     return ApiKey(match["owner"], bytes.fromhex(match["digest"]), limits, is_admin)
 
 
 def _field(name: str) -> str:
-    return {"unfinished": "unfinished_jobs"}.get(name, f"{name}_per_minute")
+    return {"unfinished": "unfinished_jobs", "waiting": "waiting_requests"}.get(name, f"{name}_per_minute")
 
 
 def _content(path: Path) -> str:

@@ -265,6 +265,12 @@ class Settings(CacheSettings, RetentionSettings, CorrectionSettings, ClientSetti
         3000, ge=0, description="requests per minute with one key, at each gateway; 0: no limit. A key's line may have its own"
     )
     key_submissions_per_minute: int = Field(600, ge=0, description="the same for requests that submit a job")
+    key_waiting_requests: int = Field(
+        1000,
+        ge=0,
+        description="requests with one key that wait for jobs at the same time, at each gateway: event streams, ?wait= and "
+        "responses with the transcript; 0: no limit",
+    )
     owner_unfinished_jobs: int = Field(
         1000, ge=0, description="jobs of one owner that have not ended, at all gateways together; 0: no limit"
     )

@@ -27,6 +27,7 @@ def new(
     requests: Annotated[Limit, _limit("requests per minute")] = None,
     submissions: Annotated[Limit, _limit("submissions per minute")] = None,
     unfinished: Annotated[Limit, _limit("jobs that have not ended")] = None,
+    waiting: Annotated[Limit, _limit("requests that wait for jobs at the same time")] = None,
     json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
 ) -> None:
     """Make an API key and print it, once, with its line for MURMUR_API_KEYS_FILE.
@@ -40,7 +41,7 @@ def new(
     if re.fullmatch(OWNER_PATTERN, owner) is None:
         raise UsageError(f"--owner {owner!r}: give 1 to 64 letters, digits and . _ @ -, beginning with a letter or digit")
     key = api_keys.new_key()
-    limits = {"requests": requests, "submissions": submissions, "unfinished": unfinished}
+    limits = {"requests": requests, "submissions": submissions, "unfinished": unfinished, "waiting": waiting}
     line = api_keys.line(owner, key, limits, is_admin=admin)
     if json:
         import orjson

@@ -55,7 +55,7 @@ class Api:
         self._origins = Origins(self._settings, self._cors)
         self._routes: dict[web.AbstractRoute, Route] = {}
         sessions = Sessions(parts.resources.objects, self._settings.work_bucket, parts.keyring)
-        self.gate = Gate(parts.keyring, sessions, self._cors, parts.rates)
+        self.gate = Gate(parts.keyring, sessions, self._cors, parts.rates, parts.waiting)
         self.routes = _routes(parts, self._origins, sessions)
 
     def application(self) -> web.Application:
@@ -97,7 +97,7 @@ class Api:
         route = self._route(request)
         if route is not None:
             await self.gate.admit(request, route)
-        with self.gate.serving(request):
+        with self.gate.serving(request, route):
             return await handler(request)
 
     async def _expect_continue(self, request: web.Request) -> None:

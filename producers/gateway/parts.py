@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from producers.gateway.access.keyring import Keyring
 from producers.gateway.access.rates import Rates
 from producers.gateway.access.unfinished import UnfinishedJobs
+from producers.gateway.access.waiting_requests import WaitingRequests
 from producers.gateway.search.indexing import Indexing
 from producers.gateway.submission.acceptances import Acceptances
 from producers.gateway.system.cache import CacheFigures
@@ -34,6 +35,7 @@ class Parts:
     readiness: Readiness
     keyring: Keyring
     rates: Rates
+    waiting: WaitingRequests
     unfinished: UnfinishedJobs
     readings: Readings
     acceptances: Acceptances

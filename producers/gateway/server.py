@@ -13,6 +13,7 @@ from producers.gateway.access.gate import Gate
 from producers.gateway.access.keyring import Keyring
 from producers.gateway.access.rates import Rates
 from producers.gateway.access.unfinished import UnfinishedJobs
+from producers.gateway.access.waiting_requests import WaitingRequests
 from producers.gateway.app import Api
 from producers.gateway.http.connection import Connection, Patience
 from producers.gateway.http.connections import Connections
@@ -121,6 +122,7 @@ class Gateway:
             self._all_readiness,
             self._keyring,
             Rates(),
+            WaitingRequests(),
             unfinished,
             self._readings,
             Acceptances(self._producer, self._view, Admission(self._resources.settings, self._view.estimates)),

@@ -41,6 +41,7 @@ class AccessEndpoints:
                 "requests_per_minute": (limits and limits.requests_per_minute) or None,
                 "submissions_per_minute": (limits and limits.submissions_per_minute) or None,
                 "unfinished_jobs_max": (limits and limits.unfinished_jobs) or None,
+                "waiting_requests_max": (limits and limits.waiting_requests) or None,
                 "unfinished_jobs": await self._unfinished.count(caller.owner),
             }
         )

@@ -7,7 +7,7 @@ are configured everybody is the owner `default`, and sees all jobs.
 import asyncio
 import math
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from aiohttp import hdrs, web
 
@@ -16,6 +16,7 @@ from producers.gateway.access.cors import Cors
 from producers.gateway.access.keyring import Keyring
 from producers.gateway.access.rates import Allowance, Rates
 from producers.gateway.access.sessions import COOKIE, Sessions
+from producers.gateway.access.waiting_requests import WaitingRequests
 from producers.gateway.http.problems import Problem
 from producers.gateway.http.routes import Route
 from runtime.api_keys import ApiKey
@@ -29,11 +30,12 @@ ADMITTED = web.RequestKey("admitted", bool)
 class Gate:
     """For the event loop alone."""
 
-    def __init__(self, keyring: Keyring, sessions: Sessions, cors: Cors, rates: Rates) -> None:
+    def __init__(self, keyring: Keyring, sessions: Sessions, cors: Cors, rates: Rates, waiting: WaitingRequests) -> None:
         self._cors = cors
         self._keyring = keyring
         self._sessions = sessions
         self._rates = rates
+        self._waiting = waiting
         self._served: dict[str, set[asyncio.Transport]] = {}  # connections with a request, by the id of its key
 
     async def admit(self, request: web.Request, route: Route) -> None:
@@ -45,18 +47,22 @@ class Gate:
             raise Problem(403, "forbidden", "Only the key of an administrator may do this.")
         if caller.key is not None:
             self._count(request, caller.key, is_submission=route.submits)
+        if route.waits:
+            self._waiting.check(caller)
         request[ADMITTED] = True
 
     @contextmanager
-    def serving(self, request: web.Request) -> Iterator[None]:
-        """Around the handler of an admitted request, which may take as long as a job."""
+    def serving(self, request: web.Request, route: Route | None) -> Iterator[None]:
+        """Around the handler of an admitted request, which may take as long as a job. Raises Problem 429."""
         caller, connection = request.get(CALLER), request.transport
         if caller is None or caller.key is None or connection is None:
             yield
             return
+        waiting = self._waiting.counted(caller) if route is not None and route.waits else nullcontext()
         self._served.setdefault(caller.key.id, set()).add(connection)
         try:
-            yield
+            with waiting:
+                yield
         finally:
             served = self._served.get(caller.key.id, set())
             served.discard(connection)

@@ -63,6 +63,7 @@ class LanguageDetection:
                 responses={200: DetectedLanguage},
                 problems=PROBLEMS,
                 submits=True,
+                waits=True,
             )
         ]
 

@@ -64,6 +64,7 @@ class Asr:
                 responses={200: Response("The transcript in the format of `output`", media_types=("text/plain",))},
                 problems=PROBLEMS,
                 submits=True,
+                waits=True,
             )
         ]
 

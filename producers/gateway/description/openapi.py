@@ -212,6 +212,8 @@ def _reasons(route: Route) -> dict[int, list[str]]:
         reasons.append("forbidden")
     if route.submits:
         reasons += SUBMITTING
+    if route.waits:
+        reasons.append("too_many_waiting")
     if route.parameters.model_config.get("extra") == "forbid":
         reasons.append("unknown_parameter")
     if route.parameters.model_fields:

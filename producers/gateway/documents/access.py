@@ -14,4 +14,5 @@ class KeyDocument(Document):
     requests_per_minute: int | None = Field(description="at each gateway")
     submissions_per_minute: int | None = Field(description="at each gateway")
     unfinished_jobs_max: int | None = Field(description="of the owner, at all gateways together")
+    waiting_requests_max: int | None = Field(description="event streams and other requests that wait for jobs, at each gateway")
     unfinished_jobs: int = Field(description="jobs of the owner that have not ended")

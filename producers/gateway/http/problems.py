@@ -88,6 +88,7 @@ REASONS = {  # of every problem, with its status
     "undecodable": 422,
     "rate_limited": 429,
     "too_many_jobs": 429,
+    "too_many_waiting": 429,
     "too_many_fetches": 429,
     "internal_error": 500,
     "job_failed": 500,

@@ -74,7 +74,8 @@ class Route:
     request that mean something. `problems`: reasons that `problems.REASONS` lists, beside those that any path may have.
     `is_probe`: answered whatever host is named, and to anybody. `access`: who may use it where API keys are required; a handler
     of a route that is not open restricts what it shows to what `caller_of()` may see. `submits`: it makes jobs, which count
-    against the limits of the caller. `files_max`: how many files of the largest size its body may have."""
+    against the limits of the caller. `waits`: its response may take as long as a job, and counts against another limit until
+    then. `files_max`: how many files of the largest size its body may have."""
 
     method: str
     path: str
@@ -90,6 +91,7 @@ class Route:
     is_probe: bool = False
     access: Access = "key"
     submits: bool = False
+    waits: bool = False
     errors: ErrorForm | None = None
     files_max: int = 1
 

@@ -32,6 +32,7 @@ class Jobs:
         self._ended = ended
         self._accepted = accepted
         self._search = parts.search
+        self._waiting_requests = parts.waiting
         self._waiting = Waiting(parts.view, parts.wakeups)
 
     def routes(self) -> list[Route]:
@@ -46,7 +47,7 @@ class Jobs:
                 "jobs",
                 query=StatusQuery,
                 responses={200: JobStatus},
-                problems=("unknown_task",),
+                problems=("unknown_task", "too_many_waiting"),
             ),
             Route(
                 "DELETE",
@@ -83,7 +84,8 @@ class Jobs:
         query = query_of(request, StatusQuery)
         job = await self._lookup.find(request)
         if query.wait > 0:
-            job = await self._waiting.job(job, min(query.wait, WAIT_MAX_S), query.until)
+            with self._waiting_requests.counted(caller_of(request)):
+                job = await self._waiting.job(job, min(query.wait, WAIT_MAX_S), query.until)
         return encoded(await self._documents.status(job, self._accepted.prefix(request), segments=query.segments))
 
     async def cancel(self, request: web.Request) -> web.Response:

@@ -62,7 +62,9 @@ class EventStreams:
         summary = "Progress of a job as it happens"
         accepts, problems = (LAST_EVENT_ID,), ("unknown_task",)
         responses = {200: events}
-        return [Route("GET", path, self.stream, summary, "jobs", accepts=accepts, responses=responses, problems=problems)]
+        return [
+            Route("GET", path, self.stream, summary, "jobs", accepts=accepts, responses=responses, problems=problems, waits=True)
+        ]
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """Ends after the status event with the terminal state and the result, and when the gateway stops."""

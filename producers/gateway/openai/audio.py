@@ -98,5 +98,6 @@ def _route(name: str, handler: Handler, fields: type[AudioFields], response: Res
         responses={200: response},
         problems=(*(reason for reason in FORM_PROBLEMS if reason not in NEVER), "model_not_found", *OF_A_JOB),
         submits=True,
+        waits=True,
         errors=ERRORS,
     )

@@ -17,7 +17,11 @@ from producers.gateway.openai.fields import field_of
 PREFIX = "/v1"
 REQUEST_ID = "x-request-id"
 TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
-CODES = {"unauthorized": "invalid_api_key", "rate_limited": "rate_limit_exceeded"}  # where OpenAI has another name
+CODES = {
+    "unauthorized": "invalid_api_key",
+    "rate_limited": "rate_limit_exceeded",
+    "too_many_waiting": "rate_limit_exceeded",
+}  # where OpenAI has another name
 OF_THE_FILE = ("unsupported", "no_audio", "corrupt", "unknown_track", "too_long", "undecodable", "empty", "too_large")
 STATUSES = {422: 400, 507: 503}  # OpenAI answers a file that it cannot read with 400; its clients do not have a class for 507
 ENDED = ("FAILURE", "REVOKED")

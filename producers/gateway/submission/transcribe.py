@@ -88,6 +88,7 @@ class Doors:
                 responses={200: JobStatus, 202: ACCEPTED},
                 problems=PROBLEMS,
                 submits=True,
+                waits=True,
             ),
         ]
 

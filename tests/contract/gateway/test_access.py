@@ -33,14 +33,20 @@ LIMITED = {
     "eager": {"submissions": 1},
     "batching": {"submissions": 2},
     "patient": {"unfinished": 2},
-    "curious": {"requests": 500, "unfinished": 7},
+    "curious": {"requests": 500, "unfinished": 7, "waiting": 9},
+    "following": {"waiting": 1},
 }
 
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keyed]:
     """With no limits but those of single keys."""
-    unlimited = {"key_requests_per_minute": 0, "key_submissions_per_minute": 0, "owner_unfinished_jobs": 0}
+    unlimited = {
+        "key_requests_per_minute": 0,
+        "key_submissions_per_minute": 0,
+        "owner_unfinished_jobs": 0,
+        "key_waiting_requests": 0,
+    }
     folder = tmp_path_factory.mktemp("access")
     with keyed(folder, LIMITED, cors_origins=APP, trusted_proxies="127.0.0.0/8", **unlimited) as gateway:
         yield gateway
@@ -200,6 +206,29 @@ def test_an_owner_has_so_many_unfinished_jobs_with_all_keys_together(gateway: Ke
     assert is_problem(retry, 429)["reason"] == "too_many_jobs"
 
 
+def test_a_key_has_so_many_requests_that_wait_for_jobs(gateway: Keyed) -> None:
+    caller, other = gateway.of("following"), gateway.of("alice")
+    job, others = submitted(caller), submitted(other)
+    events, status = f"{API}/{job.job.job_id}/events", f"{API}/status/{job.job.job_id}"
+    with streaming(caller, events) as following:
+        assert following.status == 200
+        before = gateway.gateway.files()
+        for refused in (caller.get(events), caller.get(f"{status}?wait=60"), submit_and_wait(caller, "/api/transcribe")):
+            assert (is_problem(refused, 429)["reason"], refused.json["limit"]) == ("too_many_waiting", 1)
+            assert refused.headers["Retry-After"] == "5"
+        compatible = submit_and_wait(caller, "/v1/audio/transcriptions")
+        assert (compatible.status, compatible.json["error"]["code"]) == (429, "rate_limit_exceeded")
+        assert gateway.gateway.files() == before
+        assert caller.get(status).status == 200
+        with streaming(other, f"{API}/{others.job.job_id}/events") as elsewhere:
+            assert elsewhere.status == 200
+    wait_until(lambda: caller.get(f"{status}?wait=0.01").status == 200, "the end of the stream")
+
+
+def submit_and_wait(caller: RunningGateway, path: str) -> Answer:
+    return caller.request("POST", path, multipart([], b"audio"), MULTIPART)
+
+
 def test_the_limits_of_a_key_can_be_read(gateway: Keyed) -> None:
     caller = gateway.of("curious")
     assert caller.get("/api/key").json == {
@@ -209,6 +238,7 @@ def test_the_limits_of_a_key_can_be_read(gateway: Keyed) -> None:
         "requests_per_minute": 500,
         "submissions_per_minute": None,
         "unfinished_jobs_max": 7,
+        "waiting_requests_max": 9,
         "unfinished_jobs": 0,
     }
 

@@ -37,10 +37,10 @@ def test_every_key_is_another() -> None:
 
 
 def test_a_line_may_have_limits_of_its_own_and_make_an_administrator() -> None:
-    limits = {"requests": 5, "submissions": 0, "unfinished": None}
+    limits = {"requests": 5, "submissions": 0, "unfinished": None, "waiting": 3}
     line = api_keys.line("ops", api_keys.new_key(), limits, is_admin=True)
     ((key,), problems) = (parsed(line).keys, parsed(line).problems)
-    assert (key.is_admin, key.limits, problems) == (True, Limits(5, 0, 1000), ())
+    assert (key.is_admin, key.limits, problems) == (True, Limits(5, 0, 1000, 3), ())
 
 
 def test_comments_and_empty_lines_are_skipped_and_an_owner_may_have_several_keys() -> None:
