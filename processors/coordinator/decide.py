@@ -60,6 +60,8 @@ def _cancelled(draft: Draft, event: CancelRequested, context: Context) -> None:
     if event.delete:
         if known is not None and known.ended_at is not None:  # it stays in the table, so that it does not run again
             draft.outputs.append(forgetting.gone(job_id))
+            if known.record_bytes:
+                draft.set_job(job_id, replace(known, record_bytes=0))
         return
     if known is None:
         draft.set_job(job_id, replace(job_states.ended(event.work_id, "REVOKED", context.now), unannounced=True))

@@ -99,8 +99,9 @@ class Tables:
     def _apply_job(self, job_id: str, state: JobState | None) -> None:
         if (old := self.jobs.get(job_id)) is not None:
             _set_of(self.waiting, old.work_id, job_id, None)
-            if self.ended.pop(job_id, None) is not None:
-                self.ended_bytes -= old.record_bytes
+            self.ended_bytes -= old.record_bytes
+            if state is None or state.ended_at != old.ended_at:  # else it keeps its place
+                self.ended.pop(job_id, None)
         if state is None:
             self.jobs.pop(job_id, None)
         else:

@@ -75,7 +75,9 @@ class StoredKind(Document):
 
     files: int = Field(description="of `jobs`: jobs that have a record")
     bytes: int = Field(description="of `jobs`: key and value of the newest record of each, uncompressed")
-    oldest_at: AwareDatetime | None = Field(description="when the oldest was written; null: there is none")
+    oldest_at: AwareDatetime | None = Field(
+        description="when the oldest was written, or of `versions` replaced or deleted; null: there is none"
+    )
 
 
 class Stored(Document):

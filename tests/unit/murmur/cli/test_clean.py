@@ -4,6 +4,7 @@ import os
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -14,11 +15,17 @@ from producers.gateway.view.view import View, view_path
 from runtime.errors import UsageError
 from runtime.kafka.messages import Partition, Received
 from runtime.objects.keys import transcript_key
-from runtime.retention import KINDS
+from runtime.retention import KINDS, job_bytes
 from runtime.settings import Settings
+from schemas import codec
 from schemas.cache import CacheEntry
-from schemas.topics import CACHE_CHANGELOG
+from schemas.jobs import Job, JobChanged
+from schemas.options import ModelRef
+from schemas.record import ObjectRef
+from schemas.topics import CACHE_CHANGELOG, JOBS
 from sinks.retention.sweeper import Figures
+
+DROPPED = ObjectRef(bucket="uploads", key="a.wav", etag="1")
 
 
 @pytest.fixture
@@ -63,6 +70,22 @@ def test_a_transcript_that_the_cache_answers_with_stays(settings: Settings, tmp_
     assert (tmp_path / "work" / transcript_key(cached)).exists()
     off = settings.model_copy(update={"cache_enabled": False})
     assert sweep_data(off, is_dry=False)["transcripts"].removed_files == 1
+
+
+def test_the_records_of_jobs_are_counted_without_those_of_deleted_ones(settings: Settings) -> None:
+    with closing(View(view_path(settings), embedded=True)) as view:
+        view.open()
+        for number in (1, 2):
+            job = Job(job_id=UUID(int=number), source="drop", filename="a.wav", submitted_at=datetime.now(UTC), dropped=DROPPED)
+            facts = {"work_id": "a" * 64, "audio_id": "b" * 64, "model": ModelRef(name="demo", revision="1"), "state": "SUCCESS"}
+            changed = JobChanged.model_validate({"job": job, **facts, "changed_at": datetime.now(UTC)})
+            partition = Partition(JOBS.name, 0)
+            received = Received(partition, number, changed.subject.encode(), codec.encode(changed), changed)
+            view.apply([received], {partition: number + 1})
+        view.forget([str(UUID(int=2))])
+        assert len(list(view.jobs.records())) == 2, "the note which file it was"
+    found = sweep_data(settings, is_dry=True)["jobs"].stored
+    assert (found.files, found.size_bytes) == (1, job_bytes(changed))
 
 
 def test_data_in_use_are_left_alone(settings: Settings) -> None:

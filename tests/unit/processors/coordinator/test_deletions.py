@@ -1,9 +1,11 @@
 """Deletions and retries of ended jobs, as the coordinator sees them."""
 
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 
+from processors.coordinator.entries import Change
 from runtime.kafka.messages import Output
 from schemas.jobs import CancelRequested, JobChanged, JobRequested
 from schemas.record import Failure, ObjectRef
@@ -30,6 +32,20 @@ def test_only_a_job_that_has_ended_can_be_deleted_and_is_not_run_again(world: Wo
     assert decision.outputs == (Output(JOBS, str(job.job.job_id), None),)
     assert (decision.changes, values) == ((), [None])
     assert world.see(job)[1] == []
+
+
+def test_a_deleted_job_has_no_record_any_more(world: World) -> None:
+    job = requested()
+    job_id = str(job.job.job_id)
+    world.see(job)
+    world.report(closed(()))
+    world.tables.apply(Change("jobs", job_id, replace(world.tables.jobs[job_id], record_bytes=900)))
+    deletion = CancelRequested(job_id=job.job.job_id, work_id=job.work.work_id, requested_at=NOW, delete=True)
+    for _ in range(2):
+        decision, _ = world.see(deletion)
+        assert decision.outputs == (Output(JOBS, job_id, None),)
+        assert world.tables.ended_bytes == 0
+    assert decision.changes == ()
 
 
 def test_the_retry_of_an_upload_fails_with_the_object_that_it_shares(world: World) -> None:

@@ -110,6 +110,15 @@ def test_the_size_of_records_is_that_of_the_jobs_that_are_there() -> None:
     for change in (Change("jobs", "one", None), Change("jobs", "two", sized(700))):
         found.apply(change)
     assert found.ended_bytes == 700
+    found.apply(Change("jobs", "two", WAITING))
+    assert found.ended_bytes == 0
+
+
+def test_an_entry_that_changes_only_in_size_keeps_its_place() -> None:
+    found = tables(Change("jobs", "one", sized(900)), Change("jobs", "two", sized(800)), Change("jobs", "one", sized(0)))
+    assert (list(found.ended), found.ended_bytes) == (["one", "two"], 800)
+    found.apply(Change("jobs", "one", JobState(WORK, "SUCCESS", ended_at=NOW + timedelta(seconds=1))))
+    assert list(found.ended) == ["two", "one"]
 
 
 @pytest.mark.parametrize(
