@@ -19,8 +19,10 @@ from producers.gateway.jobs.downloads import Downloads
 from producers.gateway.jobs.ended import EndedJobs
 from producers.gateway.jobs.endpoints import Jobs
 from producers.gateway.jobs.events import EventStreams
+from producers.gateway.jobs.listed_names import ListedNames
 from producers.gateway.jobs.lookup import JobLookup
-from producers.gateway.jobs.names import GivenNames, NamesOfJobs
+from producers.gateway.jobs.names import GivenNames
+from producers.gateway.jobs.naming import NamesOfJobs
 from producers.gateway.jobs.status import Documents
 from producers.gateway.page import Page
 from producers.gateway.parts import Parts
@@ -134,14 +136,14 @@ def _routes(parts: Parts, origins: Origins, sessions: Sessions) -> list[Route]:
     """Of all groups."""
     resources, view = parts.resources, parts.view
     transcripts = Transcripts(resources.objects, resources.settings.work_bucket)
-    documents = Documents(view, transcripts, SubtitleRules.of(resources.settings))
+    names = GivenNames(resources.objects, resources.settings.work_bucket)
+    documents = Documents(view, transcripts, ListedNames(names), SubtitleRules.of(resources.settings))
     lookup = JobLookup(view, parts.freshness)
     accepted = Accepted(origins, view.estimates)
     clearing = Clearing(resources.kafka, parts.producer, view)
     uploads = SharedUploads.of(resources)
     ended = EndedJobs(parts, transcripts, clearing, uploads)
     submissions = Submissions(parts, uploads)
-    names = GivenNames(resources.objects, resources.settings.work_bucket)
     registry = Registry(parts.producer, view, parts.endpoints_freshness, Sealer.of(resources.settings))
     groups: tuple[Group, ...] = (
         Doors(parts, submissions, documents, accepted),
@@ -152,7 +154,7 @@ def _routes(parts: Parts, origins: Origins, sessions: Sessions) -> list[Route]:
         Jobs(parts, lookup, documents, ended, accepted),
         EventStreams(view, lookup, documents, parts.wakeups, origins),
         Downloads(lookup, documents, names),
-        NamesOfJobs(lookup, names),
+        NamesOfJobs(lookup, names, documents.names),
         AudioDownloads(resources.objects, resources.settings.work_bucket, view, lookup),
         System(parts),
         Health(parts),

@@ -92,6 +92,11 @@ def names_key(work_id: str, job_id: UUID) -> str:
     return f"{NAMES}{work_id}/{job_id}.json"
 
 
+def named_job(key: str) -> str:
+    """The id of the job that the names are of."""
+    return key.rpartition("/")[2].removesuffix(".json")
+
+
 def is_corrected(key: str) -> bool:
     return key.startswith(CORRECTED)
 

@@ -239,6 +239,7 @@ class JobRow(Document):
 
     task_id: str = Field(json_schema_extra={"format": "uuid"})
     filename: str
+    given_name: str | None = Field(description="of the file, by a reader")
     source: Source
     state: State
     message: str

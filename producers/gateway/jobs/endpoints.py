@@ -31,6 +31,7 @@ class Jobs:
         self._documents = documents
         self._ended = ended
         self._accepted = accepted
+        self._names = documents.names
         self._search = parts.search
         self._waiting_requests = parts.waiting
         self._waiting = Waiting(parts.view, parts.wakeups)
@@ -105,12 +106,18 @@ class Jobs:
         if scope not in (None, owner):  # the caller may not see the jobs of that owner
             is_all = True if page.text is not None else None
             return json_response({"jobs": [], "next_cursor": None, "counts": {}, "transcripts_searched": is_all})
-        found, is_all = await self._search.find(page.text, owner) if page.text is not None else ([], None)
+        await self._names.renewed()
+        found, is_all = await self._found(page.text, owner) if page.text is not None else ([], None)
         which = replace(page.which, owner=owner, found=tuple(found))
         jobs = await asyncio.to_thread(self._view.jobs.newest, page.limit, which, after=page.cursor)
         counts = await asyncio.to_thread(self._view.jobs.counts, owner)
         rows = [self._documents.row(job) for job in jobs]
         return json_response({"jobs": rows, "next_cursor": cursor(jobs, page), "counts": counts, "transcripts_searched": is_all})
+
+    async def _found(self, text: str, owner: str | None) -> tuple[list[str], bool]:
+        """Jobs by a given name of their file, or by what was said, and whether all transcripts were searched."""
+        found, is_all = await self._search.find(text, owner)
+        return [*found, *self._names.find(text)], is_all
 
     async def delete(self, request: web.Request) -> web.Response:
         job = await self._lookup.find(request)

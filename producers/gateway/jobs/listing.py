@@ -33,8 +33,8 @@ class ListQuery(Query):
         None,
         min_length=1,
         max_length=200,
-        description="only jobs whose file name has this text, or whose transcript has all its words: each as the beginning of a "
-        "word, what is in quotation marks word for word",
+        description="only jobs whose file has this text in its name, or in one that a reader gave it, or whose transcript has "
+        "all its words: each as the beginning of a word, what is in quotation marks word for word",
     )
     limit: Limit = Field(LIMIT_DEFAULT, ge=1, description=LIMIT_TEXT, json_schema_extra={**LIMIT_SCHEMA})
     cursor: Annotated[Place | None, IsCursor] = Field(

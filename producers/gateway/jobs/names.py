@@ -3,32 +3,23 @@
 Any gateway reads and replaces it. Of two changes at the same moment the later one is valid.
 """
 
-import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
-from aiohttp import web
 from pydantic import ValidationError
 
-from producers.gateway.documents.names import JobNames, Names
-from producers.gateway.http.problems import Problem
-from producers.gateway.http.responses import json_response
-from producers.gateway.http.routes import Route
-from producers.gateway.jobs.lookup import JobLookup
-from producers.gateway.submission.json_body import read_model
+from producers.gateway.documents.names import Names
 from producers.gateway.view.job_view import JobView
 from runtime.objects import NotFound, ObjectStore, keys
 
-PATH = "/api/jobs/{task_id}/names"
-BODY_PROBLEMS = (
-    "bad_request",
-    "bad_option",
-    "unknown_field",
-    "too_large",
-    "too_slow",
-    "unsupported_encoding",
-    "disconnected",
-    "store_full",
-)
+
+@dataclass(frozen=True, slots=True)
+class StoredName:
+    """Of a file, in one version of the object."""
+
+    version: str
+    filename: str
 
 
 class GivenNames:
@@ -40,10 +31,25 @@ class GivenNames:
 
     def read(self, job: JobView) -> Names:
         """None given: they are empty."""
+        return self._read(_key(job))
+
+    def _read(self, key: str) -> Names:
         try:
-            return Names.model_validate_json(self._objects.get(self._bucket, _key(job)))
+            return Names.model_validate_json(self._objects.get(self._bucket, key))
         except (NotFound, ValidationError):  # or written by another program
             return Names()
+
+    def all(self, known: Mapping[str, StoredName]) -> dict[str, StoredName]:
+        """Of all jobs, by their ids. `known`: from before; what has the same version is not read again."""
+        found = {}
+        for info in self._objects.list(self._bucket, keys.NAMES):
+            job_id = keys.named_job(info.key)
+            before = known.get(job_id)
+            if before is not None and before.version == info.version:
+                found[job_id] = before
+            else:
+                found[job_id] = StoredName(info.version, self._read(info.key).filename)
+        return found
 
     def changed_at(self, job: JobView) -> datetime | None:
         try:
@@ -57,57 +63,6 @@ class GivenNames:
     def delete(self, job: JobView) -> None:
         """Idempotent."""
         self._objects.delete(self._bucket, _key(job))
-
-
-class NamesOfJobs:
-    def __init__(self, lookup: JobLookup, given: GivenNames) -> None:
-        self._lookup = lookup
-        self._given = given
-
-    def routes(self) -> list[Route]:
-        shown = {200: JobNames}
-        return [
-            Route(
-                "GET",
-                PATH,
-                self.show,
-                "The names that readers gave to the file of a job and to its speakers",
-                "transcripts",
-                responses=shown,
-                problems=("unknown_task",),
-            ),
-            Route(
-                "PUT",
-                PATH,
-                self.replace,
-                "Name the file of a job and its speakers",
-                "transcripts",
-                body=Names,
-                responses=shown,
-                problems=("unknown_task", *BODY_PROBLEMS),
-                description="Replaces all earlier names. Transcripts as txt, srt and vtt have the names of speakers.",
-            ),
-        ]
-
-    async def show(self, request: web.Request) -> web.Response:
-        job = await self._lookup.find(request)
-        return await asyncio.to_thread(self._response, job)
-
-    async def replace(self, request: web.Request) -> web.Response:
-        """The job may be deleted until its names are written: then they are deleted, too."""
-        job = await self._lookup.find(request)
-        names = await read_model(request, Names)
-        await asyncio.to_thread(self._given.write, job, names)
-        try:
-            await self._lookup.find(request, is_fresh=True)
-        except Problem:
-            await asyncio.to_thread(self._given.delete, job)
-            raise
-        return await asyncio.to_thread(self._response, job)
-
-    def _response(self, job: JobView) -> web.Response:
-        names, changed_at = self._given.read(job).model_dump(), self._given.changed_at(job)
-        return json_response({"success": True, "task_id": str(job.job_id), **names, "changed_at": changed_at})
 
 
 def _key(job: JobView) -> str:

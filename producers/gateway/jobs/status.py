@@ -10,6 +10,7 @@ import orjson
 
 from producers.gateway.http.problems import Problem
 from producers.gateway.jobs.encoded_statuses import EncodedStatuses
+from producers.gateway.jobs.listed_names import ListedNames
 from producers.gateway.jobs.ordered_segments import Following, OrderedSegments, Position
 from producers.gateway.view.estimates import Estimate
 from producers.gateway.view.job_view import JobView
@@ -46,9 +47,10 @@ class NewProgress:
 
 
 class Documents:
-    def __init__(self, view: View, transcripts: Transcripts, rules: SubtitleRules = USUAL) -> None:
+    def __init__(self, view: View, transcripts: Transcripts, names: ListedNames, rules: SubtitleRules = USUAL) -> None:
         """`rules`: of the subtitles that this server serves."""
         self.rules = rules
+        self.names = names
         self._view = view
         self._transcripts = transcripts
         self._encoded = EncodedStatuses[JobView]()
@@ -158,6 +160,7 @@ class Documents:
         return {
             "task_id": str(job.job_id),
             "filename": job.filename,
+            "given_name": self.names.of(job),
             "source": job.job.source,
             "state": job.state,
             "message": message(job, share),

@@ -2,7 +2,6 @@
 
 import { request } from "./api.js";
 import { $, bar, button, make, say } from "./elements.js";
-import { fileName } from "./names.js";
 import { VirtualList } from "./virtual.js";
 import { STATES, ago, clock, languageName } from "./wording.js";
 
@@ -142,7 +141,7 @@ export class JobList {
   }
 
   row(job) {
-    const row = make("li"), choose = button("", "", () => this.onChoose(job.task_id)), name = make("span", fileName(job), "name");
+    const row = make("li"), choose = button("", "", () => this.onChoose(job.task_id)), name = make("span", job.given_name || job.filename, "name");
     choose.dataset.task = job.task_id;
     choose.setAttribute("aria-current", String(job.task_id === this.chosen));
     name.title = job.filename;

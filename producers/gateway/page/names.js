@@ -1,5 +1,5 @@
-// The names that readers give: of the file, and of who speaks from a time on. The server has them; this browser keeps a copy, with
-// which it shows its list, and names of an earlier version that the server does not have.
+// The names that readers give: of the file, and of who speaks from a time on. The server has them; this browser keeps a copy, and
+// names of an earlier version that the server does not have.
 
 import { request } from "./api.js";
 

@@ -1,17 +1,20 @@
 """Names that readers give to a job's file and to its speakers."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import orjson
 import pytest
 
 from producers.gateway.documents.names import Names
+from producers.gateway.jobs import listed_names
 from producers.gateway.jobs.names import GivenNames
 from producers.gateway.view.job_view import JobView
 from runtime.objects.keys import names_key
 from schemas.jobs import JobRequested
 from schemas.segment import Segment
 from tests.contract.gateway.running_gateway import API, Answer, RunningGateway, embedded, finish, is_problem, submitted
+from tests.waiting import wait_until
 
 SPEAKERS = [{"start": 0.0, "name": "Ana"}, {"start": 2.0, "name": "João <b>"}]
 
@@ -118,3 +121,41 @@ def test_a_download_that_was_renamed_is_another_one_to_a_client_that_has_it(gate
     named(gateway, talk, filename="AC/DC 26.11")
     renamed = gateway.request("GET", path, headers=condition)
     assert (renamed.status, renamed.headers["Content-Disposition"]) == (200, 'inline; filename="AC-DC 26.11.json"')
+
+
+def row_of(gateway: RunningGateway, talk: JobRequested, query: str = "") -> dict[str, Any] | None:
+    rows = gateway.get(f"/api/jobs?limit=500{query}").json["jobs"]
+    return next((row for row in rows if row["task_id"] == str(talk.job.job_id)), None)
+
+
+def test_the_list_has_given_names_and_finds_jobs_by_them(gateway: RunningGateway, talk: JobRequested) -> None:
+    row = row_of(gateway, talk)
+    assert row is not None
+    assert row["given_name"] is None
+    named(gateway, talk, filename="Board meeting")
+
+    for query in ("", "&text=board", "&text=talk"):
+        row = row_of(gateway, talk, query)
+        assert row is not None
+        assert (row["filename"], row["given_name"]) == ("talk.wav", "Board meeting")
+
+    named(gateway, talk, speakers=SPEAKERS)
+    assert row_of(gateway, talk, "&text=board") is None
+    row = row_of(gateway, talk)
+    assert row is not None
+    assert row["given_name"] is None
+
+
+def test_the_list_shows_names_that_were_given_at_another_gateway(
+    gateway: RunningGateway, talk: JobRequested, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listed_names, "RENEWED_S", 0.0)
+    others = GivenNames(gateway.store, gateway.settings.work_bucket)
+    job = gateway.stage._view.get(talk.job.job_id)
+    assert job is not None
+    for name in ("Board meeting", "Annual meeting", ""):
+        others.write(job, Names(filename=name))
+        wait_until(lambda name=name: (row_of(gateway, talk) or {})["given_name"] == (name or None), "the name")  # type: ignore[misc]
+    named(gateway, talk, filename="Here")
+    others.delete(job)
+    wait_until(lambda: (row_of(gateway, talk) or {})["given_name"] is None, "the name to go")

@@ -132,7 +132,10 @@ def test_names_are_kept_and_are_in_what_is_copied_and_downloaded(gateway: Runnin
 
         expect(page.get_by_role("heading", name="Interview with Ana")).to_be_visible()
 
-    with visiting(browser, address(gateway, task_id)) as page:  # another browser
+    with visiting(browser, f"http://{gateway.netloc}/") as page:  # another browser
+        expect(page.get_by_role("list", name="Jobs")).to_contain_text("Interview with Ana")
+
+    with visiting(browser, address(gateway, task_id)) as page:
         expect(page.get_by_role("heading", name="Interview with Ana")).to_be_visible()
         expect(page.get_by_role("list", name="Jobs")).to_contain_text("Interview with Ana")
         page.get_by_role("button", name="Copy text").click()
