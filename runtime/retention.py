@@ -124,6 +124,7 @@ class Limits:
     failed_age_s: float | None
     size_bytes: int | None
     least_s: float  # nothing younger is removed, whatever its size
+    least_used_s: float = 0.0  # nothing is removed so soon after the end of its last job
 
     @classmethod
     def of(cls, kind: Kind, settings: Settings) -> "Limits":
@@ -133,9 +134,10 @@ class Limits:
         age_s = kind.age_s(settings)
         failed_s = limit(kind.failed_age) if kind.failed_age is not None else age_s
         least_s = UPLOAD_PAUSE_S if kind.name == "temporary" else MARGIN_S
-        if kind.name == "uploads":
-            least_s += upload_reuse_s(settings)
-        return cls(age_s, failed_s, limit(kind.size), least_s)
+        if kind.name != "uploads":
+            return cls(age_s, failed_s, limit(kind.size), least_s)
+        used_s = kept_upload_reuse_s(settings) + MARGIN_S
+        return cls(age_s, failed_s, limit(kind.size), least_s + upload_reuse_s(settings), used_s)
 
 
 def job_bytes(changed: JobChanged) -> int:
@@ -147,6 +149,15 @@ def upload_reuse_s(settings: Settings) -> float:
     """For how long after it was stored an upload is used for further submissions of the same content. Half of the time for which
     it is kept at least, so that it is there until the job that names it is known."""
     return min(REUSE_MAX_S, settings.retention_uploads_s / 2 or REUSE_MAX_S)
+
+
+def kept_upload_reuse_s(settings: Settings) -> float:
+    """For how long after the end of its last job an upload is used for further submissions, however old it is: a margin less than
+    it is certainly kept, so that it is there until the job that names it is known. With a limit of bytes its age says little."""
+    if settings.retention_uploads_bytes:
+        return upload_reuse_s(settings)
+    ages_s = [age_s for age_s in (settings.retention_uploads_s, settings.retention_failed_uploads_s) if age_s]
+    return max(min(ages_s) - MARGIN_S, min(ages_s) / 2) if ages_s else math.inf
 
 
 def cache_bytes(settings: Settings) -> int:

@@ -141,7 +141,7 @@ def _routes(parts: Parts, origins: Origins, sessions: Sessions) -> list[Route]:
     lookup = JobLookup(view, parts.freshness)
     accepted = Accepted(origins, view.estimates)
     clearing = Clearing(resources.kafka, parts.producer, view)
-    uploads = SharedUploads.of(resources)
+    uploads = SharedUploads.of(resources, parts.view)
     ended = EndedJobs(parts, transcripts, clearing, uploads)
     submissions = Submissions(parts, uploads)
     registry = Registry(parts.producer, view, parts.endpoints_freshness, Sealer.of(resources.settings))

@@ -1,5 +1,6 @@
 """Whether something in the store may be removed, and why. Pure; the numbers are in `runtime/retention.py`."""
 
+from math import inf
 from typing import Literal
 
 from runtime.retention import KindName, Limits
@@ -18,9 +19,11 @@ def used_s(kind: KindName, item: Item) -> float:
 
 
 def is_held(kind: KindName, item: Item, limits: Limits, now_s: float) -> bool:
-    """An unfinished job may need it, or it is so new that what names it may not be known yet. No job needs an answer of a model,
-    which is asked for again."""
-    return (item.unfinished and kind != "corrections") or now_s - item.modified_s < limits.least_s
+    """An unfinished job may need it, or it is so new, or was used so lately, that what names it may not be known yet. No job
+    needs an answer of a model, which is asked for again."""
+    ended_s = item.ended_s if item.ended_s is not None else -inf
+    is_new = now_s - item.modified_s < limits.least_s or now_s - ended_s < limits.least_used_s
+    return is_new or (item.unfinished and kind != "corrections")
 
 
 def may_go(kind: KindName, item: Item, limits: Limits, now_s: float) -> bool:

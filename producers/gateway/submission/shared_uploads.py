@@ -1,22 +1,26 @@
-"""One upload for each content, however often its owner submits it: where a file that was uploaded a while ago is in the store.
+"""One upload for each content, however often its owner submits it: where a file that was uploaded earlier is in the store.
 
 Used by a submission when its file is complete and can be transcribed, and by the deletion of a job. A small object, named by the
-content, tells other gateways the upload. An upload is used again only as long as it is certainly not being removed: by retention
-(`runtime/retention.py`), or with the last of its jobs.
+content, has the key of the upload for other gateways. An upload is used again only as long as it is certainly not being removed:
+by retention (`runtime/retention.py`), or with the last of its jobs.
 """
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf
 
 from cachetools import LRUCache
 
+from producers.gateway.view.database import ViewUnavailable
+from producers.gateway.view.view import View
 from runtime.errors import MurmurError
 from runtime.objects import NotFound, ObjectStore, keys
 from runtime.resources import Resources
-from runtime.retention import upload_reuse_s
+from runtime.retention import kept_upload_reuse_s, upload_reuse_s
 from schemas.record import ObjectRef
 
 RECENT_MAX = 4096
@@ -26,27 +30,43 @@ LOCKS = 64  # submissions of one content wait for each other, those of others ha
 @dataclass(slots=True)
 class _Upload:
     """`pending`: submissions of this process that have it and are neither accepted nor given up. `jobs`: how many were accepted
-    and may have it still. `is_announced`: other gateways may have it, too."""
+    and may have it still. `is_announced`: other gateways may have it, too; `announced_s`: when this one wrote that last."""
 
     key: str
     pending: int = 0
     jobs: int = 0
     is_announced: bool = False
+    announced_s: float = -inf
 
 
 class SharedUploads:
-    """From any thread. `reuse_s`: for how long after it was stored an upload is used again. `is_alone`: no other gateway."""
+    """From any thread. `reuse_s`: for how long after it was stored an upload is used again. `is_kept`: whether the jobs that have
+    the upload with this key keep it for long enough, however old it is. `is_alone`: no other gateway."""
 
     @classmethod
-    def of(cls, resources: Resources) -> "SharedUploads":
-        settings = resources.settings
-        is_alone = resources.local_state is not None
-        return cls(resources.objects, settings.work_bucket, upload_reuse_s(settings), is_alone=is_alone)
+    def of(cls, resources: Resources, view: View) -> "SharedUploads":
+        settings, is_alone = resources.settings, resources.local_state is not None
 
-    def __init__(self, objects: ObjectStore, bucket: str, reuse_s: float, *, is_alone: bool = False) -> None:
+        def is_kept(key: str) -> bool:
+            with contextlib.suppress(ViewUnavailable):
+                return view.jobs.has_upload_since(key, time.time() - kept_upload_reuse_s(settings))
+            return False
+
+        return cls(resources.objects, settings.work_bucket, upload_reuse_s(settings), is_kept, is_alone=is_alone)
+
+    def __init__(
+        self,
+        objects: ObjectStore,
+        bucket: str,
+        reuse_s: float,
+        is_kept: Callable[[str], bool] = lambda key: False,
+        *,
+        is_alone: bool = False,
+    ) -> None:
         self._objects = objects
         self._bucket = bucket
         self._reuse_s = reuse_s
+        self._is_kept = is_kept
         self.is_alone = is_alone
         self._recent: LRUCache[str, _Upload] = LRUCache(RECENT_MAX)  # by content
         self._locks = [threading.Lock() for _ in range(LOCKS)]
@@ -70,14 +90,15 @@ class SharedUploads:
                 upload.pending, upload.jobs = upload.pending - 1, upload.jobs + 1
 
     def announce(self, content_id: str) -> None:
-        """To other gateways, once a job has it. Blocks. Without an answer of the store they store it once more."""
+        """To other gateways, once a job has it, and now and then again, since the announcement has an age. Blocks. Without an
+        answer of the store they store it once more."""
         if self.is_alone:
             return
         with self._lock(content_id), contextlib.suppress(MurmurError):
             upload = self._remembered(content_id)
-            if not upload.is_announced and upload.key:
+            if upload.key and time.monotonic() - upload.announced_s > self._reuse_s:
                 self._objects.put(self._bucket, keys.content_key(content_id), upload.key.encode())
-                upload.is_announced = True
+                upload.is_announced, upload.announced_s = True, time.monotonic()
 
     def give_up(self, content_id: str, key: str) -> None:
         """No job was made of a submission that has this upload: deletes it if no other has it. As `once()`."""
@@ -138,7 +159,7 @@ class SharedUploads:
         except NotFound:
             return None
         is_young = (datetime.now(UTC) - info.modified_at).total_seconds() < self._reuse_s
-        return info.ref if is_young else None
+        return info.ref if is_young or self._is_kept(key) else None
 
     def _remembered(self, content_id: str) -> _Upload:
         with self._remembering:

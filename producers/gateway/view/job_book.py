@@ -20,6 +20,12 @@ LOOKED_AT = 20 * RECENT  # of the ended jobs: many may have been answered from t
 OLDEST = "SELECT submitted_s, job_id FROM jobs INDEXED BY {} WHERE {} state = ? AND deleted = 0 ORDER BY submitted_s LIMIT 1"
 OLDEST_OF_ALL = OLDEST.format("jobs_listed", "")
 OLDEST_OF_OWNER = OLDEST.format("jobs_of_owner", "owner = ? AND")
+UPLOAD_SINCE = """
+SELECT 1 FROM jobs WHERE job_id = ? AND audio IS NULL AND deleted = 0 AND coalesce(ended_s, submitted_s) > ?
+UNION ALL SELECT * FROM (SELECT 1 FROM jobs WHERE audio = ? AND ended_s > ? AND deleted = 0 LIMIT 1)
+UNION ALL SELECT * FROM (SELECT 1 FROM jobs WHERE audio = ? AND ended_s IS NULL AND submitted_s > ? AND deleted = 0 LIMIT 1)
+LIMIT 1
+"""
 UNFINISHED: tuple[State, ...] = ("PENDING", "STARTED")
 
 
@@ -91,6 +97,11 @@ class JobBook:
         own = key.removeprefix(keys.UPLOADS)
         query = "SELECT 1 FROM jobs WHERE (audio = ? OR (job_id = ? AND audio IS NULL)) AND job_id <> ? AND deleted = 0 LIMIT 1"
         return bool(self._file.read(query, key, own, str(but)))
+
+    def has_upload_since(self, key: str, since_s: float) -> bool:
+        """Whether a job has this upload that has ended since, or has not ended and was submitted since."""
+        own = key.removeprefix(keys.UPLOADS)
+        return bool(self._file.read(UPLOAD_SINCE, own, since_s, key, since_s, key, since_s))
 
     def batch(self, batch_id: UUID, owner: str | None = None) -> list[JobView]:
         """The jobs of one owner, or of any, that were submitted together, in the order in which they were accepted."""

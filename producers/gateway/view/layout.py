@@ -5,13 +5,13 @@ from producers.gateway.view.letter_book import LETTER_TABLES
 from producers.gateway.view.webhook_layout import RESEND_TABLE, WEBHOOK_TABLES
 from runtime.objects import keys
 
-LAYOUT = 10  # of the tables below; an unknown one is rebuilt from the topics
+LAYOUT = 11  # of the tables below; an unknown one is rebuilt from the topics
 # Clusters are numbered as they appear: `seen` is the last one with a record of the job, `told` the one that its state is from.
 # `model`, `name` and `cached` repeat what the records say, for the list and the counts; `name` is the file's, in lower case.
 # `audio`: the key of the upload that the job has, unless it has the job's id; `ended_s`: when it ended.
 JOBS_INDEXES = """
 CREATE INDEX jobs_by_work ON jobs (work_id);
-CREATE INDEX jobs_by_audio ON jobs (audio) WHERE audio IS NOT NULL;
+CREATE INDEX jobs_by_audio ON jobs (audio, ended_s) WHERE audio IS NOT NULL;
 CREATE INDEX jobs_by_end ON jobs (owner, ended_s, job_id, state) WHERE ended_s IS NOT NULL;
 CREATE INDEX jobs_listed ON jobs (state, submitted_s, job_id, model, name) WHERE deleted = 0;
 CREATE INDEX jobs_of_owner ON jobs (owner, state, submitted_s, job_id, cached, model, name) WHERE deleted = 0;
@@ -39,6 +39,7 @@ CREATE TABLE jobs (
     batch_id TEXT, idempotency TEXT, audio TEXT, ended_s REAL
 );
 {JOBS_INDEXES}{GROUP_INDEXES}{WEBHOOK_TABLES}{CACHE}{LETTER_TABLES}{RESEND_TABLE}{COUNTS}"""
+FROM_10 = "DROP INDEX jobs_by_audio; CREATE INDEX jobs_by_audio ON jobs (audio, ended_s) WHERE audio IS NOT NULL;"
 # As `JobRows` does it.
 FROM_9 = f"""
 DROP INDEX IF EXISTS jobs_by_state; DROP INDEX IF EXISTS jobs_by_owner; DROP INDEX IF EXISTS jobs_by_time;
@@ -77,7 +78,7 @@ FROM records WHERE records.job_id = jobs.job_id AND json_valid(record);
 {FROM_4}"""
 FROM_2 = "ALTER TABLE jobs ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0;" + FROM_3
 FROM_1 = "ALTER TABLE jobs ADD COLUMN cancelled BLOB;" + FROM_2
-UPGRADES = {1: FROM_1, 2: FROM_2, 3: FROM_3, 4: FROM_4, 5: FROM_5, 6: FROM_6, 7: FROM_7, 8: FROM_8, 9: FROM_9}
+UPGRADES = {1: FROM_1, 2: FROM_2, 3: FROM_3, 4: FROM_4, 5: FROM_5, 6: FROM_6, 7: FROM_7, 8: FROM_8, 9: FROM_9, 10: FROM_10}
 REQUESTED = """
 INSERT INTO jobs (job_id, work_id, state, owner, submitted_s, seen, requested, batch_id, idempotency, model, name, audio)
 VALUES (?, ?, 'PENDING', ?, ?, ?, ?, ?, ?, ?, ?, ?)

@@ -1,5 +1,6 @@
 """What the deletion of jobs leaves in the store: one upload for each content that a job still has."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
@@ -35,6 +36,16 @@ def test_the_upload_of_a_content_stays_the_only_one_until_the_last_of_its_jobs_i
     assert uploads_of(gateway, data) == [plain.work.audio.key]
     deleted(gateway, again)
     assert uploads_of(gateway, data) == []
+
+
+def test_a_content_is_stored_once_however_old_its_upload_is(gateway: RunningGateway) -> None:
+    data = uuid4().bytes
+    first = submitted(gateway, data)
+    finish(gateway, first)
+    upload = gateway.uploads / first.work.audio.key.removeprefix(UPLOADS)
+    os.utime(upload, (1.0, 1.0))
+    again = submitted(gateway, data, words="true")
+    assert uploads_of(gateway, data) == [first.work.audio.key] == [again.work.audio.key]
 
 
 def test_jobs_that_are_deleted_at_once_leave_no_upload_and_no_transcript(gateway: RunningGateway) -> None:

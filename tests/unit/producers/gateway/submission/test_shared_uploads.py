@@ -171,6 +171,31 @@ def test_an_upload_that_was_deleted_or_is_too_old_is_stored_again(store: Directo
     assert once(uploads(store), store) == third
 
 
+def test_an_old_upload_is_used_again_as_long_as_its_jobs_keep_it(store: DirectoryStore, tmp_path: Path) -> None:
+    kept: set[str] = set()
+    shared = SharedUploads(store, "work", 3600.0, kept.__contains__)
+    first = once(shared, store)
+    os.utime(tmp_path / "work" / first.key, (1.0, 1.0))
+    kept.add(first.key)
+    assert once(shared, store).key == first.key
+    kept.clear()
+    assert once(shared, store).key != first.key
+
+
+def test_an_upload_that_is_used_again_is_announced_again_before_its_announcement_expires(store: DirectoryStore) -> None:
+    shared = SharedUploads(store, "work", 0.0, lambda key: True)
+    first = once(shared, store)
+    shared.announce(AUDIO)
+    store.delete("work", keys.content_key(AUDIO))
+    shared.announce(AUDIO)
+    other = SharedUploads(store, "work", 3600.0)
+    assert once(other, store) == first
+    other.announce(AUDIO)
+    store.delete("work", keys.content_key(AUDIO))
+    other.announce(AUDIO)
+    assert [*store.list("work", keys.CONTENTS)] == [], "once in this time is enough"
+
+
 @pytest.mark.parametrize(("kept_s", "reuse_s"), [(86_400, REUSE_MAX_S), (0, REUSE_MAX_S), (600, 300.0)])
 def test_it_is_used_again_for_half_of_the_time_for_which_it_is_kept_at_most(kept_s: int, reuse_s: float) -> None:
     assert upload_reuse_s(Settings(retention_uploads_s=kept_s)) == reuse_s

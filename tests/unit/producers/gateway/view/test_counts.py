@@ -118,6 +118,7 @@ def test_no_question_of_a_handler_looks_at_all_jobs_or_entries(view: View, monke
     view.jobs.unfinished_of("ana")
     view.jobs.oldest_submitted_at()
     view.jobs.has_audio("uploads/x", UUID(int=2))
+    view.jobs.has_upload_since("uploads/x", 0.0)
     view.jobs.has_work(WORK_ID, "ana")
     view.jobs.batch(UUID(int=3))
     view.jobs.by_key("digest", NOON)

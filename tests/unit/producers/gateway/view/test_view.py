@@ -283,6 +283,7 @@ def test_the_records_that_a_fresh_broker_is_seeded_from(view: View) -> None:
 
 
 # What later layouts have and the earlier one had not
+SINCE_11 = "DROP INDEX jobs_by_audio; CREATE INDEX jobs_by_audio ON jobs (audio) WHERE audio IS NOT NULL;"
 SINCE_10 = """
 DROP TRIGGER job_added; DROP TRIGGER job_removed; DROP TRIGGER job_hidden; DROP TRIGGER job_changed;
 DROP TRIGGER entry_added; DROP TRIGGER entry_removed; DROP TRIGGER entry_changed;
@@ -310,7 +311,18 @@ CREATE INDEX jobs_by_time ON jobs (submitted_s);
 """
 SINCE_3 = "DROP INDEX jobs_by_work; ALTER TABLE jobs DROP COLUMN deleted;"
 SINCE_2 = "ALTER TABLE jobs DROP COLUMN cancelled;"
-SINCE = {10: SINCE_10, 9: SINCE_9, 8: SINCE_8, 7: SINCE_7, 6: SINCE_6, 5: SINCE_5, 4: SINCE_4, 3: SINCE_3, 2: SINCE_2}
+SINCE = {
+    11: SINCE_11,
+    10: SINCE_10,
+    9: SINCE_9,
+    8: SINCE_8,
+    7: SINCE_7,
+    6: SINCE_6,
+    5: SINCE_5,
+    4: SINCE_4,
+    3: SINCE_3,
+    2: SINCE_2,
+}
 
 
 @pytest.mark.parametrize("layout", range(1, LAYOUT))

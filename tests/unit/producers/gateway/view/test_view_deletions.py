@@ -129,6 +129,22 @@ def test_an_upload_is_found_in_its_first_job_also_where_the_request_of_that_is_n
     assert not has_audio(gone, other)
 
 
+def test_an_upload_was_used_when_a_job_with_it_ended_or_was_submitted(view: View) -> None:
+    own, waiting, shared = uuid4(), uuid4(), uuid4()
+    ended_s, submitted_s = (NOON + timedelta(hours=1)).timestamp(), NOON.timestamp()
+    apply(view, requested(waiting), changed(own, "SUCCESS"))
+    done = changed(shared, "FAILURE")
+    stored = ObjectRef(bucket="work", key="uploads/y")
+    apply(view, done.model_copy(update={"job": done.job.model_copy(update={"stored": stored})}), offset=2)
+
+    for key, used_s in ((upload_key(own), ended_s), ("uploads/x", submitted_s), ("uploads/y", ended_s)):
+        assert view.jobs.has_upload_since(key, used_s - 1), key
+        assert not view.jobs.has_upload_since(key, used_s), key
+    for job_id in (own, waiting, shared):
+        view.delete(job_id, WORK_ID)
+    assert not any(view.jobs.has_upload_since(key, 0.0) for key in (upload_key(own), "uploads/x", "uploads/y"))
+
+
 def test_notes_are_purged_a_few_at_a_time(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("producers.gateway.view.notes.PURGED_MAX", 2)
     for _ in range(3):
