@@ -3,7 +3,7 @@
 Made by `murmur run` from the settings, and by `murmur/dev` around the embedded broker; the stages do not know which.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -12,7 +12,7 @@ from runtime.models.catalogue import Model
 from runtime.objects import ObjectStore, keys
 from runtime.probe import Probe
 from runtime.settings import Settings
-from runtime.work_folders import CHUNK_RESULTS, WorkFolders
+from runtime.work_folders import WorkFolders
 from schemas.record import ObjectRef
 
 
@@ -20,7 +20,8 @@ from schemas.record import ObjectRef
 class Resources:
     """`model`: the default one; `other_models`: those that a job may ask for instead. `local_state`: in the embedded mode a
     folder of this process alone, for what a real broker would store. `earlier_drops`: there, the objects of which its last
-    processes created jobs. `probe`: of gateway and intake; None: they accept files without looking into them."""
+    processes created jobs. `probe`: of gateway and intake; None: they accept files without looking into them. `chunk_results`: of
+    unfinished works, in the embedded mode; a real broker has them in its topics."""
 
     settings: Settings
     kafka: Kafka
@@ -30,16 +31,12 @@ class Resources:
     earlier_drops: tuple[ObjectRef, ...] = ()
     other_models: tuple[Model, ...] = ()
     probe: Probe | None = None
+    chunk_results: WorkFolders = field(default_factory=lambda: WorkFolders(None))
 
     @property
     def models(self) -> tuple[Model, ...]:
         """All that a job may ask for, the default one first."""
         return (self.model, *self.other_models)
-
-    @property
-    def chunk_results(self) -> WorkFolders:
-        """Of unfinished works; a real broker has them in its topics."""
-        return WorkFolders(self.local_state and self.local_state / CHUNK_RESULTS)
 
     def keep_large(self, name: str, value: bytes) -> ObjectRef:
         """Stores what is too large for a dead letter. Blocks; raises StoreUnavailable. Writing again overwrites with the same."""

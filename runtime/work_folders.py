@@ -1,11 +1,13 @@
 """A folder for each work, in the embedded mode: results of chunks, which a real broker would store.
 
 The coordinator opens it when a run begins and deletes it when the work succeeds; the gateway deletes it with the last job of the
-work. The transcriber writes only into a folder that exists: a batch that ends after the deletion leaves nothing.
+work. It is made with the first result, since most works wait for a while, and only while it is open: a batch that ends after the
+deletion leaves nothing.
 """
 
 import contextlib
 import errno
+import threading
 from collections.abc import Set
 from pathlib import Path
 
@@ -15,21 +17,31 @@ CHUNK_RESULTS = "chunk-results"  # below the data directory
 
 
 class WorkFolders:
-    """From any thread; the root belongs to one process. Without a root there are no folders."""
+    """From any thread; the root belongs to one process, and to one of these in it. Without a root there are no folders."""
 
     def __init__(self, root: Path | None) -> None:
         self.root = root
+        self._lock = threading.Lock()
+        self._open: set[str] = set()
 
     def open(self, work_id: str) -> None:
-        """Safe to repeat. A full disk makes no folder: the work keeps nothing."""
+        """From now on the work may have a folder. Safe to repeat."""
         if self.root is not None:
-            with contextlib.suppress(OSError):
+            with self._lock:
+                self._open.add(work_id)
+
+    def make(self, work_id: str) -> None:
+        """The folder of a work that is open. Safe to repeat. A full disk makes no folder: the work keeps nothing."""
+        with self._lock, contextlib.suppress(OSError):
+            if self.root is not None and work_id in self._open:
                 (self.root / work_id).mkdir(parents=True, exist_ok=True)
 
     def delete(self, work_id: str) -> None:
-        """Blocks; safe to repeat. Raises StoreUnavailable when something is left."""
+        """Also closes it. Blocks; safe to repeat. Raises StoreUnavailable when something is left."""
         if self.root is None:
             return
+        with self._lock:
+            self._open.discard(work_id)
         folder = self.root / work_id
         try:
             while not _removed(folder):
@@ -39,7 +51,9 @@ class WorkFolders:
             raise StoreUnavailable(f"{folder}: {error.strerror}") from error
 
     def keep_only(self, work_ids: Set[str]) -> None:
-        """Deletes the folders of all other works. As `delete()`."""
+        """Closes and deletes the folders of all other works. As `delete()`."""
+        with self._lock:
+            self._open &= work_ids
         if self.root is not None and self.root.is_dir():
             for folder in list(self.root.iterdir()):
                 if folder.name not in work_ids:

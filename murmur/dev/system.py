@@ -24,6 +24,7 @@ from runtime.probe import Probe
 from runtime.resources import Resources, Stage
 from runtime.settings import Settings
 from runtime.supervision import Supervised
+from runtime.work_folders import CHUNK_RESULTS, WorkFolders
 
 log = get_logger(__name__)
 STOP_S = 2.5  # all stages together; one that hangs longer ends with the process
@@ -59,7 +60,15 @@ class Dev:
         remembered = seed.remember(self.broker, settings, objects, [each.ref for each in (model, *other_models)])
         self._probe = stages.probe_of(settings)
         self.resources = Resources(
-            settings, self.broker.kafka(), objects, model, settings.data_dir, remembered.drops, other_models, self._probe
+            settings,
+            self.broker.kafka(),
+            objects,
+            model,
+            settings.data_dir,
+            remembered.drops,
+            other_models,
+            self._probe,
+            WorkFolders(settings.data_dir / CHUNK_RESULTS),
         )
         self._running = {name: self._supervised(name) for name in self._only}
         for stage in self._running.values():

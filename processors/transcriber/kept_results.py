@@ -21,9 +21,10 @@ KEPT_MAX = 5000  # of all works together: more than a file of ten hours has; abo
 
 
 class KeptResults:
-    """Without a root nothing is kept, nor for a work without a folder. A disk that is full keeps nothing."""
+    """Without a root nothing is kept, nor for a work whose folder is not open. A disk that is full keeps nothing."""
 
     def __init__(self, folders: WorkFolders, kept_max: int = KEPT_MAX) -> None:
+        self._folders = folders
         self._root = folders.root
         self._max = kept_max
         self._paths: deque[Path] | None = None  # the oldest first; read at the first use
@@ -50,6 +51,7 @@ class KeptResults:
             return
         with contextlib.suppress(OSError):
             paths = self._paths if self._paths is not None else _by_age(self._root)
+            self._folders.make(path.parent.name)
             path.write_text(result.model_dump_json())
             paths.append(path)
             if len(paths) > self._max:

@@ -188,6 +188,7 @@ def test_results_of_chunks_stay_only_as_long_as_a_job_of_their_work_is_listed(se
     kept = WorkFolders(settings.data_dir / CHUNK_RESULTS)
     for work_id in (WORK_ID, failed.work_id, old.work_id, "f" * 64):
         kept.open(work_id)
+        kept.make(work_id)
         (settings.data_dir / CHUNK_RESULTS / work_id / "0-1.json").write_text("what was said")
     objects = store_of(settings)
     objects.create()

@@ -11,8 +11,9 @@ from runtime.work_folders import WorkFolders
 def test_a_deleted_folder_is_gone_with_its_files_and_the_others_stay(tmp_path: Path) -> None:
     folders = WorkFolders(tmp_path / "root")
     for work in ("a", "b"):
-        folders.open(work)
-        folders.open(work)
+        for _ in range(2):
+            folders.open(work)
+            folders.make(work)
         (tmp_path / "root" / work / "result").write_text("text")
     folders.delete("a")
     folders.delete("a")
@@ -22,6 +23,7 @@ def test_a_deleted_folder_is_gone_with_its_files_and_the_others_stay(tmp_path: P
 def test_a_file_that_is_added_during_the_deletion_is_deleted_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folders = WorkFolders(tmp_path)
     folders.open("a")
+    folders.make("a")
     (tmp_path / "a" / "first").write_text("text")
     unlink = Path.unlink
 
@@ -38,17 +40,34 @@ def test_a_file_that_is_added_during_the_deletion_is_deleted_too(tmp_path: Path,
 def test_what_cannot_be_deleted_is_an_error(tmp_path: Path) -> None:
     folders = WorkFolders(tmp_path)
     folders.open("a")
+    folders.make("a")
     (tmp_path / "a" / "folder").mkdir()
     with pytest.raises(StoreUnavailable):
         folders.delete("a")
 
 
+def test_a_folder_is_made_only_while_it_is_open(tmp_path: Path) -> None:
+    folders = WorkFolders(tmp_path)
+    for work in ("deleted", "not to be kept", "open"):
+        folders.make(work)
+        folders.open(work)
+    folders.delete("deleted")
+    folders.keep_only({"open"})
+    assert list(tmp_path.iterdir()) == []
+    for work in ("deleted", "not to be kept", "open"):
+        folders.make(work)
+    assert [folder.name for folder in tmp_path.iterdir()] == ["open"]
+
+
 def test_a_full_disk_makes_no_folder_and_no_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    WorkFolders(tmp_path / "file").open("a")
+    folders = WorkFolders(tmp_path / "file")
+    folders.open("a")
+    folders.make("a")
 
 
 def test_without_a_root_there_are_no_folders() -> None:
     folders = WorkFolders(None)
     folders.open("a")
+    folders.make("a")
     folders.delete("a")

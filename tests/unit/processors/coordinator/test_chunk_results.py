@@ -1,4 +1,4 @@
-"""The folder with the chunk results of a work exists from its start until its transcript is stored."""
+"""The folder with the chunk results of a work is open from its start until its transcript is stored."""
 
 from pathlib import Path
 
@@ -42,6 +42,7 @@ class Stage:
 def stage(tmp_path: Path) -> Stage:
     stage = Stage(tmp_path)
     stage.see(requested())
+    stage.coordinator.chunk_results.make(work().work_id)
     (stage.folder / "result").write_text("text")
     return stage
 

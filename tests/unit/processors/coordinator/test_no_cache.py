@@ -101,8 +101,10 @@ def test_a_repeat_of_its_record_changes_nothing(stage: Stage) -> None:
 
 def test_results_of_chunks_that_are_kept_on_disk_are_not_used(stage: Stage) -> None:
     stage.see(requested())
+    stage.coordinator.chunk_results.make(work().work_id)
     (stage.folder / "result").write_text("text")
 
     stage.see(requested("two", no_cache=True))
+    stage.coordinator.chunk_results.make(work().work_id)
 
     assert not stage.folder.exists(), "nothing is found there, and a batch of the old run cannot write there"

@@ -126,6 +126,7 @@ class Installation(Bench):
 
     def result_of_chunk(self, work_id: str) -> None:
         """As the transcriber of `murmur dev` keeps it."""
+        self.coordinator.chunk_results.make(work_id)
         (self.folder / CHUNK_RESULTS_FOLDER / work_id / "0-1.json").write_text("Hello.")
 
     def written(self, key: str) -> ObjectRef:
