@@ -8,7 +8,6 @@ Paths of objects are strings: pathlib interns every part of a path, and the inte
 
 import contextlib
 import errno
-import hashlib
 import io
 import mimetypes
 import os
@@ -48,7 +47,7 @@ LAST_TIME_S = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 class DirectoryStore:
     """See `ObjectStore`. The eTag is made of size and time of change; a content type is guessed from the name.
 
-    Symlinks below a bucket's folder are not followed. HEAD gives no SHA-256: anybody may have changed the file since.
+    Symlinks below a bucket's folder are not followed. There is no SHA-256: anybody may change the file at any time.
     """
 
     def __init__(self, buckets: Mapping[str, Path]) -> None:
@@ -62,12 +61,12 @@ class DirectoryStore:
 
     def folder(self, bucket: str) -> Path:
         """The bucket's folder, symlinks resolved. Raises NotFound: no such bucket; StoreUnavailable: the folder is missing."""
-        return Path(self._root(bucket))
+        return Path(os.path.realpath(self._root(bucket)))
 
     def _root(self, bucket: str) -> str:
         if bucket not in self._buckets:
             raise NotFound(f"no bucket {bucket!r}")
-        folder = os.path.realpath(self._buckets[bucket])
+        folder = str(self._buckets[bucket])
         if not os.path.isdir(folder):
             raise StoreUnavailable(f"the folder {folder} of the bucket {bucket!r} is missing")
         return folder
@@ -206,11 +205,13 @@ class DirectoryStore:
         """The bucket's folder, and the object's file in it."""
         root = self._root(bucket)
         _check(key)
-        path = os.path.join(root, to_path(key))
-        parent = os.path.dirname(path)
-        if os.path.realpath(parent) != parent:
-            raise BadKey(key, "its path contains a symlink")
-        return root, path
+        *parents, name = to_path(key).split("/")
+        folder = root
+        for parent in parents:
+            folder = os.path.join(folder, parent)
+            if os.path.islink(folder):
+                raise BadKey(key, "its path contains a symlink")
+        return root, os.path.join(folder, name)
 
 
 class _File(io.FileIO):
@@ -237,12 +238,10 @@ class DirectoryUpload:
         self._bucket, self._key = bucket, key
         self._root, self._path = root, path
         self._file = file
-        self._hash = hashlib.sha256()
 
     def write(self, data: bytes) -> None:
         with _writing(self._bucket, self._key):
             self._file.write(data)
-        self._hash.update(data)
 
     def complete(self) -> ObjectInfo:
         with _writing(self._bucket, self._key):
@@ -252,7 +251,7 @@ class DirectoryUpload:
             os.replace(self._file.name, self._path)
             found = os.fstat(self._file.fileno())
             self._file.close()
-        return _info(self._bucket, self._key, found, self._hash.hexdigest())
+        return _info(self._bucket, self._key, found)
 
     def abort(self) -> None:
         if self._file.closed:
@@ -278,7 +277,7 @@ def _check(key: str) -> None:
             raise BadKey(key, "this name is reserved for unfinished objects")
 
 
-def _info(bucket: str, key: str, found: os.stat_result, sha256: str | None = None) -> ObjectInfo:
+def _info(bucket: str, key: str, found: os.stat_result) -> ObjectInfo:
     modified_s = min(max(found.st_mtime, 0.0), LAST_TIME_S)  # a file's time may be beyond Python's calendar
     return ObjectInfo(
         bucket,
@@ -286,7 +285,6 @@ def _info(bucket: str, key: str, found: os.stat_result, sha256: str | None = Non
         found.st_size,
         _etag(found),
         datetime.fromtimestamp(modified_s, UTC),
-        sha256=sha256,
         content_type=mimetypes.guess_type(key)[0],
         change_tag=_change_tag(found),
         changed_s=found.st_ctime,

@@ -18,16 +18,12 @@ def is_one(name: str) -> bool:
 
 
 def create(folder: str) -> BinaryIO:
-    """A new one, locked; makes the folder. Tries again if the empty folder or the file is removed in between."""
+    """A new one, locked; makes the folder if there is none. Tries again if the empty folder or the file is removed in between."""
     while True:
         try:
-            os.makedirs(folder, exist_ok=True)
             file = open(f"{folder}/{PREFIX}{secrets.token_hex(8)}{SUFFIX}", "xb")  # noqa: SIM115 - the caller closes it
         except FileNotFoundError:
-            continue
-        except FileExistsError:  # also when the folder existed and was removed in between
-            if any(_is_in_the_way(place) for place in _with_parents(folder)):
-                raise
+            _make(folder)
             continue
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -45,6 +41,17 @@ def remove_abandoned(path: str) -> bool:
     except (BlockingIOError, FileNotFoundError):
         return False
     return True
+
+
+def _make(folder: str) -> None:
+    """Unless somebody removes it, or one of its parents, at the same time."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except FileNotFoundError:
+        return
+    except FileExistsError:  # also when the folder existed and was removed in between
+        if any(_is_in_the_way(place) for place in _with_parents(folder)):
+            raise
 
 
 def _with_parents(folder: str) -> Iterator[str]:
