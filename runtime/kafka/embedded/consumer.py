@@ -1,7 +1,9 @@
 """A consumer that fetches nothing while there is nothing: for stages in the embedded broker's own process.
 
-At the end of a partition it pauses it, so that librdkafka sends no fetch; when the watermark has risen it resumes it. A
-record arrives a third of a millisecond after its delivery, where a fetch that waits is answered after its full time.
+It pauses the partitions that it has read to their end, so that librdkafka sends no fetch; when a watermark has risen it resumes
+that partition. A record arrives a third of a millisecond after its delivery, where a fetch that waits is answered after its full
+time. While many records come it fetches on: librdkafka's calls to pause and resume wait for its thread, and the interpreter with
+them.
 """
 
 import math
@@ -15,6 +17,7 @@ from runtime.kafka.embedded.watermarks import PartitionName, Watermarks
 from runtime.kafka.wakeup import Wakeup
 
 FETCH_WAIT_MS = 2  # of the last fetch before a pause: a record that comes meanwhile waits for it
+LINGER_MAX_S = 0.02  # how long it fetches without a record: as long as records have come before, and not at all after a lone one
 AWAKE_S = 0.01  # while something is being fetched: how soon `wakeup` is noticed
 SERVE_S = 0.5  # while nothing is: how soon librdkafka's callbacks are served
 Callback = Callable[[Consumer, list[TopicPartition]], None]
@@ -29,7 +32,9 @@ class EmbeddedConsumer(Consumer):
         self._watermarks = watermarks
         self._wakeup = wakeup
         self._assigned: set[PartitionName] = set()
+        self._reached: dict[PartitionName, int] = {}  # read to here, and fetched still
         self._ends: dict[PartitionName, int] = {}  # read to here, and paused until there is more
+        self._woken_s = self._received_s = 0.0
         self._held: set[PartitionName] = set()  # paused by the caller
         super().__init__({**config, "enable.partition.eof": True})
 
@@ -42,6 +47,7 @@ class EmbeddedConsumer(Consumer):
         until_s = math.inf if timeout < 0 else time.monotonic() + timeout
         while True:
             self._resume_risen()
+            self._pause_reached()
             left_s = max(0.0, until_s - time.monotonic())
             message = super().poll(0 if self.asleep else min(left_s, AWAKE_S))
             if message is not None:
@@ -122,6 +128,7 @@ class EmbeddedConsumer(Consumer):
         self._held -= names
         self._assigned -= names
         for name in names:
+            self._reached.pop(name, None)
             self._ends.pop(name, None)
         self._listen()
 
@@ -129,16 +136,26 @@ class EmbeddedConsumer(Consumer):
         self._watermarks.listen(self, self._wakeup, {partition.topic for partition in self._assigned})
 
     def _is_wanted(self, message: Message) -> bool:
-        """Pauses a partition whose end this is, unless a record was delivered since."""
         error = message.error()
+        if error is None:
+            self._received_s = time.monotonic()
         if error is None or error.code() != KafkaError._PARTITION_EOF:
             return True
         partition = PartitionName(message.topic() or "", message.partition() or 0)
-        end = message.offset() or 0
-        if partition in self._assigned and self._watermarks.of(partition) <= end:
-            self._ends[partition] = end
-            super().pause([TopicPartition(*partition)])
+        if partition in self._assigned:
+            self._reached[partition] = message.offset() or 0
         return self._reports_ends
+
+    def _pause_reached(self) -> None:
+        """Once no record has come for a while: but for partitions of which a record was delivered since."""
+        linger_s = min(self._received_s - self._woken_s, LINGER_MAX_S)
+        if not self._reached or time.monotonic() - self._received_s < linger_s:
+            return
+        reached, self._reached = self._reached, {}
+        ends = {partition: end for partition, end in reached.items() if self._watermarks.of(partition) <= end}
+        self._ends |= ends
+        if ends:
+            super().pause([TopicPartition(*partition) for partition in ends])
 
     def _is_woken(self, left_s: float) -> bool:
         """Waits only while asleep."""
@@ -149,6 +166,8 @@ class EmbeddedConsumer(Consumer):
 
     def _resume_risen(self) -> None:
         risen = self._risen()
+        if risen and self.asleep:
+            self._woken_s = time.monotonic()
         for partition in risen:
             del self._ends[partition]
         self._resume(risen)

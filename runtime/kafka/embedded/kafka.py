@@ -15,6 +15,7 @@ from runtime.kafka.embedded.watermarks import Watermarks
 from runtime.kafka.messages import Partition
 from runtime.kafka.wakeup import Wakeup
 
+LINGER_MS = 0.5  # with none each record wakes a thread of librdkafka, which takes the core of the one that has the interpreter
 OWN = ("error_cb", "message.timeout.ms")  # settings that a shared producer need not have: this broker is never away
 
 
@@ -30,7 +31,8 @@ class EmbeddedKafka(Kafka):
     def __post_init__(self) -> None:
         object.__setattr__(self, "offsets", EmbeddedOffsets(self.prefix, self.client_config("offsets")))
         object.__setattr__(self, "watermarks", Watermarks(self.prefix, self.offsets))
-        object.__setattr__(self, "stages", SharedProducer(self.producer_config("stages"), self.watermarks))
+        stages = self.producer_config("stages", **{"linger.ms": LINGER_MS})
+        object.__setattr__(self, "stages", SharedProducer(stages, self.watermarks))
         followers = self.consumer_config("followers", **{"fetch.wait.max.ms": FETCH_WAIT_MS, "enable.partition.eof": True})
         object.__setattr__(self, "followers", SharedConsumer(followers, self.watermarks))
 
