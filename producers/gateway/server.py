@@ -125,7 +125,7 @@ class Gateway:
             WaitingRequests(),
             unfinished,
             self._readings,
-            Acceptances(self._producer, self._view, Admission(self._resources.settings, self._view.estimates)),
+            Acceptances(self._producer, self._view, wakeups, Admission(self._resources.settings, self._view.estimates)),
             cache,
             search,
         )

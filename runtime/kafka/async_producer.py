@@ -7,7 +7,7 @@ import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from runtime.errors import BrokerUnavailable, Retry
 from runtime.kafka.client import Kafka
@@ -34,6 +34,7 @@ class AsyncProducer:
         self._client = client
         self._source = f"murmur/{source}"
         self._producer: Producer | None = None
+        self._reports: list[tuple[asyncio.Future[None], KafkaError | None]] = []
         self._polling: threading.Thread | None = None
         self._closed = threading.Event()
         self._holding = ThreadPoolExecutor(1, f"{client}-hold")
@@ -99,15 +100,10 @@ class AsyncProducer:
             self._producer.purge()
             self._producer.flush(POLL_S)
             self._producer = None
+            self._pass_on()
 
     def _produce(self, output: Output, value: bytes | None, headers: codec.Headers, acknowledged: "asyncio.Future[None]") -> None:
         assert self._producer is not None
-        loop = asyncio.get_running_loop()
-
-        def delivered(error: KafkaError | None, _message: Message) -> None:
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(self._settle, acknowledged, error)
-
         try:
             self._producer.produce(
                 self._kafka.name(output.topic),
@@ -115,14 +111,18 @@ class AsyncProducer:
                 value=value,
                 partition=BY_KEY if output.partition is None else output.partition,
                 headers=[*headers],
-                on_delivery=delivered,
+                on_delivery=lambda error, _message: self._reports.append((acknowledged, error)),
             )
         except BufferError as error:
             raise Retry("too many records wait for the broker") from error
         except KafkaException as error:
             raise Retry(f"the broker did not take a record: {error.args[0].str()}") from error
 
-    def _settle(self, acknowledged: "asyncio.Future[None]", error: KafkaError | None) -> None:
+    def _settle(self, reports: "list[tuple[asyncio.Future[None], KafkaError | None]]") -> None:
+        for acknowledged, error in reports:
+            self._settle_one(acknowledged, error)
+
+    def _settle_one(self, acknowledged: "asyncio.Future[None]", error: KafkaError | None) -> None:
         if error is not None:
             self.unavailable = f"the broker did not take a record: {error.str()}"
         if acknowledged.done():  # the caller no longer waits
@@ -135,3 +135,10 @@ class AsyncProducer:
     def _poll(self, producer: Producer) -> None:
         while not self._closed.is_set():
             producer.poll(POLL_S)
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        """To the event loop, all reports of one poll together: each call costs a busy loop a change of threads."""
+        reports, self._reports = self._reports, []
+        if reports and not (loop := reports[0][0].get_loop()).is_closed():
+            loop.call_soon_threadsafe(self._settle, reports)

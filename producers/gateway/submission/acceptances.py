@@ -1,54 +1,47 @@
 """What makes a job of a request: admitted, acknowledged by the broker, and then readable in this gateway's view.
 
-Requests go into the view many in one transaction: those that come while one is written are written together.
+The feed brings a request into the view, with all others of that moment. While it is behind, a request is written on its own.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
 
 from producers.gateway.submission.admission import Admission
 from producers.gateway.view.database import ViewUnavailable
+from producers.gateway.view.feed import Wakeups
 from producers.gateway.view.view import View
 from runtime.kafka.async_producer import AsyncProducer
 from runtime.kafka.messages import Output
 from schemas.jobs import JobRequested
 from schemas.topics import REQUESTS
 
-TOGETHER_MAX = 200  # in one transaction, for which the feed has to wait
+READ_WITHIN_S = 0.5  # by the feed, which takes milliseconds
 
 
 class Acceptances:
     """For one event loop."""
 
-    def __init__(self, producer: AsyncProducer, view: View, admission: Admission) -> None:
+    def __init__(
+        self, producer: AsyncProducer, view: View, wakeups: Wakeups, admission: Admission, read_within_s: float = READ_WITHIN_S
+    ) -> None:
         self.admission = admission
         self._producer = producer
         self._view = view
-        self._waiting: list[tuple[JobRequested, asyncio.Future[None]]] = []
-        self._writing: asyncio.Task[None] | None = None
+        self._wakeups = wakeups
+        self._read_within_s = read_within_s
 
     async def accept(self, requested: JobRequested) -> None:
         """Returns once the broker has the request and the job can be read. While the view cannot be written it is not read before
         the feed brings it. Raises Problem 429 or 503 when too much is queued, Unacknowledged and Retry."""
         self.admission.check_work(requested)
-        await self._producer.send(Output(REQUESTS, requested.work.work_id, requested))
-        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((requested, written))
-        if self._writing is None or self._writing.done():
-            self._writing = asyncio.create_task(self._write())
-        await written
-
-    async def _write(self) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting[:TOGETHER_MAX], self._waiting[TOGETHER_MAX:]
+        with self._wakeups.listen(str(requested.job.job_id)) as read:
+            await self._producer.send(Output(REQUESTS, requested.work.work_id, requested))
             try:
-                await asyncio.to_thread(self._put, [requested for requested, _ in batch])
-            finally:
-                for _, written in batch:
-                    if not written.done():  # its request may have been cancelled
-                        written.set_result(None)
+                async with asyncio.timeout(self._read_within_s):
+                    await read.wait()
+            except TimeoutError:
+                await asyncio.to_thread(self._put, requested)
 
-    def _put(self, requests: Sequence[JobRequested]) -> None:
-        with contextlib.suppress(ViewUnavailable):  # the feed waits for space, and brings them then
-            self._view.accept(*requests)
+    def _put(self, requested: JobRequested) -> None:
+        with contextlib.suppress(ViewUnavailable):  # the feed waits for space, and brings it then
+            self._view.accept(requested)

@@ -157,12 +157,11 @@ class View:
         self._reached = stored
         return touched
 
-    def accept(self, *requests: JobRequested) -> None:
-        """Adds requests that the broker has acknowledged, so that they are readable before the feed delivers them."""
+    def accept(self, requested: JobRequested) -> None:
+        """Adds a request that the broker has acknowledged, so that it is readable before the feed delivers it."""
         with self._file.write() as sql:
-            for requested in requests:
-                self._rows.requested(sql, requested, codec.encode(requested), self._cluster)
-        self._recent.drop([str(requested.job.job_id) for requested in requests])
+            self._rows.requested(sql, requested, codec.encode(requested), self._cluster)
+        self._recent.drop([str(requested.job.job_id)])
 
     def cancel(self, cancellation: CancelRequested) -> None:
         """Stores a cancellation that the broker has acknowledged, for a successor of that broker."""
