@@ -14,7 +14,7 @@ from schemas.options import SlicingOptions
 from schemas.record import ObjectRef
 
 PIPELINE_VERSION = 2  # increment when the same audio and options would give another text
-SLICER_VERSION = 3  # increment when the same audio and options would be cut elsewhere
+SLICER_VERSION = 4  # increment when the same audio and options would be cut elsewhere
 _DROPS = uuid.UUID("6d75726d-7572-5d72-8f70-730000000001")  # namespace of the job ids of dropped objects
 
 

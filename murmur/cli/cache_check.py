@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from processors.slicer.audio import media_file
 from processors.slicer.sandbox.process import DecoderDied
 from processors.slicer.slicing import Closed, Slicer
 from runtime.effective_options import RAW_FORMATS
@@ -100,7 +101,7 @@ def _difference(transcript: Transcript, file: BinaryIO, key: str, slicer: Slicer
     made_with = transcript.slicing or SlicingOptions(raw_format=raw_format)
     options = made_with.model_copy(update={"track": transcript.audio_info.track})
     closed = None
-    for event in slicer.slice(file, options):
+    for event in slicer.slice(media_file(file), options):
         closed = event if isinstance(event, Closed) else None
     assert closed is not None
     if abs(closed.info.duration_s - transcript.duration_s) > TOLERANCE_S:

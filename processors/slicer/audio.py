@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,17 @@ class Seekable(Protocol):
     def seek(self, offset: int, whence: int = 0, /) -> int: ...
 
     def tell(self) -> int: ...
+
+
+class MediaFile(Seekable, Protocol):
+    """What a decoder is given."""
+
+    def readinto(self, buffer: memoryview, /) -> int | None: ...
+
+
+def media_file(file: BinaryIO) -> MediaFile:
+    """The same file: binary files have `readinto`, which BinaryIO does not declare."""
+    return cast("MediaFile", file)
 
 
 class DecoderUsage(NamedTuple):
@@ -87,7 +98,7 @@ def too_long(max_audio_s: float) -> Invalid:
 
 
 class Decoder(Protocol):
-    def __call__(self, file: Seekable, options: DecodeOptions, check: Check = no_check) -> AbstractContextManager[OpenAudio]:
+    def __call__(self, file: MediaFile, options: DecodeOptions, check: Check = no_check) -> AbstractContextManager[OpenAudio]:
         """Decodes a file from its first byte; does not close it. `check` is called repeatedly meanwhile; what it raises ends the
         decoding. Raises Invalid (reasons: `decode.py`) when not one sample can be decoded, and what reading the file
         raises."""

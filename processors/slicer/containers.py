@@ -29,9 +29,9 @@ FORMATS = (
 )
 _ONLY_THIS_FILE = {"protocol_whitelist": "none"}  # "none" names no protocol
 CONTAINER_OPTIONS = {"format_whitelist": FORMATS} | _ONLY_THIS_FILE
-# PCM is read in packets of 32 KiB, not 4: a packet costs as much in Python as its samples cost in FFmpeg. The first packet is
-# enough to recognise AC-3 or DTS labelled as PCM in a WAV file; FFmpeg would compare 2,500 packets with all its formats.
-_WAV_OPTIONS = {"max_size": "32768", "max_probe_packets": "1"}
+# PCM is read in packets of 128 KiB, not 4: a packet costs as much in Python as 30 KiB of samples cost in FFmpeg. The first packet
+# is enough to recognise AC-3 or DTS labelled as PCM in a WAV file; FFmpeg would compare 2,500 packets with all its formats.
+_WAV_OPTIONS = {"max_size": "131072", "max_probe_packets": "1"}
 # Telephone formats without a header; FFmpeg has the rate of the others.
 _RAW_OPTIONS: dict[RawFormat, dict[str, str]] = {"mulaw": {"sample_rate": "8000"}, "alaw": {"sample_rate": "8000"}}
 # FFmpeg's own AMR decoders return nothing for the frames of comfort noise that a telephone sends in pauses.

@@ -7,9 +7,9 @@ import hashlib
 import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 
-from processors.slicer.audio import Seekable
+from processors.slicer.audio import media_file
 from runtime.objects.store import Replaced
 
 BLOCK_BYTES = 1 << 20
@@ -22,15 +22,15 @@ class _Run:
 
     start: int
     end: int
-    digest: Any = field(default_factory=hashlib.blake2b)
+    digest: Any = field(default_factory=hashlib.sha256)
 
 
 class NamedContent:
     """A file that hashes what is read of it. `is_unchanged`: see `ObjectStore`. `is_doubtful`: its metadata has changed, so the
     content that it has now says nothing about what an earlier attempt has read."""
 
-    def __init__(self, file: Seekable, audio_id: str, is_unchanged: Callable[[], bool]) -> None:
-        self._file = file
+    def __init__(self, file: BinaryIO, audio_id: str, is_unchanged: Callable[[], bool]) -> None:
+        self._file = media_file(file)
         self._audio_id = audio_id
         self._is_unchanged = is_unchanged
         self.is_doubtful = False
@@ -42,6 +42,12 @@ class NamedContent:
         if data:
             self._hash(data)
         return data
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        count = self._file.readinto(buffer) or 0
+        if count:
+            self._hash(buffer[:count])
+        return count
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
         self._at = self._file.seek(offset, whence)
@@ -59,7 +65,7 @@ class NamedContent:
             self.is_doubtful = True
         self.seek(0)
 
-    def _hash(self, data: bytes) -> None:
+    def _hash(self, data: bytes | memoryview) -> None:
         start, self._at = self._at, self._at + len(data)
         if not self._runs or self._runs[-1].end != start:
             if len(self._runs) > RUNS_MAX:

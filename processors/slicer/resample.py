@@ -41,8 +41,8 @@ class Resampler:
         if self._kind is not None:
             self._kind = None
             yield from self._samples(None)
-            if self._downmix is not None:
-                yield from self._mixed()
+            if self._downmix is not None and self._unmixed_samples:
+                yield from self._mixed(self._downmix, self._unmixed_samples)
 
     def _start(self, frame: AudioFrame) -> None:
         channels = frame.layout.nb_channels
@@ -66,9 +66,12 @@ class Resampler:
             self._unmixed.append(samples.reshape(-1, channels))
             self._unmixed_samples += converted.samples
             if self._unmixed_samples >= MIX_SAMPLES:
-                yield from self._mixed()
+                yield from self._mixed(self._downmix, self._unmixed_samples - self._unmixed_samples % MIX_SAMPLES)
 
-    def _mixed(self) -> Iterator[Samples]:
-        unmixed, self._unmixed, self._unmixed_samples = self._unmixed, [], 0
-        if unmixed and self._downmix is not None:
-            yield self._downmix.mix(np.concatenate(unmixed))
+    def _mixed(self, downmix: Downmix, count: int) -> Iterator[Samples]:
+        """The first `count` of the unmixed samples. A frame may have many times MIX_SAMPLES."""
+        unmixed = np.concatenate(self._unmixed)
+        self._unmixed_samples = len(unmixed) - count
+        self._unmixed = [unmixed[count:]] if self._unmixed_samples else []
+        for begin in range(0, count, MIX_SAMPLES):
+            yield downmix.mix(unmixed[begin : min(begin + MIX_SAMPLES, count)])

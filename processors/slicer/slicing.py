@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from processors.slicer.audio import Check, DecodeOptions, Decoder, DecoderUsage, OpenAudio, Samples, Seekable, no_check
+from processors.slicer.audio import Check, DecodeOptions, Decoder, DecoderUsage, MediaFile, OpenAudio, Samples, no_check
 from processors.slicer.cutter import Chunk, Cutter
 from processors.slicer.media_info import MediaInfo
 from processors.slicer.region_source import RegionSource, region_source
@@ -56,7 +56,7 @@ class Slicer:
     session: Session
     max_audio_s: float
 
-    def slice(self, file: Seekable, options: SlicingOptions, check: Check = no_check) -> Iterator[Event]:
+    def slice(self, file: MediaFile, options: SlicingOptions, check: Check = no_check) -> Iterator[Event]:
         """Opened, a Cut for every chunk, Closed. The same bytes and options give the same chunks. `check`, errors: see Decoder.
 
         If the track that the decoder chose has no speech, the others are tried.
@@ -79,7 +79,7 @@ class Slicer:
         return DecodeOptions(self.max_audio_s, track, options.raw_format, options.loudness, options.highpass)
 
     def _cut_other(
-        self, file: Seekable, options: SlicingOptions, track: int, check: Check
+        self, file: MediaFile, options: SlicingOptions, track: int, check: Check
     ) -> Generator[Cut, None, Closed | None]:
         """None: it cannot be decoded, and there was no event."""
         chunks: list[Chunk] = []

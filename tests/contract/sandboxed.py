@@ -4,7 +4,7 @@ import atexit
 from contextlib import AbstractContextManager
 from functools import cache
 
-from processors.slicer.audio import Check, DecodeOptions, OpenAudio, Seekable, no_check
+from processors.slicer.audio import Check, DecodeOptions, MediaFile, OpenAudio, no_check
 from processors.slicer.sandbox.pool import Decoders
 from processors.slicer.sandbox.process import Limits
 
@@ -16,5 +16,5 @@ def decoders() -> Decoders:
     return made
 
 
-def open_audio(file: Seekable, options: DecodeOptions, check: Check = no_check) -> AbstractContextManager[OpenAudio]:
+def open_audio(file: MediaFile, options: DecodeOptions, check: Check = no_check) -> AbstractContextManager[OpenAudio]:
     return decoders()(file, options, check)

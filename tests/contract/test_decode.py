@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from processors.slicer.audio import BLOCK_SAMPLES, DecodeOptions, Decoder, Samples, Seekable
+from processors.slicer.audio import BLOCK_SAMPLES, DecodeOptions, Decoder, MediaFile, Samples
 from processors.slicer.decode import open_audio
 from processors.slicer.media_info import MediaInfo
 from runtime.errors import Invalid, Retry
@@ -26,7 +26,7 @@ REASONS = {"empty", "unsupported", "no_audio", "corrupt", "too_long"}
 TONE = (np.sin(np.arange(16_000) / 10) * 9000).astype("<i2")
 
 
-def decoded(data: bytes | Seekable, max_audio_s: float = 600, decoder: Decoder = open_audio) -> tuple[Samples, MediaInfo]:
+def decoded(data: bytes | MediaFile, max_audio_s: float = 600, decoder: Decoder = open_audio) -> tuple[Samples, MediaInfo]:
     with decoder(io.BytesIO(data) if isinstance(data, bytes) else data, DecodeOptions(max_audio_s)) as audio:
         blocks = list(audio.blocks())
         return np.concatenate(blocks), audio.info

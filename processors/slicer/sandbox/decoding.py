@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from processors.slicer.audio import Check, DecodeOptions, DecoderUsage, Progress, Samples, Seekable
+from processors.slicer.audio import Check, DecodeOptions, DecoderUsage, MediaFile, Progress, Samples
 from processors.slicer.media_info import MediaInfo
 from processors.slicer.sandbox.frames import Ended, Kind, Message, Refusal, Request, count_of, json_of, read_count, read_range
 from processors.slicer.sandbox.memory import AREA_SAMPLES
@@ -22,13 +22,13 @@ from schemas.sound import SAMPLE_RATE_HZ
 SILENT_S = 120.0  # without a message and without using CPU time: it hangs
 Sent = TypeVar("Sent")
 _INFO, _ENDED, _REFUSAL = TypeAdapter(MediaInfo), TypeAdapter(Ended), TypeAdapter(Refusal)
-_PART_BYTES = 256 << 10  # read at once: `check` is called in between, and a part is copied while it is in the CPU's cache
+_PART_BYTES = 256 << 10  # read at once: `check` is called in between, and a part is hashed while it is in the CPU's cache
 
 
 class Decoding:
     """Implements `audio.OpenAudio` once `begin()` has returned. A child whose file was not read to its end cannot be reused."""
 
-    def __init__(self, child: DecoderProcess, file: Seekable, options: DecodeOptions, check: Check, limits: Limits) -> None:
+    def __init__(self, child: DecoderProcess, file: MediaFile, options: DecodeOptions, check: Check, limits: Limits) -> None:
         self.child = child
         self._file = file
         self._options = options
@@ -125,10 +125,9 @@ class Decoding:
         with protocol():
             offset, size = read_range(payload)
         self._file.seek(offset)
-        count = 0
-        while count < size and (part := self._file.read(min(size - count, _PART_BYTES))):
-            self.child.memory.file[count : count + len(part)] = part
-            count += len(part)
+        memory, count = self.child.memory.file[:size], 0
+        while read := self._file.readinto(memory[count : count + _PART_BYTES]):
+            count += read
             self._check_regularly()
         self.child.send(Kind.DATA, count_of(count))
 

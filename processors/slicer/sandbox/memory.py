@@ -2,7 +2,7 @@
 
 Created by `process` before the child starts, mapped by `child` before it confines itself. How much of it is valid is stated by
 messages (`frames`), never by its content. The child may change it at any time, so the slicer copies samples before it uses them,
-and never reads the file's bytes back.
+and reads the file's bytes back for their digest only: what a changed one would cause, false samples would, too.
 """
 
 import fcntl

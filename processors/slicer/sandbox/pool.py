@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from processors.slicer.audio import Check, DecodeOptions, OpenAudio, Seekable, no_check
+from processors.slicer.audio import Check, DecodeOptions, MediaFile, OpenAudio, no_check
 from processors.slicer.sandbox.confinement import SECCOMP
 from processors.slicer.sandbox.decoding import Decoding
 from processors.slicer.sandbox.process import DecoderDied, DecoderProcess, Limits
@@ -47,7 +47,7 @@ class Decoders:
                 self._idle.append(_Idle(DecoderProcess(self._limits), time.monotonic()))
 
     @contextmanager
-    def __call__(self, file: Seekable, options: DecodeOptions, check: Check = no_check) -> Iterator[OpenAudio]:
+    def __call__(self, file: MediaFile, options: DecodeOptions, check: Check = no_check) -> Iterator[OpenAudio]:
         """See `audio.Decoder`. Also raises DecoderDied: the slicer itself is not affected, and the file may be tried again."""
         file.seek(0)
         if not file.read(1):
@@ -58,7 +58,7 @@ class Decoders:
         finally:
             self._release(decoding)
 
-    def _begun(self, file: Seekable, options: DecodeOptions, check: Check) -> Decoding:
+    def _begun(self, file: MediaFile, options: DecodeOptions, check: Check) -> Decoding:
         """A child that ends before it has had a byte of the file is replaced: that has another cause, such as the OOM killer."""
         lost = 0
         while True:

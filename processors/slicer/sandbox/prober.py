@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, BinaryIO
 
-from processors.slicer.audio import DecodeOptions, Progress
+from processors.slicer.audio import DecodeOptions, Progress, media_file
 from processors.slicer.media_info import MediaInfo
 from processors.slicer.sandbox.decoding import Decoding
 from processors.slicer.sandbox.probe_budget import ProbeBudget
@@ -136,21 +136,29 @@ class _Bounded:
     """A file of which not much may be read."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+        self._file = media_file(file)
         self._left_bytes = READ_MAX_BYTES
 
     def read(self, size: int, /) -> bytes:
         data = self._file.read(size)
-        self._left_bytes -= len(data)
-        if self._left_bytes < 0:
-            raise _Skipped(f"more than {READ_MAX_BYTES} bytes would have to be read")
+        self._count(len(data))
         return data
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        count = self._file.readinto(buffer) or 0
+        self._count(count)
+        return count
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
         return self._file.tell()
+
+    def _count(self, read_bytes: int) -> None:
+        self._left_bytes -= read_bytes
+        if self._left_bytes < 0:
+            raise _Skipped(f"more than {READ_MAX_BYTES} bytes would have to be read")
 
 
 def _summary(info: MediaInfo) -> ProbedAudio:
