@@ -79,11 +79,21 @@ class DecodeOptions:
     highpass: bool = False
 
 
+# Ordinary files take 0.01 s to open, and 0.001 to 0.02 s for each second.
+ORDINARY_CPU_S = 0.1
+ORDINARY_CPU_S_PER_S = 0.05
+
+
 class Progress(NamedTuple):
     """How far decoding of a file is: seconds of audio decoded, and seconds of CPU time used where that is known."""
 
     decoded_s: float = 0.0
     cpu_s: float = 0.0
+
+    @property
+    def is_slow(self) -> bool:
+        """More CPU time than ordinary files of that length take."""
+        return self.cpu_s > ORDINARY_CPU_S + ORDINARY_CPU_S_PER_S * self.decoded_s
 
 
 Check = Callable[[Progress], None]

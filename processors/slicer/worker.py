@@ -45,7 +45,6 @@ from schemas.work import (
 
 log = get_logger(__name__)
 DEATHS_MAX = 2  # of decoder processes while they worked on this file
-SHORT_CPU_S = 1.0  # a file that has taken more to decode is not short, whatever its size and header say
 SMALL_BYTES = 2 * 1024 * 1024  # half an hour of a voice message's Opus, a minute of WAV
 
 
@@ -117,7 +116,7 @@ class FileWork:
             raise _Stopped
         if self._context.is_revoked(self.request.work.work_id, self.request.run):
             raise _Revoked
-        if progress.decoded_s > self._context.interactive_max_s or progress.cpu_s > SHORT_CPU_S:
+        if progress.decoded_s > self._context.interactive_max_s or progress.is_slow:
             self._mark_long()
 
     def _mark_long(self) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from typing_extensions import Buffer
 
 from processors.slicer.audio import DecodeOptions, no_check
 from processors.slicer.sandbox import prober
@@ -112,7 +113,7 @@ def test_a_file_of_which_much_would_have_to_be_read_is_accepted(probe: Prober, m
 
 def test_a_store_that_fails_meanwhile_is_no_reason_to_refuse(probe: Prober) -> None:
     class Away(io.BytesIO):
-        def read(self, size: int | None = -1, /) -> bytes:
+        def readinto(self, _buffer: Buffer, /) -> int:
             raise StoreUnavailable("away")
 
     assert probe(Away(VIDEO), SlicingOptions()) is None
@@ -159,10 +160,10 @@ class Slow(io.BytesIO):
         self._clock = clock
         self.reads = 0
 
-    def read(self, size: int | None = -1, /) -> bytes:
+    def readinto(self, buffer: Buffer, /) -> int:
         self.reads += 1
         self._clock.ahead_s += 100
-        return super().read(size)
+        return super().readinto(buffer)
 
 
 def test_of_many_slow_files_one_is_probed_and_then_none_for_twenty_times_as_long(probe: Prober, clock: Clock) -> None:

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from typing_extensions import Buffer
 
 from processors.slicer.audio import Check, DecodeOptions, Progress, Samples, no_check
 from processors.slicer.sandbox import pool, process
@@ -258,11 +259,11 @@ def test_a_child_that_ends_after_the_first_byte_is_the_matter_of_the_file(decode
     class Deadly(io.BytesIO):
         reads = 0
 
-        def read(self, size: int | None = -1, /) -> bytes:
+        def readinto(self, buffer: Buffer, /) -> int:
             self.reads += 1
-            if self.reads == 3:  # the first is of the slicer, the second of the child
+            if self.reads == 2:
                 killed(child)
-            return super().read(size)
+            return super().readinto(buffer)
 
     decoders.start()
     child, file = decoders._idle[0].child, Deadly(hostile.mp3_with_tags(10_000))

@@ -55,7 +55,7 @@ class Decoding:
         return _valid(_ENDED, payload).info
 
     def begin(self) -> None:
-        """Blocks until the first samples. `check` is called every quarter of a second from now until the last sample. Raises
+        """Blocks until the first samples. `check` is called every CHECK_EVERY_S from now until the last sample. Raises
         Invalid, DecoderDied, what `check` raises and what reading the file raises."""
         self.child.wait_ready(self._check)
         self.child.reset_peak_memory()
@@ -132,7 +132,7 @@ class Decoding:
         self.child.send(Kind.DATA, count_of(count))
 
     def _check_regularly(self) -> float:
-        """At most every quarter of a second. Returns the time."""
+        """At most every CHECK_EVERY_S. Returns the time."""
         now_s = time.monotonic()
         if now_s - self._checked_s >= CHECK_EVERY_S:
             self._check_work(0.0)
@@ -142,7 +142,10 @@ class Decoding:
         self._checked_s = time.monotonic()
         used_s = self.child.cpu_s() - self._began_cpu_s
         decoded_s = self._samples / SAMPLE_RATE_HZ
-        self._check(Progress(decoded_s, used_s))
+        progress = Progress(decoded_s, used_s)
+        if progress.is_slow:
+            self.child.yield_to_others()
+        self._check(progress)
         if used_s > self._limits.allowed_cpu_s(decoded_s):
             raise Invalid("too_slow", f"decoding was given up after {used_s:.0f} s of CPU time, after {decoded_s:.0f} s of audio")
         if silent_s > SILENT_S:

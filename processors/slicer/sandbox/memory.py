@@ -5,6 +5,7 @@ messages (`frames`), never by its content. The child may change it at any time, 
 and reads the file's bytes back for their digest only: what a changed one would cause, false samples would, too.
 """
 
+import contextlib
 import fcntl
 import mmap
 import os
@@ -65,6 +66,7 @@ class SharedMemory:
         return [samples[begin : begin + BLOCK_SAMPLES].copy() for begin in range(0, count, BLOCK_SAMPLES)]
 
     def close(self) -> None:
-        for view in (self.file, *self._areas):
-            view.release()
-        self._mapped.close()
+        with contextlib.suppress(BufferError):  # an error of the file's reader may still refer to a part: it is unmapped later
+            for view in (self.file, *self._areas):
+                view.release()
+            self._mapped.close()

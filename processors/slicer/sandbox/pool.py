@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from processors.slicer.audio import Check, DecodeOptions, MediaFile, OpenAudio, no_check
+from processors.slicer.audio import Check, DecodeOptions, MediaFile, OpenAudio, Progress, no_check
 from processors.slicer.sandbox.confinement import SECCOMP
 from processors.slicer.sandbox.decoding import Decoding
 from processors.slicer.sandbox.process import DecoderDied, DecoderProcess, Limits
@@ -22,6 +22,7 @@ KEPT_IDLE = 4  # more than that are not needed again soon
 LOST_MAX = 5  # children in a row that end before they have had a byte of the file
 IDLE_S = 60.0  # a child that was not needed for that long is ended
 SOON_S = 0.25  # about the start of a child
+SPARE_AFTER_CPU_S = 0.05  # most files end before; then a child is started for the next one
 
 
 class _Idle(NamedTuple):
@@ -34,8 +35,9 @@ class Decoders:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._idle: list[_Idle] = []  # the one that was used last is taken next
+        self._idle: list[_Idle] = []  # the last one is taken next: one that was used, else the first that was started
         self._working = 0  # children that have a file
+        self._waiting = 0  # files that have no child yet
         self._changed = threading.Condition()  # guards all of these
         self._closed = False
         self._reported = False
@@ -52,7 +54,13 @@ class Decoders:
         file.seek(0)
         if not file.read(1):
             raise Invalid("empty", "the file is empty")
-        decoding = self._begun(file, options, check)
+
+        def checked(progress: Progress) -> None:
+            if progress.cpu_s > SPARE_AFTER_CPU_S:
+                self._prepare()
+            check(progress)
+
+        decoding = self._begun(file, options, checked)
         try:
             yield decoding
         finally:
@@ -73,6 +81,15 @@ class Decoders:
                 log.warning("decoder.lost", error=error)
             else:
                 return decoding
+
+    def _prepare(self) -> None:
+        """A child for each file that waits, and one for the next: those that work will not be free soon."""
+        with self._changed:
+            missing = 0 if self._closed else self._waiting + 1 - len(self._idle)
+            for _ in range(missing):
+                self._idle.insert(0, _Idle(DecoderProcess(self._limits), time.monotonic()))
+            if missing > 0:
+                self._changed.notify_all()
 
     def _release(self, decoding: Decoding) -> None:
         child = decoding.child
@@ -104,8 +121,12 @@ class Decoders:
     def _take(self) -> DecoderProcess:
         """One that is idle, or is so soon: most files end before a new child has started. Else a new one."""
         with self._changed:
-            self._changed.wait_for(lambda: self._idle or not self._working, SOON_S)
-            child = self._idle_child() or DecoderProcess(self._limits)
+            self._waiting += 1
+            try:
+                self._changed.wait_for(lambda: self._idle or not self._working, SOON_S)
+                child = self._idle_child() or DecoderProcess(self._limits)
+            finally:
+                self._waiting -= 1
             self._working += 1
             return child
 

@@ -34,6 +34,10 @@ class _Skipped(MurmurError):
     """Not probed, or not to the end."""
 
 
+class _CutOff(_Skipped):
+    """It ran into its time limit."""
+
+
 class Prober:
     def __init__(self, limits: Limits, max_audio_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._limits = limits
@@ -77,10 +81,14 @@ class Prober:
             if self._budget.is_paused:
                 raise _Skipped("probing is paused, since files before were slow to probe")
             began_s = self._clock()
+            least_s = 0.0
             try:
                 yield
+            except _CutOff:
+                least_s = PROBED_WITHIN_S
+                raise
             finally:
-                self._budget.spend(self._clock() - began_s)
+                self._budget.spend(max(least_s, self._clock() - began_s))
         finally:
             self._free.release()
 
@@ -88,9 +96,9 @@ class Prober:
         with self._child() as child:
             until_s = self._clock() + PROBED_WITHIN_S
 
-            def check(_progress: Progress) -> None:
-                if self._clock() > until_s:
-                    raise _Skipped(f"not done after {PROBED_WITHIN_S} s")
+            def check(progress: Progress) -> None:
+                if progress.is_slow or self._clock() > until_s:  # intake reads one file after the other: all others wait
+                    raise _CutOff("it takes too long")
 
             decode = DecodeOptions(self._max_audio_s, options.track, options.raw_format)
             return Decoding(child, _Bounded(file), decode, check, self._limits).probe()

@@ -23,9 +23,10 @@ from processors.slicer.sandbox.memory import SharedMemory, allocated
 from runtime import metrics
 from runtime.errors import MurmurError
 
-CHECK_EVERY_S = 0.25  # while waiting for it
+CHECK_EVERY_S = 0.05  # while it works, and while waiting for it; a check takes 0.1 ms
 START_S = 60.0  # imports on a busy machine; half a second on a quiet one
 UNREAD_S = 30.0  # with bytes that it asked for left in the pipe
+YIELDING_NICE = 5  # a third of the CPU time of others, where they compete
 RETIRE_AFTER_CPU_S = 600.0  # a child that has used that much is not reused
 RETIRE_ABOVE_BYTES = 160 << 20  # nor one that has not freed the memory a file needed; it starts with about half
 
@@ -66,6 +67,7 @@ class DecoderProcess:
         self._room.register(self._to_child, select.POLLOUT)
         self._usage = psutil.Process(self._process.pid)
         self.enforced: tuple[str, ...] | None = None  # once it is ready
+        self._yields = False
         metrics.DECODERS_STARTED.inc()
 
     @property
@@ -97,6 +99,13 @@ class DecoderProcess:
         except psutil.Error as error:
             raise DecoderDied(self.how_it_ended()) from error
         return float(times.user + times.system)
+
+    def yield_to_others(self) -> None:
+        """It works on a file that is slow to decode: others go first. Not to be taken back, so that it is not reused."""
+        if not self._yields:
+            self._yields = True
+            with contextlib.suppress(OSError):  # it has ended
+                os.setpriority(os.PRIO_PROCESS, self.pid, YIELDING_NICE)
 
     @property
     def is_running(self) -> bool:
@@ -141,9 +150,9 @@ class DecoderProcess:
         return message
 
     def should_retire(self) -> bool:
-        """It has used so much CPU time or memory that a new one should replace it, or it has ended."""
+        """It has used so much CPU time or memory that a new one should replace it, or its priority is low, or it has ended."""
         try:
-            return self.cpu_s() > RETIRE_AFTER_CPU_S or self._memory_bytes() > RETIRE_ABOVE_BYTES
+            return self._yields or self.cpu_s() > RETIRE_AFTER_CPU_S or self._memory_bytes() > RETIRE_ABOVE_BYTES
         except DecoderDied:
             return True
 
