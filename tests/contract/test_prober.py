@@ -178,6 +178,17 @@ def test_of_many_slow_files_one_is_probed_and_then_none_for_twenty_times_as_long
     assert probed(probe, VIDEO) is not None
 
 
+def test_a_file_that_takes_much_cpu_time_ends_its_probe_and_causes_a_pause() -> None:
+    """Intake reads one file after the other. By this clock no time passes."""
+    made = Prober(Limits(), MAX_AUDIO_S, lambda: 0.0)
+    try:
+        wait_until(lambda: made(io.BytesIO(VIDEO), SlicingOptions()), "the process")
+        assert made(io.BytesIO(hostile.mp3_with_tags(80_000)), SlicingOptions()) is None
+        assert made._budget.is_paused
+    finally:
+        made.close()
+
+
 def test_after_a_slow_file_a_process_is_ready_at_the_end_of_the_pause(probe: Prober, clock: Clock) -> None:
     assert probed(probe, VIDEO) is not None
     before = probe._idle[-1]

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import os
 import signal
 import subprocess
@@ -170,12 +171,20 @@ def test_a_reliable_header_refuses_a_file_before_it_is_decoded(decoders: Decoder
     assert refused.value.reason == "too_long"
 
 
+class Cancelled(Exception):
+    pass
+
+
+@pytest.fixture
+def without_spare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The only child is that of the file."""
+    monkeypatch.setattr(pool, "SPARE_AFTER_CPU_S", math.inf)
+
+
+@pytest.mark.usefixtures("without_spare")
 def test_a_cancel_ends_the_decoder_also_when_the_whole_file_is_read(decoders: Decoders) -> None:
     """The file is a few kilobytes, read at once; its sound is hours."""
     before, cancelled = children(), threading.Event()
-
-    class Cancelled(Exception):
-        pass
 
     def check(_progress: Progress) -> None:
         if cancelled.is_set():
@@ -189,6 +198,24 @@ def test_a_cancel_ends_the_decoder_also_when_the_whole_file_is_read(decoders: De
     assert children() == before
 
 
+def test_beside_a_slow_file_a_child_is_ready_for_the_next_and_goes_first(decoders: Decoders) -> None:
+    before, own = children(), os.getpriority(os.PRIO_PROCESS, 0)
+    priorities: dict[int, int] = {}
+
+    def check(progress: Progress) -> None:
+        if progress.is_slow:
+            priorities.update({pid: os.getpriority(os.PRIO_PROCESS, pid) for pid in children() - before})
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        decoded_s(decoders, hostile.mp3_with_tags(80_000), check)
+    (spare,) = (idle.child.pid for idle in decoders._idle)
+    (slow,) = priorities.keys() - {spare}
+    assert (priorities[spare], priorities[slow]) == (own, min(own + process.YIELDING_NICE, 19))
+    assert children() - before == {spare}
+
+
+@pytest.mark.usefixtures("without_spare")
 def test_the_death_of_a_child_is_the_matter_of_its_own_file(decoders: Decoders) -> None:
     """Two files in two children; one is killed, as a fault in FFmpeg would kill it."""
     with decoders(io.BytesIO(TEN_SECONDS), DecodeOptions(max_audio_s=600)) as innocent:

@@ -105,7 +105,7 @@ class DecoderProcess:
         if not self._yields:
             self._yields = True
             with contextlib.suppress(OSError):  # it has ended
-                os.setpriority(os.PRIO_PROCESS, self.pid, YIELDING_NICE)
+                os.setpriority(os.PRIO_PROCESS, self.pid, os.getpriority(os.PRIO_PROCESS, self.pid) + YIELDING_NICE)
 
     @property
     def is_running(self) -> bool:
