@@ -69,6 +69,7 @@ def test_missing_result_files_are_written_again_from_the_cleared_transcript(stag
 def test_kept_results_of_chunks_are_deleted_except_of_works_in_progress(stage: Stage) -> None:
     stage.see(cleared())
     stage.see(requested("three"))
+    stage.coordinator.chunk_results.make(work().work_id)
     other = stage.folder.with_name("d" * 64)
     other.mkdir()
     stage.see(cleared())
