@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from uuid import UUID, uuid4
 
 from aiohttp import web
@@ -27,7 +28,7 @@ from producers.gateway.submission.form_files import FormFiles
 from producers.gateway.submission.idempotency import IdempotencyKeys
 from producers.gateway.submission.json_body import JsonSubmission, Source, is_json, parse_json, read_object
 from producers.gateway.submission.named_objects import NamedObjects, object_changed
-from producers.gateway.submission.options import parse_submission
+from producers.gateway.submission.options import SubmissionOptions, parse_submission
 from producers.gateway.submission.shared_uploads import SharedUploads
 from producers.gateway.submission.submitter import Submitter
 from producers.gateway.submission.upload import Incoming, Memory
@@ -44,6 +45,7 @@ from schemas.jobs import JobRequested, Work
 from schemas.order import Order
 
 log = get_logger(__name__)
+OPTIONS_MAX = 32  # most clients submit with the same options again and again; an entry may have half a MiB of texts
 
 
 class Door:
@@ -79,6 +81,7 @@ class Submissions:
         self._acceptances = parts.acceptances
         self.keys = IdempotencyKeys(parts.view, parts.freshness)
         self._named = NamedObjects(parts.resources)
+        self._options = lru_cache(OPTIONS_MAX)(self._parsed)
         self._fetcher = Fetcher(
             Reachable.for_fetching(settings),
             timeout_s=settings.fetch_timeout_s,
@@ -118,14 +121,7 @@ class Submissions:
 
     def order(self, fields: Mapping[str, str], submitter: Submitter, payload: object) -> Order:
         """What these fields ask for. `payload`: all that was submitted. Raises Problem 400."""
-        settings = self._resources.settings
-        model = requested_model(fields.get("model", "").strip(), self._resources.models)
-        submission = parse_submission(fields, model, Reachable.for_webhooks(settings))
-        if submission.webhook_url is not None and settings.webhook_secret is None:
-            raise Problem(
-                400, "no_webhook_secret", "Webhooks cannot be signed here: the operator must set MURMUR_WEBHOOK_SECRET."
-            )
-        options = effective_options(settings, model, **submission.requested())
+        submission, options = self._options(tuple(fields.items()))
         return Order(
             owner=submitter.owner,
             model=options.model,
@@ -140,6 +136,17 @@ class Submissions:
             idempotency=submitter.idempotency(payload),
             trace=submitter.trace,
         )
+
+    def _parsed(self, fields: tuple[tuple[str, str], ...]) -> tuple[SubmissionOptions, EffectiveOptions]:
+        """As given, and completed. Raises Problem 400."""
+        settings, given = self._resources.settings, dict(fields)
+        model = requested_model(given.get("model", "").strip(), self._resources.models)
+        submission = parse_submission(given, model, Reachable.for_webhooks(settings))
+        if submission.webhook_url is not None and settings.webhook_secret is None:
+            raise Problem(
+                400, "no_webhook_secret", "Webhooks cannot be signed here: the operator must set MURMUR_WEBHOOK_SECRET."
+            )
+        return submission, effective_options(settings, model, **submission.requested())
 
     async def take_audio(
         self, audio: Audio, fields: Callable[[], Mapping[str, str]], submitter: Submitter, payload: object
