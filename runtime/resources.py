@@ -10,6 +10,7 @@ from typing import Protocol
 from runtime.kafka.client import Kafka
 from runtime.models.catalogue import Model
 from runtime.objects import ObjectStore, keys
+from runtime.objects.transcripts import Transcripts
 from runtime.probe import Probe
 from runtime.settings import Settings
 from runtime.work_folders import WorkFolders
@@ -32,6 +33,10 @@ class Resources:
     other_models: tuple[Model, ...] = ()
     probe: Probe | None = None
     chunk_results: WorkFolders = field(default_factory=lambda: WorkFolders(None))
+    transcripts: Transcripts = field(init=False)  # of all stages of the process: what one has written another need not read
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "transcripts", Transcripts(self.objects, self.settings.work_bucket))
 
     @property
     def models(self) -> tuple[Model, ...]:

@@ -35,18 +35,18 @@ INPUTS: tuple[Topic[TranscriptCompleted | JobChanged | None], ...] = (TRANSCRIPT
 def build(resources: Resources) -> Stage:
     settings = resources.settings
     form: ErrorForm = "error.txt" if settings.store == "directory" else "error.json"
-    sink = StoreSink(resources.objects, settings, form)
+    sink = StoreSink(resources.objects, resources.transcripts, settings, form)
     return Loop("store", resources.kafka, INPUTS, EachRecord(sink), LoopOptions(keep_large=resources.keep_large))
 
 
 class StoreSink:
     """A function of one record, for `EachRecord`. Raises Retry while the store is unavailable."""
 
-    def __init__(self, objects: ObjectStore, settings: Settings, error_form: ErrorForm) -> None:
+    def __init__(self, objects: ObjectStore, transcripts: Transcripts, settings: Settings, error_form: ErrorForm) -> None:
         self._objects = objects
         self._bucket = settings.results_bucket
         self._rules = SubtitleRules.of(settings)
-        self._transcripts = Transcripts(objects, settings.work_bucket)
+        self._transcripts = transcripts
         self._error_form: ErrorForm = error_form
 
     def __call__(self, record: Received[TranscriptCompleted | JobChanged | None]) -> Iterable[Output]:

@@ -41,9 +41,8 @@ INPUTS: tuple[Topic[Event], ...] = (REQUESTS, CANCELLATIONS, CACHE_CLEARS, CHUNK
 def build(resources: Resources) -> Stage:
     """Its `run()` raises UsageError when co-partitioned topics do not have the same number of partitions."""
     settings = resources.settings
-    transcripts = Transcripts(resources.objects, settings.work_bucket)
     options = LoopOptions(assignment="range", transactional=True, check=topics.check, keep_large=resources.keep_large)
-    coordinator = Coordinator(resources.kafka, transcripts, settings)
+    coordinator = Coordinator(resources.kafka, resources.transcripts, settings)
     coordinator.chunk_results = resources.chunk_results
     coordinator.has_process = resources.local_state is None
     return Loop("coordinator", resources.kafka, INPUTS, coordinator, options)
@@ -96,7 +95,10 @@ class Coordinator:
     def _upkeep(self, events: int, now: datetime) -> Iterator[Step]:
         """At the end of a turn, and now and then without events: entries of the tables that have to go, a few at a time. What it
         writes is safe to repeat."""
-        outputs = [change.output(number) for number, change in self._cache.due(self._tables, events, now)]
+        changes = list(self._cache.due(self._tables, events, now))
+        for work_id in (change.key for _, change in changes if change.value is None):
+            self._transcripts.forget(work_id)  # no request will be answered with it
+        outputs = [change.output(number) for number, change in changes]
         if not events:
             outputs += [output for number in self._tables for output in self._forget(number, now)]
             self._idle_until_s = 0.0 if outputs else time.monotonic() + IDLE_S  # there may be more

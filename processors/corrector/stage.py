@@ -20,7 +20,6 @@ from runtime.errors import Retry
 from runtime.kafka.loop import Loop, LoopOptions
 from runtime.kafka.messages import Output, Partition, Received, Step
 from runtime.kafka.wakeup import Wakeup
-from runtime.objects.transcripts import Transcripts
 from runtime.resources import Resources, Stage
 from schemas.topics import CHUNK_RESULTS, CORRECTIONS
 from schemas.work import CorrectionRequested, WorkCorrected, WorkReported
@@ -42,7 +41,7 @@ def build(resources: Resources) -> Stage:
         answers = Answers(resources.objects, settings.work_bucket, settings.correction_cache_s)
         model = ModelCorrector(Endpoint(settings), answers, settings)
     wakeup = Wakeup()
-    correcting = Correcting(Transcripts(resources.objects, settings.work_bucket), book, model)
+    correcting = Correcting(resources.transcripts, book, model)
     report = RulesReport(book, resources.objects, settings.work_bucket)
     handler = CorrectorHandler(correcting, wakeup, report.refresh)
     return Loop("corrector", resources.kafka, [CORRECTIONS], handler, LoopOptions(wakeup=wakeup, keep_large=resources.keep_large))

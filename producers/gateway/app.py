@@ -42,7 +42,6 @@ from producers.gateway.system.work_in_hand import WorkInHand
 from producers.gateway.webhooks.deliveries import Deliveries
 from producers.gateway.webhooks.endpoints import Endpoints
 from producers.gateway.webhooks.registry import Registry
-from runtime.objects.transcripts import Transcripts
 from runtime.reachable import Reachable
 from runtime.sealing import Sealer
 from runtime.subtitles import SubtitleRules
@@ -135,7 +134,7 @@ async def _finish(request: web.Request, handler: Handler) -> web.StreamResponse:
 def _routes(parts: Parts, origins: Origins, sessions: Sessions) -> list[Route]:
     """Of all groups."""
     resources, view = parts.resources, parts.view
-    transcripts = Transcripts(resources.objects, resources.settings.work_bucket)
+    transcripts = resources.transcripts
     names = GivenNames(resources.objects, resources.settings.work_bucket)
     documents = Documents(view, transcripts, ListedNames(names), SubtitleRules.of(resources.settings))
     lookup = JobLookup(view, parts.freshness)

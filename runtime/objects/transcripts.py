@@ -18,11 +18,35 @@ from schemas.segment import Segment
 from schemas.transcript import Transcript
 from schemas.warning import TranscriptWarning
 
-RECENT = 256
+RECENT_BYTES = 8 * 1024 * 1024
+RECENT_MAX = 256
+SMALL_BYTES = 16 * 1024  # decoded in a third of a millisecond
+DECODED = 10  # times as much memory as the JSON of a transcript
 ONE_CALL_BYTES = 256 * 1024
 CORRECTED_GONE = TranscriptWarning(
     code="uncorrected", message="the corrected text is no longer in the store: this is the raw one"
 )
+
+
+class _Known:
+    """A transcript in memory, with the eTag of its object where that was asked for. A small one as JSON."""
+
+    __slots__ = ("_raw", "_transcript", "created_at", "etag", "size_bytes")
+
+    def __init__(self, etag: str | None, raw: bytes, transcript: Transcript) -> None:
+        is_small = len(raw) <= SMALL_BYTES
+        self.etag, self.created_at = etag, transcript.created_at
+        self._raw = raw if is_small else b""
+        self._transcript = None if is_small else transcript
+        self.size_bytes = len(raw) if is_small else DECODED * len(raw)
+
+    def decoded(self) -> Transcript:
+        return self._transcript or codec.decode(Transcript, self._raw)
+
+
+def _share(known: _Known) -> int:
+    """Of the bytes for all: one that is larger than that is kept alone, and there are never more than `RECENT_MAX`."""
+    return min(max(known.size_bytes, RECENT_BYTES // RECENT_MAX), RECENT_BYTES)
 
 
 class Transcripts:
@@ -31,15 +55,13 @@ class Transcripts:
     def __init__(self, objects: ObjectStore, bucket: str) -> None:
         self._objects = objects
         self._bucket = bucket
-        self._recent: LRUCache[str, tuple[str | None, Transcript]] = LRUCache(RECENT)  # with the object's eTag
+        self._recent: LRUCache[str, _Known] = LRUCache(RECENT_BYTES, getsizeof=_share)
         self._lock = threading.Lock()
 
     def write(self, transcript: Transcript) -> ObjectRef:
         """Blocks. Raises StoreUnavailable. Writing again overwrites with the same."""
         key = keys.transcript_key(transcript.work_id)
-        info = self._objects.put(self._bucket, key, codec.encode(transcript), content_type="application/json")
-        self._remember(key, info.etag, transcript)
-        return info.ref
+        return self._write(key, transcript)
 
     def write_corrected(self, transcript: Transcript, run: str = "") -> ObjectRef:
         """As `write()`, beside the raw one. One that is not complete is only for the jobs of this `run`: later ones, for which it
@@ -48,9 +70,7 @@ class Transcripts:
         version = transcript.correction.version
         name = version if transcript.correction.is_complete else f"{version}-{run}"
         key = keys.corrected_key(transcript.work_id, name)
-        info = self._objects.put(self._bucket, key, codec.encode(transcript), content_type="application/json")
-        self._remember(key, info.etag, transcript)
-        return info.ref
+        return self._write(key, transcript)
 
     def corrected_ref(self, transcript: Transcript) -> ObjectRef:
         """Where `write_corrected()` has put it, if it is complete."""
@@ -115,10 +135,11 @@ class Transcripts:
         etag = self._objects.head(self._bucket, key).etag
         with self._lock:
             known = self._recent.pop(key, None)
-            if known is not None and known[0] == etag:
+            if known is not None and known.etag == etag:
                 self._recent[key] = known
-                return known[1]
-        return self._read(key, work_id, etag)
+            else:
+                known = None
+        return known.decoded() if known is not None else self._read(key, work_id, etag)
 
     def find(self, work_id: str, after: datetime | None = None) -> ObjectRef | None:
         """Where a finished transcript of this work is, if there is one that was written `after` then. Blocks; raises
@@ -130,27 +151,34 @@ class Transcripts:
         return info.ref if after is None or info.modified_at > after else None
 
     def forget(self, work_id: str) -> None:
-        """After the object was deleted."""
+        """After the object was deleted, or when nothing will ask for it soon."""
         with self._lock:
             self._recent.pop(keys.transcript_key(work_id), None)
 
     def _read_known(self, key: str, work_id: str, not_before: datetime | None) -> Transcript:
         with self._lock:
             known = self._recent.get(key)
-            if known is not None and (not_before is None or known[1].created_at >= not_before):
-                return known[1]
+        if known is not None and (not_before is None or known.created_at >= not_before):
+            return known.decoded()
         return self._read(key, work_id, None)
 
     def _read(self, key: str, work_id: str, etag: str | None) -> Transcript:
-        transcript = _decoded(self._objects.get(self._bucket, key))
+        raw = self._objects.get(self._bucket, key)
+        transcript = _decoded(raw)
         if transcript.work_id != work_id:
             raise codec.Undecodable("wrong_work", f"{key} holds the transcript of {transcript.work_id}")
-        self._remember(key, etag, transcript)
+        self._remember(key, _Known(etag, raw, transcript))
         return transcript
 
-    def _remember(self, key: str, etag: str | None, transcript: Transcript) -> None:
+    def _write(self, key: str, transcript: Transcript) -> ObjectRef:
+        raw = codec.encode(transcript)
+        info = self._objects.put(self._bucket, key, raw, content_type="application/json")
+        self._remember(key, _Known(info.etag, raw, transcript))
+        return info.ref
+
+    def _remember(self, key: str, known: _Known) -> None:
         with self._lock:
-            self._recent[key] = etag, transcript
+            self._recent[key] = known
 
 
 def _decoded(raw: bytes) -> Transcript:

@@ -18,7 +18,6 @@ from runtime.kafka.delayed import Delayed
 from runtime.kafka.loop import Loop, LoopOptions
 from runtime.kafka.messages import Output, Partition, Received, Step
 from runtime.kafka.wakeup import Wakeup
-from runtime.objects.transcripts import Transcripts
 from runtime.reachable import Reachable
 from runtime.resources import Resources, Stage
 from runtime.sealing import Sealer
@@ -111,12 +110,11 @@ def build(resources: Resources) -> Stage:
     settings, wakeup = resources.settings, Wakeup()
     schedule, endpoints = Schedule(settings.webhook_delays_s), Endpoints()
     signer = signing.signer(settings)
-    transcripts = Transcripts(resources.objects, settings.work_bucket)
     poster = Poster(Reachable.for_webhooks(settings), settings.webhook_timeout_s, now)
     # The embedded broker forgets what it has no room for: there all that waits is in memory (and in the gateway's view).
     delayed: Delayed[Event] = Delayed(sys.maxsize if resources.local_state is not None else 1)
     handler = WebhookHandler(
-        Sender(transcripts, Bodies.of(settings), poster, schedule.pauses, wakeup),
+        Sender(resources.transcripts, Bodies.of(settings), poster, schedule.pauses, wakeup),
         Feeds(EndpointsFeed(resources.kafka, endpoints, wakeup), ProgressFeed(resources.kafka, wakeup)),
         Rules(
             FanOut(endpoints, schedule, can_sign=signer is not None),

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from cachetools import LRUCache
 
-ALL_BYTES = 32 * 1024 * 1024
+ALL_BYTES = 8 * 1024 * 1024
 ONE_BYTES = 1024 * 1024  # a longer one is not kept
-OVERHEAD_BYTES = 500
+OVERHEAD_BYTES = 5000  # with the job
 # The estimate of a job changes with every other job: so long it may be of before.
 FRESH_S = 0.25
 J = TypeVar("J")

@@ -49,7 +49,7 @@ class JobRows:
         if event.state in TERMINAL:
             self._estimates.ended(event)
         if event.state in ("SUCCESS", "FAILURE"):  # a revoked job's work may continue for other jobs
-            self._progress.forget(event.work_id)
+            self._progress.ended(event.work_id, event.changed_at.timestamp())
 
     def deleted(self, sql: sqlite3.Connection, job_id: str, work_id: str, at: datetime, cluster: int) -> None:
         self._estimates.deleted(UUID(job_id))

@@ -4,7 +4,9 @@ Bounded: the works without an event for the longest time are evicted first; thei
 """
 
 import threading
+from collections import OrderedDict
 from dataclasses import dataclass, field
+from math import inf
 from operator import itemgetter
 
 from cachetools import FIFOCache
@@ -16,6 +18,8 @@ from schemas.work import Span, WorkProgressed
 
 WORKS_MAX = 1000
 CHUNKS_MAX = 5000  # of one work: more than 40 h of speech
+LATE_S = 1.0  # between the end of a work and the time of its last event, which the same coordinator writes
+READ_WITHIN_S = 60.0  # two topics, of what was written to them in one transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +90,15 @@ class ProgressBook:
 
     def __init__(self, works_max: int = WORKS_MAX) -> None:
         self._works: FIFOCache[str, _Work] = FIFOCache(works_max)  # by their last event
+        self._ended_s: OrderedDict[str, float] = OrderedDict()  # those that ended last
         self._lock = threading.Lock()
 
     def note(self, event: WorkProgressed, at_s: float = 0.0) -> None:
-        """A repeated chunk replaces the earlier one; a new run of the work starts from zero. `at_s`: when it was written."""
+        """A repeated chunk replaces the earlier one; a new run of the work starts from zero. `at_s`: when it was written. Does
+        nothing for a run that has ended: topics are read in any order."""
         with self._lock:
+            if at_s <= self._ended_s.get(event.work_id, -inf) + LATE_S:
+                return
             work = self._works.get(event.work_id)
             if work is None or work.pace.run != event.run:
                 work = _Work(Pace.since(event, at_s))
@@ -122,6 +130,11 @@ class ProgressBook:
             work = self._works.get(work_id)
             return tuple(found for _, found in sorted(work.languages.items(), key=itemgetter(0))) if work else ()
 
-    def forget(self, work_id: str) -> None:
+    def ended(self, work_id: str, at_s: float) -> None:
+        """Forgets the work, of which there is a transcript now, or a failure."""
         with self._lock:
             self._works.pop(work_id, None)
+            self._ended_s.pop(work_id, None)
+            while self._ended_s and next(iter(self._ended_s.values())) < at_s - READ_WITHIN_S:
+                self._ended_s.popitem(last=False)
+            self._ended_s[work_id] = at_s

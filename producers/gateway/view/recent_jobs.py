@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from cachetools import LRUCache
 
-RECENT_MAX = 4000  # about 4 kB each
+RECENT_MAX = 1000  # about 4 kB each
 J = TypeVar("J")
 
 

@@ -51,7 +51,7 @@ def objects(tmp_path: Path) -> DirectoryStore:
 
 
 def sink(objects: DirectoryStore) -> StoreSink:
-    return StoreSink(objects, Settings(), "error.txt")
+    return StoreSink(objects, Transcripts(objects, "work"), Settings(), "error.txt")
 
 
 def completed(files: tuple[str, ...], transcript: Transcript | None = TRANSCRIPT, **job: Any) -> Received[TranscriptCompleted]:
@@ -160,7 +160,7 @@ def test_a_failed_drop_has_a_file_with_the_reason(objects: DirectoryStore) -> No
     assert b"corrupt" in content
     assert b"the header is cut off" in content
     assert rb"a\n.wav" in content
-    StoreSink(objects, Settings(), "error.json")(ended(dropped))
+    StoreSink(objects, Transcripts(objects, "work"), Settings(), "error.json")(ended(dropped))
     assert json.loads(written(objects)["calls/a.wav.error.json"])["reason"] == "corrupt"
 
 
@@ -218,7 +218,7 @@ def test_the_files_are_those_of_the_job(objects: DirectoryStore) -> None:
 
 
 def test_subtitles_keep_to_the_limits_in_the_settings(objects: DirectoryStore) -> None:
-    narrow = StoreSink(objects, Settings(subtitle_line_chars=10), "error.txt")
+    narrow = StoreSink(objects, Transcripts(objects, "work"), Settings(subtitle_line_chars=10), "error.txt")
     narrow(completed(result_keys("a.wav", ("srt",))))
     assert b"Good\nmorning.\n" in written(objects)["a.wav.srt"]
 

@@ -82,6 +82,33 @@ def test_what_was_damaged_or_deleted_since_is_not_answered_from_memory(store: Di
         transcripts.read_stored(WORK_ID)
 
 
+def test_memory_is_limited_and_a_large_transcript_is_remembered_alone(
+    store: DirectoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.objects.transcripts.RECENT_MAX", 2)
+    monkeypatch.setattr("runtime.objects.transcripts.RECENT_BYTES", 100_000)
+    transcripts, ids = Transcripts(store, "work"), [f"{number:064x}" for number in range(3)]
+
+    def write(segments: int, *work_ids: str) -> None:
+        for work_id in work_ids:
+            transcripts.write(transcript(segments).model_copy(update={"work_id": work_id}))
+            store.delete("work", transcript_key(work_id))
+
+    def remembered(*work_ids: str) -> list[int]:
+        return [len(transcripts.read(work_id).segments) for work_id in work_ids]
+
+    write(1, *ids)
+    assert remembered(*ids[1:]) == [1, 1]
+    write(1000, WORK_ID)
+    assert remembered(WORK_ID) == [1000]
+    for gone in ids:
+        with pytest.raises(NotFound):
+            transcripts.read(gone)
+    transcripts.forget(WORK_ID)
+    with pytest.raises(NotFound):
+        transcripts.read(WORK_ID)
+
+
 def corrected(raw: Transcript, version: str = "v1", *, is_complete: bool = True) -> Transcript:
     correction = Correction(version=version, segments_changed=1, is_complete=is_complete)
     return raw.model_copy(update={"text": "OLÁ.", "raw_text": raw.text, "correction": correction})

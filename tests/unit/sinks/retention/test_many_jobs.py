@@ -41,9 +41,9 @@ class Installation(Bench):
         self.view = View(folder / "view.sqlite3", notes_s=self.settings.ended_jobs_s)
         self.view.open()
         self.view.follow("cluster")
-        transcripts = Transcripts(self.store, self.settings.work_bucket)
+        self.transcripts = Transcripts(self.store, self.settings.work_bucket)
         self.folder = folder
-        self.coordinator = Coordinator(Kafka("127.0.0.1:1"), transcripts, self.settings)
+        self.coordinator = Coordinator(Kafka("127.0.0.1:1"), self.transcripts, self.settings)
         self.coordinator.chunk_results = WorkFolders(folder / CHUNK_RESULTS_FOLDER)
         self.tables = self.coordinator._tables[0] = Tables()
         self.revoked: set[str] = set()  # what a follower of `revocations` holds
@@ -163,6 +163,7 @@ def counts(installation: Installation) -> dict[str, int]:
         "jobs": len(tables.jobs) + len(tables.works) + len(tables.chunks) + len(tables.ended) + len(tables.waiting),
         "cache": len(tables.cache),
         "revoked": len(installation.revoked),
+        "remembered": len(installation.transcripts._recent),
         **{f"ledger {name}": count for name, count in rows.items()},
     }
 

@@ -1,7 +1,7 @@
 """Progress in memory: order, repeats, runs, and bounds."""
 
 from producers.gateway.jobs.ordered_segments import Following, Position
-from producers.gateway.view.progress import ChunkLanguage, Progress, ProgressBook
+from producers.gateway.view.progress import LATE_S, ChunkLanguage, Progress, ProgressBook
 from schemas.segment import Segment
 from schemas.work import Span, WorkProgressed
 
@@ -118,6 +118,16 @@ def test_the_work_without_changes_for_the_longest_time_is_dropped_first() -> Non
         book.note(progressed((0, 1), 0.5, "x", work_id=work_id))
 
     assert [bool(book.segments(letter * 64)) for letter in "abc"] == [True, False, True]
+
+
+def test_events_of_a_run_that_has_ended_are_of_no_use_and_those_of_the_next_one_are() -> None:
+    book = ProgressBook()
+    book.note(chunk(0, "first"), at_s=100.0)
+    book.ended(WORK, 101.0)
+    book.note(chunk(1, "read late"), at_s=101.0 + LATE_S)
+    assert book.of(WORK) == Progress()
+    book.note(chunk(0, "again", run="0-2"), at_s=110.0)
+    assert texts(book.segments(WORK)) == ["again"]
 
 
 def test_nothing_is_known_of_an_unknown_work() -> None:
