@@ -29,6 +29,7 @@ def job_row(number: int) -> dict[str, Any]:
     return {
         "task_id": f"00000000-0000-4000-8000-{number:012}",
         "filename": f"recording {number:05}.wav",
+        "given_name": None,
         "source": "http",
         "state": "STARTED" if number == 1 else "FAILURE" if number % 50 == 49 else "SUCCESS",
         "message": "transcribed",

@@ -81,11 +81,11 @@ export class JobList {
 
   /** Replaces what is known of the stretch that this page covers. Whether a stretch that is not known follows it. */
   merge(page, after) {
-    const rows = page.jobs, last = rows.at(-1), known = new Map(this.jobs.map(job => [job.task_id, job]));
-    const kept = rows.map(row => this.kept(known.get(row.task_id), row));
+    const known = new Map(this.jobs.map(job => [job.task_id, job]));
+    const rows = page.jobs.map(row => this.kept(known.get(row.task_id), row)), last = rows.at(-1);
     const above = after === null ? [] : this.jobs.filter(job => !before(after, job));
     const below = page.next_cursor === null ? [] : this.jobs.filter(job => before(last, job));
-    this.jobs = [...above, ...kept, ...below];
+    this.jobs = [...above, ...rows, ...below];
     if (!below.length) this.cursor = page.next_cursor;
     if (page.next_cursor !== null) {
       this.marks = this.marks.filter(mark => mark.job.task_id !== last.task_id);
@@ -98,6 +98,7 @@ export class JobList {
   /** The object that is shown already, if nothing has changed: its row then stays. */
   kept(known, row) {
     row.as = JSON.stringify(row);
+    row.at = Date.parse(row.submitted_at);
     return known !== undefined && known.as === row.as ? known : row;
   }
 
@@ -166,8 +167,7 @@ export class JobList {
 
 /** Whether a job is listed before another. */
 function before(one, other) {
-  const [first, second] = [Date.parse(one.submitted_at), Date.parse(other.submitted_at)];
-  if (first !== second) return first > second;
+  if (one.at !== other.at) return one.at > other.at;
   return one.submitted_at !== other.submitted_at ? one.submitted_at > other.submitted_at : one.task_id > other.task_id;
 }
 

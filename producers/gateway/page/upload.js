@@ -2,6 +2,7 @@
 
 import { ASYNC, BASE, headers, signIn } from "./api.js";
 import { $, bar, button, make, saveAs, say, setBar } from "./elements.js";
+import { inTurn } from "./turns.js";
 import { length } from "./wording.js";
 
 const ACCEPTED = 202, UNAUTHORIZED = 401;
@@ -38,9 +39,14 @@ export class Upload {
     request.onerror = () => this.lost();
     request.open("POST", new URL(ASYNC, BASE));
     for (const [name, value] of Object.entries(sent)) request.setRequestHeader(name, value);
-    request.send(form);
     this.state = "sending";
-    this.progress(0);
+    this.line.show("waiting");
+    inTurn(() => new Promise(done => {
+      if (this.state !== "sending" || this.request !== request) return done();
+      request.onloadend = done;
+      request.send(form);
+      this.progress(0);
+    }));
   }
 
   progress(share) {

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from runtime import metrics
 from tests.browsing import visiting
 from tests.contract.gateway.page.speech import CLIP, REMOVED, UNHEARD, finished, job
 from tests.contract.gateway.running_gateway import RunningGateway, finish, progressed, publish_state
@@ -248,3 +249,24 @@ def test_a_job_is_found_by_what_was_said_and_opened_there(gateway: RunningGatewa
         expect(page.locator("#found")).to_have_text("1 of 1")
         page.get_by_role("searchbox", name="Search in the transcript").fill("orcamento foi")
         expect(page.locator("#found")).to_have_text("1 of 1")
+
+
+def test_a_page_that_nobody_sees_follows_no_job_and_goes_on_when_it_is_seen(gateway: RunningGateway, browser: Browser) -> None:
+    submission = job(gateway, "running.wav")
+    publish_state(gateway, submission, "STARTED")
+    following, before = metrics.FOLLOWING.labels("events")._value.get, metrics.FOLLOWING.labels("events")._value.get()
+    with visiting(browser, address(gateway, str(submission.job.job_id))) as page:
+        wait_until(lambda: page.evaluate("true") and following() == before + 1, "the stream of events")
+        progressed(gateway, submission, 0.2, "said while it is seen", index=0)
+        expect(text_of(page)).to_contain_text("said while it is seen")
+        show = """isHidden => {
+            Object.defineProperty(document, "hidden", { configurable: true, get: () => isHidden });
+            document.dispatchEvent(new Event("visibilitychange"));
+        }"""
+        page.evaluate(show, True)
+        wait_until(lambda: page.evaluate("true") and following() == before, "the end of the stream")
+        progressed(gateway, submission, 0.4, "said meanwhile", index=1)
+
+        page.evaluate(show, False)
+        expect(text_of(page).get_by_role("listitem")).to_have_count(2)
+        expect(text_of(page)).to_contain_text("said meanwhile")

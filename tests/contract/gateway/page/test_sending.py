@@ -13,6 +13,7 @@ from tests.waiting import wait_until
 
 POST = f"**{API}"
 AT_ONCE = 2
+OF_ALL_TABS = 3
 
 
 def files(*names: str) -> Sequence[FilePayload]:
@@ -70,6 +71,28 @@ def test_many_files_are_sent_a_few_at_a_time_and_the_view_stays(gateway: Running
         expect(page.get_by_role("list", name="Files on their way").get_by_role("listitem")).to_have_count(0)
         expect(jobs.get_by_text(names[-1])).to_have_count(0)
         assert (page.evaluate("history.length"), page.evaluate("location.hash")) == (pages, "")
+
+
+def test_tabs_of_a_browser_take_turns_with_their_uploads(gateway: RunningGateway, browser: Browser) -> None:
+    """They share the browser's connections, of which lists and streams of events need some."""
+    uploads = Uploads()
+    with visiting_home(gateway, browser, uploads) as page:
+        other = page.context.new_page()
+        other.route(POST, uploads)
+        other.goto(page.url)
+        choose(page, "tab 1 a.wav", "tab 1 b.wav")
+        uploads.wait_for(page, AT_ONCE)
+        choose(other, "tab 2 a.wav", "tab 2 b.wav")
+        uploads.wait_for(other, OF_ALL_TABS)
+        expect(other.get_by_role("list", name="Files on their way").get_by_text("waiting")).to_have_count(1)
+
+        uploads.go_on(page)
+        expect(other.get_by_role("list", name="Files on their way").get_by_text("waiting")).to_have_count(0)
+        uploads.wait_for(other, OF_ALL_TABS)
+        for _ in range(OF_ALL_TABS):
+            uploads.go_on(other)
+        for each in (page, other):
+            expect(each.get_by_role("list", name="Files on their way").get_by_role("listitem")).to_have_count(0)
 
 
 def test_all_that_wait_are_stopped_together(gateway: RunningGateway, browser: Browser) -> None:
