@@ -3,7 +3,6 @@
 import mimetypes
 import os
 import re
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,10 +15,11 @@ import orjson
 
 from runtime.backoff import Backoff
 from runtime.errors import MurmurError, UsageError
+from runtime.imports import without
 from runtime.masking import masked
 
-sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # its command line, optional: rich and pygments take 0.2 s
-import httpx  # noqa: E402
+with without("httpx._main"):  # its command line: rich and pygments take 0.2 s
+    import httpx
 
 ENDED = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
 PREFIX = "/api/transcribe/async"

@@ -1,4 +1,4 @@
-"""Imports without an optional dependency that another package brought along. It costs nothing but at the import."""
+"""Imports of a package without an optional part of it that takes long to import and is of no use here."""
 
 import sys
 from collections.abc import Iterator
@@ -6,13 +6,13 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def without(package: str) -> Iterator[None]:
-    """What is imported within finds this package missing, unless it was imported before."""
-    if package in sys.modules:
+def without(module: str) -> Iterator[None]:
+    """What is imported within finds this module missing, unless it was imported before."""
+    if module in sys.modules:
         yield
         return
-    sys.modules[package] = None  # type: ignore[assignment]  # as the import system documents it
+    sys.modules[module] = None  # type: ignore[assignment]  # as the import system documents it
     try:
         yield
     finally:
-        del sys.modules[package]
+        del sys.modules[module]

@@ -9,14 +9,17 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import orjson
 
 from runtime import metrics
 from runtime.backoff import Backoff
 from runtime.errors import UsageError
 from runtime.identity import digest
+from runtime.imports import without
 from runtime.settings import Settings
+
+with without("httpx._main"):  # its command line: rich and pygments take 0.2 s
+    import httpx
 
 ATTEMPTS = 3  # at one piece
 FAILURES_MAX = 5  # in a row: then the server is left alone for REST_S
