@@ -34,10 +34,20 @@ def gateway(environment: dict[str, str]) -> Client:
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_all_stages_in_order(environment: dict[str, str], tmp_path: Path, number: signal.Signals) -> None:
-    with Murmur(tmp_path, environment).start("run", "all") as parent:
-        wait_until(lambda: gateway(environment).ready() and sorted(children(parent.pid)) == ALL_STAGES, "all stages")
+# The parent has one handler for both, and stages see the same.
+@pytest.mark.parametrize(
+    ("names", "stages", "number"),
+    [
+        (["all"], ALL_STAGES, signal.SIGTERM),
+        (["gateway", "coordinator"], ["coordinator", "gateway"], signal.SIGINT),
+    ],
+    ids=["SIGTERM", "SIGINT"],
+)
+def test_a_signal_ends_all_stages_in_order(
+    environment: dict[str, str], tmp_path: Path, names: list[str], stages: list[str], number: signal.Signals
+) -> None:
+    with Murmur(tmp_path, environment).start("run", *names) as parent:
+        wait_until(lambda: gateway(environment).ready() and sorted(children(parent.pid)) == stages, "all stages")
         before = children(parent.pid)
         assert parent.end(number) == 0
     assert not any(map(alive, before.values()))

@@ -4,9 +4,10 @@ it, or ends and is started again.
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -19,7 +20,9 @@ from runtime.settings import Settings
 from schemas import codec
 from schemas.topics import CHUNKS_BULK, REVOCATIONS, UPLOADS
 from schemas.work import RunRevoked
+from scripts.services import supervisor
 from scripts.services.kafka import Kafka
+from scripts.services.supervisor import Services
 from tests.contract.brokers import running, whole, write
 from tests.contract.test_transactions import TRANSACTIONAL, Copying
 from tests.services.chaos.cluster import Member, on_directory
@@ -28,9 +31,25 @@ from tests.waiting import DEADLINE_S, wait_until
 WAITS = re.compile(r" outage\.started +stage=coordinator component=coordinator error='no broker at ")
 
 
+@pytest.fixture(scope="module")
+def broker(services: Services, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    broker = supervisor.own_kafka(tmp_path_factory.mktemp("broker") / "kafka")
+    yield broker
+    broker.process.forget()
+
+
+@pytest.fixture
+def own_kafka(broker: Kafka) -> Kafka:
+    """A broker that these tests may kill, running: the same for all, as a new one takes seconds."""
+    if broker.process.pid is None:
+        broker.start()
+    return broker
+
+
 def with_topics(broker: Kafka) -> client.Kafka:
-    kafka = client.Kafka(broker.bootstrap)
-    topics.apply(kafka, Settings(kafka_bootstrap=kafka.bootstrap))
+    """Those of this test alone."""
+    kafka = client.Kafka(broker.bootstrap, f"{uuid4()}.")
+    topics.apply(kafka, Settings(kafka_bootstrap=kafka.bootstrap, topic_prefix=kafka.prefix))
     return kafka
 
 
@@ -66,7 +85,7 @@ def test_a_coordinator_that_comes_before_the_broker_waits_alive(own_kafka: Kafka
     """The other stages' consumers wait by themselves; what begins a transaction has a time limit."""
     kafka = with_topics(own_kafka)
     own_kafka.process.kill()
-    coordinator = Member("coordinator", "coordinator", on_directory(kafka.bootstrap, tmp_path, prefix=""), tmp_path)
+    coordinator = Member("coordinator", "coordinator", on_directory(kafka.bootstrap, tmp_path, kafka.prefix), tmp_path)
     coordinator.start()
     try:
         wait_until(lambda: WAITS.search(coordinator.log()), "its reason in the log")
