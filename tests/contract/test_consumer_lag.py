@@ -7,8 +7,7 @@ from runtime.kafka.per_topic import group_of
 from schemas.topics import CHUNKS_BULK, DECODES, REQUESTS, TOPICS, Topic
 from sinks.metrics.lag import consumer_lag, groups
 from tests.contract.brokers import write
-
-ANSWER_S = 10.0
+from tests.waiting import DEADLINE_S
 
 
 def commit(kafka: Kafka, group: str, topic: Topic, number: int, offset: int) -> None:
@@ -24,7 +23,7 @@ def test_the_lag_of_a_group_is_what_it_has_not_committed_of_its_topics(kafka: Ka
     write(kafka, REQUESTS, [(b"key", b"value")] * 3, partition=2)
     write(kafka, CHUNKS_BULK, [(b"key", b"value")] * 4, partition=0)
     write(kafka, DECODES, [(b"key", b"value")])
-    assert consumer_lag(kafka.offsets, ANSWER_S) == {}, "nothing has been committed"
+    assert consumer_lag(kafka.offsets, DEADLINE_S) == {}, "nothing has been committed"
 
     commit(kafka, "coordinator", REQUESTS, 1, 3)
     commit(kafka, "coordinator", REQUESTS, 2, 3)
@@ -32,7 +31,7 @@ def test_the_lag_of_a_group_is_what_it_has_not_committed_of_its_topics(kafka: Ka
     commit(kafka, "of-another-application", DECODES, 0, 0)
 
     transcriber = group_of("transcriber", CHUNKS_BULK)
-    assert consumer_lag(kafka.offsets, ANSWER_S) == {("coordinator", "requests"): 2, (transcriber, "chunks.bulk"): 3}
+    assert consumer_lag(kafka.offsets, DEADLINE_S) == {("coordinator", "requests"): 2, (transcriber, "chunks.bulk"): 3}
 
 
 def test_every_reader_of_a_topic_may_have_a_group() -> None:

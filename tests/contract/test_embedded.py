@@ -127,7 +127,7 @@ def test_two_brokers_are_independent_and_close_twice() -> None:
         assert one.bootstrap != other.bootstrap
         one.close()
         one.close()
-        assert len(other.kafka().producer("tests").list_topics(timeout=5).topics["murmur.chunks.bulk"].partitions) == 4
+        assert len(other.kafka().producer("tests").list_topics(timeout=DEADLINE_S).topics["murmur.chunks.bulk"].partitions) == 4
 
 
 def test_a_port_of_choice_serves_clients_of_other_processes_and_is_the_same_after_a_restart() -> None:

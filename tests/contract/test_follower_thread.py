@@ -27,7 +27,7 @@ from schemas.topics import JOBS, REVOCATIONS
 from schemas.work import RunRevoked
 from sinks.metrics.waiting import Waiting
 from tests.contract.brokers import write
-from tests.waiting import wait_until
+from tests.waiting import DEADLINE_S, wait_until
 
 
 class Taken:
@@ -57,7 +57,7 @@ def following(kafka: Kafka, taken: Taken, begin: Callable[[], Start] = lambda: "
     try:
         yield thread
     finally:
-        assert thread.stop(20)
+        assert thread.stop(DEADLINE_S)
 
 
 class Checked(Protocol):
@@ -171,5 +171,5 @@ def test_a_gateway_without_its_topics_ends_with_what_to_do(real_kafka: Kafka, tm
         wait_until(lambda: not thread.is_alive(), "its end")
     finally:
         gateway.stop()
-        thread.join(20)
+        thread.join(DEADLINE_S)
     assert "Run `murmur topics apply`" in str(ended[0])

@@ -15,7 +15,7 @@ from runtime.kafka.embedded import EmbeddedBroker
 from runtime.kafka.messages import Partition
 from schemas.topics import JOBS, REQUESTS, REVOCATIONS
 from tests.contract.brokers import write
-from tests.waiting import wait_until
+from tests.waiting import DEADLINE_S, wait_until
 
 OFFSET_FETCH = 9  # of the Kafka protocol
 
@@ -42,7 +42,7 @@ def test_a_partition_whose_records_were_all_deleted_is_empty(real_kafka: Kafka) 
     write(real_kafka, REQUESTS, [(b"key", b"value")] * 3, partition=1)
     admin = AdminClient(real_kafka.client_config("test"))
     for deleted in admin.delete_records([TopicPartition(real_kafka.name(REQUESTS), 1, 3)]).values():
-        deleted.result(10)
+        deleted.result(DEADLINE_S)
 
     assert real_kafka.offsets.ends([REQUESTS])[Partition("requests", 1)] == 3
     assert real_kafka.offsets.nonempty_ends([REQUESTS]) == {}
@@ -109,14 +109,14 @@ def test_simultaneous_requests_of_threads_share_one_client(kafka: Kafka, monkeyp
     fresh, start, answers = replace(kafka, common={**kafka.common, **own}), threading.Barrier(8), []
 
     def ask() -> None:
-        start.wait(10)
+        start.wait(DEADLINE_S)
         answers.append(fresh.offsets.ends([JOBS, REVOCATIONS]))
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(DEADLINE_S)
 
     assert len(answers) == 8
     assert len(made) == 1

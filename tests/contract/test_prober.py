@@ -19,7 +19,7 @@ from schemas.options import SlicingOptions
 from tests.clips import CLIPS, Clip, without_samples
 from tests.contract import hostile
 from tests.contract.sandboxed import open_audio
-from tests.waiting import wait_until
+from tests.waiting import DEADLINE_S, wait_until
 
 MAX_AUDIO_S = 36_000.0
 VIDEO = next(clip for clip in CLIPS if clip.file == "en-video.mp4").path.read_bytes()
@@ -128,7 +128,7 @@ def test_while_all_processes_are_busy_a_file_is_accepted(monkeypatch: pytest.Mon
     class Slow(io.BytesIO):
         def seek(self, offset: int, whence: int = 0, /) -> int:
             reading.set()
-            assert going_on.wait(60)
+            assert going_on.wait(DEADLINE_S)
             return super().seek(offset, whence)
 
     thread = threading.Thread(target=probe, args=(Slow(VIDEO), SlicingOptions()))

@@ -132,15 +132,15 @@ def test_what_was_accepted_elsewhere_is_there_once_the_view_is_fresh(kafka: Kafk
         feed = Feed(kafka, producer, view, wakeups.notify)
         feed.start()
         try:
-            await asyncio.to_thread(wait_until, lambda: feed.not_ready is None, "the view", 20)
+            await asyncio.to_thread(wait_until, lambda: feed.not_ready is None, "the view")
             freshness, found = Freshness(view, wakeups, feed.end_offsets), []
             for job_id in [uuid4() for _ in range(20)]:
                 await producer.send(requested(job_id))
-                await freshness.reached(within_s=10)
+                await freshness.reached(within_s=DEADLINE_S)
                 found.append(state(view, job_id))
             return found
         finally:
-            assert await asyncio.to_thread(feed.stop, 20)
+            assert await asyncio.to_thread(feed.stop, DEADLINE_S)
             producer.close()
             view.close()
 

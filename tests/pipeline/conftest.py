@@ -12,8 +12,7 @@ from processors.slicer.sandbox import probe_budget, prober
 from runtime.settings import Settings
 from tests.ended import SECRET
 from tests.pipeline.client import Client
-
-READY_S = 60.0
+from tests.waiting import DEADLINE_S
 
 
 @pytest.fixture(scope="session")
@@ -32,8 +31,8 @@ def settings_factory(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., 
 def probes_may_take_long() -> Iterator[None]:
     """On a busy machine a probe may take longer than it may in production, and these tests are about what it finds."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(prober, "READY_WITHIN_S", READY_S)
-        patch.setattr(prober, "PROBED_WITHIN_S", READY_S)
+        patch.setattr(prober, "READY_WITHIN_S", DEADLINE_S)
+        patch.setattr(prober, "PROBED_WITHIN_S", DEADLINE_S)
         patch.setattr(probe_budget, "SLOW_MAX_S", math.inf)
         yield
 
@@ -43,7 +42,7 @@ def system(settings_factory: Callable[..., Settings]) -> Iterator[Dev]:
     """One system for all tests that only use it from outside. Webhooks may go to this machine, and files come from it."""
     own_network = {"webhook_allow_private": True, "fetch_allow_private": True}
     with Dev(settings_factory(webhook_secret=SecretStr(SECRET), **own_network)) as system:
-        system.wait_ready(READY_S)
+        system.wait_ready(DEADLINE_S)
         yield system
 
 

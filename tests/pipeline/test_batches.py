@@ -15,7 +15,6 @@ from processors.transcriber.windows import ChunkWindows, of_chunk
 from runtime.settings import Settings
 from tests.clips import BY_NAME
 from tests.pipeline.client import Client
-from tests.pipeline.conftest import READY_S
 from tests.waiting import DEADLINE_S, wait_until
 
 FILES = ("en-command.wav", "pt-command.wav", "en-numbers.flac", "pt-aac.m4a", "en-noisy.flac")
@@ -59,7 +58,7 @@ def batches(monkeypatch: pytest.MonkeyPatch, gate: threading.Event) -> Batches:
 
 def texts(settings: Settings, ready: Callable[[], None]) -> list[str]:
     with Dev(settings) as system:
-        system.wait_ready(READY_S)
+        system.wait_ready(DEADLINE_S)
         client = Client(system.address or "")
         tasks = [client.submit(BY_NAME[file].path) for file in FILES]
         ready()

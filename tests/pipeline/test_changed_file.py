@@ -38,7 +38,7 @@ def test_a_file_that_is_copied_over_while_it_is_read(
     )
     shutil.copyfile(other.path, inbox / "talk.wav")
 
-    wait_until((outbox / "talk.wav.txt").exists, "the text of the new content", 60)
+    wait_until((outbox / "talk.wav.txt").exists, "the text of the new content")
     assert word_errors(other.text, (outbox / "talk.wav.txt").read_text()) <= other.wer_max
     first, second = sorted(ended_jobs(system, "talk.wav"), key=lambda job: job.job.submitted_at)
     # Cancelled, because a later version has overwritten it; or the reader was first to find that out.

@@ -13,9 +13,8 @@ from tests import chat_server
 from tests.chat_server import RunningChatServer
 from tests.clips import BY_NAME
 from tests.pipeline.client import Client
-from tests.pipeline.conftest import READY_S
 from tests.pipeline.test_restart import address, start
-from tests.waiting import wait_until
+from tests.waiting import DEADLINE_S, wait_until
 
 CLIP = BY_NAME["en-command.wav"].path
 OTHER = BY_NAME["pt-command.wav"].path
@@ -50,7 +49,7 @@ def corrected(settings_factory: Callable[..., Settings], rules: Path, chat: Runn
     """English texts in capitals by a rule; Portuguese ones are sent to a model that gives each line a mark at its end."""
     model = {"corrector_url": chat.url, "corrector_model": "good", "corrector_languages": "pt"}
     with Dev(settings_factory(correction_rules_file=rules, **model)) as system:
-        system.wait_ready(READY_S)
+        system.wait_ready(DEADLINE_S)
         assert system.address is not None
         yield Client(system.address)
 
@@ -151,7 +150,7 @@ def test_a_corrector_that_hangs_leaves_the_raw_text_with_a_warning_and_its_jobs_
 ) -> None:
     slow = {"corrector_url": chat.url, "corrector_model": "slow", "correction_timeout_s": 3.0}
     with Dev(settings_factory(**slow)) as system:
-        system.wait_ready(READY_S)
+        system.wait_ready(DEADLINE_S)
         assert system.address is not None
         client = Client(system.address)
         first, second, cancelled = (client.submit(CLIP) for _ in range(3))

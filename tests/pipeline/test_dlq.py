@@ -24,10 +24,8 @@ from tests.clips import BY_NAME
 from tests.pipeline.client import Client
 from tests.pipeline.reading import events, records
 from tests.processes import Murmur, only_line
-from tests.waiting import wait_until
+from tests.waiting import DEADLINE_S, wait_until
 
-FLUSH_S = 10.0
-READY_S = 60.0
 PLACE = ("topic", "partition", "offset")
 STAGE = {REQUESTS: "coordinator", CHUNK_RESULTS: "coordinator", UPLOADS: "intake"}
 
@@ -44,7 +42,7 @@ def produce(system: Dev, topic: Topic, value: bytes | None, key: str | None = No
     kafka = system.resources.kafka
     producer = kafka.producer("test")
     producer.produce(kafka.name(topic), key=key.encode(), value=value, headers=[("from", b"a test")])
-    assert producer.flush(FLUSH_S) == 0
+    assert producer.flush(DEADLINE_S) == 0
     return key
 
 
@@ -159,7 +157,7 @@ def test_a_good_record_that_died_is_handled_when_it_is_replayed(system: Dev, cli
     writer = Writer(kafka, kafka.producer("test"), "test")
     letter = Letters("coordinator", kafka.epoch).letter(died, Undecodable("unknown_version", "test"), datetime.now(UTC))
     writer.send(letter)
-    assert writer.flush(FLUSH_S)
+    assert writer.flush(DEADLINE_S)
     assert murmur("dlq", "replay", str(letter.key)).returncode == 0
     assert client.ended(str(job_id))["state"] == "SUCCESS"
 
@@ -169,11 +167,11 @@ def test_a_letter_that_waits_and_one_at_the_same_place_after_a_restart_are_two(
 ) -> None:
     settings = settings_factory()
     with Dev(settings, only=("gateway", "intake")) as first:
-        first.wait_ready(READY_S)
+        first.wait_ready(DEADLINE_S)
         produce(first, UPLOADS, b"before", key="same")
         (before,) = waiting_over_http(first, 1)
     with Dev(settings, only=("gateway", "intake")) as second:
-        second.wait_ready(READY_S)
+        second.wait_ready(DEADLINE_S)
         produce(second, UPLOADS, b"after", key="same")
         after, again = waiting_over_http(second, 2)
         assert again == before

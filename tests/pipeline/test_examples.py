@@ -15,7 +15,7 @@ from tests import processes
 from tests.clips import BY_NAME, word_errors
 from tests.pipeline.client import Client
 from tests.processes import ROOT, Process, only_line
-from tests.waiting import wait_until
+from tests.waiting import DEADLINE_S, wait_until
 
 EXAMPLES = ROOT / "examples"
 SECRET = "whsec_bXVybXVyLXRlc3RzLWtub3ctdGhpcy1zZWNyZXQ="
@@ -28,7 +28,7 @@ CLIP = BY_NAME["en-command.wav"]
 def hooked(settings_factory: Callable[..., Settings]) -> Iterator[Dev]:
     """A system that signs webhooks and delivers them to this machine."""
     with Dev(settings_factory(webhook_secret=SECRET, webhook_allow_private=True)) as system:
-        system.wait_ready(60)
+        system.wait_ready(DEADLINE_S)
         yield system
 
 

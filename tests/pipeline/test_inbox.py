@@ -88,11 +88,11 @@ def test_a_file_without_sound_fails_and_has_its_reason_beside_where_the_text_wou
         assert job.error is not None
         assert job.error.reason in {"unsupported", "empty", "no_audio"}
     assert not any(path.exists() for path in results(outbox, "letter.mp3"))
-    wait_until((outbox / "letter.mp3.error.txt").exists, "the reason", 60)
+    wait_until((outbox / "letter.mp3.error.txt").exists, "the reason")
     assert "unsupported" in (outbox / "letter.mp3.error.txt").read_text()
     shutil.copy(BY_NAME["en-command.wav"].path, inbox / "letter.mp3")
     wait_for_results(outbox, "letter.mp3")
-    wait_until(lambda: not (outbox / "letter.mp3.error.txt").exists(), "the reason to be removed", 60)
+    wait_until(lambda: not (outbox / "letter.mp3.error.txt").exists(), "the reason to be removed")
 
 
 def test_silence_in_the_inbox_has_all_four_files(inbox: Path, outbox: Path) -> None:

@@ -13,7 +13,7 @@ from schemas.work import ChunkTranscribed, WorkReported
 from tests.clips import BY_NAME, word_errors
 from tests.pipeline.client import Client
 from tests.processes import Process
-from tests.waiting import wait_until
+from tests.waiting import DEADLINE_S, wait_until
 
 OTHERS = tuple(name for name in STAGES if name != "transcriber")
 
@@ -53,7 +53,7 @@ def test_a_transcriber_killed_between_chunks_costs_at_most_the_chunks_in_its_han
 ) -> None:
     clip = BY_NAME["en-two-minutes.flac"]
     with Dev(settings_factory(), OTHERS) as system:
-        system.wait_ready(30)
+        system.wait_ready(DEADLINE_S)
         assert system.address is not None
         client, results = Client(system.address), Results(system)
         with start_transcriber(system, tmp_path / "first.log") as first:

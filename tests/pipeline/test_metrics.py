@@ -11,9 +11,8 @@ from schemas.topics import UPLOADS
 from tests.clips import BY_NAME, without_samples
 from tests.pipeline.client import Client
 from tests.scraped import Scrape
-from tests.waiting import wait_until
+from tests.waiting import DEADLINE_S, wait_until
 
-FLUSH_S = 30.0
 MOVED = (
     *(f"murmur_records_total,stage={stage}" for stage in ("intake", "coordinator", "slicer", "transcriber", "store")),
     *(f"murmur_handle_seconds_count,stage={stage}" for stage in ("intake", "coordinator", "slicer", "transcriber", "store")),
@@ -76,7 +75,7 @@ def test_every_metric_moves_when_its_stage_has_worked(system: Dev, client: Clien
         client.ended(client.submit(BY_NAME["en-command.wav"].path, prompt="for the metrics"))
     writer = Writer(system.resources.kafka, system.resources.kafka.producer("test"), "test")
     writer.send(Output(UPLOADS, "key", b"this is no event"))
-    assert writer.flush(FLUSH_S)
+    assert writer.flush(DEADLINE_S)
     writer.close()
     wait_until(lambda: (outbox / "counted.wav.srt").exists(), "the result files")
     wait_until(lambda: (outbox / "no audio.mp3.error.txt").exists(), "the error file")

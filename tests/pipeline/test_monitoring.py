@@ -15,9 +15,8 @@ from tests.contract.webhooks.receiver import Receiver
 from tests.monitored import UNMOVED, expressions, names
 from tests.pipeline.client import ENDED, Client
 from tests.scraped import Scrape
-from tests.waiting import wait_until
+from tests.waiting import DEADLINE_S, wait_until
 
-FLUSH_S = 30.0
 STANDING = {"murmur_replicas", "murmur_model_memory_bytes"}  # as large as they are from the start on
 
 
@@ -29,7 +28,7 @@ def test_every_metric_of_the_dashboard_and_of_the_alerts_moves(system: Dev, clie
     (inbox / f"{uuid4()}.mp3").write_bytes(b"this is no audio")
     writer = Writer(system.resources.kafka, system.resources.kafka.producer("test"), "test")
     writer.send(Output(UPLOADS, "key", b"this is no event"))
-    assert writer.flush(FLUSH_S)
+    assert writer.flush(DEADLINE_S)
     writer.close()
     with Receiver() as receiver:
         for path in ("/ok", "/gone"):
@@ -64,7 +63,7 @@ class Work:
 
     def _begin(self) -> None:
         self._job = submit(self._client)
-        self._connection = HTTPConnection(self._client.address.removeprefix("http://"), timeout=FLUSH_S)
+        self._connection = HTTPConnection(self._client.address.removeprefix("http://"), timeout=DEADLINE_S)
         self._connection.request("GET", f"/api/transcribe/async/{self._job}/events")
 
     def __enter__(self) -> Self:

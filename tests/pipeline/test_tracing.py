@@ -22,10 +22,9 @@ from tests.clips import BY_NAME
 from tests.contract.webhooks.receiver import Receiver
 from tests.ended import SECRET
 from tests.pipeline.client import Answer, Client
-from tests.pipeline.conftest import READY_S
 from tests.pipeline.reading import ended_jobs
 from tests.spans import PARENT_ID, TRACE_ID, TRACEPARENT, Spans, id_of, parent_of, recorded, trace_id_of
-from tests.waiting import wait_until
+from tests.waiting import DEADLINE_S, wait_until
 
 CLIP = BY_NAME["en-command.wav"]
 SIGNATURE = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -89,7 +88,7 @@ def traced(settings_factory: Callable[..., Settings]) -> Iterator[Traced]:
     )
     log = io.StringIO()
     with logged_to(log, settings), recorded() as spans, Dev(settings) as system:
-        system.wait_ready(READY_S)
+        system.wait_ready(DEADLINE_S)
         assert system.address is not None
         yield Traced(system, Client(system.address), spans, log)
 

@@ -137,7 +137,7 @@ def own(own_kafka: Broker, tmp_path: Path) -> Iterator[System]:
         try:
             yield System(cluster, stats)
         finally:
-            stats.stop(5)
+            stats.stop(DEADLINE_S)
 
 
 def test_after_each_fault_counting_goes_on_and_the_counts_are_right(own: System, own_kafka: Broker) -> None:

@@ -23,6 +23,7 @@ from scripts.services.minio import MINIO
 from scripts.services.store import Store
 from scripts.services.supervisor import Services
 from tests.services.conftest import StoreFactory
+from tests.waiting import DEADLINE_S
 
 MIB = 1024**2
 
@@ -54,11 +55,11 @@ def requests_of(objects: S3Store, operation: str) -> list[str]:
 
 
 def announced(kafka: Kafka, topic: str, keys: list[str]) -> set[str]:
-    """Those of the keys that the topic speaks of within a minute."""
+    """Those of the keys that the topic speaks of."""
     consumer = Consumer(kafka.client_config(**{"group.id": str(uuid.uuid4()), "auto.offset.reset": "earliest"}))
     consumer.subscribe([topic])
     found: set[str] = set()
-    until = time.monotonic() + 60
+    until = time.monotonic() + DEADLINE_S
     try:
         while time.monotonic() < until and found != set(keys):
             message = consumer.poll(0.2)

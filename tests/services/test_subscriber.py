@@ -24,6 +24,7 @@ from scripts.services.supervisor import Services
 from tests.node import refuse
 from tests.processes import ROOT
 from tests.unit.runtime.test_formats import segment, transcript
+from tests.waiting import DEADLINE_S
 
 BUILD_S, RUN_S = 600.0, 120.0
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -79,7 +80,7 @@ def in_a_transaction(kafka: Kafka, values: list[bytes | None], *, commit: bool) 
     producer.begin_transaction()
     for value in values:
         producer.produce(kafka.name(TRANSCRIPTS), key=b"job", value=value, partition=0)
-    assert producer.flush(30) == 0
+    assert producer.flush(DEADLINE_S) == 0
     producer.commit_transaction() if commit else producer.abort_transaction()
 
 

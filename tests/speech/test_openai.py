@@ -12,8 +12,8 @@ from murmur.dev import Dev
 from runtime.settings import Settings
 from tests.pipeline.client import Client
 from tests.speech.conftest import Weights
+from tests.waiting import DEADLINE_S
 
-READY_S = 120.0
 NAMES = recordings.FOLDER / "names.flac"
 
 
@@ -27,7 +27,7 @@ def system(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         "gateway_port": 0,
     }
     with Dev(Settings.model_validate(values)) as system:
-        system.wait_ready(READY_S)
+        system.wait_ready(DEADLINE_S)
         yield system
 
 

@@ -12,9 +12,8 @@ from runtime.settings import Settings
 from scripts import models
 from tests.pipeline.client import Client
 from tests.speech.conftest import Readings, Weights
-from tests.waiting import wait_until
+from tests.waiting import DEADLINE_S, wait_until
 
-READY_S = 120.0
 MODELS = ("tiny.en", "base")
 FILES = ("telephone",)
 
@@ -35,7 +34,7 @@ def test_jobs_of_two_models_have_the_texts_of_each_model_alone(
         gateway_port=0,
     )
     with Dev(settings, ("gateway", "coordinator", "slicer", "transcriber")) as system:
-        system.wait_ready(READY_S)
+        system.wait_ready(DEADLINE_S)
         assert system.address is not None
         client = Client(system.address)
         asked = [(name, model) for name in FILES for model in MODELS[::-1]]

@@ -23,7 +23,7 @@ from tests.waiting import wait_until
 
 @contextmanager
 def sending(
-    objects: DirectoryStore, *, timeout_s: float = 15.0, allow_private: bool | tuple[Network, ...] = True, plain: bool = True
+    objects: DirectoryStore, *, timeout_s: float = 60.0, allow_private: bool | tuple[Network, ...] = True, plain: bool = True
 ) -> Iterator[Sender]:
     poster = Poster(Reachable(allow_private, plain), timeout_s, lambda: datetime.now(UTC))
     sender = Sender(Transcripts(objects, "work"), Bodies("", 1_000_000), poster)
@@ -60,7 +60,7 @@ def attempt(
     objects: DirectoryStore,
     url: str,
     *,
-    timeout_s: float = 15.0,
+    timeout_s: float = 60.0,
     allow_private: bool | tuple[Network, ...] = True,
     plain: bool = True,
 ) -> Answer:

@@ -9,6 +9,7 @@ import pytest
 from producers.gateway.submission.upload import BLOCK_BYTES, IN_MEMORY_BYTES, Incoming, Memory
 from runtime.objects import ObjectInfo
 from runtime.objects.directory import DirectoryStore
+from tests.waiting import DEADLINE_S
 
 PIECE = bytes(64 * 1024)
 FREE_BYTES = 3 * IN_MEMORY_BYTES
@@ -81,7 +82,7 @@ def test_an_upload_that_is_given_up_while_it_is_stored_leaves_nothing(store: Dir
     class Slow(DirectoryStore):
         def put(self, bucket: str, key: str, data: bytes, *, content_type: str | None = None) -> ObjectInfo:
             putting.set()
-            assert given_up.wait(10)
+            assert given_up.wait(DEADLINE_S)
             return super().put(bucket, key, data, content_type=content_type)
 
     putting, given_up = threading.Event(), threading.Event()
@@ -91,7 +92,7 @@ def test_an_upload_that_is_given_up_while_it_is_stored_leaves_nothing(store: Dir
         await upload.write(PIECE)
         await upload.finish()
         storing = asyncio.ensure_future(asyncio.to_thread(upload.store))
-        await asyncio.to_thread(putting.wait, 10)
+        await asyncio.to_thread(putting.wait, DEADLINE_S)
         discarding = asyncio.ensure_future(upload.discard())
         await asyncio.to_thread(given_up.set)
         await asyncio.gather(storing, discarding)
