@@ -99,10 +99,13 @@ class ServiceProcess:
         return ServiceError(f"{self.name}: {why}\n{cache.tail(self.log)}")
 
     def signal(self, number: signal.Signals) -> None:
-        """SIGSTOP freezes it, SIGCONT thaws it, SIGKILL is a power cut."""
+        """SIGSTOP freezes it, which is so on return; SIGCONT thaws it, SIGKILL is a power cut."""
         pid = self.pid
-        if pid is not None:
-            os.kill(pid, number)
+        if pid is None:
+            return
+        os.kill(pid, number)
+        if number == signal.SIGSTOP:
+            until_true(lambda: stopped(pid))
 
     def kill(self) -> None:
         """SIGKILL, and waits until it is gone."""
@@ -157,6 +160,15 @@ def until_true(check: Callable[[], object], limit_s: float = LIMIT_S, alive: Cal
             last = str(error)
         time.sleep(POLL_S)
     return last
+
+
+def stopped(pid: int) -> bool:
+    """Each of its threads stops by itself, on a busy machine some time after the signal. True where this cannot be seen."""
+    try:
+        threads = [path.read_text().rpartition(")")[2].split()[0] for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+    except (FileNotFoundError, ProcessLookupError):  # one has ended meanwhile
+        return False
+    return all(state in "TZX" for state in threads)
 
 
 def start_time(pid: int) -> str | None:
