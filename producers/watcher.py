@@ -12,10 +12,11 @@ from pathlib import Path
 from cachetools import FIFOCache
 
 from producers.announcer import Announcer
-from producers.file_ends import FormerEnds, is_part
+from producers.file_ends import FormerEnds
 from producers.folder_watch import Changes, open_watch
 from producers.incoming import Settling, is_meant, open_state
 from producers.known import read_drops
+from producers.parts import is_part
 from runtime.errors import Retry, UsageError
 from runtime.kafka.client import Kafka
 from runtime.kafka.follower import Follower
