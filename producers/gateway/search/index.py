@@ -6,14 +6,18 @@ is in it once.
 
 import json
 import sqlite3
+import threading
 from collections.abc import Collection, Iterable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
+
+from cachetools import LRUCache
 
 from producers.gateway.search.words import expression
 from producers.gateway.view.database import SIDE_FILES, Database
 from runtime.settings import Settings
 
+KEPT_MAX = 8  # searches whose results are kept until the index changes
 FOUND_MAX = 20_000  # jobs of one query, the newest: a word that most jobs have selects none
 LAYOUT = 1
 LEFT_OUT, GONE = 0, -1  # in place of a size: of a text for which there is no room, or that is no longer in the store
@@ -66,10 +70,15 @@ class TextIndex:
         self._path = path
         self._file = Database(path, LAYOUT, TABLES, {}, keeps_damaged=False)  # it has words of jobs that are deleted later
         self._max_bytes = max_bytes
+        self._changes = 0
+        self._found: LRUCache[tuple[str, str | None], tuple[int, list[str]]] = LRUCache(KEPT_MAX)  # pages repeat their search
+        self._finding = threading.Lock()
 
     def open(self) -> None:
         """Idempotent. A damaged file is replaced by an empty one."""
-        self._file.open()
+        if not self._file.is_open:
+            self._file.open()
+            self._changes += 1
 
     def close(self) -> None:
         self._file.close()
@@ -87,8 +96,15 @@ class TextIndex:
         """The ids of the jobs of one owner, or of any, whose text has all words of the query: the newest `FOUND_MAX`."""
         if (match := expression(query)) is None:
             return []
-        rows = self._file.scan(FIND, match, owner, FOUND_MAX)
-        return [job_id for (job_id,) in rows]
+        changes = self._changes
+        with self._finding:
+            kept = self._found.get((match, owner))
+        if kept is not None and kept[0] == changes:
+            return kept[1]
+        found = [job_id for (job_id,) in self._file.scan(FIND, match, owner, FOUND_MAX)]
+        with self._finding:
+            self._found[match, owner] = changes, found
+        return found
 
     def is_whole(self) -> bool:
         """No text was left out for lack of room."""
@@ -120,6 +136,7 @@ class TextIndex:
                 sql.executemany("DELETE FROM spoken WHERE rowid = ?", unused)
                 sql.executemany("DELETE FROM texts WHERE text_id = ?", unused)
             self._keep_within_limit(sql)
+        self._changes += 1
 
     def keep_only(self, stored: Set[str], before_s: float) -> bool:
         """Removes the words of texts that are no longer in the store, by its keys. `before_s`: when it was listed; later ones may
@@ -129,6 +146,7 @@ class TextIndex:
         with self._file.write() as sql:
             for text_id in lost:
                 _take_out(sql, text_id, GONE)
+        self._changes += 1
         return bool(lost)
 
     def tidy(self) -> None:

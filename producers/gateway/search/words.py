@@ -21,10 +21,11 @@ def words(text: str) -> list[str]:
 
 
 def expression(query: str) -> str | None:
-    """For MATCH of SQLite's FTS5: every word of the query as the beginning of a word of the text; what is in quotation marks
-    word for word. None: the query has no words."""
+    """For MATCH of SQLite's FTS5: every word of the query as the beginning of a word of the text; single letters, and what is in
+    quotation marks, word for word. None: the query has no words."""
     phrases = []
     for quoted, bare in PARTS.findall(query):
         if found := words(quoted or bare):  # quotation marks separate, so that no word has one
-            phrases.append(f'"{" ".join(found)}"{"" if quoted else " *"}')
+            is_whole = bool(quoted) or len(found[-1]) == 1  # most texts have words that begin with one letter
+            phrases.append(f'"{" ".join(found)}"{"" if is_whole else " *"}')
     return " AND ".join(phrases) or None

@@ -80,6 +80,23 @@ def test_a_later_transcript_of_the_work_replaces_the_words_of_the_earlier_one(in
     assert sorted(index.find("second")) == ["a", "b"]
 
 
+def test_a_search_that_is_repeated_has_what_was_added_meanwhile(index: TextIndex) -> None:
+    index.write([job("a", "hello")])
+    assert index.find("hello") == index.find("hello") == ["a"]
+
+    index.write([job("b", "hello", 1.0)])
+    assert index.find("hello") == ["b", "a"]
+
+    index.keep_only({"results/b"}, before_s=5.0)
+    assert index.find("hello") == ["b"]
+
+
+@pytest.mark.parametrize("query", ["a " * 100, "\x00", '"' * 199, "\ud7fb\u0301 \U0010ffff", "(((( NEAR(a b, 2) {x}:y ^z -w"])
+def test_no_query_is_an_error(index: TextIndex, query: str) -> None:
+    index.write([job("a", "hello")])
+    assert index.find(query) == []
+
+
 def test_the_oldest_texts_are_left_out_where_there_is_no_room(path: Path) -> None:
     index = TextIndex(path, 20)
     index.open()
