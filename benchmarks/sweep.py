@@ -43,9 +43,6 @@ class MadeUpStore:
     def unfinished(self, bucket: str) -> Iterator[Any]:
         return iter(())
 
-    def earlier_versions(self, bucket: str, prefixes: object) -> Iterator[Any]:
-        return iter(())
-
     def earlier_versions(self, bucket: str, prefixes: Sequence[str]) -> Iterator[Any]:
         return iter(())
 
