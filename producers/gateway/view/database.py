@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from runtime import free_pages
+from runtime import free_pages, memory
 from runtime.errors import Retry
 from runtime.logs import get_logger
 from schemas import codec
@@ -131,6 +131,8 @@ class Database:
             is_more = free_pages.release(self._writer, FREE_PAGES_MAX)
             if not is_more:
                 self._writer.execute("PRAGMA wal_checkpoint")  # until then only the log says that the file is smaller
+                self._writer.execute("PRAGMA shrink_memory")
+                memory.trim()
             return is_more
 
     def read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
