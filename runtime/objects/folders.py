@@ -65,7 +65,7 @@ def _at(root: Path | str, path: str) -> Iterator[tuple[int | None, str]]:
         yield None, whole
         return
     *parents, name = path.split("/")
-    handle = os.open(root, _FOLDER)
+    handle = os.open(root, _FOLDER & ~os.O_NOFOLLOW)
     try:
         for parent in parents:
             inner = os.open(parent, _FOLDER, dir_fd=handle)

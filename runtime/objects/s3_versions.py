@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runtime.logs import get_logger
 from runtime.objects.s3_errors import absent_is_fine, is_denied, translated
-from runtime.objects.store import EarlierVersion, StoreUnavailable
+from runtime.objects.store import EarlierVersion, NotFound, StoreUnavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ListObjectVersionsOutputTypeDef
 
 log = get_logger(__name__)
+REPLACEABLE = "null"  # the id of each version, and of each delete marker, that is written while versioning is suspended
 
 
 class _Version(NamedTuple):
@@ -89,6 +90,8 @@ def _of_page(page: "ListObjectVersionsOutputTypeDef") -> Iterator[_Version]:
 def remove(client: "S3Client", which: EarlierVersion) -> bool:
     """See `store.ObjectStore`."""
     try:
+        if which.version_id == REPLACEABLE and _is_current(client, which):
+            return False
         with absent_is_fine(), translated(which.bucket, which.key):
             client.delete_object(Bucket=which.bucket, Key=which.key, VersionId=which.version_id)
     except StoreUnavailable as error:
@@ -96,3 +99,12 @@ def remove(client: "S3Client", which: EarlierVersion) -> bool:
             raise
         return False
     return True
+
+
+def _is_current(client: "S3Client", which: EarlierVersion) -> bool:
+    """Whether the object was written again since the listing, under the same id."""
+    try:
+        with translated(which.bucket, which.key):
+            return client.head_object(Bucket=which.bucket, Key=which.key).get("VersionId", REPLACEABLE) == REPLACEABLE
+    except NotFound:
+        return False

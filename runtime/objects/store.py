@@ -175,7 +175,7 @@ class ObjectStore(Protocol):
         """Of keys that begin with one of these. None where the store keeps no versions."""
 
     def remove_version(self, which: EarlierVersion) -> bool:
-        """False: it may not be removed with this access key, or is protected."""
+        """False: it may not be removed with this access key, or is protected, or has become the object itself."""
 
     def form_upload(self, bucket: str, key: str, max_bytes: int, valid_s: int) -> FormUpload | None:
         """A signed form with which a client without credentials may write this object, once or again, for so long. Makes no

@@ -112,6 +112,7 @@ class Round:
         self.catch_up()
         yield from self._rank(kind, limits)
         while found.removed_bytes < surplus_bytes and (names := self.listing.least_used()):
+            self.catch_up()  # to remove all that came before has taken a while
             for name in names:
                 item = self.listing.item(kind.name, name) if found.removed_bytes < surplus_bytes else None
                 if item is not None and rules.may_go(kind.name, item, limits, self._now_s):

@@ -17,7 +17,7 @@ import pytest
 from typing_extensions import Buffer
 
 from processors.slicer.audio import Check, DecodeOptions, Progress, Samples, no_check
-from processors.slicer.sandbox import pool, process
+from processors.slicer.sandbox import decoding, pool, process
 from processors.slicer.sandbox.frames import PAYLOAD_MAX_BYTES, Kind
 from processors.slicer.sandbox.memory import allocated
 from processors.slicer.sandbox.pool import Decoders
@@ -213,6 +213,23 @@ def test_beside_a_slow_file_a_child_is_ready_for_the_next_and_goes_first(decoder
     (slow,) = priorities.keys() - {spare}
     assert (priorities[spare], priorities[slow]) == (own, min(own + process.YIELDING_NICE, 19))
     assert children() - before == {spare}
+
+
+def test_a_file_is_decoded_to_its_end_when_no_child_can_be_started_for_the_next(
+    decoders: Decoders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts = [0]
+
+    def too_many(_: Limits) -> DecoderProcess:
+        attempts[0] += 1
+        raise BlockingIOError("too many processes")
+
+    with decoders(io.BytesIO(TEN_SECONDS), DecodeOptions(max_audio_s=600)) as audio:
+        monkeypatch.setattr(pool, "DecoderProcess", too_many)
+        monkeypatch.setattr(pool, "SPARE_AFTER_CPU_S", -1.0)
+        monkeypatch.setattr(decoding, "CHECK_EVERY_S", 0.0)
+        assert sum(map(len, audio.blocks())) == 160_000
+    assert attempts[0] > 0
 
 
 @pytest.mark.usefixtures("without_spare")

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from processors.slicer.audio import Check, DecodeOptions, MediaFile, OpenAudio, Progress, no_check
@@ -86,8 +86,9 @@ class Decoders:
         """A child for each file that waits, and one for the next: those that work will not be free soon."""
         with self._changed:
             missing = 0 if self._closed else self._waiting + 1 - len(self._idle)
-            for _ in range(missing):
-                self._idle.insert(0, _Idle(DecoderProcess(self._limits), time.monotonic()))
+            with suppress(OSError):  # too many processes: the matter of the file that needs one, not of this one
+                for _ in range(missing):
+                    self._idle.insert(0, _Idle(DecoderProcess(self._limits), time.monotonic()))
             if missing > 0:
                 self._changed.notify_all()
 

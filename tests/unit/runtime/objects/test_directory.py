@@ -267,3 +267,14 @@ def test_a_disk_that_fails_as_a_whole_is_waited_for(store: DirectoryStore, monke
     monkeypatch.setattr(os, "scandir", fails)
     with pytest.raises(StoreUnavailable):
         store.head("drops", "a.wav")
+
+
+def test_in_a_folder_that_is_itself_a_symlink_long_paths_are_found_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folders, "PATH_BYTES_MAX", 0)
+    (tmp_path / "other disk").mkdir()
+    (tmp_path / "drops").symlink_to(tmp_path / "other disk")
+    store = DirectoryStore({"drops": tmp_path / "drops"})
+    info = store.put("drops", "sub/a.wav", b"audio")
+    assert listed(store) == ["sub/a.wav"]
+    with store.open(info.ref) as file:
+        assert file.read() == b"audio"

@@ -1,6 +1,7 @@
 """Earlier versions in a listing of an S3 store: since when, which delete markers count, and what a store refuses."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -108,3 +109,20 @@ def test_a_store_that_is_unavailable_has_not_refused(store: S3Store, stub: Stubb
         earlier(store)
     with pytest.raises(StoreUnavailable):
         store.remove_version(ONE)
+
+
+@pytest.mark.parametrize("current", [{"VersionId": "null"}, {}], ids=["suspended", "a store that does not state it"])
+def test_what_was_written_again_under_the_id_of_its_delete_marker_stays(
+    store: S3Store, stub: Stubber, current: dict[str, str]
+) -> None:
+    """While versioning is suspended, a marker and the object that replaces it have the same id."""
+    stub.add_response("head_object", current, {"Bucket": "work", "Key": "a"})
+    assert not store.remove_version(replace(ONE, version_id="null"))
+
+
+def test_a_version_without_an_id_of_its_own_goes_when_the_object_is_another_or_gone(store: S3Store, stub: Stubber) -> None:
+    stub.add_response("head_object", {"VersionId": "v2"})
+    stub.add_response("delete_object", {}, {"Bucket": "work", "Key": "a", "VersionId": "null"})
+    stub.add_client_error("head_object", "404", http_status_code=404)
+    stub.add_response("delete_object", {}, {"Bucket": "work", "Key": "a", "VersionId": "null"})
+    assert [store.remove_version(replace(ONE, version_id="null")) for _ in range(2)] == [True, True]

@@ -13,6 +13,7 @@ from runtime.objects.directory import DirectoryStore
 from runtime.objects.store import EarlierVersion
 from runtime.retention import KINDS
 from runtime.settings import Settings
+from schemas.record import ObjectRef
 from sinks.retention.sweeper import REFUSED_MAX
 from tests.unit.sinks.retention.bench import DAY, HOUR, Bench, answer, chunk, digest
 
@@ -134,4 +135,25 @@ def test_more_than_a_page_goes_in_the_order_of_use(tmp_path: Path, monkeypatch: 
     found = bench.sweep().figures["transcripts"]
     assert bench.stored() == {keys.transcript_key(digest(work)) for work in order[-2:]}
     assert (found.stored, found.removed_files) == ((2, 20, 1005.0), 5)
+    bench.close()
+
+
+def test_what_a_new_job_names_stays_although_much_was_removed_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A retry of an old job, while the sweep removes what was used before it."""
+    monkeypatch.setattr("sinks.retention.listing.PAGE", 1)
+    bench = Bench(tmp_path, retention_uploads_bytes=1, retention_uploads_s=0)
+    for number, name in enumerate("abc", 1):
+        job = bench.request(number, bench.put(f"uploads/{name}"))
+        bench.change(job, "SUCCESS")
+        bench.now += HOUR
+        bench.age(f"uploads/{name}", HOUR)
+    bench.now += 4 * HOUR
+
+    def retry_when_one_is_gone() -> None:
+        if "uploads/a" not in bench.stored():
+            bench.request(4, ObjectRef(bucket=bench.settings.work_bucket, key="uploads/b"))
+
+    bench.late = [retry_when_one_is_gone] * 10
+    bench.sweep()
+    assert bench.stored() == {"uploads/b"}
     bench.close()
