@@ -19,10 +19,13 @@ from runtime.settings import Settings
 
 KEPT_MAX = 8  # searches whose results are kept until the index changes
 FOUND_MAX = 20_000  # jobs of one query, the newest: a word that most jobs have selects none
-LAYOUT = 1
+LAYOUT = 2
 LEFT_OUT, GONE = 0, -1  # in place of a size: of a text for which there is no room, or that is no longer in the store
+# Texts that were removed and whose words are still in the file, which FTS5 only marks.
+REMAINS = "CREATE TABLE remains (text_id INTEGER PRIMARY KEY);"
+UPGRADES = {1: f"{REMAINS} INSERT INTO remains VALUES (0);"}  # there may be words of any
 # `key`: of the transcript in the store. `size_bytes`: of its words.
-TABLES = """
+TABLES = f"""
 CREATE TABLE texts (
     text_id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, made_s REAL NOT NULL, size_bytes INTEGER NOT NULL
 );
@@ -32,7 +35,7 @@ CREATE TABLE jobs (
 ) WITHOUT ROWID;
 CREATE INDEX jobs_by_text ON jobs (text_id, owner, submitted_s);
 CREATE VIRTUAL TABLE spoken USING fts5 (words, tokenize = 'ascii');
-"""  # the tokenizer separates at blanks: `words.py` has done the rest
+{REMAINS}"""  # the tokenizer separates at blanks: `words.py` has done the rest
 FIND = """
 SELECT job_id FROM jobs WHERE text_id IN (SELECT rowid FROM spoken WHERE spoken MATCH ?) AND coalesce(? = owner, 1)
 ORDER BY submitted_s DESC LIMIT ?
@@ -68,7 +71,7 @@ class TextIndex:
 
     def __init__(self, path: Path, max_bytes: int) -> None:
         self._path = path
-        self._file = Database(path, LAYOUT, TABLES, {}, keeps_damaged=False)  # it has words of jobs that are deleted later
+        self._file = Database(path, LAYOUT, TABLES, UPGRADES, keeps_damaged=False)  # it has words of jobs that are deleted later
         self._max_bytes = max_bytes
         self._changes = 0
         self._found: LRUCache[tuple[str, str | None], tuple[int, list[str]]] = LRUCache(KEPT_MAX)  # pages repeat their search
@@ -133,28 +136,35 @@ class TextIndex:
             if gone:
                 sql.executemany("DELETE FROM jobs WHERE job_id = ?", [(job_id,) for job_id in gone])
                 unused = sql.execute("SELECT text_id FROM texts WHERE text_id NOT IN (SELECT text_id FROM jobs)").fetchall()
-                sql.executemany("DELETE FROM spoken WHERE rowid = ?", unused)
+                _remove_words(sql, unused)
                 sql.executemany("DELETE FROM texts WHERE text_id = ?", unused)
             self._keep_within_limit(sql)
         self._changes += 1
 
-    def keep_only(self, stored: Set[str], before_s: float) -> bool:
+    def keep_only(self, stored: Set[str], before_s: float) -> None:
         """Removes the words of texts that are no longer in the store, by its keys. `before_s`: when it was listed; later ones may
-        not be in the list. Whether there were any."""
-        texts = self._file.scan("SELECT text_id, key FROM texts WHERE made_s < ? AND size_bytes > 0", before_s)
-        lost = [text_id for text_id, key in texts if key not in stored]
+        not be in the list."""
+        texts = self._file.scan("SELECT text_id, key FROM texts WHERE made_s < ? AND size_bytes <> ?", before_s, GONE)
+        lost = [(text_id,) for text_id, key in texts if key not in stored]
+        if not lost:
+            return
         with self._file.write() as sql:
-            for text_id in lost:
-                _take_out(sql, text_id, GONE)
+            _remove_words(sql, lost)
+            sql.executemany(f"UPDATE texts SET size_bytes = {GONE} WHERE text_id = ?", lost)
         self._changes += 1
-        return bool(lost)
+
+    def is_tidy(self) -> bool:
+        """No words of texts that were removed are in the file, except of those for which there was no room."""
+        return not self._file.read("SELECT 1 FROM remains LIMIT 1")
 
     def tidy(self) -> None:
-        """Removes from the file what was deleted, which FTS5 only marks. Blocks, for seconds where it is large."""
+        """Writes the index anew, without what was removed. Blocks, for seconds where it is large."""
         with self._file.write() as sql:
             sql.execute("INSERT INTO spoken (spoken) VALUES ('optimize')")
+            sql.execute("DELETE FROM remains")
         while self._file.release():
             pass
+        self._file.empty_log()
 
     def _keep_within_limit(self, sql: sqlite3.Connection) -> None:
         ((size_bytes,),) = sql.execute("SELECT coalesce(sum(size_bytes), 0) FROM texts WHERE size_bytes > 0")
@@ -167,7 +177,8 @@ class TextIndex:
             if size_bytes <= self._max_bytes:
                 break
             size_bytes -= of_it
-            _take_out(sql, text_id, LEFT_OUT)
+            sql.execute("DELETE FROM spoken WHERE rowid = ?", (text_id,))
+            sql.execute("UPDATE texts SET size_bytes = ? WHERE text_id = ?", (LEFT_OUT, text_id))  # so that it is not read again
 
 
 def _add(sql: sqlite3.Connection, indexed: Indexed) -> None:
@@ -186,7 +197,6 @@ def _add(sql: sqlite3.Connection, indexed: Indexed) -> None:
     sql.execute("INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?)", (indexed.job_id, text_id, indexed.submitted_s, indexed.owner))
 
 
-def _take_out(sql: sqlite3.Connection, text_id: int, why: int) -> None:
-    """Its jobs stay, so that it is not read again."""
-    sql.execute("DELETE FROM spoken WHERE rowid = ?", (text_id,))
-    sql.execute("UPDATE texts SET size_bytes = ? WHERE text_id = ?", (why, text_id))
+def _remove_words(sql: sqlite3.Connection, text_ids: Sequence[tuple[int]]) -> None:
+    sql.executemany("DELETE FROM spoken WHERE rowid = ?", text_ids)
+    sql.executemany("INSERT OR IGNORE INTO remains VALUES (?)", text_ids)

@@ -6,6 +6,7 @@ once an hour it is compared with the view and with the store.
 
 import asyncio
 import contextlib
+import math
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterator, Set
@@ -31,6 +32,8 @@ AT_ONCE = 20  # jobs in one transaction
 COLLECT_S = 0.3  # changes of so long are handled together
 COMPARE_S = 3600.0
 READY_S, AGAIN_S = 0.5, 5.0
+TIDIED_S = 2.0
+SHARE = 0.02  # of the time at most, for writing a large index anew
 
 
 class Indexing:
@@ -51,7 +54,7 @@ class Indexing:
         self._wake = asyncio.Event()
         self._compare_at_s = 0.0
         self._has_compared = False
-        self._has_removed = False
+        self._tidy_at_s = 0.0
         self._outage = Outage("gateway-search")
 
     @classmethod
@@ -121,9 +124,21 @@ class Indexing:
             self._has_compared = True
             self._outage.ended()
             self._wake.clear()
+            at_s = min(self._compare_at_s, await self._tidied(index))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), max(0.0, self._compare_at_s - time.monotonic()))
+                await asyncio.wait_for(self._wake.wait(), max(0.0, at_s - time.monotonic()))
                 await asyncio.sleep(COLLECT_S)
+
+    async def _tidied(self, index: TextIndex) -> float:
+        """Removes what was deleted from the file, unless it was done a short time ago. When it is to be done next."""
+        if await asyncio.to_thread(index.is_tidy):
+            return math.inf
+        if (began_s := time.monotonic()) >= self._tidy_at_s:
+            await asyncio.to_thread(index.tidy)
+            took_s = time.monotonic() - began_s
+            self._tidy_at_s = time.monotonic() + max(TIDIED_S, took_s / SHARE)
+            return math.inf
+        return self._tidy_at_s
 
     async def _compare(self, index: TextIndex) -> None:
         """With the view and the store."""
@@ -131,9 +146,7 @@ class Indexing:
         self._changed = {**self._changed, **dict.fromkeys(missing)}
         for job_ids in _parts(list(gone)):
             await asyncio.to_thread(index.write, (), job_ids)
-        if await asyncio.to_thread(self._remove_lost, index) or gone or self._has_removed:
-            await asyncio.to_thread(index.tidy)
-        self._has_removed = False
+        await asyncio.to_thread(self._remove_lost, index)
         self._compare_at_s = time.monotonic() + COMPARE_S
 
     async def _handle(self, job_ids: list[str], index: TextIndex) -> None:
@@ -142,7 +155,7 @@ class Indexing:
             del self._changed[job_id]
         self._in_hand = True
         try:
-            self._has_removed |= await asyncio.to_thread(self._update, job_ids, index)
+            await asyncio.to_thread(self._update, job_ids, index)
         except BaseException:
             self._changed.update(dict.fromkeys(job_ids))  # at the end: others may be readable
             raise
@@ -155,21 +168,19 @@ class Indexing:
         succeeded = self._view.jobs.succeeded()
         return [job_id for job_id in succeeded if job_id not in indexed], indexed.difference(succeeded)
 
-    def _remove_lost(self, index: TextIndex) -> bool:
-        """Texts that retention has removed from the store. Whether there were any."""
+    def _remove_lost(self, index: TextIndex) -> None:
+        """Texts that retention has removed from the store."""
         before_s = time.time() - MARGIN_S
         stored = {info.key for prefix in (keys.TRANSCRIPTS, keys.CORRECTED) for info in self._objects.list(self._bucket, prefix)}
-        return index.keep_only(stored, before_s)
+        index.keep_only(stored, before_s)
 
-    def _update(self, job_ids: Collection[str], index: TextIndex) -> bool:
-        """Whether any was removed."""
+    def _update(self, job_ids: Collection[str], index: TextIndex) -> None:
         succeeded = {str(job.job_id): job for job in self._view.jobs.succeeded_of(job_ids)}
         known: set[Text] = set()
         indexed = [self._indexed(job, index, known) for job in succeeded.values()]
         gone = index.known(job_id for job_id in job_ids if job_id not in succeeded)
         if indexed or gone:
             index.write(indexed, gone)
-        return bool(gone)
 
     def _indexed(self, job: JobView, index: TextIndex, known: set[Text]) -> Indexed:
         """`known`: texts of other jobs that are added with it."""

@@ -135,6 +135,12 @@ class Database:
                 memory.trim()
             return is_more
 
+    def empty_log(self) -> None:
+        """The write-ahead log has what was deleted until then. Waits for scans. Raises ViewUnavailable."""
+        with self._writing, self._translated():
+            if self._writer is not None:
+                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """A few rows by an index. Raises ViewUnavailable."""
         with self._reading:
@@ -202,6 +208,7 @@ class Database:
         try:
             connection.execute(free_pages.INCREMENTAL)
             connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA secure_delete = ON")  # the default of some builds of SQLite, not of all
             connection.execute("PRAGMA temp_store = MEMORY")  # where a statement has triggers, SQLite begins a journal for it
             connection.execute("PRAGMA synchronous = NORMAL")  # a power failure may lose the last rows, with their offsets
         except BaseException:
@@ -240,7 +247,7 @@ class Database:
             yield
         except sqlite3.DatabaseError as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            if code in DAMAGED_CODES:
+            if code in DAMAGED_CODES or _is_no_text(error):
                 raise self.damaged(error) from error
             if code in AWAY_CODES:
                 raise self._unavailable(AWAY_CODES[code]) from error
@@ -249,6 +256,11 @@ class Database:
     def _unavailable(self, why: str) -> ViewUnavailable:
         self.problem = f"the view {self._path} cannot be written: {why}"
         return ViewUnavailable(self.problem)
+
+
+def _is_no_text(error: sqlite3.Error) -> bool:
+    """A text that is not UTF-8: the module's own error, not SQLite's. Only UTF-8 was written."""
+    return isinstance(error, sqlite3.OperationalError) and not hasattr(error, "sqlite_errorcode")
 
 
 def _timestamp(text: str | None) -> float | None:

@@ -1,5 +1,7 @@
 """The index of transcripts on a real SQLite file."""
 
+import contextlib
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 
 from producers.gateway.search.index import Indexed, Text, TextIndex
 from producers.gateway.search.words import words
+from producers.gateway.view.database import ViewUnavailable
 
 LARGE = 1_000_000
 
@@ -91,7 +94,10 @@ def test_a_search_that_is_repeated_has_what_was_added_meanwhile(index: TextIndex
     assert index.find("hello") == ["b"]
 
 
-@pytest.mark.parametrize("query", ["a " * 100, "\x00", '"' * 199, "\ud7fb\u0301 \U0010ffff", "(((( NEAR(a b, 2) {x}:y ^z -w"])
+@pytest.mark.parametrize(
+    "query",
+    ["a " * 100, "\x00", '"' * 199, "\ud7fb\u0301 \U0010ffff", "(((( NEAR(a b, 2) {x}:y ^z -w", "\ufdfa" * 200, "\ufdfa " * 100],
+)
 def test_no_query_is_an_error(index: TextIndex, query: str) -> None:
     index.write([job("a", "hello")])
     assert index.find(query) == []
@@ -114,22 +120,68 @@ def test_the_oldest_texts_are_left_out_where_there_is_no_room(path: Path) -> Non
 def test_a_text_that_is_no_longer_in_the_store_is_not_found_and_not_read_again(index: TextIndex) -> None:
     index.write([job("a", "hello", made_s=1.0), job("b", "hello", made_s=1.0), job("new", "hello", made_s=9.0)])
 
-    assert index.keep_only({"results/b"}, before_s=5.0)
+    index.keep_only({"results/b"}, before_s=5.0)
 
     assert sorted(index.find("hello")) == ["b", "new"]
     assert not index.needs(Text("results/a", 1.0))
     assert index.is_whole()
-    assert not index.keep_only({"results/b"}, before_s=5.0)
-
-
-def test_nothing_of_a_deleted_text_is_left_in_the_file(index: TextIndex, path: Path) -> None:
-    index.write([job("a", "xylophone"), *(job(f"other-{number}", f"word{number}") for number in range(50))])
-    index.write([], ["a"])
     index.tidy()
+    index.keep_only({"results/b"}, before_s=5.0)
+    assert index.is_tidy()
+
+
+def test_a_text_without_room_that_is_no_longer_in_the_store_does_not_miss(path: Path) -> None:
+    index = TextIndex(path, 8)
+    index.open()
+    index.write([job("a", "old one", made_s=1.0), job("b", "newer", made_s=2.0)])
+    assert not index.is_whole()
+
+    index.keep_only({"results/b"}, before_s=5.0)
+
+    assert index.is_whole()
     index.close()
 
-    assert b"xylophone" not in path.read_bytes()
-    assert b"word7" in path.read_bytes()
+
+def test_nothing_of_a_deleted_text_is_left_in_any_file_while_the_index_is_open(index: TextIndex, path: Path) -> None:
+    index.write([job("a", "xylophone"), *(job(f"other-{number}", f"word{number}") for number in range(50))])
+    assert b"xylophone" in content(path)
+
+    index.write([], ["a"])
+    index.tidy()
+
+    assert b"xylophone" not in content(path)
+    assert b"word7" in content(path)
+
+
+def test_what_was_deleted_before_a_restart_is_still_to_be_removed_from_the_file(index: TextIndex, path: Path) -> None:
+    index.write([job("a", "xylophone"), job("b", "hello")])
+    assert index.is_tidy()
+    index.write([], ["a"])
+    index.close()
+
+    index.open()
+
+    assert not index.is_tidy()
+    index.tidy()
+    assert index.is_tidy()
+    assert b"xylophone" not in content(path)
+
+
+def test_a_file_of_the_first_layout_keeps_its_texts_and_is_to_be_tidied(index: TextIndex, path: Path) -> None:
+    index.write([job("a", "hello")])
+    index.close()
+    with contextlib.closing(sqlite3.connect(path)) as sql:
+        sql.executescript("DROP TABLE remains; PRAGMA user_version = 1")
+
+    index.open()
+
+    assert index.find("hello") == ["a"]
+    assert not index.is_tidy()
+
+
+def content(path: Path) -> bytes:
+    """Of the file, and of its log."""
+    return b"".join(file.read_bytes() for file in path.parent.iterdir())
 
 
 def test_a_damaged_file_is_replaced_by_an_empty_one_and_not_kept(index: TextIndex, path: Path) -> None:
@@ -141,6 +193,19 @@ def test_a_damaged_file_is_replaced_by_an_empty_one_and_not_kept(index: TextInde
 
     assert index.job_ids() == set()
     assert not any(b"secret" in file.read_bytes() for file in path.parent.iterdir())
+
+
+def test_a_file_whose_text_is_damaged_is_replaced(index: TextIndex, path: Path) -> None:
+    index.write([job("plain", "hello")])
+    index.close()
+    path.write_bytes(path.read_bytes().replace(b"plain", b"pl\xffin"))
+    index.open()
+
+    with pytest.raises(ViewUnavailable):
+        index.find("hello")
+
+    index.open()
+    assert index.job_ids() == set()
 
 
 def test_an_index_that_is_not_wanted_leaves_no_file(index: TextIndex, path: Path) -> None:
