@@ -8,6 +8,7 @@ from aiohttp import web
 
 from producers.gateway.access.caller import caller_of
 from producers.gateway.documents.jobs import Cancelled, Deleted, JobList, JobStatus, Submitted
+from producers.gateway.http.presence import while_connected
 from producers.gateway.http.problems import Problem
 from producers.gateway.http.responses import encoded, json_response
 from producers.gateway.http.routes import Response, Route, query_of
@@ -86,7 +87,8 @@ class Jobs:
         job = await self._lookup.find(request)
         if query.wait > 0:
             with self._waiting_requests.counted(caller_of(request)):
-                job = await self._waiting.job(job, min(query.wait, WAIT_MAX_S), query.until)
+                waiting = self._waiting.job(job, min(query.wait, WAIT_MAX_S), query.until)
+                job = await while_connected(request, waiting)
         return encoded(await self._documents.status(job, self._accepted.prefix(request), segments=query.segments))
 
     async def cancel(self, request: web.Request) -> web.Response:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from producers.gateway.access.origin import Origins
+from producers.gateway.http.presence import while_connected
 from producers.gateway.http.routes import Response, Route
 from producers.gateway.jobs.lookup import JobLookup
 from producers.gateway.jobs.ordered_segments import Position
@@ -76,11 +77,14 @@ class EventStreams:
         listening = self._wakeups.listen(str(job.job_id), job.work_id)
         following = metrics.FOLLOWING.labels("events").track_inprogress()
         with listening as changed, following, contextlib.suppress(ConnectionError):
-            await response.write(b"retry: %d\n\n" % RETRY_MS)
-            sent = await self._sent_before(request, response)
-            await self._send_changes(response, job, sent, changed, self._origins.prefix(request))
-            await response.write_eof()
+            await while_connected(request, self._follow(request, response, job, changed))
         return response  # a client that has disconnected needs no end of stream
+
+    async def _follow(self, request: web.Request, response: web.StreamResponse, job: JobView, changed: asyncio.Event) -> None:
+        await response.write(b"retry: %d\n\n" % RETRY_MS)
+        sent = await self._sent_before(request, response)
+        await self._send_changes(response, job, sent, changed, self._origins.prefix(request))
+        await response.write_eof()
 
     async def _sent_before(self, request: web.Request, response: web.StreamResponse) -> _Sent:
         """By the client's word. An id of somebody else says nothing of what it has: it starts again."""

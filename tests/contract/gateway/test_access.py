@@ -1,6 +1,7 @@
 """Requests with keys, over a real socket: how a key is sent, what a removed one can still do, limits, sessions, other origins."""
 
 import http.client
+import math
 import socket
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from uuid import uuid4
 import pytest
 
 from producers.gateway.access.sessions import COOKIE
+from producers.gateway.jobs import endpoints, events
 from runtime import api_keys
 from tests.contract.gateway.keyed import Keyed, keyed
 from tests.contract.gateway.running_gateway import (
@@ -223,6 +225,28 @@ def test_a_key_has_so_many_requests_that_wait_for_jobs(gateway: Keyed) -> None:
         with streaming(other, f"{API}/{others.job.job_id}/events") as elsewhere:
             assert elsewhere.status == 200
     wait_until(lambda: caller.get(f"{status}?wait=0.01").status == 200, "the end of the stream")
+
+
+def test_a_client_that_has_gone_does_not_count_any_more(gateway: Keyed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "HEARTBEAT_S", math.inf)
+    monkeypatch.setattr(endpoints, "WAIT_MAX_S", math.inf)
+    caller = gateway.of("following")
+    job_id = submitted(caller).job.job_id
+    for path in (f"{API}/{job_id}/events", f"{API}/status/{job_id}?wait=1000000"):
+        with sent(caller, path):
+            wait_until(lambda: caller.get(f"{API}/none/events").status == 429, "the request that waits")
+        wait_until(lambda: caller.get(f"{API}/none/events").status == 404, "its end")
+
+
+@contextmanager
+def sent(caller: RunningGateway, path: str) -> Iterator[None]:
+    """A request whose response is not awaited."""
+    connection = http.client.HTTPConnection(caller.netloc, timeout=DEADLINE_S)
+    try:
+        connection.request("GET", path, headers=caller.headers)
+        yield
+    finally:
+        connection.close()
 
 
 def submit_and_wait(caller: RunningGateway, path: str) -> Answer:
