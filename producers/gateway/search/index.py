@@ -109,9 +109,10 @@ class TextIndex:
             self._found[match, owner] = changes, found
         return found
 
-    def is_whole(self) -> bool:
-        """No text was left out for lack of room."""
-        return not self._file.read("SELECT 1 FROM texts WHERE size_bytes = ? LIMIT 1", LEFT_OUT)
+    def is_whole(self, owner: str | None = None) -> bool:
+        """No text of a job of this owner, or of any, was left out for lack of room."""
+        query = "SELECT 1 FROM texts CROSS JOIN jobs USING (text_id) WHERE size_bytes = ? AND coalesce(? = owner, 1) LIMIT 1"
+        return not self._file.scan(query, LEFT_OUT, owner)
 
     def job_ids(self) -> set[str]:
         return {job_id for (job_id,) in self._file.scan("SELECT job_id FROM jobs")}

@@ -32,6 +32,7 @@ AT_ONCE = 20  # jobs in one transaction
 COLLECT_S = 0.3  # changes of so long are handled together
 COMPARE_S = 3600.0
 READY_S, AGAIN_S = 0.5, 5.0
+CHANGED_MAX = 500  # to look at in each search
 TIDIED_S = 2.0
 SHARE = 0.02  # of the time at most, for writing a large index anew
 
@@ -50,7 +51,7 @@ class Indexing:
         self._transcripts = Transcripts(objects, bucket)
         self._is_ready = is_ready
         self._changed: dict[str, None] = {}  # in the order in which they are to be read
-        self._in_hand = False
+        self._in_hand: list[str] = []
         self._wake = asyncio.Event()
         self._compare_at_s = 0.0
         self._has_compared = False
@@ -75,11 +76,12 @@ class Indexing:
             self._wake.set()
 
     async def find(self, query: str, owner: str | None) -> tuple[list[str], bool]:
-        """The jobs whose transcripts have all words of the query, and whether all transcripts were searched."""
+        """The jobs of one owner, or of any, whose transcripts have all words of the query, and whether all of theirs were
+        searched: nothing in it depends on the jobs of others."""
         if self._index is None or not self._index.is_open:
             return [], False
         try:
-            is_all = await asyncio.to_thread(self._has_all, self._index)
+            is_all = await asyncio.to_thread(self._has_all, [*self._changed, *self._in_hand], self._index, owner)
             return await asyncio.to_thread(self._index.find, query, owner), is_all
         except ViewUnavailable as unavailable:
             self._fill_again(unavailable)
@@ -109,8 +111,12 @@ class Indexing:
         self._outage.started(why)
         self._compare_at_s, self._has_compared = 0.0, False
 
-    def _has_all(self, index: TextIndex) -> bool:
-        return self._has_compared and not self._changed and not self._in_hand and index.is_whole()
+    def _has_all(self, changed: list[str], index: TextIndex, owner: str | None) -> bool:
+        """Jobs that have changed and not succeeded, and those of others, have nothing to be read."""
+        if not self._has_compared or len(changed) > CHANGED_MAX:
+            return False
+        lacking = (job for job in self._view.jobs.succeeded_of(changed) if owner in (None, job.job.owner))
+        return not any(lacking) and index.is_whole(owner)
 
     async def _keep_up(self, index: TextIndex) -> None:
         while True:
@@ -153,14 +159,14 @@ class Indexing:
         """Jobs that change meanwhile are handled again."""
         for job_id in job_ids:
             del self._changed[job_id]
-        self._in_hand = True
+        self._in_hand = job_ids
         try:
             await asyncio.to_thread(self._update, job_ids, index)
         except BaseException:
             self._changed.update(dict.fromkeys(job_ids))  # at the end: others may be readable
             raise
         finally:
-            self._in_hand = False
+            self._in_hand = []
 
     def _differences(self, index: TextIndex) -> tuple[list[str], set[str]]:
         """Jobs that the index lacks, the newest first, and those that it has to lose."""
