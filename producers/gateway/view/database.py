@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from runtime import free_pages, memory
-from runtime.errors import Retry
+from runtime.errors import Retry, UsageError
 from runtime.logs import get_logger
 from schemas import codec
 from schemas.record import Record
@@ -44,7 +44,8 @@ class ViewDamaged(ViewUnavailable):
 
 class Database:
     """`tables` fills an empty file; `upgrades`: number of an older layout -> what changes it to `layout`. `keeps_damaged`: for
-    examination. Safe from any thread; one write at a time."""
+    examination. `keeps_newer`: `open()` raises UsageError for a file of a newer version, which is emptied otherwise. Safe from
+    any thread; one write at a time."""
 
     def __init__(self, path: Path, layout: int, tables: str, upgrades: dict[int, str], *, keeps_damaged: bool = True) -> None:
         self._path = path
@@ -52,6 +53,7 @@ class Database:
         self._tables = tables
         self._upgrades = upgrades
         self._keeps_damaged = keeps_damaged
+        self.keeps_newer = False
         self._writing = threading.Lock()
         self._reading = threading.Lock()
         self._scanning = threading.Lock()
@@ -220,6 +222,8 @@ class Database:
         found = _layout_of(writer)
         if found == self._layout:
             return
+        if self.keeps_newer and found > self._layout:
+            raise UsageError(f"{self._path} was written by a newer version of murmur: start that one, or use another data folder")
         names = [row[0] for row in writer.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         drops = "".join(f'DROP TABLE IF EXISTS "{name}";' for name in names)
         change = self._upgrades.get(found, drops + self._tables)

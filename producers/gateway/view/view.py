@@ -50,6 +50,7 @@ class View:
         self, path: Path, estimates: Estimates | None = None, *, embedded: bool = False, notes_s: float | None = None
     ) -> None:
         self._file = Database(path, LAYOUT, TABLES, UPGRADES)
+        self._file.keeps_newer = embedded  # there, no topic has the jobs
         self._notes = Notes(lambda changed: self._file.decoded(JobChanged, changed), embedded=embedded, kept_s=notes_s)
         self._cluster = 0
         self._reached: dict[Partition, int] = {}
