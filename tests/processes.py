@@ -107,10 +107,12 @@ class Murmur:
     environment: Mapping[str, str]
 
     def __call__(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        """To its end, in a process forked from one that has imported what commands need: that takes longer than most commands."""
+        """To its end, in a process forked from one that has imported what commands need: that takes longer than most commands.
+        A failing test may show what it prints: bytes that are not UTF-8 are escaped, since pytest's workers send no surrogates.
+        """
         command = ["murmur", *map(str, arguments)]
         ended = forked.run(_murmur, command, self.cwd, whole_environment(self.environment))
-        output, errors = (text.decode(errors="surrogateescape") for text in (ended.stdout, ended.stderr))
+        output, errors = (text.decode(errors="backslashreplace") for text in (ended.stdout, ended.stderr))
         return subprocess.CompletedProcess(command, ended.returncode, output, errors)
 
     def raw(self, *arguments: str) -> bytes:
@@ -127,7 +129,7 @@ def run(*command: str | Path, cwd: Path, given: Mapping[str, str]) -> subprocess
     """Any program, to its end."""
     words, env = [*map(str, command)], whole_environment(given)
     return subprocess.run(
-        words, cwd=cwd, env=env, capture_output=True, text=True, errors="surrogateescape", timeout=DEADLINE_S, check=False
+        words, cwd=cwd, env=env, capture_output=True, text=True, errors="backslashreplace", timeout=DEADLINE_S, check=False
     )
 
 

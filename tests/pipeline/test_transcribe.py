@@ -86,7 +86,7 @@ def test_a_folder_and_a_missing_file_are_transcribed_as_far_as_possible_and_repe
     again = alone(*arguments, "nosuch.wav", "--words")
     assert again.returncode == 1
     assert again.stderr.splitlines()[0] == "nosuch.wav: no such file"
-    assert again.stdout == done.stdout
+    assert sorted(again.stdout.splitlines()) == sorted(done.stdout.splitlines())  # a file's when it has ended
 
 
 def test_a_file_that_is_not_an_earlier_result_is_kept_unless_force_is_given(alone: Murmur) -> None:
