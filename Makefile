@@ -7,7 +7,7 @@ STAMP := .venv/.locked
 # What takes longest comes first, so that no long file is left over at the end; speech, which computes, in turn with the others, which
 # wait (tests/scheduling.py).
 TIERS := tests/speech tests/services tests/pipeline tests/contract tests/unit
-PYTESTS ?= 6
+PYTESTS ?= 4
 # macOS has a make that lacks it.
 SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 # Our own modules are compiled once too (scripts/setup.sh).
