@@ -7,7 +7,7 @@ import base64
 import hashlib
 import io
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from runtime.errors import MurmurError, UsageError
 from runtime.logs import get_logger
 from runtime.objects import s3_leftovers, s3_versions
-from runtime.objects.s3_errors import absent_is_fine, has_detail, may_be_its_folder, translated
+from runtime.objects.s3_errors import INCOMPLETE, absent_is_fine, has_detail, may_be_its_folder, translated
 from runtime.objects.s3_ranges import ObjectRanges, last_modified
 from runtime.objects.store import EarlierVersion, FormUpload, ObjectInfo, StoreUnavailable, Unfinished, checked_key
 from runtime.settings import Settings
@@ -54,7 +54,7 @@ def connect(settings: Settings) -> "S3Client":
         response_checksum_validation="when_required",
     )
     try:
-        return boto3.session.Session().client(
+        client = boto3.session.Session().client(
             "s3",
             endpoint_url=settings.s3_endpoint,
             aws_access_key_id=settings.s3_access_key,
@@ -65,6 +65,15 @@ def connect(settings: Settings) -> "S3Client":
         )
     except ValueError as error:
         raise UsageError(f"MURMUR_S3_ENDPOINT is not a valid endpoint: {error}") from error
+    handler: Any = _delay_if_damaged  # its result counts; the stubs say None
+    client.meta.events.register("needs-retry.s3", handler)
+    return client
+
+
+def _delay_if_damaged(response: tuple[object, Mapping[str, Any]] | None, attempts: int, **_: object) -> float | None:
+    """In seconds; for botocore, which does not repeat what a busy MinIO refuses as IncompleteBody."""
+    is_damaged = response is not None and response[1].get("Error", {}).get("Code") == INCOMPLETE
+    return 0.0 if is_damaged and attempts < ATTEMPTS else None
 
 
 class S3Store:

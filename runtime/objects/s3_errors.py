@@ -23,13 +23,14 @@ TAKEN_BY_FOLDER = "ExistingObjectIsDirectory"
 # MinIO's code for that, once in thousands of requests; also for really missing permissions, which then persist.
 LOST_ITS_FOLDER = "AccessDenied"
 NO_SUCH_UPLOAD = "NoSuchUpload"
+INCOMPLETE = "IncompleteBody"
 # Status 4xx, but not because of the key: the request arrived damaged or late, or overlapped with another.
 TRANSIENT = frozenset(
     {
         "BadDigest",
         "XAmzContentChecksumMismatch",
         "XAmzContentSHA256Mismatch",
-        "IncompleteBody",
+        INCOMPLETE,
         "RequestTimeout",
         "RequestTimeTooSkewed",
         "ExpiredToken",
