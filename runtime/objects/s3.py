@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from runtime.errors import MurmurError, UsageError
 from runtime.logs import get_logger
 from runtime.objects import s3_leftovers, s3_versions
-from runtime.objects.s3_errors import INCOMPLETE, absent_is_fine, has_detail, may_be_its_folder, translated
+from runtime.objects.s3_errors import INCOMPLETE, absent_is_fine, has_detail, may_be_its_folder, translated, translated_pages
 from runtime.objects.s3_ranges import ObjectRanges, last_modified
 from runtime.objects.store import EarlierVersion, FormUpload, ObjectInfo, StoreUnavailable, Unfinished, checked_key
 from runtime.settings import Settings
@@ -139,12 +139,8 @@ class S3Store:
 
     def list(self, bucket: str, prefix: str = "") -> Iterator[ObjectInfo]:
         paginator = self.client.get_paginator("list_objects_v2")
-        pages = iter(paginator.paginate(Bucket=bucket, Prefix=prefix, PaginationConfig={"PageSize": PAGE_KEYS}))
-        while True:
-            with translated(bucket, prefix):
-                page = next(pages, None)
-            if page is None:
-                return
+        pages = paginator.paginate(Bucket=bucket, Prefix=prefix, PaginationConfig={"PageSize": PAGE_KEYS})
+        for page in translated_pages(pages, bucket, prefix):
             for item in page.get("Contents", []):
                 yield ObjectInfo(bucket, item["Key"], item["Size"], _etag(item), item["LastModified"])
 

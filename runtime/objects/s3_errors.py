@@ -1,12 +1,12 @@
 """Translates S3 errors to NotFound, StoreUnavailable and BadKey, and to UsageError for a wrong configuration.
 
-Used by `s3.py`, `buckets.py` and `lifecycle.py`. The codes are those of AWS, MinIO and versitygw.
+Used by `s3.py` and its parts, `buckets.py` and `lifecycle.py`. The codes are those of AWS, MinIO and versitygw.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from runtime.errors import MurmurError, UsageError
 from runtime.objects.store import BadKey, NotFound, Replaced, StoreFull, StoreUnavailable
@@ -14,6 +14,7 @@ from runtime.objects.store import BadKey, NotFound, Replaced, StoreFull, StoreUn
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
+Page = TypeVar("Page")
 NOT_FOUND = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "NotFound", "404"})
 REPLACED = frozenset({"PreconditionFailed", "412"})
 DENIED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
@@ -78,6 +79,17 @@ def translated(bucket: str, key: str = "") -> Iterator[None]:
         ) from error
     except BotoCoreError as error:
         raise StoreUnavailable(f"the store is unavailable: {error}") from error
+
+
+def translated_pages(pages: Iterable[Page], bucket: str, prefix: str = "") -> Iterator[Page]:
+    """Of one of boto3's paginators: each page is requested when it is needed."""
+    requested = iter(pages)
+    while True:
+        with translated(bucket, prefix):
+            page = next(requested, None)
+        if page is None:
+            return
+        yield page
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from runtime.logs import get_logger
-from runtime.objects.s3_errors import absent_is_fine, is_denied, is_gone, translated
+from runtime.objects.s3_errors import absent_is_fine, is_denied, is_gone, translated, translated_pages
 from runtime.objects.store import NotFound, StoreUnavailable, Unfinished
 
 if TYPE_CHECKING:
@@ -18,23 +18,18 @@ def unfinished(client: "S3Client", bucket: str) -> Iterator[Unfinished]:
     """None of a store that does not list multipart uploads, at all or to this access key."""
     from botocore.exceptions import ClientError
 
-    pages = iter(client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket))
-    while True:
-        try:
-            with translated(bucket):
-                page = next(pages, None)
-        except ClientError:
-            return
-        except StoreUnavailable as error:
-            if not is_denied(error):
-                raise
-            log.warning("uploads.unlisted", bucket=bucket, error=error)
-            return
-        if page is None:
-            return
-        for each in page.get("Uploads", []):
-            if (found := _with_parts(client, bucket, each)) is not None:
-                yield found
+    pages = client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket)
+    try:
+        for page in translated_pages(pages, bucket):
+            for each in page.get("Uploads", []):
+                if (found := _with_parts(client, bucket, each)) is not None:
+                    yield found
+    except ClientError:
+        return
+    except StoreUnavailable as error:
+        if not is_denied(error):
+            raise
+        log.warning("uploads.unlisted", bucket=bucket, error=error)
 
 
 def _with_parts(client: "S3Client", bucket: str, upload: "MultipartUploadTypeDef") -> Unfinished | None:

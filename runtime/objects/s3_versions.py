@@ -8,7 +8,7 @@ from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from runtime.logs import get_logger
-from runtime.objects.s3_errors import absent_is_fine, is_denied, translated
+from runtime.objects.s3_errors import absent_is_fine, is_denied, translated, translated_pages
 from runtime.objects.store import EarlierVersion, NotFound, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -70,12 +70,8 @@ def _earlier(bucket: str, versions: list[_Version]) -> Iterator[EarlierVersion]:
 
 
 def _listed(client: "S3Client", bucket: str, prefix: str) -> Iterator[_Version]:
-    pages = iter(client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix))
-    while True:
-        with translated(bucket, prefix):
-            page = next(pages, None)
-        if page is None:
-            return
+    pages = client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix)
+    for page in translated_pages(pages, bucket, prefix):
         yield from sorted(_of_page(page), key=lambda each: (each.key, not each.is_latest, -each.written_at.timestamp()))
 
 
